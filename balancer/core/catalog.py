@@ -1,0 +1,94 @@
+"""What we know of each model: its price, how it can be told to think, how long it may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import PolicyError, nearest
+
+__all__ = ["LEVEL_TOKENS", "Catalog", "ModelCard", "Thinking"]
+
+Thinking = int | str
+"""A thinking budget in tokens (0 off, -1 the model's choice) or a thinking level."""
+
+LEVEL_TOKENS: Mapping[str, int] = {"MINIMAL": 128, "LOW": 1024, "MEDIUM": 4096, "HIGH": 24576}
+"""Most tokens we assume a level spends; Google publishes none, so this is an assumption."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """One model.
+
+    Attributes:
+        name: as the API spells it.
+        price: price row, see `balancer.core.pricing`.
+        budget: least and most thinking budget in tokens, or None: takes no budget.
+        off: whether a budget of 0 turns thinking off.
+        levels: thinking levels it accepts.
+        output_limit_tokens: most tokens of an answer, thinking included.
+    """
+
+    name: str
+    price: tuple[int, int, int, int, int, int, int]
+    budget: tuple[int, int] | None
+    off: bool
+    levels: tuple[str, ...] = ()
+    output_limit_tokens: int = 65_536
+
+    @property
+    def thinks(self) -> bool:
+        """Whether it thinks at all."""
+        return self.budget is not None or bool(self.levels)
+
+    def most_thinking_tokens(self, thinking: Thinking | None) -> int:
+        """Most thinking tokens under a setting; None leaves the model its choice."""
+        if thinking is None or thinking == -1:
+            free = self.budget[1] if self.budget else LEVEL_TOKENS["HIGH"]
+            return free if self.thinks else 0
+        return LEVEL_TOKENS[thinking] if isinstance(thinking, str) else thinking
+
+    def refuses(self, thinking: Thinking) -> str:
+        """Why the model would answer 400 to a thinking setting, and what to write; "" if fine."""
+        if isinstance(thinking, str):
+            if thinking in self.levels:
+                return ""
+            accepted = f"one of {', '.join(self.levels)}" if self.levels else "a budget in tokens"
+            return f"{self.name} takes no thinking level {thinking}; use {accepted}"
+        if thinking == -1 and self.budget:
+            return ""
+        if thinking == 0 and self.off:
+            return ""
+        if self.budget and self.budget[0] <= thinking <= self.budget[1] and thinking > 0:
+            return ""
+        if not self.budget:
+            accepted = f"a level: {', '.join(self.levels)}" if self.levels else "no thinking setting"
+            return f"{self.name} takes no thinking budget {thinking}; use {accepted}"
+        low, high = self.budget
+        off = "0, or " if self.off else ""
+        return f"{self.name} takes no thinking budget {thinking}; use {off}{low} to {high}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """The models a policy or a scenario may name, with the date its prices were checked."""
+
+    dated: str
+    cards: tuple[ModelCard, ...]
+
+    def card(self, name: str) -> ModelCard:
+        """Card of a model.
+
+        Raises:
+            PolicyError: no such model.
+        """
+        for card in self.cards:
+            if card.name == name:
+                return card
+        names = [card.name for card in self.cards]
+        raise PolicyError(f"unknown model {name!r}{nearest(name, names)}; known: {', '.join(names)}")
+
+    def with_prices(self, cards: tuple[ModelCard, ...]) -> Catalog:
+        """The same catalog with some cards replaced or added."""
+        new = {card.name: card for card in (*self.cards, *cards)}
+        return Catalog(dated=self.dated, cards=tuple(new.values()))

@@ -1,0 +1,179 @@
+"""A histogram of durations in logarithmic buckets, which adds up exactly.
+
+Bucket ``i`` holds the durations in ``(2**(i/64), 2**((i+1)/64)]`` seconds: each bucket is
+1.1 % wide, and the geometric middle of a bucket is at most 0.55 % from any sample in it.
+These are the buckets of an OpenTelemetry exponential histogram of scale 6 (data model,
+"ExponentialHistogram"), so an export needs no conversion.
+
+Counts are whole numbers, so adding histograms gives the same result in any order. A cut is
+a bucket edge; the number of samples above a cut is exact.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+
+__all__ = [
+    "EMPTY",
+    "MAX_INDEX",
+    "MIN_INDEX",
+    "Histogram",
+    "bucket_index",
+    "edge_s",
+    "merge",
+    "snap",
+]
+
+BUCKETS_PER_OCTAVE = 64
+MIN_INDEX = -10 * BUCKETS_PER_OCTAVE
+"""Durations below 1 ms (2**-10 s) count in the lowest bucket."""
+MAX_INDEX = 14 * BUCKETS_PER_OCTAVE - 1
+"""Durations above 4.5 h (2**14 s) count in the highest bucket."""
+
+
+def bucket_index(duration_s: float) -> int:
+    """Bucket of a duration in seconds; the ends of the range take what lies beyond them."""
+    if duration_s <= 0.0009765625:
+        return MIN_INDEX
+    index = math.ceil(math.log2(duration_s) * BUCKETS_PER_OCTAVE) - 1
+    return int(min(index, MAX_INDEX))
+
+
+def edge_s(index: int) -> float:
+    """Lower edge of a bucket, in seconds."""
+    return float(2.0 ** (index / BUCKETS_PER_OCTAVE))
+
+
+def snap(duration_s: float) -> int:
+    """Index of the bucket edge nearest to a duration: at most 0.55 % from it.
+
+    Samples above the edge are those in buckets with this index or a higher one.
+    """
+    return min(max(round(math.log2(duration_s) * BUCKETS_PER_OCTAVE), MIN_INDEX), MAX_INDEX)
+
+
+class Histogram:
+    """An immutable sparse histogram: bucket index to count.
+
+    Kept packed, as one run of 32-bit indices in ascending order followed by one of their
+    counts, because the simulator's kernel hands it over in this form and most ticks are
+    only ever asked for counts above a few cuts.
+    """
+
+    __slots__ = ("packed",)
+
+    packed: bytes
+
+    def __init__(self, packed: bytes = b"") -> None:
+        object.__setattr__(self, "packed", packed)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Histogram is immutable: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"Histogram is immutable: cannot delete {name!r}")
+
+    def __reduce__(self) -> tuple[type[Histogram], tuple[bytes]]:
+        return Histogram, (self.packed,)
+
+    @classmethod
+    def of(cls, durations_s: Iterable[float]) -> Histogram:
+        """Histogram of durations in seconds."""
+        counts: dict[int, int] = {}
+        for duration_s in durations_s:
+            index = bucket_index(duration_s)
+            counts[index] = counts.get(index, 0) + 1
+        return cls.from_counts(counts)
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[int, int]) -> Histogram:
+        """Histogram from bucket counts; zero counts are dropped.
+
+        Raises:
+            ValueError: a negative count or an index outside the range.
+        """
+        kept = sorted((index, count) for index, count in counts.items() if count)
+        if any(count < 0 for _, count in kept):
+            raise ValueError("a histogram count is negative")
+        if kept and not MIN_INDEX <= kept[0][0] <= kept[-1][0] <= MAX_INDEX:
+            raise ValueError(f"a histogram index is outside {MIN_INDEX}..{MAX_INDEX}")
+        values = array("i", [index for index, _ in kept])
+        values.extend(count for _, count in kept)
+        return cls(values.tobytes()) if kept else EMPTY
+
+    def _halves(self) -> tuple[list[int], list[int]]:
+        values = array("i", self.packed).tolist()
+        middle = len(values) // 2
+        return values[:middle], values[middle:]
+
+    def counts(self) -> dict[int, int]:
+        """Bucket index to count, ascending."""
+        return dict(zip(*self._halves(), strict=True))
+
+    @property
+    def total(self) -> int:
+        """Number of samples."""
+        return sum(self._halves()[1]) if self.packed else 0
+
+    def above(self, cuts: Sequence[int]) -> tuple[int, ...]:
+        """Number of samples above each cut (a bucket edge's index), exactly.
+
+        Args:
+            cuts: ascending.
+        """
+        if not self.packed or not cuts:
+            return (0,) * len(cuts)
+        values = array("i", self.packed)
+        middle = len(values) // 2
+        first = bisect_left(values, cuts[0], 0, middle)
+        if first == middle:
+            return (0,) * len(cuts)
+        return tuple(
+            [sum(values[middle + bisect_left(values, cut, first, middle) :]) for cut in cuts]
+        )
+
+    def quantile(self, q: float) -> float:
+        """The q-quantile in seconds, within 0.55 %; NaN of an empty histogram.
+
+        The sample of rank ceil(q n), as its bucket's geometric middle.
+        """
+        if not self.packed:
+            return math.nan
+        indices, counts = self._halves()
+        below = list(accumulate(counts))
+        rank = max(1, math.ceil(q * below[-1]))
+        return edge_s(indices[bisect_left(below, rank)]) * 2.0 ** (0.5 / BUCKETS_PER_OCTAVE)
+
+    def __add__(self, other: Histogram) -> Histogram:
+        return merge((self, other))
+
+    def __bool__(self) -> bool:
+        return bool(self.packed)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Histogram) and self.packed == other.packed
+
+    def __hash__(self) -> int:
+        return hash(self.packed)
+
+    def __repr__(self) -> str:
+        return f"Histogram.from_counts({self.counts()})"
+
+
+EMPTY = Histogram()
+
+
+def merge(histograms: Iterable[Histogram]) -> Histogram:
+    """Sum of histograms, the same in any order."""
+    full = [histogram for histogram in histograms if histogram]
+    if len(full) < 2:
+        return full[0] if full else EMPTY
+    totals: dict[int, int] = {}
+    for histogram in full:
+        for index, count in histogram.counts().items():
+            totals[index] = totals.get(index, 0) + count
+    return Histogram.from_counts(totals)

@@ -1,0 +1,258 @@
+"""What happened in one tick, as whole numbers that add up.
+
+Replicas, or ticks, merge by addition: because nothing here is a float, the sum is the same
+in any order and every replica that reads it takes the same decision.
+
+`ModeObservations` and `Observations` are named tuples and not dataclasses: one of each is
+built every tick and the tuple costs less than half as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from .errors import MisuseError
+from .histogram import EMPTY, Histogram, merge
+from .modes import Mode
+
+__all__ = [
+    "FAILURES",
+    "Alert",
+    "ModeObservations",
+    "Observations",
+    "Override",
+    "merge_replicas",
+    "merge_ticks",
+]
+
+FAILURES = (
+    "overloaded",  # 503
+    "internal",  # 500
+    "quota_minute",  # 429 that passes within minutes
+    "quota_day",  # 429 that is terminal until the daily reset
+    "timeout",  # the caller's own deadline
+    "reset",  # connection lost before or inside the response
+    "cut",  # a stream that ended without a finish reason
+    "empty",  # a billed answer without text: thinking ate the output cap
+    "malformed",  # an answer that does not parse
+    "rejected",  # any other 4xx
+)
+"""Kinds of failed attempts, in the order of `ModeObservations.failures`."""
+
+NO_FAILURES = (0,) * len(FAILURES)
+
+
+class ModeObservations(NamedTuple):
+    """What was served in one mode by one model during a tick.
+
+    Attributes:
+        mode: the mode of the plan under which the attempts were made.
+        model: the model that was called.
+        started: attempts started.
+        finished: attempts finished, failed ones included.
+        failures: failed attempts by kind, in the order of `FAILURES`.
+        latency: seconds from the request's first attempt to the outcome, for complete
+            answers and timeouts only: a storm of quick 503s must not lower it.
+        ttft: seconds to the first token of an answer.
+        ages: a gauge, not a count: ages in seconds of the calls in flight at the tick's end.
+        prompt_tokens, cached_tokens, output_tokens, thinking_tokens: settled in this tick;
+            prompt includes cached, output excludes thinking.
+        nano_usd: settled cost, estimated from usage and prices, in 1e-9 dollars.
+    """
+
+    mode: Mode
+    model: str
+    started: int = 0
+    finished: int = 0
+    failures: tuple[int, ...] = NO_FAILURES
+    latency: Histogram = EMPTY
+    ttft: Histogram = EMPTY
+    ages: Histogram = EMPTY
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+    nano_usd: int = 0
+
+    @property
+    def failed(self) -> int:
+        """Failed attempts of all kinds."""
+        return sum(self.failures)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Alert:
+    """A message of an external monitor that asks for a mode, or takes that back.
+
+    Messages may come late, twice or out of order: of one key, the newest `at_tick` holds.
+
+    Attributes:
+        key: identifies the alert from trigger to recovery.
+        at_tick: when the monitor raised or cleared it, on the controller's tick scale.
+        mode: the least mode it asks for.
+        raised: True for a trigger, False for a recovery.
+        lifetime_ticks: how long a raised alert holds when no recovery ever comes.
+    """
+
+    key: str
+    at_tick: int
+    mode: Mode
+    raised: bool = True
+    lifetime_ticks: int = 600
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Override:
+    """An operator's order to hold a mode, or to stop holding one.
+
+    Attributes:
+        at_tick: when it was given; of several, the newest holds.
+        until_tick: the first tick at which it no longer holds. An order that ends at or
+            before it was given takes back whatever held before.
+        mode: the mode to hold.
+        reason: why, for the journal.
+    """
+
+    at_tick: int
+    until_tick: int
+    mode: Mode
+    reason: str
+
+
+class Observations(NamedTuple):
+    """Everything the controller may know about one tick.
+
+    Attributes:
+        tick: index of the tick, floor(clock / tick length).
+        served: one entry per (mode, model) that had anything to say, in that order.
+        offered, admitted, shed, fallback: requests by priority, in the order of
+            `Priority`; admitted + shed = offered, and fallback counts those of the shed
+            or failed that got the static answer.
+        waiting: gauge: requests waiting to start (the queue depth), not in flight.
+        reserved_nano_usd: gauge: held in the budget ledger for calls in flight.
+        memory_ppm: gauge: memory in use, in millionths of what there is.
+        alerts, overrides: received during the tick, in any order.
+    """
+
+    tick: int
+    served: tuple[ModeObservations, ...] = ()
+    offered: tuple[int, int, int] = (0, 0, 0)
+    admitted: tuple[int, int, int] = (0, 0, 0)
+    shed: tuple[int, int, int] = (0, 0, 0)
+    fallback: tuple[int, int, int] = (0, 0, 0)
+    waiting: int = 0
+    reserved_nano_usd: int = 0
+    memory_ppm: int = 0
+    alerts: tuple[Alert, ...] = ()
+    overrides: tuple[Override, ...] = ()
+
+    @property
+    def in_flight(self) -> int:
+        """Calls in flight at the end of the tick."""
+        return sum(entry.ages.total for entry in self.served)
+
+
+def merge_replicas(parts: Iterable[Observations]) -> Observations:
+    """What several replicas saw in the same tick: counts and gauges add, memory is the worst.
+
+    Raises:
+        MisuseError: no parts, or parts of different ticks.
+    """
+    parts = list(parts)
+    ticks = {part.tick for part in parts}
+    if len(ticks) != 1:
+        raise MisuseError(f"replicas merge within one tick; got ticks {sorted(ticks)}")
+    return _sum(
+        parts,
+        served=_merge_served(parts, ages=lambda entries: merge(e.ages for e in entries)),
+        waiting=sum(part.waiting for part in parts),
+        reserved_nano_usd=sum(part.reserved_nano_usd for part in parts),
+        memory_ppm=max(part.memory_ppm for part in parts),
+    )
+
+
+def merge_ticks(parts: Iterable[Observations]) -> Observations:
+    """What one replica saw over several ticks: counts add, gauges keep the last.
+
+    Raises:
+        MisuseError: no parts, or ticks that do not grow.
+    """
+    parts = list(parts)
+    ticks = [part.tick for part in parts]
+    if not ticks or any(later <= earlier for earlier, later in zip(ticks, ticks[1:], strict=False)):
+        raise MisuseError(f"ticks merge in growing order; got {ticks}")
+    last = parts[-1]
+    final_ages = {(entry.mode, entry.model): entry.ages for entry in last.served}
+    return _sum(
+        parts,
+        served=_merge_served(
+            parts, ages=lambda entries: final_ages.get((entries[0].mode, entries[0].model), EMPTY)
+        ),
+        waiting=last.waiting,
+        reserved_nano_usd=last.reserved_nano_usd,
+        memory_ppm=last.memory_ppm,
+    )
+
+
+class _MergeAges(Protocol):
+    def __call__(self, entries: list[ModeObservations], /) -> Histogram: ...
+
+
+def _merge_served(
+    parts: list[Observations], *, ages: _MergeAges
+) -> tuple[ModeObservations, ...]:
+    by_key: dict[tuple[Mode, str], list[ModeObservations]] = {}
+    for part in parts:
+        for entry in part.served:
+            by_key.setdefault((entry.mode, entry.model), []).append(entry)
+    return tuple(
+        ModeObservations(
+            mode=mode,
+            model=model,
+            started=sum(e.started for e in entries),
+            finished=sum(e.finished for e in entries),
+            failures=_add_all(e.failures for e in entries),
+            latency=merge(e.latency for e in entries),
+            ttft=merge(e.ttft for e in entries),
+            ages=ages(entries),
+            prompt_tokens=sum(e.prompt_tokens for e in entries),
+            cached_tokens=sum(e.cached_tokens for e in entries),
+            output_tokens=sum(e.output_tokens for e in entries),
+            thinking_tokens=sum(e.thinking_tokens for e in entries),
+            nano_usd=sum(e.nano_usd for e in entries),
+        )
+        for (mode, model), entries in sorted(by_key.items())
+    )
+
+
+def _add_all(rows: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(map(sum, zip(*rows, strict=True)))
+
+
+def _sum(
+    parts: list[Observations],
+    *,
+    served: tuple[ModeObservations, ...],
+    waiting: int,
+    reserved_nano_usd: int,
+    memory_ppm: int,
+) -> Observations:
+    def by_priority(rows: Iterable[tuple[int, int, int]]) -> tuple[int, int, int]:
+        low, normal, high = _add_all(rows)
+        return low, normal, high
+
+    return Observations(
+        tick=parts[-1].tick,
+        served=served,
+        offered=by_priority(part.offered for part in parts),
+        admitted=by_priority(part.admitted for part in parts),
+        shed=by_priority(part.shed for part in parts),
+        fallback=by_priority(part.fallback for part in parts),
+        waiting=waiting,
+        reserved_nano_usd=reserved_nano_usd,
+        memory_ppm=memory_ppm,
+        alerts=tuple(sorted({alert for part in parts for alert in part.alerts})),
+        overrides=tuple(sorted({order for part in parts for order in part.overrides})),
+    )
