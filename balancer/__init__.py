@@ -1,0 +1,1 @@
+"""open-Balancer keeps Gemini-powered applications answering, fast and inside budget."""

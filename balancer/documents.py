@@ -1,0 +1,287 @@
+"""YAML files that remember their lines, and schema errors that name them.
+
+A `Document` is what a user wrote, as plain values, plus the line of every key. `explain`
+turns the first problem pydantic finds in it into one sentence: where, which key, what was
+found, what was expected, and the nearest name that would have been valid.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from .core.errors import InputError, nearest
+
+__all__ = ["LARGEST_BYTES", "Document", "Key", "explain", "parse", "read_text"]
+
+LARGEST_BYTES = 1_000_000
+"""Longest file we read: a policy or scenario is a page or two."""
+_LARGEST_NODES = 50_000
+_DEEPEST = 40
+
+Key = tuple[str | int, ...]
+"""Where a value stands: keys and list positions from the root."""
+
+Refuse = Callable[..., InputError]
+"""The class of error to raise: `PolicyError`, `ScenarioError`, ..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What a user wrote.
+
+    Attributes:
+        name: the file, as it was given to us, or what it came from.
+        values: plain dicts, lists, texts and numbers.
+        lines: line of each key and list item, counted from 1.
+        origins: keys that did not come from the file, with what they came from.
+    """
+
+    name: str
+    values: Any
+    lines: Mapping[Key, int] = field(default_factory=dict)
+    origins: Mapping[Key, str] = field(default_factory=dict)
+
+    def where(self, key: Key) -> str:
+        """ "file:line" of a key, or of the nearest thing around it that has a line."""
+        for size in range(len(key), 0, -1):
+            if key[:size] in self.origins:
+                return self.origins[key[:size]]
+            if key[:size] in self.lines:
+                return f"{self.name}:{self.lines[key[:size]]}"
+        return self.name
+
+
+def read_text(path: Path, refuse: Refuse) -> str:
+    """Text of a file of bounded size.
+
+    Raises:
+        InputError: of the kind asked for: missing, unreadable, too large, or not UTF-8.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_BYTES + 1)
+    except FileNotFoundError:
+        raise refuse("no such file", where=str(path)) from None
+    except IsADirectoryError:
+        raise refuse("found a directory, expected a file", where=str(path)) from None
+    except OSError as error:
+        raise refuse(f"cannot be read: {error.strerror}", where=str(path)) from None
+    if len(content) > LARGEST_BYTES:
+        raise refuse(f"is larger than {LARGEST_BYTES:,} bytes", where=str(path))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise refuse(f"is not UTF-8 text (byte {error.start})", where=str(path)) from None
+
+
+def parse(text: str, name: str, refuse: Refuse) -> Document:
+    """Document from YAML text. Keys given twice, tags and cyclic aliases are refused.
+
+    Raises:
+        InputError: of the kind asked for, naming the line.
+    """
+    if len(text) > LARGEST_BYTES:
+        raise refuse(f"is larger than {LARGEST_BYTES:,} characters", where=name)
+    reader = YAML(typ="rt", pure=True)
+    reader.allow_duplicate_keys = False
+    try:
+        tree = reader.load(StringIO(text))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = " ".join(str(error.problem or error.context or "unreadable").split())
+        if "duplicate key" in problem:
+            problem = problem.split(" with value")[0].replace("found ", "") + " is given twice"
+        else:
+            problem = f"not valid YAML: {problem}"
+        raise refuse(problem, where=f"{name}:{mark.line + 1}" if mark else name) from None
+    except (YAMLError, RecursionError, ValueError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise refuse(f"not valid YAML: {reason}", where=name) from None
+    if tree is None:
+        raise refuse("is empty; expected keys and values", where=name)
+    lines: dict[Key, int] = {}
+    return Document(name=name, values=_plain(tree, (), lines, name, refuse), lines=lines)
+
+
+def _plain(tree: Any, key: Key, lines: dict[Key, int], name: str, refuse: Refuse) -> Any:
+    """Plain values of a parsed tree; notes the line of each key on the way.
+
+    The number of nodes is bounded, because a few aliases of aliases in a short text can
+    stand for more values than fit in memory.
+    """
+    if len(key) > _DEEPEST or len(lines) > _LARGEST_NODES:
+        raise refuse("is nested too deeply or has too many values", where=name)
+    if isinstance(tree, CommentedMap):
+        found: dict[str, Any] = {}
+        for part, value in tree.items():
+            text = part if isinstance(part, str) else str(part)
+            at = tree.lc.data.get(part) if tree.lc.data else None
+            lines[*key, text] = at[0] + 1 if at else lines.get(key, 1)
+            found[text] = _plain(value, (*key, text), lines, name, refuse)
+        return found
+    if isinstance(tree, CommentedSeq):
+        items = []
+        for index, value in enumerate(tree):
+            at = tree.lc.data.get(index) if tree.lc.data else None
+            lines[*key, index] = at[0] + 1 if at else lines.get(key, 1)
+            items.append(_plain(value, (*key, index), lines, name, refuse))
+        return items
+    if tree is None or isinstance(tree, date):
+        return tree
+    for kind in (bool, int, float, str):
+        if isinstance(tree, kind):
+            return kind(tree)
+    raise refuse(
+        f"{_dotted(key)}: found a tagged value, expected plain YAML",
+        where=f"{name}:{lines.get(key, 1)}",
+    )
+
+
+def explain(
+    error: ValidationError, model: type[BaseModel], document: Document, refuse: Refuse
+) -> InputError:
+    """The first problem in file order, as one error; says how many more there are."""
+    problems: list[tuple[int, int, Key, tuple[str, ...], Any]] = []
+    for details in error.errors(include_url=False):
+        key, known = _locate(details["loc"], model)
+        problems.append((document.lines.get(key, 0), len(problems), key, known, details))
+    _, _, key, known, details = min(problems, key=lambda problem: problem[:2])
+    kind = details["type"]
+    parent, last = key[:-1], str(key[-1]) if key else ""
+    where = document.where(key)
+    if kind == "extra_forbidden":
+        inside = f" in {_dotted(parent)}" if parent else ""
+        names = ", ".join(known)
+        text = f"unknown key {last!r}{inside}{nearest(last, known)}; known: {names}"
+    elif kind == "missing":
+        inside = f"{_dotted(parent)}: " if parent else ""
+        text = f"{inside}key {last!r} is missing"
+    elif kind == "value_error":
+        about = f"{_dotted(key)}: " if key else ""
+        text = f"{about}{details['ctx']['error']}"
+    else:
+        about = f"{_dotted(key)}: " if key else ""
+        found = _brief(details["input"])
+        text = f"{about}found {found}, expected {_expected(details)}"
+    more = len(problems) - 1
+    return refuse(text + (f" (and {more} more after this)" if more else ""), where=where)
+
+
+def _dotted(key: Key) -> str:
+    return ".".join(str(part) for part in key)
+
+
+def _brief(found: Any) -> str:
+    if isinstance(found, dict):
+        return "a mapping"
+    if isinstance(found, list):
+        return "a list"
+    text = "nothing" if found is None else repr(found)
+    return text if len(text) <= 64 else text[:64] + "…"
+
+
+def _expected(details: Any) -> str:
+    kind, context = details["type"], details.get("ctx", {})
+    if kind == "literal_error":
+        found = details["input"]
+        names = [name.strip("'") for name in context["expected"].replace(" or ", ", ").split(", ")]
+        hint = nearest(found, names) if isinstance(found, str) else ""
+        return f"one of {', '.join(names)}{hint}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        names = [name.strip("' ") for name in context.get("expected_tags", "").split(",")]
+        tag = str(context.get("tag", ""))
+        key = str(context["discriminator"]).strip("'")
+        return f"{key} to be one of {', '.join(filter(None, names))}{nearest(tag, names)}"
+    message = str(details["msg"])
+    for start in ("Input should be ", "Value error, "):
+        message = message.removeprefix(start)
+    return {
+        "model_type": "a mapping",
+        "dict_type": "a mapping",
+        "model_attributes_type": "a mapping",
+        "tuple_type": "a list",
+        "list_type": "a list",
+        "string_type": "text",
+        "bool_type": "true or false",
+        "finite_number": "a finite number",
+    }.get(kind, message)
+
+
+def _locate(loc: Key, model: type[BaseModel]) -> tuple[Key, tuple[str, ...]]:
+    """Key of a pydantic location, which also holds the names of union members; and the keys
+    that are valid beside its last part."""
+    key: list[str | int] = []
+    known: tuple[str, ...] = ()
+    kinds: Any = model
+    for part in loc:
+        kinds = _unwrap(kinds)
+        options = _members(kinds)
+        if len(options) > 1:
+            chosen = [option for option in options if _answers_to(option, part)]
+            if chosen:
+                kinds = chosen[0]
+                continue
+            kinds = next((o for o in options if _origin(o) in (dict, list, tuple)), options[0])
+        key.append(part)
+        if isinstance(kinds, type) and issubclass(kinds, BaseModel):
+            known = _names(kinds)
+            kinds = _field(kinds, part)
+        else:
+            known = ()
+            arguments = get_args(kinds)
+            kinds = (arguments[-1] if _origin(kinds) is dict else arguments[0]) if arguments else Any
+    return tuple(key), known
+
+
+def _unwrap(kinds: Any) -> Any:
+    return _unwrap(get_args(kinds)[0]) if get_origin(kinds) is Annotated else kinds
+
+
+def _origin(kinds: Any) -> Any:
+    return get_origin(kinds) or kinds
+
+
+def _members(kinds: Any) -> list[Any]:
+    if get_origin(kinds) in (Union, types.UnionType):
+        return [
+            inner
+            for option in get_args(kinds)
+            if option is not type(None)
+            for inner in _members(_unwrap(option))
+        ]
+    return [kinds]
+
+
+def _answers_to(option: Any, part: str | int) -> bool:
+    """Whether pydantic calls this member of a union by that name in a location."""
+    if not (isinstance(option, type) and issubclass(option, BaseModel)):
+        return False
+    tags = [
+        tag
+        for entry in option.model_fields.values()
+        if get_origin(entry.annotation) is Literal
+        for tag in get_args(entry.annotation)
+    ]
+    return part == option.__name__ or part in tags
+
+
+def _names(model: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(entry.alias or name for name, entry in model.model_fields.items())
+
+
+def _field(model: type[BaseModel], part: str | int) -> Any:
+    for name, entry in model.model_fields.items():
+        if part in (name, entry.alias):
+            return entry.annotation
+    return Any
