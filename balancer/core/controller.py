@@ -1,0 +1,168 @@
+"""The controller: brings signals and orders up to date, asks the law, says what holds.
+
+It has no clock, no I/O and no randomness: the same observations give the same decisions, in
+a simulation, in a load test and in production.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from .decisions import Decision, Limits, Mix, Reason, Stance, gates
+from .errors import ClockError, MisuseError
+from .laws.ladder import Ladder
+from .laws.law import Law
+from .laws.none import NoLaw
+from .laws.threshold import Threshold
+from .modes import MODES
+from .observations import Observations
+from .orders import Orders
+from .policy import Policy
+from .signals import Signals
+
+__all__ = ["Controller"]
+
+LONGEST_GAP_S = 7 * 86_400.0
+"""A clock that leaps further than this was set, and no outage."""
+
+_MAKERS: Mapping[str, Callable[[Policy, Signals, Orders], Law]] = {
+    "ladder": Ladder,
+    "threshold": Threshold,
+    "none": lambda policy, signals, orders: NoLaw(),
+}
+
+
+class Controller:
+    """Decides, once a tick, in which mode an application serves its calls.
+
+    Args:
+        policy: when to change mode and what each mode does.
+    """
+
+    __slots__ = ("_law", "_orders", "_signals", "_stance", "_tail", "_tick", "policy")
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._signals = Signals(policy)
+        self._orders = Orders()
+        self._law = _MAKERS[policy.law](policy, self._signals, self._orders)
+        self._tick: int | None = None
+        self._stance: Stance | None = None
+        self._tail: tuple[object, ...] = ()
+
+    def step(self, observations: Observations) -> Decision:
+        """Take in what happened in a tick and decide what holds from the next one on.
+
+        Ticks left out since the last step are stepped empty, in order.
+
+        Raises:
+            ClockError: the tick index does not grow, or leaps by more than a week.
+        """
+        tick = observations.tick
+        last = self._tick
+        if last is not None and tick != last + 1:
+            if tick <= last:
+                raise ClockError(f"tick {tick} comes after tick {last}; indices must grow")
+            if (tick - last) * self.policy.tick_s > LONGEST_GAP_S:
+                raise ClockError(f"tick {tick} comes after tick {last}: a leap of over a week")
+            for missed in range(last + 1, tick):
+                self._step(Observations(missed))
+        elif tick < 0:
+            raise ClockError(f"tick {tick} is negative")
+        return self._step(observations)
+
+    def _step(self, observations: Observations) -> Decision:
+        tick = self._tick = observations.tick
+        self._signals.observe(observations)
+        self._orders.observe(observations)
+        stance = self._law.step(tick)
+        if stance is not self._stance:
+            self._stand(stance)
+        return Decision._make((tick, *self._tail))
+
+    def _stand(self, stance: Stance) -> None:
+        self._stance = stance
+        low, normal, high = stance.mixes
+        self._tail = (
+            stance.mode,
+            tuple(sum(shares) / 3.0 for shares in zip(low, normal, high, strict=True)),
+            stance.admit,
+            stance.limits,
+            stance.reasons,
+            stance.mixes,
+            gates(stance, self.policy.strategies),
+        )
+
+    def state(self) -> dict[str, object]:
+        """Everything it remembers, as plain values (numbers, strings, lists, dicts).
+
+        A controller restored from it decides exactly as this one will.
+        """
+        return {
+            "version": 1,
+            "law": self.policy.law,
+            "tick": self._tick,
+            "signals": self._signals.ledger.state(),
+            "orders": self._orders.state(),
+            "memory": self._law.state(),
+            "stance": None if self._stance is None else _stance_to_plain(self._stance),
+        }
+
+    @classmethod
+    def restore(cls, policy: Policy, state: Mapping[str, object]) -> Controller:
+        """The controller that `state` was taken of.
+
+        Raises:
+            MisuseError: the state is of another version, law or set of thresholds.
+        """
+        controller = cls(policy)
+        found = (state.get("version"), state.get("law"))
+        if found != (1, policy.law):
+            raise MisuseError(f"state of version and law {found}; expected (1, {policy.law!r})")
+        signals, orders, memory = state["signals"], state["orders"], state["memory"]
+        assert isinstance(signals, dict) and isinstance(orders, dict) and isinstance(memory, dict)
+        ledger = controller._signals.ledger
+        cuts = (signals["latency_cuts"], signals["ttft_cuts"])
+        if cuts != (list(ledger.latency_cuts), list(ledger.ttft_cuts)):
+            raise MisuseError("the state was taken under a policy with other latency thresholds")
+        tick, stance = state["tick"], state["stance"]
+        if isinstance(tick, int) and isinstance(stance, list):
+            controller._tick = tick
+            ledger.restore(signals["tick"], signals["rows"], signals["latencies"])
+            controller._orders.restore(orders)
+            kept = _stance_from_plain(stance)
+            controller._law.restore(memory, kept)
+            controller._stand(kept)
+        return controller
+
+
+def _stance_to_plain(stance: Stance) -> list[object]:
+    return [
+        int(stance.mode),
+        [list(mix) for mix in stance.mixes],
+        list(stance.admit),
+        [stance.limits.max_in_flight, stance.limits.max_starts],
+        [[r.kind, r.text, r.rule, r.value, r.threshold, r.k, r.n] for r in stance.reasons],
+        stance.probe,
+    ]
+
+
+def _stance_from_plain(values: list[object]) -> Stance:
+    mode, mixes, admit, bounds, reasons, probe = values
+    assert isinstance(mode, int) and isinstance(mixes, list) and isinstance(admit, list)
+    assert isinstance(bounds, list) and isinstance(reasons, list)
+    low, normal, high = (_mix(values) for values in mixes)
+    names = ("kind", "text", "rule", "value", "threshold", "k", "n")
+    return Stance(
+        mode=MODES[mode],
+        mixes=(low, normal, high),
+        admit=(admit[0], admit[1], admit[2]),
+        limits=Limits(max_in_flight=bounds[0], max_starts=bounds[1]),
+        reasons=tuple(Reason(**dict(zip(names, row, strict=True))) for row in reasons),
+        probe=MODES[probe] if isinstance(probe, int) else None,
+    )
+
+
+def _mix(values: list[float]) -> Mix:
+    normal, soft, hard, emergency = values
+    return normal, soft, hard, emergency

@@ -1,0 +1,1 @@
+"""Transition laws: peers behind one small protocol."""

@@ -1,0 +1,77 @@
+"""Plain thresholds, as hand-tuned alerts do it: the mode is the worst whose rule is true now.
+
+No hysteresis, no hold, no margin, one pool of evidence over all modes. It is here to be
+compared with: because a brownout lowers the very signals that started it, plain thresholds
+leave and enter again for ever.
+"""
+
+from __future__ import annotations
+
+from ..decisions import Reason, Stance
+from ..modes import Mode
+from ..orders import Orders
+from ..policy import Policy
+from ..signals import Bound, Signals
+from ..windows import ALL
+from .stances import alerted, because, ordered, stance
+
+__all__ = ["Threshold"]
+
+
+class Threshold:
+    """The threshold law."""
+
+    __slots__ = ("_orders", "_policy", "_signals", "_since", "_stance", "_streaks")
+
+    def __init__(self, policy: Policy, signals: Signals, orders: Orders) -> None:
+        self._policy = policy
+        self._signals = signals
+        self._orders = orders
+        self._streaks = [0] * len(policy.rules)
+        self._since: int | None = None
+        self._stance = stance(policy, Mode.NORMAL, ())
+
+    def step(self, tick: int) -> Stance:
+        """See `Law.step`."""
+        if self._since is None:
+            self._since = tick - 1
+        worst = self._worst(self._since)
+        mode = worst.rule.level if worst else Mode.NORMAL
+        floor, order = self._orders.floor(), self._orders.override()
+        if floor is not None and floor.mode <= mode:
+            floor = None
+        if floor is not None:
+            mode = floor.mode
+        if order is not None:
+            mode = order.mode
+        if mode != self._stance.mode:
+            if order is not None:
+                reason = ordered(order)
+            elif floor is not None:
+                reason = alerted(floor)
+            elif worst is not None:
+                reason = because(self._signals, worst, ALL, self._since, mode)
+            else:
+                reason = Reason(kind="rule", text="normal: no rule is true any more")
+            self._stance = stance(self._policy, mode, (reason,))
+        return self._stance
+
+    def _worst(self, since: int) -> Bound | None:
+        worst: Bound | None = None
+        for number, bound in enumerate(self._signals.entry):
+            true = self._signals.judge(bound, ALL, since, z=0.0, min_samples=1)
+            self._streaks[number] = self._streaks[number] + 1 if true else 0
+            lasted = self._streaks[number] >= max(1, bound.sustained_ticks)
+            if lasted and (worst is None or bound.rule.level > worst.rule.level):
+                worst = bound
+        return worst
+
+    def state(self) -> dict[str, object]:
+        """Plain values."""
+        return {"since": self._since, "streaks": list(self._streaks)}
+
+    def restore(self, state: dict[str, object], kept: Stance) -> None:
+        """Take back what `state` gave."""
+        since, streaks = state["since"], state["streaks"]
+        assert (since is None or isinstance(since, int)) and isinstance(streaks, list)
+        self._since, self._streaks, self._stance = since, streaks, kept

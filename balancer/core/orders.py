@@ -1,0 +1,101 @@
+"""Orders from outside: external alerts and operator overrides, and when they end.
+
+Messages may be late, twice or out of order. Of one alert key the newest message holds, so a
+trigger that arrives after its own recovery changes nothing. Everything ends by itself: a
+recovery that got lost cannot hold a mode for ever.
+"""
+
+from __future__ import annotations
+
+from .errors import MisuseError
+from .modes import Mode
+from .observations import Alert, Observations, Override
+
+__all__ = ["Orders"]
+
+MEMORY_TICKS = 86_400
+"""How long the newest message of a key is remembered, against stragglers."""
+MAX_KEYS = 10_000
+
+
+class Orders:
+    """The alerts and the override that hold now."""
+
+    __slots__ = ("_alerts", "_override", "tick")
+
+    def __init__(self) -> None:
+        self.tick = -1
+        self._alerts: dict[str, Alert] = {}
+        self._override: Override | None = None
+
+    def observe(self, observations: Observations) -> None:
+        """Take in the messages of a tick; their order among themselves does not matter.
+
+        Raises:
+            MisuseError: more alert keys than could be meant.
+        """
+        self.tick = observations.tick
+        for alert in observations.alerts:
+            known = self._alerts.get(alert.key)
+            if known is None or _newness(alert) > _newness(known):
+                self._alerts[alert.key] = alert
+        if len(self._alerts) > MAX_KEYS:
+            raise MisuseError(f"more than {MAX_KEYS} alert keys within {MEMORY_TICKS} ticks")
+        for order in observations.overrides:
+            if self._override is None or order > self._override:
+                self._override = order
+        if self._alerts:
+            self._alerts = {
+                key: alert
+                for key, alert in self._alerts.items()
+                if alert.at_tick + max(alert.lifetime_ticks, MEMORY_TICKS) > self.tick
+            }
+
+    def override(self) -> Override | None:
+        """The operator's order that holds now."""
+        order = self._override
+        return order if order is not None and self.tick < order.until_tick else None
+
+    def floor(self) -> Alert | None:
+        """The alert that holds now and asks for the worst mode."""
+        if not self._alerts:
+            return None
+        holding = [
+            alert
+            for alert in self._alerts.values()
+            if alert.raised and self.tick < alert.at_tick + alert.lifetime_ticks
+        ]
+        return max(holding, key=lambda alert: (alert.mode, alert.key), default=None)
+
+    def state(self) -> dict[str, object]:
+        """Plain values."""
+        order = self._override
+        return {
+            "tick": self.tick,
+            "alerts": [
+                [a.key, a.at_tick, int(a.mode), a.raised, a.lifetime_ticks]
+                for a in self._alerts.values()
+            ],
+            "override": None
+            if order is None
+            else [order.at_tick, order.until_tick, int(order.mode), order.reason],
+        }
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Take back what `state` gave."""
+        tick, alerts, order = state["tick"], state["alerts"], state["override"]
+        assert isinstance(tick, int) and isinstance(alerts, list)
+        self.tick = tick
+        self._alerts = {
+            key: Alert(key, at, Mode(mode), raised, lifetime)
+            for key, at, mode, raised, lifetime in alerts
+        }
+        if isinstance(order, list):
+            at, until, mode, reason = order
+            self._override = Override(at, until, Mode(mode), reason)
+
+
+def _newness(alert: Alert) -> tuple[int, bool, Mode, int]:
+    # A recovery counts as newer than a trigger of the same tick; the rest only makes the
+    # choice independent of the order of arrival.
+    return alert.at_tick, not alert.raised, alert.mode, alert.lifetime_ticks

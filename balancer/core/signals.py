@@ -1,0 +1,358 @@
+"""Signals: what the rules of a policy watch, judged from counts.
+
+"P95 above L" is the same as "more than 5 % of the samples are above L", so a quantile rule
+is judged by counting, exactly, and never by estimating a quantile. With k of n samples bad
+and a share q allowed, a signal is in breach when
+
+    k > q n + z sqrt(n q (1 - q))
+
+(z standard deviations of the binomial above its mean). Too few samples is no verdict:
+neither a breach nor proof of health.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .histogram import EMPTY, Histogram, edge_s, merge, snap
+from .modes import MODES, Mode
+from .observations import Observations
+from .policy import SIGNALS, Policy, Rule
+from .windows import (
+    ADMITTED,
+    ALL,
+    CUTS,
+    FAILED,
+    FINISHED,
+    FIRST_TOKENS,
+    NANO,
+    OFFERED,
+    QUOTA,
+    STARTED,
+    TIMED,
+    TOKENS,
+    Ledger,
+    Row,
+)
+
+__all__ = ["Bound", "Measurement", "Signals", "breach", "describe"]
+
+QUANTILES = {"latency_p50": 0.50, "latency_p95": 0.95, "latency_p99": 0.99, "ttft_p95": 0.95}
+LATENCIES = ("latency_p50", "latency_p95", "latency_p99")
+SPENDING = ("token_cost_per_hour", "tokens_per_minute")
+"""Signals that a brownout lowers by itself, so that only a projection can end one."""
+ERRORS = ("error_rate", "burn_rate")
+"""Signals of upstream errors, which shedding does not answer."""
+GAUGES = ("queue_depth", "memory")
+
+
+def breach(k: int, n: int, share: float, z: float, min_samples: int) -> bool | None:
+    """Whether k of n samples being bad exceeds a share by z standard deviations.
+
+    None: too few samples to say.
+    """
+    if n < min_samples:
+        return None
+    mean = share * n
+    return k > mean and k > mean + z * math.sqrt(mean * (1.0 - share))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """One side of a rule: its entry threshold, or its exit threshold.
+
+    Attributes:
+        rule: the rule.
+        threshold: in the signal's unit; of a latency, the snapped edge.
+        cut: of a latency or first-token rule, the edge's index.
+        column: of the same, the ledger's column of samples above it.
+    """
+
+    rule: Rule
+    threshold: float
+    cut: int = 0
+    column: int = 0
+    window_ticks: int
+    short_ticks: int
+    sustained_ticks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """A signal's value, for a person.
+
+    Attributes:
+        value: in the signal's unit; None when nothing was seen.
+        k, n: samples beyond the threshold, and all; 0 where samples are not counted.
+    """
+
+    value: float | None
+    k: int = 0
+    n: int = 0
+
+
+class Signals:
+    """Judges the rules of a policy on what the ledger holds.
+
+    `entry` and `exits` are the two bounds of each rule, in the policy's order.
+    """
+
+    __slots__ = (
+        "_ages",
+        "_aged",
+        "_memory",
+        "_tick_s",
+        "_waiting",
+        "entry",
+        "exits",
+        "ledger",
+    )
+
+    def __init__(self, policy: Policy) -> None:
+        self._tick_s = policy.tick_s
+        both = [(rule, ratio) for rule in policy.rules for ratio in (1.0, policy.ladder.exit)]
+        latency_cuts = _cuts(both, LATENCIES)
+        ttft_cuts = _cuts(both, ("ttft_p95",))
+        columns = {("latency", cut): CUTS + i for i, cut in enumerate(latency_cuts)}
+        columns |= {
+            ("ttft", cut): CUTS + len(latency_cuts) + i for i, cut in enumerate(ttft_cuts)
+        }
+        self.entry = tuple(self._bound(rule, 1.0, columns) for rule in policy.rules)
+        self.exits = tuple(self._bound(rule, policy.ladder.exit, columns) for rule in policy.rules)
+        windows = [bound.window_ticks for bound in self.entry]
+        latencies = [b.window_ticks for b in self.entry if b.rule.signal in LATENCIES]
+        hold = math.ceil(policy.ladder.hold_s * policy.ladder.multiplier_max / policy.tick_s)
+        self.ledger = Ledger(
+            max([hold, self.ticks(60.0), *windows]),
+            max([self.ticks(60.0), *latencies]),
+            latency_cuts,
+            ttft_cuts,
+        )
+        self._ages: dict[Mode, Histogram] = {}
+        self._aged: dict[tuple[int, int], Row] = {}
+        self._waiting = 0
+        self._memory = 0.0
+
+    def ticks(self, seconds: float) -> int:
+        """Seconds as whole ticks, at least one."""
+        return max(1, round(seconds / self._tick_s))
+
+    def _bound(self, rule: Rule, ratio: float, columns: dict[tuple[str, int], int]) -> Bound:
+        threshold, cut, column = rule.threshold * ratio, 0, 0
+        if SIGNALS[rule.signal] == "seconds":
+            cut = snap(threshold)
+            threshold = edge_s(cut)
+            column = columns["ttft" if rule.signal == "ttft_p95" else "latency", cut]
+        short = rule.short_window_s if rule.short_window_s is not None else rule.window_s / 12
+        return Bound(
+            rule=rule,
+            threshold=threshold,
+            cut=cut,
+            column=column,
+            window_ticks=self.ticks(rule.window_s),
+            short_ticks=self.ticks(short),
+            sustained_ticks=round(rule.sustained_s / self._tick_s),
+        )
+
+    def observe(self, observations: Observations) -> None:
+        """Take in the next tick."""
+        self.ledger.add(observations)
+        self._waiting = observations.waiting
+        self._memory = observations.memory_ppm / 1e6
+        self._aged.clear()
+        ages = self._ages
+        ages.clear()
+        for entry in observations.served:
+            if entry.ages:
+                mode = entry.mode
+                ages[mode] = merge((ages[mode], entry.ages)) if mode in ages else entry.ages
+
+    def aged(self, row: int, since: int) -> Row:
+        """Calls in flight older than each latency cut that were started after tick `since`.
+
+        An old call is a lower bound of a latency: a hang finishes nothing, so without these
+        it would not be seen.
+        """
+        found = self._aged.get((row, since))
+        if found is None:
+            cuts = self.ledger.latency_cuts
+            # All modes together is the view of those who do not look at calls in flight.
+            ages = self._ages.get(MODES[row], EMPTY) if row != ALL else EMPTY
+            found = ages.above(cuts)
+            if any(found):
+                earlier = ages.above((snap((self.ledger.tick - since) * self._tick_s),))[0]
+                found = tuple(max(0, count - earlier) for count in found)
+            self._aged[row, since] = found
+        return found
+
+    def samples(self, row: int, since: int) -> int:
+        """Attempts finished after tick `since`, or in flight beyond the lowest cut."""
+        aged = self.aged(row, since)
+        return self.ledger.since(row, since)[FINISHED] + (aged[0] if aged else 0)
+
+    def starts_per_s(self) -> float:
+        """Attempts started a second in all modes, over the last minute."""
+        ticks = self.ticks(60.0)
+        return self._rate(self.ledger.since(ALL, self.ledger.tick - ticks)[STARTED], ticks)
+
+    def _rate(self, count: int, ticks: int) -> float:
+        return count / (ticks * self._tick_s)
+
+    def requests_since(self, since: int) -> tuple[Row, Row]:
+        """Requests offered and admitted after tick `since`, by priority."""
+        row = self.ledger.since(ALL, since)
+        return row[OFFERED], row[ADMITTED]
+
+    def mostly_quota(self, row: int, since: int) -> bool:
+        """Whether most failures after tick `since` are 429s, the one error that is load."""
+        counts = self.ledger.since(row, since)
+        return 2 * counts[QUOTA] > counts[FAILED]
+
+    def evidence(self, bound: Bound, row: int, since: int, start: int) -> tuple[int, int, float]:
+        """Samples beyond a bound, all samples, and the share of them that may be beyond it.
+
+        Args:
+            bound: of a latency, first-token or error signal.
+            row: whose evidence.
+            since: calls in flight count when they were started after this tick.
+            start: finished ones count when they finished after this tick.
+        """
+        counts = self.ledger.since(row, start)
+        rule = bound.rule
+        if rule.signal in LATENCIES:
+            aged = self.aged(row, since)
+            k, n = counts[bound.column] + aged[bound.column - CUTS], counts[TIMED] + aged[0]
+            return k, n, 1.0 - QUANTILES[rule.signal]
+        if rule.signal == "ttft_p95":
+            return counts[bound.column], counts[FIRST_TOKENS], 1.0 - QUANTILES[rule.signal]
+        share = bound.threshold
+        if rule.objective is not None:
+            share *= 1.0 - rule.objective
+        return counts[FAILED], counts[FINISHED], share
+
+    def judge(
+        self, bound: Bound, row: int, since: int, *, z: float, min_samples: int
+    ) -> bool | None:
+        """Whether a signal of a mode (or of `ALL`) is beyond a bound.
+
+        Args:
+            bound: which signal, and the threshold.
+            row: whose evidence.
+            since: evidence starts after this tick; the bound's window may shorten it.
+            z, min_samples: see `breach`.
+        """
+        signal = bound.rule.signal
+        if signal in GAUGES:
+            return self._gauge(signal) > bound.threshold
+        tick = self.ledger.tick
+        start = max(since, tick - bound.window_ticks)
+        if signal in SPENDING:
+            counts = self.ledger.since(row, start)
+            if counts[FINISHED] < min_samples:
+                return None
+            return self._spending(signal, counts, bound.window_ticks) > bound.threshold
+        verdict = breach(*self.evidence(bound, row, since, start), z, min_samples)
+        if verdict and signal == "burn_rate":
+            # Both windows must burn: the short one ends the alarm soon after the fault does.
+            short = max(since, tick - bound.short_ticks)
+            verdict = breach(*self.evidence(bound, row, since, short), z, min_samples)
+        return verdict
+
+    def _gauge(self, signal: str) -> float:
+        return self._waiting if signal == "queue_depth" else self._memory
+
+    def _spending(self, signal: str, counts: Row, window_ticks: int) -> float:
+        """Mean settled per attempt of the row, times the attempts started in all modes."""
+        ledger = self.ledger
+        started = ledger.since(ALL, ledger.tick - window_ticks)[STARTED]
+        per_s = self._rate(started, window_ticks) / counts[FINISHED]
+        if signal == "token_cost_per_hour":
+            return counts[NANO] / 1e9 * per_s * 3600.0
+        return counts[TOKENS] * per_s * 60.0
+
+    def measure(self, bound: Bound, row: int, since: int, start: int) -> Measurement:
+        """The signal's value, for a person; the exact quantile is computed here only."""
+        signal = bound.rule.signal
+        ledger = self.ledger
+        if signal in GAUGES:
+            return Measurement(value=self._gauge(signal))
+        if signal in SPENDING:
+            counts = ledger.since(row, start)
+            value = self._spending(signal, counts, bound.window_ticks) if counts[FINISHED] else None
+            return Measurement(value=value, n=counts[FINISHED])
+        k, n, share = self.evidence(bound, row, since, start)
+        if signal in LATENCIES:
+            seen = merge((ledger.latency(row, start), self._old(row, since)))
+            return Measurement(value=seen.quantile(1.0 - share) if seen else None, k=k, n=n)
+        if signal == "ttft_p95" or n == 0:
+            return Measurement(value=None, k=k, n=n)
+        return Measurement(value=k / n * (bound.threshold / share), k=k, n=n)
+
+    def _old(self, row: int, since: int) -> Histogram:
+        """Ages that `aged` counts, as a histogram."""
+        if not any(self.aged(row, since)):
+            return EMPTY
+        low = self.ledger.latency_cuts[0]
+        high = snap((self.ledger.tick - since) * self._tick_s)
+        counts = self._ages[MODES[row]].counts()
+        return Histogram.from_counts({i: c for i, c in counts.items() if low <= i < high})
+
+    def projected(self, bound: Bound, row: int, since: int) -> float | None:
+        """What a spending signal would be if all traffic were served as `row` was."""
+        counts = self.ledger.since(row, since)
+        if counts[FINISHED] == 0:
+            return None
+        return self._spending(bound.rule.signal, counts, bound.window_ticks)
+
+
+def _cuts(
+    both: list[tuple[Rule, float]], signals: tuple[str, ...]
+) -> tuple[int, ...]:
+    return tuple(sorted({snap(r.threshold * ratio) for r, ratio in both if r.signal in signals}))
+
+
+def describe(
+    bound: Bound, measured: Measurement, *, lasting: bool = True, ok: bool = False
+) -> str:
+    """A signal against its bound, for a person: "latency_p95 6.2 s > 5 s over 2m".
+
+    Args:
+        bound: what it was held against.
+        measured: what was seen.
+        lasting: whether to name the window.
+        ok: the bound was kept.
+    """
+    rule = bound.rule
+    unit = SIGNALS[rule.signal]
+    if measured.value is None:
+        seen = f"{measured.k} of {measured.n} samples" if measured.n else "nothing seen"
+    else:
+        seen = _amount(measured.value, unit)
+    text = f"{rule.signal} {seen} {'within' if ok else '>'} {_amount(bound.threshold, unit)}"
+    if lasting and rule.signal not in GAUGES:
+        text += f" over {_span(rule.window_s)}"
+    if lasting and rule.sustained_s:
+        text += f", for {_span(rule.sustained_s)}"
+    return text
+
+
+def _amount(value: float, unit: str) -> str:
+    if unit == "seconds":
+        return f"{value:.3g} s"
+    if unit == "share":
+        return f"{value:.3%}" if value < 0.001 else f"{value:.1%}"
+    if unit == "usd_per_hour":
+        return f"${value:,.2f}/h" if value < 100 else f"${value:,.0f}/h"
+    if unit == "tokens_per_minute":
+        return f"{value:,.0f} tokens/min"
+    if unit == "times":
+        return f"{value:.3g}x"
+    return f"{value:,.0f}"
+
+
+def _span(seconds: float) -> str:
+    for size, name in ((3600.0, "h"), (60.0, "m")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{name}"
+    return f"{seconds:g}s"

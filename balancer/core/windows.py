@@ -1,0 +1,182 @@
+"""Sliding windows over ticks: any window, "since entry" included, is one subtraction.
+
+The ledger keeps cumulative counts for each served mode, and for all modes together, in a
+ring of ticks. What happened in a window is the difference of two rows; a window may start
+at any tick the ring still holds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from operator import add, sub
+
+from .histogram import Histogram, merge
+from .modes import MODES, Mode
+from .observations import FAILURES, ModeObservations, Observations
+
+__all__ = [
+    "ADMITTED",
+    "ALL",
+    "CUTS",
+    "FAILED",
+    "FINISHED",
+    "FIRST_TOKENS",
+    "NANO",
+    "OFFERED",
+    "QUOTA",
+    "STARTED",
+    "TIMED",
+    "TOKENS",
+    "Ledger",
+    "Row",
+]
+
+STARTED, FINISHED, FAILED, QUOTA, TOKENS, NANO, TIMED, FIRST_TOKENS = range(8)
+"""Columns of a row."""
+OFFERED = slice(8, 11)
+ADMITTED = slice(11, 14)
+"""Requests by priority, in the row of all modes only."""
+CUTS = 14
+"""First column of the counts above cuts: latency cuts, then first-token cuts."""
+ALL = len(MODES)
+"""Row of all modes together, beside one for each `Mode`."""
+
+Row = tuple[int, ...]
+
+_NOTHING_SERVED = (0,) * OFFERED.start
+_NO_REQUESTS = (0,) * (CUTS - OFFERED.start)
+_QUOTA_KINDS = (FAILURES.index("quota_minute"), FAILURES.index("quota_day"))
+
+
+class Ledger:
+    """Counts of the last ticks.
+
+    Args:
+        length_ticks: the longest window that will be asked for.
+        latency_ticks: the longest window whose whole latency histogram will be asked for.
+        latency_cuts, ttft_cuts: ascending bucket edges to count samples above.
+    """
+
+    __slots__ = (
+        "_latencies",
+        "_latency_ticks",
+        "_now",
+        "_rings",
+        "_size",
+        "_zero",
+        "latency_cuts",
+        "tick",
+        "ttft_cuts",
+    )
+
+    def __init__(
+        self,
+        length_ticks: int,
+        latency_ticks: int,
+        latency_cuts: tuple[int, ...],
+        ttft_cuts: tuple[int, ...],
+    ) -> None:
+        self.tick = -1
+        self.latency_cuts = latency_cuts
+        self.ttft_cuts = ttft_cuts
+        self._zero: Row = (0,) * (CUTS + len(latency_cuts) + len(ttft_cuts))
+        self._size = length_ticks + 1
+        self._rings: list[list[Row]] = [[self._zero] * self._size for _ in range(ALL + 1)]
+        self._now: list[Row] = [self._zero] * (ALL + 1)
+        self._latency_ticks = latency_ticks
+        self._latencies: deque[tuple[int, Mode, Histogram]] = deque()
+
+    def add(self, observations: Observations) -> None:
+        """Take in the next tick; the index must be the last one's successor, or the first."""
+        tick = self.tick = observations.tick
+        now = self._now
+        everything = now[ALL]
+        for entry in observations.served:
+            row = self._increment(entry)
+            now[entry.mode] = tuple(map(add, now[entry.mode], row))
+            everything = tuple(map(add, everything, row))
+            if entry.latency:
+                self._latencies.append((tick, entry.mode, entry.latency))
+        requests = observations.offered + observations.admitted
+        if any(requests):
+            blank = (0,) * (len(self._zero) - CUTS)
+            everything = tuple(map(add, everything, _NOTHING_SERVED + requests + blank))
+        now[ALL] = everything
+        place = tick % self._size
+        for ring, row in zip(self._rings, now, strict=True):
+            ring[place] = row
+        while self._latencies and self._latencies[0][0] <= tick - self._latency_ticks:
+            self._latencies.popleft()
+
+    def _increment(self, entry: ModeObservations) -> Row:
+        failures = entry.failures
+        return (
+            entry.started,
+            entry.finished,
+            sum(failures),
+            failures[_QUOTA_KINDS[0]] + failures[_QUOTA_KINDS[1]],
+            entry.prompt_tokens + entry.output_tokens + entry.thinking_tokens,
+            entry.nano_usd,
+            entry.latency.total,
+            entry.ttft.total if self.ttft_cuts else 0,
+            *_NO_REQUESTS,
+            *entry.latency.above(self.latency_cuts),
+            *(entry.ttft.above(self.ttft_cuts) if self.ttft_cuts else ()),
+        )
+
+    def since(self, row: int, tick: int) -> Row:
+        """Counts of a row in the ticks after `tick`, the current one included.
+
+        A tick that the ring no longer holds is taken as the oldest it does.
+        """
+        oldest = self.tick - self._size + 1
+        return tuple(
+            map(sub, self._now[row], self._rings[row][max(tick, oldest) % self._size])
+        )
+
+    def latency(self, row: int, tick: int) -> Histogram:
+        """Latencies of a row in the ticks after `tick`, as one histogram."""
+        return merge(
+            histogram
+            for at, mode, histogram in self._latencies
+            if at > tick and (row == ALL or mode == row)
+        )
+
+    def state(self) -> dict[str, object]:
+        """What the ring holds, as plain values; rows are given only where they change."""
+        first = self.tick - self._size + 1
+        changes = []
+        for number, ring in enumerate(self._rings):
+            base = before = ring[first % self._size]
+            for tick in range(first + 1, self.tick + 1):
+                row = ring[tick % self._size]
+                if row is not before and row != before:
+                    changes.append([number, tick, *map(sub, row, base)])
+                    before = row
+        return {
+            "tick": self.tick,
+            "latency_cuts": list(self.latency_cuts),
+            "ttft_cuts": list(self.ttft_cuts),
+            "rows": changes,
+            "latencies": [
+                [tick, int(mode), [n for pair in histogram.counts().items() for n in pair]]
+                for tick, mode, histogram in self._latencies
+            ],
+        }
+
+    def restore(self, tick: int, rows: list[list[int]], latencies: list[list[object]]) -> None:
+        """Take back what `state` gave."""
+        self.tick = tick
+        first = tick - self._size + 1
+        changes = {(number, at): tuple(values) for number, at, *values in rows}
+        for number, ring in enumerate(self._rings):
+            row = self._zero
+            for at in range(first, tick + 1):
+                row = changes.get((number, at), row)
+                ring[at % self._size] = row
+            self._now[number] = row
+        self._latencies.clear()
+        for at, mode, flat in latencies:
+            assert isinstance(at, int) and isinstance(mode, int) and isinstance(flat, list)
+            counts = dict(zip(flat[::2], flat[1::2], strict=True))
+            self._latencies.append((at, MODES[mode], Histogram.from_counts(counts)))
