@@ -1,0 +1,1 @@
+"""The simulator: simpy moves the control plane, a compiled kernel the data plane."""

@@ -1,0 +1,104 @@
+"""Compilation of the data plane: numba, with an on-disk cache that cannot go stale.
+
+numba keys a cached function by the file it stands in, so a change to a function that it
+*calls*, in another file, would go unnoticed. Here the cache directory's name is a hash of
+every source that takes part in compilation, so any change starts a fresh directory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import numba
+
+from balancer.core import budget, histogram, pricing
+
+__all__ = ["cache_directory", "compiled", "inlined", "sources_hash"]
+
+_CORE_SOURCES = tuple(Path(str(module.__file__)) for module in (budget, histogram, pricing))
+_MARK = "compiled import"
+_UNUSED_FOR_S = 30 * 86_400.0
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _sources() -> list[Path]:
+    """Files whose functions are compiled: those of this folder that import this module."""
+    here = Path(__file__).parent
+    ours = [path for path in sorted(here.glob("*.py")) if _MARK in path.read_text("utf-8")]
+    return [Path(__file__), *ours, *_CORE_SOURCES]
+
+
+@lru_cache(maxsize=1)
+def sources_hash() -> str:
+    """Hash of every compiled source and of what compiles it."""
+    digest = hashlib.sha256(f"{sys.version_info[:2]} {numba.__version__}".encode())
+    for path in _sources():
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def cache_directory() -> Path | None:
+    """Where compiled code is kept, or None where nothing can be written."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "open-balancer"
+    directory = base / f"compiled-{sources_hash()}"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
+        directory.touch()
+    except (OSError, RuntimeError):
+        return None
+    _prune(base, keep=directory)
+    return directory
+
+
+def _prune(base: Path, *, keep: Path) -> None:
+    """Drop directories of sources that have not been run for a month."""
+    oldest = time.time() - _UNUSED_FOR_S
+    for other in base.glob("compiled-*"):
+        with suppress(OSError):
+            if other != keep and other.stat().st_mtime < oldest:
+                shutil.rmtree(other, ignore_errors=True)
+
+
+@contextmanager
+def _numba_cache_in(directory: Path) -> Iterator[None]:
+    # numba reads the setting while it decorates; a user's own numba code keeps theirs.
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(directory)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function on its first call; later processes load it from the cache."""
+    return _compile(function, forceinline=False)
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """The same, and merged into its compiled callers: for small functions on the hot path."""
+    return _compile(function, forceinline=True)
+
+
+def _compile(function: Any, *, forceinline: bool) -> Any:
+    options = {"error_model": "numpy", "nogil": True, "forceinline": forceinline}
+    directory = cache_directory()
+    if directory is None:
+        return numba.njit(**options)(function)
+    with _numba_cache_in(directory):
+        return numba.njit(cache=True, **options)(function)
