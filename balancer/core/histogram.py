@@ -117,24 +117,29 @@ class Histogram:
     @property
     def total(self) -> int:
         """Number of samples."""
-        return sum(self._halves()[1]) if self.packed else 0
+        return self.counted(())[0]
 
-    def above(self, cuts: Sequence[int]) -> tuple[int, ...]:
-        """Number of samples above each cut (a bucket edge's index), exactly.
+    def counted(self, cuts: Sequence[int]) -> tuple[int, tuple[int, ...]]:
+        """Number of samples, and of those above each cut (a bucket edge's index), exactly.
 
         Args:
             cuts: ascending.
         """
-        if not self.packed or not cuts:
-            return (0,) * len(cuts)
+        if not self.packed:
+            return 0, (0,) * len(cuts)
         values = array("i", self.packed)
         middle = len(values) // 2
-        first = bisect_left(values, cuts[0], 0, middle)
+        total = sum(values[middle:])
+        first = bisect_left(values, cuts[0], 0, middle) if cuts else middle
         if first == middle:
-            return (0,) * len(cuts)
-        return tuple(
+            return total, (0,) * len(cuts)
+        return total, tuple(
             [sum(values[middle + bisect_left(values, cut, first, middle) :]) for cut in cuts]
         )
+
+    def above(self, cuts: Sequence[int]) -> tuple[int, ...]:
+        """Number of samples above each cut."""
+        return self.counted(cuts)[1]
 
     def quantile(self, q: float) -> float:
         """The q-quantile in seconds, within 0.55 %; NaN of an empty histogram.

@@ -43,7 +43,6 @@ ALL = len(MODES)
 
 Row = tuple[int, ...]
 
-_NOTHING_SERVED = (0,) * OFFERED.start
 _NO_REQUESTS = (0,) * (CUTS - OFFERED.start)
 _QUOTA_KINDS = (FAILURES.index("quota_minute"), FAILURES.index("quota_day"))
 
@@ -63,6 +62,7 @@ class Ledger:
         "_now",
         "_rings",
         "_size",
+        "_windows",
         "_zero",
         "latency_cuts",
         "tick",
@@ -83,6 +83,8 @@ class Ledger:
         self._size = length_ticks + 1
         self._rings: list[list[Row]] = [[self._zero] * self._size for _ in range(ALL + 1)]
         self._now: list[Row] = [self._zero] * (ALL + 1)
+        # Several rules ask for the same window in the same tick.
+        self._windows: dict[tuple[int, int], Row] = {}
         self._latency_ticks = latency_ticks
         self._latencies: deque[tuple[int, Mode, Histogram]] = deque()
 
@@ -90,26 +92,28 @@ class Ledger:
         """Take in the next tick; the index must be the last one's successor, or the first."""
         tick = self.tick = observations.tick
         now = self._now
-        everything = now[ALL]
+        served = self._zero
         for entry in observations.served:
             row = self._increment(entry)
             now[entry.mode] = tuple(map(add, now[entry.mode], row))
-            everything = tuple(map(add, everything, row))
+            served = row if served is self._zero else tuple(map(add, served, row))
             if entry.latency:
                 self._latencies.append((tick, entry.mode, entry.latency))
         requests = observations.offered + observations.admitted
-        if any(requests):
-            blank = (0,) * (len(self._zero) - CUTS)
-            everything = tuple(map(add, everything, _NOTHING_SERVED + requests + blank))
-        now[ALL] = everything
+        if served is not self._zero or any(requests):
+            everything = served[: OFFERED.start] + requests + served[CUTS:]
+            now[ALL] = tuple(map(add, now[ALL], everything))
         place = tick % self._size
         for ring, row in zip(self._rings, now, strict=True):
             ring[place] = row
+        self._windows.clear()
         while self._latencies and self._latencies[0][0] <= tick - self._latency_ticks:
             self._latencies.popleft()
 
     def _increment(self, entry: ModeObservations) -> Row:
         failures = entry.failures
+        timed, slow = entry.latency.counted(self.latency_cuts)
+        firsts, late = entry.ttft.counted(self.ttft_cuts) if self.ttft_cuts else (0, ())
         return (
             entry.started,
             entry.finished,
@@ -117,11 +121,11 @@ class Ledger:
             failures[_QUOTA_KINDS[0]] + failures[_QUOTA_KINDS[1]],
             entry.prompt_tokens + entry.output_tokens + entry.thinking_tokens,
             entry.nano_usd,
-            entry.latency.total,
-            entry.ttft.total if self.ttft_cuts else 0,
+            timed,
+            firsts,
             *_NO_REQUESTS,
-            *entry.latency.above(self.latency_cuts),
-            *(entry.ttft.above(self.ttft_cuts) if self.ttft_cuts else ()),
+            *slow,
+            *late,
         )
 
     def since(self, row: int, tick: int) -> Row:
@@ -129,10 +133,12 @@ class Ledger:
 
         A tick that the ring no longer holds is taken as the oldest it does.
         """
-        oldest = self.tick - self._size + 1
-        return tuple(
-            map(sub, self._now[row], self._rings[row][max(tick, oldest) % self._size])
-        )
+        found = self._windows.get((row, tick))
+        if found is None:
+            oldest = self.tick - self._size + 1
+            before = self._rings[row][max(tick, oldest) % self._size]
+            found = self._windows[row, tick] = tuple(map(sub, self._now[row], before))
+        return found
 
     def latency(self, row: int, tick: int) -> Histogram:
         """Latencies of a row in the ticks after `tick`, as one histogram."""
@@ -166,6 +172,7 @@ class Ledger:
 
     def restore(self, tick: int, rows: list[list[int]], latencies: list[list[object]]) -> None:
         """Take back what `state` gave."""
+        self._windows.clear()
         self.tick = tick
         first = tick - self._size + 1
         changes = {(number, at): tuple(values) for number, at, *values in rows}
