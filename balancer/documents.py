@@ -101,7 +101,8 @@ def parse(text: str, name: str, refuse: Refuse) -> Document:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(str(error.problem or error.context or "unreadable").split())
         if "duplicate key" in problem:
-            problem = problem.split(" with value")[0].replace("found ", "") + " is given twice"
+            problem = problem.split(" with value")[0].removeprefix("found duplicate ")
+            problem = f"{problem} is given twice"
         else:
             problem = f"not valid YAML: {problem}"
         raise refuse(problem, where=f"{name}:{mark.line + 1}" if mark else name) from None
@@ -153,7 +154,7 @@ def explain(
 ) -> InputError:
     """The first problem in file order, as one error; says how many more there are."""
     problems: list[tuple[int, int, Key, tuple[str, ...], Any]] = []
-    for details in error.errors(include_url=False):
+    for details in _relevant(error):
         key, known = _locate(details["loc"], model)
         problems.append((document.lines.get(key, 0), len(problems), key, known, details))
     _, _, key, known, details = min(problems, key=lambda problem: problem[:2])
@@ -176,6 +177,17 @@ def explain(
         text = f"{about}found {found}, expected {_expected(details)}"
     more = len(problems) - 1
     return refuse(text + (f" (and {more} more after this)" if more else ""), where=where)
+
+
+def _relevant(error: ValidationError) -> list[Any]:
+    """What pydantic found, without "expected text" for a mapping that may also be text."""
+    found: list[Any] = list(error.errors(include_url=False))
+    wanted = [
+        details
+        for details in found
+        if not (isinstance(details["input"], dict) and details["type"] == "string_type")
+    ]
+    return wanted or found
 
 
 def _dotted(key: Key) -> str:
@@ -233,6 +245,8 @@ def _locate(loc: Key, model: type[BaseModel]) -> tuple[Key, tuple[str, ...]]:
                 kinds = chosen[0]
                 continue
             kinds = next((o for o in options if _origin(o) in (dict, list, tuple)), options[0])
+        else:
+            kinds = options[0]
         key.append(part)
         if isinstance(kinds, type) and issubclass(kinds, BaseModel):
             known = _names(kinds)
@@ -265,6 +279,8 @@ def _members(kinds: Any) -> list[Any]:
 
 def _answers_to(option: Any, part: str | int) -> bool:
     """Whether pydantic calls this member of a union by that name in a location."""
+    if part == getattr(option, "__name__", None):
+        return True
     if not (isinstance(option, type) and issubclass(option, BaseModel)):
         return False
     tags = [
@@ -273,7 +289,7 @@ def _answers_to(option: Any, part: str | int) -> bool:
         if get_origin(entry.annotation) is Literal
         for tag in get_args(entry.annotation)
     ]
-    return part == option.__name__ or part in tags
+    return part in tags
 
 
 def _names(model: type[BaseModel]) -> tuple[str, ...]:

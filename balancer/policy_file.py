@@ -1,0 +1,283 @@
+"""Policy files: YAML with units to a `Policy`, and back.
+
+A file says only what differs from the default policy (`default_policy.yaml`):
+
+- any of `thresholds`, `alerts` and `rules` replaces all of the default's rules;
+- a mode under `modes`, and `ladder`, start from the default's and change key by key, where
+  null clears a key of a mode, leaving to the caller what it set;
+- `budget` and `baseline` replace the default's as a whole (null: none);
+- `prices` adds to, or replaces models of, the price table that ships.
+
+`docs/reference/policy.md` lists every key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from pydantic import ValidationError
+
+from .core.catalog import Catalog
+from .core.errors import PolicyError
+from .core.modes import MODES, Mode
+from .core.policy import Baseline, BudgetLimit, LadderSettings, Policy, Rule, Strategy
+from .documents import Document, Key, explain, parse, read_text
+from .policy_schema import (
+    BaselineEntry,
+    BudgetEntry,
+    BudgetsEntry,
+    LadderEntry,
+    PolicyEntry,
+    StrategyEntry,
+)
+from .prices import default_catalog, load_prices, with_table
+
+__all__ = ["default_policy", "load_policy", "parse_policy", "policy_of"]
+
+Value = TypeVar("Value")
+
+_WINDOWS_S = {"per_minute": 60.0, "per_hour": 3600.0, "per_day": 86_400.0}
+
+
+def load_policy(path: str | Path | None = None) -> Policy:
+    """Policy from a file; None is the default policy.
+
+    Raises:
+        PolicyError: one sentence naming the file, the line, what was found and expected.
+    """
+    if path is None:
+        return default_policy()
+    return parse_policy(read_text(Path(path), PolicyError), str(path), base=Path(path).parent)
+
+
+def parse_policy(text: str, where: str = "policy", *, base: Path | None = None) -> Policy:
+    """Policy from YAML text.
+
+    Args:
+        text: the YAML.
+        where: what errors call it.
+        base: directory that a relative path under `prices` starts from; None: the current.
+
+    Raises:
+        PolicyError: see `load_policy`.
+    """
+    return policy_of(parse(text, where, PolicyError), base=base)
+
+
+def policy_of(document: Document, *, base: Path | None = None) -> Policy:
+    """Policy from a document that was read already, such as a part of a scenario.
+
+    Raises:
+        PolicyError: see `load_policy`.
+    """
+    return _build(document, default_policy(), base)
+
+
+@cache
+def default_policy() -> Policy:
+    """The policy that ships: normal at rest on the calibrated conversation workload."""
+    name = "default_policy.yaml"
+    text = files("balancer").joinpath(name).read_text(encoding="utf-8")
+    blank = Policy(
+        name="blank",
+        rules=(),
+        strategies=(Strategy(), Strategy(), Strategy(), Strategy()),
+        catalog=default_catalog(),
+    )
+    return _build(parse(text, name, PolicyError), blank, None)
+
+
+def _build(document: Document, parent: Policy, base: Path | None) -> Policy:
+    if isinstance(document.values, list) and document.values:
+        document = _under(document, "alerts")
+    try:
+        entry = PolicyEntry.model_validate(document.values)
+    except ValidationError as error:
+        raise explain(error, PolicyEntry, document, PolicyError) from None
+    rules, keys = _rules(entry, document)
+    said = entry.model_fields_set
+    try:
+        return Policy(
+            name=entry.name or Path(document.name).stem,
+            rules=rules if {"thresholds", "alerts", "rules"} & said else parent.rules,
+            strategies=_strategies(entry, parent),
+            catalog=_catalog(entry, parent.catalog, document, base),
+            law=entry.law or parent.law,
+            ladder=_ladder(entry.ladder, parent.ladder),
+            budgets=tuple(_budgets(entry.budget)) if "budget" in said else parent.budgets,
+            baseline=_baseline(entry, parent),
+            tick_s=parent.tick_s if entry.tick is None else entry.tick,
+        )
+    except PolicyError as error:
+        _point_at_line(error, document, keys)
+
+
+def _under(document: Document, name: str) -> Document:
+    """The document as the value of one key."""
+    return replace(
+        document,
+        values={name: document.values},
+        lines={(name, *key): line for key, line in document.lines.items()},
+    )
+
+
+def _point_at_line(error: PolicyError, document: Document, rules: dict[str, Key]) -> NoReturn:
+    """Raise a policy's own error again, with the line it is about."""
+    about = error.where
+    key = rules.get(about) or tuple(about.split(".")) if about else ()
+    where = document.where(key)
+    if where == about or not about:
+        raise PolicyError(error.problem, where=where) from None
+    raise PolicyError(f"{about}: {error.problem}", where=where) from None
+
+
+def _rules(entry: PolicyEntry, document: Document) -> tuple[tuple[Rule, ...], dict[str, Key]]:
+    """Rules of all three forms, and where each stands, by the name the core's errors use."""
+    found: list[tuple[Rule, Key]] = []
+    for level in ("soft", "hard", "emergency"):
+        table = getattr(entry.thresholds, level)
+        for signal in type(table).model_fields:
+            threshold = getattr(table, signal)
+            if threshold is not None:
+                rule = Rule(
+                    name=f"{level} {signal}",
+                    signal=signal,
+                    level=Mode[level.upper()],
+                    threshold=float(threshold),
+                )
+                found.append((rule, ("thresholds", level, signal)))
+    for index, alert in enumerate(entry.alerts):
+        rule = Rule(
+            name=alert.alert,
+            signal=alert.condition.signal,
+            level=alert.action,
+            threshold=alert.condition.threshold,
+            window_s=alert.condition.window_s,
+            sustained_s=alert.condition.sustained_s,
+        )
+        found.append((rule, ("alerts", index)))
+    for index, line in enumerate(entry.rules):
+        rule = Rule(
+            name=line.name or f"{line.level} {line.signal}",
+            signal=line.signal,
+            level=Mode[line.level.upper()],
+            threshold=line.above,
+            window_s=line.window,
+            sustained_s=line.sustained,
+            jump=line.jump,
+            objective=line.objective,
+            short_window_s=line.short_window,
+        )
+        found.append((rule, ("rules", index)))
+    keys: dict[str, Key] = {}
+    for rule, key in found:
+        about = f"rule {rule.name!r}"
+        if about in keys:
+            raise PolicyError(
+                f"{about} stands here and at {document.where(keys[about])}; give each its name",
+                where=document.where(key),
+            )
+        keys[about] = key
+    return tuple(rule for rule, _ in found), keys
+
+
+def _strategies(
+    entry: PolicyEntry, parent: Policy
+) -> tuple[Strategy, Strategy, Strategy, Strategy]:
+    normal, soft, hard, emergency = (
+        _strategy(getattr(entry.modes, mode.label), parent.strategies[mode]) for mode in MODES
+    )
+    return normal, soft, hard, emergency
+
+
+def _strategy(entry: StrategyEntry, parent: Strategy) -> Strategy:
+    said = entry.model_fields_set
+    return Strategy(
+        model=entry.model if "model" in said else parent.model,
+        fallback_models=(
+            entry.fallback_models if "fallback_models" in said else parent.fallback_models
+        ),
+        output_cap_tokens=entry.output_cap if "output_cap" in said else parent.output_cap_tokens,
+        thinking=entry.thinking if "thinking" in said else parent.thinking,
+        instruction=entry.instruction if "instruction" in said else parent.instruction,
+        tools=entry.tools if "tools" in said else parent.tools,
+        history_turns=entry.history_turns if "history_turns" in said else parent.history_turns,
+        temperature=entry.temperature if "temperature" in said else parent.temperature,
+        timeout_s=entry.timeout if "timeout" in said else parent.timeout_s,
+        retries=entry.retries if "retries" in said else parent.retries,
+        shed=(
+            (entry.shed.low, entry.shed.normal, entry.shed.high) if "shed" in said else parent.shed
+        ),
+        static_fallback=(
+            entry.static_fallback if "static_fallback" in said else parent.static_fallback
+        ),
+        max_in_flight=entry.max_in_flight if "max_in_flight" in said else parent.max_in_flight,
+        max_starts_per_s=(
+            entry.max_starts_per_s if "max_starts_per_s" in said else parent.max_starts_per_s
+        ),
+    )
+
+
+def _chosen(said: Value | None, inherited: Value) -> Value:
+    return inherited if said is None else said
+
+
+def _ladder(entry: LadderEntry, parent: LadderSettings) -> LadderSettings:
+    return LadderSettings(
+        min_samples=_chosen(entry.min_samples, parent.min_samples),
+        z=_chosen(entry.z, parent.z),
+        exit=_chosen(entry.exit, parent.exit),
+        hold_s=_chosen(entry.hold, parent.hold_s),
+        settle_s=_chosen(entry.settle, parent.settle_s),
+        probe_samples=_chosen(entry.probe_samples, parent.probe_samples),
+        probe_share_min=_chosen(entry.probe_share_min, parent.probe_share_min),
+        probe_share_max=_chosen(entry.probe_share_max, parent.probe_share_max),
+        multiplier_max=_chosen(entry.multiplier_max, parent.multiplier_max),
+        probation_s=_chosen(entry.probation, parent.probation_s),
+    )
+
+
+def _budgets(entry: BudgetsEntry | None) -> Iterator[BudgetLimit]:
+    if entry is None:
+        return
+    limits: list[tuple[str | None, BudgetEntry]] = [(None, entry), *entry.per_key.items()]
+    for key, limit in limits:
+        for name, window_s in _WINDOWS_S.items():
+            usd = getattr(limit, name)
+            if usd is not None:
+                yield BudgetLimit(usd=usd, window_s=window_s, key=key)
+
+
+def _baseline(entry: PolicyEntry, parent: Policy) -> Baseline | None:
+    """The declared baseline; else the default's, whose P95 only its own normal mode has."""
+    said: BaselineEntry | None = entry.baseline
+    if said is not None:
+        return Baseline(
+            workload=said.workload,
+            requests_per_s=said.requests_per_s,
+            prompt_tokens=said.prompt_tokens,
+            output_tokens=said.output_tokens,
+            thinking_tokens=said.thinking_tokens,
+            latency_p95_s=said.latency_p95,
+        )
+    if "baseline" in entry.model_fields_set or parent.baseline is None:
+        return None
+    if _strategy(entry.modes.normal, parent.strategies[0]) != parent.strategies[0]:
+        return replace(parent.baseline, latency_p95_s=None)
+    return parent.baseline
+
+
+def _catalog(
+    entry: PolicyEntry, catalog: Catalog, document: Document, base: Path | None
+) -> Catalog:
+    if isinstance(entry.prices, str):
+        try:
+            return load_prices((base or Path()) / entry.prices, catalog)
+        except PolicyError as error:
+            raise PolicyError(str(error), where="prices") from None
+    return catalog if entry.prices is None else with_table(catalog, entry.prices)

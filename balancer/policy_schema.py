@@ -1,0 +1,212 @@
+"""What a policy file may say, key by key. `balancer.policy_file` makes a `Policy` of it.
+
+Every key is optional: what is not said is taken from the default policy.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, field_validator
+
+from .alert_sentences import Condition, parse_action, parse_condition, parse_threshold
+from .core.modes import Mode
+from .prices import PriceTable
+from .units import Count, Factor, Seconds, Share, Tokens, Usd, parse_tokens
+
+__all__ = [
+    "AlertEntry",
+    "BaselineEntry",
+    "BudgetEntry",
+    "BudgetsEntry",
+    "LadderEntry",
+    "ModesEntry",
+    "PolicyEntry",
+    "RuleEntry",
+    "ShedEntry",
+    "StrategyEntry",
+    "ThresholdsEntry",
+]
+
+Positive = Annotated[float, Field(gt=0)]
+BrownoutName = Literal["soft", "hard", "emergency"]
+SignalName = Literal[
+    "latency_p50",
+    "latency_p95",
+    "latency_p99",
+    "ttft_p95",
+    "error_rate",
+    "token_cost_per_hour",
+    "tokens_per_minute",
+    "queue_depth",
+    "memory",
+    "burn_rate",
+]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ThresholdsOfMode(_Entry):
+    """Entry thresholds of one mode: each signal is taken over 60 s."""
+
+    latency_p50: Seconds | None = None
+    latency_p95: Seconds | None = None
+    latency_p99: Seconds | None = None
+    ttft_p95: Seconds | None = None
+    error_rate: Share | None = None
+    token_cost_per_hour: Usd | None = None
+    tokens_per_minute: Tokens | None = None
+    queue_depth: Count | None = None
+    memory: Share | None = None
+
+
+class ThresholdsEntry(_Entry):
+    """The thresholds table."""
+
+    soft: ThresholdsOfMode = ThresholdsOfMode()
+    hard: ThresholdsOfMode = ThresholdsOfMode()
+    emergency: ThresholdsOfMode = ThresholdsOfMode()
+
+
+class AlertEntry(_Entry):
+    """An alert rule in sentences."""
+
+    alert: str
+    condition: Annotated[Condition, PlainValidator(parse_condition)]
+    action: Annotated[Mode, PlainValidator(parse_action)]
+
+
+class RuleEntry(_Entry):
+    """A rule spelled out."""
+
+    name: str | None = None
+    signal: SignalName
+    above: float
+    level: BrownoutName
+    window: Seconds = 60.0
+    sustained: Seconds = 0.0
+    jump: bool = False
+    objective: Share | None = None
+    short_window: Seconds | None = None
+
+    @field_validator("above", mode="before")
+    @classmethod
+    def _in_its_unit(cls, found: Any, info: ValidationInfo) -> float:
+        signal = info.data.get("signal")
+        return parse_threshold(signal, found) if signal else 1.0
+
+
+class ShedEntry(_Entry):
+    """Share of requests refused, by priority."""
+
+    low: Share = 0.0
+    normal: Share = 0.0
+    high: Share = 0.0
+
+
+def _parse_thinking(found: object) -> int | str | None:
+    """A thinking setting: off, dynamic, a level, or a budget in tokens."""
+    words = {"off": 0, "dynamic": -1}
+    levels = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
+    if found is None:
+        return None
+    if isinstance(found, str):
+        if found.lower() in words:
+            return words[found.lower()]
+        if found.upper() in levels:
+            return found.upper()
+    if found == -1:
+        return -1
+    try:
+        return parse_tokens(found)
+    except ValueError:
+        raise ValueError(
+            f"found {found!r:.64}, expected off, dynamic, a budget in tokens such as 1024, or a "
+            "level: MINIMAL, LOW, MEDIUM, HIGH"
+        ) from None
+
+
+class StrategyEntry(_Entry):
+    """What a mode does to a call; null leaves what the caller set."""
+
+    model: str | None = None
+    fallback_models: tuple[str, ...] = ()
+    output_cap: Tokens | None = None
+    thinking: Annotated[int | str | None, PlainValidator(_parse_thinking)] = None
+    instruction: str | None = None
+    tools: bool = True
+    history_turns: Count | None = None
+    temperature: float | None = None
+    timeout: Seconds | None = None
+    retries: Count | None = None
+    shed: ShedEntry = ShedEntry()
+    static_fallback: str | None = None
+    max_in_flight: Count | None = None
+    max_starts_per_s: Positive | None = None
+
+
+class ModesEntry(_Entry):
+    """Strategies; a mode starts from the default policy's, key by key."""
+
+    normal: StrategyEntry = StrategyEntry()
+    soft: StrategyEntry = StrategyEntry()
+    hard: StrategyEntry = StrategyEntry()
+    emergency: StrategyEntry = StrategyEntry()
+
+
+class LadderEntry(_Entry):
+    """Constants of the ladder law, see `LadderSettings`."""
+
+    min_samples: Count | None = None
+    z: float | None = None
+    exit: Factor | None = None
+    hold: Seconds | None = None
+    settle: Seconds | None = None
+    probe_samples: Count | None = None
+    probe_share_min: Share | None = None
+    probe_share_max: Share | None = None
+    multiplier_max: Count | None = None
+    probation: Seconds | None = None
+
+
+class BudgetEntry(_Entry):
+    """Hard limits over rolling windows."""
+
+    per_minute: Usd | None = None
+    per_hour: Usd | None = None
+    per_day: Usd | None = None
+
+
+class BudgetsEntry(BudgetEntry):
+    """Hard limits of everybody together, and of single keys (tenants)."""
+
+    per_key: dict[str, BudgetEntry] = {}
+
+
+class BaselineEntry(_Entry):
+    """The healthy workload a policy is meant for: means a request, and P95 at rest."""
+
+    workload: str
+    requests_per_s: Positive
+    prompt_tokens: Positive
+    output_tokens: Positive
+    thinking_tokens: Annotated[float, Field(ge=0)] = 0.0
+    latency_p95: Seconds | None = None
+
+
+class PolicyEntry(_Entry):
+    """A policy file."""
+
+    name: str | None = None
+    law: Literal["ladder", "threshold", "none"] | None = None
+    tick: Seconds | None = None
+    thresholds: ThresholdsEntry = ThresholdsEntry()
+    alerts: tuple[AlertEntry, ...] = ()
+    rules: tuple[RuleEntry, ...] = ()
+    modes: ModesEntry = ModesEntry()
+    ladder: LadderEntry = LadderEntry()
+    budget: BudgetsEntry | None = None
+    baseline: BaselineEntry | None = None
+    prices: str | PriceTable | None = None
