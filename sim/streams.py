@@ -72,9 +72,9 @@ Coefficients = tuple[float, float, float, float, float, float, float, float]
 
 
 @inlined
-def mix64(z: int) -> int:
+def mix64(word: int | np.uint64) -> np.uint64:
     """SplitMix64's finaliser: a bijection of 64-bit words whose output bits look independent."""
-    z = np.uint64(z)
+    z = np.uint64(word)
     z = (z ^ (z >> _S30)) * _M1
     z = (z ^ (z >> _S27)) * _M2
     return z ^ (z >> _S31)
@@ -85,7 +85,7 @@ def uniform(key: int, purpose: int, index: int, attempt: int) -> float:
     """A draw from the open interval (0, 1)."""
     start = mix64(np.uint64(key) + np.uint64(purpose) * _M1)
     word = mix64(start + np.uint64(index) * _GAMMA + np.uint64(attempt) * _ATTEMPT)
-    return (np.float64(word >> _S11) + 0.5) * 1.1102230246251565e-16
+    return (float(word >> _S11) + 0.5) * 1.1102230246251565e-16
 
 
 @inlined

@@ -1,0 +1,350 @@
+"""The upstream: Gemini models, or a plain queue, and the faults injected into them.
+
+A call's fate is fixed when it begins: `begin` reads what the caller asks for from a `CALL`
+record and writes the outcome, the times and the bill into it; `end` gives back what the call
+held. The simulator's kernel calls them in bulk in simulated time, a mock server one at a
+time in wall time.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from balancer.core.observations import FAILURES
+from balancer.core.pricing import cost_nano_usd
+
+from . import streams
+from .compiled import compiled
+from .fifo_queue import begin_in_queue
+from .quota import take
+from .streams import normal, uniform
+
+__all__ = [
+    "ANSWER",
+    "CALL",
+    "FAULT",
+    "FAULT_KINDS",
+    "GEMINI",
+    "LONGEST_HOLD_S",
+    "MODEL",
+    "PROCESSOR_SHARING",
+    "QUEUED",
+    "SETTINGS",
+    "Upstream",
+    "begin",
+    "end",
+]
+
+GEMINI, QUEUED, PROCESSOR_SHARING = range(3)
+"""Kinds of upstream."""
+
+ANSWER = -1
+"""Outcome of a complete answer; the others are indices of `FAILURES`."""
+
+LONGEST_HOLD_S = 600.0
+"""A call that hangs holds its place upstream for this long [assumed]."""
+
+FAULT_KINDS = ("latency", "hang", "error", "quota", "thinking", "output", "price", "cut")
+"""Kinds of faults, in the order of their codes."""
+
+LATENCY, HANG, ERROR, QUOTA, THINKING, OUTPUT, PRICE, CUT = range(len(FAULT_KINDS))
+
+CALL = np.dtype(
+    [
+        # asked by the caller
+        ("model", "i4"),
+        ("index", "i8"),
+        ("attempt", "i4"),
+        ("prompt", "i4"),
+        ("cached", "i4"),
+        ("output", "i4"),  # natural length of the answer
+        ("thinking", "i4"),  # tokens it would think if it chose freely
+        ("cap", "i4"),  # max_output_tokens
+        ("budget", "i4"),  # most thinking tokens
+        ("concise", "f8"),  # what the instruction leaves of the natural length
+        ("gives_up_s", "f8"),  # when the caller leaves
+        # the fate
+        ("outcome", "i4"),
+        ("ttft_s", "f8"),
+        ("duration_s", "f8"),  # until the caller sees the outcome; infinite: never
+        ("holds_s", "f8"),  # until the upstream is done with it
+        ("answered", "i4"),  # tokens of the answer
+        ("thought", "i4"),
+        ("delivered_ppm", "i8"),  # share of the wanted answer, in millionths
+        ("estimate_nano_usd", "i8"),  # by usage and price table
+        ("bill_nano_usd", "i8"),  # what is charged
+        ("retry_after_s", "f8"),
+        ("served", "?"),  # work was done, and is billed
+        ("held", "?"),  # counts among the calls in flight upstream
+    ],
+    align=True,
+)
+"""One call: what was asked, and what becomes of it."""
+
+MODEL = np.dtype(
+    [
+        ("ttft_s", "f8"),
+        ("ttft_sigma", "f8"),
+        ("tokens_per_s", "f8"),
+        ("speed_sigma", "f8"),
+        ("thinking_factor", "f8"),
+        ("capacity", "f8"),
+        ("slowdown", "f8"),
+        ("overload_limit", "f8"),
+        ("error_share", "f8"),
+        ("error_latency_s", "f8"),
+        ("rpm", "i8"),
+        ("tpm", "i8"),
+        ("rpd", "i8"),
+        ("quality_ppm", "i8"),
+        ("output_limit", "i8"),
+        ("price", "i8", (7,)),
+        # running
+        ("in_flight", "i8"),
+        ("second", "i8"),
+        ("minute_calls", "i8"),
+        ("minute_tokens", "i8"),
+        ("day", "i8"),
+        ("calls_today", "i8"),
+    ],
+    align=True,
+)
+"""One model: its healthy behaviour and its load. Negative quotas are none."""
+
+FAULT = np.dtype(
+    [
+        ("active", "?"),
+        ("kind", "i1"),
+        ("model", "i2"),  # -1: all
+        ("share", "f8"),
+        ("factor", "f8"),
+        ("add_s", "f8"),
+        ("error", "i1"),  # index of `FAILURES`
+        ("ignores_budget", "?"),
+    ],
+    align=True,
+)
+"""One fault: a value and a probability; its window is kept by whoever switches it."""
+
+SETTINGS = np.dtype([("kind", "i8"), ("key", "u8")], align=True)
+
+
+class Upstream(NamedTuple):
+    """Everything the upstream's functions work on, as arrays.
+
+    Attributes:
+        settings: one record of `SETTINGS`.
+        models: records of `MODEL`.
+        minutes: quota cells, shape (models, 2, 60).
+        midnights: seconds at which the day turns for daily quotas.
+        faults: records of `FAULT`.
+        queue: one record of `QUEUE`.
+        servers: heap of times at which a queue's servers are free.
+        room: heap of times at which callers leave a queue's bounded waiting room.
+    """
+
+    settings: Any
+    models: Any
+    minutes: Any
+    midnights: Any
+    faults: Any
+    queue: Any
+    servers: Any
+    room: Any
+
+
+class Hits(NamedTuple):
+    """What the active faults do to one call."""
+
+    slow: float
+    add_s: float
+    error: int
+    hangs: bool
+    quota: float
+    thinking: float
+    ignores_budget: bool
+    output: float
+    price: float
+    cut: bool
+
+
+_RESET = FAILURES.index("reset")
+_CUT = FAILURES.index("cut")
+_EMPTY = FAILURES.index("empty")
+_MALFORMED = FAILURES.index("malformed")
+_OVERLOADED = FAILURES.index("overloaded")
+_QUOTA_MINUTE = FAILURES.index("quota_minute")
+_QUOTA_DAY = FAILURES.index("quota_day")
+
+_cost_nano_usd = compiled(cost_nano_usd)
+
+
+@compiled
+def begin(upstream: Upstream, calls: Any, i: int, now_s: float) -> None:
+    """Fix the fate of call i, which starts now, and take what it holds.
+
+    Args:
+        upstream: the upstream.
+        calls: records of `CALL`; those asked fields of record i are set.
+        i: which call.
+        now_s: time; must not go back.
+    """
+    call = calls[i]
+    settings = upstream.settings[0]
+    call.outcome = ANSWER
+    call.ttft_s = 0.0
+    call.holds_s = 0.0
+    call.answered = 0
+    call.thought = 0
+    call.delivered_ppm = 1_000_000
+    call.estimate_nano_usd = 0
+    call.bill_nano_usd = 0
+    call.retry_after_s = 0.0
+    call.served = False
+    call.held = False
+    hits = _hits(upstream.faults, call, settings.key)
+    if settings.kind == GEMINI:
+        _begin_gemini(upstream, call, settings.key, now_s, hits)
+    elif hits.error >= 0:
+        call.outcome = hits.error
+        call.duration_s = 0.0
+    elif settings.kind == QUEUED:
+        begin_in_queue(
+            upstream.queue[0], upstream.servers, upstream.room, call, settings.key, now_s, hits.slow
+        )
+    else:
+        call.duration_s = math.inf
+
+
+@compiled
+def end(upstream: Upstream, calls: Any, i: int) -> None:
+    """Give back what call i holds; to be called when the upstream is done with it."""
+    call = calls[i]
+    if call.held:
+        upstream.models[call.model].in_flight -= 1
+        call.held = False
+
+
+@compiled
+def _hits(faults: Any, call: Any, key: int) -> Hits:
+    slow = quota = thinking = output = price = 1.0
+    add_s = 0.0
+    error = -1
+    hangs = ignores_budget = cut = False
+    for row in range(len(faults)):
+        fault = faults[row]
+        if not fault.active or (fault.model >= 0 and fault.model != call.model):
+            continue
+        if fault.share < 1.0 and (
+            uniform(key, streams.FAULT0 + row, call.index, call.attempt) >= fault.share
+        ):
+            continue
+        if fault.kind == LATENCY:
+            slow *= fault.factor
+            add_s += fault.add_s
+        elif fault.kind == HANG:
+            hangs = True
+        elif fault.kind == ERROR:
+            error = fault.error if error < 0 else error
+        elif fault.kind == QUOTA:
+            quota *= fault.factor
+        elif fault.kind == THINKING:
+            thinking *= fault.factor
+            ignores_budget = ignores_budget or fault.ignores_budget
+        elif fault.kind == OUTPUT:
+            output *= fault.factor
+        elif fault.kind == PRICE:
+            price *= fault.factor
+        else:
+            cut = True
+    return Hits(slow, add_s, error, hangs, quota, thinking, ignores_budget, output, price, cut)
+
+
+@compiled
+def _begin_gemini(upstream: Upstream, call: Any, key: int, now_s: float, hits: Hits) -> None:
+    model = upstream.models[call.model]
+    refusal, delay_s = take(
+        model,
+        upstream.minutes[call.model],
+        upstream.midnights,
+        now_s,
+        call.prompt,
+        hits.quota,
+    )
+    if refusal < 0:
+        refusal = _overload(model, call, key)
+    works_on = hits.error in {_RESET, _MALFORMED}
+    if refusal < 0 and not works_on:
+        refusal = hits.error
+    if refusal >= 0:
+        call.outcome = refusal
+        call.duration_s = model.error_latency_s
+        if refusal in {_QUOTA_MINUTE, _QUOTA_DAY}:
+            call.retry_after_s = delay_s if delay_s > 0 else 60.0
+        return
+    model.in_flight += 1
+    call.held = True
+    call.served = True
+    _generate(model, call, key, hits)
+    if hits.error == _RESET:
+        call.outcome = _RESET
+        call.duration_s = model.error_latency_s
+    elif works_on and call.outcome == ANSWER:
+        call.outcome = _MALFORMED
+    if hits.hangs:
+        call.duration_s = math.inf
+        call.holds_s = LONGEST_HOLD_S
+
+
+@compiled
+def _overload(model: Any, call: Any, key: int) -> int:
+    """503, or -1: the share in excess of the limit, beside the share when healthy."""
+    in_flight = model.in_flight + 1
+    if in_flight > model.overload_limit:
+        excess = 1.0 - model.overload_limit / in_flight
+        if uniform(key, streams.OVERLOAD, call.index, call.attempt) < excess:
+            return _OVERLOADED
+    if model.error_share > 0 and (
+        uniform(key, streams.ERROR, call.index, call.attempt) < model.error_share
+    ):
+        return _OVERLOADED
+    return -1
+
+
+@compiled
+def _generate(model: Any, call: Any, key: int, hits: Hits) -> None:
+    """Tokens, times and bill of a call that is worked on."""
+    natural = call.thinking * model.thinking_factor * hits.thinking
+    if not hits.ignores_budget:
+        natural = min(natural, call.budget)
+    cap = min(call.cap, model.output_limit)
+    thought = int(min(natural + 0.5, cap))
+    wanted = max(1, int(call.output * call.concise * hits.output + 0.5))
+    answered = min(wanted, cap - thought)
+    call.delivered_ppm = answered * 1_000_000 // wanted
+    if answered == 0:
+        call.outcome = _EMPTY
+    elif hits.cut:
+        answered = int(answered * uniform(key, streams.CUT, call.index, call.attempt))
+        call.outcome = _CUT
+    call.thought = thought
+    call.answered = answered
+    speed = model.tokens_per_s * math.exp(
+        model.speed_sigma * normal(key, streams.SPEED, call.index, call.attempt)
+    )
+    first = model.ttft_s * math.exp(
+        model.ttft_sigma * normal(key, streams.TTFT, call.index, call.attempt)
+    )
+    slow = hits.slow
+    if model.in_flight > model.capacity:
+        slow *= (model.in_flight / model.capacity) ** model.slowdown
+    call.ttft_s = (first + thought / speed) * slow + hits.add_s
+    call.duration_s = call.ttft_s + answered / speed * slow
+    call.holds_s = call.duration_s
+    call.estimate_nano_usd = _cost_nano_usd(
+        model.price, call.prompt, call.cached, answered, thought
+    )
+    call.bill_nano_usd = int(call.estimate_nano_usd * hits.price + 0.5)
