@@ -43,7 +43,8 @@ class InputError(BalancerError):
         where: the file, and the line or key in it, when known ("policy.yaml:12: modes.soft").
     """
 
-    def __init__(self, problem: str, *, where: str = "") -> None:
+    # `where` may be given by position, because pickle and simpy build errors anew from their args.
+    def __init__(self, problem: str, where: str = "") -> None:
         super().__init__(problem, where)
         self.problem = problem
         self.where = where
