@@ -1,0 +1,1 @@
+"""Reports: what a run showed, for people. Reads verdicts and journals, never the engine."""

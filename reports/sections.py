@@ -1,0 +1,235 @@
+"""What a page says of one scenario, as text ready to be set: no markup, no decisions."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from .amounts import NOTHING, amount, clock, difference, duration, interval
+from .answer import answer, effect, question
+from .intervals import IntervalPlot, interval_plot
+from .metrics import METRICS, Metric, metric
+from .verdicts import UNDEFINED, Estimate, Expected, Verdict
+
+__all__ = ["ComparedRow", "ExpectedRow", "Section", "Tile", "TransitionRow", "section"]
+
+MOST_TRANSITIONS = 200
+"""A flapping law's thousands of moves are in verdict.json; a person reads the first ones."""
+
+TILES = ("availability", "latency_p95_s", "cost_usd", "error_rate")
+
+SYMBOLS = {"pass": "✓", "fail": "✗", "inconclusive": "?"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One figure of the headline: with the controller, and without."""
+
+    label: str
+    value: str
+    without: str
+    change: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedRow:
+    """A row of the expectations table."""
+
+    name: str
+    verdict: str
+    symbol: str
+    estimate: str
+    interval: str
+    bound: str
+    plot: IntervalPlot | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedRow:
+    """A row of the with/without table; `tone` is good, bad or "" (no clear difference)."""
+
+    label: str
+    value: str
+    interval: str
+    without: str
+    difference: str
+    difference_interval: str
+    plot: IntervalPlot | None
+    tone: str
+    judgement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionRow:
+    """A change of mode."""
+
+    at: str
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One scenario of the page.
+
+    Attributes:
+        anchor: id of the section.
+        wide, narrow: the timeline for two widths of page, "" where there is no journal.
+        caption: what the timeline shows.
+        unmentioned: transitions left out of the list.
+    """
+
+    anchor: str
+    scenario: str
+    verdict: str
+    symbol: str
+    question: str
+    answer: str
+    effect: str
+    teaches: str
+    tiles: tuple[Tile, ...]
+    wide: Markup
+    narrow: Markup
+    caption: str
+    expectations: tuple[ExpectedRow, ...]
+    compared: tuple[ComparedRow, ...]
+    confidence: str
+    transitions: tuple[TransitionRow, ...]
+    unmentioned: int
+    faults: tuple[tuple[str, str, str], ...]
+    assumptions: tuple[str, ...]
+    command: str
+    facts: tuple[tuple[str, str], ...]
+
+
+def section(
+    verdict: Verdict, *, anchor: str, wide: Markup, narrow: Markup, caption: str
+) -> Section:
+    """Put a verdict into words."""
+    return Section(
+        anchor=anchor,
+        scenario=verdict.scenario,
+        verdict=verdict.verdict,
+        symbol=SYMBOLS.get(verdict.verdict, "?"),
+        question=question(verdict),
+        answer=answer(verdict),
+        effect=effect(verdict),
+        teaches=verdict.teaches,
+        tiles=tuple(_tile(verdict, name) for name in TILES if name in verdict.metrics),
+        wide=wide,
+        narrow=narrow,
+        caption=caption,
+        expectations=tuple(_expected(each) for each in verdict.expectations),
+        compared=tuple(_compared(verdict, name) for name in _ordered(verdict.metrics)),
+        confidence=amount(verdict.confidence, "share", exact=True),
+        transitions=tuple(
+            TransitionRow(
+                at=clock(each.at_s), before=each.before, after=each.after, reason=each.reason
+            )
+            for each in verdict.transitions[:MOST_TRANSITIONS]
+        ),
+        unmentioned=max(0, len(verdict.transitions) - MOST_TRANSITIONS),
+        faults=tuple(
+            (each.name, each.text, f"{clock(each.from_s)} to {clock(each.to_s)}")
+            for each in verdict.faults
+        ),
+        assumptions=verdict.assumptions,
+        command=_command(verdict),
+        facts=_facts(verdict),
+    )
+
+
+def _ordered(found: Mapping[str, Estimate]) -> list[str]:
+    known = [name for name in METRICS if name in found]
+    return [*known, *(name for name in found if name not in METRICS)]
+
+
+def _tile(verdict: Verdict, name: str) -> Tile:
+    shown = metric(name)
+    change = verdict.difference.get(name, UNDEFINED)
+    return Tile(
+        label=shown.label,
+        value=amount(verdict.metrics[name].estimate, shown.unit),
+        without=amount(verdict.counterfactual.get(name, UNDEFINED).estimate, shown.unit),
+        change=difference(change.estimate, shown.unit),
+        tone=_tone(change, shown),
+    )
+
+
+def _tone(change: Estimate, shown: Metric) -> str:
+    """Good or bad where the interval leaves no doubt of the sign, else ""."""
+    if not shown.better or not (change.low > 0 or change.high < 0):
+        return ""
+    return "good" if (change.low > 0) == (shown.better == "higher") else "bad"
+
+
+def _expected(each: Expected) -> ExpectedRow:
+    value = each.value
+    note = each.note
+    if each.verdict == "inconclusive" and each.replications_needed is not None:
+        needed = f"about {amount(each.replications_needed, 'count')} replications would decide it"
+        note = f"{note}; {needed}" if note else needed
+    sign = {"lower": "≤ ", "higher": "≥ "}.get(each.better, "")
+    bound = amount(each.bound, each.unit, exact=True)
+    return ExpectedRow(
+        name=each.name,
+        verdict=each.verdict,
+        symbol=SYMBOLS.get(each.verdict, "?"),
+        estimate=amount(value.estimate, each.unit),
+        interval=interval(value.low, value.high, each.unit),
+        bound=sign + bound if bound != NOTHING else NOTHING,
+        plot=interval_plot(value.estimate, value.low, value.high, each.bound, each.better),
+        note=note,
+    )
+
+
+def _compared(verdict: Verdict, name: str) -> ComparedRow:
+    shown = metric(name)
+    value = verdict.metrics[name]
+    without = verdict.counterfactual.get(name, UNDEFINED)
+    change = verdict.difference.get(name, UNDEFINED)
+    tone = _tone(change, shown)
+    spread = (change.low, change.high)
+    ends = (
+        f"{difference(spread[0], shown.unit)} to {difference(spread[1], shown.unit)}"
+        if all(map(math.isfinite, spread)) and spread[0] != spread[1]
+        else ""
+    )
+    return ComparedRow(
+        label=shown.label,
+        value=amount(value.estimate, shown.unit),
+        interval=interval(value.low, value.high, shown.unit) if value.low != value.high else "",
+        without=amount(without.estimate, shown.unit),
+        difference=difference(change.estimate, shown.unit),
+        difference_interval=ends,
+        plot=interval_plot(change.estimate, *spread, 0.0, shown.better) if ends else None,
+        tone=tone,
+        judgement={"good": "better", "bad": "worse"}.get(tone, ""),
+    )
+
+
+def _command(verdict: Verdict) -> str:
+    words = ["open-balancer", "run", verdict.scenario]
+    words += ["--seed", str(verdict.seed), "--replications", str(verdict.replications)]
+    return shlex.join(words)
+
+
+def _facts(verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    facts = [
+        ("Policy", verdict.policy),
+        ("Simulated time", duration(verdict.duration_s)),
+        ("Warm-up, left out", duration(verdict.warm_up_s)),
+        ("Replications", str(verdict.replications)),
+        ("Seed", str(verdict.seed)),
+        ("Traffic from", verdict.source),
+        *((name, version) for name, version in verdict.versions.items()),
+        *((f"Journal, {arm}", name) for arm, name in verdict.journals.items()),
+    ]
+    return tuple((name, text) for name, text in facts if text and text != NOTHING)

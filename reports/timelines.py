@@ -1,0 +1,129 @@
+"""From the journals of a scenario's two arms to the timeline that shows them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from balancer.core.errors import InputError
+from balancer.core.journal import read
+from balancer.core.policy import Policy
+
+from .amounts import duration
+from .figures import FaultSpan, Threshold, Timeline
+from .series import Series, series_of
+from .verdicts import VERDICTS, Verdict
+
+__all__ = ["caption", "describe", "read_timeline", "thresholds", "timeline"]
+
+CONTROLLED, UNCONTROLLED = "policy", "none"
+"""The arms of a run, as verdicts name their journals."""
+
+
+def read_timeline(directory: Path, verdict: Verdict) -> Timeline | None:
+    """Read a scenario's journals; None if the run wrote none of the arm with the controller.
+
+    Raises:
+        InputError: a journal that the verdict names is missing or cannot be read.
+    """
+    if CONTROLLED not in verdict.journals:
+        return None
+    controlled, policy = _read(directory, verdict, CONTROLLED)
+    uncontrolled = None
+    if UNCONTROLLED in verdict.journals:
+        uncontrolled, _ = _read(directory, verdict, UNCONTROLLED)
+    return timeline(verdict, controlled, uncontrolled, policy)
+
+
+def _read(directory: Path, verdict: Verdict, arm: str) -> tuple[Series, Policy]:
+    # The name comes from a file: it may not lead out of the directory.
+    path = directory / Path(verdict.journals[arm]).name
+    try:
+        with path.open(encoding="utf-8") as lines:
+            journal = read(lines, str(path))
+            series = series_of(
+                journal, tick_s=journal.policy.tick_s, duration_s=verdict.duration_s
+            )
+            return series, journal.policy
+    except OSError as error:
+        raise InputError(
+            f"cannot read the journal ({error.strerror}) that {VERDICTS} names", where=str(path)
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8: {error}", where=str(path)) from None
+
+
+def timeline(
+    verdict: Verdict, controlled: Series, uncontrolled: Series | None, policy: Policy
+) -> Timeline:
+    """What the timeline of a scenario shows.
+
+    Args:
+        verdict: names the faults and the time covered.
+        controlled, uncontrolled: the two arms; None where the second has no journal.
+        policy: whose entry thresholds are drawn.
+    """
+    return Timeline(
+        controlled=controlled,
+        uncontrolled=uncontrolled,
+        faults=tuple(
+            FaultSpan(label=fault.name or fault.text, from_s=fault.from_s, to_s=fault.to_s)
+            for fault in verdict.faults
+        ),
+        thresholds=thresholds(policy),
+        duration_s=verdict.duration_s,
+        warm_up_s=verdict.warm_up_s,
+    )
+
+
+def thresholds(policy: Policy) -> tuple[Threshold, ...]:
+    """Entry thresholds of a policy, as they are judged; equal ones of several rules once."""
+    found = {
+        (rule.signal, rule.level, rule.effective_threshold): Threshold(
+            signal=rule.signal, label=rule.level.label, value=rule.effective_threshold
+        )
+        for rule in policy.rules
+    }
+    return tuple(found.values())
+
+
+def caption(verdict: Verdict, shown: Timeline) -> str:
+    """What a reader has to know to read the figure."""
+    parts = [
+        f"Replication 0 of {verdict.replications}.",
+        f"Lines are windows of {duration(shown.controlled.window_s)}.",
+    ]
+    if shown.uncontrolled is None:
+        parts.append("There is no journal of the run without a controller to compare with.")
+    else:
+        parts.append("Solid: with the controller. Dashed: the same requests without it.")
+    parts.append("Latency is of complete answers and timeouts; cost is as observed, when settled.")
+    if shown.thresholds:
+        parts.append("Dotted: where the policy enters a mode.")
+    if shown.faults:
+        parts.append("Shaded: faults.")
+    if shown.warm_up_s > 0:
+        parts.append("The metrics leave out the warm-up, to the left of the dotted upright.")
+    return " ".join(parts)
+
+
+def describe(verdict: Verdict, shown: Timeline) -> str:
+    """The figure in words, for readers who do not see it."""
+    faults = "; ".join(
+        f"{fault.label} from {duration(fault.from_s)} to {duration(fault.to_s)}"
+        for fault in shown.faults
+    )
+    worst = max((span.mode for span in shown.controlled.modes), default=None)
+    parts = [
+        f"Timeline of {duration(shown.duration_s)}:",
+        "mode, latency, error rate, cost per hour and requests per second.",
+        f"Faults: {faults}." if faults else "No faults.",
+        f"Deepest mode: {worst.label}; {len(verdict.transitions)} transitions."
+        if worst is not None
+        else "",
+    ]
+    for name, arm in (("with", shown.controlled), ("without", shown.uncontrolled)):
+        if arm is not None and any(map(math.isfinite, arm.latency_p95_s)):
+            highest = max(filter(math.isfinite, arm.latency_p95_s))
+            parts.append(f"Highest P95 {name} the controller: {duration(highest)}.")
+    return " ".join(filter(None, parts))
