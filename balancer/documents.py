@@ -45,21 +45,44 @@ class Document:
         values: plain dicts, lists, texts and numbers.
         lines: line of each key and list item, counted from 1.
         origins: keys that did not come from the file, with what they came from.
+        inside: where a part of a larger document stands in it.
     """
 
     name: str
     values: Any
     lines: Mapping[Key, int] = field(default_factory=dict)
     origins: Mapping[Key, str] = field(default_factory=dict)
+    inside: Key = ()
 
     def where(self, key: Key) -> str:
         """ "file:line" of a key, or of the nearest thing around it that has a line."""
-        for size in range(len(key), 0, -1):
+        within = [text for other, text in self.origins.items() if other[: len(key)] == key]
+        if within and key not in self.lines:
+            return within[0]
+        for size in range(len(key), -1, -1):
             if key[:size] in self.origins:
                 return self.origins[key[:size]]
             if key[:size] in self.lines:
                 return f"{self.name}:{self.lines[key[:size]]}"
         return self.name
+
+    def dotted(self, key: Key) -> str:
+        """A key as users write it, from the root of the whole file."""
+        return ".".join(str(part) for part in (*self.inside, *key))
+
+    def part(self, key: Key) -> Document:
+        """What stands under a key, as a document of its own that keeps its lines."""
+        values = self.values
+        for step in key:
+            values = values[step]
+        size = len(key)
+        return Document(
+            name=self.name,
+            values=values,
+            lines={k[size:]: line for k, line in self.lines.items() if k[:size] == key},
+            origins={k[size:]: text for k, text in self.origins.items() if k[:size] == key},
+            inside=(*self.inside, *key),
+        )
 
 
 def read_text(path: Path, refuse: Refuse) -> str:
@@ -144,7 +167,7 @@ def _plain(tree: Any, key: Key, lines: dict[Key, int], name: str, refuse: Refuse
         if isinstance(tree, kind):
             return kind(tree)
     raise refuse(
-        f"{_dotted(key)}: found a tagged value, expected plain YAML",
+        f"{'.'.join(map(str, key))}: found a tagged value, expected plain YAML",
         where=f"{name}:{lines.get(key, 1)}",
     )
 
@@ -162,18 +185,30 @@ def explain(
     parent, last = key[:-1], str(key[-1]) if key else ""
     where = document.where(key)
     if kind == "extra_forbidden":
-        inside = f" in {_dotted(parent)}" if parent else ""
+        inside = f" in {document.dotted(parent)}" if document.dotted(parent) else ""
         names = ", ".join(known)
         text = f"unknown key {last!r}{inside}{nearest(last, known)}; known: {names}"
+    elif kind == "union_tag_invalid":
+        tag = str(details["ctx"]["tag"])
+        tags = _quoted(details["ctx"]["expected_tags"])
+        name = details["ctx"]["discriminator"].strip("'")
+        where = document.where((*key, name))
+        text = (
+            f"{document.dotted((*key, name))}: found {tag!r}, expected one of {', '.join(tags)}"
+            f"{nearest(tag, tags)}"
+        )
+    elif kind == "union_tag_not_found":
+        name = details["ctx"]["discriminator"].strip("'")
+        text = f"{document.dotted(key)}: key {name!r} is missing"
     elif kind == "missing":
-        inside = f"{_dotted(parent)}: " if parent else ""
+        inside = f"{document.dotted(parent)}: " if document.dotted(parent) else ""
         text = f"{inside}key {last!r} is missing"
     elif kind == "value_error":
-        about = f"{_dotted(key)}: " if key else ""
+        about = f"{document.dotted(key)}: " if document.dotted(key) else ""
         text = f"{about}{details['ctx']['error']}"
     else:
-        about = f"{_dotted(key)}: " if key else ""
-        found = _brief(details["input"])
+        about = f"{document.dotted(key)}: " if document.dotted(key) else ""
+        found = _brief(details["input"]) if details["input"] != [] else "an empty list"
         text = f"{about}found {found}, expected {_expected(details)}"
     more = len(problems) - 1
     return refuse(text + (f" (and {more} more after this)" if more else ""), where=where)
@@ -190,10 +225,6 @@ def _relevant(error: ValidationError) -> list[Any]:
     return wanted or found
 
 
-def _dotted(key: Key) -> str:
-    return ".".join(str(part) for part in key)
-
-
 def _brief(found: Any) -> str:
     if isinstance(found, dict):
         return "a mapping"
@@ -203,22 +234,24 @@ def _brief(found: Any) -> str:
     return text if len(text) <= 64 else text[:64] + "…"
 
 
+def _quoted(text: str) -> list[str]:
+    """The names in pydantic's "'a', 'b' or 'c'"."""
+    return [name.strip("'") for name in text.replace(" or ", ", ").split(", ")]
+
+
 def _expected(details: Any) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "literal_error":
         found = details["input"]
-        names = [name.strip("'") for name in context["expected"].replace(" or ", ", ").split(", ")]
+        names = _quoted(context["expected"])
         hint = nearest(found, names) if isinstance(found, str) else ""
         return f"one of {', '.join(names)}{hint}"
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        names = [name.strip("' ") for name in context.get("expected_tags", "").split(",")]
-        tag = str(context.get("tag", ""))
-        key = str(context["discriminator"]).strip("'")
-        return f"{key} to be one of {', '.join(filter(None, names))}{nearest(tag, names)}"
     message = str(details["msg"])
     for start in ("Input should be ", "Value error, "):
         message = message.removeprefix(start)
     return {
+        "too_short": f"at least {context.get('min_length')} items",
+        "too_long": f"at most {context.get('max_length')} items",
         "model_type": "a mapping",
         "dict_type": "a mapping",
         "model_attributes_type": "a mapping",
@@ -279,7 +312,8 @@ def _members(kinds: Any) -> list[Any]:
 
 def _answers_to(option: Any, part: str | int) -> bool:
     """Whether pydantic calls this member of a union by that name in a location."""
-    if part == getattr(option, "__name__", None):
+    name = getattr(option, "__name__", "")
+    if part in (name, name.lower()):
         return True
     if not (isinstance(option, type) and issubclass(option, BaseModel)):
         return False

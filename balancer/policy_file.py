@@ -129,11 +129,10 @@ def _under(document: Document, name: str) -> Document:
 def _point_at_line(error: PolicyError, document: Document, rules: dict[str, Key]) -> NoReturn:
     """Raise a policy's own error again, with the line it is about."""
     about = error.where
-    key = rules.get(about) or tuple(about.split(".")) if about else ()
-    where = document.where(key)
-    if where == about or not about:
-        raise PolicyError(error.problem, where=where) from None
-    raise PolicyError(f"{about}: {error.problem}", where=where) from None
+    key: Key = rules.get(about) or tuple(about.split(".")) if about else ()
+    named = about if about in rules else document.dotted(key)
+    problem = f"{named}: {error.problem}" if named else error.problem
+    raise PolicyError(problem, where=document.where(key)) from None
 
 
 def _rules(entry: PolicyEntry, document: Document) -> tuple[tuple[Rule, ...], dict[str, Key]]:

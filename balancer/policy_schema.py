@@ -25,7 +25,9 @@ __all__ = [
     "RuleEntry",
     "ShedEntry",
     "StrategyEntry",
+    "ThinkingSetting",
     "ThresholdsEntry",
+    "parse_thinking",
 ]
 
 Positive = Annotated[float, Field(gt=0)]
@@ -106,7 +108,7 @@ class ShedEntry(_Entry):
     high: Share = 0.0
 
 
-def _parse_thinking(found: object) -> int | str | None:
+def parse_thinking(found: object) -> int | str | None:
     """A thinking setting: off, dynamic, a level, or a budget in tokens."""
     words = {"off": 0, "dynamic": -1}
     levels = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
@@ -128,13 +130,17 @@ def _parse_thinking(found: object) -> int | str | None:
         ) from None
 
 
+ThinkingSetting = Annotated[int | str | None, PlainValidator(parse_thinking)]
+"""Tokens (0 off, -1 the model's choice), a level, or None: as the caller set it."""
+
+
 class StrategyEntry(_Entry):
     """What a mode does to a call; null leaves what the caller set."""
 
     model: str | None = None
     fallback_models: tuple[str, ...] = ()
     output_cap: Tokens | None = None
-    thinking: Annotated[int | str | None, PlainValidator(_parse_thinking)] = None
+    thinking: ThinkingSetting = None
     instruction: str | None = None
     tools: bool = True
     history_turns: Count | None = None

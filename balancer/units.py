@@ -69,7 +69,7 @@ _QUANTITY = "an amount such as 99.5%, 12s, $50, 1.5 or -0.1pp"
 
 
 def _problem(found: object, expected: str, why: str = "") -> ValueError:
-    text = repr(found)
+    text = "nothing" if found is None else repr(found)
     if len(text) > _LONGEST_TEXT:
         text = text[:_LONGEST_TEXT] + "…"
     return ValueError(f"found {text}, expected {expected}" + (f" ({why})" if why else ""))
@@ -130,8 +130,10 @@ def parse_share(found: object) -> float:
         raise _problem(found, _SHARE, f"unknown unit {unit!r}; known: %")
     share = number / 100 if unit else number
     if not 0 <= share <= 1:
-        hint = f"write {float(number):g}% for {float(number):g} in a hundred" if not unit and number > 1 else ""
-        raise _problem(found, _SHARE, hint or "it must be between 0 and 100%")
+        hint = "it must be between 0 and 100%"
+        if not unit and number > 1:
+            hint = f"write {float(number):g}% for {float(number):g} in a hundred"
+        raise _problem(found, _SHARE, hint)
     return abs(float(share))
 
 

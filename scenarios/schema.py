@@ -7,27 +7,51 @@ in dollars; `balancer.units` reads them as users write them.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
-from balancer.units import Factor, Seconds, Share, Tokens, Usd
+from balancer.policy_schema import ThinkingSetting
+from balancer.units import Count, Factor, Quantity, Seconds, Share, Tokens
 
 __all__ = [
     "AlertFault",
     "Arrivals",
     "Backoff",
+    "Bound",
     "Class",
     "Clients",
+    "Constant",
+    "Diurnal",
     "Expectation",
     "Fault",
+    "GaugeFault",
     "GeminiUpstream",
+    "Lognormal",
     "ModelProfile",
+    "OperatorFault",
     "PatternPart",
+    "ProcessFault",
+    "Quantiles",
     "QueueUpstream",
     "Quota",
+    "Ramp",
     "Scenario",
-    "Tokens_",
+    "Spike",
+    "Step",
+    "TelemetryFault",
+    "TokenDistribution",
     "UpstreamFault",
     "Workload",
 ]
@@ -36,7 +60,19 @@ __all__ = [
 class Frozen(BaseModel):
     """Immutable, and strict about keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
+    )
+
+
+def _positive(seconds: float) -> float:
+    if seconds <= 0:
+        raise ValueError(f"found {seconds:g} s, expected a duration above 0")
+    return seconds
+
+
+Duration = Annotated[Seconds, AfterValidator(_positive)]
+"""Seconds, more than none."""
 
 
 # --- traffic ------------------------------------------------------------------------------
@@ -55,7 +91,7 @@ class Ramp(Frozen):
 
     kind: Literal["ramp"]
     at: Seconds
-    over: Seconds
+    over: Duration
     factor: Factor
 
 
@@ -64,7 +100,7 @@ class Spike(Frozen):
 
     kind: Literal["spike"]
     at: Seconds
-    duration: Seconds = Field(alias="for")
+    duration: Duration = Field(alias="for")
     factor: Factor
 
 
@@ -73,7 +109,7 @@ class Diurnal(Frozen):
 
     kind: Literal["diurnal"]
     amplitude: Share
-    period: Seconds = 86_400.0
+    period: Duration = 86_400.0
     peak_at: Seconds = 0.0
 
 
@@ -98,6 +134,15 @@ class Arrivals(Frozen):
     rate_scale: Factor = 1.0
     """Requests of a trace are replayed this many times faster."""
 
+    @model_validator(mode="after")
+    def _trace_has_a_format(self) -> Arrivals:
+        if (self.trace is None) != (self.format is None):
+            given, missing = ("format", "trace") if self.trace is None else ("trace", "format")
+            raise ValueError(f"{given} is given without {missing}; a trace needs both")
+        if self.rate_scale == 0:
+            raise ValueError("rate_scale is 0; expected a factor above 0 such as x2")
+        return self
+
 
 class Lognormal(Frozen):
     """Lognormal through two quantiles, cut at `max`."""
@@ -106,11 +151,29 @@ class Lognormal(Frozen):
     p95: Tokens
     max: Tokens = 1_000_000
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Lognormal:
+        if not 0 < self.p50 <= self.p95 <= self.max:
+            raise ValueError(
+                f"found p50 {self.p50}, p95 {self.p95}, max {self.max}; "
+                "expected 0 < p50 <= p95 <= max"
+            )
+        return self
+
 
 class Quantiles(Frozen):
     """Empirical: linear between the given quantiles (0..1 → tokens)."""
 
-    quantiles: dict[float, Tokens]
+    quantiles: Annotated[dict[Share, Tokens], Field(min_length=2, max_length=1000)]
+
+    @model_validator(mode="after")
+    def _grow(self) -> Quantiles:
+        points = sorted(self.quantiles.items())
+        if points[0][0] != 0 or points[-1][0] != 1:
+            raise ValueError("expected quantiles from 0 (the least) to 1 (the most)")
+        if any(later < earlier for (_, earlier), (_, later) in pairwise(points)):
+            raise ValueError("expected tokens that do not fall from one quantile to the next")
+        return self
 
 
 class Constant(Frozen):
@@ -119,7 +182,25 @@ class Constant(Frozen):
     constant: Tokens
 
 
-Tokens_ = Lognormal | Quantiles | Constant
+def _plain_is_constant(found: Any) -> Any:
+    return {"constant": found} if isinstance(found, int | float | str) else found
+
+
+def _form(found: Any) -> str:
+    for tag in ("quantiles", "constant"):
+        if tag in found if isinstance(found, dict) else hasattr(found, tag):
+            return tag
+    return "lognormal"
+
+
+TokenDistribution = Annotated[
+    Annotated[Lognormal, Tag("lognormal")]
+    | Annotated[Quantiles, Tag("quantiles")]
+    | Annotated[Constant, Tag("constant")],
+    Discriminator(_form),
+    BeforeValidator(_plain_is_constant),
+]
+"""How many tokens: {p50, p95}, {quantiles: {0: ., 0.5: ., 1: .}}, or one number."""
 
 
 class Class(Frozen):
@@ -130,12 +211,12 @@ class Class(Frozen):
     priority: Literal["low", "normal", "high"] = "normal"
     key: str | None = None
     """Budget key (tenant)."""
-    prompt: Tokens_ | None = None
+    prompt: TokenDistribution | None = None
     """None: from the trace, or the calibrated conversation workload."""
     cached: Share = 0.0
     """Share of the prompt read from the cache."""
-    output: Tokens_ | None = None
-    thinking: Tokens_ | None = None
+    output: TokenDistribution | None = None
+    thinking: TokenDistribution | None = None
     """Tokens a model would think if it chose freely."""
 
 
@@ -143,7 +224,19 @@ class Workload(Frozen):
     """All traffic of the scenario."""
 
     arrivals: Arrivals = Arrivals()
-    classes: tuple[Class, ...] = (Class(name="chat"),)
+    classes: Annotated[tuple[Class, ...], Field(min_length=1, max_length=100)] = (
+        Class(name="chat"),
+    )
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> Workload:
+        total = sum(entry.share for entry in self.classes)
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"the shares of the classes add up to {total:.4%}, expected 100%")
+        names = [entry.name for entry in self.classes]
+        if len(set(names)) < len(names):
+            raise ValueError(f"found class names {', '.join(names)}, expected each once")
+        return self
 
 
 # --- upstream -----------------------------------------------------------------------------
@@ -181,6 +274,15 @@ class ModelProfile(Frozen):
     quality: Share = 1.0
     """Declared quality of a full answer: an assumption, printed as such."""
 
+    @model_validator(mode="after")
+    def _ordered(self) -> ModelProfile:
+        if not 0 < self.ttft_p50 <= self.ttft_p95:
+            raise ValueError(
+                f"found ttft_p50 {self.ttft_p50:g} s and ttft_p95 {self.ttft_p95:g} s, "
+                "expected 0 < ttft_p50 <= ttft_p95"
+            )
+        return self
+
 
 class GeminiUpstream(Frozen):
     """Gemini models; a named model starts from its calibrated profile (`profiles.yaml`)."""
@@ -198,7 +300,7 @@ class QueueUpstream(Frozen):
     kind: Literal["queue"]
     servers: Annotated[int, Field(gt=0, le=100_000)] = 1
     service: Literal["exponential", "deterministic", "general"] = "exponential"
-    mean: Seconds = 1.0
+    mean: Duration = 1.0
     cv2: Annotated[float, Field(ge=0, le=100)] = 1.0
     """Squared CV of a general service (lognormal)."""
     discipline: Literal["fifo", "processor_sharing"] = "fifo"
@@ -206,7 +308,7 @@ class QueueUpstream(Frozen):
     """Most waiting in the queue (beside those in service); the others are refused."""
     cancels: bool = True
     """Whether a caller that gives up takes its work out of the queue or server."""
-    mean_patience: Seconds | None = None
+    mean_patience: Duration | None = None
     """Exponential patience in the queue (abandonment), by its mean."""
 
 
@@ -229,16 +331,16 @@ class Clients(Frozen):
     """What the application does by itself, with or without a controller."""
 
     model: str = "gemini-2.5-flash"
-    thinking: int | str | None = None
+    thinking: ThinkingSetting = None
     output_cap: Tokens | None = None
-    timeout: Seconds = 60.0
-    retries: Annotated[int, Field(ge=0, le=20)] = 0
+    timeout: Duration = 60.0
+    retries: Annotated[Count, Field(le=20)] = 0
     """Attempts after the first; google-genai makes none unless told to, then 4."""
     backoff: Backoff = Backoff()
     honours_retry_delay: bool = False
     retry_budget: Share | None = None
     """Retries may be at most this share of requests (token bucket); None: no bound."""
-    patience: Seconds = 120.0
+    patience: Duration = 120.0
     """The user gives up this long after asking."""
     concurrency: Annotated[int, Field(gt=0)] | None = None
     """Most calls the application keeps in flight; the rest wait."""
@@ -252,10 +354,23 @@ class Windowed(Frozen):
 
     name: str | None = None
     at: Seconds
-    duration: Seconds = Field(alias="for")
+    duration: Duration = Field(alias="for")
     ramp: Seconds = 0.0
-    repeat_every: Seconds | None = None
+    repeat_every: Duration | None = None
     """The window comes again with this period."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.repeat_every is not None and self.repeat_every < self.duration:
+            raise ValueError(
+                f"repeat_every {self.repeat_every:g} s is shorter than for {self.duration:g} s; "
+                "the windows would overlap"
+            )
+        if 2 * self.ramp > self.duration:
+            raise ValueError(
+                f"ramp {self.ramp:g} s, up and down again, is longer than for {self.duration:g} s"
+            )
+        return self
 
 
 class UpstreamFault(Windowed):
@@ -283,6 +398,17 @@ class UpstreamFault(Windowed):
         "overloaded"
     )
     ignores_budget: bool = False
+
+    @model_validator(mode="after")
+    def _does_something(self) -> UpstreamFault:
+        if self.kind == "latency" and self.factor == 1 and self.add == 0:
+            raise ValueError("a latency fault needs a factor such as x4, or add such as 2s")
+        scaled = self.kind in ("quota", "output", "price")
+        if (scaled or (self.kind == "thinking" and not self.ignores_budget)) and self.factor == 1:
+            raise ValueError(f"a fault of kind {self.kind} needs a factor such as x4 or 10%")
+        if self.share == 0:
+            raise ValueError("share is 0; a fault that hits no call is no fault")
+        return self
 
 
 class TelemetryFault(Windowed):
@@ -327,7 +453,7 @@ class GaugeFault(Windowed):
 
 
 class ProcessFault(Windowed):
-    """A simpy process in Python: `path/to/file.py:function`, called as function(env, plant, fault)."""
+    """A simpy process in Python: `path/to/file.py:function`, called with (env, plant, fault)."""
 
     kind: Literal["process"]
     process: str
@@ -347,7 +473,7 @@ class Reaches(Frozen):
     """The mode is at least `mode` within `within` of the start of the fault named `of`."""
 
     mode: Literal["soft", "hard", "emergency"]
-    within: Seconds
+    within: Duration
     of: str | None = None
     """Name of a fault; None: the first."""
 
@@ -355,38 +481,80 @@ class Reaches(Frozen):
 class Recovers(Frozen):
     """Back in normal within `within` of the end of the fault named `of` (None: the last)."""
 
-    within: Seconds
+    within: Duration
     of: str | None = None
 
 
 class Bound(Frozen):
-    """A bound on a metric of the runs."""
+    """A bound on a metric of the runs, at least one-sided."""
 
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: Quantity | None = None
+    at_most: Quantity | None = None
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("expected at_least or at_most")
+        if self.at_least is not None and self.at_most is not None and self.at_most < self.at_least:
+            raise ValueError(f"at_most {self.at_most:g} is below at_least {self.at_least:g}")
+        return self
+
+
+class ShareBound(Bound):
+    """A bound on a share, such as 99.5%."""
+
+    at_least: Share | None = None
+    at_most: Share | None = None
+
+
+class SecondsBound(Bound):
+    """A bound on a time, such as 12s."""
+
+    at_least: Seconds | None = None
+    at_most: Seconds | None = None
 
 
 class Expectation(Frozen):
     """Exactly one of these.
 
-    Metrics are the names in `verdict.json`; shares may be written "99.5%", times "12s".
-    `against: counterfactual` bounds the difference to the run without a controller.
+    `metric` names any metric of `verdict.json` and stands with `at_least` or `at_most`, in
+    any unit ("99.5%", "12s", "$50"); the other keys have their bounds inside.
     """
 
     reaches: Reaches | None = None
     recovers: Recovers | None = None
     never_above: Literal["normal", "soft", "hard"] | None = None
-    budget_never_exceeded: bool | None = None
+    budget_never_exceeded: Literal[True] | None = None
     transitions_per_hour: Bound | None = None
-    cost_saved: Bound | None = None
+    cost_saved: ShareBound | None = None
     """Share of the counterfactual's cost."""
-    availability: Bound | None = None
-    latency_p95: Bound | None = None
-    quality: Bound | None = None
+    availability: ShareBound | None = None
+    latency_p95: SecondsBound | None = None
+    quality: ShareBound | None = None
     retry_amplification: Bound | None = None
     metric: str | None = None
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: Quantity | None = None
+    at_most: Quantity | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Expectation:
+        sides = {"at_least", "at_most"}
+        given = [
+            name
+            for name in type(self).model_fields
+            if name not in sides and getattr(self, name) is not None
+        ]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ValueError(f"found {found}, expected exactly one kind of expectation an item")
+        bounded = self.at_least is not None or self.at_most is not None
+        if bounded != (given == ["metric"]):
+            raise ValueError(
+                "metric needs at_least or at_most beside it"
+                if given == ["metric"]
+                else f"at_least and at_most belong inside {given[0]}"
+            )
+        return self
 
 
 # --- the whole ----------------------------------------------------------------------------
@@ -400,13 +568,13 @@ class Scenario(Frozen):
     title: str
     teaches: str = ""
     source: str = ""
-    duration: Seconds = 3600.0
+    duration: Duration = 3600.0
     warm_up: Seconds = 300.0
     """Requests that come earlier are left out of every metric."""
     starts_at: datetime | None = None
     """Wall time of second 0, for daily quotas; None: midnight Pacific."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    replications: Annotated[int, Field(ge=1, le=100_000)] = 10
+    replications: Annotated[Count, Field(ge=1, le=100_000)] = 10
     policy: str | dict[str, Any] | None = None
     workload: Workload = Workload()
     upstream: Annotated[GeminiUpstream | QueueUpstream, Field(discriminator="kind")] = (
@@ -416,8 +584,21 @@ class Scenario(Frozen):
     faults: tuple[Fault, ...] = ()
     expectations: tuple[Expectation, ...] = ()
 
+    @field_validator("upstream", mode="before")
+    @classmethod
+    def _gemini_unless_said(cls, found: Any) -> Any:
+        return {"kind": "gemini", **found} if isinstance(found, dict) else found
+
     @model_validator(mode="after")
     def _windows(self) -> Scenario:
         if self.warm_up >= self.duration:
-            raise ValueError("warm_up is not shorter than duration")
+            raise ValueError(
+                f"warm_up {self.warm_up:g} s is not shorter than duration {self.duration:g} s"
+            )
+        for place, fault in enumerate(self.faults):
+            if fault.at >= self.duration:
+                raise ValueError(
+                    f"faults.{place} starts at {fault.at:g} s, after the end of the scenario "
+                    f"at {self.duration:g} s"
+                )
         return self

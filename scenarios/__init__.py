@@ -1,0 +1,1 @@
+"""Scenario files: their format, the loader, and the library that ships."""

@@ -1,0 +1,278 @@
+"""Finds a scenario, applies overrides to it, and checks it: a file or a name to a `Scenario`.
+
+Every mistake becomes one `ScenarioError` (or `PolicyError`, in a scenario's policy) that
+names the file and line, or the override, the key, what was found and what was expected.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from balancer.core.errors import ScenarioError, nearest
+from balancer.core.policy import Policy
+from balancer.documents import Document, Key, explain, parse, read_text
+from balancer.policy_file import load_policy, policy_of
+
+from .schema import GeminiUpstream, ModelProfile, Scenario, UpstreamFault
+
+__all__ = ["Loaded", "calibrated_profiles", "library", "load", "profiles"]
+
+_PATHS = (("policy",), ("workload", "arrivals", "trace"))
+
+
+class Loaded(NamedTuple):
+    """A scenario ready to run.
+
+    Attributes:
+        scenario: checked; the paths in it are complete.
+        policy: the scenario's own, or None where it leaves the choice to others.
+    """
+
+    scenario: Scenario
+    policy: Policy | None
+
+
+def library() -> dict[str, Path]:
+    """The scenarios that ship, by name."""
+    with as_file(files("scenarios").joinpath("library")) as folder:
+        return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def load(source: str | Path, overrides: Sequence[str] = ()) -> Loaded:
+    """A scenario from a file, or by its name in the library.
+
+    Args:
+        source: a name ("latency_spike") or a path ("./mine.yaml").
+        overrides: "key=value" each: dotted keys, list positions as numbers, the value read
+            as YAML. Paths in them start at the current directory; those in the file, at
+            the file.
+
+    Raises:
+        ScenarioError: it cannot be found or cannot be what its author meant.
+        PolicyError: the same of the policy in it.
+    """
+    path = _find(source)
+    document = parse(read_text(path, ScenarioError), str(path), ScenarioError)
+    if not isinstance(document.values, dict):
+        raise ScenarioError("found no mapping, expected the keys of a scenario", where=str(path))
+    document = _from_here(document, path.parent)
+    for text in overrides:
+        document = _override(document, text)
+    try:
+        scenario = Scenario.model_validate(document.values)
+    except ValidationError as error:
+        raise explain(error, Scenario, document, ScenarioError) from None
+    _check_models(scenario, document)
+    return Loaded(scenario, _policy(scenario, document))
+
+
+def _find(source: str | Path) -> Path:
+    known = library()
+    if str(source) in known:
+        return known[str(source)]
+    path = Path(source)
+    looks_like_path = path.suffix in (".yaml", ".yml") or len(path.parts) > 1
+    if looks_like_path or path.exists():
+        return path
+    raise ScenarioError(
+        f"no scenario is called {str(source)!r}{nearest(str(source), known)}; "
+        f"known: {', '.join(known)}, or the path of a .yaml file"
+    )
+
+
+def _policy(scenario: Scenario, document: Document) -> Policy | None:
+    if scenario.policy is None:
+        return None
+    if isinstance(scenario.policy, str):
+        return load_policy(scenario.policy)
+    base = Path(document.name).parent
+    policy = policy_of(document.part(("policy",)), base=base)
+    return policy if "name" in scenario.policy else replace(policy, name=scenario.scenario)
+
+
+# --- paths --------------------------------------------------------------------------------
+
+
+def _from_here(document: Document, folder: Path) -> Document:
+    """The document with relative paths in it made complete from a folder."""
+    values = copy.deepcopy(document.values)
+    for key in _PATHS:
+        _complete(values, key, folder)
+    faults = values.get("faults")
+    for fault in faults if isinstance(faults, list) else ():
+        _complete(fault, ("process",), folder)
+    return replace(document, values=values)
+
+
+def _complete(values: Any, key: Key, folder: Path) -> None:
+    for step in key[:-1]:
+        values = values.get(step) if isinstance(values, dict) else None
+    if isinstance(values, dict) and isinstance(values.get(key[-1]), str):
+        values[key[-1]] = str(folder.absolute() / values[key[-1]])
+
+
+# --- overrides ----------------------------------------------------------------------------
+
+
+def _override(document: Document, text: str) -> Document:
+    where = f"--set {text}"
+    dotted, equals, value = text.partition("=")
+    if not equals or not dotted.strip():
+        raise ScenarioError(
+            "expected KEY=VALUE such as workload.arrivals.rate=20", where=where
+        )
+    try:
+        given = parse(f"value: {value}\n", where, ScenarioError).values["value"]
+    except ScenarioError as error:
+        raise ScenarioError(error.problem, where=where) from None
+    key = _key(dotted.strip(), document.values)
+    values = copy.deepcopy(document.values)
+    _put(values, key, given, where)
+    changed = replace(
+        document,
+        values=values,
+        lines={k: line for k, line in document.lines.items() if k[: len(key)] != key},
+        origins={**document.origins, key: where},
+    )
+    return _from_here(changed, Path.cwd())
+
+
+def _key(dotted: str, values: Any) -> Key:
+    """Key of a dotted text. Names with dots in them, such as models', are taken whole."""
+    key: list[str | int] = []
+    models = calibrated_profiles()
+    while dotted:
+        names = [*values] if isinstance(values, dict) else []
+        whole = [
+            name
+            for name in (*names, *models)
+            if "." in name and (dotted == name or dotted.startswith(f"{name}."))
+        ]
+        part = max(whole, key=len) if whole else dotted.partition(".")[0]
+        dotted = dotted[len(part) + 1 :]
+        step: str | int = part
+        if part.isdecimal() and not isinstance(values, dict):
+            step = int(part)
+        key.append(step)
+        if isinstance(step, int):
+            values = values[step] if isinstance(values, list) and step < len(values) else None
+        else:
+            values = values.get(step) if isinstance(values, dict) else None
+    return tuple(key)
+
+
+def _put(values: Any, key: Key, given: Any, where: str) -> None:
+    """Write a value, making the mappings and lists on the way to it."""
+    for place, step in enumerate(key):
+        last = place == len(key) - 1
+        following: Any = None if last else ([] if isinstance(key[place + 1], int) else {})
+        so_far = ".".join(map(str, key[: place + 1]))
+        if isinstance(values, list) and isinstance(step, int):
+            if step > len(values):
+                raise ScenarioError(
+                    f"{so_far}: found {len(values)} items, counted from 0; "
+                    f"expected a position up to {len(values)}",
+                    where=where,
+                )
+            if step == len(values):
+                values.append(following)
+            if last:
+                values[step] = given
+        elif isinstance(values, dict) and isinstance(step, str):
+            if last:
+                values[step] = given
+            elif values.get(step) is None:
+                values[step] = following
+        else:
+            expected = "a position" if isinstance(values, list) else "the key of a mapping"
+            found = f"found {step!r}" if isinstance(values, dict | list) else "found a plain value"
+            raise ScenarioError(f"{so_far}: {found}, expected {expected}", where=where)
+        if not last:
+            values = values[step]
+
+
+# --- models -------------------------------------------------------------------------------
+
+
+@cache
+def calibrated_profiles() -> dict[str, ModelProfile]:
+    """How the models we know behave when healthy, by name (`profiles.yaml`).
+
+    Raises:
+        ScenarioError: the file is damaged.
+    """
+    name = "profiles.yaml"
+    text = files("scenarios").joinpath(name).read_text(encoding="utf-8")
+    document = parse(text, name, ScenarioError)
+    return {
+        model: _profile(values, document.part((model,)))
+        for model, values in document.values.items()
+    }
+
+
+def profiles(scenario: Scenario) -> dict[str, ModelProfile]:
+    """Profile of every model, the scenario's changes included.
+
+    Raises:
+        ScenarioError: a change of a model we do not know that is not a complete profile, or
+            an impossible value.
+    """
+    upstream = scenario.upstream
+    if not isinstance(upstream, GeminiUpstream):
+        return {}
+    values = {"upstream": {"models": upstream.models}}
+    return _profiles(upstream, Document(name=scenario.scenario, values=values))
+
+
+def _profiles(upstream: GeminiUpstream, document: Document) -> dict[str, ModelProfile]:
+    found = dict(calibrated_profiles())
+    for model, changes in upstream.models.items():
+        merged = _merge(found[model].model_dump(), changes) if model in found else changes
+        found[model] = _profile(merged, document.part(("upstream", "models", model)))
+    return found
+
+
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, value in changes.items():
+        inner = merged.get(name)
+        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
+        merged[name] = _merge(inner, value) if both and isinstance(inner, Mapping) else value
+    return merged
+
+
+def _profile(values: Any, document: Document) -> ModelProfile:
+    try:
+        return ModelProfile.model_validate(values)
+    except ValidationError as error:
+        raise explain(error, ModelProfile, document, ScenarioError) from None
+
+
+def _check_models(scenario: Scenario, document: Document) -> None:
+    """Models named by the clients and the faults must be ones the upstream serves."""
+    if not isinstance(scenario.upstream, GeminiUpstream):
+        return
+    known = _profiles(scenario.upstream, document)
+    named: list[tuple[Key, str]] = [(("clients", "model"), scenario.clients.model)]
+    for place, fault in enumerate(scenario.faults):
+        if isinstance(fault, UpstreamFault) and fault.model is not None:
+            named.append((("faults", place, "model"), fault.model))
+    for key, model in named:
+        if model not in known:
+            raise ScenarioError(_unknown(key, model, known), where=document.where(key))
+
+
+def _unknown(key: Key, model: str, known: Iterable[str]) -> str:
+    names = list(known)
+    return (
+        f"{'.'.join(map(str, key))}: unknown model {model!r}{nearest(model, names)}; "
+        f"known: {', '.join(names)}"
+    )
