@@ -1,0 +1,348 @@
+"""The command `open-balancer`: the one place that puts library and harness together.
+
+Exit codes: 0 the policy holds (or there was nothing to judge), 1 it fails, 2 bad input,
+3 inconclusive, 130 interrupted. Whatever is slow to import is imported inside the command
+that needs it, so that `--help` answers at once and works without the extras.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .core.errors import BalancerError, InputError
+from .version import VERSION
+
+if TYPE_CHECKING:
+    from .core.policy import Policy
+    from .core.replay import Difference, Replay
+
+__all__ = ["app", "main"]
+
+PASS, FAIL, BAD_INPUT, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 130
+
+MAIN_SCENARIO = "conversation_overload"
+MOST_SPANS = 20
+"""Most differences that a replay lists."""
+
+app = typer.Typer(
+    name="open-balancer",
+    help="Keeps Gemini-powered applications answering, fast and inside budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+policy_app = typer.Typer(help="Look at policies.", no_args_is_help=True)
+app.add_typer(policy_app, name="policy")
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what can go wrong into one message and an exit code; bugs keep their traceback."""
+    try:
+        yield
+    except BalancerError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(BAD_INPUT) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command()
+def run(
+    scenarios: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SCENARIO]...",
+            help=f"Names from the library, or files. Without any: {MAIN_SCENARIO}.",
+            show_default=False,
+        ),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Policy to try, instead of the scenario's or ours."),
+    ] = None,
+    replications: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Independent runs, instead of the scenario's."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenario's."),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a key of the scenarios: workload.arrivals.rate=20. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Processes. The result does not depend on it."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Directory for report, verdict and journals.")
+    ] = Path("balancer-report"),
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write verdict.json here too."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Simulate scenarios with and without the controller, and judge whether the policy holds.
+
+    Exit code 0: it holds; 1: it fails; 2: bad input; 3: more replications are needed to tell.
+    """
+    with _told():
+        from .installation import require
+
+        require(extras=("sim", "report"))
+        outcomes = _run(
+            scenarios or [MAIN_SCENARIO],
+            policy_file=policy,
+            replications=replications,
+            seed=seed,
+            overrides=overrides or [],
+            workers=workers,
+            out=out,
+            json_file=json_file,
+            quiet=quiet,
+        )
+    if "fail" in outcomes:
+        raise typer.Exit(FAIL)
+    if "inconclusive" in outcomes:
+        raise typer.Exit(INCONCLUSIVE)
+
+
+def _run(
+    sources: Sequence[str],
+    *,
+    policy_file: Path | None,
+    replications: int | None,
+    seed: int | None,
+    overrides: Sequence[str],
+    workers: int | None,
+    out: Path,
+    json_file: Path | None,
+    quiet: bool,
+) -> list[str]:
+    """Run scenarios into one directory; the verdict of each."""
+    from reports.html import write_report
+    from reports.verdicts import read_verdicts
+    from scenarios.loader import load
+    from sim.experiment import run_scenario
+    from sim.record import write_records
+    from sim.report_directory import VERDICTS, report_directory
+
+    from .policy_file import load_policy
+
+    # Every input is read before anything runs: a mistake in the last must not cost the first.
+    given = load_policy(policy_file) if policy_file is not None else None
+    loaded = [load(source, overrides) for source in sources]
+    if json_file is not None and not json_file.resolve().parent.is_dir():
+        raise InputError("is in no directory that exists", where=str(json_file))
+    records = []
+    with report_directory(out) as work, _progress(quiet=quiet) as bar:
+        for scenario, own in loaded:
+            result = run_scenario(
+                scenario,
+                given or own or load_policy(),
+                replications=replications,
+                seed=seed,
+                workers=workers,
+                out=work,
+                progress=bar(scenario.scenario),
+            )
+            records.append(result.record)
+        write_records(work / VERDICTS, records)
+        write_report(work)
+    if json_file is not None:
+        try:
+            write_records(json_file, records)
+        except OSError as error:
+            raise InputError(f"cannot be written: {error.strerror}", where=str(json_file)) from None
+    if not quiet:
+        from rich.console import Console
+
+        from reports.terminal import verdict_tables
+
+        Console(highlight=False).print(verdict_tables(read_verdicts(out)))
+        typer.echo(f"report: {out / 'report.html'}")
+    return [record["verdict"] for record in records]
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """A progress bar on stderr, where somebody sees it; gives a reporter for each scenario."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _name: lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
+
+        def reporter(name: str) -> Callable[[int, int], None]:
+            task = bar.add_task(name, total=None)
+            return lambda done, total: bar.update(task, completed=done, total=total)
+
+        yield reporter
+
+
+@app.command("scenarios")
+def list_scenarios() -> None:
+    """List the scenarios of the library."""
+    with _told():
+        from .installation import require
+
+        require(packages=("scenarios",))
+        from scenarios.loader import library, load
+
+        known = library()
+        width = max(map(len, known))
+        for name in known:
+            scenario = load(name).scenario
+            typer.echo(f"{name:<{width}}  {scenario.title or ''}".rstrip())
+
+
+@app.command()
+def replay(
+    journal: Annotated[Path, typer.Argument(help="A journal: a .jsonl file of a run.")],
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Try another policy on what the journal saw."),
+    ] = None,
+) -> None:
+    """Take every decision of a journal again and compare.
+
+    Exit code 0: all came out the same to the bit; 1: they did not.
+    With --policy: where that policy would have decided otherwise.
+    """
+    with _told():
+        from .core.replay import replay as take_again
+        from .journal_file import open_journal
+        from .policy_file import load_policy
+
+        other = load_policy(policy) if policy is not None else None
+        opened = open_journal(journal)
+        found = take_again(opened, other)
+    if found.torn:
+        typer.echo(f"warning: {found.torn}", err=True)
+    tick_s = (other or opened.policy).tick_s
+    if other is not None:
+        _tell_other_policy(found, other, tick_s)
+    elif found.identical:
+        typer.echo(f"{found.ticks} decisions reproduced to the bit")
+    else:
+        typer.echo(f"{len(found.differences)} of {found.ticks} decisions came out differently:")
+        _list_spans(found.differences, tick_s)
+        raise typer.Exit(FAIL)
+
+
+def _tell_other_policy(found: Replay, policy: Policy, tick_s: float) -> None:
+    count = len(found.differences)
+    if found.identical:
+        typer.echo(f"policy {policy.name} would have decided the same at all {found.ticks} ticks")
+    else:
+        typer.echo(
+            f"policy {policy.name} would have decided otherwise at {count} of {found.ticks} ticks:"
+        )
+        _list_spans(found.differences, tick_s)
+    typer.echo(
+        "Its effect on the traffic is not simulated: every tick shows it what was seen under "
+        "the recorded decisions."
+    )
+
+
+def _list_spans(differences: Sequence[Difference], tick_s: float) -> None:
+    """List stretches of ticks in which both sides stayed as they were."""
+    spans: list[tuple[Difference, int]] = []
+    for difference in differences:
+        if spans and _continues(spans[-1], difference):
+            spans[-1] = (spans[-1][0], difference.tick)
+        else:
+            spans.append((difference, difference.tick))
+    for first, last in spans[:MOST_SPANS]:
+        ticks = f"tick {first.tick}" if first.tick == last else f"ticks {first.tick}-{last}"
+        typer.echo(
+            f"  {_clock(first.tick * tick_s)}  {ticks}: recorded {_brief(first.recorded)}, "
+            f"now {_brief(first.decided)}"
+        )
+    if len(spans) > MOST_SPANS:
+        typer.echo(f"  and {len(spans) - MOST_SPANS} more")
+
+
+def _continues(span: tuple[Difference, int], difference: Difference) -> bool:
+    first, last = span
+    return (
+        difference.tick == last + 1
+        and difference.recorded.gates == first.recorded.gates
+        and difference.decided.gates == first.decided.gates
+    )
+
+
+def _brief(decision: Any) -> str:
+    shares = [(share, mode) for mode, share in enumerate(decision.mix) if share > 0]
+    text = str(decision.mode.label)
+    if len(shares) > 1:
+        text += " with a probe"
+    reason = decision.reasons[0].text if decision.reasons else ""
+    return f"{text} ({reason})" if reason else text
+
+
+def _clock(time_s: float) -> str:
+    whole = int(time_s)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+@policy_app.command("check")
+def policy_check(
+    file: Annotated[Path, typer.Argument(help="A policy file.")],
+) -> None:
+    """Check a policy file; warn about what is allowed but probably not wanted."""
+    with _told():
+        from .policy_file import load_policy
+
+        policy = load_policy(file)
+    for warning in policy.warnings():
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo(f"{file}: a valid policy, law {policy.law}, {len(policy.rules)} rules")
+
+
+@policy_app.command("show")
+def policy_show(
+    file: Annotated[
+        Path | None, typer.Argument(help="A policy file; the default policy without.")
+    ] = None,
+) -> None:
+    """Show the effective policy, with every default filled in."""
+    with _told():
+        from .policy_file import load_policy, show_policy
+
+        text = show_policy(load_policy(file))
+    typer.echo(text.rstrip())
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"open-balancer {VERSION}")
+
+
+if __name__ == "__main__":
+    main()

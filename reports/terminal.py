@@ -1,0 +1,114 @@
+"""Verdicts on a terminal: what was expected, what came of it, with and without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .amounts import NOTHING, amount, difference, interval
+from .metrics import metric
+from .verdicts import Estimate, Expected, Verdict
+
+__all__ = ["verdict_tables"]
+
+COMPARED = (
+    "availability",
+    "latency_p95_s",
+    "error_rate",
+    "cost_usd",
+    "cost_per_answer_usd",
+    "quality",
+    "degraded_share",
+    "shed_share",
+    "transitions",
+)
+"""The metrics a person asks for first; the report has all."""
+
+STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
+
+
+def verdict_tables(verdicts: Sequence[Verdict]) -> Group:
+    """What a run showed: for each scenario its verdict, its expectations and both arms."""
+    return Group(*(part for verdict in verdicts for part in _parts(verdict)))
+
+
+def _parts(verdict: Verdict) -> Iterator[RenderableType]:
+    runs = f"{verdict.replications} replication{'s' if verdict.replications != 1 else ''}"
+    yield Text.assemble(
+        (verdict.scenario, "bold"),
+        f" under policy {verdict.policy} ({verdict.law}), {runs}, seed {verdict.seed}: ",
+        _coloured(verdict.verdict),
+    )
+    if verdict.expectations:
+        yield _expectations(verdict.expectations)
+    yield _comparison(verdict)
+    yield Text()
+
+
+def _expectations(expectations: Sequence[Expected]) -> Table:
+    table = _table()
+    table.add_column("expected")
+    table.add_column("verdict")
+    table.add_column("measured", justify="right")
+    table.add_column("95 % interval", justify="right")
+    table.add_column("bound", justify="right")
+    for expected in expectations:
+        name = Text(expected.name)
+        if expected.note:
+            name.append(f"\n{expected.note}", style="dim")
+        if expected.verdict == "inconclusive" and expected.replications_needed:
+            name.append(
+                f"\nabout {expected.replications_needed} replications would decide it", style="dim"
+            )
+        table.add_row(
+            name,
+            _coloured(expected.verdict),
+            amount(expected.value.estimate, expected.unit),
+            interval(expected.value.low, expected.value.high, expected.unit) or NOTHING,
+            amount(expected.bound, expected.unit, exact=True),
+        )
+    return table
+
+
+def _comparison(verdict: Verdict) -> Table:
+    table = _table()
+    table.add_column("over all replications")
+    table.add_column("with", justify="right")
+    table.add_column("without", justify="right")
+    table.add_column("difference", justify="right")
+    table.add_column("95 % interval", justify="right")
+    for name in COMPARED:
+        if name not in verdict.metrics:
+            continue
+        shown = metric(name)
+        change = verdict.difference.get(name)
+        table.add_row(
+            shown.label,
+            amount(verdict.metrics[name].estimate, shown.unit),
+            _estimate(verdict.counterfactual.get(name), shown.unit),
+            NOTHING if change is None else difference(change.estimate, shown.unit),
+            NOTHING if change is None else _change_interval(change, shown.unit),
+        )
+    return table
+
+
+def _estimate(estimate: Estimate | None, unit: str) -> str:
+    return NOTHING if estimate is None else amount(estimate.estimate, unit)
+
+
+def _change_interval(change: Estimate, unit: str) -> str:
+    if not interval(change.low, change.high, unit):
+        return NOTHING
+    return f"{difference(change.low, unit)} to {difference(change.high, unit)}"
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+
+
+def _coloured(verdict: str) -> Text:
+    return Text(verdict, style=STYLES.get(verdict, ""))
