@@ -1,0 +1,188 @@
+"""What an application does by itself: choose a plan, reserve its money, wait, try again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from balancer.core import budget
+from balancer.core.observations import FAILURES
+from balancer.core.pricing import affordable_output_tokens, cost_nano_usd
+
+from . import spend, streams
+from .compiled import compiled, inlined
+from .streams import uniform
+from .world import GATES, World
+
+__all__ = [
+    "NO_MORE",
+    "RETRY_BURST",
+    "choose",
+    "enqueue",
+    "leave_queue",
+    "next_attempt",
+    "refill_retry_budget",
+    "reserve",
+    "settle",
+]
+
+NO_MORE = -1.0
+"""What `next_attempt` returns when there is none."""
+
+RETRY_BURST = 10.0
+"""Most retries a retry budget saves up for later, as in gRPC's retry throttling."""
+
+_LEAST_ANSWER_TOKENS = 64
+_MOST_A_CALL_COSTS_NANO_USD = 9_000_000_000_000  # keeps the core's products below 2**63
+
+_QUOTA_MINUTE = FAILURES.index("quota_minute")
+
+_headroom = compiled(budget.headroom)
+_reserve = compiled(budget.reserve)
+_settle = compiled(budget.settle)
+_cost_nano_usd = compiled(cost_nano_usd)
+_affordable_output_tokens = compiled(affordable_output_tokens)
+
+
+@inlined
+def choose(gates: Any, priority: int, u: float) -> tuple[int, bool]:
+    """Mode and admission of a request, by the same look-up as `balancer.core.decisions.plan`."""
+    row = 0
+    while row < GATES - 1 and u >= gates[priority, row].below:
+        row += 1
+    return gates[priority, row].mode, gates[priority, row].admitted
+
+
+@compiled
+def reserve(world: World, i: int) -> bool:
+    """Settle on a model and a cap for the next attempt of slot i, and reserve its worst case.
+
+    The cap is shortened to what every budget concerned still affords, as long as that leaves
+    room for the thinking it may do and a short answer.
+
+    Returns:
+        False, with nothing reserved, if a budget refuses.
+    """
+    slot = world.slots[i]
+    call = world.calls[i]
+    plan = world.plans[slot.mode]
+    place = slot.link % plan.length
+    call.model = plan.models[place]
+    call.budget = plan.budgets[place]
+    model = world.upstream.models[call.model]
+    call.cap = min(plan.cap, model.output_limit)
+    if len(world.ledgers) == 0:
+        return True
+    key = world.requests[slot.request].key
+    room = _MOST_A_CALL_COSTS_NANO_USD
+    for row in range(len(world.ledgers)):
+        if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
+            room = min(room, _headroom(world.ledgers[row]))
+    least = min(call.cap, call.budget + _LEAST_ANSWER_TOKENS)
+    affordable = _affordable_output_tokens(model.price, call.prompt, room)
+    if affordable < least:
+        return False
+    call.cap = min(call.cap, affordable)
+    worst = _cost_nano_usd(model.price, call.prompt, 0, call.cap, 0)
+    for row in range(len(world.ledgers)):
+        if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
+            _reserve(world.ledgers[row], worst)
+    slot.reserved_nano_usd = worst
+    world.state[0].reserved_nano_usd += worst
+    return True
+
+
+@compiled
+def settle(world: World, i: int, cost_nano_usd: int, bill_nano_usd: int) -> None:
+    """Give back what slot i reserved, and book what its attempt cost.
+
+    Args:
+        world: all arrays.
+        i: the slot.
+        cost_nano_usd: as the client knows it, for the ledger.
+        bill_nano_usd: as the upstream charges it.
+    """
+    slot = world.slots[i]
+    key = world.requests[slot.request].key
+    for row in range(len(world.ledgers)):
+        if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
+            _settle(world.ledgers[row], slot.reserved_nano_usd, cost_nano_usd)
+            world.spends[row, spend.THIS_TICK] += bill_nano_usd
+    world.state[0].reserved_nano_usd -= slot.reserved_nano_usd
+    slot.reserved_nano_usd = 0
+
+
+@inlined
+def refill_retry_budget(state: Any, client: Any) -> None:
+    """A request came: it earns its share of a retry."""
+    if client.retry_budget >= 0:
+        state.retry_tokens = min(RETRY_BURST, state.retry_tokens + client.retry_budget)
+
+
+@compiled
+def next_attempt(
+    state: Any, client: Any, plans: Any, slot: Any, call: Any, key: int
+) -> float:
+    """Delay until a request's next attempt, after a failed one.
+
+    The plan's models are tried in order, at once; when the list is through, it starts over
+    after the client's backoff. Models that are out for the day are passed over.
+
+    Returns:
+        Seconds, or `NO_MORE`.
+    """
+    plan = plans[slot.mode]
+    made = call.attempt + 1
+    if made >= plan.length + min(plan.retries, plans[state.mode].retries):
+        return NO_MORE
+    link = slot.link + 1
+    while slot.dead >> plan.models[link % plan.length] & 1:
+        link += 1
+        if link > slot.link + plan.length:
+            return NO_MORE
+    round_ = link // plan.length
+    starts_over = round_ > slot.link // plan.length
+    slot.link = link
+    if not starts_over:
+        return 0.0
+    if client.retry_budget >= 0:
+        if state.retry_tokens < 1.0:
+            return NO_MORE
+        state.retry_tokens -= 1.0
+    delay_s = min(
+        client.backoff_max_s, client.backoff_initial_s * client.backoff_factor ** (round_ - 1)
+    ) + client.backoff_jitter_s * uniform(key, streams.BACKOFF, slot.request, made)
+    if client.honours_retry_delay and slot.outcome == _QUOTA_MINUTE:
+        delay_s = max(delay_s, call.retry_after_s)
+    return float(delay_s)
+
+
+@compiled
+def enqueue(state: Any, slots: Any, i: int) -> None:
+    """Slot i joins those waiting for a place, last."""
+    slot = slots[i]
+    slot.waits = True
+    slot.previous = state.last_waiting
+    slot.next = -1
+    if state.last_waiting >= 0:
+        slots[state.last_waiting].next = i
+    else:
+        state.first_waiting = i
+    state.last_waiting = i
+    state.waiting += 1
+
+
+@compiled
+def leave_queue(state: Any, slots: Any, i: int) -> None:
+    """Slot i leaves those waiting, from wherever it stands."""
+    slot = slots[i]
+    slot.waits = False
+    slot.generation += 1
+    if slot.previous >= 0:
+        slots[slot.previous].next = slot.next
+    else:
+        state.first_waiting = slot.next
+    if slot.next >= 0:
+        slots[slot.next].previous = slot.previous
+    else:
+        state.last_waiting = slot.previous
+    state.waiting -= 1

@@ -1,0 +1,288 @@
+"""The data plane as the control plane sees it: advance it, observe it, apply a decision."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from balancer.core.decisions import Decision
+from balancer.core.errors import MisuseError
+from balancer.core.histogram import MIN_INDEX, Histogram
+from balancer.core.modes import PRIORITIES
+from balancer.core.observations import FAILURES, Observations
+from balancer.core.policy import Policy
+from scenarios.schema import Scenario, UpstreamFault
+
+from .kernel import DONE, advance
+from .setup import model_names, new_world
+from .tick import Record, close_tick
+from .upstream import FAULT_KINDS
+from .world import GATES, World
+
+__all__ = ["Plant", "Totals"]
+
+_NO_LIMIT = 1 << 62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The truth about the requests that came after the warm-up, and their attempts.
+
+    Attributes:
+        offered, admitted, shed, answered, failed: requests; shed includes the refused.
+        offered_by_priority, admitted_by_priority, shed_by_priority, answered_by_priority:
+            the same, low priority first.
+        refused: requests shed because a budget could not afford them.
+        fallback: requests shed or failed that got the static answer.
+        truncated: answers cut short by the output cap.
+        attempts, attempts_finished, attempts_failed: calls upstream.
+        prompt_tokens, cached_tokens, output_tokens, thinking_tokens: as the upstream saw.
+        true_nano_usd: the upstream's bill.
+        observed_nano_usd: cost as the clients could tell it from usage and price table.
+        degraded: admitted requests whose plan was above normal.
+        served_by_mode: admitted requests by the mode of their plan.
+        quality_ppm_sum: quality of the answers, in millionths, summed.
+        latency: of answers and timeouts, from the first attempt's start to the outcome.
+        latency_sum_s: their sum.
+        overshoot_nano_usd: most by which the true spend of a rolling window passed a budget,
+            warm-up included; spend counts when the caller sees the outcome.
+    """
+
+    offered: int
+    admitted: int
+    shed: int
+    answered: int
+    failed: int
+    offered_by_priority: tuple[int, ...]
+    admitted_by_priority: tuple[int, ...]
+    shed_by_priority: tuple[int, ...]
+    answered_by_priority: tuple[int, ...]
+    refused: int
+    fallback: int
+    truncated: int
+    attempts: int
+    attempts_finished: int
+    attempts_failed: int
+    prompt_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    thinking_tokens: int
+    true_nano_usd: int
+    observed_nano_usd: int
+    degraded: int
+    served_by_mode: tuple[int, ...]
+    quality_ppm_sum: int
+    latency: Histogram
+    latency_sum_s: float
+    overshoot_nano_usd: int
+
+
+class Plant:
+    """One run's requests, clients and upstream.
+
+    Args:
+        scenario: traffic, clients, upstream and faults.
+        policy: its strategies, catalog and budgets.
+        requests: records of `sim.workload.REQUEST`, by time.
+        key: stream key of the replication.
+        keep_latencies: keep each request's latency in `latencies`, for exact quantiles.
+
+    Attributes:
+        faults: records of `sim.upstream.FAULT`; row i belongs to the scenario's i-th
+            upstream fault.
+        memory_ppm: gauge: memory in use, in millionths.
+
+    Raises:
+        ScenarioError: a model without a profile.
+    """
+
+    __slots__ = (
+        "_gates",
+        "_latencies",
+        "_mode",
+        "_models",
+        "_record",
+        "_state",
+        "_world",
+        "faults",
+        "memory_ppm",
+    )
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        policy: Policy,
+        requests: np.ndarray[Any, Any],
+        key: int,
+        *,
+        keep_latencies: bool = False,
+    ) -> None:
+        self._models = model_names(scenario, policy)
+        self._world: World = new_world(
+            scenario, policy, requests, key, self._models, keep_latencies=keep_latencies
+        )
+        self._state = self._world.state[0]
+        self._record = Record(self._models)
+        self._gates: object = None
+        self._mode = 0
+        self.faults = self._world.upstream.faults
+        self.memory_ppm = 0
+
+    def advance(self, until_s: float) -> None:
+        """Run everything earlier than a moment; going back does nothing."""
+        while advance(self._world, until_s) != DONE:
+            self._grow()
+
+    def _grow(self) -> None:
+        """Double the slots and the room for events."""
+        world = self._world
+        state = self._state
+        slots, calls, flights = (
+            np.concatenate([array, np.zeros_like(array)])
+            for array in (world.slots, world.calls, world.flights)
+        )
+        before = len(world.slots)
+        slots["next"][before:] = np.arange(before + 1, 2 * before + 1)
+        slots["next"][-1] = state["free"]
+        state["free"] = before
+        state["free_slots"] += before
+        events = np.concatenate([world.events, np.zeros_like(world.events)])
+        self._world = world._replace(slots=slots, calls=calls, flights=flights, events=events)
+
+    def observe(self, tick: int) -> Observations:
+        """What happened since the last call, and the gauges as of now.
+
+        Args:
+            tick: index of the tick that ends now.
+        """
+        record = self._record
+        close_tick(self._world, record.numbers, record.buckets, tick)
+        return record.read(tick, self.memory_ppm)
+
+    def apply(self, decision: Decision) -> None:
+        """Let a decision govern the requests that come from now on."""
+        if decision.gates is not self._gates:
+            self._gates = decision.gates
+            self._write_gates(decision)
+            limits = decision.limits
+            state = self._state
+            state["max_in_flight"] = (
+                _NO_LIMIT if limits.max_in_flight is None else limits.max_in_flight
+            )
+            state["max_starts"] = _NO_LIMIT if limits.max_starts is None else limits.max_starts
+        if decision.mode != self._mode:
+            self._mode = int(decision.mode)
+            self._state["mode"] = self._mode
+
+    def _write_gates(self, decision: Decision) -> None:
+        for priority in PRIORITIES:
+            rows = decision.gates[priority]
+            for place in range(GATES):
+                below, plan = rows[min(place, len(rows) - 1)]
+                self._world.gates[priority, place] = (below, plan.mode, plan.admitted)
+
+    def set_fault(
+        self,
+        row: int,
+        fault: UpstreamFault,
+        *,
+        active: bool = True,
+        share: float | None = None,
+        factor: float | None = None,
+        add_s: float | None = None,
+    ) -> None:
+        """Switch a fault on or off, or change how hard it hits.
+
+        Args:
+            row: which of the scenario's upstream faults, or a spare row.
+            fault: what it is; what is not given below is taken from it.
+            active: whether it is in force.
+            share: probability that a call is hit.
+            factor: what its kind multiplies.
+            add_s: seconds a latency fault adds.
+
+        Raises:
+            MisuseError: a row that does not exist.
+        """
+        if not 0 <= row < len(self.faults):
+            raise MisuseError(f"fault row {row} is outside 0..{len(self.faults) - 1}")
+        model = -1
+        if fault.model is not None:
+            # A model that nobody calls cannot be hit; no row of the kernel has this index.
+            known = fault.model in self._models
+            model = self._models.index(fault.model) if known else len(self._models)
+        self.faults[row] = (
+            active,
+            FAULT_KINDS.index(fault.kind),
+            model,
+            fault.share if share is None else share,
+            fault.factor if factor is None else factor,
+            fault.add if add_s is None else add_s,
+            FAILURES.index(fault.error),
+            fault.ignores_budget,
+        )
+
+    def stall(self, until_s: float) -> None:
+        """Stop a plain queue's servers until a moment; what is in service ends as planned."""
+        servers = self._world.upstream.servers
+        np.maximum(servers, until_s, out=servers)
+        servers.sort()
+
+    @property
+    def empty(self) -> bool:
+        """Whether every request has come and has had its outcome."""
+        state = self._state
+        return bool(state["live"] == 0 and state["arrivals"] == len(self._world.requests))
+
+    @property
+    def in_flight(self) -> int:
+        """Calls in flight, as the clients see it."""
+        return int(self._state["flights"])
+
+    @property
+    def latencies(self) -> np.ndarray[Any, Any]:
+        """Seconds of each request, NaN without outcome or before the end of the warm-up."""
+        return np.asarray(self._world.latencies)
+
+    def drain(self) -> None:
+        """Run until nothing is left under way, upstream included."""
+        self.advance(math.inf)
+
+    def totals(self) -> Totals:
+        """The account so far."""
+        totals = self._world.totals[0]
+        counts = np.flatnonzero(self._world.latency)
+        latency = {int(i) + MIN_INDEX: int(self._world.latency[i]) for i in counts}
+        modes = tuple(totals["admitted_by_mode"].tolist())
+        return Totals(
+            offered=int(totals["offered"].sum()),
+            admitted=int(totals["admitted"].sum()),
+            shed=int(totals["shed"].sum()),
+            answered=int(totals["answered"].sum()),
+            failed=int(totals["failed"].sum()),
+            offered_by_priority=tuple(totals["offered"].tolist()),
+            admitted_by_priority=tuple(totals["admitted"].tolist()),
+            shed_by_priority=tuple(totals["shed"].tolist()),
+            answered_by_priority=tuple(totals["answered"].tolist()),
+            refused=int(totals["refused"]),
+            fallback=int(totals["fallback"]),
+            truncated=int(totals["truncated"]),
+            attempts=int(totals["attempts"]),
+            attempts_finished=int(totals["attempts_finished"]),
+            attempts_failed=int(totals["attempts_failed"]),
+            prompt_tokens=int(totals["prompt_tokens"]),
+            cached_tokens=int(totals["cached_tokens"]),
+            output_tokens=int(totals["output_tokens"]),
+            thinking_tokens=int(totals["thinking_tokens"]),
+            true_nano_usd=int(totals["true_nano_usd"]),
+            observed_nano_usd=int(totals["observed_nano_usd"]),
+            degraded=sum(modes[1:]),
+            served_by_mode=modes,
+            quality_ppm_sum=int(totals["quality_ppm_sum"]),
+            latency=Histogram.from_counts(latency),
+            latency_sum_s=float(totals["latency_sum_s"]),
+            overshoot_nano_usd=int(totals["overshoot_nano_usd"]),
+        )

@@ -1,0 +1,330 @@
+"""From a scenario and a policy to the arrays the kernel works on."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from balancer.core import budget
+from balancer.core.catalog import ModelCard
+from balancer.core.errors import ScenarioError, nearest
+from balancer.core.modes import MODES, PRIORITIES
+from balancer.core.policy import Policy, Strategy
+from balancer.core.pricing import NANO_USD
+from scenarios.loader import profiles
+from scenarios.schema import Clients, GeminiUpstream, ModelProfile, QueueUpstream, Scenario
+
+from . import fifo_queue, spend
+from .quota import CELLS
+from .upstream import (
+    CALL,
+    FAULT,
+    GEMINI,
+    MODEL,
+    PROCESSOR_SHARING,
+    QUEUED,
+    SETTINGS,
+    Upstream,
+)
+from .world import (
+    BUCKETS,
+    CLIENT,
+    EVENT,
+    FLIGHT,
+    GATE,
+    GATES,
+    LONGEST_CHAIN,
+    PLAN,
+    SLOT,
+    STATE,
+    TALLY,
+    TOTALS,
+    World,
+)
+
+__all__ = ["SPARE_FAULTS", "model_names", "new_upstream", "new_world", "scenario_keys"]
+
+SPARE_FAULTS = 8
+"""Fault rows beyond the scenario's, for processes written in Python."""
+
+_FIRST_SLOTS = 1024
+_MILLION = 1_000_000
+_PACIFIC = ZoneInfo("America/Los_Angeles")
+_Z95 = 1.6448536269514722
+_UNBOUNDED = 1 << 30
+
+
+def scenario_keys(scenario: Scenario) -> tuple[str, ...]:
+    """Budget keys of a scenario's classes; a request's key is its place among them."""
+    return tuple(sorted({entry.key for entry in scenario.workload.classes if entry.key}))
+
+
+def model_names(scenario: Scenario, policy: Policy) -> tuple[str, ...]:
+    """Models that may be called, by name."""
+    names = {scenario.clients.model}
+    for strategy in policy.strategies:
+        names.update(strategy.fallback_models)
+        if strategy.model is not None:
+            names.add(strategy.model)
+    return tuple(sorted(names))
+
+
+def new_world(
+    scenario: Scenario,
+    policy: Policy,
+    requests: np.ndarray[Any, Any],
+    key: int,
+    models: tuple[str, ...],
+    *,
+    keep_latencies: bool,
+) -> World:
+    """Fresh arrays for one run.
+
+    Raises:
+        ScenarioError: a model without a profile, or a plan of too many models.
+    """
+    known = _profiles(scenario, models)
+    slots = np.zeros(_FIRST_SLOTS, SLOT)
+    slots["next"] = np.arange(1, _FIRST_SLOTS + 1)
+    slots["next"][-1] = -1
+    ledgers, ledger_keys, spends = _ledgers(policy, scenario_keys(scenario))
+    tallies = np.zeros(len(MODES) * len(models), TALLY)
+    tallies["low"] = BUCKETS
+    tallies["high"] = -1
+    return World(
+        state=_state(),
+        client=_client(scenario, keep_latencies=keep_latencies),
+        requests=requests,
+        slots=slots,
+        calls=np.zeros(_FIRST_SLOTS, CALL),
+        events=np.zeros(4 * _FIRST_SLOTS, EVENT),
+        flights=np.zeros(_FIRST_SLOTS, FLIGHT),
+        plans=_plans(scenario, policy, models, known),
+        gates=_normal_gates(),
+        upstream=new_upstream(scenario, policy, key, models),
+        ledgers=ledgers,
+        ledger_keys=ledger_keys,
+        spends=spends,
+        tallies=tallies,
+        histograms=np.zeros((len(tallies), 2, BUCKETS), np.int32),
+        scratch=np.zeros(BUCKETS, np.int32),
+        totals=np.zeros(1, TOTALS),
+        latency=np.zeros(BUCKETS, np.int64),
+        latencies=np.full(len(requests) if keep_latencies else 0, math.nan),
+    )
+
+
+def new_upstream(
+    scenario: Scenario, policy: Policy, key: int, models: tuple[str, ...]
+) -> Upstream:
+    """A fresh upstream of some models.
+
+    Args:
+        scenario: says how they behave.
+        policy: its catalog says what they cost.
+        key: stream key.
+        models: their names, in the order of their rows.
+
+    Raises:
+        ScenarioError: a model without a profile.
+    """
+    known = _profiles(scenario, models)
+    settings = np.zeros(1, SETTINGS)
+    settings["key"] = key
+    queue = np.zeros(1, fifo_queue.QUEUE)
+    servers = np.zeros(1)
+    room = np.zeros(1)
+    if isinstance(scenario.upstream, QueueUpstream):
+        shared = scenario.upstream.discipline == "processor_sharing"
+        settings["kind"] = PROCESSOR_SHARING if shared else QUEUED
+        queue[0] = _queue(scenario.upstream)
+        servers = np.zeros(scenario.upstream.servers)
+        room = np.zeros((scenario.upstream.bound or 0) + 1)
+    else:
+        settings["kind"] = GEMINI
+    rows = np.zeros(len(models), MODEL)
+    for row, name in zip(rows, models, strict=True):
+        _write_model(row, known.get(name), policy.catalog.card(name))
+    return Upstream(
+        settings=settings,
+        models=rows,
+        minutes=np.zeros((len(models), 2, CELLS), np.int64),
+        midnights=_midnights(scenario),
+        faults=np.zeros(len(scenario.faults) + SPARE_FAULTS, FAULT),
+        queue=queue,
+        servers=servers,
+        room=room,
+    )
+
+
+def _profiles(scenario: Scenario, models: tuple[str, ...]) -> dict[str, ModelProfile]:
+    known = profiles(scenario)
+    if isinstance(scenario.upstream, GeminiUpstream):
+        for name in models:
+            if name not in known:
+                raise ScenarioError(
+                    f"no profile says how {name!r} behaves{nearest(name, known)}; give it one "
+                    "under upstream.models",
+                    where=scenario.scenario,
+                )
+    return known
+
+
+def _state() -> np.ndarray[Any, Any]:
+    state = np.zeros(1, STATE)
+    state["free_slots"] = _FIRST_SLOTS
+    state["first_waiting"] = -1
+    state["last_waiting"] = -1
+    state["retry_tokens"] = 10.0
+    state["max_in_flight"] = 1 << 62
+    state["max_starts"] = 1 << 62
+    return state
+
+
+def _client(scenario: Scenario, *, keep_latencies: bool) -> np.ndarray[Any, Any]:
+    clients = scenario.clients
+    client = np.zeros(1, CLIENT)
+    client["backoff_initial_s"] = clients.backoff.initial
+    client["backoff_factor"] = clients.backoff.factor
+    client["backoff_max_s"] = clients.backoff.max
+    client["backoff_jitter_s"] = clients.backoff.jitter
+    client["honours_retry_delay"] = clients.honours_retry_delay
+    client["retry_budget"] = -1.0 if clients.retry_budget is None else clients.retry_budget
+    client["patience_s"] = clients.patience
+    client["concurrency"] = 1 << 62 if clients.concurrency is None else clients.concurrency
+    client["warm_up_s"] = scenario.warm_up
+    client["keeps_latencies"] = keep_latencies
+    return client
+
+
+def _normal_gates() -> np.ndarray[Any, Any]:
+    """Every request in normal, as before the first decision."""
+    gates = np.zeros((len(PRIORITIES), GATES), GATE)
+    gates["below"] = math.inf
+    gates["admitted"] = True
+    return gates
+
+
+def _plans(
+    scenario: Scenario, policy: Policy, models: tuple[str, ...], known: dict[str, ModelProfile]
+) -> np.ndarray[Any, Any]:
+    concise = (
+        scenario.upstream.concise_factor if isinstance(scenario.upstream, GeminiUpstream) else 1.0
+    )
+    plans = np.zeros(len(MODES), PLAN)
+    for mode, strategy in zip(MODES, policy.strategies, strict=True):
+        plan = plans[mode]
+        chain = (strategy.model or scenario.clients.model, *strategy.fallback_models)
+        if len(chain) > LONGEST_CHAIN:
+            raise ScenarioError(
+                f"{mode.label} names {len(chain)} models; the simulator takes {LONGEST_CHAIN}"
+            )
+        for place, name in enumerate(chain):
+            plan["models"][place] = models.index(name)
+            plan["budgets"][place] = _most_thinking(
+                strategy, scenario.clients, policy.catalog.card(name), known.get(name)
+            )
+        plan["length"] = len(chain)
+        plan["cap"] = strategy.output_cap_tokens or scenario.clients.output_cap or _UNBOUNDED
+        plan["concise"] = concise if strategy.instruction else 1.0
+        plan["timeout_s"] = _else(strategy.timeout_s, scenario.clients.timeout)
+        plan["retries"] = _else(strategy.retries, scenario.clients.retries)
+        plan["static_fallback"] = strategy.static_fallback is not None
+    return plans
+
+
+def _most_thinking(
+    strategy: Strategy, clients: Clients, card: ModelCard, profile: ModelProfile | None
+) -> int:
+    """Most thinking tokens of a call, by what its plan, or else its client, says."""
+    thinking = clients.thinking if strategy.thinking is None else strategy.thinking
+    if thinking is None and profile is not None and not profile.thinks_unasked:
+        return 0
+    return card.most_thinking_tokens(thinking)
+
+
+def _else(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def _write_model(row: Any, profile: ModelProfile | None, card: ModelCard) -> None:
+    row["output_limit"] = card.output_limit_tokens
+    row["price"] = card.price
+    row["quality_ppm"] = _MILLION
+    if profile is None:
+        return
+    row["ttft_s"] = profile.ttft_p50
+    row["ttft_sigma"] = math.log(profile.ttft_p95 / profile.ttft_p50) / _Z95
+    row["tokens_per_s"] = profile.tokens_per_s
+    row["speed_sigma"] = profile.speed_sigma
+    row["thinking_factor"] = profile.thinking_factor
+    row["capacity"] = math.inf if profile.capacity is None else profile.capacity
+    row["slowdown"] = profile.slowdown
+    row["overload_limit"] = math.inf if profile.overload_limit is None else profile.overload_limit
+    row["error_share"] = profile.error_share
+    row["error_latency_s"] = profile.error_latency
+    row["rpm"] = _else(profile.quota.rpm, -1)
+    row["tpm"] = _else(profile.quota.tpm, -1)
+    row["rpd"] = _else(profile.quota.rpd, -1)
+    row["quality_ppm"] = round(profile.quality * _MILLION)
+
+
+def _queue(upstream: QueueUpstream) -> np.ndarray[Any, Any]:
+    queue = np.zeros(1, fifo_queue.QUEUE)
+    queue["service"] = {
+        "exponential": fifo_queue.EXPONENTIAL,
+        "deterministic": fifo_queue.DETERMINISTIC,
+        "general": fifo_queue.GENERAL,
+    }[upstream.service]
+    queue["mean_s"] = upstream.mean
+    queue["sigma"] = math.sqrt(math.log1p(upstream.cv2))
+    queue["bound"] = -1 if upstream.bound is None else upstream.bound
+    queue["cancels"] = upstream.cancels
+    queue["mean_patience_s"] = _else(upstream.mean_patience, math.inf)
+    queue["servers"] = upstream.servers
+    return np.asarray(queue[0])
+
+
+def _midnights(scenario: Scenario) -> np.ndarray[Any, Any]:
+    """Seconds of the run at which it is midnight Pacific, daylight saving included."""
+    start = scenario.starts_at
+    if start is None:
+        return np.arange(86_400.0, scenario.duration + 3 * 86_400.0, 86_400.0)
+    start = start.replace(tzinfo=UTC) if start.tzinfo is None else start
+    day = start.astimezone(_PACIFIC).date()
+    found = []
+    while not found or found[-1] < scenario.duration + 86_400.0:
+        day += timedelta(days=1)
+        midnight = datetime(day.year, day.month, day.day, tzinfo=_PACIFIC)
+        found.append((midnight - start).total_seconds())
+    return np.array(found)
+
+
+def _ledgers(
+    policy: Policy, keys: tuple[str, ...]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Budget rows, whose each is, and the rows that check them; padded to one width.
+
+    A budget of a key that no request has is left out: nothing can be spent from it.
+    """
+    ledgers, places, spends = [], [], []
+    for limit in policy.budgets:
+        if limit.key is None or limit.key in keys:
+            nano_usd = round(limit.usd * NANO_USD)
+            ticks = max(1, round(limit.window_s / policy.tick_s))
+            ledgers.append(budget.new_row(nano_usd, ticks))
+            spends.append(spend.new_row(nano_usd, ticks))
+            places.append(-1 if limit.key is None else keys.index(limit.key))
+    return _padded(ledgers), np.array(places, np.int64), _padded(spends)
+
+
+def _padded(rows: list[list[int]]) -> np.ndarray[Any, Any]:
+    width = max((len(row) for row in rows), default=0)
+    padded = np.zeros((len(rows), width), np.int64)
+    for place, row in enumerate(rows):
+        padded[place, : len(row)] = row
+    return padded

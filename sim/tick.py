@@ -1,0 +1,205 @@
+"""The end of a tick: what was counted becomes one flat record of numbers, and starts anew.
+
+The record holds a head and a row for each (mode, model) with anything to say; histograms
+stand in a second buffer, packed as `balancer.core.histogram.Histogram` keeps them, one after
+another. Python turns both into `Observations`; this file has the only account of the layout.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from balancer.core import budget
+from balancer.core.histogram import EMPTY, MIN_INDEX, Histogram, bucket_index
+from balancer.core.modes import MODES
+from balancer.core.observations import FAILURES, ModeObservations, Observations
+
+from . import spend
+from .compiled import compiled, inlined
+from .world import BUCKETS, LATENCY, TTFT, World
+
+__all__ = ["Record", "close_tick"]
+
+_HEAD = 15  # rows, offered, admitted, shed, fallback by priority, waiting, reserved
+_KINDS = len(FAILURES)
+_ROW = 3 + _KINDS + 5 + 3  # place, started, finished, failures, tokens and cost, bucket counts
+
+_bucket_index = compiled(bucket_index)
+_advance_ledger = compiled(budget.advance)
+
+
+class Record:
+    """The two buffers, and how to read them.
+
+    Args:
+        models: names of the models, in the order of the kernel's rows.
+    """
+
+    __slots__ = ("_keys", "buckets", "numbers")
+
+    def __init__(self, models: tuple[str, ...]) -> None:
+        self._keys = [(mode, model) for mode in MODES for model in models]
+        rows = len(self._keys)
+        self.numbers = np.zeros(_HEAD + rows * _ROW, np.int64)
+        self.buckets = np.zeros(rows * 3 * 2 * BUCKETS, np.int32)
+
+    def read(self, tick: int, memory_ppm: int) -> Observations:
+        """Observations of the tick that was just closed."""
+        numbers = self.numbers
+        rows = int(numbers[0])
+        values: list[int] = numbers[: _HEAD + rows * _ROW].tolist()
+        served = []
+        start = 0
+        at = _HEAD
+        for _ in range(rows):
+            place, started, finished = values[at : at + 3]
+            failures = tuple(values[at + 3 : at + 3 + _KINDS])
+            rest = at + 3 + _KINDS
+            prompt, cached, output, thinking, cost, latency, ttft, ages = values[rest : rest + 8]
+            at += _ROW
+            mode, model = self._keys[place]
+            middle = start + 2 * latency
+            last = middle + 2 * ttft
+            stop = last + 2 * ages
+            buckets = self.buckets
+            served.append(
+                ModeObservations(
+                    mode,
+                    model,
+                    started,
+                    finished,
+                    failures,
+                    Histogram(buckets[start:middle].tobytes()) if latency else EMPTY,
+                    Histogram(buckets[middle:last].tobytes()) if ttft else EMPTY,
+                    Histogram(buckets[last:stop].tobytes()) if ages else EMPTY,
+                    prompt,
+                    cached,
+                    output,
+                    thinking,
+                    cost,
+                )
+            )
+            start = stop
+        return Observations(
+            tick,
+            tuple(served),
+            (values[1], values[2], values[3]),
+            (values[4], values[5], values[6]),
+            (values[7], values[8], values[9]),
+            (values[10], values[11], values[12]),
+            values[13],
+            values[14],
+            memory_ppm,
+        )
+
+
+@compiled
+def close_tick(world: World, numbers: Any, buckets: Any, tick: int) -> None:
+    """Write the record of a tick and reset its counts; gauges are as of now.
+
+    Args:
+        world: all arrays.
+        numbers: `Record.numbers`.
+        buckets: `Record.buckets`.
+        tick: the tick that ends; ticks must come one by one.
+    """
+    state = world.state[0]
+    for priority in range(3):
+        numbers[1 + priority] = state.offered[priority]
+        numbers[4 + priority] = state.admitted[priority]
+        numbers[7 + priority] = state.shed[priority]
+        numbers[10 + priority] = state.fallback[priority]
+        state.offered[priority] = 0
+        state.admitted[priority] = 0
+        state.shed[priority] = 0
+        state.fallback[priority] = 0
+    numbers[13] = state.waiting
+    numbers[14] = state.reserved_nano_usd
+    state.starts = 0
+    rows = 0
+    written = 0
+    for place in range(len(world.tallies)):
+        tally = world.tallies[place]
+        if tally.started or tally.finished or tally.in_flight:
+            row = numbers[_HEAD + rows * _ROW : _HEAD + (rows + 1) * _ROW]
+            written = _write_row(world, place, row, buckets, written)
+            rows += 1
+    numbers[0] = rows
+    for limit in range(len(world.ledgers)):
+        spend.close(world.spends[limit], tick)
+        _advance_ledger(world.ledgers[limit], tick + 1)
+        world.totals[0].overshoot_nano_usd = max(
+            world.totals[0].overshoot_nano_usd, world.spends[limit, spend.OVERSHOOT]
+        )
+
+
+@inlined
+def _write_row(world: World, place: int, row: Any, buckets: Any, written: int) -> int:
+    tally = world.tallies[place]
+    row[0] = place
+    row[1] = tally.started
+    row[2] = tally.finished
+    for kind in range(_KINDS):
+        row[3 + kind] = tally.failures[kind]
+        tally.failures[kind] = 0
+    rest = 3 + _KINDS
+    row[rest] = tally.prompt
+    row[rest + 1] = tally.cached
+    row[rest + 2] = tally.output
+    row[rest + 3] = tally.thinking
+    row[rest + 4] = tally.nano_usd
+    tally.started = 0
+    tally.finished = 0
+    tally.prompt = 0
+    tally.cached = 0
+    tally.output = 0
+    tally.thinking = 0
+    tally.nano_usd = 0
+    for which in (LATENCY, TTFT):
+        count = _pack(
+            world.histograms[place, which], tally.low[which], tally.high[which], buckets, written
+        )
+        tally.low[which] = BUCKETS
+        tally.high[which] = -1
+        row[rest + 5 + which] = count
+        written += 2 * count
+    count = 0
+    if tally.in_flight:
+        low, high = _count_ages(world, place)
+        count = _pack(world.scratch, low, high, buckets, written)
+    row[rest + 7] = count
+    return written + 2 * count
+
+
+@inlined
+def _count_ages(world: World, place: int) -> tuple[int, int]:
+    """Count the ages of the calls in flight of one (mode, model) into the scratch histogram."""
+    state = world.state[0]
+    scratch = world.scratch
+    low = BUCKETS
+    high = -1
+    for k in range(state.flights):
+        flight = world.flights[k]
+        if flight.tally == place:
+            bucket = _bucket_index(state.now_s - flight.since_s) - MIN_INDEX
+            scratch[bucket] += 1
+            low = min(low, bucket)
+            high = max(high, bucket)
+    return low, high
+
+
+@compiled
+def _pack(counts: Any, low: int, high: int, buckets: Any, written: int) -> int:
+    """Move the non-zero counts into the buffer, indices first; returns how many there are."""
+    found = 0
+    for bucket in range(low, high + 1):
+        if counts[bucket]:
+            buckets[written + found] = bucket + MIN_INDEX
+            found += 1
+    for k in range(found):
+        bucket = buckets[written + k] - MIN_INDEX
+        buckets[written + found + k] = counts[bucket]
+        counts[bucket] = 0
+    return found

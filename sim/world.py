@@ -1,0 +1,228 @@
+"""The layout of everything the kernel works on: record types, and the arrays they fill.
+
+A slot is a request that is under way. Its call upstream stands at the same place in `calls`.
+A call that its client gave up on moves to a slot of its own until the upstream is done.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from balancer.core.histogram import MAX_INDEX, MIN_INDEX
+from balancer.core.modes import MODES, PRIORITIES
+from balancer.core.observations import FAILURES
+
+from .upstream import Upstream
+
+__all__ = [
+    "BUCKETS",
+    "CLIENT",
+    "EVENT",
+    "FLIGHT",
+    "GATE",
+    "GATES",
+    "LATENCY",
+    "LONGEST_CHAIN",
+    "PLAN",
+    "SLOT",
+    "STATE",
+    "TALLY",
+    "TOTALS",
+    "TTFT",
+    "World",
+]
+
+LONGEST_CHAIN = 8
+"""Most models one plan may name."""
+
+GATES = len(MODES) + 1
+"""Most rows of a gate: every mode, and the refusal."""
+
+BUCKETS = MAX_INDEX - MIN_INDEX + 1
+"""Buckets of a histogram."""
+
+LATENCY, TTFT = range(2)
+"""Histograms kept of each (mode, model)."""
+
+STATE = np.dtype(
+    [
+        ("now_s", "f8"),
+        ("arrivals", "i8"),  # requests that have come
+        ("live", "i8"),  # requests under way
+        ("events", "i8"),
+        ("sequence", "i8"),
+        ("free", "i8"),  # head of the list of free slots
+        ("free_slots", "i8"),
+        ("flights", "i8"),  # calls in flight, as clients see it
+        ("first_waiting", "i8"),
+        ("last_waiting", "i8"),
+        ("waiting", "i8"),
+        ("retry_tokens", "f8"),
+        ("reserved_nano_usd", "i8"),
+        # the decision in force
+        ("mode", "i8"),
+        ("max_in_flight", "i8"),
+        ("max_starts", "i8"),
+        ("starts", "i8"),  # in this tick
+        # this tick's requests, by priority
+        ("offered", "i8", (len(PRIORITIES),)),
+        ("admitted", "i8", (len(PRIORITIES),)),
+        ("shed", "i8", (len(PRIORITIES),)),
+        ("fallback", "i8", (len(PRIORITIES),)),
+    ],
+    align=True,
+)
+
+CLIENT = np.dtype(
+    [
+        ("backoff_initial_s", "f8"),
+        ("backoff_factor", "f8"),
+        ("backoff_max_s", "f8"),
+        ("backoff_jitter_s", "f8"),
+        ("honours_retry_delay", "?"),
+        ("retry_budget", "f8"),  # negative: none
+        ("patience_s", "f8"),
+        ("concurrency", "i8"),
+        ("warm_up_s", "f8"),
+        ("keeps_latencies", "?"),
+    ],
+    align=True,
+)
+
+SLOT = np.dtype(
+    [
+        ("request", "i8"),
+        ("generation", "i8"),  # events of an earlier one are stale
+        ("first_start_s", "f8"),  # NaN until the first attempt starts
+        ("started_s", "f8"),
+        ("gives_up_s", "f8"),
+        ("reserved_nano_usd", "i8"),
+        ("dead", "i8"),  # bits of the models that are out for the day
+        ("mode", "i4"),
+        ("priority", "i4"),
+        ("link", "i4"),  # place in the plan's models, counting on over their end
+        ("outcome", "i4"),  # of the attempt under way, or the last
+        ("flight", "i8"),
+        ("previous", "i8"),  # among those waiting
+        ("next", "i8"),  # among those waiting, or free
+        ("waits", "?"),
+        ("counts", "?"),  # came after warm-up
+    ],
+    align=True,
+)
+
+EVENT = np.dtype(
+    [("at_s", "f8"), ("sequence", "i8"), ("slot", "i8"), ("generation", "i8"), ("kind", "i8")],
+    align=True,
+)
+
+FLIGHT = np.dtype([("since_s", "f8"), ("tally", "i4"), ("slot", "i4")], align=True)
+
+PLAN = np.dtype(
+    [
+        ("models", "i4", (LONGEST_CHAIN,)),
+        ("budgets", "i4", (LONGEST_CHAIN,)),  # most thinking tokens of each
+        ("length", "i4"),
+        ("cap", "i4"),
+        ("concise", "f8"),
+        ("timeout_s", "f8"),
+        ("retries", "i4"),
+        ("static_fallback", "?"),
+    ],
+    align=True,
+)
+
+GATE = np.dtype([("below", "f8"), ("mode", "i4"), ("admitted", "?")], align=True)
+
+TALLY = np.dtype(
+    [
+        ("started", "i8"),
+        ("finished", "i8"),
+        ("failures", "i8", (len(FAILURES),)),
+        ("prompt", "i8"),
+        ("cached", "i8"),
+        ("output", "i8"),
+        ("thinking", "i8"),
+        ("nano_usd", "i8"),
+        ("in_flight", "i8"),
+        # span of buckets touched, by histogram
+        ("low", "i8", (2,)),
+        ("high", "i8", (2,)),
+    ],
+    align=True,
+)
+
+TOTALS = np.dtype(
+    [
+        ("offered", "i8", (len(PRIORITIES),)),
+        ("admitted", "i8", (len(PRIORITIES),)),
+        ("shed", "i8", (len(PRIORITIES),)),
+        ("answered", "i8", (len(PRIORITIES),)),
+        ("failed", "i8", (len(PRIORITIES),)),
+        ("refused", "i8"),
+        ("fallback", "i8"),
+        ("truncated", "i8"),
+        ("attempts", "i8"),
+        ("attempts_finished", "i8"),
+        ("attempts_failed", "i8"),
+        ("prompt_tokens", "i8"),
+        ("cached_tokens", "i8"),
+        ("output_tokens", "i8"),
+        ("thinking_tokens", "i8"),
+        ("true_nano_usd", "i8"),
+        ("observed_nano_usd", "i8"),
+        ("quality_ppm_sum", "i8"),
+        ("admitted_by_mode", "i8", (len(MODES),)),
+        ("latency_sum_s", "f8"),
+        ("overshoot_nano_usd", "i8"),
+    ],
+    align=True,
+)
+
+
+class World(NamedTuple):
+    """All arrays of one run.
+
+    Attributes:
+        state: one record of `STATE`.
+        client: one record of `CLIENT`.
+        requests: records of `sim.workload.REQUEST`.
+        slots: records of `SLOT`.
+        calls: records of `sim.upstream.CALL`, one a slot.
+        events: heap of `EVENT` by (time, sequence).
+        flights: records of `FLIGHT`, dense, in no order.
+        plans: a record of `PLAN` for each mode.
+        gates: records of `GATE`, shape (priorities, GATES).
+        upstream: the upstream's own arrays.
+        ledgers: a row of `balancer.core.budget` for each limit.
+        ledger_keys: budget key of each limit; -1 is everybody.
+        spends: true spend for each limit, see `sim.spend`.
+        tallies: records of `TALLY`, mode by mode, each over all models.
+        histograms: counts by tally, LATENCY or TTFT, and bucket.
+        scratch: one histogram, all zero between uses.
+        totals: one record of `TOTALS`.
+        latency: request latencies by bucket.
+        latencies: seconds of each request, if they are kept; NaN has none.
+    """
+
+    state: Any
+    client: Any
+    requests: Any
+    slots: Any
+    calls: Any
+    events: Any
+    flights: Any
+    plans: Any
+    gates: Any
+    upstream: Upstream
+    ledgers: Any
+    ledger_keys: Any
+    spends: Any
+    tallies: Any
+    histograms: Any
+    scratch: Any
+    totals: Any
+    latency: Any
+    latencies: Any
