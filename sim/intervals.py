@@ -1,0 +1,165 @@
+"""Confidence intervals over replications, and how many replications would decide a question.
+
+Replications are independent and identically distributed by construction, so nothing is
+assumed beyond that for medians and shares (exact binomial), and a roughly normal mean for
+means (Student's t). All intervals have two sides and a confidence of 95 %.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from scipy.special import bdtr, betaincinv, stdtrit
+
+__all__ = [
+    "CONFIDENCE",
+    "MOST_REPLICATIONS",
+    "Interval",
+    "chance_bound",
+    "mean_interval",
+    "median_interval",
+    "replications_for_mean",
+    "replications_for_median",
+    "share_interval",
+]
+
+CONFIDENCE = 0.95
+TAIL = (1.0 - CONFIDENCE) / 2.0
+MOST_REPLICATIONS = 100_000
+"""No more replications than these are ever proposed (nor accepted by a scenario)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An estimate with its confidence interval; NaN where it is not defined."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Mean with Student's t interval.
+
+    One value gives an estimate without an interval; a value that is not a finite number
+    leaves all three undefined, because leaving it out would flatter the mean.
+    """
+    n = len(values)
+    if n == 0 or not all(map(math.isfinite, values)):
+        return Interval(estimate=math.nan, low=math.nan, high=math.nan)
+    estimate = _mean(values)
+    if n == 1:
+        return Interval(estimate=estimate, low=math.nan, high=math.nan)
+    half = _t(n) * _deviation(values, estimate) / math.sqrt(n)
+    return Interval(estimate=estimate, low=estimate - half, high=estimate + half)
+
+
+def median_interval(values: Sequence[float]) -> Interval:
+    """Median with the exact interval between two order statistics.
+
+    Infinite values (it never happened) are allowed. Fewer than six values have no interval
+    of this confidence.
+    """
+    n = len(values)
+    if n == 0:
+        return Interval(estimate=math.nan, low=math.nan, high=math.nan)
+    ordered = sorted(values)
+    estimate = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2.0
+    rank = _median_rank(n)
+    if rank == 0:
+        return Interval(estimate=estimate, low=math.nan, high=math.nan)
+    return Interval(estimate=estimate, low=ordered[rank - 1], high=ordered[n - rank])
+
+
+def share_interval(hits: int, n: int) -> Interval:
+    """Share of hits with the exact interval of Clopper and Pearson (Biometrika 26, 1934)."""
+    low = float(betaincinv(hits, n - hits + 1, TAIL)) if hits else 0.0
+    high = float(betaincinv(hits + 1, n - hits, 1.0 - TAIL)) if hits < n else 1.0
+    return Interval(estimate=hits / n, low=low, high=high)
+
+
+def chance_bound(n: int) -> float:
+    """Upper bound, at 95 %, on the chance of an event that n replications never showed."""
+    return float(1.0 - (1.0 - CONFIDENCE) ** (1.0 / n))
+
+
+def replications_for_mean(values: Sequence[float], bound: float) -> int | None:
+    """Replications whose interval of the mean would no longer contain the bound.
+
+    From the spread of these values, taking their mean for the true one. None where they
+    don't tell: fewer than two values, an undefined value, a mean on the bound, or more
+    than `MOST_REPLICATIONS` needed.
+    """
+    interval = mean_interval(values)
+    distance = abs(interval.estimate - bound)
+    if len(values) < 2 or not distance > 0.0:
+        return None
+    deviation = _deviation(values, interval.estimate)
+
+    def decides(n: int) -> bool:
+        return _t(n) * deviation / math.sqrt(n) < distance
+
+    return _least(decides, 2)
+
+
+def replications_for_median(values: Sequence[float], bound: float) -> int | None:
+    """Replications whose interval of the median would lie on one side of the bound.
+
+    If the share of values within the bound stays as it is. None where that is one half, or
+    more than `MOST_REPLICATIONS` are needed.
+    """
+    if not values:
+        return None
+    within = sum(value <= bound for value in values) / len(values)
+    minority = min(within, 1.0 - within)
+
+    def decides(n: int) -> bool:
+        return math.ceil(minority * n) < _median_rank(n)
+
+    return _least(decides, 6)
+
+
+def _mean(values: Sequence[float]) -> float:
+    # The mean of equal values is their value to the last bit, or a bound would be missed by one.
+    if min(values) == max(values):
+        return values[0]
+    return math.fsum(values) / len(values)
+
+
+def _deviation(values: Sequence[float], mean: float) -> float:
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def _t(n: int) -> float:
+    return float(stdtrit(n - 1, 1.0 - TAIL))
+
+
+def _median_rank(n: int) -> int:
+    """Largest r such that fewer than r of n values lie below the median with at most TAIL."""
+    low, high = 0, n // 2 + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if float(bdtr(middle - 1, n, 0.5)) <= TAIL:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _least(decides: Callable[[int], bool], start: int) -> int | None:
+    """Least number of replications, at least `start`, for which a growing condition holds."""
+    high = start
+    while not decides(high):
+        if high >= MOST_REPLICATIONS:
+            return None
+        high = min(2 * high, MOST_REPLICATIONS)
+    low = start - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if decides(middle):
+            high = middle
+        else:
+            low = middle
+    return high

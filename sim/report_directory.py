@@ -1,0 +1,75 @@
+"""An output directory that is either complete or not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from balancer.core.errors import InputError
+
+__all__ = ["VERDICTS", "report_directory"]
+
+VERDICTS = "verdict.json"
+"""The file by which a report's directory is known."""
+
+OURS = frozenset({".html", ".json", ".jsonl", ".md", ".png", ".svg", ".xml"})
+
+
+@contextmanager
+def report_directory(out: Path) -> Iterator[Path]:
+    """A directory to fill; it becomes `out` when the block ends well, and vanishes otherwise.
+
+    An earlier report at `out` is replaced, in one step and only then. Anything else that is
+    in the way is left alone.
+
+    Raises:
+        InputError: `out` is a file, holds something that is no report of ours, or cannot
+            be written.
+    """
+    out = out.resolve()
+    _check_replaceable(out)
+    work = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(out)) from None
+    try:
+        yield work
+        _swap(work, out)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+
+
+def _swap(work: Path, out: Path) -> None:
+    if not out.exists():
+        work.rename(out)
+        return
+    earlier = out.with_name(f".{out.name}.{os.getpid()}.earlier")
+    out.rename(earlier)
+    work.rename(out)
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+def _check_replaceable(out: Path) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise InputError("is a file; expected a directory, or a name that is free", where=str(out))
+    found = sorted(out.iterdir())
+    if not found:
+        return
+    strange = [path.name for path in found if not path.is_file() or path.suffix not in OURS]
+    if not (out / VERDICTS).is_file():
+        strange = strange or [found[0].name]
+    if strange:
+        raise InputError(
+            f"holds {strange[0]!r}, so it is no report of ours and is not replaced; choose "
+            "another directory",
+            where=str(out),
+        )

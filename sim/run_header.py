@@ -1,0 +1,48 @@
+"""What a journal's header and a verdict say about the run: scenario, faults, assumptions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from balancer.core.policy import Policy
+from scenarios.schema import Scenario
+
+from .assumptions import assumptions
+from .fault_windows import describe, fault_name, windows
+
+__all__ = ["fault_rows", "run_header"]
+
+
+def fault_rows(scenario: Scenario) -> list[dict[str, Any]]:
+    """Every window of every fault, cut at the horizon, in order of their starts.
+
+    Each is ``{"name", "kind", "text", "from_s", "to_s"}``.
+    """
+    rows = [
+        {
+            "name": fault_name(fault, place),
+            "kind": fault.kind,
+            "text": describe(fault),
+            "from_s": window.from_s,
+            "to_s": min(window.to_s, scenario.duration),
+        }
+        for place, fault in enumerate(scenario.faults)
+        for window in windows(fault, scenario.duration)
+    ]
+    return sorted(rows, key=lambda row: (row["from_s"], row["to_s"], row["name"]))
+
+
+def run_header(scenario: Scenario, policy: Policy, *, arm: str, replication: int) -> dict[str, Any]:
+    """The `run` of a journal's header, as plain values."""
+    return {
+        "scenario": scenario.scenario,
+        "title": scenario.title,
+        "arm": arm,
+        "seed": scenario.seed,
+        "replication": replication,
+        "duration_s": scenario.duration,
+        "warm_up_s": scenario.warm_up,
+        "tick_s": policy.tick_s,
+        "faults": fault_rows(scenario),
+        "assumptions": list(assumptions(scenario, policy)),
+    }

@@ -1,0 +1,184 @@
+"""Does the policy hold? A verdict for every expectation, from the spread of the replications.
+
+Three kinds of question, each decided without assuming more than replications give:
+
+- A bound on a metric is about its mean over replications: it passes when the whole 95 %
+  interval (Student's t) lies on the right side, fails when the whole interval lies on the
+  wrong one, and is inconclusive in between. A metric that is undefined in every run (a P95
+  of no answers) fails; undefined in some, it is inconclusive.
+- A time (reaches, recovers) is about the median run, because a run in which it never
+  happens has no finite time and would spoil any mean. The interval lies between two order
+  statistics (exact binomial), which is the same as judging the share of runs that made it
+  against one half; ten runs pass with at most one late, and fewer than six decide nothing.
+- A never is failed by one violation. Otherwise it passes, with the chance of a violation
+  that the runs still leave open as its upper end.
+
+One replication has no spread: bounds on metrics are then inconclusive rather than judged
+by an invented interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from balancer.core.modes import Mode
+
+from .counterfactual import cost_saved
+from .expectations import Expected, MetricBound, NeverAbove, NeverOverBudget, TimeBound
+from .intervals import (
+    Interval,
+    chance_bound,
+    mean_interval,
+    median_interval,
+    replications_for_mean,
+    replications_for_median,
+    share_interval,
+)
+from .metrics import METRICS
+from .run import Run
+from .timeline import highest, reached_after_s, recovered_after_s
+
+__all__ = ["Judgement", "Outcome", "judge", "overall"]
+
+Outcome = Literal["pass", "fail", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """One expectation and what came of it.
+
+    Attributes:
+        name: the expectation in words.
+        verdict: what came of it.
+        value: what was measured, in `unit`, with its interval.
+        bound: what it is held against.
+        better: the side of the bound it should be on, "higher" or "lower".
+        unit: share, seconds, usd, score, count or number.
+        note: how the runs fared, in a sentence; may be empty.
+        replications_needed: how many would decide an inconclusive one, as far as the spread
+            seen so far tells; None where it does not, or where it is decided.
+    """
+
+    name: str
+    verdict: Outcome
+    value: Interval
+    bound: float
+    better: Literal["higher", "lower"]
+    unit: str
+    note: str = ""
+    replications_needed: int | None = None
+
+
+def judge(expected: Expected, policy: Sequence[Run], none: Sequence[Run]) -> Judgement:
+    """Judge one expectation over the replications of both arms, which are pairs."""
+    if isinstance(expected, MetricBound):
+        return _judge_metric(expected, policy, none)
+    if isinstance(expected, TimeBound):
+        return _judge_time(expected, policy)
+    if isinstance(expected, NeverAbove):
+        above = [highest(run.transitions) > expected.mode for run in policy]
+        return _judge_never(expected, above, "was worse")
+    over = [run.metrics["budget_overshoot_usd"] > 0.0 for run in policy]
+    return _judge_never(expected, over, "spent more")
+
+
+def overall(judgements: Sequence[Judgement]) -> Outcome:
+    """Fail if any fails, else inconclusive if any is, else pass."""
+    verdicts = {judgement.verdict for judgement in judgements}
+    if "fail" in verdicts:
+        return "fail"
+    return "inconclusive" if "inconclusive" in verdicts else "pass"
+
+
+def _judge_metric(expected: MetricBound, policy: Sequence[Run], none: Sequence[Run]) -> Judgement:
+    if expected.metric == "cost_saved":
+        values = cost_saved(policy, none)
+    else:
+        values = [run.metrics[expected.metric] for run in policy]
+    undefined = sum(map(math.isnan, values))
+    value = mean_interval(values)
+    verdict = _side(value, expected.bound, at_least=expected.at_least)
+    note = ""
+    if undefined:
+        verdict = "fail" if undefined == len(values) else "inconclusive"
+        note = f"undefined in {undefined} of {len(values)} runs"
+    elif len(values) == 1:
+        note = "one run has no spread; two or more are needed"
+    return Judgement(
+        name=expected.name,
+        verdict=verdict,
+        value=value,
+        bound=expected.bound,
+        better="higher" if expected.at_least else "lower",
+        unit=METRICS[expected.metric],
+        note=note,
+        replications_needed=(
+            replications_for_mean(values, expected.bound) if verdict == "inconclusive" else None
+        ),
+    )
+
+
+def _judge_time(expected: TimeBound, policy: Sequence[Run]) -> Judgement:
+    if expected.mode == Mode.NORMAL:
+        times = [
+            recovered_after_s(run.transitions, expected.from_s, expected.until_s) for run in policy
+        ]
+    else:
+        times = [
+            reached_after_s(run.transitions, expected.mode, expected.from_s, expected.until_s)
+            for run in policy
+        ]
+    value = median_interval(times)
+    verdict = _side(value, expected.within_s, at_least=False)
+    within = sum(time <= expected.within_s for time in times)
+    never = sum(map(math.isinf, times))
+    note = f"{within} of {len(times)} runs in time"
+    if never:
+        note += f", {never} not at all"
+    elif within < len(times):
+        note += f", the slowest after {max(times):.4g} s"
+    return Judgement(
+        name=expected.name,
+        verdict=verdict,
+        value=value,
+        bound=expected.within_s,
+        better="lower",
+        unit="seconds",
+        note=note,
+        replications_needed=(
+            replications_for_median(times, expected.within_s) if verdict == "inconclusive" else None
+        ),
+    )
+
+
+def _judge_never(
+    expected: NeverAbove | NeverOverBudget, violated: Sequence[bool], what: str
+) -> Judgement:
+    n, count = len(violated), sum(violated)
+    if count:
+        value = share_interval(count, n)
+        note = f"{count} of {n} runs {what}"
+    else:
+        value = Interval(estimate=0.0, low=0.0, high=chance_bound(n))
+        note = f"no violation in {n} runs: its chance is at most {value.high:.2g} a run (95 %)"
+    return Judgement(
+        name=expected.name,
+        verdict="fail" if count else "pass",
+        value=value,
+        bound=0.0,
+        better="lower",
+        unit="share",
+        note=note,
+    )
+
+
+def _side(value: Interval, bound: float, *, at_least: bool) -> Outcome:
+    """Which side of the bound the interval lies on; comparisons with NaN decide nothing."""
+    if at_least:
+        good, bad = value.low >= bound, value.high < bound
+    else:
+        good, bad = value.high <= bound, value.low > bound
+    return "pass" if good else "fail" if bad else "inconclusive"
