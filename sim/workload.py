@@ -1,0 +1,329 @@
+"""The traffic of a scenario: one record a request, the same for every policy.
+
+Arrivals are a process of unit rate (constant, Poisson, gamma gaps, or a trace) stretched by
+the rate curve. What a request asks for is drawn by (key, purpose, index), never from a
+sequence, so a request is the same whatever its neighbours are.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import gammaincinv, ndtri
+
+from balancer.core.errors import ScenarioError
+from balancer.core.modes import Priority
+from scenarios.schema import Arrivals, Class, Constant, Lognormal, Quantiles, Scenario, TokenDistribution
+
+from .compiled import compiled, inlined
+from .conversation import ANSWER, PROMPT, THINKING
+from .rate_curve import curve, integral
+from .streams import CLASS, GAP, exponential, standard_normal, uniform
+from .streams import OUTPUT as OUTPUT_DRAW
+from .streams import PROMPT as PROMPT_DRAW
+from .streams import THINKING as THINKING_DRAW
+from .traces import Trace, read_trace
+
+__all__ = ["REQUEST", "generate", "scenario_keys"]
+
+REQUEST = np.dtype(
+    [
+        ("s", "f8"),  # arrival, ascending
+        ("priority", "i1"),  # 0 low .. 2 high
+        ("klass", "i1"),  # index of its class
+        ("key", "i2"),  # index in `scenario_keys`; -1 is none
+        ("prompt", "i4"),  # tokens, cached ones included
+        ("cached", "i4"),
+        ("output", "i4"),  # tokens of the answer when nothing shortens it
+        ("thinking", "i4"),  # tokens thought when nothing bounds them
+    ],
+    align=True,
+)
+"""A request."""
+
+_KLASS = np.dtype(
+    [
+        ("below", "f8"),  # cumulative share
+        ("cached", "f8"),  # share of the prompt
+        ("priority", "i1"),
+        ("key", "i2"),
+    ]
+)
+
+_CONSTANT, _LOGNORMAL, _QUANTILES, _TRACE = range(4)
+_DRAW = np.dtype(
+    [
+        ("form", "i8"),
+        ("a", "f8"),  # lognormal: mean of the logarithm; constant: the value
+        ("b", "f8"),  # lognormal: sigma
+        ("most", "f8"),
+        ("first", "i8"),  # quantiles: its first row in the table of points
+    ]
+)
+_POINT = np.dtype([("q", "f8"), ("tokens", "f8"), ("slope", "f8"), ("guide", "i8")])
+_GUIDES = 256
+"""Rows of a quantile table: row g also says at which point a draw of g / 256 falls, so that
+looking a draw up takes no search (the guide table of Chen and Asau, 1974)."""
+
+_MOST_REQUESTS = 50_000_000
+_GAMMA_CHUNK = 65_536
+_MEANS_AHEAD = 8.0
+
+Table = np.ndarray[Any, Any]
+
+
+def scenario_keys(scenario: Scenario) -> tuple[str, ...]:
+    """Budget keys of the classes, in the order of the index that requests carry."""
+    return tuple(sorted({entry.key for entry in scenario.workload.classes if entry.key}))
+
+
+def generate(scenario: Scenario, key: int, base: Path | None = None) -> Table:
+    """The requests of one replication.
+
+    Args:
+        scenario: its workload, up to its duration.
+        key: stream key of the replication, see `sim.streams.replication_key`.
+        base: directory a relative trace path starts from; None is the current.
+
+    Returns:
+        `REQUEST` records by arrival.
+
+    Raises:
+        TraceError: a trace that cannot be read; names the line.
+        ScenarioError: more requests than fit in memory.
+    """
+    arrivals = scenario.workload.arrivals
+    trace = None
+    rate = arrivals.rate
+    if arrivals.trace is not None and arrivals.format is not None:
+        trace = read_trace((base or Path()) / arrivals.trace, arrivals.format)
+        rate = arrivals.rate_scale
+    segments = curve(arrivals.pattern, rate, scenario.duration)
+    end = integral(segments)
+    expected = end if trace is None else end / trace.span_s * len(trace.s)
+    if expected > _MOST_REQUESTS:
+        raise ScenarioError(
+            f"{expected:,.0f} requests are more than the {_MOST_REQUESTS:,} that fit; lower the "
+            "rate or the duration",
+            where="workload.arrivals",
+        )
+    requests = _unit_arrivals(arrivals, trace, key, end)
+    _stretch(requests, segments)
+    klasses, draws, points = _tables(scenario.workload.classes, scenario_keys(scenario), trace)
+    none = np.zeros(1, np.int32)
+    _fill(
+        key,
+        requests,
+        klasses,
+        draws,
+        points,
+        none if trace is None else trace.prompt,
+        none if trace is None else trace.output,
+    )
+    return requests
+
+
+# --- arrivals -----------------------------------------------------------------------------
+
+
+def _unit_arrivals(arrivals: Arrivals, trace: Trace | None, key: int, end: float) -> Table:
+    """Requests whose `s` is the arrival in unit time, up to `end`."""
+    if trace is not None:
+        return _repeated(trace, end)
+    if arrivals.process == "constant":
+        requests = np.zeros(math.floor(end), REQUEST)
+        requests["s"] = np.arange(1, len(requests) + 1)
+        return requests
+    cv = arrivals.cv if arrivals.process == "gamma" else 1.0
+    room = math.ceil(end + _MEANS_AHEAD * cv * math.sqrt(end) + 64)
+    while True:
+        requests = np.zeros(room, REQUEST)
+        if arrivals.process == "poisson":
+            count = _poisson(key, end, requests)
+        else:
+            count = _gamma(key, end, cv, requests)
+        if count < room:
+            return requests[:count]
+        room *= 2
+
+
+@compiled
+def _poisson(key: int, end: float, requests: Table) -> int:
+    """Arrivals with exponential gaps; returns how many, or all of the room if it is full."""
+    now = 0.0
+    for i in range(len(requests)):
+        now += exponential(key, GAP, i, 0)
+        if now > end:
+            return i
+        requests[i].s = now
+    return len(requests)
+
+
+def _gamma(key: int, end: float, cv: float, requests: Table) -> int:
+    """The same with gamma gaps of mean 1 and the given CV."""
+    shape = cv**-2
+    now = 0.0
+    for first in range(0, len(requests), _GAMMA_CHUNK):
+        size = min(_GAMMA_CHUNK, len(requests) - first)
+        draws = np.empty(size)
+        _uniforms(key, GAP, first, draws)
+        times = now + np.cumsum(gammaincinv(shape, draws) / shape)
+        inside = int(np.searchsorted(times, end, side="right"))
+        requests["s"][first : first + inside] = times[:inside]
+        if inside < size:
+            return first + inside
+        now = float(times[-1])
+    return len(requests)
+
+
+@compiled
+def _uniforms(key: int, purpose: int, first: int, draws: Table) -> None:
+    for i in range(len(draws)):
+        draws[i] = uniform(key, purpose, first + i, 0)
+
+
+def _repeated(trace: Trace, end: float) -> Table:
+    """The trace's own times, starting again when it ends early."""
+    rounds = math.floor(end / trace.span_s) + 1
+    last = int(np.searchsorted(trace.s, end - (rounds - 1) * trace.span_s, side="left"))
+    size = len(trace.s)
+    requests = np.zeros((rounds - 1) * size + last, REQUEST)
+    for number in range(rounds):
+        part = requests["s"][number * size : (number + 1) * size]
+        part[:] = trace.s[: len(part)] + number * trace.span_s
+    return requests
+
+
+@compiled
+def _stretch(requests: Table, segments: Table) -> None:
+    """Move arrivals from unit time to seconds: invert the integral of the rate, in order.
+
+    On a segment the integral is before + r x + s x² / 2; of the two forms of its root the
+    one that does not cancel is taken.
+    """
+    at = 0
+    last = len(segments) - 1
+    for i in range(len(requests)):
+        unit = requests[i].s
+        while at < last and segments[at + 1].before < unit:
+            at += 1
+        here = segments[at]
+        area = unit - here.before
+        root = math.sqrt(max(here.rate * here.rate + 2.0 * here.slope * area, 0.0))
+        x = 2.0 * area / (here.rate + root) if area > 0.0 else 0.0
+        requests[i].s = min(here.from_s + x, here.to_s)
+
+
+# --- what requests ask for ----------------------------------------------------------------
+
+
+def _tables(
+    classes: tuple[Class, ...], keys: tuple[str, ...], trace: Trace | None
+) -> tuple[Table, Table, Table]:
+    """Classes, their three token draws each (prompt, output, thinking), and quantile points."""
+    klasses = np.zeros(len(classes), _KLASS)
+    klasses["below"] = np.cumsum([entry.share for entry in classes])
+    klasses["below"][-1] = 2.0
+    draws = np.zeros(3 * len(classes), _DRAW)
+    points: list[Table] = []
+    for place, entry in enumerate(classes):
+        klasses[place]["cached"] = entry.cached
+        klasses[place]["priority"] = Priority[entry.priority.upper()]
+        klasses[place]["key"] = keys.index(entry.key) if entry.key else -1
+        replayed = trace is not None
+        rows: tuple[tuple[TokenDistribution | None, TokenDistribution, bool], ...] = (
+            (entry.prompt, PROMPT, replayed),
+            (entry.output, ANSWER, replayed),
+            (entry.thinking, THINKING, False),
+        )
+        for offset, (said, otherwise, recorded) in enumerate(rows):
+            if said is None and recorded:
+                draws[3 * place + offset]["form"] = _TRACE
+            else:
+                draws[3 * place + offset] = _draw(said or otherwise, points)
+    return klasses, draws, np.concatenate([*points, np.zeros(1, _POINT)])
+
+
+def _draw(tokens: TokenDistribution, points: list[Table]) -> tuple[int, float, float, float, int]:
+    if isinstance(tokens, Constant):
+        return _CONSTANT, tokens.constant, 0.0, 0.0, 0
+    if isinstance(tokens, Lognormal):
+        mu, sigma = _lognormal(tokens.p50, tokens.p95)
+        return _LOGNORMAL, mu, sigma, tokens.max, 0
+    first = sum(map(len, points))
+    points.append(_points(tokens, first))
+    return _QUANTILES, 0.0, 0.0, 0.0, first
+
+
+def _points(tokens: Quantiles, first: int) -> Table:
+    """A quantile table with its guides; `first` is the row at which it will stand."""
+    known = sorted(tokens.quantiles.items())
+    table = np.zeros(max(len(known), _GUIDES), _POINT)
+    q, values = np.array(known).T
+    table["q"], table["tokens"] = 2.0, values[-1]
+    table["q"][: len(known)], table["tokens"][: len(known)] = q, values
+    table["slope"][: len(known) - 1] = np.diff(values) / np.diff(q)
+    below = np.searchsorted(q, np.arange(_GUIDES) / _GUIDES, side="right") - 1
+    table["guide"][:_GUIDES] = first + np.minimum(below, len(known) - 2)
+    return table
+
+
+@lru_cache(maxsize=256)
+def _lognormal(p50: float, p95: float) -> tuple[float, float]:
+    return math.log(p50), math.log(p95 / p50) / float(ndtri(0.95))
+
+
+@inlined
+def _tokens(u: float, draw: Any, points: Table) -> float:
+    """Tokens at a uniform draw: the inverse distribution function, so monotone in it."""
+    tokens: float = draw.a
+    if draw.form == _LOGNORMAL:
+        tokens = min(math.exp(draw.a + draw.b * standard_normal(u)), draw.most)
+    elif draw.form == _QUANTILES:
+        at = draw.first + int(u * _GUIDES)
+        low = points[at].guide
+        while points[low + 1].q <= u:
+            low += 1
+        tokens = points[low].tokens + (u - points[low].q) * points[low].slope
+    return tokens
+
+
+@compiled
+def _fill(
+    key: int,
+    requests: Table,
+    klasses: Table,
+    draws: Table,
+    points: Table,
+    prompts: Table,
+    outputs: Table,
+) -> None:
+    for i in range(len(requests)):
+        request = requests[i]
+        klass = 0
+        if len(klasses) > 1:
+            u = uniform(key, CLASS, i, 0)
+            while klasses[klass].below <= u:
+                klass += 1
+        request.klass = klass
+        request.priority = klasses[klass].priority
+        request.key = klasses[klass].key
+        recorded = i % len(prompts)
+        if draws[3 * klass].form == _TRACE:
+            prompt = prompts[recorded]
+        else:
+            prompt = round(_tokens(uniform(key, PROMPT_DRAW, i, 0), draws[3 * klass], points))
+        if draws[3 * klass + 1].form == _TRACE:
+            output = outputs[recorded]
+        else:
+            output = round(_tokens(uniform(key, OUTPUT_DRAW, i, 0), draws[3 * klass + 1], points))
+        request.prompt = max(prompt, 1)
+        request.cached = math.floor(max(prompt, 1) * klasses[klass].cached)
+        request.output = max(output, 1)
+        request.thinking = round(
+            _tokens(uniform(key, THINKING_DRAW, i, 0), draws[3 * klass + 2], points)
+        )
