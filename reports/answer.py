@@ -40,9 +40,7 @@ def effect(verdict: Verdict) -> str:
     if cost > 0 and math.isfinite(saved):
         share = abs(saved) / cost
         way = "lower" if saved < 0 else "higher"
-        parts.append(
-            "cost unchanged" if share < 0.0005 else f"cost {amount(share, 'share')} {way}"
-        )
+        parts.append("cost unchanged" if share < 0.0005 else f"cost {amount(share, 'share')} {way}")
     available = verdict.difference.get("availability", UNDEFINED).estimate
     if math.isfinite(available):
         parts.append(

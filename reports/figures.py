@@ -29,7 +29,7 @@ __all__ = ["NARROW", "WIDE", "FaultSpan", "Layout", "Threshold", "Timeline", "ti
 
 POINTS_PER_INCH: Final = 72.0
 MOST_SPANS: Final = 400
-"""Most bars in the mode band; a law that flaps all day must not make a page of 10 MB."""
+"""Most bars in a row; a law that flaps all day must not make a page of 10 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,9 +196,7 @@ def _axes(figure: Figure, layout: Layout, height: float, above: float, tall: flo
         spine.set_visible(side in {"left", "bottom"})
         spine.set_color(_light("muted"))
         spine.set_linewidth(0.7)
-    axes.tick_params(
-        labelsize=layout.font, colors=_light("muted"), width=0.7, length=3, pad=2.5
-    )
+    axes.tick_params(labelsize=layout.font, colors=_light("muted"), width=0.7, length=3, pad=2.5)
     return axes
 
 
@@ -254,17 +252,22 @@ def _shorten(text: str, most: int) -> str:
 
 
 def _shade(axes: Axes, timeline: Timeline) -> None:
-    for fault in timeline.faults:
-        if fault.from_s < timeline.duration_s:
-            axes.axvspan(
-                fault.from_s,
-                min(fault.to_s, timeline.duration_s),
-                facecolor=_light("fault"),
-                alpha=0.38,
-                linewidth=0,
-                zorder=0,
-                gid="fault",
-            )
+    for label in dict.fromkeys(fault.label for fault in timeline.faults):
+        windows = [
+            (fault.from_s, min(fault.to_s, timeline.duration_s))
+            for fault in timeline.faults
+            if fault.label == label and fault.from_s < timeline.duration_s
+        ]
+        axes.broken_barh(
+            _bars(windows, timeline.duration_s),
+            (0, 1),
+            transform=axes.get_xaxis_transform(),
+            facecolors=_light("fault"),
+            alpha=0.38,
+            linewidth=0,
+            zorder=0,
+            label=f"fault {label}",
+        )
     if timeline.warm_up_s > 0:
         axes.axvline(
             timeline.warm_up_s, color=_light("muted"), linewidth=0.7, dashes=(1, 2), zorder=0.5
@@ -279,10 +282,12 @@ def _mode_band(axes: Axes, timeline: Timeline) -> None:
     series = timeline.controlled
     for mode in MODES:
         role = _light(MODE_ROLES[mode])
-        bars = _bars(series.modes, mode, timeline.duration_s)
+        bars = _mode_bars(series.modes, mode, timeline.duration_s)
         if bars:
-            axes.broken_barh(bars, (mode - 0.4, 0.8), facecolors=role, linewidth=0, zorder=2)
-        tries = _bars(series.probes, mode, timeline.duration_s)
+            axes.broken_barh(
+                bars, (mode - 0.4, 0.8), facecolors=role, linewidth=0, zorder=2, label=mode.label
+            )
+        tries = _mode_bars(series.probes, mode, timeline.duration_s)
         if tries:
             axes.broken_barh(
                 tries,
@@ -299,18 +304,22 @@ def _mode_band(axes: Axes, timeline: Timeline) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def _bars(
+def _mode_bars(
     spans: Sequence[ModeSpan], mode: Mode, duration_s: float
 ) -> list[tuple[float, float]]:
-    """Bars of one mode as (start, width); too many, and close ones are joined."""
-    mine = [(span.from_s, span.to_s) for span in spans if span.mode == mode]
+    return _bars([(s.from_s, s.to_s) for s in spans if s.mode == mode], duration_s)
+
+
+def _bars(windows: Sequence[tuple[float, float]], duration_s: float) -> list[tuple[float, float]]:
+    """Bars as (start, width) from windows in order of start; too many, and close ones join."""
+    mine = list(windows)
     gap_s = 0.0
     while len(mine) > MOST_SPANS:
         gap_s = gap_s * 2 or duration_s / 4000
         joined = [mine[0]]
         for start_s, end_s in mine[1:]:
             if start_s - joined[-1][1] <= gap_s:
-                joined[-1] = (joined[-1][0], end_s)
+                joined[-1] = (joined[-1][0], max(end_s, joined[-1][1]))
             else:
                 joined.append((start_s, end_s))
         mine = joined
@@ -438,7 +447,7 @@ def _draw_panel(axes: Axes, panel: _Panel, timeline: Timeline, layout: Layout) -
 def _draw_threshold(axes: Axes, threshold: Threshold, panel: _Panel, layout: Layout) -> None:
     axes.axhline(
         threshold.value, color=_light("ink"), linewidth=0.9, linestyle=(0, (1, 1.8)), zorder=2,
-        gid="threshold",
+        label=f"threshold {threshold.label}",
     )  # fmt: skip
     axes.annotate(
         f"{threshold.label} {panel.unit(threshold.value)}",
@@ -450,8 +459,12 @@ def _draw_threshold(axes: Axes, threshold: Threshold, panel: _Panel, layout: Lay
         color=_light("ink"),
         va="bottom",
         zorder=4,
-        bbox={"boxstyle": "square,pad=0.12", "facecolor": _light("page"), "alpha": 0.8,
-              "linewidth": 0},
+        bbox={
+            "boxstyle": "square,pad=0.12",
+            "facecolor": _light("page"),
+            "alpha": 0.8,
+            "linewidth": 0,
+        },
     )
 
 
@@ -463,7 +476,9 @@ def _range(values: Iterable[float], *, log: bool) -> tuple[float, float]:
     if log:
         return min(finite) / 1.25, max(max(finite) * 1.3, min(finite) * 4)
     most = max(finite)
-    return 0.0, most * 1.12 if most > 0 else 0.05
+    top = most * 1.12 if most > 0 else 0.05
+    # A little below zero, so that a line at zero is seen whole.
+    return -0.015 * top, top
 
 
 def _log_ticks(low: float, high: float) -> list[float]:

@@ -43,9 +43,7 @@ METRICS: Final[dict[str, Metric]] = {
     "attempts": Metric(label="Attempts", unit="count"),
     "answered": Metric(label="Requests answered", unit="count", better="higher"),
     "shed_share": Metric(label="Requests shed", unit="share", better="lower"),
-    "refused_share": Metric(
-        label="Requests refused by the budget", unit="share", better="lower"
-    ),
+    "refused_share": Metric(label="Requests refused by the budget", unit="share", better="lower"),
     "fallback_share": Metric(label="Requests given the static answer", unit="share"),
     "degraded_share": Metric(label="Requests served above normal", unit="share", better="lower"),
     "truncated_share": Metric(label="Answers cut short", unit="share", better="lower"),

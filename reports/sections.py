@@ -136,10 +136,7 @@ def section(
             for each in verdict.transitions[:MOST_TRANSITIONS]
         ),
         unmentioned=max(0, len(verdict.transitions) - MOST_TRANSITIONS),
-        faults=tuple(
-            (each.name, each.text, f"{clock(each.from_s)} to {clock(each.to_s)}")
-            for each in verdict.faults
-        ),
+        faults=_faults(verdict),
         assumptions=verdict.assumptions,
         command=_command(verdict),
         facts=_facts(verdict),
@@ -221,9 +218,22 @@ def _command(verdict: Verdict) -> str:
     return shlex.join(words)
 
 
+def _faults(verdict: Verdict) -> tuple[tuple[str, str, str], ...]:
+    """Name, effect and time of each fault; of one that comes again, the first time."""
+    windows: dict[tuple[str, str], list[str]] = {}
+    for each in verdict.faults:
+        found = windows.setdefault((each.name, each.text), [])
+        found.append(f"{clock(each.from_s)} to {clock(each.to_s)}")
+    return tuple(
+        (name, text, found[0] + (f", and {len(found) - 1} times more" if len(found) > 1 else ""))
+        for (name, text), found in windows.items()
+    )
+
+
 def _facts(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     facts = [
         ("Policy", verdict.policy),
+        ("Law", verdict.law),
         ("Simulated time", duration(verdict.duration_s)),
         ("Warm-up, left out", duration(verdict.warm_up_s)),
         ("Replications", str(verdict.replications)),

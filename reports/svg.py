@@ -33,9 +33,7 @@ DRAWING: Final[dict[str, object]] = {
 }
 """Matplotlib settings a figure is built and written under; `$` in a title is a dollar."""
 
-ROLES: Final[dict[str, str]] = {
-    colour.light: f"var(--{role})" for role, colour in PALETTE.items()
-}
+ROLES: Final[dict[str, str]] = {colour.light: f"var(--{role})" for role, colour in PALETTE.items()}
 COLOUR: Final = re.compile(r"#[0-9a-f]{6}\b")
 FONT: Final = re.compile(r"font: (?:(?P<weight>\w+) )?(?P<size>[\d.]+px) [^;]+")
 REFERENCE: Final = re.compile(r"(url\(#|^#)")

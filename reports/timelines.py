@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from balancer.core.errors import InputError
-from balancer.core.journal import read
 from balancer.core.policy import Policy
+from balancer.journal_file import open_journal
 
 from .amounts import duration
 from .figures import FaultSpan, Threshold, Timeline
 from .series import Series, series_of
-from .verdicts import VERDICTS, Verdict
+from .verdicts import Verdict
 
 __all__ = ["caption", "describe", "read_timeline", "thresholds", "timeline"]
 
@@ -24,7 +23,7 @@ def read_timeline(directory: Path, verdict: Verdict) -> Timeline | None:
     """Read a scenario's journals; None if the run wrote none of the arm with the controller.
 
     Raises:
-        InputError: a journal that the verdict names is missing or cannot be read.
+        JournalError: a journal that the verdict names is missing or cannot be read.
     """
     if CONTROLLED not in verdict.journals:
         return None
@@ -37,20 +36,9 @@ def read_timeline(directory: Path, verdict: Verdict) -> Timeline | None:
 
 def _read(directory: Path, verdict: Verdict, arm: str) -> tuple[Series, Policy]:
     # The name comes from a file: it may not lead out of the directory.
-    path = directory / Path(verdict.journals[arm]).name
-    try:
-        with path.open(encoding="utf-8") as lines:
-            journal = read(lines, str(path))
-            series = series_of(
-                journal, tick_s=journal.policy.tick_s, duration_s=verdict.duration_s
-            )
-            return series, journal.policy
-    except OSError as error:
-        raise InputError(
-            f"cannot read the journal ({error.strerror}) that {VERDICTS} names", where=str(path)
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8: {error}", where=str(path)) from None
+    journal = open_journal(directory / Path(verdict.journals[arm]).name)
+    series = series_of(journal, tick_s=journal.policy.tick_s, duration_s=verdict.duration_s)
+    return series, journal.policy
 
 
 def timeline(

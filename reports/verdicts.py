@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,7 @@ class Verdict:
     teaches: str
     source: str
     policy: str
+    law: str
     verdict: str
     seed: int
     replications: int
@@ -130,16 +132,17 @@ def read_verdicts(directory: Path) -> tuple[Verdict, ...]:
 def _verdict(entry: Mapping[str, Any], where: str) -> Verdict:
     try:
         return Verdict(
-            scenario=str(entry["scenario"]),
-            title=_text(entry, "title") or str(entry["scenario"]),
+            scenario=clean(str(entry["scenario"])),
+            title=_text(entry, "title") or clean(str(entry["scenario"])),
             teaches=_text(entry, "teaches"),
             source=_text(entry, "source"),
             policy=_text(entry, "policy"),
-            verdict=str(entry["verdict"]),
+            law=_text(entry, "law"),
+            verdict=clean(str(entry["verdict"])),
             seed=int(entry["seed"]),
             replications=int(entry["replications"]),
             confidence=_number(entry.get("confidence", 0.95)),
-            duration_s=_number(entry.get("duration_s")),
+            duration_s=_positive(entry["duration_s"], "duration_s"),
             warm_up_s=_number(entry.get("warm_up_s", 0.0)),
             expectations=tuple(_expected(each) for each in entry["expectations"]),
             metrics=_estimates(entry["metrics"]),
@@ -148,8 +151,8 @@ def _verdict(entry: Mapping[str, Any], where: str) -> Verdict:
             transitions=tuple(
                 Transition(
                     at_s=_number(each["at_s"]),
-                    before=str(each["from"]),
-                    after=str(each["to"]),
+                    before=clean(str(each["from"])),
+                    after=clean(str(each["to"])),
                     reason=_text(each, "reason"),
                 )
                 for each in _list(entry, "transitions")
@@ -163,9 +166,12 @@ def _verdict(entry: Mapping[str, Any], where: str) -> Verdict:
                 )
                 for each in _list(entry, "faults")
             ),
-            assumptions=tuple(str(each) for each in _list(entry, "assumptions")),
+            assumptions=tuple(clean(str(each)) for each in _list(entry, "assumptions")),
             journals={str(arm): str(name) for arm, name in (entry.get("journals") or {}).items()},
-            versions={str(k): str(v) for k, v in (entry.get("versions") or {}).items()},
+            versions={
+                clean(str(name)): clean(str(version))
+                for name, version in (entry.get("versions") or {}).items()
+            },
         )
     except KeyError as error:
         raise InputError(f"key {error} is missing", where=where) from None
@@ -182,7 +188,16 @@ def _list(entry: Mapping[str, Any], key: str) -> Sequence[Any]:
 
 def _text(entry: Mapping[str, Any], key: str) -> str:
     found = entry.get(key)
-    return "" if found is None else str(found)
+    return "" if found is None else clean(str(found))
+
+
+def clean(text: str) -> str:
+    """Text on one line without what neither HTML nor SVG can hold (control characters)."""
+    kept = "".join(
+        sign if sign.isprintable() or unicodedata.category(sign) in {"Zs", "Co"} else " "
+        for sign in text
+    )
+    return " ".join(kept.split())
 
 
 def _number(value: object) -> float:
@@ -194,8 +209,15 @@ def _number(value: object) -> float:
     return float(value)
 
 
+def _positive(value: object, name: str) -> float:
+    number = _number(value)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} is {value!r}, not above 0")
+    return number
+
+
 def _estimates(found: Mapping[str, Any] | None) -> dict[str, Estimate]:
-    return {str(name): _estimate(each) for name, each in (found or {}).items()}
+    return {clean(str(name)): _estimate(each) for name, each in (found or {}).items()}
 
 
 def _estimate(found: Mapping[str, Any] | None) -> Estimate:
@@ -211,8 +233,8 @@ def _estimate(found: Mapping[str, Any] | None) -> Estimate:
 def _expected(entry: Mapping[str, Any]) -> Expected:
     needed = entry.get("replications_needed")
     return Expected(
-        name=str(entry["name"]),
-        verdict=str(entry["verdict"]),
+        name=clean(str(entry["name"])),
+        verdict=clean(str(entry["verdict"])),
         value=_estimate(entry),
         bound=_number(entry.get("bound")),
         better=_text(entry, "better"),

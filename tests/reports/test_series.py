@@ -1,0 +1,118 @@
+"""Journals summed into windows."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from balancer.core.histogram import Histogram
+from balancer.core.modes import Mode
+from balancer.core.observations import ModeObservations, Observations
+from reports.series import MOST_POINTS, ModeSpan, series_of, window_length_s
+
+from .samples import decision, sample_ticks
+
+
+def served(tick: int, times_s: list[float], *, failed: int = 0, nano_usd: int = 0) -> Observations:
+    """A tick whose attempts took these times; `failed` more failed at once."""
+    count = len(times_s) + failed
+    entry = ModeObservations(
+        mode=Mode.NORMAL,
+        model="m",
+        started=count,
+        finished=count,
+        failures=(failed, *[0] * 9),
+        latency=Histogram.of(times_s),
+        nano_usd=nano_usd,
+    )
+    return Observations(tick=tick, served=(entry,), offered=(0, count + 1, 0), shed=(0, 1, 0))
+
+
+def test_an_empty_journal_gives_windows_without_latency() -> None:
+    """No tick at all: rates are zero, percentiles do not exist, the mode stays normal."""
+    series = series_of([], tick_s=1.0, duration_s=60.0)
+    assert all(math.isnan(value) for value in series.latency_p95_s + series.error_rate)
+    assert set(series.offered_per_s) == {0.0}
+    assert series.modes == (ModeSpan(from_s=0.0, to_s=60.0, mode=Mode.NORMAL),)
+
+
+def test_a_window_s_percentile_is_of_all_its_samples() -> None:
+    """P95 of a window comes from the merged histogram: not the mean of the ticks' own P95."""
+    ticks = [
+        (served(0, [1.0] * 95), decision(0)),
+        (served(1, [8.0] * 5), decision(1)),
+    ]
+    series = series_of(ticks, tick_s=1.0, duration_s=2.0, most_points=1)
+    assert series.window_s == 2.0
+    assert series.latency_p95_s[0] == pytest.approx(1.0, rel=0.01)
+
+
+def test_rates_are_per_second_of_the_window() -> None:
+    """Counts are divided by the window's length, cost is scaled to an hour."""
+    ticks = [(served(k, [1.0] * 3, failed=1, nano_usd=10**9), decision(k)) for k in range(4)]
+    series = series_of(ticks, tick_s=1.0, duration_s=4.0, most_points=2)
+    assert series.answered_per_s == (3.0, 3.0)
+    assert series.offered_per_s == (5.0, 5.0)
+    assert series.shed_per_s == (1.0, 1.0)
+    assert series.error_rate == (0.25, 0.25)
+    assert series.cost_usd_per_hour == (3600.0, 3600.0)
+
+
+def test_a_short_last_window_is_divided_by_its_own_length() -> None:
+    """A horizon inside a window does not make the last rate drop."""
+    ticks = [(served(k, [1.0] * 3), decision(k)) for k in range(5)]
+    series = series_of(ticks, tick_s=1.0, duration_s=5.0, most_points=3)
+    assert series.answered_per_s == (3.0, 3.0, 3.0)
+    assert series.time_s == (1.0, 3.0, 4.5)
+
+
+def test_what_drains_after_the_horizon_is_left_out() -> None:
+    """Ticks after the last arrival belong to no rate."""
+    ticks = [(served(k, [1.0]), decision(k)) for k in range(8)]
+    series = series_of(ticks, tick_s=1.0, duration_s=4.0)
+    assert sum(series.answered_per_s) * series.window_s == 4.0
+
+
+def test_a_decision_holds_from_the_next_tick_on() -> None:
+    """Decision k governs tick k+1, so the band turns at its start."""
+    ticks = [
+        (Observations(tick=k), decision(k, Mode.SOFT if 3 <= k < 6 else Mode.NORMAL))
+        for k in range(10)
+    ]
+    series = series_of(ticks, tick_s=1.0, duration_s=10.0)
+    assert series.modes == (
+        ModeSpan(from_s=0.0, to_s=4.0, mode=Mode.NORMAL),
+        ModeSpan(from_s=4.0, to_s=7.0, mode=Mode.SOFT),
+        ModeSpan(from_s=7.0, to_s=10.0, mode=Mode.NORMAL),
+    )
+
+
+def test_a_mix_that_reaches_into_a_milder_mode_is_a_probe() -> None:
+    """The band shows when the law tries a mode, and which."""
+    ticks = [
+        (Observations(tick=k), decision(k, Mode.HARD, probing=Mode.SOFT if k == 2 else None))
+        for k in range(5)
+    ]
+    series = series_of(ticks, tick_s=1.0, duration_s=5.0)
+    assert series.probes == (ModeSpan(from_s=3.0, to_s=4.0, mode=Mode.SOFT),)
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "tick_s", "window_s"),
+    [(60.0, 1.0, 1.0), (3600.0, 1.0, 15.0), (86_400.0, 1.0, 360.0), (3600.0, 0.7, 15.4)],
+)
+def test_windows_are_round_and_few(duration_s: float, tick_s: float, window_s: float) -> None:
+    """A window is a round length and a whole number of ticks, whatever the run's length."""
+    found_s = window_length_s(duration_s, tick_s)
+    assert found_s == pytest.approx(window_s)
+    assert duration_s / found_s <= MOST_POINTS
+
+
+def test_both_arms_of_a_run_share_their_windows() -> None:
+    """With and without can be drawn over each other."""
+    with_, without = (
+        series_of(sample_ticks(controlled=arm, duration_s=900), tick_s=1.0, duration_s=900.0)
+        for arm in (True, False)
+    )
+    assert with_.time_s == without.time_s
