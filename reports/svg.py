@@ -36,6 +36,7 @@ DRAWING: Final[dict[str, object]] = {
 ROLES: Final[dict[str, str]] = {colour.light: f"var(--{role})" for role, colour in PALETTE.items()}
 COLOUR: Final = re.compile(r"#[0-9a-f]{6}\b")
 FONT: Final = re.compile(r"font: (?:(?P<weight>\w+) )?(?P<size>[\d.]+px) [^;]+")
+FAMILY: Final = re.compile(r"font-family: [^;]+;? ?")
 REFERENCE: Final = re.compile(r"(url\(#|^#)")
 XLINK_HREF: Final = "{http://www.w3.org/1999/xlink}href"
 
@@ -90,7 +91,7 @@ def _rework(element: ET.Element, prefix: str) -> None:
                 lambda found: f"font-size: {found['size']}; font-weight: {found['weight'] or 400}",
                 painted,
             )
-            element.set(name, painted)
+            element.set(name, FAMILY.sub("", painted))
         if "#" in value and name in {"href", "clip-path"}:
             element.set(name, REFERENCE.sub(rf"\g<1>{prefix}-", value))
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from balancer.core.modes import Mode
@@ -165,7 +168,7 @@ def test_thresholds_in_sight_are_drawn_and_named() -> None:
     thresholds = (Threshold(signal="latency_p95", label="soft", value=2.0),)
     figure = timeline_figure(timeline(thresholds=thresholds), WIDE)
     (line,) = [x for x in figure.axes[1].lines if x.get_label() == "threshold soft"]
-    assert list(line.get_ydata()) == [2.0, 2.0]
+    assert np.asarray(line.get_ydata()).tolist() == [2.0, 2.0]
     assert any(text.startswith("soft 2") for text in texts(figure))
 
 
@@ -189,7 +192,8 @@ def test_the_mode_band_has_a_row_for_each_mode() -> None:
     box = hard.get_paths()[0].get_extents()
     assert (box.x0, box.x1) == (200.0, 600.0)
     assert box.y0 < Mode.HARD < box.y1
-    assert mpl.colors.to_hex(hard.get_facecolor()[0]) == PALETTE[MODE_ROLES[Mode.HARD]].light
+    (colour,) = np.asarray(hard.get_facecolor()).tolist()
+    assert to_hex(colour) == PALETTE[MODE_ROLES[Mode.HARD]].light
 
 
 def test_a_flapping_day_is_drawn_with_a_bounded_number_of_bars() -> None:
@@ -259,4 +263,4 @@ def test_pushed_labels_keep_their_gap() -> None:
     """However the ends meet, no two labels are nearer than the gap."""
     for crowd in ([0.0] * 5, [97.0, 98.0, 99.0], [1.0, 5.0, 40.0, 41.0, 60.0]):
         places = spread(crowd, gap=9.0, top=100.0)
-        assert all(high - low >= 9.0 - 1e-9 for low, high in zip(places, places[1:], strict=False))
+        assert all(high - low >= 9.0 - 1e-9 for low, high in pairwise(places))

@@ -1,0 +1,79 @@
+"""The question and the answer, a line each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.answer import answer, effect, question
+from reports.verdicts import Verdict, read_verdicts
+
+from .samples import sample_verdict
+
+
+def verdict(tmp_path: Path, **changes: Any) -> Verdict:
+    """The sample's verdict with some keys replaced."""
+    (tmp_path / "verdict.json").write_text(json.dumps([sample_verdict(**changes)]))
+    return read_verdicts(tmp_path)[0]
+
+
+def outcomes(*verdicts: str) -> list[dict[str, Any]]:
+    """Expectations with these verdicts, named a, b, c…"""
+    return [
+        {"name": name, "verdict": each} for name, each in zip("abcdefgh", verdicts, strict=False)
+    ]
+
+
+def plain(text: str) -> str:
+    """With ordinary spaces and hyphens."""
+    return text.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{MINUS SIGN}", "-")
+
+
+def test_the_question_names_policy_and_trouble(tmp_path: Path) -> None:
+    """What was tried, and on what."""
+    assert question(verdict(tmp_path)) == (
+        "Does policy “default” hold in “The model answers four times slower for 20 minutes”?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("expectations", "said"),
+    [
+        (outcomes("pass", "pass"), "Yes: all 2 expectations met"),
+        (outcomes("pass"), "Yes: its expectation was met"),
+        (outcomes("pass", "fail", "inconclusive"), "No: 1 of 3 expectations not met (b)"),
+        (outcomes(*["fail"] * 4), "No: 4 of 4 expectations not met (a; b; 2 more)"),
+        (outcomes("inconclusive", "pass"), "Not decided: 1 of 2 expectations open (a)"),
+        ([], "The scenario expects nothing"),
+    ],
+)
+def test_the_answer_follows_the_worst_expectation(
+    tmp_path: Path, expectations: list[dict[str, Any]], said: str
+) -> None:
+    """A failure makes it no, an open question makes it undecided."""
+    assert answer(verdict(tmp_path, expectations=expectations)) == said
+
+
+def test_the_effect_is_cost_availability_and_latency(tmp_path: Path) -> None:
+    """What the controller changed, against the same traffic without it."""
+    assert plain(effect(verdict(tmp_path))) == (
+        "cost 34.3 % lower, availability +3.11 points, P95 3.9 s instead of 14.2 s"
+    )
+
+
+def test_no_change_is_called_no_change(tmp_path: Path) -> None:
+    """Steady traffic: nothing is better or worse."""
+    metrics = sample_verdict()["metrics"]
+    zero = {name: {"estimate": 0.0, "low": 0.0, "high": 0.0} for name in metrics}
+    steady = verdict(tmp_path, counterfactual=metrics, difference=zero)
+    assert plain(effect(steady)) == (
+        "cost unchanged, availability unchanged, P95 3.9 s, as without"
+    )
+
+
+def test_without_a_counterfactual_there_is_no_effect(tmp_path: Path) -> None:
+    """Nothing is claimed that was not measured."""
+    assert effect(verdict(tmp_path, counterfactual={}, difference={})) == ""

@@ -1,0 +1,76 @@
+"""From journals and verdicts to what is drawn."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from balancer.core.journal import JournalWriter
+from balancer.core.modes import Mode
+from reports.timelines import caption, describe, read_timeline, thresholds
+from reports.verdicts import Verdict, read_verdicts
+
+from .samples import POLICY, sample_ticks, sample_verdict
+
+
+def prepared(directory: Path, *arms: str, **changes: Any) -> Verdict:
+    """A verdict beside journals of these arms."""
+    names = {arm: f"{arm}.jsonl" for arm in arms}
+    for arm, name in names.items():
+        stream = io.StringIO()
+        writer = JournalWriter(stream, POLICY, {})
+        for observations, decision in sample_ticks(controlled=arm == "policy", duration_s=1500):
+            writer.write(observations, decision)
+        (directory / name).write_text(stream.getvalue(), encoding="utf-8")
+    verdict = sample_verdict(duration_s=1500.0, journals=names, **changes)
+    (directory / "verdict.json").write_text(json.dumps([verdict]), encoding="utf-8")
+    return read_verdicts(directory)[0]
+
+
+def test_both_journals_are_read(tmp_path: Path) -> None:
+    """The arms differ where the controller acted, and only there."""
+    verdict = prepared(tmp_path, "policy", "none")
+    found = read_timeline(tmp_path, verdict)
+    assert found is not None
+    assert found.uncontrolled is not None
+    assert [span.mode for span in found.controlled.modes] == [Mode.NORMAL, Mode.SOFT]
+    assert [span.mode for span in found.uncontrolled.modes] == [Mode.NORMAL]
+    assert found.controlled.latency_p95_s[10] == found.uncontrolled.latency_p95_s[10]
+    assert found.controlled.latency_p95_s[-1] < found.uncontrolled.latency_p95_s[-1]
+
+
+def test_without_the_controlled_arm_there_is_nothing_to_draw(tmp_path: Path) -> None:
+    """A timeline is of the controller."""
+    assert read_timeline(tmp_path, prepared(tmp_path, "none")) is None
+
+
+def test_thresholds_are_drawn_where_they_are_judged() -> None:
+    """A latency is judged at a histogram's edge, and equal rules are drawn once."""
+    found = thresholds(POLICY)
+    assert len(found) == 9
+    soft = next(t for t in found if (t.signal, t.label) == ("latency_p95", "soft"))
+    assert soft.value == POLICY.rules[0].effective_threshold
+
+
+def test_the_description_says_what_the_figure_shows(tmp_path: Path) -> None:
+    """Faults, the deepest mode and the highest P95 of each arm, in words."""
+    verdict = prepared(tmp_path, "policy", "none")
+    found = read_timeline(tmp_path, verdict)
+    assert found is not None
+    text = describe(verdict, found)
+    assert "slow model from" in text
+    assert "Deepest mode: soft; 2 transitions." in text
+    assert "Highest P95 without the controller" in text
+
+
+def test_the_caption_says_only_what_is_drawn(tmp_path: Path) -> None:
+    """No word of faults or of a warm-up where there is none."""
+    verdict = prepared(tmp_path, "policy", faults=[], warm_up_s=0.0)
+    found = read_timeline(tmp_path, verdict)
+    assert found is not None
+    text = caption(verdict, found)
+    assert "Shaded" not in text
+    assert "warm-up" not in text
+    assert "no journal of the run without" in text
