@@ -96,7 +96,15 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _compile(function: Any, *, forceinline: bool) -> Any:
-    options = {"error_model": "numpy", "nogil": True, "forceinline": forceinline}
+    # Without numba's reference counting: the kernel only reads and writes arrays that Python
+    # owns, and atomic counts on every access made it four times slower. A compiled function
+    # cannot allocate, therefore.
+    options = {
+        "error_model": "numpy",
+        "forceinline": forceinline,
+        "nogil": True,
+        "_nrt": False,
+    }
     directory = cache_directory()
     if directory is None:
         return numba.njit(**options)(function)

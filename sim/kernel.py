@@ -72,7 +72,7 @@ def advance(world: World, until_s: float) -> int:
             or state.events + _EVENTS_PER_EVENT > len(events)
         ):
             return ROOM_NEEDED
-        arrives_s = requests[state.arrivals].at if state.arrivals < arrivals else math.inf
+        arrives_s = requests[state.arrivals].s if state.arrivals < arrivals else math.inf
         if state.events > 0 and events[0].at_s <= arrives_s:
             if events[0].at_s >= until_s:
                 break
@@ -220,9 +220,9 @@ def _attempt_ends(world: World, i: int, now_s: float) -> int:
     place = slot.mode * len(world.upstream.models) + call.model
     _land(state, world.slots, world.flights, world.tallies[place], slot.flight)
     slot.generation += 1
-    unseen = outcome in {_TIMEOUT, _RESET}
+    unseen = outcome in (_TIMEOUT, _RESET)
     _book(world, i, place, unseen)
-    if outcome in {ANSWER, _TIMEOUT}:
+    if outcome in (ANSWER, _TIMEOUT):
         latency = _bucket_index(now_s - slot.first_start_s) - MIN_INDEX
         _count(world.tallies[place], world.histograms[place], LATENCY, latency)
     if outcome == ANSWER:

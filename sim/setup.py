@@ -30,6 +30,7 @@ from .upstream import (
     SETTINGS,
     Upstream,
 )
+from .workload import scenario_keys
 from .world import (
     BUCKETS,
     CLIENT,
@@ -46,7 +47,7 @@ from .world import (
     World,
 )
 
-__all__ = ["SPARE_FAULTS", "model_names", "new_upstream", "new_world", "scenario_keys"]
+__all__ = ["SPARE_FAULTS", "model_names", "new_upstream", "new_world"]
 
 SPARE_FAULTS = 8
 """Fault rows beyond the scenario's, for processes written in Python."""
@@ -56,11 +57,6 @@ _MILLION = 1_000_000
 _PACIFIC = ZoneInfo("America/Los_Angeles")
 _Z95 = 1.6448536269514722
 _UNBOUNDED = 1 << 30
-
-
-def scenario_keys(scenario: Scenario) -> tuple[str, ...]:
-    """Budget keys of a scenario's classes; a request's key is its place among them."""
-    return tuple(sorted({entry.key for entry in scenario.workload.classes if entry.key}))
 
 
 def model_names(scenario: Scenario, policy: Policy) -> tuple[str, ...]:

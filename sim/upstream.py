@@ -276,13 +276,13 @@ def _begin_gemini(upstream: Upstream, call: Any, key: int, now_s: float, hits: H
     )
     if refusal < 0:
         refusal = _overload(model, call, key)
-    works_on = hits.error in {_RESET, _MALFORMED}
+    works_on = hits.error in (_RESET, _MALFORMED)
     if refusal < 0 and not works_on:
         refusal = hits.error
     if refusal >= 0:
         call.outcome = refusal
         call.duration_s = model.error_latency_s
-        if refusal in {_QUOTA_MINUTE, _QUOTA_DAY}:
+        if refusal in (_QUOTA_MINUTE, _QUOTA_DAY):
             call.retry_after_s = delay_s if delay_s > 0 else 60.0
         return
     model.in_flight += 1
