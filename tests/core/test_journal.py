@@ -45,7 +45,8 @@ def histories(draw: st.DrawFn) -> list[Entry]:
     entries: list[Entry] = []
     for index in sorted(draw(st.sets(st.integers(0, 50), max_size=5))):
         decided: Decision = draw(decisions(STRATEGIES))
-        if entries and draw(st.booleans()):
+        repeated: bool = draw(st.booleans())
+        if entries and repeated:
             decided = entries[-1].decision
         seen: Observations = draw(observations(st.just(index)))
         entries.append(Entry(seen, decided._replace(tick=index)))

@@ -1,0 +1,69 @@
+# From a bare clone, with nothing but Python 3.11 or newer and make:
+#
+#   make run     simulate the main scenario, judge it, and say where the report is
+#   make test    the quick tests (a few minutes)
+#   make bench   the benchmarks: a table, and bench.json
+#   make prove   the long proofs, written to docs/proofs.md (an hour or so)
+#   make lint    style, types and the import directions of the house
+#
+# Each creates a virtual environment by itself and installs what it needs. VENV and PYTHON may
+# be given: make test PYTHON=python3.12 VENV=.venv312
+
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= balancer-report
+
+BIN := $(VENV)/bin
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test bench prove lint clean
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+run: $(VENV)/.for-run
+	@status=0; $(BIN)/open-balancer run --out '$(OUT)' || status=$$?; \
+	if [ -f '$(OUT)/report.html' ]; then echo "The report is at $$(cd '$(OUT)' && pwd)/report.html"; fi; \
+	exit $$status
+
+# The core's own tests must reach every branch of it; they run by themselves because tracing
+# would make the simulations of the other tests several times slower.
+test: $(VENV)/.for-development
+	$(BIN)/python -m pytest -q -n $(WORKERS) tests/core tests/properties --cov --cov-report=term
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not slow' --ignore=tests/core --ignore=tests/properties
+
+bench: $(VENV)/.for-development
+	$(BIN)/python -m tests.bench bench.json
+
+prove: $(VENV)/.for-development
+	$(BIN)/python -m tests.prove docs/proofs.md
+
+lint: $(VENV)/.for-development
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# Two stamps, so that a first look at the report need not wait for the developers' tools.
+$(VENV)/.for-run: pyproject.toml constraints.txt | $(VENV)/.python
+	$(PIP_INSTALL) --editable '.[all]'
+	@touch $@
+
+$(VENV)/.for-development: pyproject.toml constraints.txt | $(VENV)/.python
+	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.for-run
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		found=$$($(PYTHON) --version 2>&1 | head -n 1); \
+		echo "open-balancer needs Python 3.11 or newer; '$(PYTHON)' is: $$found."; \
+		echo "Name another one: make $(or $(MAKECMDGOALS),run) PYTHON=python3.12"; exit 2; } >&2
+	@$(PYTHON) -m venv '$(VENV)' || { \
+		echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu it needs the package python3-venv."; \
+		exit 2; } >&2
+	@touch $@
