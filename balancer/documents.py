@@ -55,7 +55,7 @@ class Document:
     inside: Key = ()
 
     def where(self, key: Key) -> str:
-        """ "file:line" of a key, or of the nearest thing around it that has a line."""
+        """File and line of a key, or of the nearest thing around it that has a line."""
         within = [text for other, text in self.origins.items() if other[: len(key)] == key]
         if within and key not in self.lines:
             return within[0]
@@ -265,7 +265,8 @@ def _expected(details: Any) -> str:
 
 def _locate(loc: Key, model: type[BaseModel]) -> tuple[Key, tuple[str, ...]]:
     """Key of a pydantic location, which also holds the names of union members; and the keys
-    that are valid beside its last part."""
+    that are valid beside its last part.
+    """
     key: list[str | int] = []
     known: tuple[str, ...] = ()
     kinds: Any = model
@@ -287,7 +288,8 @@ def _locate(loc: Key, model: type[BaseModel]) -> tuple[Key, tuple[str, ...]]:
         else:
             known = ()
             arguments = get_args(kinds)
-            kinds = (arguments[-1] if _origin(kinds) is dict else arguments[0]) if arguments else Any
+            place = -1 if _origin(kinds) is dict else 0
+            kinds = arguments[place] if arguments else Any
     return tuple(key), known
 
 

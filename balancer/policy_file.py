@@ -28,6 +28,7 @@ from .core.modes import MODES, Mode
 from .core.policy import Baseline, BudgetLimit, LadderSettings, Policy, Rule, Strategy
 from .documents import Document, Key, explain, parse, read_text
 from .policy_schema import (
+    WINDOWS_S,
     BaselineEntry,
     BudgetEntry,
     BudgetsEntry,
@@ -35,13 +36,12 @@ from .policy_schema import (
     PolicyEntry,
     StrategyEntry,
 )
+from .policy_show import show_policy
 from .prices import default_catalog, load_prices, with_table
 
-__all__ = ["default_policy", "load_policy", "parse_policy", "policy_of"]
+__all__ = ["default_policy", "load_policy", "parse_policy", "policy_of", "show_policy"]
 
 Value = TypeVar("Value")
-
-_WINDOWS_S = {"per_minute": 60.0, "per_hour": 3600.0, "per_day": 86_400.0}
 
 
 def load_policy(path: str | Path | None = None) -> Policy:
@@ -106,7 +106,7 @@ def _build(document: Document, parent: Policy, base: Path | None) -> Policy:
             name=entry.name or Path(document.name).stem,
             rules=rules if {"thresholds", "alerts", "rules"} & said else parent.rules,
             strategies=_strategies(entry, parent),
-            catalog=_catalog(entry, parent.catalog, document, base),
+            catalog=_catalog(entry, parent.catalog, base),
             law=entry.law or parent.law,
             ladder=_ladder(entry.ladder, parent.ladder),
             budgets=tuple(_budgets(entry.budget)) if "budget" in said else parent.budgets,
@@ -246,10 +246,12 @@ def _budgets(entry: BudgetsEntry | None) -> Iterator[BudgetLimit]:
         return
     limits: list[tuple[str | None, BudgetEntry]] = [(None, entry), *entry.per_key.items()]
     for key, limit in limits:
-        for name, window_s in _WINDOWS_S.items():
+        for name, window_s in WINDOWS_S.items():
             usd = getattr(limit, name)
             if usd is not None:
                 yield BudgetLimit(usd=usd, window_s=window_s, key=key)
+        for window_s, usd in limit.windows.items():
+            yield BudgetLimit(usd=usd, window_s=window_s, key=key)
 
 
 def _baseline(entry: PolicyEntry, parent: Policy) -> Baseline | None:
@@ -271,9 +273,7 @@ def _baseline(entry: PolicyEntry, parent: Policy) -> Baseline | None:
     return parent.baseline
 
 
-def _catalog(
-    entry: PolicyEntry, catalog: Catalog, document: Document, base: Path | None
-) -> Catalog:
+def _catalog(entry: PolicyEntry, catalog: Catalog, base: Path | None) -> Catalog:
     if isinstance(entry.prices, str):
         try:
             return load_prices((base or Path()) / entry.prices, catalog)

@@ -15,6 +15,7 @@ from .prices import PriceTable
 from .units import Count, Factor, Seconds, Share, Tokens, Usd, parse_tokens
 
 __all__ = [
+    "WINDOWS_S",
     "AlertEntry",
     "BaselineEntry",
     "BudgetEntry",
@@ -29,6 +30,9 @@ __all__ = [
     "ThresholdsEntry",
     "parse_thinking",
 ]
+
+WINDOWS_S = {"per_minute": 60.0, "per_hour": 3600.0, "per_day": 86_400.0}
+"""Windows a budget may have, by key."""
 
 Positive = Annotated[float, Field(gt=0)]
 BrownoutName = Literal["soft", "hard", "emergency"]
@@ -183,6 +187,8 @@ class BudgetEntry(_Entry):
     per_minute: Usd | None = None
     per_hour: Usd | None = None
     per_day: Usd | None = None
+    windows: dict[Seconds, Usd] = {}
+    """Rolling windows of any other length."""
 
 
 class BudgetsEntry(BudgetEntry):

@@ -261,6 +261,8 @@ class ModelProfile(Frozen):
     """Sigma of the lognormal spread of a call's speed."""
     thinking_factor: Factor = 1.0
     """Natural thinking of this model, as a multiple of the workload's."""
+    thinks_unasked: bool = True
+    """Whether it thinks when nothing is said about thinking."""
     capacity: Annotated[float, Field(gt=0)] | None = None
     """Calls in flight beyond which it slows: durations times (calls / capacity) ** slowdown."""
     slowdown: Annotated[float, Field(ge=0, le=10)] = 1.0

@@ -66,30 +66,24 @@ def read_trace(path: Path, form: str) -> Trace:
 @lru_cache(maxsize=4)
 def _read(path: Path, form: str, _changed: int, _size: int) -> Trace:
     seconds, prompts, outputs = array("d"), array("i"), array("i")
-    line = 0
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             for line, (at_s, prompt, output) in FORMATS[form](_Lines(stream)):
-                if seconds and at_s < seconds[-1]:
-                    back_s = seconds[-1] - at_s
-                    raise ValueError(f"the clock goes back by {back_s:g} s; expected ascending times")
-                if len(seconds) == _MOST_REQUESTS:
-                    raise ValueError(f"found more than {_MOST_REQUESTS:,} requests; cut it shorter")
+                _check_place(line, at_s, seconds)
                 seconds.append(at_s)
                 prompts.append(prompt)
                 outputs.append(output)
-    except _Malformed as error:
-        raise TraceError(str(error), where=f"{path}:{error.line}") from None
-    except ValueError as error:
-        problem = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise TraceError(problem, where=f"{path}:{line}" if line else str(path)) from None
+    except _MalformedError as error:
+        raise TraceError(error.problem, where=f"{path}:{error.line}") from None
+    except UnicodeDecodeError:
+        raise TraceError("is not UTF-8 text", where=str(path)) from None
     except OSError as error:
         raise TraceError(f"cannot be read: {error.strerror}", where=str(path)) from None
     if not seconds:
         raise TraceError("holds no requests", where=str(path))
     s = np.array(seconds) - seconds[0]
     if s[-1] <= 0:
-        raise TraceError("all requests have the same time; expected a span of time", where=str(path))
+        raise TraceError("all requests have one time; expected a span of time", where=str(path))
     return Trace(
         s=s,
         prompt=np.array(prompts, np.int32),
@@ -98,12 +92,22 @@ def _read(path: Path, form: str, _changed: int, _size: int) -> Trace:
     )
 
 
-class _Malformed(ValueError):
+class _MalformedError(Exception):
     """A line that cannot be read."""
 
     def __init__(self, line: int, problem: str) -> None:
-        super().__init__(problem)
+        super().__init__(line, problem)
         self.line = line
+        self.problem = problem
+
+
+def _check_place(line: int, at_s: float, before: array[float]) -> None:
+    if before and at_s < before[-1]:
+        problem = f"the clock goes back by {before[-1] - at_s:g} s; expected ascending times"
+        raise _MalformedError(line, problem)
+    if len(before) == _MOST_REQUESTS:
+        problem = f"found more than {_MOST_REQUESTS:,} requests; cut the trace shorter"
+        raise _MalformedError(line, problem)
 
 
 class _Lines(Iterator[str]):
@@ -119,7 +123,7 @@ class _Lines(Iterator[str]):
             raise StopIteration
         self.number += 1
         if len(text) > _LONGEST_LINE:
-            raise _Malformed(self.number, f"is longer than {_LONGEST_LINE:,} characters")
+            raise _MalformedError(self.number, f"is longer than {_LONGEST_LINE:,} characters")
         return text
 
 
@@ -138,11 +142,11 @@ def _csv_rows(
                 continue
             if len(cells) != width:
                 problem = f"found {len(cells)} columns, expected {width}"
-                raise _Malformed(lines.number, problem)
+                raise _MalformedError(lines.number, problem)
             at, prompt, output = (cells[place] for place in places)
             yield lines.number, _row(lines.number, columns, (at, prompt, output), clock)
     except csv.Error as error:
-        raise _Malformed(lines.number, f"is not CSV: {error}") from None
+        raise _MalformedError(lines.number, f"is not CSV: {error}") from None
 
 
 def _places(cells: list[str], columns: Iterable[str], line: int) -> list[int]:
@@ -150,19 +154,23 @@ def _places(cells: list[str], columns: Iterable[str], line: int) -> list[int]:
     for column in columns:
         if column.lower() not in found:
             hint = nearest(column.lower(), found)
-            raise _Malformed(line, f"has no column {column!r}{hint}; found {', '.join(cells)[:200]}")
+            problem = f"has no column {column!r}{hint}; found {', '.join(cells)[:200]}"
+            raise _MalformedError(line, problem)
     return [found.index(column.lower()) for column in columns]
 
 
 def _row(
-    line: int, names: tuple[str, str, str], values: tuple[Any, Any, Any], clock: Callable[[Any], float]
+    line: int,
+    names: tuple[str, str, str],
+    values: tuple[Any, Any, Any],
+    clock: Callable[[Any], float],
 ) -> Row:
     try:
         at_s = clock(values[0])
     except (ValueError, TypeError, OverflowError):
         at_s = math.nan
     if not math.isfinite(at_s):
-        raise _Malformed(line, f"{names[0]}: found {values[0]!r:.60}, expected a time")
+        raise _MalformedError(line, f"{names[0]}: found {values[0]!r:.60}, expected a time")
     prompt, output = (
         _tokens(line, name, value) for name, value in zip(names[1:], values[1:], strict=True)
     )
@@ -175,7 +183,7 @@ def _tokens(line: int, name: str, found: Any) -> int:
     except (ValueError, TypeError):
         number = math.nan
     if not 0 <= number <= _MOST_TOKENS or number != int(number):
-        raise _Malformed(line, f"{name}: found {found!r:.60}, expected a whole number of tokens")
+        raise _MalformedError(line, f"{name}: found {found!r:.60}, expected a whole number of tokens")
     return int(number)
 
 
@@ -203,12 +211,12 @@ def _mooncake(lines: _Lines) -> Iterator[tuple[int, Row]]:
         try:
             entry = json.loads(text)
         except (ValueError, RecursionError):
-            raise _Malformed(lines.number, "is not JSON; expected one object a line") from None
+            raise _MalformedError(lines.number, "is not JSON; expected one object a line") from None
         if not isinstance(entry, dict):
-            raise _Malformed(lines.number, "is no JSON object; expected one a line")
+            raise _MalformedError(lines.number, "is no JSON object; expected one a line")
         for name in names:
             if name not in entry:
-                raise _Malformed(lines.number, f"has no key {name!r}{nearest(name, entry)}")
+                raise _MalformedError(lines.number, f"has no key {name!r}{nearest(name, entry)}")
         at, prompt, output = (entry[name] for name in names)
         yield lines.number, _row(lines.number, names, (at, prompt, output), _milliseconds)
 

@@ -17,7 +17,15 @@ from scipy.special import gammaincinv, ndtri
 
 from balancer.core.errors import ScenarioError
 from balancer.core.modes import Priority
-from scenarios.schema import Arrivals, Class, Constant, Lognormal, Quantiles, Scenario, TokenDistribution
+from scenarios.schema import (
+    Arrivals,
+    Class,
+    Constant,
+    Lognormal,
+    Quantiles,
+    Scenario,
+    TokenDistribution,
+)
 
 from .compiled import compiled, inlined
 from .conversation import ANSWER, PROMPT, THINKING

@@ -1,0 +1,206 @@
+"""A policy as a file: everything in force, every default filled in, with units.
+
+What `show_policy` writes can be read back and gives an equal policy. A latency is judged at the
+nearest edge of the latency histogram, which stands beside its threshold as a comment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from io import StringIO
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from .core.catalog import Catalog, ModelCard, Thinking
+from .core.modes import MODES, Mode, Priority
+from .core.policy import SIGNALS, BudgetLimit, Policy, Rule, Strategy
+from .core.pricing import NANO_USD
+from .policy_schema import WINDOWS_S
+from .prices import default_catalog
+from .units import show_factor, show_seconds, show_share, show_tokens, show_usd
+
+__all__ = ["show_policy"]
+
+_SHOW: dict[str, Callable[[float], str]] = {
+    "seconds": show_seconds,
+    "share": show_share,
+    "usd_per_hour": show_usd,
+    "tokens_per_minute": lambda tokens: show_tokens(int(tokens)),
+    "requests": lambda requests: f"{requests:g}",
+    "times": show_factor,
+}
+
+
+def show_policy(policy: Policy) -> str:
+    """YAML of a policy, complete."""
+    ladder = policy.ladder
+    document = CommentedMap(
+        name=policy.name,
+        law=policy.law,
+        tick=show_seconds(policy.tick_s),
+        rules=CommentedSeq(_rule(rule) for rule in policy.rules),
+        modes=CommentedMap((mode.label, _strategy(policy.strategies[mode])) for mode in MODES),
+        ladder=CommentedMap(
+            min_samples=ladder.min_samples,
+            z=ladder.z,
+            exit=ladder.exit,
+            hold=show_seconds(ladder.hold_s),
+            settle=show_seconds(ladder.settle_s),
+            probe_samples=ladder.probe_samples,
+            probe_share_min=show_share(ladder.probe_share_min),
+            probe_share_max=show_share(ladder.probe_share_max),
+            multiplier_max=ladder.multiplier_max,
+            probation=show_seconds(ladder.probation_s),
+        ),
+        budget=_budgets(policy.budgets),
+        baseline=_baseline(policy),
+        prices=_prices(policy),
+    )
+    text = StringIO()
+    writer = YAML()
+    writer.width = 96
+    writer.indent(mapping=2, sequence=4, offset=2)
+    writer.representer.add_representer(type(None), _null)
+    writer.dump(document, text)
+    return text.getvalue()
+
+
+def _null(representer: Any, _value: None) -> Any:
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+def _rule(rule: Rule) -> CommentedMap:
+    shown = CommentedMap(
+        name=rule.name,
+        signal=rule.signal,
+        above=_SHOW[SIGNALS[rule.signal]](rule.threshold),
+        level=rule.level.label,
+        window=show_seconds(rule.window_s),
+        sustained=show_seconds(rule.sustained_s),
+        jump=rule.jump,
+    )
+    if rule.objective is not None:
+        shown["objective"] = show_share(rule.objective)
+    if rule.short_window_s is not None:
+        shown["short_window"] = show_seconds(rule.short_window_s)
+    if rule.effective_threshold != rule.threshold:
+        shown.yaml_add_eol_comment(f"judged at {rule.effective_threshold:.4g}s", "above", 0)
+    return shown
+
+
+def _thinking(thinking: Thinking | None) -> str | int | None:
+    if thinking == 0:
+        return "off"
+    return "dynamic" if thinking == -1 else thinking
+
+
+def _strategy(strategy: Strategy) -> CommentedMap:
+    cap, timeout_s = strategy.output_cap_tokens, strategy.timeout_s
+    shed = CommentedMap(
+        (priority.label, show_share(strategy.shed[priority])) for priority in Priority
+    )
+    shed.fa.set_flow_style()
+    models = CommentedSeq(strategy.fallback_models)
+    models.fa.set_flow_style()
+    return CommentedMap(
+        model=strategy.model,
+        fallback_models=models,
+        output_cap=cap if cap is None or cap % 1000 else show_tokens(cap),
+        thinking=_thinking(strategy.thinking),
+        instruction=strategy.instruction,
+        tools=strategy.tools,
+        history_turns=strategy.history_turns,
+        temperature=strategy.temperature,
+        timeout=None if timeout_s is None else show_seconds(timeout_s),
+        retries=strategy.retries,
+        shed=shed,
+        static_fallback=strategy.static_fallback,
+        max_in_flight=strategy.max_in_flight,
+        max_starts_per_s=strategy.max_starts_per_s,
+    )
+
+
+def _budgets(limits: tuple[BudgetLimit, ...]) -> CommentedMap:
+    names = {window_s: name for name, window_s in WINDOWS_S.items()}
+    shown = CommentedMap()
+    for limit in limits:
+        place = shown
+        if limit.key is not None:
+            tenants = shown.setdefault("per_key", CommentedMap())
+            place = tenants.setdefault(limit.key, CommentedMap())
+        if limit.window_s in names:
+            place[names[limit.window_s]] = show_usd(limit.usd)
+        else:
+            windows = place.setdefault("windows", CommentedMap())
+            windows[show_seconds(limit.window_s)] = show_usd(limit.usd)
+    return shown
+
+
+def _baseline(policy: Policy) -> CommentedMap | None:
+    baseline = policy.baseline
+    if baseline is None:
+        return None
+    p95_s = baseline.latency_p95_s
+    shown = CommentedMap(
+        workload=baseline.workload,
+        requests_per_s=baseline.requests_per_s,
+        prompt_tokens=baseline.prompt_tokens,
+        output_tokens=baseline.output_tokens,
+        thinking_tokens=baseline.thinking_tokens,
+        latency_p95=None if p95_s is None else show_seconds(p95_s),
+    )
+    usd = policy.expected_cost_usd(Mode.NORMAL)
+    if usd is not None:
+        hourly = usd * baseline.requests_per_s * 3600
+        shown.yaml_add_eol_comment(f"about ${hourly:.4g} an hour in normal", "workload", 0)
+    return shown
+
+
+def _prices(policy: Policy) -> CommentedMap:
+    """The models this policy names, and those a user has changed."""
+    named = {
+        name
+        for strategy in policy.strategies
+        for name in (strategy.model, *strategy.fallback_models)
+    }
+    shipped = default_catalog()
+    return CommentedMap(
+        dated=_date(policy.catalog),
+        models=CommentedMap(
+            (card.name, _card(card))
+            for card in policy.catalog.cards
+            if card.name in named or card not in shipped.cards
+        ),
+    )
+
+
+def _date(catalog: Catalog) -> date | str:
+    try:
+        return date.fromisoformat(catalog.dated)
+    except ValueError:
+        return catalog.dated
+
+
+def _card(card: ModelCard) -> CommentedMap:
+    tier_tokens, *nano_usd = card.price
+    prices = [nano / NANO_USD for nano in nano_usd]
+    names = ("input", "output", "cached")
+    shown = CommentedMap(zip(names, prices[:3], strict=True))
+    if prices[3:] != prices[:3]:
+        shown["above_200k"] = CommentedMap(zip(names, prices[3:], strict=True))
+        shown["above_200k"].fa.set_flow_style()
+        shown.yaml_add_eol_comment(f"prompts above {show_tokens(tier_tokens)}", "above_200k", 0)
+    thinking = CommentedMap()
+    if card.budget:
+        thinking["budget"] = list(card.budget)
+    if card.off:
+        thinking["off"] = True
+    if card.levels:
+        thinking["levels"] = list(card.levels)
+    thinking.fa.set_flow_style()
+    shown["thinking"] = thinking
+    shown["output_limit"] = card.output_limit_tokens
+    return shown
