@@ -13,7 +13,9 @@ __all__ = ["answer", "effect", "question"]
 
 
 def question(verdict: Verdict) -> str:
-    """What was asked."""
+    """What was asked: the scenario's title, where its author put it as a question."""
+    if verdict.title.endswith("?"):
+        return verdict.title
     policy = f"policy “{verdict.policy}”" if verdict.policy else "the policy"
     return f"Does {policy} hold in “{verdict.title}”?"
 

@@ -88,6 +88,7 @@ class Section:
 
     anchor: str
     scenario: str
+    policy: str
     verdict: str
     symbol: str
     question: str
@@ -116,6 +117,7 @@ def section(
     return Section(
         anchor=anchor,
         scenario=verdict.scenario,
+        policy=verdict.policy,
         verdict=verdict.verdict,
         symbol=SYMBOLS.get(verdict.verdict, "?"),
         question=question(verdict),
@@ -238,7 +240,7 @@ def _facts(verdict: Verdict) -> tuple[tuple[str, str], ...]:
         ("Warm-up, left out", duration(verdict.warm_up_s)),
         ("Replications", str(verdict.replications)),
         ("Seed", str(verdict.seed)),
-        ("Traffic from", verdict.source),
+        ("Source", verdict.source),
         *((name, version) for name, version in verdict.versions.items()),
         *((f"Journal, {arm}", name) for arm, name in verdict.journals.items()),
     ]

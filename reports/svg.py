@@ -86,7 +86,8 @@ def _rework(element: ET.Element, prefix: str) -> None:
             element.set(name, f"{prefix}-{value}")
         elif name in {"style", "fill", "stroke"}:
             painted = COLOUR.sub(lambda found: ROLES.get(found[0], found[0]), value)
-            # The page says which font; the figure says how large and how heavy.
+            # The page says which font; the figure says how large and how heavy. Older releases
+            # of Matplotlib write the shorthand, newer ones a property each.
             painted = FONT.sub(
                 lambda found: f"font-size: {found['size']}; font-weight: {found['weight'] or 400}",
                 painted,

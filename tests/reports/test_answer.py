@@ -39,6 +39,12 @@ def test_the_question_names_policy_and_trouble(tmp_path: Path) -> None:
     )
 
 
+def test_a_title_that_asks_is_the_question(tmp_path: Path) -> None:
+    """An author's own question is not wrapped in another one."""
+    asked = verdict(tmp_path, title="Does it leave ordinary traffic alone?")
+    assert question(asked) == "Does it leave ordinary traffic alone?"
+
+
 @pytest.mark.parametrize(
     ("expectations", "said"),
     [
