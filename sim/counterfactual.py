@@ -62,10 +62,12 @@ def compare(policy: Sequence[Run], none: Sequence[Run]) -> Comparison:
         if name == "cost_saved":
             means = (saved, nothing, saved)
         else:
-            one = [run.metrics[name] for run in policy]
-            other = [run.metrics[name] for run in none]
             differences = [a.metrics[name] - b.metrics[name] for a, b in pairs]
-            means = (mean_interval(one), mean_interval(other), mean_interval(differences))
+            means = (
+                mean_interval([run.metrics[name] for run in policy]),
+                mean_interval([run.metrics[name] for run in none]),
+                mean_interval(differences),
+            )
         for side, mean in zip(sides, means, strict=True):
             side[name] = mean
     return Comparison(policy=sides[0], counterfactual=sides[1], difference=sides[2])

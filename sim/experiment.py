@@ -33,7 +33,7 @@ BATCH_S = 0.1
 POOL_S = 4.0
 """Less work than this is done sooner here than workers take to start."""
 REQUESTS_PER_S = 500_000.0
-STEPS_PER_S = 20_000.0
+STEPS_PER_S = 35_000.0
 """Rough speeds of one core, to size batches; results do not depend on them."""
 
 

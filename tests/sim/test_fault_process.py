@@ -16,9 +16,7 @@ from sim.fault_process import drive, load
 
 def fault(process: str) -> ProcessFault:
     """A fault that runs a process."""
-    return ProcessFault.model_validate(
-        {"kind": "process", "at": 1, "for": 10, "process": process}
-    )
+    return ProcessFault.model_validate({"kind": "process", "at": 1, "for": 10, "process": process})
 
 
 @pytest.fixture

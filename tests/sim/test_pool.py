@@ -40,14 +40,14 @@ def test_results_come_in_the_order_of_the_tasks(workers: int) -> None:
 def test_an_error_of_a_task_arrives_as_it_was_raised(workers: int) -> None:
     """Its place included, across the process boundary too."""
     with pytest.raises(ScenarioError) as caught:
-        fan_out(refuse, [7, 7], workers=workers, done=lambda result: None)
+        fan_out(refuse, [7, 7], workers=workers, done=print)
     assert (caught.value.problem, caught.value.where) == ("found 7", "here")
 
 
 def test_the_death_of_a_worker_is_one_clear_error() -> None:
     """And not a hang."""
     with pytest.raises(WorkerError, match="try --workers 1"):
-        fan_out(die, [1, 2], workers=2, done=lambda result: None)
+        fan_out(die, [1, 2], workers=2, done=print)
 
 
 def test_an_interrupt_leaves_no_worker_behind() -> None:

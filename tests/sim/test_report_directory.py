@@ -22,9 +22,14 @@ def test_the_directory_appears_when_all_went_well(tmp_path: Path) -> None:
 
 def test_nothing_is_left_of_a_run_that_failed(tmp_path: Path) -> None:
     """Neither the directory nor what it was prepared in."""
-    with pytest.raises(KeyboardInterrupt), report_directory(tmp_path / "report") as work:
-        (work / "half.jsonl").write_text("{")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with report_directory(tmp_path / "report") as work:
+            (work / "half.jsonl").write_text("{")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -84,7 +89,8 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """In one sentence."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be written"), report_directory(
-        tmp_path / "file" / "report"
+    with (
+        pytest.raises(InputError, match="cannot be written"),
+        report_directory(tmp_path / "file" / "report"),
     ):
         pass

@@ -1,0 +1,35 @@
+"""Runs made by hand, for judging them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sim.metrics import METRICS
+from sim.run import Run
+from sim.timeline import Transition
+
+
+def run(
+    replication: int = 0,
+    *,
+    arm: str = "policy",
+    transitions: Sequence[Transition] = (),
+    **values: float,
+) -> Run:
+    """A run in which every metric is 1 but for those given."""
+    defaults = {name: 1.0 for name in METRICS if name != "cost_saved"}
+    return Run(
+        arm=arm,
+        replication=replication,
+        metrics={**defaults, "budget_overshoot_usd": 0.0, **values},
+        transitions=tuple(transitions),
+    )
+
+
+def runs(metric: str, values: Sequence[float], *, arm: str = "policy") -> list[Run]:
+    """A run for each value of a metric."""
+    return [
+        replace(run(k, arm=arm), metrics={**run().metrics, metric: value})
+        for k, value in enumerate(values)
+    ]

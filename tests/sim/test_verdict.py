@@ -1,0 +1,205 @@
+"""Verdicts from the spread of replications."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from balancer.core.modes import Mode
+from sim.expectations import MetricBound, NeverAbove, NeverOverBudget, TimeBound
+from sim.timeline import Transition
+from sim.verdict import Judgement, judge, overall
+from tests.sim.samples import run, runs
+
+
+def bounded(
+    values: Sequence[float], bound: float, *, at_least: bool = True, metric: str = "availability"
+) -> Judgement:
+    """The judgement of a bound on a metric that had these values."""
+    expected = MetricBound(name="bound", metric=metric, bound=bound, at_least=at_least)
+    policy = runs(metric, values) if metric != "cost_saved" else runs("cost_usd", values)
+    none = [run(k, arm="none", cost_usd=2.0) for k in range(len(values))]
+    return judge(expected, policy, none)
+
+
+@pytest.mark.parametrize(
+    ("bound", "verdict"), [(0.9, "pass"), (0.995, "fail"), (0.985, "inconclusive")]
+)
+def test_a_floor_is_judged_by_the_whole_interval(bound: float, verdict: str) -> None:
+    """Mean 0.985, interval 0.980 to 0.990."""
+    assert bounded([0.98, 0.985, 0.985, 0.99], bound).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("bound", "verdict"), [(5.0, "pass"), (0.4, "fail"), (2.5, "inconclusive")]
+)
+def test_a_ceiling_is_judged_by_the_whole_interval(bound: float, verdict: str) -> None:
+    """Mean 2.5, interval 0.45 to 4.55."""
+    assert bounded([1.0, 2.0, 3.0, 4.0], bound, at_least=False).verdict == verdict
+
+
+def test_a_bound_that_every_run_meets_exactly_is_met() -> None:
+    """Without a spread the interval is the value itself."""
+    assert bounded([0.1] * 10, 0.1).verdict == "pass"
+    assert bounded([0.1] * 10, 0.1, at_least=False).verdict == "pass"
+
+
+def test_an_open_question_says_how_many_runs_would_close_it() -> None:
+    """From the spread seen so far; a closed one says nothing."""
+    open_one = bounded([0.0, 1.0, 2.0, 3.0, 4.0], 1.5)
+    assert open_one.verdict == "inconclusive"
+    assert open_one.replications_needed is not None
+    assert open_one.replications_needed > 5
+    assert bounded([1.0, 1.1], 0.0).replications_needed is None
+
+
+def test_one_run_decides_no_bound() -> None:
+    """It has no spread, and none is invented."""
+    found = bounded([0.999], 0.5)
+    assert (found.verdict, found.replications_needed) == ("inconclusive", None)
+    assert found.value.estimate == 0.999
+    assert math.isnan(found.value.low)
+
+
+def test_a_metric_no_run_defines_fails_its_bound() -> None:
+    """A P95 of no answers meets nothing."""
+    assert bounded([math.nan, math.nan], 5.0, at_least=False).verdict == "fail"
+
+
+def test_a_metric_some_runs_do_not_define_is_inconclusive() -> None:
+    """And the note says how many."""
+    found = bounded([1.0, math.nan, 1.0], 5.0, at_least=False)
+    assert (found.verdict, found.note) == ("inconclusive", "undefined in 1 of 3 runs")
+
+
+def test_cost_saved_is_judged_against_the_other_arm() -> None:
+    """1.0 to 1.1 dollars of 2.0 are close to one half."""
+    assert bounded([1.0, 1.1, 1.0], 0.3, metric="cost_saved").verdict == "pass"
+    assert bounded([1.0, 1.1, 1.0], 0.8, metric="cost_saved").verdict == "fail"
+
+
+def timed(times: Sequence[float], *, within_s: float = 30.0) -> Judgement:
+    """The judgement of runs that reached soft after these times from 100 s on."""
+    expected = TimeBound(
+        name="reaches", mode=Mode.SOFT, from_s=100.0, until_s=1000.0, within_s=within_s
+    )
+    return judge(
+        expected,
+        [
+            run(k, transitions=() if math.isinf(time) else [to_soft(100.0 + time)])
+            for k, time in enumerate(times)
+        ],
+        [],
+    )
+
+
+def to_soft(at_s: float) -> Transition:
+    """A step from normal to soft."""
+    return Transition(at_s=at_s, before=Mode.NORMAL, after=Mode.SOFT, reason="")
+
+
+def test_ten_runs_in_time_pass() -> None:
+    """With the median and its interval in seconds."""
+    found = timed([float(k) for k in range(1, 11)])
+    assert found.verdict == "pass"
+    assert (found.value.estimate, found.value.low, found.value.high) == (5.5, 2.0, 9.0)
+    assert found.note == "10 of 10 runs in time"
+
+
+def test_one_late_run_in_ten_passes_and_is_told() -> None:
+    """The median run is in time, and the slowest is named."""
+    found = timed([5.0] * 9 + [50.0])
+    assert (found.verdict, found.note) == ("pass", "9 of 10 runs in time, the slowest after 50 s")
+
+
+def test_two_late_runs_in_ten_are_inconclusive() -> None:
+    """They leave open whether most runs make it."""
+    found = timed([5.0] * 8 + [50.0] * 2)
+    assert found.verdict == "inconclusive"
+    assert found.replications_needed is not None
+    assert found.replications_needed > 10
+
+
+def test_a_mode_that_is_never_reached_fails() -> None:
+    """An infinite time is beyond every bound."""
+    found = timed([math.inf] * 10)
+    assert (found.verdict, found.note) == ("fail", "0 of 10 runs in time, 10 not at all")
+
+
+def test_fewer_than_six_runs_time_nothing() -> None:
+    """All in time, yet six are needed."""
+    found = timed([5.0] * 5)
+    assert (found.verdict, found.replications_needed) == ("inconclusive", 6)
+
+
+def test_recovery_is_timed_like_any_other() -> None:
+    """By the return to normal that lasted."""
+    back = Transition(at_s=220.0, before=Mode.SOFT, after=Mode.NORMAL, reason="")
+    expected = TimeBound(
+        name="recovers", mode=Mode.NORMAL, from_s=200.0, until_s=1000.0, within_s=60.0
+    )
+    found = judge(expected, [run(k, transitions=[to_soft(110.0), back]) for k in range(6)], [])
+    assert (found.verdict, found.value.estimate) == ("pass", 20.0)
+
+
+def never(*violations: bool) -> Judgement:
+    """The judgement of runs of which some went above normal."""
+    return judge(
+        NeverAbove(name="never above normal", mode=Mode.NORMAL),
+        [run(k, transitions=[to_soft(1.0)] if each else []) for k, each in enumerate(violations)],
+        [],
+    )
+
+
+def test_a_never_passes_with_the_chance_it_leaves_open() -> None:
+    """Ten clean runs leave a chance of 26 % a run at 95 %."""
+    found = never(*[False] * 10)
+    assert found.verdict == "pass"
+    assert found.value.low == 0.0
+    assert found.value.high == pytest.approx(0.2589, abs=1e-4)
+
+
+def test_one_violation_fails_a_never() -> None:
+    """Whatever the other runs did."""
+    found = never(*[False] * 99, True)
+    assert (found.verdict, found.note) == ("fail", "1 of 100 runs was worse")
+
+
+@pytest.mark.parametrize(("overshoot", "verdict"), [(0.0, "pass"), (1e-9, "fail")])
+def test_a_budget_is_a_never(overshoot: float, verdict: str) -> None:
+    """One nano-dollar in one run is a violation."""
+    found = judge(
+        NeverOverBudget(name="budget"),
+        [run(0), run(1, budget_overshoot_usd=overshoot)],
+        [],
+    )
+    assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "whole"),
+    [
+        ([], "pass"),
+        (["pass", "pass"], "pass"),
+        (["pass", "inconclusive"], "inconclusive"),
+        (["inconclusive", "fail", "pass"], "fail"),
+    ],
+)
+def test_the_worst_verdict_is_the_scenarios(verdicts: list[Any], whole: str) -> None:
+    """A failure outweighs a doubt, a doubt outweighs a pass."""
+    one = never(False)
+    judgements = [
+        Judgement(
+            name="x",
+            verdict=verdict,
+            value=one.value,
+            bound=0.0,
+            better="lower",
+            unit="share",
+        )
+        for verdict in verdicts
+    ]
+    assert overall(judgements) == whole
