@@ -34,6 +34,8 @@ MIN_INDEX = -10 * BUCKETS_PER_OCTAVE
 MAX_INDEX = 14 * BUCKETS_PER_OCTAVE - 1
 """Durations above 4.5 h (2**14 s) count in the highest bucket."""
 
+HALF_A_BUCKET = math.pow(2.0, 0.5 / BUCKETS_PER_OCTAVE)
+
 
 def bucket_index(duration_s: float) -> int:
     """Bucket of a duration in seconds; the ends of the range take what lies beyond them."""
@@ -151,7 +153,7 @@ class Histogram:
         indices, counts = self._halves()
         below = list(accumulate(counts))
         rank = max(1, math.ceil(q * below[-1]))
-        return edge_s(indices[bisect_left(below, rank)]) * 2.0 ** (0.5 / BUCKETS_PER_OCTAVE)
+        return edge_s(indices[bisect_left(below, rank)]) * HALF_A_BUCKET
 
     def __add__(self, other: Histogram) -> Histogram:
         return merge((self, other))

@@ -395,8 +395,7 @@ def _check_monotone(rules: tuple[Rule, ...]) -> None:
 
 def _check_strategy(strategy: Strategy, mode: Mode, policy: Policy) -> None:
     where = f"modes.{mode.label}"
-    for name in Priority:
-        share = strategy.shed[name]
+    for share in strategy.shed:
         if not (0 <= share <= 1):
             raise PolicyError(f"shed {share!r} is not a share from 0 to 1", where=where)
     if list(strategy.shed) != sorted(strategy.shed, reverse=True):

@@ -20,7 +20,6 @@ from .modes import MODES, Mode
 from .observations import Observations
 from .policy import SIGNALS, Policy, Rule
 from .windows import (
-    ADMITTED,
     ALL,
     CUTS,
     FAILED,
@@ -99,8 +98,8 @@ class Signals:
     """
 
     __slots__ = (
-        "_ages",
         "_aged",
+        "_ages",
         "_memory",
         "_tick_s",
         "_waiting",
@@ -196,13 +195,17 @@ class Signals:
         ticks = self.ticks(60.0)
         return self._rate(self.ledger.since(ALL, self.ledger.tick - ticks)[STARTED], ticks)
 
+    def offered_per_s(self) -> float:
+        """Requests offered a second, over the last minute."""
+        ticks = self.ticks(60.0)
+        return self._rate(sum(self.offered_since(self.ledger.tick - ticks)), ticks)
+
     def _rate(self, count: int, ticks: int) -> float:
         return count / (ticks * self._tick_s)
 
-    def requests_since(self, since: int) -> tuple[Row, Row]:
-        """Requests offered and admitted after tick `since`, by priority."""
-        row = self.ledger.since(ALL, since)
-        return row[OFFERED], row[ADMITTED]
+    def offered_since(self, since: int) -> Row:
+        """Requests offered after tick `since`, by priority."""
+        return self.ledger.since(ALL, since)[OFFERED]
 
     def mostly_quota(self, row: int, since: int) -> bool:
         """Whether most failures after tick `since` are 429s, the one error that is load."""

@@ -15,7 +15,6 @@ from .modes import MODES, Mode
 from .observations import FAILURES, ModeObservations, Observations
 
 __all__ = [
-    "ADMITTED",
     "ALL",
     "CUTS",
     "FAILED",
@@ -34,9 +33,8 @@ __all__ = [
 STARTED, FINISHED, FAILED, QUOTA, TOKENS, NANO, TIMED, FIRST_TOKENS = range(8)
 """Columns of a row."""
 OFFERED = slice(8, 11)
-ADMITTED = slice(11, 14)
-"""Requests by priority, in the row of all modes only."""
-CUTS = 14
+"""Requests offered by priority, in the row of all modes only."""
+CUTS = OFFERED.stop
 """First column of the counts above cuts: latency cuts, then first-token cuts."""
 ALL = len(MODES)
 """Row of all modes together, beside one for each `Mode`."""
@@ -99,9 +97,9 @@ class Ledger:
             served = row if served is self._zero else tuple(map(add, served, row))
             if entry.latency:
                 self._latencies.append((tick, entry.mode, entry.latency))
-        requests = observations.offered + observations.admitted
-        if served is not self._zero or any(requests):
-            everything = served[: OFFERED.start] + requests + served[CUTS:]
+        offered = observations.offered
+        if served is not self._zero or any(offered):
+            everything = served[: OFFERED.start] + offered + served[CUTS:]
             now[ALL] = tuple(map(add, now[ALL], everything))
         place = tick % self._size
         for ring, row in zip(self._rings, now, strict=True):
@@ -145,7 +143,7 @@ class Ledger:
         return merge(
             histogram
             for at, mode, histogram in self._latencies
-            if at > tick and (row == ALL or mode == row)
+            if at > tick and row in (ALL, mode)
         )
 
     def state(self) -> dict[str, object]:
@@ -178,12 +176,14 @@ class Ledger:
         changes = {(number, at): tuple(values) for number, at, *values in rows}
         for number, ring in enumerate(self._rings):
             row = self._zero
-            for at in range(first, tick + 1):
-                row = changes.get((number, at), row)
-                ring[at % self._size] = row
+            for index in range(first, tick + 1):
+                row = changes.get((number, index), row)
+                ring[index % self._size] = row
             self._now[number] = row
         self._latencies.clear()
         for at, mode, flat in latencies:
-            assert isinstance(at, int) and isinstance(mode, int) and isinstance(flat, list)
+            assert isinstance(at, int)
+            assert isinstance(mode, int)
+            assert isinstance(flat, list)
             counts = dict(zip(flat[::2], flat[1::2], strict=True))
             self._latencies.append((at, MODES[mode], Histogram.from_counts(counts)))

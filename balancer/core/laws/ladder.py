@@ -20,6 +20,8 @@ State machine, a tick at a time, first match wins:
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..decisions import Reason, Stance, one_hot, probe_mixes
 from ..modes import MODES, Mode
 from ..observations import Override
@@ -150,11 +152,11 @@ class Ladder:
         return True
 
     def _broken(self, entered: int) -> list[Bound]:
-        """The worst broken rule of each chain, of levels above the mode."""
+        """The worst broken rule of each chain, of levels above the mode, and its worst leap."""
         broken = []
         streaks = self.streaks
         for chain in self._chains[self.mode]:
-            worst = None
+            worst = leap = None
             holds = True
             for number, bound in chain:
                 # A chain's thresholds grow, so a rule that holds spares those above it.
@@ -162,8 +164,12 @@ class Ladder:
                 streaks[number] = streaks[number] + 1 if holds else 0
                 if holds and streaks[number] >= bound.sustained_ticks:
                     worst = bound
+                    if bound.rule.jump:
+                        leap = bound
             if worst is not None:
                 broken.append(worst)
+                if leap is not None and leap is not worst:
+                    broken.append(leap)
         return broken
 
     def _judge(self, bound: Bound, mode: Mode, since: int) -> bool | None:
@@ -177,7 +183,11 @@ class Ladder:
 
         A 429 is an error too, but one that our own load makes.
         """
-        return bound.rule.signal not in ERRORS or self._signals.mostly_quota(self.mode, entered)
+        signals = self._signals
+        if bound.rule.signal not in ERRORS:
+            return True
+        start = max(entered, signals.ledger.tick - bound.window_ticks)
+        return signals.mostly_quota(self.mode, start)
 
     def _shed(self, entered: int) -> None:
         """Start the mode's shedding when load or cost joins the errors that led here."""
@@ -186,7 +196,10 @@ class Ladder:
         for bound in self._bounds[self.mode]:
             if self._is_load(bound, entered) and self._judge(bound, self.mode, entered):
                 self.shedding = True
-                self._stand(self._stance.reasons)
+                # A round under way took its share of other traffic.
+                if self.probe is None or not self._aim(self.probe, entered):
+                    self.probe = None
+                    self._stand(self._stance.reasons)
                 return
 
     # --- down ---------------------------------------------------------------------------
@@ -202,20 +215,16 @@ class Ladder:
                 return
         if self.calm_since is None:
             self.calm_since = tick
-        if self.probe is not None:
+        floor = self._orders.floor() if self.probe is not None else None
+        if self.probe is not None and floor is not None and floor.mode > self.probe:
+            self._end_round(f"{self.mode.label}: probe ended, alert {floor.key} asks for more")
+        elif self.probe is not None:
             self._weigh(tick, self.probe)
         elif tick - self.calm_since >= self._hold * self.multiplier and tick >= self.wait_until:
             self._begin_round(tick, max(entered, self.calm_since))
 
     def _begin_round(self, tick: int, since: int) -> None:
-        """Serve a small share in a lower mode, when calm was seen and not mere silence."""
-        signals, settings = self._signals, self._settings
-        offered, admitted = signals.requests_since(since)
-        finished = signals.ledger.since(self.mode, since)[FINISHED]
-        # Where the mode sheds all there is, nothing can be seen but by a round.
-        starved = sum(offered) >= settings.min_samples and not any(admitted)
-        if finished < settings.min_samples and not starved:
-            return
+        """Try a lower mode, when calm was seen and not mere silence."""
         floor = self._orders.floor()
         lowest = floor.mode if floor is not None else Mode.NORMAL
         if lowest >= self.mode:
@@ -223,35 +232,46 @@ class Ladder:
         target = self.target
         if target is None or not lowest <= target < self.mode:
             target = MODES[self.mode - 1]
-        per_s = sum(offered) / ((tick - since) * self._policy.tick_s)
+        finished = self._signals.ledger.since(self.mode, since)[FINISHED]
+        seen = finished >= self._settings.min_samples
+        if self._aim(target, since, seen=seen):
+            self.probe, self.probe_since, self.target = target, tick, target
+
+    def _aim(self, target: Mode, since: int, *, seen: bool = True) -> bool:
+        """Serve a small share of the requests in a lower mode.
+
+        Args:
+            target: the mode to try.
+            since: who asks for what is taken from the requests after this tick.
+            seen: whether the mode has evidence of its own.
+
+        Returns:
+            False, and nothing is changed, where there is nothing to probe with.
+        """
+        signals, settings = self._signals, self._settings
+        plain = stance(self._policy, self.mode, (), shedding=self.shedding)
+        offered = signals.offered_since(since)
+        served = [count * chance for count, chance in zip(offered, plain.admit, strict=True)]
+        total = sum(served)
+        # Where the mode sheds all there is, nothing can be seen but by a round.
+        starved = total == 0 and sum(offered) >= settings.min_samples
+        per_s = signals.offered_per_s() if starved else signals.starts_per_s()
+        if per_s == 0 or not (starved or (seen and total > 0)):
+            return False
         share = settings.probe_samples / (60.0 * per_s)
         share = min(max(share, settings.probe_share_min), settings.probe_share_max)
-        self.probe, self.probe_since, self.target = target, tick, target
         reason = Reason(
             kind="probe",
             text=f"{self.mode.label}: probing {target.label} with {share:.1%} of requests",
         )
         if starved:
             everything = one_hot(target)
-            self._stance = Stance(
-                mode=self.mode,
-                mixes=(everything, everything, everything),
-                admit=(share, share, share),
-                limits=self._stance.limits,
-                reasons=(reason,),
-                probe=target,
-            )
-            return
-        total = sum(admitted)
-        low, normal, high = (count / total for count in admitted)
-        self._stance = stance(
-            self._policy,
-            self.mode,
-            (reason,),
-            shedding=self.shedding,
-            mixes=probe_mixes(self.mode, target, share, (low, normal, high)),
-            probe=target,
-        )
+            mixes, admit = (everything, everything, everything), (share, share, share)
+        else:
+            low, normal, high = (count / total for count in served)
+            mixes, admit = probe_mixes(self.mode, target, share, (low, normal, high)), plain.admit
+        self._stance = replace(plain, mixes=mixes, admit=admit, reasons=(reason,), probe=target)
+        return True
 
     def _weigh(self, tick: int, target: Mode) -> None:
         """Reject a round early, or judge it once it has its samples."""
@@ -279,6 +299,9 @@ class Ladder:
             seen.append(bound)
         if full:
             self._pass(tick, target, seen)
+        elif (tick - since) % self._hold == 0:
+            # Who asks for what may have changed: those who were probed may all have left.
+            self._aim(target, tick - self._hold)
 
     def _pass(self, tick: int, target: Mode, seen: list[Bound]) -> None:
         since = self.probe_since
@@ -308,7 +331,8 @@ class Ladder:
         if mode is not self.mode:
             self.mode = mode
             self.entered = tick
-            self.streaks = [0] * len(self.streaks)
+        # An order may keep the mode: what was true before it is no longer "on every tick".
+        self.streaks = [0] * len(self.streaks)
         self.calm_since = self.probe = self.target = None
         self.wait_until = 0
         self.shedding = shedding and mode is not Mode.NORMAL
