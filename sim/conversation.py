@@ -54,5 +54,5 @@ ANSWER = Quantiles(
 )
 """Tokens of an answer, when nothing shortens it."""
 
-THINKING = Lognormal(p50=1000, p95=1600)
-"""Tokens a model thinks when it chooses freely; mean 1042."""
+THINKING = Lognormal(p50=1000, p95=1400)
+"""Tokens a model thinks when it chooses freely; mean 1021."""

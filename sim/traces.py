@@ -183,7 +183,8 @@ def _tokens(line: int, name: str, found: Any) -> int:
     except (ValueError, TypeError):
         number = math.nan
     if not 0 <= number <= _MOST_TOKENS or number != int(number):
-        raise _MalformedError(line, f"{name}: found {found!r:.60}, expected a whole number of tokens")
+        problem = f"{name}: found {found!r:.60}, expected a whole number of tokens"
+        raise _MalformedError(line, problem)
     return int(number)
 
 
