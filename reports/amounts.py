@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["NOTHING", "amount", "clock", "difference", "duration", "interval"]
+__all__ = [
+    "NOTHING",
+    "amount",
+    "clock",
+    "difference",
+    "difference_interval",
+    "duration",
+    "interval",
+]
 
 NOTHING = "–"
 """Stands for a number that does not exist."""
 
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
+POINTS = f"{THIN}points"
 
 
 def clock(time_s: float) -> str:
@@ -70,20 +79,38 @@ def amount(value: float, unit: str, *, exact: bool = False) -> str:
 
 def difference(value: float, unit: str) -> str:
     """A difference with its sign; of shares, in points."""
-    if not math.isfinite(value):
-        return NOTHING
-    if unit == "share":
-        text = f"{_sign(value)}{_percent(abs(value))}{THIN}points"
-    else:
-        text = amount(value, unit)
-    return f"+{text}" if value > 0 and not text.startswith(MINUS) else text
+    return f"{_signed(value, unit)}{POINTS if unit == 'share' and math.isfinite(value) else ''}"
 
 
 def interval(low: float, high: float, unit: str) -> str:
     """A confidence interval as "low to high"; "" when it does not exist."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    return f"{amount(low, unit)} to {amount(high, unit)}"
+    return _span(amount(low, unit), amount(high, unit), f"{THIN}%" if unit == "share" else "")
+
+
+def difference_interval(low: float, high: float, unit: str) -> str:
+    """The same for a difference, with signs."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    points = POINTS if unit == "share" else ""
+    return _span(_signed(low, unit) + points, _signed(high, unit) + points, points)
+
+
+def _span(low: str, high: str, unit: str) -> str:
+    """From one to the other, a unit they share said once; one of them where they look alike."""
+    return high if low == high else f"{low.removesuffix(unit)} to {high}"
+
+
+def _signed(value: float, unit: str) -> str:
+    """A number that always shows its sign, unless it rounds to zero; a share without %."""
+    if not math.isfinite(value):
+        return NOTHING
+    size = abs(value)
+    text = _percent(size) if unit == "share" else amount(size, unit)
+    if not any(digit in text for digit in "123456789"):
+        return text
+    return f"{MINUS if value < 0 else '+'}{text}"
 
 
 def _sign(value: float) -> str:

@@ -45,7 +45,7 @@ METRICS: Final[dict[str, Metric]] = {
     "shed_share": Metric(label="Requests shed", unit="share", better="lower"),
     "refused_share": Metric(label="Requests refused by the budget", unit="share", better="lower"),
     "fallback_share": Metric(label="Requests given the static answer", unit="share"),
-    "degraded_share": Metric(label="Requests served above normal", unit="share", better="lower"),
+    "degraded_share": Metric(label="Requests served above normal", unit="share"),
     "truncated_share": Metric(label="Answers cut short", unit="share", better="lower"),
     "retry_amplification": Metric(label="Attempts per request", unit="number", better="lower"),
     "transitions": Metric(label="Transitions", unit="count"),

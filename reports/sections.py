@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from .amounts import NOTHING, amount, clock, difference, duration, interval
+from .amounts import (
+    NOTHING,
+    amount,
+    clock,
+    difference,
+    difference_interval,
+    duration,
+    interval,
+)
 from .answer import answer, effect, question
 from .intervals import IntervalPlot, interval_plot
 from .metrics import METRICS, Metric, metric
@@ -56,7 +63,6 @@ class ComparedRow:
 
     label: str
     value: str
-    interval: str
     without: str
     difference: str
     difference_interval: str
@@ -83,6 +89,7 @@ class Section:
         anchor: id of the section.
         wide, narrow: the timeline for two widths of page, "" where there is no journal.
         caption: what the timeline shows.
+        zeros: metrics that are zero with and without the controller, left out of the table.
         unmentioned: transitions left out of the list.
     """
 
@@ -101,6 +108,7 @@ class Section:
     caption: str
     expectations: tuple[ExpectedRow, ...]
     compared: tuple[ComparedRow, ...]
+    zeros: tuple[str, ...]
     confidence: str
     transitions: tuple[TransitionRow, ...]
     unmentioned: int
@@ -114,6 +122,8 @@ def section(
     verdict: Verdict, *, anchor: str, wide: Markup, narrow: Markup, caption: str
 ) -> Section:
     """Put a verdict into words."""
+    names = _ordered(verdict.metrics)
+    zeros = [name for name in names if _is_zero(verdict, name)]
     return Section(
         anchor=anchor,
         scenario=verdict.scenario,
@@ -129,7 +139,8 @@ def section(
         narrow=narrow,
         caption=caption,
         expectations=tuple(_expected(each) for each in verdict.expectations),
-        compared=tuple(_compared(verdict, name) for name in _ordered(verdict.metrics)),
+        compared=tuple(_compared(verdict, name) for name in names if name not in zeros),
+        zeros=tuple(metric(name).label for name in zeros),
         confidence=amount(verdict.confidence, "share", exact=True),
         transitions=tuple(
             TransitionRow(
@@ -146,8 +157,14 @@ def section(
 
 
 def _ordered(found: Mapping[str, Estimate]) -> list[str]:
-    known = [name for name in METRICS if name in found]
+    # The share of the cost saved is a comparison itself: it has no with and without.
+    known = [name for name in METRICS if name in found and name != "cost_saved"]
     return [*known, *(name for name in found if name not in METRICS)]
+
+
+def _is_zero(verdict: Verdict, name: str) -> bool:
+    arms = (verdict.metrics[name], verdict.counterfactual.get(name, UNDEFINED))
+    return all(arm.estimate == 0 for arm in arms)
 
 
 def _tile(verdict: Verdict, name: str) -> Tile:
@@ -195,20 +212,17 @@ def _compared(verdict: Verdict, name: str) -> ComparedRow:
     without = verdict.counterfactual.get(name, UNDEFINED)
     change = verdict.difference.get(name, UNDEFINED)
     tone = _tone(change, shown)
-    spread = (change.low, change.high)
-    ends = (
-        f"{difference(spread[0], shown.unit)} to {difference(spread[1], shown.unit)}"
-        if all(map(math.isfinite, spread)) and spread[0] != spread[1]
-        else ""
-    )
     return ComparedRow(
         label=shown.label,
         value=amount(value.estimate, shown.unit),
-        interval=interval(value.low, value.high, shown.unit) if value.low != value.high else "",
         without=amount(without.estimate, shown.unit),
         difference=difference(change.estimate, shown.unit),
-        difference_interval=ends,
-        plot=interval_plot(change.estimate, *spread, 0.0, shown.better) if ends else None,
+        difference_interval=difference_interval(change.low, change.high, shown.unit),
+        plot=(
+            interval_plot(change.estimate, change.low, change.high, 0.0, shown.better)
+            if change.low < change.high
+            else None
+        ),
         tone=tone,
         judgement={"good": "better", "bad": "worse"}.get(tone, ""),
     )

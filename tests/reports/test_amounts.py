@@ -6,7 +6,15 @@ import math
 
 import pytest
 
-from reports.amounts import NOTHING, amount, clock, difference, duration, interval
+from reports.amounts import (
+    NOTHING,
+    amount,
+    clock,
+    difference,
+    difference_interval,
+    duration,
+    interval,
+)
 
 
 def plain(text: str) -> str:
@@ -89,4 +97,23 @@ def test_differences_carry_their_sign_and_shares_are_in_points() -> None:
 def test_interval_without_ends_is_left_out() -> None:
     """One replication has no interval."""
     assert interval(math.nan, math.nan, "share") == ""
-    assert plain(interval(0.9988, 0.9994, "share")) == "99.88 % to 99.94 %"
+    assert plain(interval(0.9988, 0.9994, "share")) == "99.88 to 99.94 %"
+    assert plain(interval(1.5, 2.5, "seconds")) == "1.5 s to 2.5 s"
+
+
+def test_interval_whose_ends_look_alike_is_said_once() -> None:
+    """No spread to be seen at the digits shown."""
+    assert plain(interval(1.0, 1.0, "share")) == "100 %"
+    assert plain(difference_interval(0.0, 0.0, "share")) == "0 points"
+
+
+def test_interval_of_a_difference_carries_signs() -> None:
+    """Both ends say on which side of zero they are."""
+    assert plain(difference_interval(-0.01, 0.02, "share")) == "-1.00 to +2.00 points"
+    assert plain(difference_interval(-3.0, -1.5, "usd")) == "-$3.00 to -$1.50"
+    assert difference_interval(math.nan, 1.0, "usd") == ""
+
+
+def test_what_rounds_to_zero_has_no_sign() -> None:
+    """-0.00 would hint at a side that the digits don't show."""
+    assert plain(difference(-0.000001, "share")) == "0.00 points"

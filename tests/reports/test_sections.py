@@ -54,6 +54,17 @@ def test_known_metrics_come_first_and_none_is_left_out(tmp_path: Path) -> None:
     assert [row.label for row in found.compared] == ["Availability", "Cost, billed", "Novel"]
 
 
+def test_what_is_zero_in_both_is_said_in_one_line(tmp_path: Path) -> None:
+    """Rows of zeros would hide the rows that say something."""
+    found = told(
+        tmp_path,
+        metrics=estimates(0.0, 0.0, "shed_share") | estimates(0.0, 0.0, "cost_usd"),
+        counterfactual=estimates(0.0, 0.0, "shed_share") | estimates(1.0, 1.0, "cost_usd"),
+    )
+    assert found.zeros == ("Requests shed",)
+    assert [row.label for row in found.compared] == ["Cost, billed"]
+
+
 def test_an_open_expectation_says_what_would_decide_it(tmp_path: Path) -> None:
     """The number of replications stands with the note."""
     expectation = {
