@@ -119,9 +119,7 @@ def refill_retry_budget(state: Any, client: Any) -> None:
 
 
 @compiled
-def next_attempt(
-    state: Any, client: Any, plans: Any, slot: Any, call: Any, key: int
-) -> float:
+def next_attempt(state: Any, client: Any, plans: Any, slot: Any, call: Any, key: int) -> float:
     """Delay until a request's next attempt, after a failed one.
 
     The plan's models are tried in order, at once; when the list is through, it starts over

@@ -77,28 +77,32 @@ def _prune(base: Path, *, keep: Path) -> None:
 @contextmanager
 def _numba_cache_in(directory: Path) -> Iterator[None]:
     # numba reads the setting while it decorates; a user's own numba code keeps theirs.
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(directory)
+    settings: Any = numba.config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(directory)
     try:
         yield
     finally:
-        numba.config.CACHE_DIR = before
+        settings.CACHE_DIR = before
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function on its first call; later processes load it from the cache."""
-    return _compile(function, forceinline=False)
+    done: Callable[P, R] = _compile(function, forceinline=False)
+    return done
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """The same, and merged into its compiled callers: for small functions on the hot path."""
-    return _compile(function, forceinline=True)
+    done: Callable[P, R] = _compile(function, forceinline=True)
+    return done
 
 
 def _compile(function: Any, *, forceinline: bool) -> Any:
     # Without numba's reference counting: the kernel only reads and writes arrays that Python
     # owns, and atomic counts on every access made it four times slower. A compiled function
     # cannot allocate, therefore.
+    njit: Any = numba.njit
     options = {
         "error_model": "numpy",
         "forceinline": forceinline,
@@ -107,6 +111,6 @@ def _compile(function: Any, *, forceinline: bool) -> Any:
     }
     directory = cache_directory()
     if directory is None:
-        return numba.njit(**options)(function)
+        return njit(**options)(function)
     with _numba_cache_in(directory):
-        return numba.njit(cache=True, **options)(function)
+        return njit(cache=True, **options)(function)

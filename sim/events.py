@@ -6,11 +6,12 @@ from typing import Any
 
 from .compiled import compiled
 
-__all__ = ["ATTEMPT_ENDS", "GIVES_UP", "RELEASE", "RETRY", "pop", "push"]
+__all__ = ["ATTEMPT_ENDS", "GIVES_UP", "JOB_ENDS", "RELEASE", "RETRY", "pop", "push"]
 
-ATTEMPT_ENDS, RETRY, GIVES_UP, RELEASE = range(4)
+ATTEMPT_ENDS, RETRY, GIVES_UP, RELEASE, JOB_ENDS = range(5)
 """Kinds of events: an attempt's outcome reaches its client; a backoff is over; a user who
-waits for a place loses patience; the upstream is done with a call its client gave up on."""
+waits for a place loses patience; the upstream is done with a call its client gave up on; a
+processor that is shared is done with a call."""
 
 
 @compiled

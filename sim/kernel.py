@@ -25,9 +25,11 @@ from .clients import (
     settle,
 )
 from .compiled import compiled, inlined
-from .events import ATTEMPT_ENDS, GIVES_UP, RELEASE, RETRY, pop, push
+from .events import ATTEMPT_ENDS, GIVES_UP, JOB_ENDS, RELEASE, RETRY, pop, push
+from .fifo_queue import service_s
+from .processor_sharing import finished, join, leave, next_ends_s
 from .streams import PLAN, uniform
-from .upstream import ANSWER, begin, end
+from .upstream import ANSWER, PROCESSOR_SHARING, begin, end
 from .world import LATENCY, TTFT, World
 
 __all__ = ["DONE", "ROOM_NEEDED", "advance"]
@@ -36,7 +38,7 @@ DONE, ROOM_NEEDED = range(2)
 """What `advance` returns."""
 
 _SLOTS_PER_EVENT = 2  # a request's own and one for a call it left behind
-_EVENTS_PER_EVENT = 3
+_EVENTS_PER_EVENT = 4
 
 _TIMEOUT = FAILURES.index("timeout")
 _RESET = FAILURES.index("reset")
@@ -70,6 +72,7 @@ def advance(world: World, until_s: float) -> int:
         if (
             state.free_slots < _SLOTS_PER_EVENT
             or state.events + _EVENTS_PER_EVENT > len(events)
+            or world.upstream.queue[0].listed >= len(world.jobs)
         ):
             return ROOM_NEEDED
         arrives_s = requests[state.arrivals].s if state.arrivals < arrivals else math.inf
@@ -79,20 +82,9 @@ def advance(world: World, until_s: float) -> int:
             now_s = events[0].at_s
             kind = events[0].kind
             i = events[0].slot
-            stale = events[0].generation != world.slots[i].generation
+            generation = events[0].generation
             pop(state, events)
-            starter = _NOBODY
-            if kind == RELEASE:
-                end(world.upstream, world.calls, i)
-                _free(state, world.slots, i)
-            elif stale:
-                pass
-            elif kind == ATTEMPT_ENDS:
-                starter = _attempt_ends(world, i, now_s)
-            elif kind == RETRY:
-                starter = _retry(world, i, now_s)
-            else:
-                _give_up(world, i, now_s)
+            starter = _happens(world, kind, i, generation, now_s)
         elif arrives_s < until_s:
             now_s = arrives_s
             starter = _arrive(world, now_s)
@@ -101,6 +93,28 @@ def advance(world: World, until_s: float) -> int:
         state.now_s = now_s
     state.now_s = until_s
     return DONE
+
+
+@inlined
+def _happens(world: World, kind: int, i: int, generation: int, now_s: float) -> int:
+    """An event is due. Returns the slot to start, if there is one."""
+    if kind == JOB_ENDS:
+        i = _job_ends(world, generation, now_s)
+        if i == _NOBODY:
+            return _NOBODY
+        kind = ATTEMPT_ENDS
+    elif generation != world.slots[i].generation:
+        return _NOBODY
+    if kind == ATTEMPT_ENDS:
+        return _attempt_ends(world, i, now_s)
+    if kind == RETRY:
+        return _retry(world, i, now_s)
+    if kind == GIVES_UP:
+        _give_up(world, i, now_s)
+    else:
+        end(world.upstream, world.calls, i)
+        _free(world.state[0], world.slots, i)
+    return _NOBODY
 
 
 @inlined
@@ -197,6 +211,11 @@ def _start(world: World, i: int, now_s: float) -> None:
     if ends_s > call.gives_up_s:
         ends_s = call.gives_up_s
         slot.outcome = _TIMEOUT
+    if world.upstream.settings[0].kind == PROCESSOR_SHARING and call.outcome == ANSWER:
+        queue = world.upstream.queue[0]
+        key = world.upstream.settings[0].key
+        join(queue, world.jobs, i, service_s(queue, key, call.index, call.attempt), now_s)
+        _await_next_job(world)
     push(state, world.events, ends_s, ATTEMPT_ENDS, i, slot.generation)
     place = slot.mode * len(world.upstream.models) + call.model
     world.tallies[place].started += 1
@@ -210,6 +229,29 @@ def _start(world: World, i: int, now_s: float) -> None:
     world.totals[0].attempts += slot.counts
 
 
+@compiled
+def _await_next_job(world: World) -> None:
+    """The next call to end where the processor is shared may be another one now."""
+    queue = world.upstream.queue[0]
+    queue.version += 1
+    ends_s = next_ends_s(queue, world.jobs)
+    if ends_s < math.inf:
+        push(world.state[0], world.events, ends_s, JOB_ENDS, 0, queue.version)
+
+
+@compiled
+def _job_ends(world: World, version: int, now_s: float) -> int:
+    """A shared processor is done with a call. Returns its slot unless its client has gone."""
+    if version != world.upstream.queue[0].version:
+        return _NOBODY
+    i = finished(world.upstream.queue[0], world.jobs, now_s)
+    _await_next_job(world)
+    if i < 0:
+        return _NOBODY
+    world.slots[i].outcome = ANSWER
+    return i
+
+
 @inlined
 def _attempt_ends(world: World, i: int, now_s: float) -> int:
     """An outcome reaches the client. Returns the slot to start next, if any."""
@@ -218,6 +260,9 @@ def _attempt_ends(world: World, i: int, now_s: float) -> int:
     call = world.calls[i]
     outcome = slot.outcome
     place = slot.mode * len(world.upstream.models) + call.model
+    if world.upstream.settings[0].kind == PROCESSOR_SHARING and outcome == _TIMEOUT:
+        leave(world.upstream.queue[0], world.jobs, i, now_s)
+        _await_next_job(world)
     _land(state, world.slots, world.flights, world.tallies[place], slot.flight)
     slot.generation += 1
     unseen = outcome in (_TIMEOUT, _RESET)
@@ -282,7 +327,7 @@ def _give_up(world: World, i: int, now_s: float) -> None:
 @inlined
 def _next_waiting(state: Any, client: Any, slots: Any) -> int:
     """Take the first of those waiting, if there is a place."""
-    i = state.first_waiting
+    i = int(state.first_waiting)
     if i < 0 or state.flights >= client.concurrency:
         return _NOBODY
     leave_queue(state, slots, i)

@@ -150,7 +150,10 @@ class Plant:
         state["free"] = before
         state["free_slots"] += before
         events = np.concatenate([world.events, np.zeros_like(world.events)])
-        self._world = world._replace(slots=slots, calls=calls, flights=flights, events=events)
+        jobs = np.concatenate([world.jobs, np.zeros_like(world.jobs)])
+        self._world = world._replace(
+            slots=slots, calls=calls, flights=flights, events=events, jobs=jobs
+        )
 
     def observe(self, tick: int) -> Observations:
         """What happened since the last call, and the gauges as of now.

@@ -19,6 +19,7 @@ from scenarios.loader import profiles
 from scenarios.schema import Clients, GeminiUpstream, ModelProfile, QueueUpstream, Scenario
 
 from . import fifo_queue, spend
+from .processor_sharing import JOB
 from .quota import CELLS
 from .upstream import (
     CALL,
@@ -102,6 +103,7 @@ def new_world(
         plans=_plans(scenario, policy, models, known),
         gates=_normal_gates(),
         upstream=new_upstream(scenario, policy, key, models),
+        jobs=np.zeros(_FIRST_SLOTS, JOB),
         ledgers=ledgers,
         ledger_keys=ledger_keys,
         spends=spends,
@@ -114,9 +116,7 @@ def new_world(
     )
 
 
-def new_upstream(
-    scenario: Scenario, policy: Policy, key: int, models: tuple[str, ...]
-) -> Upstream:
+def new_upstream(scenario: Scenario, policy: Policy, key: int, models: tuple[str, ...]) -> Upstream:
     """A fresh upstream of some models.
 
     Args:
@@ -292,7 +292,7 @@ def _midnights(scenario: Scenario) -> np.ndarray[Any, Any]:
         return np.arange(86_400.0, scenario.duration + 3 * 86_400.0, 86_400.0)
     start = start.replace(tzinfo=UTC) if start.tzinfo is None else start
     day = start.astimezone(_PACIFIC).date()
-    found = []
+    found: list[float] = []
     while not found or found[-1] < scenario.duration + 86_400.0:
         day += timedelta(days=1)
         midnight = datetime(day.year, day.month, day.day, tzinfo=_PACIFIC)

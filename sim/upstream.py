@@ -186,6 +186,9 @@ _cost_nano_usd = compiled(cost_nano_usd)
 def begin(upstream: Upstream, calls: Any, i: int, now_s: float) -> None:
     """Fix the fate of call i, which starts now, and take what it holds.
 
+    Only where a processor is shared the duration stays open (infinite): it depends on who
+    else comes. The kernel's `sim.processor_sharing` ends such a call.
+
     Args:
         upstream: the upstream.
         calls: records of `CALL`; those asked fields of record i are set.
@@ -215,6 +218,11 @@ def begin(upstream: Upstream, calls: Any, i: int, now_s: float) -> None:
         begin_in_queue(
             upstream.queue[0], upstream.servers, upstream.room, call, settings.key, now_s, hits.slow
         )
+    elif upstream.queue[0].bound >= 0 and (
+        upstream.queue[0].sharing >= upstream.queue[0].servers + upstream.queue[0].bound
+    ):
+        call.outcome = _OVERLOADED
+        call.duration_s = 0.0
     else:
         call.duration_s = math.inf
 

@@ -196,6 +196,7 @@ class World(NamedTuple):
         plans: a record of `PLAN` for each mode.
         gates: records of `GATE`, shape (priorities, GATES).
         upstream: the upstream's own arrays.
+        jobs: heap of `sim.processor_sharing.JOB`.
         ledgers: a row of `balancer.core.budget` for each limit.
         ledger_keys: budget key of each limit; -1 is everybody.
         spends: true spend for each limit, see `sim.spend`.
@@ -217,6 +218,7 @@ class World(NamedTuple):
     plans: Any
     gates: Any
     upstream: Upstream
+    jobs: Any
     ledgers: Any
     ledger_keys: Any
     spends: Any
