@@ -29,7 +29,7 @@ from .faults import Stage, start
 from .metrics import metrics
 from .plant import Plant
 from .run import ARMS, Run
-from .run_header import run_header
+from .run_header import run_header, versions
 from .streams import replication_key
 from .telemetry import Telemetry
 from .timeline import Transition
@@ -96,7 +96,7 @@ def _writer(
     stream: TextIO, scenario: Scenario, policy: Policy, arm: str, replication: int
 ) -> JournalWriter:
     header = run_header(scenario, policy, arm=arm, replication=replication)
-    return JournalWriter(stream, policy, header)
+    return JournalWriter(stream, policy, header, versions())
 
 
 class _Simulation:
@@ -141,7 +141,7 @@ class _Simulation:
         self._env.run(until=self._env.process(self._ticks(write)))
         self._plant.drain()
         horizon_s = self._scenario.duration
-        before = tuple(change for change in self._transitions if change.at_s <= horizon_s)
+        before = tuple(change for change in self._transitions if change.at_s < horizon_s)
         return Run(
             arm=arm,
             replication=replication,

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from scenarios.schema import Scenario
 from .assumptions import assumptions
 from .counterfactual import Comparison
 from .intervals import CONFIDENCE, Interval
-from .run_header import fault_rows
+from .run_header import fault_rows, versions
 from .timeline import Transition
 from .verdict import Judgement, overall
 
@@ -80,11 +78,7 @@ def record(
         ],
         "assumptions": list(assumptions(scenario, policy)),
         "journals": dict(journals),
-        "versions": {
-            "open-balancer": VERSION,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("numba", "numpy", "scipy", "simpy")},
-        },
+        "versions": {"open-balancer": VERSION, **versions()},
     }
 
 

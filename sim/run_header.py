@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 from balancer.core.policy import Policy
@@ -10,7 +13,7 @@ from scenarios.schema import Scenario
 from .assumptions import assumptions
 from .fault_windows import describe, fault_name, windows
 
-__all__ = ["fault_rows", "run_header"]
+__all__ = ["fault_rows", "run_header", "versions"]
 
 
 def fault_rows(scenario: Scenario) -> list[dict[str, Any]]:
@@ -46,3 +49,10 @@ def run_header(scenario: Scenario, policy: Policy, *, arm: str, replication: int
         "faults": fault_rows(scenario),
         "assumptions": list(assumptions(scenario, policy)),
     }
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of what a run's figures can depend on, beside this project's own."""
+    libraries = {name: version(name) for name in ("numba", "numpy", "simpy")}
+    return {"python": platform.python_version(), **libraries}
