@@ -43,7 +43,7 @@ app.add_typer(policy_app, name="policy")
 
 def main() -> None:
     """Run the command."""
-    app()
+    app(prog_name="open-balancer")
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def run(
     scenarios: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SCENARIO]...",
+            metavar="SCENARIO",
             help=f"Names from the library, or files. Without any: {MAIN_SCENARIO}.",
             show_default=False,
         ),
@@ -332,7 +332,8 @@ def policy_show(
 ) -> None:
     """Show the effective policy, with every default filled in."""
     with _told():
-        from .policy_file import load_policy, show_policy
+        from .policy_file import load_policy
+        from .policy_show import show_policy
 
         text = show_policy(load_policy(file))
     typer.echo(text.rstrip())

@@ -1,0 +1,189 @@
+"""`open-balancer run`: what it writes, prints and exits with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+
+SCENARIO = """\
+scenario: tiny
+title: Does it hold for two minutes?
+duration: 2m
+warm_up: 10s
+replications: 2
+workload:
+  arrivals: {process: poisson, rate: 5}
+expectations:
+  - never_above: normal
+  - availability: {at_least: 50%}
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    """A scenario that passes."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(SCENARIO)
+    return path
+
+
+def test_a_policy_that_holds_exits_with_0_and_leaves_a_report(
+    command: Command, scenario: Path, tmp_path: Path
+) -> None:
+    """Report, verdict and the journals of both arms, and nothing else."""
+    done = command("run", scenario)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "balancer-report").iterdir()) == [
+        "report.html",
+        "tiny.none.0.jsonl",
+        "tiny.policy.0.jsonl",
+        "verdict.json",
+    ]
+    assert "report: balancer-report/report.html" in done.stdout
+
+
+def test_the_table_says_what_was_expected_and_what_came_of_it(
+    command: Command, scenario: Path
+) -> None:
+    """One line an expectation, with its verdict."""
+    lines = command("run", scenario).stdout.splitlines()
+    assert lines[0] == "tiny under policy default (ladder), 2 replications, seed 1: pass"
+    assert any("availability at least 50%" in line and "pass" in line for line in lines)
+
+
+def test_a_policy_that_fails_exits_with_1(command: Command, scenario: Path) -> None:
+    """An expectation nobody could meet."""
+    scenario.write_text(SCENARIO.replace("never_above: normal", "latency_p95: {at_most: 1ms}"))
+    assert command("run", scenario, "--quiet").exit_code == 1
+
+
+def test_one_replication_is_inconclusive_and_exits_with_3(command: Command, scenario: Path) -> None:
+    """No interval is invented."""
+    assert command("run", scenario, "--quiet", "--replications", "1").exit_code == 3
+
+
+def test_a_failure_outweighs_what_is_inconclusive(
+    command: Command, scenario: Path, tmp_path: Path
+) -> None:
+    """Of several scenarios the worst verdict counts; one violation fails a never."""
+    override = "faults:\n  - {kind: override, mode: hard, at: 30s, for: 30s}\n"
+    held = tmp_path / "held.yaml"
+    held.write_text(SCENARIO.replace("scenario: tiny", "scenario: held") + override)
+    done = command("run", scenario, held, "--quiet", "--replications", "1")
+    verdicts = json.loads((tmp_path / "balancer-report" / "verdict.json").read_text())
+    assert [(entry["scenario"], entry["verdict"]) for entry in verdicts] == [
+        ("tiny", "inconclusive"),
+        ("held", "fail"),
+    ]
+    assert done.exit_code == 1
+
+
+def test_quiet_prints_nothing(command: Command, scenario: Path) -> None:
+    """The exit code says it all."""
+    assert command("run", scenario, "--quiet").output == ""
+
+
+def test_json_is_the_verdict_again(command: Command, scenario: Path, tmp_path: Path) -> None:
+    """A pipeline takes it from where it wants it."""
+    command("run", scenario, "--quiet", "--json", "found.json", "--out", "out", "--seed", "7")
+    found = (tmp_path / "found.json").read_text()
+    assert found == (tmp_path / "out" / "verdict.json").read_text()
+    assert json.loads(found)[0]["seed"] == 7
+
+
+def test_a_policy_file_goes_before_the_default(
+    command: Command, scenario: Path, tmp_path: Path
+) -> None:
+    """The verdict names the policy that was tried."""
+    (tmp_path / "mine.yaml").write_text("name: mine\nlaw: threshold\n")
+    command("run", scenario, "--quiet", "--policy", "mine.yaml")
+    (found,) = json.loads((tmp_path / "balancer-report" / "verdict.json").read_text())
+    assert (found["policy"], found["law"]) == ("mine", "threshold")
+
+
+def test_what_was_set_is_what_is_run(command: Command, scenario: Path, tmp_path: Path) -> None:
+    """`--set` changes any key."""
+    command("run", scenario, "--quiet", "--set", "duration=3m", "--set", "title=Longer")
+    (found,) = json.loads((tmp_path / "balancer-report" / "verdict.json").read_text())
+    assert (found["duration_s"], found["title"]) == (180.0, "Longer")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["study"], "no scenario is called 'study' (did you mean 'steady'?)"),
+        (
+            ["tiny.yaml", "--set", "duratoin=3m"],
+            "unknown key 'duratoin' (did you mean 'duration'?)",
+        ),
+        (["tiny.yaml", "--set", "duration=3lb"], "duration"),
+        (["tiny.yaml", "--set", "duration=-3s"], "duration"),
+        (["tiny.yaml", "--set", "workload.arrivals.rate=.nan"], "workload.arrivals.rate"),
+        (["tiny.yaml", "--policy", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["tiny.yaml", "--json", "no/where.json"], "is in no directory that exists"),
+        (["tiny.yaml", "--out", "tiny.yaml"], "is a file; expected a directory"),
+        (["tiny.yaml", "tiny.yaml"], "another scenario of this run is named 'tiny' too"),
+    ],
+)
+def test_bad_input_is_one_message_and_exits_with_2(
+    command: Command, scenario: Path, tmp_path: Path, arguments: list[str], problem: str
+) -> None:
+    """No traceback, and no output directory left half-written."""
+    done = command("run", *arguments)
+    assert done.exit_code == 2
+    assert problem in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.yaml"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--replications", "0"],
+        ["--replications", "many"],
+        ["--workers", "0"],
+        ["--seed", "-1"],
+        ["--colour"],
+    ],
+)
+def test_a_bad_option_exits_with_2(
+    command: Command, scenario: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    """Before anything is read or run."""
+    assert command("run", scenario, *arguments).exit_code == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.yaml"]
+
+
+def test_an_interrupt_exits_with_130_and_leaves_nothing(
+    command: Command, scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C is no bug, so it has no traceback."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sim.experiment.run_scenario", interrupted)
+    done = command("run", scenario)
+    assert (done.exit_code, done.output) == (130, "interrupted\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.yaml"]
+
+
+def test_without_arguments_the_main_scenario_runs(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what `make run` shows."""
+    asked: list[str] = []
+
+    def load(source: str, overrides: list[str]) -> None:
+        asked.append(source)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scenarios.loader.load", load)
+    command("run")
+    assert asked == ["conversation_overload"]
