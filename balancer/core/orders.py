@@ -2,12 +2,12 @@
 
 Messages may be late, twice or out of order. Of one alert key the newest message holds, so a
 trigger that arrives after its own recovery changes nothing. Everything ends by itself: a
-recovery that got lost cannot hold a mode for ever.
+recovery that got lost cannot hold a mode for ever. A flood of keys cannot hold the memory
+either: past `MAX_KEYS` those that ask for least are forgotten first.
 """
 
 from __future__ import annotations
 
-from .errors import MisuseError
 from .modes import Mode
 from .observations import Alert, Observations, Override
 
@@ -29,18 +29,12 @@ class Orders:
         self._override: Override | None = None
 
     def observe(self, observations: Observations) -> None:
-        """Take in the messages of a tick; their order among themselves does not matter.
-
-        Raises:
-            MisuseError: more alert keys than could be meant.
-        """
+        """Take in the messages of a tick; their order among themselves does not matter."""
         self.tick = observations.tick
         for alert in observations.alerts:
             known = self._alerts.get(alert.key)
             if known is None or _newness(alert) > _newness(known):
                 self._alerts[alert.key] = alert
-        if len(self._alerts) > MAX_KEYS:
-            raise MisuseError(f"more than {MAX_KEYS} alert keys within {MEMORY_TICKS} ticks")
         for order in observations.overrides:
             if self._override is None or order > self._override:
                 self._override = order
@@ -50,6 +44,15 @@ class Orders:
                 for key, alert in self._alerts.items()
                 if alert.at_tick + max(alert.lifetime_ticks, MEMORY_TICKS) > self.tick
             }
+        if len(self._alerts) > MAX_KEYS:
+            kept = sorted(self._alerts.values(), key=self._weight)[-MAX_KEYS:]
+            self._alerts = {alert.key: alert for alert in kept}
+
+    def _holds(self, alert: Alert) -> bool:
+        return alert.raised and self.tick < alert.at_tick + alert.lifetime_ticks
+
+    def _weight(self, alert: Alert) -> tuple[bool, Mode, int, str]:
+        return self._holds(alert), alert.mode, alert.at_tick, alert.key
 
     def override(self) -> Override | None:
         """The operator's order that holds now."""
@@ -60,11 +63,7 @@ class Orders:
         """The alert that holds now and asks for the worst mode."""
         if not self._alerts:
             return None
-        holding = [
-            alert
-            for alert in self._alerts.values()
-            if alert.raised and self.tick < alert.at_tick + alert.lifetime_ticks
-        ]
+        holding = [alert for alert in self._alerts.values() if self._holds(alert)]
         return max(holding, key=lambda alert: (alert.mode, alert.key), default=None)
 
     def state(self) -> dict[str, object]:
@@ -84,7 +83,8 @@ class Orders:
     def restore(self, state: dict[str, object]) -> None:
         """Take back what `state` gave."""
         tick, alerts, order = state["tick"], state["alerts"], state["override"]
-        assert isinstance(tick, int) and isinstance(alerts, list)
+        assert isinstance(tick, int)
+        assert isinstance(alerts, list)
         self.tick = tick
         self._alerts = {
             key: Alert(key, at, Mode(mode), raised, lifetime)
