@@ -34,6 +34,8 @@ MIN_INDEX = -10 * BUCKETS_PER_OCTAVE
 MAX_INDEX = 14 * BUCKETS_PER_OCTAVE - 1
 """Durations above 4.5 h (2**14 s) count in the highest bucket."""
 
+MAX_COUNT = 2**31 - 1
+"""Most samples in one bucket."""
 HALF_A_BUCKET = math.pow(2.0, 0.5 / BUCKETS_PER_OCTAVE)
 
 
@@ -96,11 +98,12 @@ class Histogram:
         """Histogram from bucket counts; zero counts are dropped.
 
         Raises:
-            ValueError: a negative count or an index outside the range.
+            ValueError: a count that is negative or above 2**31 - 1, or an index outside the
+                range.
         """
         kept = sorted((index, count) for index, count in counts.items() if count)
-        if any(count < 0 for _, count in kept):
-            raise ValueError("a histogram count is negative")
+        if any(not 0 < count <= MAX_COUNT for _, count in kept):
+            raise ValueError(f"a histogram count is outside 0..{MAX_COUNT}")
         if kept and not MIN_INDEX <= kept[0][0] <= kept[-1][0] <= MAX_INDEX:
             raise ValueError(f"a histogram index is outside {MIN_INDEX}..{MAX_INDEX}")
         values = array("i", [index for index, _ in kept])

@@ -47,6 +47,8 @@ SIGNALS: dict[str, str] = {
 LONGEST_WINDOW_S = 6 * 3600.0
 """Longest window: what takes longer to show is no matter for a brownout."""
 
+LONGEST_HOLD_TICKS = 1_000_000
+
 EXPECTED_CONCISE_FACTOR = 0.6
 
 
@@ -224,6 +226,8 @@ class Policy:
         for limit in self.budgets:
             _check_finite(limit.usd, "budget", low=1e-9, high=1e9)
             _check_finite(limit.window_s, "budget window", low=self.tick_s, high=86_400.0)
+        if self.baseline is not None:
+            _check_baseline(self.baseline)
         _check_costs_fall(self)
 
     def expected_cost_usd(self, mode: Mode) -> float | None:
@@ -290,6 +294,13 @@ def _check_finite(value: float, what: str, *, low: float, high: float) -> None:
         raise PolicyError(f"{what} is {value!r}; expected {low:g} to {high:g}")
 
 
+def _check_baseline(baseline: Baseline) -> None:
+    for entry in fields(baseline):
+        value = getattr(baseline, entry.name)
+        if entry.name != "workload" and value is not None:
+            _check_finite(value, f"baseline.{entry.name}", low=0, high=1e9)
+
+
 def _check_ladder(ladder: LadderSettings, tick_s: float) -> None:
     bounds = {
         "min_samples": (1, 10_000),
@@ -315,6 +326,14 @@ def _check_ladder(ladder: LadderSettings, tick_s: float) -> None:
         _check_finite(value, f"ladder.{entry.name}", low=low, high=high)
     if ladder.probe_share_min > ladder.probe_share_max:
         raise PolicyError("ladder.probe_share_min is above probe_share_max", where="ladder")
+    longest_ticks = ladder.hold_s * ladder.multiplier_max / tick_s
+    if longest_ticks > LONGEST_HOLD_TICKS:
+        raise PolicyError(
+            f"a hold of {ladder.hold_s:g} s, {ladder.multiplier_max:g} times over, is "
+            f"{longest_ticks:,.0f} ticks, all of which are kept; expected at most "
+            f"{LONGEST_HOLD_TICKS:,}: shorten hold, lower multiplier_max or lengthen the tick",
+            where="ladder.hold",
+        )
 
 
 def _check_rule(rule: Rule, tick_s: float) -> None:
