@@ -136,7 +136,9 @@ def one_hot(mode: Mode) -> Mix:
     return normal, soft, hard, emergency
 
 
-def probe_mixes(mode: Mode, target: Mode, share: float, offered: ByPriority) -> tuple[Mix, Mix, Mix]:
+def probe_mixes(
+    mode: Mode, target: Mode, share: float, offered: ByPriority
+) -> tuple[Mix, Mix, Mix]:
     """Mixes that serve a share of all requests in `target`, low priority first.
 
     Args:
@@ -149,7 +151,7 @@ def probe_mixes(mode: Mode, target: Mode, share: float, offered: ByPriority) -> 
     mixes = []
     for part in offered:
         here = min(1.0, left / part) if part > 0 else 0.0
-        left = max(0.0, left - here * part)
+        left = max(0.0, left - part)
         values = [0.0] * len(MODES)
         values[mode] += 1.0 - here
         values[target] += here
