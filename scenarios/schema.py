@@ -245,9 +245,9 @@ class Workload(Frozen):
 class Quota(Frozen):
     """Per project and model; None is unlimited. Tokens are input tokens."""
 
-    rpm: Annotated[int, Field(gt=0)] | None = None
-    tpm: Annotated[int, Field(gt=0)] | None = None
-    rpd: Annotated[int, Field(gt=0)] | None = None
+    rpm: Annotated[Tokens, Field(gt=0)] | None = None
+    tpm: Annotated[Tokens, Field(gt=0)] | None = None
+    rpd: Annotated[Tokens, Field(gt=0)] | None = None
 
 
 class ModelProfile(Frozen):
