@@ -207,6 +207,11 @@ class Signals:
         """Requests offered after tick `since`, by priority."""
         return self.ledger.since(ALL, since)[OFFERED]
 
+    def offered_per_s(self) -> float:
+        """Requests offered a second, over the last minute."""
+        ticks = self.ticks(60.0)
+        return self._rate(sum(self.ledger.since(ALL, self.ledger.tick - ticks)[OFFERED]), ticks)
+
     def mostly_quota(self, row: int, since: int) -> bool:
         """Whether most failures after tick `since` are 429s, the one error that is load."""
         counts = self.ledger.since(row, since)
@@ -328,11 +333,16 @@ def describe(
     """
     rule = bound.rule
     unit = SIGNALS[rule.signal]
+    threshold = _amount(bound.threshold, unit)
+    if ok and measured.n and rule.signal not in SPENDING:
+        # Of a small round the counts say more than a quantile or a share would.
+        what = "failed" if rule.signal in ERRORS else f"above {threshold}"
+        return f"{rule.signal}: {measured.k} of {measured.n} {what}"
     if measured.value is None:
         seen = f"{measured.k} of {measured.n} samples" if measured.n else "nothing seen"
     else:
         seen = _amount(measured.value, unit)
-    text = f"{rule.signal} {seen} {'within' if ok else '>'} {_amount(bound.threshold, unit)}"
+    text = f"{rule.signal} {seen} {'within' if ok else '>'} {threshold}"
     if lasting and rule.signal not in GAUGES:
         text += f" over {_span(rule.window_s)}"
     if lasting and rule.sustained_s:

@@ -13,7 +13,7 @@ import pytest
 from balancer.core.controller import Controller
 from balancer.core.modes import Mode
 from balancer.core.observations import Alert, Observations, Override
-from balancer.core.policy import LadderSettings, Policy, Rule, Strategy
+from balancer.core.policy import Baseline, LadderSettings, Policy, Rule, Strategy
 from tests.core.builders import STRATEGIES, make_policy, served, table, tick
 from tests.core.loop import WELL, Health, Loop, Step, World, always, during
 
@@ -277,6 +277,27 @@ def test_load_sheds() -> None:
     assert run.now.admit == (0.0, 0.5, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("meant_for_per_s", "admit"), [(10.0, (1.0, 1.0, 1.0)), (7.9, (0.0, 0.5, 1.0))]
+)
+def test_slow_answers_are_load_only_above_the_baseline(
+    meant_for_per_s: float, admit: tuple[float, float, float]
+) -> None:
+    """At the load the policy was meant for a slow upstream sheds nobody; 1.25 times it does."""
+    slow = Health(latency_s=20.0)
+    baseline = Baseline(
+        workload="test",
+        requests_per_s=meant_for_per_s,
+        prompt_tokens=1000.0,
+        output_tokens=200.0,
+        thinking_tokens=1000.0,
+    )
+    world = during(FAULT, **{mode.label: slow for mode in Mode})
+    run = loop(world, make_policy(baseline=baseline), per_tick=(3, 3, 4)).run(300)
+    assert run.now.mode is EMERGENCY
+    assert run.now.admit == admit
+
+
 def test_shedding_begins_when_load_joins_the_errors_that_led_to_a_mode() -> None:
     """Emergency entered by 503s sheds from the tick its own latency breaks the exit bound."""
 
@@ -461,7 +482,7 @@ def test_a_round_passes_at_thirty_samples() -> None:
     run = loop(during(range(100, 110), normal=FAILING)).run(400)
     assert run.steps[1] == Step(290, SOFT, NORMAL)
     assert run.now.reasons[0].kind == "passed"
-    assert run.now.reasons[0].text.startswith("normal: probe passed; latency_p95 ")
+    assert run.now.reasons[0].text.startswith("normal: probe passed; latency_p95: 0 of 30 above ")
 
 
 def test_a_round_is_rejected_early_at_five_samples_of_which_four_are_bad() -> None:

@@ -36,6 +36,9 @@ __all__ = ["Ladder"]
 EARLY_SAMPLES, EARLY_BAD = 5, 4
 """A round is rejected early at this many samples, of which this many are bad."""
 
+OVERLOAD = 1.25
+"""Slow answers count as load when more requests come than the baseline's times this."""
+
 FIELDS = (
     "mode",
     "entered",
@@ -181,13 +184,18 @@ class Ladder:
     def _is_load(self, bound: Bound, entered: int) -> bool:
         """Whether shedding answers a broken rule: load and cost, never upstream errors.
 
-        A 429 is an error too, but one that our own load makes.
+        A 429 is an error too, but one that our own load makes. Slow answers are a matter of
+        load when there is more of it than the policy was meant for; at ordinary load the
+        upstream is slow by itself, and refusing users would not make it faster.
         """
         signals = self._signals
-        if bound.rule.signal not in ERRORS:
+        if bound.rule.signal in ERRORS:
+            start = max(entered, signals.ledger.tick - bound.window_ticks)
+            return signals.mostly_quota(self.mode, start)
+        baseline = self._policy.baseline
+        if bound.rule.signal in SPENDING or bound.rule.signal in GAUGES or baseline is None:
             return True
-        start = max(entered, signals.ledger.tick - bound.window_ticks)
-        return signals.mostly_quota(self.mode, start)
+        return signals.offered_per_s() > OVERLOAD * baseline.requests_per_s
 
     def _shed(self, entered: int) -> None:
         """Start the mode's shedding when load or cost joins the errors that led here."""
