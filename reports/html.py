@@ -11,11 +11,12 @@ from markupsafe import Markup
 
 from balancer.core.modes import MODES
 
-from .figures import NARROW, WIDE, Timeline, timeline_figure
+from .figures import timeline_figure
+from .layout import NARROW, WIDE
 from .palette import PALETTE
 from .sections import Section, section
 from .svg import inline_svg
-from .timelines import caption, describe, read_timeline
+from .timelines import Timeline, caption, describe, read_timeline
 from .verdicts import Verdict, read_verdicts
 
 __all__ = ["REPORT", "page", "write_report"]

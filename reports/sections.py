@@ -102,6 +102,7 @@ class Section:
     answer: str
     effect: str
     teaches: str
+    source: str
     tiles: tuple[Tile, ...]
     wide: Markup
     narrow: Markup
@@ -134,6 +135,7 @@ def section(
         answer=answer(verdict),
         effect=effect(verdict),
         teaches=verdict.teaches,
+        source=verdict.source,
         tiles=tuple(_tile(verdict, name) for name in TILES if name in verdict.metrics),
         wide=wide,
         narrow=narrow,
@@ -194,6 +196,9 @@ def _expected(each: Expected) -> ExpectedRow:
         note = f"{note}; {needed}" if note else needed
     sign = {"lower": "≤ ", "higher": "≥ "}.get(each.better, "")
     bound = amount(each.bound, each.unit, exact=True)
+    # A never passes though its interval reaches past the bound, because only a violation
+    # fails it: drawn, it would look like a failure.
+    shown = not (each.verdict == "pass" and each.better == "lower" and value.high > each.bound)
     return ExpectedRow(
         name=each.name,
         verdict=each.verdict,
@@ -201,7 +206,11 @@ def _expected(each: Expected) -> ExpectedRow:
         estimate=amount(value.estimate, each.unit),
         interval=interval(value.low, value.high, each.unit),
         bound=sign + bound if bound != NOTHING else NOTHING,
-        plot=interval_plot(value.estimate, value.low, value.high, each.bound, each.better),
+        plot=(
+            interval_plot(value.estimate, value.low, value.high, each.bound, each.better)
+            if shown
+            else None
+        ),
         note=note,
     )
 
@@ -254,7 +263,6 @@ def _facts(verdict: Verdict) -> tuple[tuple[str, str], ...]:
         ("Warm-up, left out", duration(verdict.warm_up_s)),
         ("Replications", str(verdict.replications)),
         ("Seed", str(verdict.seed)),
-        ("Source", verdict.source),
         *((name, version) for name, version in verdict.versions.items()),
         *((f"Journal, {arm}", name) for arm, name in verdict.journals.items()),
     ]

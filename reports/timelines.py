@@ -1,22 +1,69 @@
-"""From the journals of a scenario's two arms to the timeline that shows them."""
+"""What a timeline shows, and how it is read from the journals of a scenario's two arms."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 from balancer.core.policy import Policy
 from balancer.journal_file import open_journal
 
 from .amounts import duration
-from .figures import FaultSpan, Threshold, Timeline
 from .series import Series, series_of
 from .verdicts import Verdict
 
-__all__ = ["caption", "describe", "read_timeline", "thresholds", "timeline"]
+__all__ = [
+    "FaultSpan",
+    "Threshold",
+    "Timeline",
+    "caption",
+    "describe",
+    "read_timeline",
+    "thresholds",
+    "timeline",
+]
 
 CONTROLLED, UNCONTROLLED = "policy", "none"
 """The arms of a run, as verdicts name their journals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultSpan:
+    """A fault's window, in seconds from the start of the run, and what to call it."""
+
+    label: str
+    from_s: float
+    to_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """A signal's entry threshold of the policy: "hard" at 5.0."""
+
+    signal: str
+    label: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """All that a timeline shows.
+
+    Attributes:
+        controlled: the arm with the controller.
+        uncontrolled: the same traffic without it; None leaves its lines out.
+        faults, thresholds: drawn where they fall.
+        duration_s: length of the time axis.
+        warm_up_s: left out of every metric, and marked as such.
+    """
+
+    controlled: Series
+    uncontrolled: Series | None
+    faults: tuple[FaultSpan, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
+    duration_s: float
+    warm_up_s: float = 0.0
 
 
 def read_timeline(directory: Path, verdict: Verdict) -> Timeline | None:

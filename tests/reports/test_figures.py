@@ -15,18 +15,11 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from balancer.core.modes import Mode
-from reports.figures import (
-    NARROW,
-    WIDE,
-    FaultSpan,
-    Layout,
-    Threshold,
-    Timeline,
-    spread,
-    timeline_figure,
-)
+from reports.figures import timeline_figure
+from reports.layout import NARROW, WIDE, Layout
 from reports.palette import MODE_ROLES, PALETTE
 from reports.series import ModeSpan, Series
+from reports.timelines import FaultSpan, Threshold, Timeline
 
 COUNT = 60
 
@@ -172,6 +165,21 @@ def test_thresholds_in_sight_are_drawn_and_named() -> None:
     assert any(text.startswith("soft 2") for text in texts(figure))
 
 
+def test_names_of_close_thresholds_do_not_overlap() -> None:
+    """5, 10 and 20 % on an axis of 100 % stand one above the other."""
+    thresholds = tuple(
+        Threshold(signal="error_rate", label=label, value=value)
+        for label, value in (("soft", 0.05), ("hard", 0.10), ("emergency", 0.20))
+    )
+    storm = timeline(uncontrolled=flat(errors=1.0), thresholds=thresholds)
+    axes = timeline_figure(storm, WIDE).axes[2]
+    places = [
+        text.get_position()[1] for text in axes.texts if text.get_text().split()[0] in
+        {"soft", "hard", "emergency"}
+    ]  # fmt: skip
+    assert all(high - low > WIDE.font - 1 for low, high in pairwise(places))
+
+
 def test_a_threshold_out_of_sight_does_not_flatten_the_lines() -> None:
     """$200 an hour over a run of $20: said in words, and the axis stays where the data is."""
     thresholds = (Threshold(signal="token_cost_per_hour", label="emergency", value=200.0),)
@@ -239,28 +247,3 @@ def test_settings_of_the_caller_are_left_as_they_were() -> None:
     before = dict(mpl.rcParams)
     timeline_figure(timeline(), WIDE)
     assert dict(mpl.rcParams) == before
-
-
-@pytest.mark.parametrize(
-    ("wanted", "expected"),
-    [
-        ([], []),
-        ([50.0], [50.0]),
-        ([10.0, 40.0], [10.0, 40.0]),
-        ([50.0, 50.0], [45.0, 55.0]),
-        ([99.0, 100.0], [90.0, 100.0]),
-        ([20.0, 20.0, 25.0], [11.666, 21.666, 31.666]),
-    ],
-)
-def test_labels_that_would_overlap_are_pushed_apart(
-    wanted: list[float], expected: list[float]
-) -> None:
-    """Each label stays as near to its line as the gap allows, and below the top."""
-    assert spread(wanted, gap=10.0, top=100.0) == pytest.approx(expected, abs=0.01)
-
-
-def test_pushed_labels_keep_their_gap() -> None:
-    """However the ends meet, no two labels are nearer than the gap."""
-    for crowd in ([0.0] * 5, [97.0, 98.0, 99.0], [1.0, 5.0, 40.0, 41.0, 60.0]):
-        places = spread(crowd, gap=9.0, top=100.0)
-        assert all(high - low >= 9.0 - 1e-9 for low, high in pairwise(places))

@@ -77,6 +77,20 @@ def test_an_open_expectation_says_what_would_decide_it(tmp_path: Path) -> None:
     assert row.bound.startswith("≤ 1.5")
 
 
+def test_a_never_that_held_is_not_drawn_as_if_it_failed(tmp_path: Path) -> None:
+    """Its interval always reaches past the bound of 0; only a violation would fail it."""
+    never = {
+        "name": "never above hard", "estimate": 0.0, "low": 0.0, "high": 0.26, "bound": 0.0,
+        "better": "lower", "unit": "share",
+    }  # fmt: skip
+    held, broken = told(
+        tmp_path,
+        expectations=[{**never, "verdict": "pass"}, {**never, "verdict": "fail"}],
+    ).expectations
+    assert held.plot is None
+    assert broken.plot is not None
+
+
 def test_a_fault_that_comes_again_is_one_row(tmp_path: Path) -> None:
     """The first window, and how many follow."""
     windows = [

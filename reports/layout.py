@@ -1,0 +1,85 @@
+"""Where things stand in a figure: its measures, and the empty axes of a panel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .palette import PALETTE
+
+__all__ = ["NARROW", "TITLE_HEIGHT", "WIDE", "Layout", "light", "panel_axes", "set_title"]
+
+TITLE_HEIGHT: Final = 24.0
+"""Points above a panel that its title takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Measures of a figure in points, for one width of page.
+
+    Attributes:
+        width, left, right: of the figure and its margins; the right one holds the labels.
+        font: size of all text.
+        time_ticks: most ticks on the time axis.
+    """
+
+    width: float
+    left: float
+    right: float
+    font: float
+    time_ticks: int
+
+
+WIDE: Final = Layout(width=720, left=58, right=92, font=8.2, time_ticks=8)
+NARROW: Final = Layout(width=300, left=51, right=75, font=8.6, time_ticks=3)
+
+
+def light(role: str) -> str:
+    """The colour of a role that a figure is drawn in."""
+    return PALETTE[role].light
+
+
+def panel_axes(figure: Figure, layout: Layout, height: float, above: float, tall: float) -> Axes:
+    """Empty axes across the figure.
+
+    Args:
+        figure: to add them to.
+        layout: its margins.
+        height: of the figure, in points.
+        above: points from the figure's top to the axes' top.
+        tall: height of the axes, in points.
+    """
+    width = layout.width
+    axes = figure.add_axes(
+        (
+            layout.left / width,
+            1 - (above + tall) / height,
+            (width - layout.left - layout.right) / width,
+            tall / height,
+        )
+    )
+    axes.patch.set_visible(False)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in {"left", "bottom"})
+        spine.set_color(light("muted"))
+        spine.set_linewidth(0.7)
+    axes.tick_params(labelsize=layout.font, colors=light("muted"), width=0.7, length=3, pad=2.5)
+    return axes
+
+
+def set_title(axes: Axes, text: str, layout: Layout, above: float = 0.0) -> None:
+    """Put a title over the left end of axes, `above` points higher than usual."""
+    axes.annotate(
+        text,
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(0, 6 + above),
+        textcoords="offset points",
+        fontsize=layout.font,
+        fontweight="bold",
+        color=light("ink"),
+        va="bottom",
+    )

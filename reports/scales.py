@@ -1,0 +1,70 @@
+"""Value axes: limits that hold the data, round ticks, and labels that keep apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+__all__ = ["limits", "linear_ticks", "log_ticks", "spread"]
+
+
+def limits(values: Iterable[float], *, log: bool) -> tuple[float, float]:
+    """Limits of a value axis that hold all values."""
+    finite = [value for value in values if math.isfinite(value) and (value > 0 or not log)]
+    if not finite:
+        return (0.1, 10.0) if log else (0.0, 1.0)
+    if log:
+        return min(finite) / 1.25, max(max(finite) * 1.3, min(finite) * 4)
+    most = max(finite)
+    top = most * 1.12 if most > 0 else 0.05
+    # A little below zero, so that a line at zero is seen whole.
+    return -0.015 * top, top
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """1, 2, 5 times powers of ten; only the powers where that would be crowded."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    fine = [m * 10.0**power for power in decades for m in (1, 2, 5)]
+    ticks = [tick for tick in fine if low <= tick <= high]
+    if len(ticks) > 7:
+        ticks = [10.0**power for power in decades if low <= 10.0**power <= high]
+    return ticks
+
+
+def linear_ticks(high: float) -> list[float]:
+    """About four round steps from zero."""
+    rough = high / 3.2
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough)
+    return [step * place for place in range(math.floor(high / step + 1e-9) + 1)]
+
+
+def spread(wanted: Sequence[float], *, gap: float, top: float) -> list[float]:
+    """Places at least `gap` apart, each as near to where it is wanted as that allows.
+
+    Args:
+        wanted: ascending.
+        gap: least distance.
+        top: highest place, unless there are too many to fit.
+    """
+    # Neighbours that are too close form a block; a block sits where its members' mean is.
+    blocks: list[tuple[float, int]] = []
+    for at in wanted:
+        centre, size = at, 1
+        while blocks:
+            before, count = blocks[-1]
+            if centre - before >= gap * (count + size) / 2:
+                break
+            blocks.pop()
+            centre = (before * count + centre * size) / (count + size)
+            size += count
+        blocks.append((centre, size))
+    places = [
+        centre + gap * (place - (size - 1) / 2) for centre, size in blocks for place in range(size)
+    ]
+    over = max(0.0, places[-1] - top) if places else 0.0
+    for index in range(len(places) - 1, -1, -1):
+        limit = top if index == len(places) - 1 else places[index + 1] - gap
+        if over and places[index] > limit:
+            places[index] = limit
+    return places
