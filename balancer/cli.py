@@ -180,7 +180,9 @@ def _run(
 
         from reports.terminal import verdict_tables
 
-        Console(highlight=False).print(verdict_tables(read_verdicts(out)))
+        # A log has no width of its own.
+        width = None if sys.stdout.isatty() else 110
+        Console(highlight=False, width=width).print(verdict_tables(read_verdicts(out)))
         typer.echo(f"report: {out / 'report.html'}")
     return [record["verdict"] for record in records]
 

@@ -38,13 +38,14 @@ def verdict_tables(verdicts: Sequence[Verdict]) -> Group:
 
 def _parts(verdict: Verdict) -> Iterator[RenderableType]:
     runs = f"{verdict.replications} replication{'s' if verdict.replications != 1 else ''}"
-    yield Text.assemble(
-        (verdict.scenario, "bold"),
-        f" under policy {verdict.policy} ({verdict.law}), {runs}, seed {verdict.seed}: ",
-        _coloured(verdict.verdict),
+    yield Text.assemble((verdict.scenario, "bold"), ": ", _coloured(verdict.verdict))
+    yield Text(
+        f"policy {verdict.policy} (law {verdict.law}), {runs}, seed {verdict.seed}", style="dim"
     )
+    yield Text()
     if verdict.expectations:
         yield _expectations(verdict.expectations)
+        yield Text()
     yield _comparison(verdict)
     yield Text()
 
@@ -52,10 +53,10 @@ def _parts(verdict: Verdict) -> Iterator[RenderableType]:
 def _expectations(expectations: Sequence[Expected]) -> Table:
     table = _table()
     table.add_column("expected")
-    table.add_column("verdict")
-    table.add_column("measured", justify="right")
-    table.add_column("95 % interval", justify="right")
-    table.add_column("bound", justify="right")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("measured", justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
+    table.add_column("bound", justify="right", no_wrap=True)
     for expected in expectations:
         name = Text(expected.name)
         if expected.note:
@@ -77,10 +78,10 @@ def _expectations(expectations: Sequence[Expected]) -> Table:
 def _comparison(verdict: Verdict) -> Table:
     table = _table()
     table.add_column("over all replications")
-    table.add_column("with", justify="right")
-    table.add_column("without", justify="right")
-    table.add_column("difference", justify="right")
-    table.add_column("95 % interval", justify="right")
+    table.add_column("with", justify="right", no_wrap=True)
+    table.add_column("without", justify="right", no_wrap=True)
+    table.add_column("difference", justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
     for name in COMPARED:
         if name not in verdict.metrics:
             continue

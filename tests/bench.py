@@ -1,0 +1,57 @@
+"""`make bench`: measure, print a table, write `bench.json`.
+
+The keys are those of `tests.benchmarks.speed.measure`, each a plain number. A figure below
+its floor is marked; the machine may be at fault, so it is no error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.speed import measure
+
+FLOORS: Mapping[str, float] = {
+    "sim_requests_per_s_50rps": 600_000,
+    "sim_requests_per_s_500rps": 1_600_000,
+    "kernel_requests_per_s": 2_000_000,
+    "ratio_50rps": 10,
+    "ratio_500rps": 25,
+}
+CEILINGS: Mapping[str, float] = {"plan_us": 1.0, "peak_rss_mb_2m_requests": 500}
+
+
+def table(figures: Mapping[str, float]) -> Table:
+    """The figures beside what is asked of them."""
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    shown.add_column("figure")
+    shown.add_column("measured", justify="right")
+    shown.add_column("asked", justify="right")
+    shown.add_column("")
+    for name, value in figures.items():
+        asked, holds = "", True
+        if name in FLOORS:
+            asked, holds = f"≥ {FLOORS[name]:,g}", value >= FLOORS[name]
+        elif name in CEILINGS:
+            asked, holds = f"≤ {CEILINGS[name]:,g}", value <= CEILINGS[name]
+        digits = 0 if abs(value) >= 1000 else 2
+        shown.add_row(name, f"{value:,.{digits}f}", asked, "" if holds else "missed")
+    return shown
+
+
+def main(path: Path) -> None:
+    """Measure everything; takes a few minutes."""
+    figures = {name: float(value) for name, value in measure().items()}
+    Console(highlight=False).print(table(figures))
+    path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    print(f"written to {path}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

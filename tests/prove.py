@@ -1,0 +1,177 @@
+"""`make prove`: the proofs that take long, written to `docs/proofs.md`.
+
+The same code as the quick tests, with more replications. What does not hold is written down
+as such, and the command then exits with 1.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from balancer.version import VERSION
+from sim.intervals import mean_interval
+from sim.run import Run
+from tests.control.laws import (
+    Claim,
+    Comparison,
+    claims,
+    compare_laws,
+    days_of_steady_traffic,
+)
+from tests.theory.table import Row, rows
+
+REPLICATIONS = 30
+DAYS = 10
+LARGEST_Z = 4.0
+WIDEST = 0.02
+"""Four standard errors may be at most this share of what is expected."""
+
+INTRODUCTION = """\
+# Proofs
+
+What takes too long for the tests: the same code with more replications. Written by the
+command below; not edited by hand.
+"""
+
+
+def main(path: Path) -> bool:
+    """Prove everything and write it down; whether all of it holds."""
+    began = time.monotonic()
+    print("control: both laws on the fault scenarios", flush=True)
+    comparisons = compare_laws(REPLICATIONS)
+    print("control: days of steady traffic", flush=True)
+    found = (*claims(comparisons), _steady())
+    print("theory: queues", flush=True)
+    queues = tuple(rows(full=True))
+    minutes = (time.monotonic() - began) / 60
+    holds = all(claim.holds for claim in found) and all(map(_agrees, queues))
+    parts = (
+        INTRODUCTION,
+        _circumstances(minutes),
+        "## Control\n\nIntervals are 95 %, from paired differences on the same requests.\n",
+        _claims(found),
+        _scenarios(comparisons),
+        "## Theory\n\nEach queue runs through the simulator's own kernel; |z| is at most "
+        f"{LARGEST_Z:g}, with four\nstandard errors at most {WIDEST:.0%} of what is expected.\n",
+        _queues(queues),
+        "All of it holds.\n" if holds else "**Not all of it holds.**\n",
+    )
+    path.write_text("\n".join(parts), encoding="utf-8", newline="\n")
+    print(f"{'all holds' if holds else 'NOT all holds'}; written to {path}")
+    return holds
+
+
+def _steady() -> Claim:
+    days = days_of_steady_traffic(DAYS, "24h")
+    moved = sum(map(bool, days))
+    return Claim(
+        name=f"steady traffic never leaves normal, {DAYS} replications of 24 h",
+        measured=f"{moved} of {DAYS} left it",
+        holds=moved == 0,
+    )
+
+
+def _circumstances(minutes: float) -> str:
+    now = datetime.now(UTC)
+    return (
+        f"- date: {now:%Y-%m-%d}\n"
+        f"- commit: {_commit()}\n"
+        "- command: `make prove`\n"
+        f"- open-balancer {VERSION}, Python {platform.python_version()}, "
+        f"{os.cpu_count()} cores, {minutes:.0f} minutes\n"
+    )
+
+
+def _commit() -> str:
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "--short", "HEAD") + (", with changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _claims(found: Sequence[Claim]) -> str:
+    return _table(
+        ("claim", "measured", "holds"),
+        ((claim.name, claim.measured, _yes(holds=claim.holds)) for claim in found),
+    )
+
+
+def _scenarios(comparisons: Sequence[Comparison]) -> str:
+    def lines() -> Iterable[tuple[str, ...]]:
+        for each in comparisons:
+            for law in ("ladder", "threshold", "none"):
+                runs: tuple[Run, ...] = getattr(each, law)
+                yield (
+                    each.scenario,
+                    law,
+                    f"{_mean(runs, 'transitions'):.1f}",
+                    f"{_mean(runs, 'availability'):.3%}",
+                    f"{_mean(runs, 'latency_p95_s'):.2f}",
+                    f"{_mean(runs, 'cost_usd'):.2f}",
+                    f"{1000 * _mean(runs, 'cost_per_answer_usd'):.3f}",
+                    f"{_mean(runs, 'quality'):.3f}",
+                )
+
+    heads = (
+        "scenario",
+        "law",
+        "transitions",
+        "availability",
+        "P95 s",
+        "cost $",
+        "cost $ per 1000 answers",
+        "quality (assumed)",
+    )
+    return _table(heads, lines())
+
+
+def _mean(runs: Sequence[Run], metric: str) -> float:
+    return mean_interval([run.metrics[metric] for run in runs]).estimate
+
+
+def _agrees(row: Row) -> bool:
+    return abs(row.z) <= LARGEST_Z and 4 * row.standard_error <= WIDEST * abs(row.expected)
+
+
+def _queues(queues: Sequence[Row]) -> str:
+    return _table(
+        ("queue", "expected", "measured", "standard error", "z", "n", "agrees"),
+        (
+            (
+                row.name,
+                f"{row.expected:.5g}",
+                f"{row.measured:.5g}",
+                f"{row.standard_error:.2g}",
+                f"{row.z:+.2f}",
+                f"{row.n:,}",
+                _yes(holds=_agrees(row)),
+            )
+            for row in queues
+        ),
+    )
+
+
+def _yes(*, holds: bool) -> str:
+    return "yes" if holds else "**no**"
+
+
+def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    table = [heads, ["---"] * len(heads), *lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in table) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main(Path(sys.argv[1])) else 1)
