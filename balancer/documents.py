@@ -176,11 +176,14 @@ def explain(
     error: ValidationError, model: type[BaseModel], document: Document, refuse: Refuse
 ) -> InputError:
     """The first problem in file order, as one error; says how many more there are."""
-    problems: list[tuple[int, int, Key, tuple[str, ...], Any]] = []
+    problems: list[tuple[bool, int, int, Key, tuple[str, ...], Any]] = []
     for details in _relevant(error):
         key, known = _locate(details["loc"], model)
-        problems.append((document.lines.get(key, 0), len(problems), key, known, details))
-    _, _, key, known, details = min(problems, key=lambda problem: problem[:2])
+        # A key that is missing is mentioned last: often it is there, but misspelt.
+        missing = details["type"] == "missing"
+        line = document.lines.get(key, 0)
+        problems.append((missing, line, len(problems), key, known, details))
+    *_, key, known, details = min(problems, key=lambda problem: problem[:3])
     kind = details["type"]
     parent, last = key[:-1], str(key[-1]) if key else ""
     where = document.where(key)

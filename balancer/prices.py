@@ -1,12 +1,13 @@
 """Reads price tables: TOML in dollars per million tokens, to a catalog in nano-dollars.
 
-The table that ships is `prices.toml`. A user's own table has the same form and replaces or
-adds whole models; it may be a file or stand in a policy under `prices`.
+The table that ships is `prices.toml`. A user's own table has the same form and changes or
+adds models; it may be a file or stand in a policy under `prices`.
 """
 
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -58,8 +59,10 @@ class ModelRow(Tier):
     """One model of a price table."""
 
     above_200k: Tier | None = None
-    thinking: ThinkingRange = ThinkingRange()
-    output_limit: Annotated[int, Field(gt=0, le=10_000_000)] = 65_536
+    thinking: ThinkingRange | None = None
+    """None: as we know the model, or not at all if we do not."""
+    output_limit: Annotated[int, Field(gt=0, le=10_000_000)] | None = None
+    """None: as we know the model, or 65,536."""
 
 
 class PriceTable(_Table):
@@ -73,7 +76,7 @@ def _nano_usd(usd: float) -> int:
     return round(usd * NANO_USD)
 
 
-def _card(name: str, row: ModelRow) -> ModelCard:
+def _card(row: ModelRow, known: ModelCard) -> ModelCard:
     above = row.above_200k or row
     tiers = [
         _nano_usd(usd)
@@ -84,8 +87,9 @@ def _card(name: str, row: ModelRow) -> ModelCard:
             tier.input if tier.cached is None else tier.cached,
         )
     ]
-    return ModelCard(
-        name=name,
+    thinking = row.thinking
+    return replace(
+        known,
         price=(
             _TIER_TOKENS if row.above_200k else _NO_TIER,
             tiers[0],
@@ -95,22 +99,28 @@ def _card(name: str, row: ModelRow) -> ModelCard:
             tiers[4],
             tiers[5],
         ),
-        budget=row.thinking.budget,
-        off=row.thinking.off,
-        levels=row.thinking.levels,
-        output_limit_tokens=row.output_limit,
+        budget=known.budget if thinking is None else thinking.budget,
+        off=known.off if thinking is None else thinking.off,
+        levels=known.levels if thinking is None else thinking.levels,
+        output_limit_tokens=row.output_limit or known.output_limit_tokens,
     )
 
 
-def _catalog(table: PriceTable) -> Catalog:
-    cards = tuple(_card(name, row) for name, row in table.models.items())
-    return Catalog(dated=str(table.dated), cards=cards)
+def _unknown(name: str) -> ModelCard:
+    return ModelCard(name=name, price=(_NO_TIER, 0, 0, 0, 0, 0, 0), budget=None, off=False)
 
 
 def with_table(catalog: Catalog, table: PriceTable) -> Catalog:
-    """The catalog with a table's models replaced or added, under the table's date if it has one."""
-    new = _catalog(table)
-    return Catalog(dated=new.dated or catalog.dated, cards=catalog.with_prices(new.cards).cards)
+    """The catalog with a table's models changed or added, under the table's date if it has one.
+
+    A model we know keeps the thinking settings and the output limit that its row leaves out.
+    """
+    known = {card.name: card for card in catalog.cards}
+    cards = tuple(
+        _card(row, known.get(name) or _unknown(name)) for name, row in table.models.items()
+    )
+    changed = catalog.with_prices(cards).cards
+    return Catalog(dated=str(table.dated) or catalog.dated, cards=changed)
 
 
 def _table(text: str, name: str) -> PriceTable:
@@ -128,7 +138,7 @@ def _table(text: str, name: str) -> PriceTable:
 def default_catalog() -> Catalog:
     """The models and prices that ship with the project."""
     text = files("balancer").joinpath("prices.toml").read_text(encoding="utf-8")
-    return _catalog(_table(text, "prices.toml"))
+    return with_table(Catalog(dated="", cards=()), _table(text, "prices.toml"))
 
 
 def load_prices(path: Path, catalog: Catalog | None = None) -> Catalog:
