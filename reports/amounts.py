@@ -36,7 +36,7 @@ def duration(length_s: float) -> str:
     if not math.isfinite(length_s):
         return NOTHING
     sign, size_s = _sign(length_s), abs(length_s)
-    if size_s < 0.9995:
+    if 0 < size_s < 0.9995:
         return f"{sign}{_digits(size_s * 1000)}{THIN}ms"
     if size_s < 119.5:
         return f"{sign}{_digits(size_s)}{THIN}s"
@@ -136,8 +136,13 @@ def _money(size: float) -> str:
 
 
 def _percent(size: float) -> str:
-    """Two places near 0 and 100 %, where they decide, else one."""
+    """A share in percent, with more places near 0 and 100 %, where they decide."""
     percent = size * 100
     if percent in {0, 100}:
         return f"{percent:.0f}"
-    return f"{percent:.2f}" if percent < 10 or 99 < percent < 100 else f"{percent:.1f}"
+    if 10 <= percent <= 99 or percent > 101:
+        return f"{percent:.1f}"
+    edge = round(min(percent, abs(100 - percent)), 9)
+    # As many places as show that it is not quite 0 or 100, within reason.
+    places = -math.floor(math.log10(edge)) if 1e-6 < edge < 0.01 else 2
+    return f"{percent:.{places}f}"

@@ -34,7 +34,7 @@ def test_clock_is_hours_minutes_seconds(time_s: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("length_s", "text"),
     [
-        (0.0, "0 ms"),
+        (0.0, "0 s"),
         (0.1804, "180 ms"),
         (0.9999, "1 s"),
         (6.234, "6.23 s"),
@@ -58,6 +58,9 @@ def test_duration_takes_its_natural_unit(length_s: float, text: str) -> None:
         (0.968, "share", "96.8 %"),
         (0.0041, "share", "0.41 %"),
         (1.0, "share", "100 %"),
+        (0.99999, "share", "99.999 %"),
+        (0.00002, "share", "0.002 %"),
+        (1.25, "share", "125.0 %"),
         (31.2, "usd", "$31.20"),
         (12345.6, "usd", "$12 345.60"),
         (0.00012345, "usd", "$0.000123"),
@@ -116,4 +119,4 @@ def test_interval_of_a_difference_carries_signs() -> None:
 
 def test_what_rounds_to_zero_has_no_sign() -> None:
     """-0.00 would hint at a side that the digits don't show."""
-    assert plain(difference(-0.000001, "share")) == "0.00 points"
+    assert plain(difference(-1e-12, "share")) == "0.00 points"
