@@ -32,8 +32,8 @@ run: $(VENV)/.for-run
 # The core's own tests must reach every branch of it; they run by themselves because tracing
 # would make the simulations of the other tests several times slower.
 test: $(VENV)/.for-development
-	$(BIN)/python -m pytest -q -n $(WORKERS) tests/core tests/properties --cov --cov-report=term
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not slow' --ignore=tests/core --ignore=tests/properties
+	$(BIN)/python -m pytest -q -n $(WORKERS) tests/core --cov --cov-report=term
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not slow' --ignore=tests/core
 
 bench: $(VENV)/.for-development
 	$(BIN)/python -m tests.bench bench.json

@@ -1,17 +1,19 @@
 """The command `open-balancer`: the one place that puts library and harness together.
 
 Exit codes: 0 the policy holds (or there was nothing to judge), 1 it fails, 2 bad input,
-3 inconclusive, 130 interrupted. Whatever is slow to import is imported inside the command
-that needs it, so that `--help` answers at once and works without the extras.
+3 inconclusive, 130 interrupted, 143 terminated. Whatever is slow to import is imported inside
+the command that needs it, so that `--help` answers at once and works without the extras.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -43,7 +45,13 @@ app.add_typer(policy_app, name="policy")
 
 def main() -> None:
     """Run the command."""
+    # Pipelines cancel with SIGTERM; unwinding takes away what is half-written.
+    signal.signal(signal.SIGTERM, _terminated)
     app(prog_name="open-balancer")
+
+
+def _terminated(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 @contextmanager

@@ -143,7 +143,7 @@ def _mean(runs: Sequence[Run], metric: str) -> float:
 
 
 def _agrees(row: Row) -> bool:
-    return abs(row.z) <= LARGEST_Z and 4 * row.standard_error <= WIDEST * abs(row.expected)
+    return abs(row.z) <= LARGEST_Z and row.precision <= WIDEST
 
 
 def _queues(queues: Sequence[Row]) -> str:
