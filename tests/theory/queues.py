@@ -16,7 +16,7 @@ from sim.workload import generate
 
 __all__ = ["bystander", "goodput_per_s", "plant", "queue_scenario", "sojourn_times_s"]
 
-_FOR_EVER_S = 1e7
+_FOR_EVER_S = 1e4
 _ONE_TOKEN = {"constant": 1}
 
 

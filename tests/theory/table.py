@@ -186,7 +186,7 @@ QUICK: tuple[Part, ...] = (
     partial(mg1, 0.0, replications=20, requests=300_000),
     partial(shared, 4.0, replications=20, requests=600_000),
     partial(blocking, 1.2, replications=20, requests=100_000),
-    partial(abandonment, 60.0, replications=20, requests=100_000),
+    partial(abandonment, 60.0, replications=20, requests=200_000),
     *_COLLAPSES,
 )
 
