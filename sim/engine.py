@@ -18,7 +18,7 @@ from simpy import Environment, Event
 
 from balancer.core.controller import Controller
 from balancer.core.decisions import Decision
-from balancer.core.errors import MisuseError
+from balancer.core.errors import InputError, MisuseError
 from balancer.core.journal import JournalWriter
 from balancer.core.modes import Mode
 from balancer.core.observations import Observations
@@ -73,7 +73,8 @@ def simulate(
         requests: of this replication, if they have been generated for the other arm.
 
     Raises:
-        InputError: a trace or a Python process of the scenario that cannot be used.
+        InputError: a trace or a Python process of the scenario that cannot be used, or a
+            journal that cannot be written.
     """
     policy = arm_policy(policy, arm)
     key = replication_key(scenario.seed, replication)
@@ -87,9 +88,13 @@ def simulate(
     )
     if journal is None:
         return simulation.run(arm, replication, write=None)
-    with journal.open("w", encoding="utf-8", newline="\n") as stream:
-        writer = _writer(stream, scenario, policy, arm, replication)
-        return simulation.run(arm, replication, write=writer.write)
+    try:
+        with journal.open("w", encoding="utf-8", newline="\n") as stream:
+            writer = _writer(stream, scenario, policy, arm, replication)
+            return simulation.run(arm, replication, write=writer.write)
+    except OSError as error:
+        problem = f"the journal cannot be written: {error.strerror}"
+        raise InputError(problem, where=str(journal)) from None
 
 
 def _writer(

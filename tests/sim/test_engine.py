@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from balancer.core.errors import MisuseError, ScenarioError
+from balancer.core.errors import InputError, MisuseError, ScenarioError
 from balancer.core.journal import Entry
 from balancer.core.modes import Mode
 from balancer.core.policy import BudgetLimit, Policy
@@ -244,3 +244,11 @@ def test_a_process_in_python_that_fails_ends_the_run_with_one_error(tmp_path: Pa
     fault = {"kind": "process", "process": f"{tmp_path / 'bad.py'}:bad", "at": 10, "for": 1}
     with pytest.raises(ScenarioError, match=r"OSError: pulled \(line 3 of bad\.py\)"):
         run(faults=[fault])
+
+
+def test_a_journal_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    """A full or missing disk is no crash."""
+    path = tmp_path / "missing" / "journal.jsonl"
+    with pytest.raises(InputError, match="cannot be written: No such file") as caught:
+        simulate(world(), world_policy(), replication=0, arm="policy", journal=path)
+    assert caught.value.where == str(path)
