@@ -207,11 +207,6 @@ class Signals:
         """Requests offered after tick `since`, by priority."""
         return self.ledger.since(ALL, since)[OFFERED]
 
-    def offered_per_s(self) -> float:
-        """Requests offered a second, over the last minute."""
-        ticks = self.ticks(60.0)
-        return self._rate(sum(self.ledger.since(ALL, self.ledger.tick - ticks)[OFFERED]), ticks)
-
     def mostly_quota(self, row: int, since: int) -> bool:
         """Whether most failures after tick `since` are 429s, the one error that is load."""
         counts = self.ledger.since(row, since)
