@@ -12,11 +12,11 @@ import numpy as np
 from balancer.core import budget
 from balancer.core.catalog import ModelCard
 from balancer.core.errors import ScenarioError, nearest
-from balancer.core.modes import MODES, PRIORITIES
-from balancer.core.policy import Policy, Strategy
+from balancer.core.modes import MODES, PRIORITIES, Mode
+from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
 from scenarios.loader import profiles
-from scenarios.schema import Clients, GeminiUpstream, ModelProfile, QueueUpstream, Scenario
+from scenarios.schema import GeminiUpstream, ModelProfile, QueueUpstream, Scenario
 
 from . import fifo_queue, spend
 from .processor_sharing import JOB
@@ -48,7 +48,7 @@ from .world import (
     World,
 )
 
-__all__ = ["SPARE_FAULTS", "model_names", "new_upstream", "new_world"]
+__all__ = ["SPARE_FAULTS", "model_names", "most_thinking_tokens", "new_upstream", "new_world"]
 
 SPARE_FAULTS = 8
 """Fault rows beyond the scenario's, for processes written in Python."""
@@ -84,7 +84,6 @@ def new_world(
     Raises:
         ScenarioError: a model without a profile, or a plan of too many models.
     """
-    known = _profiles(scenario, models)
     slots = np.zeros(_FIRST_SLOTS, SLOT)
     slots["next"] = np.arange(1, _FIRST_SLOTS + 1)
     slots["next"][-1] = -1
@@ -100,7 +99,7 @@ def new_world(
         calls=np.zeros(_FIRST_SLOTS, CALL),
         events=np.zeros(4 * _FIRST_SLOTS, EVENT),
         flights=np.zeros(_FIRST_SLOTS, FLIGHT),
-        plans=_plans(scenario, policy, models, known),
+        plans=_plans(scenario, policy, models),
         gates=_normal_gates(),
         upstream=new_upstream(scenario, policy, key, models),
         jobs=np.zeros(_FIRST_SLOTS, JOB),
@@ -205,9 +204,7 @@ def _normal_gates() -> np.ndarray[Any, Any]:
     return gates
 
 
-def _plans(
-    scenario: Scenario, policy: Policy, models: tuple[str, ...], known: dict[str, ModelProfile]
-) -> np.ndarray[Any, Any]:
+def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.ndarray[Any, Any]:
     concise = (
         scenario.upstream.concise_factor if isinstance(scenario.upstream, GeminiUpstream) else 1.0
     )
@@ -221,9 +218,7 @@ def _plans(
             )
         for place, name in enumerate(chain):
             plan["models"][place] = models.index(name)
-            plan["budgets"][place] = _most_thinking(
-                strategy, scenario.clients, policy.catalog.card(name), known.get(name)
-            )
+            plan["budgets"][place] = most_thinking_tokens(scenario, policy, mode, name)
         plan["length"] = len(chain)
         plan["cap"] = strategy.output_cap_tokens or scenario.clients.output_cap or _UNBOUNDED
         plan["concise"] = concise if strategy.instruction else 1.0
@@ -233,14 +228,14 @@ def _plans(
     return plans
 
 
-def _most_thinking(
-    strategy: Strategy, clients: Clients, card: ModelCard, profile: ModelProfile | None
-) -> int:
-    """Most thinking tokens of a call, by what its plan, or else its client, says."""
-    thinking = clients.thinking if strategy.thinking is None else strategy.thinking
+def most_thinking_tokens(scenario: Scenario, policy: Policy, mode: Mode, model: str) -> int:
+    """Most thinking tokens of a call in a mode, by what its plan, or else its client, says."""
+    said = policy.strategies[mode].thinking
+    thinking = scenario.clients.thinking if said is None else said
+    profile = profiles(scenario).get(model)
     if thinking is None and profile is not None and not profile.thinks_unasked:
         return 0
-    return card.most_thinking_tokens(thinking)
+    return policy.catalog.card(model).most_thinking_tokens(thinking)
 
 
 def _else(value: float | None, otherwise: float) -> float:
