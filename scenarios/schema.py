@@ -79,7 +79,7 @@ Duration = Annotated[Seconds, AfterValidator(_positive)]
 
 
 class Step(Frozen):
-    """From `at` on, the base rate times `factor` (until another step)."""
+    """From `at` on, the level of traffic is `factor`, until another step or a ramp."""
 
     kind: Literal["step"]
     at: Seconds
@@ -87,7 +87,7 @@ class Step(Frozen):
 
 
 class Ramp(Frozen):
-    """From `at` the factor moves linearly, reaching `factor` after `over`, and stays."""
+    """From `at` the level moves linearly to `factor`, reaches it after `over`, and stays."""
 
     kind: Literal["ramp"]
     at: Seconds
@@ -120,9 +120,10 @@ class Arrivals(Frozen):
     """When requests come.
 
     A process of unit rate (constant, Poisson, or gamma gaps of a given CV; or a recorded
-    trace) is stretched by the rate: `rate` times every part of `pattern`. A trace keeps its
-    own gaps; `rate_scale` and `pattern` replay it faster or slower, and it starts again
-    when it ends before the scenario does.
+    trace) is stretched by the rate: `rate` times the level that steps and ramps of `pattern`
+    move (it starts at 1), times every spike and diurnal in force. A trace keeps its own
+    gaps; `rate_scale` and `pattern` replay it faster or slower, and it starts again when it
+    ends before the scenario does.
     """
 
     process: Literal["constant", "poisson", "gamma"] = "poisson"

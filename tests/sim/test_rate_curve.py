@@ -24,7 +24,7 @@ def rate_at(pattern: tuple[PatternPart, ...], time_s: float, duration_s: float =
 
 def spike(at: float, duration: float, factor: float) -> Spike:
     """A spike."""
-    return Spike(kind="spike", at=at, duration=duration, factor=factor)
+    return Spike(kind="spike", at=at, **{"for": duration}, factor=factor)
 
 
 def test_without_a_pattern_the_rate_is_constant() -> None:
