@@ -16,7 +16,7 @@ COUNTS = st.integers(0, 10**6)
 AMOUNTS = st.integers(0, 2**50)
 TICKS = st.integers(0, 10**6)
 MODE = st.sampled_from(MODES)
-NAMES = st.text("aZ0 é→\"\\\n\0", max_size=8)
+NAMES = st.text('aZ0 é→"\\\n\0', max_size=8)
 MODELS = st.sampled_from(["big", "small", "gemini-2.5-flash"])
 SHARES = st.floats(0, 1)
 
