@@ -10,6 +10,7 @@ import pytest
 from balancer.core.errors import InputError, MisuseError, ScenarioError
 from balancer.core.journal import Entry
 from balancer.core.modes import Mode
+from balancer.core.observations import FAILURES
 from balancer.core.policy import BudgetLimit, Policy
 from balancer.core.replay import replay
 from balancer.journal_file import open_journal
@@ -244,6 +245,31 @@ def test_a_process_in_python_that_fails_ends_the_run_with_one_error(tmp_path: Pa
     fault = {"kind": "process", "process": f"{tmp_path / 'bad.py'}:bad", "at": 10, "for": 1}
     with pytest.raises(ScenarioError, match=r"OSError: pulled \(line 3 of bad\.py\)"):
         run(faults=[fault])
+
+
+def test_the_fault_of_the_how_to_does_what_it_says(tmp_path: Path) -> None:
+    """Its Python is taken from the page: latency and errors rise, and all is over at the end."""
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-fault-in-python.md"
+    code = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    (tmp_path / "cascade.py").write_text(code)
+    fault = {
+        "kind": "process",
+        "process": f"{tmp_path / 'cascade.py'}:cascade",
+        "arguments": {"worst": 8},
+        "at": 100,
+        "for": 500,
+    }
+    quiet = run("none", duration=700)
+    _, entries = journalled(tmp_path, world(duration=700, faults=[fault]), arm="none")
+    memory = [entry.observations.memory_ppm for entry in entries]
+    refused = [
+        entry.observations.tick
+        for entry in entries
+        if any(part.failures[FAILURES.index("overloaded")] for part in entry.observations.served)
+    ]
+    assert [memory[tick] for tick in (50, 150, 250, 350, 650)] == [0, 200_000, 400_000, 800_000, 0]
+    assert quiet.metrics["error_rate"] == 0.0
+    assert 459 <= min(refused) < max(refused) <= 600
 
 
 def test_a_journal_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def test_a_bound_on_both_sides_is_two_questions() -> None:
     [
         ({"latency_p95": {"at_most": "2s"}}, "latency_p95_s", "latency p95 at most 2s"),
         ({"cost_saved": {"at_least": "20%"}}, "cost_saved", "cost saved at least 20%"),
+        ({"metric": "cost_saved", "at_least": -0.5}, "cost_saved", "cost saved at least -0.5"),
         (
             {"transitions_per_hour": {"at_most": 4}},
             "transitions_per_hour",

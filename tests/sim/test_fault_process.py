@@ -22,6 +22,7 @@ def fault(process: str) -> ProcessFault:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A file with one good process, and others."""
+    (tmp_path / "storm.py.txt").touch()
     path = tmp_path / "storm.py"
     path.write_text(
         "import math\n"
@@ -44,6 +45,7 @@ def test_a_process_is_found_by_file_and_name(file: Path) -> None:
         ("{file}", "expected path/to/file.py:function"),
         ("{file}:", "expected path/to/file.py:function"),
         ("{file}x:storm", "there is no file"),
+        ("{file}.txt:storm", "is not a Python file"),
         ("{file}:strom", "did you mean 'storm'"),
         ("{file}:plain", "expected one that yields events"),
     ],
@@ -109,6 +111,19 @@ def test_a_guest_that_fails_is_one_clear_error() -> None:
 
     env.process(drive(guest(), before_each=lambda: None, name="storm.py:guest"))
     with pytest.raises(ScenarioError, match=r"^storm\.py:guest: ValueError: no such valve \(line"):
+        env.run()
+
+
+def test_a_guest_may_raise_our_own_errors() -> None:
+    """They say already what is wrong."""
+    env = Environment()
+
+    def guest() -> Generator[Event, Any, None]:
+        yield env.timeout(1)
+        raise ScenarioError("no such model", where="arguments.model")
+
+    env.process(drive(guest(), before_each=lambda: None, name="g"))
+    with pytest.raises(ScenarioError, match=r"^arguments\.model: no such model$"):
         env.run()
 
 

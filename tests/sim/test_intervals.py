@@ -41,6 +41,12 @@ def test_an_undefined_value_leaves_the_mean_undefined() -> None:
     assert math.isnan(mean_interval([1.0, math.nan, 2.0]).estimate)
 
 
+def test_nothing_has_neither_mean_nor_median() -> None:
+    """Both are undefined."""
+    assert math.isnan(mean_interval([]).estimate)
+    assert math.isnan(median_interval([]).estimate)
+
+
 def test_the_mean_of_equal_values_is_their_value_to_the_bit() -> None:
     """A bound that is met exactly must not be missed by rounding."""
     found = mean_interval([0.1] * 10)
@@ -126,8 +132,9 @@ def test_four_late_in_twenty_need_no_more_than_their_share_demands() -> None:
 
 
 def test_half_in_time_proposes_nothing() -> None:
-    """A median on the bound is never decided."""
+    """A median on the bound is never decided, and no runs tell nothing."""
     assert replications_for_median([1.0, 9.0], 2.0) is None
+    assert replications_for_median([], 2.0) is None
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
