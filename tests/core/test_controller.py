@@ -192,9 +192,9 @@ def test_absurd_ticks_give_a_decision_that_can_be_served(
     json.dumps(controller.state(), allow_nan=False)
 
 
-def test_a_million_alerts_in_a_tick_leave_a_bounded_state() -> None:
+def test_a_hundred_thousand_alerts_in_a_tick_leave_a_bounded_state() -> None:
     """A flood from a broken monitor is survived, and its worst alert obeyed."""
-    flood = tuple(Alert(f"k{number}", 0, Mode.SOFT) for number in range(1_000_000))
+    flood = tuple(Alert(f"k{number}", 0, Mode.SOFT) for number in range(100_000))
     controller = Controller(make_policy())
     decision = controller.step(Observations(0, alerts=(*flood, Alert("worst", 0, Mode.HARD))))
     assert decision.mode is Mode.HARD
