@@ -30,7 +30,7 @@ __all__ = ["Result", "journal_name", "run_scenario"]
 
 BATCH_S = 0.1
 """Least work worth a trip to a worker."""
-POOL_S = 4.0
+POOL_S = 6.0
 """Less work than this is done sooner here than workers take to start."""
 REQUESTS_PER_S = 500_000.0
 STEPS_PER_S = 35_000.0
@@ -218,4 +218,11 @@ def _workers(wanted: int | None, work_s: float) -> int:
         if wanted < 1:
             raise InputError(f"workers is {wanted}; expected 1 or more")
         return wanted
-    return 1 if work_s < POOL_S else os.cpu_count() or 1
+    return 1 if work_s < POOL_S else _cores()
+
+
+def _cores() -> int:
+    # A container or a batch job often may use fewer cores than the machine has.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
