@@ -33,7 +33,7 @@ run: $(VENV)/.for-run
 # would make the simulations of the other tests several times slower.
 test: $(VENV)/.for-development
 	$(BIN)/python -m pytest -q -n $(WORKERS) tests/core --cov --cov-report=term
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not slow' --ignore=tests/core
+	$(BIN)/python -m pytest -q -n $(WORKERS) --ignore=tests/core
 
 bench: $(VENV)/.for-development
 	$(BIN)/python -m tests.bench bench.json

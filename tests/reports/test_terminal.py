@@ -1,0 +1,122 @@
+"""Verdicts on a terminal: legible at any width, whatever the numbers and texts are."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from reports.terminal import verdict_tables
+from reports.verdicts import read_verdicts
+from tests.reports.samples import sample_verdict
+
+
+def shown(tmp_path: Path, *entries: dict[str, Any], width: int = 110) -> list[str]:
+    """Lines of the tables of these verdicts."""
+    (tmp_path / "verdict.json").write_text(json.dumps(entries))
+    console = Console(file=io.StringIO(), width=width, no_color=True, highlight=False)
+    with console.capture() as captured:
+        console.print(verdict_tables(read_verdicts(tmp_path)))
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def expectation(**changes: Any) -> dict[str, Any]:
+    """One expectation of a verdict."""
+    entry = {
+        "name": "availability at least 99%",
+        "verdict": "pass",
+        "estimate": 0.9991,
+        "low": 0.9988,
+        "high": 0.9994,
+        "bound": 0.99,
+        "better": "higher",
+        "unit": "share",
+        "note": "",
+        "replications_needed": None,
+    }
+    return entry | changes
+
+
+def test_the_verdict_comes_first(tmp_path: Path) -> None:
+    """Then under which circumstances."""
+    lines = shown(tmp_path, sample_verdict(law="ladder"))
+    assert lines[:2] == [
+        "latency_spike: pass",
+        "policy default (law ladder), 10 replications, seed 1",
+    ]
+
+
+def test_an_expectation_is_a_line(tmp_path: Path) -> None:
+    """What was expected, its verdict, what was measured, the interval and the bound."""
+    lines = shown(tmp_path, sample_verdict(expectations=[expectation()]))
+    (line,) = (line for line in lines if line.startswith("availability at least"))
+    assert [cell for cell in line.split("  ") if cell][1].strip() == "pass"
+    assert line.endswith("99\u202f%")
+
+
+def test_an_inconclusive_expectation_says_what_would_decide_it(tmp_path: Path) -> None:
+    """With its note, below its name."""
+    undecided = expectation(
+        verdict="inconclusive", note="2 of 3 runs in time", replications_needed=40
+    )
+    lines = shown(tmp_path, sample_verdict(verdict="inconclusive", expectations=[undecided]))
+    assert "2 of 3 runs in time" in lines
+    assert "about 40 replications would decide it" in lines
+
+
+def test_a_decided_expectation_asks_for_nothing(tmp_path: Path) -> None:
+    """Replications are proposed where they would change something."""
+    lines = shown(tmp_path, sample_verdict(expectations=[expectation(replications_needed=40)]))
+    assert not any("would decide" in line for line in lines)
+
+
+def test_both_arms_stand_side_by_side(tmp_path: Path) -> None:
+    """With, without, and the difference with its interval."""
+    lines = shown(tmp_path, sample_verdict())
+    (line,) = (line for line in lines if line.startswith("Cost, billed"))
+    assert "$31.20" in line
+    assert "$47.50" in line
+    assert "−$16.30" in line
+    assert "−$16.60 to −$16.00" in line
+
+
+def test_what_is_undefined_is_a_dash(tmp_path: Path) -> None:
+    """A run without answers has no P95, and one replication no interval."""
+    nothing = {"estimate": None, "low": None, "high": None}
+    entry = sample_verdict(
+        replications=1,
+        metrics={"latency_p95_s": nothing},
+        counterfactual={},
+        difference={"latency_p95_s": nothing},
+    )
+    lines = shown(tmp_path, entry)
+    assert "1 replication, seed 1" in lines[1]
+    (line,) = (line for line in lines if line.startswith("Latency P95"))
+    assert line.split()[2:] == ["–", "–", "–", "–"]
+
+
+def test_a_metric_without_difference_is_still_shown(tmp_path: Path) -> None:
+    """Nothing is hidden for want of a counterfactual."""
+    lines = shown(tmp_path, sample_verdict(counterfactual={}, difference={}))
+    (line,) = (line for line in lines if line.startswith("Cost, billed"))
+    assert line.split()[2:] == ["$31.20", "–", "–", "–"]
+
+
+def test_markup_in_a_scenario_is_text(tmp_path: Path) -> None:
+    """Names come from strangers."""
+    entry = sample_verdict(
+        scenario="[red]x[/nonsense]", policy="[b]", expectations=[expectation(name="[i]fast[/]")]
+    )
+    lines = shown(tmp_path, entry)
+    assert lines[0] == "[red]x[/nonsense]: pass"
+    assert any(line.startswith("[i]fast[/]") for line in lines)
+
+
+def test_it_fits_a_narrow_terminal(tmp_path: Path) -> None:
+    """Names wrap; numbers are never cut."""
+    lines = shown(tmp_path, sample_verdict(expectations=[expectation()]), width=80)
+    assert max(map(len, lines)) <= 80
+    assert any("99.88 to 99.94\u202f%" in line for line in lines)
