@@ -16,7 +16,7 @@ from balancer.core.policy import BudgetLimit, Policy
 from scenarios.schema import Scenario
 from sim.engine import simulate
 from sim.run import ARMS, Run
-from tests.sim.worlds import SLOW, world, world_policy
+from tests.sim.small_world import SLOW, world, world_policy
 
 __all__ = ["KEPT", "WORLDS", "summary"]
 

@@ -18,7 +18,7 @@ from balancer.journal_file import open_journal
 from scenarios.schema import Scenario
 from sim.engine import simulate
 from sim.run import ARMS, Run
-from tests.sim.worlds import world, world_policy
+from tests.sim.small_world import world, world_policy
 
 DURATION_S = 90
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from scenarios.schema import Scenario
 from sim.assumptions import assumptions, models_used
-from tests.sim.worlds import PROFILES, world, world_policy
+from tests.sim.small_world import PROFILES, world, world_policy
 
 
 def text_of(scenario: Scenario) -> str:

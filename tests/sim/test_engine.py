@@ -17,7 +17,7 @@ from balancer.journal_file import open_journal
 from scenarios.schema import Scenario
 from sim.engine import simulate
 from sim.run import Run
-from tests.sim.worlds import SLOW, world, world_policy
+from tests.sim.small_world import SLOW, world, world_policy
 
 DRILL = {"kind": "override", "mode": "emergency", "at": 50, "for": 50}
 

@@ -12,7 +12,7 @@ from balancer.core.errors import InputError, ScenarioError
 from sim.experiment import Result, run_scenario
 from sim.metrics import METRICS
 from sim.record import write_records
-from tests.sim.worlds import SLOW, world, world_policy
+from tests.sim.small_world import SLOW, world, world_policy
 
 EXPECTATIONS = [
     {"reaches": {"mode": "soft", "within": "60s"}},
