@@ -7,10 +7,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+)
 
 from .alert_sentences import Condition, parse_action, parse_condition, parse_threshold
+from .core.errors import nearest
 from .core.modes import Mode
+from .core.policy import SIGNALS
 from .prices import PriceTable
 from .units import Count, Factor, Seconds, Share, Tokens, Usd, parse_tokens
 
@@ -28,6 +38,7 @@ __all__ = [
     "StrategyEntry",
     "ThinkingSetting",
     "ThresholdsEntry",
+    "ThresholdsOfMode",
     "parse_thinking",
 ]
 
@@ -36,18 +47,17 @@ WINDOWS_S = {"per_minute": 60.0, "per_hour": 3600.0, "per_day": 86_400.0}
 
 Positive = Annotated[float, Field(gt=0)]
 BrownoutName = Literal["soft", "hard", "emergency"]
-SignalName = Literal[
-    "latency_p50",
-    "latency_p95",
-    "latency_p99",
-    "ttft_p95",
-    "error_rate",
-    "token_cost_per_hour",
-    "tokens_per_minute",
-    "queue_depth",
-    "memory",
-    "burn_rate",
-]
+
+
+def _known_signal(name: str) -> str:
+    if name not in SIGNALS:
+        raise ValueError(
+            f"found {name!r}, expected one of {', '.join(SIGNALS)}{nearest(name, SIGNALS)}"
+        )
+    return name
+
+
+SignalName = Annotated[str, AfterValidator(_known_signal)]
 
 
 class _Entry(BaseModel):
@@ -212,7 +222,7 @@ class PolicyEntry(_Entry):
     """A policy file."""
 
     name: str | None = None
-    law: Literal["ladder", "threshold", "none"] | None = None
+    law: str | None = None
     tick: Seconds | None = None
     thresholds: ThresholdsEntry = ThresholdsEntry()
     alerts: tuple[AlertEntry, ...] = ()

@@ -63,7 +63,7 @@ def read_trace(path: Path, form: str) -> Trace:
     return _read(path, form, facts.st_mtime_ns, facts.st_size)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)
 def _read(path: Path, form: str, _changed: int, _size: int) -> Trace:
     seconds, prompts, outputs = array("d"), array("i"), array("i")
     try:

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaincinv, ndtri
+from scipy.special import ndtri
 
 from balancer.core.errors import ScenarioError
 from balancer.core.modes import Priority
 from scenarios.schema import (
-    Arrivals,
     Class,
     Constant,
     Lognormal,
@@ -27,10 +26,11 @@ from scenarios.schema import (
     TokenDistribution,
 )
 
+from .arrivals import stretch, unit_arrivals
 from .compiled import compiled, inlined
 from .conversation import ANSWER, PROMPT, THINKING
 from .rate_curve import curve, integral
-from .streams import CLASS, GAP, exponential, standard_normal, uniform
+from .streams import CLASS, standard_normal, uniform
 from .streams import OUTPUT as OUTPUT_DRAW
 from .streams import PROMPT as PROMPT_DRAW
 from .streams import THINKING as THINKING_DRAW
@@ -78,8 +78,6 @@ _GUIDES = 256
 looking a draw up takes no search (the guide table of Chen and Asau, 1974)."""
 
 _MOST_REQUESTS = 50_000_000
-_GAMMA_CHUNK = 65_536
-_MEANS_AHEAD = 8.0
 
 Table = np.ndarray[Any, Any]
 
@@ -119,8 +117,10 @@ def generate(scenario: Scenario, key: int, base: Path | None = None) -> Table:
             "rate or the duration",
             where="workload.arrivals",
         )
-    requests = _unit_arrivals(arrivals, trace, key, end)
-    _stretch(requests, segments)
+    times = unit_arrivals(arrivals, trace, key, end)
+    stretch(times, segments)
+    requests = np.zeros(len(times), REQUEST)
+    requests["s"] = times
     klasses, draws, points = _tables(scenario.workload.classes, scenario_keys(scenario), trace)
     none = np.zeros(1, np.int32)
     _fill(
@@ -133,100 +133,6 @@ def generate(scenario: Scenario, key: int, base: Path | None = None) -> Table:
         none if trace is None else trace.output,
     )
     return requests
-
-
-# --- arrivals -----------------------------------------------------------------------------
-
-
-def _unit_arrivals(arrivals: Arrivals, trace: Trace | None, key: int, end: float) -> Table:
-    """Requests whose `s` is the arrival in unit time, up to `end`."""
-    if trace is not None:
-        return _repeated(trace, end)
-    if arrivals.process == "constant":
-        requests = np.zeros(math.floor(end), REQUEST)
-        requests["s"] = np.arange(1, len(requests) + 1)
-        return requests
-    cv = arrivals.cv if arrivals.process == "gamma" else 1.0
-    room = math.ceil(end + _MEANS_AHEAD * cv * math.sqrt(end) + 64)
-    while True:
-        requests = np.zeros(room, REQUEST)
-        if arrivals.process == "poisson":
-            count = _poisson(key, end, requests)
-        else:
-            count = _gamma(key, end, cv, requests)
-        if count < room:
-            return requests[:count]
-        room *= 2
-
-
-@compiled
-def _poisson(key: int, end: float, requests: Table) -> int:
-    """Arrivals with exponential gaps; returns how many, or all of the room if it is full."""
-    now = 0.0
-    for i in range(len(requests)):
-        now += exponential(key, GAP, i, 0)
-        if now > end:
-            return i
-        requests[i].s = now
-    return len(requests)
-
-
-def _gamma(key: int, end: float, cv: float, requests: Table) -> int:
-    """The same with gamma gaps of mean 1 and the given CV."""
-    shape = cv**-2
-    now = 0.0
-    for first in range(0, len(requests), _GAMMA_CHUNK):
-        size = min(_GAMMA_CHUNK, len(requests) - first)
-        draws = np.empty(size)
-        _uniforms(key, GAP, first, draws)
-        times = now + np.cumsum(gammaincinv(shape, draws) / shape)
-        inside = int(np.searchsorted(times, end, side="right"))
-        requests["s"][first : first + inside] = times[:inside]
-        if inside < size:
-            return first + inside
-        now = float(times[-1])
-    return len(requests)
-
-
-@compiled
-def _uniforms(key: int, purpose: int, first: int, draws: Table) -> None:
-    for i in range(len(draws)):
-        draws[i] = uniform(key, purpose, first + i, 0)
-
-
-def _repeated(trace: Trace, end: float) -> Table:
-    """The trace's own times, starting again when it ends early."""
-    rounds = math.floor(end / trace.span_s) + 1
-    last = int(np.searchsorted(trace.s, end - (rounds - 1) * trace.span_s, side="left"))
-    size = len(trace.s)
-    requests = np.zeros((rounds - 1) * size + last, REQUEST)
-    for number in range(rounds):
-        part = requests["s"][number * size : (number + 1) * size]
-        part[:] = trace.s[: len(part)] + number * trace.span_s
-    return requests
-
-
-@compiled
-def _stretch(requests: Table, segments: Table) -> None:
-    """Move arrivals from unit time to seconds: invert the integral of the rate, in order.
-
-    On a segment the integral is before + r x + s x² / 2; of the two forms of its root the
-    one that does not cancel is taken.
-    """
-    at = 0
-    last = len(segments) - 1
-    for i in range(len(requests)):
-        unit = requests[i].s
-        while at < last and segments[at + 1].before < unit:
-            at += 1
-        here = segments[at]
-        area = unit - here.before
-        root = math.sqrt(max(here.rate * here.rate + 2.0 * here.slope * area, 0.0))
-        x = 2.0 * area / (here.rate + root) if area > 0.0 else 0.0
-        requests[i].s = min(here.from_s + x, here.to_s)
-
-
-# --- what requests ask for ----------------------------------------------------------------
 
 
 def _tables(

@@ -282,7 +282,7 @@ def test_tight_thresholds_are_accepted_with_a_warning() -> None:
             "thresholds:\n  soft: {latency_p95: 5s}\n  hard: {latency_p95: 2s}",
             "p.yaml:3: rule 'hard latency_p95': hard is entered at 2, not above",
         ),
-        ("law: lader", "p.yaml:1: law: found 'lader', expected one of ladder, threshold, none"),
+        ("law: lader", "p.yaml:1: law: unknown law 'lader' (did you mean 'ladder'?)"),
         ("modes:\n  soft:\n    modle: x", "p.yaml:3: unknown key 'modle' in modes.soft"),
         ("modes:\n  soft: {model: gemini-2.5-flsh}", "did you mean 'gemini-2.5-flash'?"),
         ("modes:\n  soft: {output_cap: 512}", "p.yaml:2: modes.soft: output_cap 512 is not above"),

@@ -9,9 +9,9 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from balancer.core.policy import SIGNALS
+from balancer.core.policy import LAWS, SIGNALS
 from balancer.policy_file import parse_policy
-from balancer.policy_schema import PolicyEntry
+from balancer.policy_schema import PolicyEntry, ThresholdsOfMode
 from balancer.prices import load_prices
 from scenarios.schema import ModelProfile, Scenario
 
@@ -44,10 +44,16 @@ def test_a_reference_page_names_every_key(page: str, schemas: tuple[type, ...]) 
     assert missing == set()
 
 
-def test_the_policy_page_names_every_signal() -> None:
-    """So that a user can find what a rule may watch."""
+@pytest.mark.parametrize("names", [tuple(SIGNALS), LAWS], ids=["signals", "laws"])
+def test_the_policy_page_names_every_signal_and_law(names: tuple[str, ...]) -> None:
+    """So that a user can find what a rule may watch, and what may judge."""
     text = (PAGES / "policy.md").read_text(encoding="utf-8")
-    assert [name for name in SIGNALS if f"`{name}`" not in text] == []
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_signal_has_a_place_in_the_thresholds_table() -> None:
+    """All but burn_rate, which needs an objective and so a rule of its own."""
+    assert set(ThresholdsOfMode.model_fields) == set(SIGNALS) - {"burn_rate"}
 
 
 def test_the_examples_of_the_policy_page_are_valid(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def test_faults_are_read_in_their_units(tmp_path: Path) -> None:
         ("expectations: [{never_above: soft, at_most: 3}]", "belong inside never_above"),
         ("expectations: [{never_above: sotf}]", "(did you mean 'soft'?)"),
         ("policy: nowhere.yaml", "nowhere.yaml: no such file"),
-        ("policy: {law: lader}", ":3: policy.law: found 'lader'"),
+        ("policy: {law: lader}", ":3: policy.law: unknown law 'lader'"),
         ("starts_at: tomorrow", ":3: starts_at: found 'tomorrow'"),
     ],
 )
@@ -257,7 +257,7 @@ def test_a_mistake_is_one_message_that_names_the_line(
         ("faults.2.kind=error", "found 0 items, counted from 0"),
         ("workload.0=3", "unknown key '0' in workload"),
         ("faults.first=3", "found 'first', expected a position"),
-        ("policy.law=lader", "policy.law: found 'lader'"),
+        ("policy.law=lader", "policy.law: unknown law 'lader'"),
         ("upstream.models.gemini-2.5-flash.quota.rmp=1", "(did you mean 'rpm'?)"),
     ],
 )
