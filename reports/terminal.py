@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from .amounts import NOTHING, amount, difference, interval
+from .amounts import NOTHING, amount, difference, difference_interval, interval
 from .metrics import metric
 from .verdicts import Estimate, Expected, Verdict
 
@@ -102,9 +102,7 @@ def _estimate(estimate: Estimate | None, unit: str) -> str:
 
 
 def _change_interval(change: Estimate, unit: str) -> str:
-    if not interval(change.low, change.high, unit):
-        return NOTHING
-    return f"{difference(change.low, unit)} to {difference(change.high, unit)}"
+    return difference_interval(change.low, change.high, unit) or NOTHING
 
 
 def _table() -> Table:
