@@ -23,7 +23,7 @@ import numba
 
 from balancer.core import budget, histogram, pricing
 
-__all__ = ["cache_directory", "compiled", "inlined", "sources_hash"]
+__all__ = ["cache_directory", "compiled", "inlined", "prune", "sources", "sources_hash"]
 
 _CORE_SOURCES = tuple(Path(str(module.__file__)) for module in (budget, histogram, pricing))
 _MARK = "compiled import"
@@ -33,7 +33,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _sources() -> list[Path]:
+def sources() -> list[Path]:
     """Files whose functions are compiled: those of this folder that import this module."""
     here = Path(__file__).parent
     ours = [path for path in sorted(here.glob("*.py")) if _MARK in path.read_text("utf-8")]
@@ -44,7 +44,7 @@ def _sources() -> list[Path]:
 def sources_hash() -> str:
     """Hash of every compiled source and of what compiles it."""
     digest = hashlib.sha256(f"{sys.version_info[:2]} {numba.__version__}".encode())
-    for path in _sources():
+    for path in sources():
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -61,11 +61,11 @@ def cache_directory() -> Path | None:
         directory.touch()
     except (OSError, RuntimeError):
         return None
-    _prune(base, keep=directory)
+    prune(base, keep=directory)
     return directory
 
 
-def _prune(base: Path, *, keep: Path) -> None:
+def prune(base: Path, *, keep: Path) -> None:
     """Drop directories of sources that have not been run for a month."""
     oldest = time.time() - _UNUSED_FOR_S
     for other in base.glob("compiled-*"):

@@ -235,6 +235,11 @@ class Plant:
         servers.sort()
 
     @property
+    def gates(self) -> np.ndarray[Any, Any]:
+        """The look-up table of plans in force, as `sim.clients.choose` reads it."""
+        return np.asarray(self._world.gates)
+
+    @property
     def empty(self) -> bool:
         """Whether every request has come and has had its outcome."""
         state = self._state

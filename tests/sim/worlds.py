@@ -1,64 +1,116 @@
-"""Small scenarios and a policy for whole runs, with models of their own.
-
-Nothing here depends on the calibrated profiles or the price table, so a new calibration
-changes no test.
-"""
+"""Small scenarios and requests made by hand, for the data plane."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from balancer.core.policy import Policy
+import numpy as np
+
+from balancer.core.decisions import Decision, Limits, Stance, gates, one_hot
+from balancer.core.modes import Mode
+from balancer.core.policy import BudgetLimit, Policy, Strategy
+from balancer.prices import default_catalog
 from scenarios.schema import Scenario
-from tests.core.builders import make_policy, table
+from sim.plant import Plant
+from sim.streams import replication_key
+from sim.workload import REQUEST
 
-PROFILES = {
-    "big": {
-        "ttft_p50": "300ms",
-        "ttft_p95": "500ms",
-        "tokens_per_s": 150,
-        "speed_sigma": 0.1,
-        "quality": 1.0,
-    },
-    "small": {
-        "ttft_p50": "200ms",
-        "ttft_p95": "300ms",
-        "tokens_per_s": 250,
-        "speed_sigma": 0.1,
-        "quality": 0.8,
-    },
-}
+__all__ = ["FLASH", "LITE", "decision", "plant", "policy", "requests", "scenario"]
 
-SLOW = {"name": "slow", "kind": "latency", "model": "big", "factor": 5, "at": 100, "for": 100}
-"""Sends the policy below to soft and, some time after it is over, back."""
+FLASH = "gemini-2.5-flash"
+LITE = "gemini-2.5-flash-lite"
+
+Requests = np.ndarray[Any, Any]
+
+_STEADY = {"ttft_p50": 0.5, "ttft_p95": 0.5, "tokens_per_s": 100.0, "speed_sigma": 0.0}
 
 
-def world_policy(**changes: Any) -> Policy:
-    """A ladder that is at rest on the traffic of `world`."""
-    rules = (*table("latency_p95", 6.0, 12.0, 24.0), *table("error_rate", 0.05, 0.10, 0.20))
-    return make_policy(rules, **changes)
+def scenario(
+    *,
+    flash: dict[str, Any] | None = None,
+    clients: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Scenario:
+    """Two models that answer without any spread: 0.5 s and then 100 tokens a second."""
+    return Scenario.model_validate(
+        {
+            "scenario": "hand-made",
+            "title": "Hand-made",
+            "duration": 3600,
+            "warm_up": 0,
+            "upstream": {
+                "kind": "gemini",
+                "models": {FLASH: {**_STEADY, **(flash or {})}, LITE: _STEADY},
+            },
+            "clients": {
+                "thinking": 0,
+                "timeout": 60,
+                "backoff": {"initial": 1.0, "jitter": 0.0},
+                **(clients or {}),
+            },
+            **fields,
+        }
+    )
 
 
-def world(**changes: Any) -> Scenario:
-    """Five minutes at five requests a second on the model "big"."""
-    values: dict[str, Any] = {
-        "scenario": "world",
-        "title": "A small world",
-        "duration": 300,
-        "warm_up": 20,
-        "replications": 2,
-        "workload": {
-            "arrivals": {"rate": 5},
-            "classes": [
-                {
-                    "name": "chat",
-                    "prompt": {"p50": 600, "p95": 2000},
-                    "output": {"p50": 150, "p95": 400},
-                    "thinking": 0,
-                }
-            ],
-        },
-        "upstream": {"models": PROFILES},
-        "clients": {"model": "big", "timeout": 30, "retries": 1, "patience": 60},
-    }
-    return Scenario.model_validate({**values, **changes})
+def policy(
+    normal: Strategy | None = None,
+    *,
+    hard: Strategy | None = None,
+    budgets: tuple[BudgetLimit, ...] = (),
+) -> Policy:
+    """A policy that stays in normal and changes nothing but what is said here."""
+    normal = normal or Strategy()
+    return Policy(
+        name="hand-made",
+        rules=(),
+        strategies=(normal, normal, hard or normal, normal),
+        catalog=default_catalog(),
+        law="none",
+        budgets=budgets,
+    )
+
+
+def requests(*times_s: float, **columns: Any) -> Requests:
+    """Requests of 1000 prompt and 100 output tokens at some moments."""
+    rows = np.zeros(len(times_s), REQUEST)
+    rows["s"] = times_s
+    rows["priority"] = 1
+    rows["key"] = -1
+    rows["prompt"] = 1000
+    rows["output"] = 100
+    for name, values in columns.items():
+        rows[name] = values
+    return rows
+
+
+def plant(rows: Requests, of: Scenario | None = None, under: Policy | None = None) -> Plant:
+    """The plant of hand-made requests."""
+    return Plant(of or scenario(), under or policy(), rows, replication_key(1, 0))
+
+
+def decision(
+    under: Policy,
+    mode: Mode = Mode.NORMAL,
+    *,
+    admit: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    limits: Limits | None = None,
+    **changes: Any,
+) -> Decision:
+    """A decision for a mode."""
+    mix = one_hot(mode)
+    stance = Stance(
+        mode=mode, mixes=(mix, mix, mix), admit=admit, limits=limits or Limits(), reasons=()
+    )
+    stance = replace(stance, **changes)
+    return Decision(
+        tick=0,
+        mode=stance.mode,
+        mix=stance.mixes[1],
+        admit=stance.admit,
+        limits=stance.limits,
+        reasons=(),
+        mixes=stance.mixes,
+        gates=gates(stance, under.strategies),
+    )

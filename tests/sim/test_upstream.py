@@ -1,0 +1,217 @@
+"""The fate of a call, one call at a time, as the mock server makes them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from balancer.core.observations import FAILURES
+from scenarios.schema import UpstreamFault
+from sim.setup import new_upstream
+from sim.upstream import ANSWER, CALL, FAULT_KINDS, LONGEST_HOLD_S, Upstream, begin, end
+
+from .worlds import FLASH, LITE, policy, scenario
+
+
+class Gemini:
+    """An upstream with one fault at most, and a call to make."""
+
+    def __init__(self, fault: dict[str, Any] | None = None, **flash: Any) -> None:
+        self.upstream: Upstream = new_upstream(scenario(flash=flash), policy(), 5, (FLASH, LITE))
+        if fault is not None:
+            given = UpstreamFault.model_validate({"at": 0, "for": 10, **fault})
+            self.upstream.faults[0] = (
+                True,
+                FAULT_KINDS.index(given.kind),
+                -1,
+                given.share,
+                given.factor,
+                given.add,
+                FAILURES.index(given.error),
+                given.ignores_budget,
+            )
+
+    def call(self, now_s: float = 0.0, **asked: Any) -> Any:
+        """Make a call; what is not said is 1000 tokens in and 100 out, without thinking."""
+        calls = np.zeros(1, CALL)
+        usual = {"prompt": 1000, "output": 100, "cap": 65_536, "concise": 1.0}
+        for name, value in {**usual, **asked}.items():
+            calls[name] = value
+        begin(self.upstream, calls, 0, now_s)
+        return calls[0]
+
+    @property
+    def in_flight(self) -> int:
+        """Calls the model is busy with."""
+        return int(self.upstream.models[0]["in_flight"])
+
+
+def test_a_healthy_call_takes_the_time_of_its_tokens() -> None:
+    """Half a second to the first token, 100 tokens a second from there."""
+    call = Gemini().call()
+    assert call["outcome"] == ANSWER
+    assert call["ttft_s"] == pytest.approx(0.5)
+    assert call["duration_s"] == pytest.approx(1.5)
+    assert call["bill_nano_usd"] == 1000 * 300 + 100 * 2500
+
+
+def test_thinking_comes_before_the_first_token_and_is_billed_as_output() -> None:
+    """200 tokens of thinking are 2 s more."""
+    call = Gemini().call(thinking=200, budget=1000)
+    assert call["ttft_s"] == pytest.approx(2.5)
+    assert call["thought"] == 200
+    assert call["bill_nano_usd"] == 1000 * 300 + 300 * 2500
+
+
+def test_a_budget_bounds_thinking() -> None:
+    """Zero turns it off."""
+    assert Gemini().call(thinking=900, budget=50)["thought"] == 50
+    assert Gemini().call(thinking=900, budget=0)["thought"] == 0
+
+
+def test_the_cap_covers_thinking_and_answer_together() -> None:
+    """What thinking leaves is the answer, and the rest of it is lost."""
+    call = Gemini().call(thinking=60, budget=100, cap=100, output=80)
+    assert (call["thought"], call["answered"]) == (60, 40)
+    assert call["outcome"] == ANSWER
+    assert call["delivered_ppm"] == 500_000
+
+
+def test_an_answer_that_thinking_ate_is_empty_and_billed() -> None:
+    """The cap is spent before a word is said."""
+    call = Gemini().call(thinking=500, budget=1000, cap=100)
+    assert FAILURES[call["outcome"]] == "empty"
+    assert call["thought"] == 100
+    assert call["bill_nano_usd"] == 1000 * 300 + 100 * 2500
+
+
+def test_a_concise_instruction_shortens_the_natural_answer() -> None:
+    """And the quality is not reduced for it."""
+    call = Gemini().call(concise=0.6)
+    assert call["answered"] == 60
+    assert call["delivered_ppm"] == 1_000_000
+
+
+def test_errors_are_quick_and_free() -> None:
+    """They hold nothing upstream."""
+    gemini = Gemini({"kind": "error", "error": "internal"})
+    call = gemini.call()
+    assert FAILURES[call["outcome"]] == "internal"
+    assert call["duration_s"] == pytest.approx(0.3)
+    assert call["bill_nano_usd"] == 0
+    assert gemini.in_flight == 0
+
+
+@pytest.mark.parametrize("error", ["reset", "malformed"])
+def test_a_lost_or_broken_answer_is_billed(error: str) -> None:
+    """The work was done."""
+    call = Gemini({"kind": "error", "error": error}).call()
+    assert FAILURES[call["outcome"]] == error
+    assert call["bill_nano_usd"] == 1000 * 300 + 100 * 2500
+    assert call["holds_s"] == pytest.approx(1.5)
+
+
+def test_a_hang_never_answers_holds_its_place_and_is_billed() -> None:
+    """For ten minutes at most."""
+    gemini = Gemini({"kind": "hang"})
+    call = gemini.call()
+    assert math.isinf(call["duration_s"])
+    assert call["holds_s"] == LONGEST_HOLD_S
+    assert call["bill_nano_usd"] == 1000 * 300 + 100 * 2500
+    assert gemini.in_flight == 1
+
+
+def test_latency_multiplies_and_adds() -> None:
+    """Both phases are stretched; the addition comes before the first token."""
+    call = Gemini({"kind": "latency", "factor": 3, "add": 2.0}).call()
+    assert call["ttft_s"] == pytest.approx(3.5)
+    assert call["duration_s"] == pytest.approx(6.5)
+
+
+def test_a_thinking_fault_may_pass_the_budget() -> None:
+    """With `ignores_budget` only."""
+    fault = {"kind": "thinking", "factor": 10}
+    asked = {"thinking": 100, "budget": 200}
+    assert Gemini(fault).call(**asked)["thought"] == 200
+    assert Gemini({**fault, "ignores_budget": True}).call(**asked)["thought"] == 1000
+
+
+def test_a_price_fault_changes_the_bill_and_not_the_estimate() -> None:
+    """Usage and price table stay as they were."""
+    call = Gemini({"kind": "price", "factor": 2}).call()
+    assert call["bill_nano_usd"] == 2 * call["estimate_nano_usd"] > 0
+
+
+def test_a_cut_stream_bills_what_was_sent() -> None:
+    """Less than the answer."""
+    call = Gemini({"kind": "cut"}).call()
+    assert FAILURES[call["outcome"]] == "cut"
+    assert 0 <= call["answered"] < 100
+    assert call["bill_nano_usd"] == 1000 * 300 + call["answered"] * 2500
+    assert call["duration_s"] == pytest.approx(0.5 + call["answered"] / 100)
+
+
+def test_a_share_of_the_calls_is_hit() -> None:
+    """By a draw keyed by request and attempt."""
+    gemini = Gemini({"kind": "error", "share": 0.25})
+    hit = [gemini.call(index=index)["outcome"] != ANSWER for index in range(2000)]
+    assert np.mean(hit) == pytest.approx(0.25, abs=4 * math.sqrt(0.25 * 0.75 / 2000))
+    again = [gemini.call(index=index)["outcome"] != ANSWER for index in range(2000)]
+    assert hit == again
+
+
+def test_calls_beyond_capacity_slow_each_other() -> None:
+    """Durations grow with (calls / capacity) ** slowdown."""
+    gemini = Gemini(capacity=2, slowdown=1.0)
+    durations = [gemini.call()["duration_s"] for _ in range(4)]
+    assert durations == pytest.approx([1.5, 1.5, 1.5 * 1.5, 1.5 * 2.0])
+
+
+def test_the_share_beyond_the_overload_limit_is_refused() -> None:
+    """With 503, and it is free."""
+    gemini = Gemini(overload_limit=50)
+    outcomes = [gemini.call(index=index)["outcome"] for index in range(400)]
+    refused = [outcome for outcome in outcomes if outcome != ANSWER]
+    assert {FAILURES[outcome] for outcome in refused} == {"overloaded"}
+    assert gemini.in_flight == 400 - len(refused)
+    assert 50 <= gemini.in_flight < 250
+
+
+def test_a_healthy_model_fails_now_and_then() -> None:
+    """By its error share."""
+    gemini = Gemini(error_share=0.1)
+    outcomes = [gemini.call(index=index)["outcome"] for index in range(2000)]
+    assert np.mean([o != ANSWER for o in outcomes]) == pytest.approx(0.1, abs=0.03)
+
+
+def test_a_refusal_by_quota_carries_a_delay() -> None:
+    """The retry delay of the minute."""
+    gemini = Gemini(quota={"rpm": 1})
+    gemini.call(0.0)
+    call = gemini.call(10.0)
+    assert FAILURES[call["outcome"]] == "quota_minute"
+    assert call["retry_after_s"] == pytest.approx(50.0)
+
+
+def test_an_end_gives_back_what_a_call_held() -> None:
+    """Once only."""
+    gemini = Gemini()
+    calls = np.array([gemini.call()])
+    end(gemini.upstream, calls, 0)
+    end(gemini.upstream, calls, 0)
+    assert gemini.in_flight == 0
+
+
+def test_two_models_meet_the_same_luck() -> None:
+    """The draws do not know the model, so a faster one is faster for every request."""
+    gemini = Gemini()
+    gemini.upstream.models["ttft_sigma"] = 0.5
+    pairs = [
+        (gemini.call(index=k, model=0)["ttft_s"], gemini.call(index=k, model=1)["ttft_s"])
+        for k in range(20)
+    ]
+    assert all(one == other for one, other in pairs)
+    assert len(set(pairs)) == 20
