@@ -49,7 +49,10 @@ def main(path: Path) -> bool:
     print("control: days of steady traffic", flush=True)
     found = (*claims(comparisons), _steady())
     print("theory: queues", flush=True)
-    queues = tuple(rows(full=True))
+    queues = []
+    for row in rows(full=True):
+        print(f"  {row.name}: {row.measured:.5g}, expected {row.expected:.5g}", flush=True)
+        queues.append(row)
     minutes = (time.monotonic() - began) / 60
     holds = all(claim.holds for claim in found) and all(map(_agrees, queues))
     parts = (
