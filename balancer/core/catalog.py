@@ -62,7 +62,8 @@ class ModelCard:
         if self.budget and self.budget[0] <= thinking <= self.budget[1] and thinking > 0:
             return ""
         if not self.budget:
-            accepted = f"a level: {', '.join(self.levels)}" if self.levels else "no thinking setting"
+            levels = ", ".join(self.levels)
+            accepted = f"a level: {levels}" if levels else "no thinking setting"
             return f"{self.name} takes no thinking budget {thinking}; use {accepted}"
         low, high = self.budget
         off = "0, or " if self.off else ""
@@ -86,7 +87,8 @@ class Catalog:
             if card.name == name:
                 return card
         names = [card.name for card in self.cards]
-        raise PolicyError(f"unknown model {name!r}{nearest(name, names)}; known: {', '.join(names)}")
+        known = ", ".join(names)
+        raise PolicyError(f"unknown model {name!r}{nearest(name, names)}; known: {known}")
 
     def with_prices(self, cards: tuple[ModelCard, ...]) -> Catalog:
         """The same catalog with some cards replaced or added."""

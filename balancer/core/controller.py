@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .decisions import Decision, Limits, Mix, Reason, Stance, gates
+from .decisions import Decision, Stance, gates
 from .errors import ClockError, MisuseError
+from .laws.breaker import Breaker
+from .laws.commanded import Commanded
+from .laws.dimmer import Dimmer
+from .laws.gradient import Gradient
 from .laws.ladder import Ladder
 from .laws.law import Law
 from .laws.none import NoLaw
+from .laws.stances import stance_from_plain, stance_to_plain
 from .laws.threshold import Threshold
-from .modes import MODES
+from .laws.throttle import Throttle
 from .observations import Observations
 from .orders import Orders
 from .policy import Policy
@@ -25,11 +30,21 @@ __all__ = ["Controller"]
 LONGEST_GAP_S = 7 * 86_400.0
 """A clock that leaps further than this was set, and no outage."""
 
-_MAKERS: Mapping[str, Callable[[Policy, Signals, Orders], Law]] = {
-    "ladder": Ladder,
+_PEERS: Mapping[str, Callable[[Policy, Signals], Law]] = {
     "threshold": Threshold,
-    "none": lambda policy, signals, orders: NoLaw(),
+    "dimmer": Dimmer,
+    "throttle": Throttle,
+    "gradient": Gradient,
+    "breaker": Breaker,
 }
+
+
+def _law(policy: Policy, signals: Signals, orders: Orders) -> Law:
+    if policy.law == "ladder":
+        return Ladder(policy, signals, orders)
+    if policy.law == "none":
+        return NoLaw()
+    return Commanded(policy, orders, _PEERS[policy.law](policy, signals))
 
 
 class Controller:
@@ -45,7 +60,7 @@ class Controller:
         self.policy = policy
         self._signals = Signals(policy)
         self._orders = Orders()
-        self._law = _MAKERS[policy.law](policy, self._signals, self._orders)
+        self._law = _law(policy, self._signals, self._orders)
         self._tick: int | None = None
         self._stance: Stance | None = None
         self._tail: tuple[object, ...] = ()
@@ -105,7 +120,7 @@ class Controller:
             "signals": self._signals.ledger.state(),
             "orders": self._orders.state(),
             "memory": self._law.state(),
-            "stance": None if self._stance is None else _stance_to_plain(self._stance),
+            "stance": None if self._stance is None else stance_to_plain(self._stance),
         }
 
     @classmethod
@@ -130,39 +145,7 @@ class Controller:
             controller._tick = tick
             ledger.restore(signals["tick"], signals["rows"], signals["latencies"])
             controller._orders.restore(orders)
-            kept = _stance_from_plain(stance)
+            kept = stance_from_plain(stance)
             controller._law.restore(memory, kept)
             controller._stand(kept)
         return controller
-
-
-def _stance_to_plain(stance: Stance) -> list[object]:
-    return [
-        int(stance.mode),
-        [list(mix) for mix in stance.mixes],
-        list(stance.admit),
-        [stance.limits.max_in_flight, stance.limits.max_starts],
-        [[r.kind, r.text, r.rule, r.value, r.threshold, r.k, r.n] for r in stance.reasons],
-        stance.probe,
-    ]
-
-
-def _stance_from_plain(values: list[object]) -> Stance:
-    mode, mixes, admit, bounds, reasons, probe = values
-    assert isinstance(mode, int) and isinstance(mixes, list) and isinstance(admit, list)
-    assert isinstance(bounds, list) and isinstance(reasons, list)
-    low, normal, high = (_mix(values) for values in mixes)
-    names = ("kind", "text", "rule", "value", "threshold", "k", "n")
-    return Stance(
-        mode=MODES[mode],
-        mixes=(low, normal, high),
-        admit=(admit[0], admit[1], admit[2]),
-        limits=Limits(max_in_flight=bounds[0], max_starts=bounds[1]),
-        reasons=tuple(Reason(**dict(zip(names, row, strict=True))) for row in reasons),
-        probe=MODES[probe] if isinstance(probe, int) else None,
-    )
-
-
-def _mix(values: list[float]) -> Mix:
-    normal, soft, hard, emergency = values
-    return normal, soft, hard, emergency

@@ -158,6 +158,15 @@ class Histogram:
         rank = max(1, math.ceil(q * below[-1]))
         return edge_s(indices[bisect_left(below, rank)]) * HALF_A_BUCKET
 
+    def mean(self) -> float:
+        """Mean in seconds, within 0.55 %; NaN of an empty histogram."""
+        if not self.packed:
+            return math.nan
+        indices, counts = self._halves()
+        middle: float = 2.0 ** (0.5 / BUCKETS_PER_OCTAVE)
+        weighed = sum(edge_s(i) * n for i, n in zip(indices, counts, strict=True))
+        return weighed * middle / sum(counts)
+
     def __add__(self, other: Histogram) -> Histogram:
         return merge((self, other))
 

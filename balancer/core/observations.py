@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from .errors import MisuseError
@@ -181,7 +182,7 @@ def merge_ticks(parts: Iterable[Observations]) -> Observations:
     """
     parts = list(parts)
     ticks = [part.tick for part in parts]
-    if not ticks or any(later <= earlier for earlier, later in zip(ticks, ticks[1:], strict=False)):
+    if not ticks or any(later <= earlier for earlier, later in pairwise(ticks)):
         raise MisuseError(f"ticks merge in growing order; got {ticks}")
     last = parts[-1]
     final_ages = {(entry.mode, entry.model): entry.ages for entry in last.served}
@@ -200,9 +201,7 @@ class _MergeAges(Protocol):
     def __call__(self, entries: list[ModeObservations], /) -> Histogram: ...
 
 
-def _merge_served(
-    parts: list[Observations], *, ages: _MergeAges
-) -> tuple[ModeObservations, ...]:
+def _merge_served(parts: list[Observations], *, ages: _MergeAges) -> tuple[ModeObservations, ...]:
     by_key: dict[tuple[Mode, str], list[ModeObservations]] = {}
     for part in parts:
         for entry in part.served:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 
 from .catalog import Catalog, Thinking
 from .errors import PolicyError, nearest
 from .histogram import edge_s, snap
-from .modes import MODES, Mode, Priority
+from .modes import MODES, Mode
 from .pricing import NANO_USD, cost_nano_usd
 
 __all__ = [
@@ -27,7 +28,7 @@ __all__ = [
     "Strategy",
 ]
 
-LAWS = ("ladder", "threshold", "none")
+LAWS = ("ladder", "threshold", "dimmer", "throttle", "gradient", "breaker", "none")
 """Names of the transition laws."""
 
 SIGNALS: dict[str, str] = {
@@ -251,12 +252,12 @@ class Policy:
         if strategy.instruction:
             natural *= EXPECTED_CONCISE_FACTOR
         output = _mean_below(natural, room)
-        nano = cost_nano_usd(
-            card.price, round(self.baseline.prompt_tokens), 0, round(output * 1e3), round(thinking * 1e3)
-        ) - cost_nano_usd(card.price, round(self.baseline.prompt_tokens), 0, 0, 0)
-        prompt = cost_nano_usd(card.price, round(self.baseline.prompt_tokens), 0, 0, 0)
+        # In thousandths of a token: means are no whole numbers, and small savings count.
+        prompt_tokens = round(self.baseline.prompt_tokens)
+        prompt = cost_nano_usd(card.price, prompt_tokens, 0, 0, 0)
+        both = cost_nano_usd(card.price, prompt_tokens, 0, round((output + thinking) * 1e3), 0)
         admitted = 1.0 - sum(strategy.shed) / len(strategy.shed)
-        return (prompt + nano / 1e3) / NANO_USD * admitted
+        return (prompt + (both - prompt) / 1e3) / NANO_USD * admitted
 
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but probably not wanted, a sentence each."""
@@ -436,9 +437,10 @@ def _check_strategy(strategy: Strategy, mode: Mode, policy: Policy) -> None:
         )
     _check_models(strategy, where, policy)
     half_hold_s = policy.ladder.hold_s / 2
-    if policy.law == "ladder" and strategy.timeout_s is not None and strategy.timeout_s > half_hold_s:
+    timeout_s = strategy.timeout_s
+    if policy.law == "ladder" and timeout_s is not None and timeout_s > half_hold_s:
         raise PolicyError(
-            f"timeout {strategy.timeout_s:g} s is longer than half the hold ({half_hold_s:g} s), so "
+            f"timeout {timeout_s:g} s is longer than half the hold ({half_hold_s:g} s), so "
             "calls of an earlier episode would be counted in a probe; shorten it or lengthen "
             "ladder.hold",
             where=where,
@@ -474,7 +476,7 @@ def _check_models(strategy: Strategy, where: str, policy: Policy) -> None:
 def _check_costs_fall(policy: Policy) -> None:
     costs = [(mode, policy.expected_cost_usd(mode)) for mode in MODES]
     known = [(mode, cost) for mode, cost in costs if cost is not None]
-    for (milder, above), (worse, below) in zip(known, known[1:], strict=False):
+    for (milder, above), (worse, below) in pairwise(known):
         if below >= above:
             raise PolicyError(
                 f"a request is expected to cost ${below:.6f} in {worse.label}, not less than "

@@ -91,6 +91,10 @@ class Measurement:
     n: int = 0
 
 
+LONGEST_LAW_WINDOW_S = 120.0
+"""Longest window that a law asks for by itself."""
+
+
 class Signals:
     """Judges the rules of a policy on what the ledger holds.
 
@@ -114,16 +118,14 @@ class Signals:
         latency_cuts = _cuts(both, LATENCIES)
         ttft_cuts = _cuts(both, ("ttft_p95",))
         columns = {("latency", cut): CUTS + i for i, cut in enumerate(latency_cuts)}
-        columns |= {
-            ("ttft", cut): CUTS + len(latency_cuts) + i for i, cut in enumerate(ttft_cuts)
-        }
+        columns |= {("ttft", cut): CUTS + len(latency_cuts) + i for i, cut in enumerate(ttft_cuts)}
         self.entry = tuple(self._bound(rule, 1.0, columns) for rule in policy.rules)
         self.exits = tuple(self._bound(rule, policy.ladder.exit, columns) for rule in policy.rules)
         windows = [bound.window_ticks for bound in self.entry]
         latencies = [b.window_ticks for b in self.entry if b.rule.signal in LATENCIES]
         hold = math.ceil(policy.ladder.hold_s * policy.ladder.multiplier_max / policy.tick_s)
         self.ledger = Ledger(
-            max([hold, self.ticks(60.0), *windows]),
+            max([hold, self.ticks(LONGEST_LAW_WINDOW_S), *windows]),
             max([self.ticks(60.0), *latencies]),
             latency_cuts,
             ttft_cuts,
@@ -206,6 +208,10 @@ class Signals:
     def offered_since(self, since: int) -> Row:
         """Requests offered after tick `since`, by priority."""
         return self.ledger.since(ALL, since)[OFFERED]
+
+    def in_flight(self) -> int:
+        """Calls in flight now."""
+        return sum(ages.total for ages in self._ages.values())
 
     def mostly_quota(self, row: int, since: int) -> bool:
         """Whether most failures after tick `since` are 429s, the one error that is load."""
@@ -309,15 +315,11 @@ class Signals:
         return self._spending(bound.rule.signal, counts, bound.window_ticks)
 
 
-def _cuts(
-    both: list[tuple[Rule, float]], signals: tuple[str, ...]
-) -> tuple[int, ...]:
+def _cuts(both: list[tuple[Rule, float]], signals: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(sorted({snap(r.threshold * ratio) for r, ratio in both if r.signal in signals}))
 
 
-def describe(
-    bound: Bound, measured: Measurement, *, lasting: bool = True, ok: bool = False
-) -> str:
+def describe(bound: Bound, measured: Measurement, *, lasting: bool = True, ok: bool = False) -> str:
     """A signal against its bound, for a person: "latency_p95 6.2 s > 5 s over 2m".
 
     Args:

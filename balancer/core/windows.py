@@ -141,9 +141,7 @@ class Ledger:
     def latency(self, row: int, tick: int) -> Histogram:
         """Latencies of a row in the ticks after `tick`, as one histogram."""
         return merge(
-            histogram
-            for at, mode, histogram in self._latencies
-            if at > tick and row in (ALL, mode)
+            histogram for at, mode, histogram in self._latencies if at > tick and row in (ALL, mode)
         )
 
     def state(self) -> dict[str, object]:

@@ -161,3 +161,11 @@ def test_a_histogram_shows_how_to_build_it() -> None:
     """For a failing test's output."""
     histogram = Histogram.from_counts({-3: 2, 7: 1})
     assert repr(histogram) == "Histogram.from_counts({-3: 2, 7: 1})"
+
+
+def test_the_mean_is_within_half_a_bucket() -> None:
+    """Of samples spread over four octaves; of nothing it is no number."""
+    durations = [0.5 + i / 100 for i in range(800)]
+    exact = sum(durations) / len(durations)
+    assert Histogram.of(durations).mean() == pytest.approx(exact, rel=0.0055)
+    assert math.isnan(Histogram().mean())

@@ -127,9 +127,7 @@ class Ladder:
                 self.order = order
                 self._enter(tick, order.mode, (ordered(order),), shedding=True)
             return True
-        if self.order is not None:
-            self.order = None
-            self.calm_since = None
+        self.order = None
         alert = self._orders.floor()
         if alert is not None and alert.mode > self.mode:
             self._enter(tick, alert.mode, (alerted(alert),), shedding=True)
@@ -333,9 +331,7 @@ class Ladder:
 
     # --- state --------------------------------------------------------------------------
 
-    def _enter(
-        self, tick: int, mode: Mode, reasons: tuple[Reason, ...], *, shedding: bool
-    ) -> None:
+    def _enter(self, tick: int, mode: Mode, reasons: tuple[Reason, ...], *, shedding: bool) -> None:
         if mode is not self.mode:
             self.mode = mode
             self.entered = tick

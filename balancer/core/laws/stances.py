@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..decisions import ADMIT_ALL, Limits, Mix, Reason, Stance, one_hot
-from ..modes import Mode
+from ..modes import MODES, Mode
 from ..observations import Alert, Override
 from ..policy import Policy
 from ..signals import Bound, Signals, describe
 
-__all__ = ["alerted", "because", "ordered", "stance"]
+__all__ = ["alerted", "because", "ordered", "stance", "stance_from_plain", "stance_to_plain"]
 
 
 def stance(
@@ -63,3 +63,37 @@ def ordered(order: Override) -> Reason:
     """An operator's override as a reason."""
     text = f"{order.mode.label}: override until tick {order.until_tick}: {order.reason}"
     return Reason(kind="override", text=text)
+
+
+def stance_to_plain(stance: Stance) -> list[object]:
+    """A stance as plain values."""
+    return [
+        int(stance.mode),
+        [list(mix) for mix in stance.mixes],
+        list(stance.admit),
+        [stance.limits.max_in_flight, stance.limits.max_starts],
+        [[r.kind, r.text, r.rule, r.value, r.threshold, r.k, r.n] for r in stance.reasons],
+        stance.probe,
+    ]
+
+
+def stance_from_plain(values: list[object]) -> Stance:
+    """The stance that `stance_to_plain` gave."""
+    mode, mixes, admit, bounds, reasons, probe = values
+    assert isinstance(mode, int) and isinstance(mixes, list) and isinstance(admit, list)
+    assert isinstance(bounds, list) and isinstance(reasons, list)
+    low, normal, high = (_mix(values) for values in mixes)
+    names = ("kind", "text", "rule", "value", "threshold", "k", "n")
+    return Stance(
+        mode=MODES[mode],
+        mixes=(low, normal, high),
+        admit=(admit[0], admit[1], admit[2]),
+        limits=Limits(max_in_flight=bounds[0], max_starts=bounds[1]),
+        reasons=tuple(Reason(**dict(zip(names, row, strict=True))) for row in reasons),
+        probe=MODES[probe] if isinstance(probe, int) else None,
+    )
+
+
+def _mix(values: list[float]) -> Mix:
+    normal, soft, hard, emergency = values
+    return normal, soft, hard, emergency

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from ..decisions import Reason, Stance
 from ..modes import Mode
-from ..orders import Orders
 from ..policy import Policy
 from ..signals import Bound, Signals
 from ..windows import ALL
-from .stances import alerted, because, ordered, stance
+from .stances import because, stance
 
 __all__ = ["Threshold"]
 
@@ -21,12 +20,11 @@ __all__ = ["Threshold"]
 class Threshold:
     """The threshold law."""
 
-    __slots__ = ("_orders", "_policy", "_signals", "_since", "_stance", "_streaks")
+    __slots__ = ("_policy", "_signals", "_since", "_stance", "_streaks")
 
-    def __init__(self, policy: Policy, signals: Signals, orders: Orders) -> None:
+    def __init__(self, policy: Policy, signals: Signals) -> None:
         self._policy = policy
         self._signals = signals
-        self._orders = orders
         self._streaks = [0] * len(policy.rules)
         self._since: int | None = None
         self._stance = stance(policy, Mode.NORMAL, ())
@@ -37,19 +35,8 @@ class Threshold:
             self._since = tick - 1
         worst = self._worst(self._since)
         mode = worst.rule.level if worst else Mode.NORMAL
-        floor, order = self._orders.floor(), self._orders.override()
-        if floor is not None and floor.mode <= mode:
-            floor = None
-        if floor is not None:
-            mode = floor.mode
-        if order is not None:
-            mode = order.mode
         if mode != self._stance.mode:
-            if order is not None:
-                reason = ordered(order)
-            elif floor is not None:
-                reason = alerted(floor)
-            elif worst is not None:
+            if worst is not None:
                 reason = because(self._signals, worst, ALL, self._since, mode)
             else:
                 reason = Reason(kind="rule", text="normal: no rule is true any more")
