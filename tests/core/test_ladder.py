@@ -352,6 +352,15 @@ def test_shedding_that_begins_in_silence_ends_a_probe_round() -> None:
     assert memory(run)["probe"] is None
 
 
+def test_shedding_that_load_began_goes_on_when_errors_lead_further_up() -> None:
+    """Slow answers led to soft; the 503s that follow do not take the shedding back."""
+    strategies = (*STRATEGIES[:2], replace(STRATEGIES[2], shed=(0.5, 0.0, 0.0)), STRATEGIES[3])
+    run = loop(always(normal=SLOW, soft=FAILING), make_policy(strategies=strategies))
+    run.until(HARD)
+    assert [reason.rule for reason in run.now.reasons] == ["error_rate emergency"]
+    assert run.now.admit == (0.5, 1.0, 1.0)
+
+
 def test_a_step_down_keeps_what_the_escalation_decided_about_shedding() -> None:
     """Errors led to emergency: hard, entered from above, does not start to shed either."""
     strategies = (*STRATEGIES[:2], replace(STRATEGIES[2], shed=(0.5, 0.0, 0.0)), STRATEGIES[3])
@@ -564,6 +573,18 @@ def test_after_a_failed_round_the_next_mode_further_down_is_tried() -> None:
     run = loop(broken_rung).run(600)
     assert run.path == [SOFT, HARD, NORMAL]
     assert [target for _, target in rounds(run)] == [SOFT, NORMAL]
+
+
+def test_a_mode_further_down_is_held_to_its_own_exit_bounds() -> None:
+    """Hard tries normal, which fails 20 %: within hard's exit of 24 %, beyond soft's of 4 %."""
+    rules = table("error_rate", 0.05, 0.3)
+    run = loop(
+        always(soft=FAILING, normal=Health(failing=0.2)),
+        make_policy(rules),
+        alerts={0: (Alert("a", 0, HARD, lifetime_ticks=10),)},
+    ).run(800)
+    assert [target for _, target in rounds(run)][:3] == [SOFT, NORMAL, SOFT]
+    assert run.path == [HARD]
 
 
 def test_the_search_further_down_wraps_to_the_next_mode() -> None:
