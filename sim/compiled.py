@@ -23,7 +23,7 @@ import numba
 
 from balancer.core import budget, histogram, pricing
 
-__all__ = ["cache_directory", "compiled", "inlined", "prune", "sources", "sources_hash"]
+__all__ = ["cache_directory", "compiled", "direct", "inlined", "prune", "sources", "sources_hash"]
 
 _CORE_SOURCES = tuple(Path(str(module.__file__)) for module in (budget, histogram, pricing))
 _MARK = "compiled import"
@@ -96,6 +96,19 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """The same, and merged into its compiled callers: for small functions on the hot path."""
     done: Callable[P, R] = _compile(function, forceinline=True)
     return done
+
+
+def direct(function: Callable[P, R], *like: Any) -> Callable[..., R]:
+    """A compiled function for arguments of the same types as these, and for no others.
+
+    numba looks at the types of all arguments on every call; for the arrays of a whole world
+    that takes longer than an idle tick. What comes back takes their types for granted.
+    """
+    dispatcher: Any = function
+    signature = tuple(numba.typeof(argument) for argument in like)
+    dispatcher.compile(signature)
+    found: Callable[..., R] = dispatcher.get_overload(signature)
+    return found
 
 
 def _compile(function: Any, *, forceinline: bool) -> Any:

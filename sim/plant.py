@@ -16,6 +16,7 @@ from balancer.core.observations import FAILURES, Observations
 from balancer.core.policy import Policy
 from scenarios.schema import Scenario, UpstreamFault
 
+from .compiled import direct
 from .kernel import DONE, advance
 from .setup import model_names, new_world
 from .tick import Record, close_tick
@@ -100,8 +101,9 @@ class Plant:
     """
 
     __slots__ = (
+        "_advance",
+        "_close_tick",
         "_gates",
-        "_latencies",
         "_mode",
         "_models",
         "_record",
@@ -126,6 +128,10 @@ class Plant:
         )
         self._state = self._world.state[0]
         self._record = Record(self._models)
+        self._advance = direct(advance, self._world, 0.0)
+        self._close_tick = direct(
+            close_tick, self._world, self._record.numbers, self._record.buckets, 0
+        )
         self._gates: object = None
         self._mode = 0
         self.faults = self._world.upstream.faults
@@ -133,7 +139,7 @@ class Plant:
 
     def advance(self, until_s: float) -> None:
         """Run everything earlier than a moment; going back does nothing."""
-        while advance(self._world, until_s) != DONE:
+        while self._advance(self._world, until_s) != DONE:
             self._grow()
 
     def _grow(self) -> None:
@@ -162,7 +168,7 @@ class Plant:
             tick: index of the tick that ends now.
         """
         record = self._record
-        close_tick(self._world, record.numbers, record.buckets, tick)
+        self._close_tick(self._world, record.numbers, record.buckets, tick)
         return record.read(tick, self.memory_ppm)
 
     def apply(self, decision: Decision) -> None:
