@@ -15,12 +15,11 @@ from balancer.core.controller import Controller
 from balancer.core.decisions import Decision
 from balancer.core.modes import MODES, Mode
 from balancer.core.observations import Alert, Observations, Override
-from balancer.core.policy import LadderSettings, Policy, Rule
+from balancer.core.policy import LAWS, LadderSettings, Policy, Rule
 from tests.core.builders import DEFAULT_RULES, STRATEGIES, make_policy, served, table, tick
 
-__all__ = ["LAWS", "decisions_of", "few", "observations", "policies", "runs", "shifted"]
+__all__ = ["decisions_of", "few", "observations", "policies", "runs", "shifted"]
 
-LAWS = ("ladder", "threshold", "none")
 SETTINGS = LadderSettings(
     min_samples=5,
     hold_s=4.0,
