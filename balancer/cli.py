@@ -165,7 +165,7 @@ def _run(
         raise InputError("is in no directory that exists", where=str(json_file))
     records = []
     with report_directory(out) as work, _progress(quiet=quiet) as bar:
-        for scenario, own in loaded:
+        for source, (scenario, own) in zip(sources, loaded, strict=True):
             result = run_scenario(
                 scenario,
                 given or own or load_policy(),
@@ -173,6 +173,7 @@ def _run(
                 seed=seed,
                 workers=workers,
                 out=work,
+                command=_again(source, policy_file, overrides),
                 progress=bar(scenario.scenario),
             )
             records.append(result.record)
@@ -193,6 +194,16 @@ def _run(
         Console(highlight=False, width=width).print(verdict_tables(read_verdicts(out)))
         typer.echo(f"report: {out / 'report.html'}")
     return [record["verdict"] for record in records]
+
+
+def _again(source: str, policy_file: Path | None, overrides: Sequence[str]) -> list[str]:
+    """Words of a command that runs one scenario of this one again."""
+    words = ["open-balancer", "run", source]
+    if policy_file is not None:
+        words += ["--policy", str(policy_file)]
+    for override in overrides:
+        words += ["--set", override]
+    return words
 
 
 @contextmanager

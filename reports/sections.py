@@ -238,6 +238,9 @@ def _compared(verdict: Verdict, name: str) -> ComparedRow:
 
 
 def _command(verdict: Verdict) -> str:
+    if verdict.command:
+        return shlex.join(verdict.command)
+    # Run from Python: the command that comes nearest.
     words = ["open-balancer", "run", verdict.scenario]
     words += ["--seed", str(verdict.seed), "--replications", str(verdict.replications)]
     return shlex.join(words)

@@ -103,6 +103,7 @@ class Verdict:
     faults: tuple[Fault, ...]
     assumptions: tuple[str, ...]
     journals: Mapping[str, str]
+    command: tuple[str, ...]
     versions: Mapping[str, str]
 
 
@@ -168,6 +169,7 @@ def _verdict(entry: Mapping[str, Any], where: str) -> Verdict:
             ),
             assumptions=tuple(clean(str(each)) for each in _list(entry, "assumptions")),
             journals={str(arm): str(name) for arm, name in (entry.get("journals") or {}).items()},
+            command=tuple(clean(str(word)) for word in _list(entry, "command")),
             versions={
                 clean(str(name)): clean(str(version))
                 for name, version in (entry.get("versions") or {}).items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,7 @@ def run_scenario(
     workers: int | None = None,
     out: Path | None = None,
     every_journal: bool = False,
+    command: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Run all replications of a scenario in both arms and judge its expectations.
@@ -89,6 +90,8 @@ def run_scenario(
         workers: processes; None: as many as there are cores, if the work is worth it.
         out: an existing directory for journals; None writes none.
         every_journal: write the journals of all replications and not of the first alone.
+        command: words that ask for this again, for the record; seed and replications are
+            added to them.
         progress: called with runs done and runs in all.
 
     Raises:
@@ -128,7 +131,7 @@ def run_scenario(
     pairs = [
         pair for batch in fan_out(_run_batch, batches, workers=workers, done=done) for pair in batch
     ]
-    return _result(scenario, policy, questions, pairs, out)
+    return _result(scenario, policy, questions, pairs, out, command)
 
 
 def _result(
@@ -137,6 +140,7 @@ def _result(
     questions: tuple[Any, ...],
     pairs: list[tuple[Run, Run]],
     out: Path | None,
+    command: Sequence[str],
 ) -> Result:
     with_it = tuple(pair[0] for pair in pairs)
     without = tuple(pair[1] for pair in pairs)
@@ -156,6 +160,7 @@ def _result(
             comparison=comparison,
             transitions=with_it[0].transitions,
             journals=journals,
+            command=command,
         ),
     )
 

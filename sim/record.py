@@ -36,6 +36,7 @@ def record(
     comparison: Comparison,
     transitions: Sequence[Transition],
     journals: Mapping[str, str],
+    command: Sequence[str] = (),
 ) -> dict[str, Any]:
     """One object of `verdict.json`.
 
@@ -46,6 +47,8 @@ def record(
         comparison: of the two arms.
         transitions: of replication 0 under the policy.
         journals: file name of replication 0's journal, by arm; empty if none was written.
+        command: words that asked for it; seed and replications are added. Empty if no
+            command did.
     """
     return {
         "version": RECORD_VERSION,
@@ -78,6 +81,11 @@ def record(
         ],
         "assumptions": list(assumptions(scenario, policy)),
         "journals": dict(journals),
+        "command": (
+            [*command, "--seed", str(scenario.seed), "--replications", str(replications)]
+            if command
+            else []
+        ),
         "versions": {"open-balancer": VERSION, **versions()},
     }
 

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from balancer.core.errors import InputError
 
-__all__ = ["VERDICTS", "report_directory"]
+__all__ = ["COMPARISON", "GATE", "VERDICTS", "report_directory"]
 
 VERDICTS = "verdict.json"
-"""The file by which a report's directory is known."""
+COMPARISON = "comparison.json"
+GATE = "gate.json"
+RECORDS = (VERDICTS, COMPARISON, GATE)
+"""The files by one of which a report's directory is known."""
 
-OURS = frozenset({".html", ".json", ".jsonl", ".md", ".png", ".svg", ".xml"})
+OURS = frozenset({".csv", ".html", ".json", ".jsonl", ".md", ".png", ".svg", ".xml"})
 
 
 @contextmanager
@@ -65,7 +68,7 @@ def _check_replaceable(out: Path) -> None:
     if not found:
         return
     strange = [path.name for path in found if not path.is_file() or path.suffix not in OURS]
-    if not (out / VERDICTS).is_file():
+    if not any((out / name).is_file() for name in RECORDS):
         strange = strange or [found[0].name]
     if strange:
         raise InputError(

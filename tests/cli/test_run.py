@@ -55,6 +55,23 @@ def test_the_table_says_what_was_expected_and_what_came_of_it(
     assert any("availability at least 50%" in line and "pass" in line for line in lines)
 
 
+def test_the_verdict_says_how_to_run_it_again(
+    command: Command, scenario: Path, tmp_path: Path
+) -> None:
+    """With the file, the policy and every override, so that nothing needs to be remembered."""
+    policy = tmp_path / "mine.yaml"
+    policy.write_text("name: mine\n")
+    override = "workload.arrivals.rate=4"
+    command("run", "tiny.yaml", "--policy", "mine.yaml", "--set", override, "--quiet")
+    (entry,) = json.loads((tmp_path / "balancer-report" / "verdict.json").read_text())
+    assert entry["command"] == [
+        *("open-balancer", "run", "tiny.yaml", "--policy", "mine.yaml", "--set", override),
+        *("--seed", "1", "--replications", "2"),
+    ]
+    page = (tmp_path / "balancer-report" / "report.html").read_text()
+    assert " ".join(entry["command"]) in page
+
+
 def test_a_policy_that_fails_exits_with_1(command: Command, scenario: Path) -> None:
     """An expectation nobody could meet."""
     scenario.write_text(SCENARIO.replace("never_above: normal", "latency_p95: {at_most: 1ms}"))
