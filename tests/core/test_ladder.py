@@ -690,6 +690,17 @@ def test_an_escalation_after_the_probation_is_no_relapse() -> None:
     assert memory(run)["multiplier"] == 1
 
 
+def test_a_relapse_doubles_the_hold_once_however_far_it_climbs() -> None:
+    """Back in normal everything fails at once: three rungs up, one doubling."""
+    run = loop(during(range(100, 110), normal=FAILING))
+    run.until(SOFT)
+    run.until(NORMAL)
+    again = run.now.tick + 10
+    run.world = during(range(again, again + 200), **EVERY_MODE_FAILING)
+    run.until(EMERGENCY)
+    assert memory(run)["multiplier"] == 2
+
+
 def test_the_multiplier_is_forgiven_after_twice_the_hold_in_normal() -> None:
     """Back to 1 after 2 x 120 s x 2 in normal, and not a tick earlier."""
     run = loop(during(range(100, 110), normal=FAILING))

@@ -147,6 +147,8 @@ class Ladder:
         to = max([to, *(bound.rule.level for bound in broken if bound.rule.jump)])
         if self.stepped_down_at is not None and tick - self.stepped_down_at <= self._probation:
             self.multiplier = min(2 * self.multiplier, self._settings.multiplier_max)
+            # One relapse, however many rungs it climbs.
+            self.stepped_down_at = None
         load = any(self._is_load(bound, entered) for bound in broken)
         reasons = tuple(because(self._signals, b, self.mode, entered, to) for b in broken)
         self._enter(tick, to, reasons, shedding=self.shedding or load)
