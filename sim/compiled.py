@@ -21,6 +21,11 @@ from typing import Any, ParamSpec, TypeVar
 
 import numba
 
+try:
+    import fcntl
+except ImportError:  # Windows: every process compiles for itself
+    fcntl = None  # type: ignore[assignment]
+
 from balancer.core import budget, histogram, pricing
 
 __all__ = ["cache_directory", "compiled", "direct", "inlined", "prune", "sources", "sources_hash"]
@@ -98,6 +103,18 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     return done
 
 
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let one process compile; those that wait for it find its code in the cache."""
+    directory = cache_directory()
+    if directory is None or fcntl is None:
+        yield
+        return
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def direct(function: Callable[P, R], *like: Any) -> Callable[..., R]:
     """A compiled function for arguments of the same types as these, and for no others.
 
@@ -105,8 +122,10 @@ def direct(function: Callable[P, R], *like: Any) -> Callable[..., R]:
     that takes longer than an idle tick. What comes back takes their types for granted.
     """
     dispatcher: Any = function
-    signature = tuple(numba.typeof(argument) for argument in like)
-    dispatcher.compile(signature)
+    typeof: Callable[[Any], Any] = numba.typeof
+    signature = tuple(typeof(argument) for argument in like)
+    with _one_at_a_time():
+        dispatcher.compile(signature)
     found: Callable[..., R] = dispatcher.get_overload(signature)
     return found
 

@@ -91,7 +91,7 @@ def advance(world: World, until_s: float) -> int:
         else:
             break
         state.now_s = now_s
-    state.now_s = until_s
+    state.now_s = max(now_s, until_s)
     return DONE
 
 

@@ -184,6 +184,14 @@ def test_advancing_in_one_leap_or_in_many_is_the_same() -> None:
     assert leap.totals() == steps.totals()
 
 
+def test_time_does_not_go_back() -> None:
+    """An earlier moment changes nothing, the ages of calls in flight included."""
+    run = plant(requests(0.0))
+    run.advance(1.0)
+    run.advance(0.5)
+    assert run.observe(0).served[0].ages == Histogram.of([1.0])
+
+
 def test_what_happens_at_a_moment_is_left_for_the_next_call() -> None:
     """Ticks are half open."""
     run = plant(requests(1.0))
