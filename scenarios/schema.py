@@ -205,7 +205,7 @@ TokenDistribution = Annotated[
 
 
 class Class(Frozen):
-    """One kind of request."""
+    """One kind of request: a share of the common traffic, or traffic with arrivals of its own."""
 
     name: str
     share: Share = 1.0
@@ -219,6 +219,18 @@ class Class(Frozen):
     output: TokenDistribution | None = None
     thinking: TokenDistribution | None = None
     """Tokens a model would think if it chose freely."""
+    arrivals: Arrivals | None = None
+    """Its own, beside the common ones: a batch job, a client that runs away."""
+
+    @model_validator(mode="after")
+    def _own_arrivals_are_a_process(self) -> Class:
+        if self.arrivals is None:
+            return self
+        if self.arrivals.trace is not None:
+            raise ValueError("arrivals of a class are a process; a trace is of the whole workload")
+        if "share" in self.model_fields_set:
+            raise ValueError("found share and arrivals; a class with its own arrivals has no share")
+        return self
 
 
 class Workload(Frozen):
@@ -231,7 +243,7 @@ class Workload(Frozen):
 
     @model_validator(mode="after")
     def _shares_add_up(self) -> Workload:
-        total = sum(entry.share for entry in self.classes)
+        total = sum(entry.share for entry in self.classes if entry.arrivals is None)
         if abs(total - 1) > 1e-6:
             raise ValueError(f"the shares of the classes add up to {total:.4%}, expected 100%")
         names = [entry.name for entry in self.classes]
@@ -401,6 +413,8 @@ class UpstreamFault(Windowed):
         "overloaded"
     )
     ignores_budget: bool = False
+    deterministic: bool = False
+    """Whether it strikes the same requests at every attempt, so that a retry fails again."""
 
     @model_validator(mode="after")
     def _does_something(self) -> UpstreamFault:

@@ -73,7 +73,8 @@ def describe(fault: Fault) -> str:
     whom = fault.model or "all models"
     times = f" ×{fault.factor:g}" if fault.factor != 1.0 else ""
     plus = f" +{fault.add:g} s" if fault.add else ""
-    share = "" if fault.share == 1.0 else f", {fault.share * 100:.4g} % of calls"
+    struck = "requests, at every attempt" if fault.deterministic else "calls"
+    share = "" if fault.share == 1.0 else f", {fault.share * 100:.4g} % of {struck}"
     past = ", past its budget" if fault.ignores_budget else ""
     what = {
         "latency": f"latency of {whom}{times}{plus}",

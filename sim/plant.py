@@ -232,6 +232,7 @@ class Plant:
             fault.add if add_s is None else add_s,
             FAILURES.index(fault.error),
             fault.ignores_budget,
+            fault.deterministic,
         )
 
     def stall(self, until_s: float) -> None:

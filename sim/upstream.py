@@ -124,6 +124,7 @@ FAULT = np.dtype(
         ("add_s", "f8"),
         ("error", "i1"),  # index of `FAILURES`
         ("ignores_budget", "?"),
+        ("deterministic", "?"),
     ],
     align=True,
 )
@@ -246,8 +247,9 @@ def _hits(faults: Any, call: Any, key: int) -> Hits:
         fault = faults[row]
         if not fault.active or (fault.model >= 0 and fault.model != call.model):
             continue
+        attempt = 0 if fault.deterministic else call.attempt
         if fault.share < 1.0 and (
-            uniform(key, streams.FAULT0 + row, call.index, call.attempt) >= fault.share
+            uniform(key, streams.FAULT0 + row, call.index, attempt) >= fault.share
         ):
             continue
         if fault.kind == LATENCY:

@@ -1,7 +1,7 @@
 """The traffic of a scenario: one record a request, the same for every policy.
 
 Arrivals are a process of unit rate (constant, Poisson, gamma gaps, or a trace) stretched by
-the rate curve. What a request asks for is drawn by (key, purpose, index), never from a
+the rate curve; classes share one, unless a class has its own. What a request asks for is drawn by (key, purpose, index), never from a
 sequence, so a request is the same whatever its neighbours are.
 """
 
@@ -18,6 +18,7 @@ from scipy.special import ndtri
 from balancer.core.errors import ScenarioError
 from balancer.core.modes import Priority
 from scenarios.schema import (
+    Arrivals,
     Class,
     Constant,
     Lognormal,
@@ -30,7 +31,7 @@ from .arrivals import stretch, unit_arrivals
 from .compiled import compiled, inlined
 from .conversation import ANSWER, PROMPT, THINKING
 from .rate_curve import curve, integral
-from .streams import CLASS, standard_normal, uniform
+from .streams import CLASS, replication_key, standard_normal, uniform
 from .streams import OUTPUT as OUTPUT_DRAW
 from .streams import PROMPT as PROMPT_DRAW
 from .streams import THINKING as THINKING_DRAW
@@ -102,7 +103,25 @@ def generate(scenario: Scenario, key: int, base: Path | None = None) -> Table:
         TraceError: a trace that cannot be read; names the line.
         ScenarioError: more requests than fit in memory.
     """
-    arrivals = scenario.workload.arrivals
+    classes = scenario.workload.classes
+    common = [place for place, entry in enumerate(classes) if entry.arrivals is None]
+    streams = [_stream(scenario, scenario.workload.arrivals, common, key, base)]
+    for place, entry in enumerate(classes):
+        if entry.arrivals is not None:
+            # A key of its own leaves the common traffic as it is without the class.
+            streams.append(
+                _stream(scenario, entry.arrivals, [place], replication_key(key, place), base)
+            )
+    if len(streams) == 1:
+        return streams[0]
+    requests = np.concatenate(streams)
+    return requests[np.argsort(requests["s"], kind="stable")]
+
+
+def _stream(
+    scenario: Scenario, arrivals: Arrivals, places: list[int], key: int, base: Path | None
+) -> Table:
+    """Requests of the classes at `places`, which share these arrivals."""
     trace = None
     rate = arrivals.rate
     if arrivals.trace is not None and arrivals.format is not None:
@@ -121,7 +140,8 @@ def generate(scenario: Scenario, key: int, base: Path | None = None) -> Table:
     stretch(times, segments)
     requests = np.zeros(len(times), REQUEST)
     requests["s"] = times
-    klasses, draws, points = _tables(scenario.workload.classes, scenario_keys(scenario), trace)
+    classes = tuple(scenario.workload.classes[place] for place in places)
+    klasses, draws, points = _tables(classes, scenario_keys(scenario), trace)
     none = np.zeros(1, np.int32)
     _fill(
         key,
@@ -132,6 +152,7 @@ def generate(scenario: Scenario, key: int, base: Path | None = None) -> Table:
         none if trace is None else trace.prompt,
         none if trace is None else trace.output,
     )
+    requests["klass"] = np.array(places)[requests["klass"]]
     return requests
 
 

@@ -66,6 +66,10 @@ def test_a_fault_without_a_name_is_called_by_its_kind_and_place() -> None:
         ({"kind": "latency", "add": "2s"}, "latency of all models +2 s"),
         ({"kind": "hang", "share": "30%"}, "calls to all models hang, 30 % of calls"),
         ({"kind": "error", "share": 0.4}, "calls to all models fail: overloaded, 40 % of calls"),
+        (
+            {"kind": "error", "error": "internal", "share": "3%", "deterministic": True},
+            "calls to all models fail: internal, 3 % of requests, at every attempt",
+        ),
         ({"kind": "quota", "factor": 0.5}, "quota of all models ×0.5"),
         (
             {"kind": "thinking", "factor": 8, "ignores_budget": True},

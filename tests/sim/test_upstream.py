@@ -32,6 +32,7 @@ class Gemini:
                 given.add,
                 FAILURES.index(given.error),
                 given.ignores_budget,
+                given.deterministic,
             )
 
     def call(self, now_s: float = 0.0, **asked: Any) -> Any:
@@ -203,6 +204,19 @@ def test_an_end_gives_back_what_a_call_held() -> None:
     end(gemini.upstream, calls, 0)
     end(gemini.upstream, calls, 0)
     assert gemini.in_flight == 0
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_deterministic_fault_strikes_a_request_at_every_attempt(*, deterministic: bool) -> None:
+    """A share of the requests and not of the attempts, so a retry never helps."""
+    fault = {"kind": "error", "error": "internal", "share": 0.3, "deterministic": deterministic}
+    gemini = Gemini(fault)
+    fates = [
+        [gemini.call(index=index, attempt=attempt)["outcome"] != ANSWER for attempt in range(3)]
+        for index in range(500)
+    ]
+    assert np.mean([fate[0] for fate in fates]) == pytest.approx(0.3, abs=0.07)
+    assert all(len(set(fate)) == 1 for fate in fates) == deterministic
 
 
 def test_two_models_meet_the_same_luck() -> None:

@@ -210,6 +210,45 @@ def test_classes_come_in_their_shares_with_their_priority_and_key() -> None:
     assert (first["cached"] == first["prompt"] // 4).all()
 
 
+def test_a_class_may_come_by_arrivals_of_its_own() -> None:
+    """In its own time and number, in order with the rest, carrying its own place."""
+    pattern = [{"kind": "step", "at": 0, "factor": 0}, {"kind": "step", "at": "30m", "factor": 1}]
+    loop = {
+        "name": "loop",
+        "key": "k",
+        "arrivals": {"process": "constant", "rate": 2, "pattern": pattern},
+    }
+    requests = generate(scenario(rate=5, classes=[loop, {"name": "chat"}]), KEY)
+    mine = requests[requests["klass"] == 0]
+    assert len(mine) == pytest.approx(3600, abs=1)
+    assert mine["s"].min() >= 1800
+    assert set(mine["key"].tolist()) == {0}
+    assert (np.diff(requests["s"]) >= 0).all()
+
+
+def test_a_class_with_its_own_arrivals_leaves_the_others_as_they_were() -> None:
+    """The common traffic is the same to the bit, so with and without can be compared."""
+    chat = {"name": "chat"}
+    loop = {"name": "loop", "arrivals": {"rate": 3}}
+    alone = generate(scenario(rate=5, classes=[chat]), KEY)
+    both = generate(scenario(rate=5, classes=[chat, loop]), KEY)
+    assert (both[both["klass"] == 0] == alone).all()
+    assert not np.array_equal(both[both["klass"] == 1]["prompt"][:100], alone["prompt"][:100])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"share": "20%", "arrivals": {"rate": 3}},
+        {"arrivals": {"trace": "x.csv", "format": "azure"}},
+    ],
+)
+def test_a_class_with_its_own_arrivals_has_neither_share_nor_trace(wrong: dict[str, Any]) -> None:
+    """Both would be ambiguous."""
+    with pytest.raises(ValueError, match=r"a class with its own|arrivals of a class"):
+        scenario(classes=[{"name": "chat"}, {"name": "loop", **wrong}])
+
+
 def test_a_trace_is_replayed_with_its_own_times_and_tokens(tmp_path: Path) -> None:
     """Times since its first request; tokens as recorded."""
     requests = generate(scenario(4, **trace(tmp_path, (100, 101, 103))), KEY)
