@@ -37,9 +37,9 @@ def table(figures: Mapping[str, float]) -> Table:
     for name, value in figures.items():
         asked, holds = "", True
         if name in FLOORS:
-            asked, holds = f"≥ {FLOORS[name]:,g}", value >= FLOORS[name]
+            asked, holds = f"≥ {FLOORS[name]:,.0f}", value >= FLOORS[name]
         elif name in CEILINGS:
-            asked, holds = f"≤ {CEILINGS[name]:,g}", value <= CEILINGS[name]
+            asked, holds = f"≤ {CEILINGS[name]:,.0f}", value <= CEILINGS[name]
         digits = 0 if abs(value) >= 1000 else 2
         shown.add_row(name, f"{value:,.{digits}f}", asked, "" if holds else "missed")
     return shown
