@@ -102,7 +102,7 @@ def _not_negative(number: Decimal, found: object, expected: str) -> float:
 
 
 def _in_seconds(number: Decimal, unit: str) -> Decimal | None:
-    name = unit.lower().removesuffix("s") if len(unit) > 2 else unit
+    name = unit.lower().removesuffix("s") if len(unit) > 3 else unit
     return number * _SECONDS[name] if name in _SECONDS else None
 
 

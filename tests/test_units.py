@@ -83,6 +83,7 @@ def test_an_amount_is_read_in_base_units(parse: Parser, written: object, meant: 
     [
         (parse_seconds, "5 parsecs", "unknown unit 'parsecs'; known: ms, s, m, h, d"),
         (parse_seconds, "5M", "unknown unit 'M'"),
+        (parse_seconds, "2000mss", "unknown unit 'mss'"),
         (parse_seconds, "5%", "a duration such as 2000ms"),
         (parse_seconds, -1, "must not be negative"),
         (parse_seconds, float("nan"), "must be finite"),
