@@ -18,7 +18,7 @@ from simpy import Environment, Event
 
 from balancer.core.controller import Controller
 from balancer.core.decisions import Decision
-from balancer.core.errors import InputError, MisuseError
+from balancer.core.errors import InputError
 from balancer.core.journal import JournalWriter
 from balancer.core.modes import Mode
 from balancer.core.observations import Observations
@@ -28,7 +28,7 @@ from scenarios.schema import Scenario
 from .faults import Stage, start
 from .metrics import metrics
 from .plant import Plant
-from .run import ARMS, Run
+from .run import NONE, Run
 from .run_header import run_header, versions
 from .streams import replication_key
 from .telemetry import Telemetry
@@ -43,14 +43,10 @@ _Write = Callable[[Observations, Decision], None]
 def arm_policy(policy: Policy, arm: str) -> Policy:
     """The policy an arm runs under.
 
-    Without a controller every request is made as in normal mode, and no budget is enforced.
-
-    Raises:
-        MisuseError: no such arm.
+    In the arm "none", without a controller, every request is made as in normal mode, and no
+    budget is enforced. Every other arm runs under its policy as it is.
     """
-    if arm not in ARMS:
-        raise MisuseError(f"unknown arm {arm!r}; expected one of {', '.join(ARMS)}")
-    return policy if arm == "policy" else replace(policy, law="none", budgets=())
+    return replace(policy, law="none", budgets=()) if arm == NONE else policy
 
 
 def simulate(
@@ -68,7 +64,7 @@ def simulate(
         scenario: what is simulated, seed included.
         policy: of the controller; the arm "none" takes normal mode's strategy from it.
         replication: index from 0; with the seed it selects every random draw.
-        arm: one of `ARMS`.
+        arm: its name; "none" is without a controller.
         journal: file to write the journal to.
         requests: of this replication, if they have been generated for the other arm.
 

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import math
-import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from balancer.core.errors import InputError, ScenarioError
 from balancer.core.policy import Policy
-from scenarios.schema import ProcessFault, Scenario
+from scenarios.schema import Scenario
 
 from .counterfactual import Comparison, compare
-from .engine import simulate
-from .expectations import expected
-from .fault_process import load
-from .fault_windows import check_faults
-from .pool import fan_out
+from .expectations import Expected, expected
 from .record import record
+from .replications import Plan, Runs, journal_name, replicate
 from .run import ARMS, Run
-from .streams import replication_key
 from .verdict import Judgement, Outcome, judge, overall
-from .workload import generate
 
-__all__ = ["Result", "journal_name", "run_scenario"]
-
-BATCH_S = 0.1
-"""Least work worth a trip to a worker."""
-POOL_S = 6.0
-"""Less work than this is done sooner here than workers take to start."""
-REQUESTS_PER_S = 500_000.0
-STEPS_PER_S = 35_000.0
-"""Rough speeds of one core, to size batches; results do not depend on them."""
+__all__ = ["Result", "run_scenario"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +37,6 @@ class Result:
     comparison: Comparison
     runs: Mapping[str, tuple[Run, ...]]
     record: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Batch:
-    """Replications for one worker; both arms of each, since they share their requests."""
-
-    scenario: Scenario
-    policy: Policy
-    replications: range
-    out: Path | None
-    every_journal: bool
 
 
 def run_scenario(
@@ -102,48 +74,32 @@ def run_scenario(
     if seed is not None:
         scenario = scenario.model_copy(update={"seed": seed})
     count = scenario.replications if replications is None else replications
-    if count < 1:
-        raise InputError(f"replications is {count}; expected 1 or more")
     questions = expected(scenario)
-    _check(scenario, out)
-    total = count * len(ARMS)
-    finished = 0
-
-    def done(pairs: list[tuple[Run, Run]]) -> None:
-        nonlocal finished
-        finished += len(pairs) * len(ARMS)
-        if progress is not None:
-            progress(finished, total)
-
-    pair_s = _pair_s(scenario, policy)
-    workers = _workers(workers, pair_s * count)
-    size = 1 if workers == 1 else max(1, math.ceil(BATCH_S / pair_s))
-    batches = [
-        _Batch(
-            scenario=scenario,
-            policy=policy,
-            replications=range(first, min(first + size, count)),
-            out=out,
-            every_journal=every_journal,
-        )
-        for first in range(0, count, size)
-    ]
-    pairs = [
-        pair for batch in fan_out(_run_batch, batches, workers=workers, done=done) for pair in batch
-    ]
-    return _result(scenario, policy, questions, pairs, out, command)
+    (runs,) = replicate(
+        [
+            Plan(
+                scenario=scenario,
+                arms=dict.fromkeys(ARMS, policy),
+                replications=range(count),
+            )
+        ],
+        workers=workers,
+        out=out,
+        every_journal=every_journal,
+        progress=progress,
+    )
+    return _result(scenario, policy, questions, runs, out, command)
 
 
 def _result(
     scenario: Scenario,
     policy: Policy,
-    questions: tuple[Any, ...],
-    pairs: list[tuple[Run, Run]],
+    questions: tuple[Expected, ...],
+    runs: Runs,
     out: Path | None,
     command: Sequence[str],
 ) -> Result:
-    with_it = tuple(pair[0] for pair in pairs)
-    without = tuple(pair[1] for pair in pairs)
+    with_it, without = (runs[arm] for arm in ARMS)
     judgements = tuple(judge(question, with_it, without) for question in questions)
     comparison = compare(with_it, without)
     journals = {} if out is None else {arm: journal_name(scenario, arm, 0) for arm in ARMS}
@@ -151,11 +107,11 @@ def _result(
         verdict=overall(judgements),
         judgements=judgements,
         comparison=comparison,
-        runs={"policy": with_it, "none": without},
+        runs=runs,
         record=record(
             scenario,
             policy,
-            replications=len(pairs),
+            replications=len(with_it),
             judgements=judgements,
             comparison=comparison,
             transitions=with_it[0].transitions,
@@ -163,71 +119,3 @@ def _result(
             command=command,
         ),
     )
-
-
-def journal_name(scenario: Scenario, arm: str, replication: int) -> str:
-    """File name of a journal: "latency_spike.policy.0.jsonl"."""
-    return f"{_slug(scenario)}.{arm}.{replication}.jsonl"
-
-
-def _slug(scenario: Scenario) -> str:
-    return re.sub(r"[^\w-]+", "-", scenario.scenario, flags=re.ASCII).strip("-") or "scenario"
-
-
-def _run_batch(batch: _Batch) -> list[tuple[Run, Run]]:
-    return [_run_pair(batch, replication) for replication in batch.replications]
-
-
-def _run_pair(batch: _Batch, replication: int) -> tuple[Run, Run]:
-    scenario = batch.scenario
-    requests = generate(scenario, replication_key(scenario.seed, replication))
-
-    def run(arm: str) -> Run:
-        journal = None
-        if batch.out is not None and (replication == 0 or batch.every_journal):
-            journal = batch.out / journal_name(scenario, arm, replication)
-        return simulate(
-            scenario,
-            batch.policy,
-            replication=replication,
-            arm=arm,
-            journal=journal,
-            requests=requests,
-        )
-
-    return run("policy"), run("none")
-
-
-def _check(scenario: Scenario, out: Path | None) -> None:
-    """Find what cannot work before hours are spent on it."""
-    check_faults(scenario)
-    for place, fault in enumerate(scenario.faults):
-        if isinstance(fault, ProcessFault):
-            load(fault, place)
-    if out is not None and any(out.glob(f"{_slug(scenario)}.*.jsonl")):
-        raise ScenarioError(
-            f"another scenario of this run is named {scenario.scenario!r} too, and their journals "
-            "would overwrite each other; rename one"
-        )
-
-
-def _pair_s(scenario: Scenario, policy: Policy) -> float:
-    """Rough time both arms of a replication take."""
-    requests = scenario.workload.arrivals.rate * scenario.duration
-    steps = scenario.duration / policy.tick_s
-    return len(ARMS) * (requests / REQUESTS_PER_S + steps / STEPS_PER_S)
-
-
-def _workers(wanted: int | None, work_s: float) -> int:
-    if wanted is not None:
-        if wanted < 1:
-            raise InputError(f"workers is {wanted}; expected 1 or more")
-        return wanted
-    return 1 if work_s < POOL_S else _cores()
-
-
-def _cores() -> int:
-    # A container or a batch job often may use fewer cores than the machine has.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from .timeline import Transition
 
-__all__ = ["ARMS", "Run"]
+__all__ = ["ARMS", "NONE", "Run"]
 
-ARMS = ("policy", "none")
-"""With the controller, and without: the counterfactual."""
+NONE = "none"
+"""The arm without a controller: the counterfactual."""
+ARMS = ("policy", NONE)
+"""Arms of an experiment about one policy: with its controller, and without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,7 @@ class Run:
     """What came of one arm of one replication.
 
     Attributes:
-        arm: one of `ARMS`.
+        arm: its name: one of `ARMS`, or what a comparison calls it.
         replication: from 0.
         metrics: by the names of `sim.metrics.METRICS`; NaN where undefined.
         transitions: changes of mode before the horizon, in order.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from balancer.core.errors import InputError, MisuseError, ScenarioError
+from balancer.core.errors import InputError, ScenarioError
 from balancer.core.journal import Entry
 from balancer.core.modes import Mode
 from balancer.core.observations import FAILURES
@@ -98,10 +98,12 @@ def test_a_hard_budget_is_never_overshot() -> None:
     assert found.metrics["budget_overshoot_usd"] == 0.0
 
 
-def test_an_unknown_arm_is_refused() -> None:
-    """With the ones there are."""
-    with pytest.raises(MisuseError, match="expected one of policy, none"):
-        run("placebo")
+def test_an_arm_runs_under_its_policy_whatever_its_name() -> None:
+    """So that laws and candidates can be arms."""
+    one = simulate(world(), world_policy(), replication=0, arm="policy")
+    other = simulate(world(), world_policy(), replication=0, arm="candidate")
+    assert other.arm == "candidate"
+    assert other.metrics == one.metrics
 
 
 def test_a_decision_governs_the_requests_of_the_next_tick(tmp_path: Path) -> None:
