@@ -6,71 +6,56 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-
-from balancer.core.modes import MODES
 
 from .figures import timeline_figure
 from .layout import NARROW, WIDE
-from .palette import PALETTE
+from .page import render
 from .sections import Section, section
+from .summary import Summary, summary
 from .svg import inline_svg
+from .timeline_data import timeline_file, write_timeline_data
 from .timelines import Timeline, caption, describe, read_timeline
 from .verdicts import Verdict, read_verdicts
 
 __all__ = ["REPORT", "page", "write_report"]
 
 REPORT: Final = "report.html"
-"""Name of the file that is written."""
-
-HERE: Final = Path(__file__).parent
+"""Name of the file that is written, of a run, a gate or a comparison."""
 
 
-def page(sections: Sequence[Section]) -> str:
-    """The page of some scenarios."""
-    # Everything a scenario file says is escaped: autoescape is on for every template.
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def page(sections: Sequence[Section], index: Summary | None = None) -> str:
+    """The page of some scenarios; `index` stands before them and leads to each."""
     names = ", ".join(each.scenario for each in sections)
-    return environment.get_template("report.html.jinja").render(
+    return render(
+        "report.html.jinja",
         title=f"Report: {names}" if len(sections) == 1 else f"Report of {len(sections)} scenarios",
         sections=sections,
-        style=Markup(_style()),  # noqa: S704 - our own file, and the palette
-        modes={mode.label for mode in MODES},
-    )
-
-
-def _style() -> str:
-    light = "".join(f"--{role}:{colour.light};" for role, colour in PALETTE.items())
-    dark = "".join(f"--{role}:{colour.dark};" for role, colour in PALETTE.items())
-    return (
-        f":root{{color-scheme:light dark;{light}}}\n"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
-        + (HERE / "report.css").read_text(encoding="utf-8")
+        index=index,
     )
 
 
 def write_report(directory: Path) -> Path:
-    """Write the report of a run beside its verdict, and say where.
+    """Write the report of a run, and its timelines' data as CSV, beside the verdict.
 
     Args:
         directory: with `verdict.json` and the journals that it names.
 
+    Returns:
+        The page's path.
+
     Raises:
         InputError: the verdict or a journal is missing or cannot be read.
     """
+    verdicts = read_verdicts(directory)
+    anchors = [f"s{place}" for place in range(1, len(verdicts) + 1)]
     sections = [
-        _section(directory, verdict, f"s{place}")
-        for place, verdict in enumerate(read_verdicts(directory), start=1)
+        _section(directory, verdict, anchor)
+        for verdict, anchor in zip(verdicts, anchors, strict=True)
     ]
+    index = summary(verdicts, anchors) if len(verdicts) > 1 else None
     path = directory / REPORT
-    path.write_text(page(sections), encoding="utf-8", newline="\n")
+    path.write_text(page(sections, index), encoding="utf-8", newline="\n")
     return path
 
 
@@ -84,10 +69,12 @@ def _section(directory: Path, verdict: Verdict, anchor: str) -> Section:
             narrow=Markup(),
             caption="There is no journal of this run, so there is no timeline.",
         )
-    return _drawn_section(verdict, drawn, anchor)
+    name = timeline_file(verdict)
+    write_timeline_data(directory / name, drawn)
+    return _drawn_section(verdict, drawn, anchor, name)
 
 
-def _drawn_section(verdict: Verdict, timeline: Timeline, anchor: str) -> Section:
+def _drawn_section(verdict: Verdict, timeline: Timeline, anchor: str, data: str) -> Section:
     description = describe(verdict, timeline)
     wide, narrow = (
         inline_svg(
@@ -99,5 +86,10 @@ def _drawn_section(verdict: Verdict, timeline: Timeline, anchor: str) -> Section
         for name, layout in (("wide", WIDE), ("narrow", NARROW))
     )
     return section(
-        verdict, anchor=anchor, wide=wide, narrow=narrow, caption=caption(verdict, timeline)
+        verdict,
+        anchor=anchor,
+        wide=wide,
+        narrow=narrow,
+        caption=caption(verdict, timeline),
+        data=data,
     )

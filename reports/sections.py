@@ -20,6 +20,7 @@ from .amounts import (
 from .answer import answer, effect, question
 from .intervals import IntervalPlot, interval_plot
 from .metrics import METRICS, Metric, metric
+from .page import SYMBOLS
 from .verdicts import UNDEFINED, Estimate, Expected, Verdict
 
 __all__ = ["ComparedRow", "ExpectedRow", "Section", "Tile", "TransitionRow", "section"]
@@ -28,8 +29,6 @@ MOST_TRANSITIONS = 200
 """A flapping law's thousands of moves are in verdict.json; a person reads the first ones."""
 
 TILES = ("availability", "latency_p95_s", "cost_usd", "error_rate")
-
-SYMBOLS = {"pass": "✓", "fail": "✗", "inconclusive": "?"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +88,7 @@ class Section:
         anchor: id of the section.
         wide, narrow: the timeline for two widths of page, "" where there is no journal.
         caption: what the timeline shows.
+        data: name of the file with the timeline's data, or "".
         zeros: metrics that are zero with and without the controller, left out of the table.
         unmentioned: transitions left out of the list.
     """
@@ -107,6 +107,7 @@ class Section:
     wide: Markup
     narrow: Markup
     caption: str
+    data: str
     expectations: tuple[ExpectedRow, ...]
     compared: tuple[ComparedRow, ...]
     zeros: tuple[str, ...]
@@ -120,7 +121,7 @@ class Section:
 
 
 def section(
-    verdict: Verdict, *, anchor: str, wide: Markup, narrow: Markup, caption: str
+    verdict: Verdict, *, anchor: str, wide: Markup, narrow: Markup, caption: str, data: str = ""
 ) -> Section:
     """Put a verdict into words."""
     names = _ordered(verdict.metrics)
@@ -140,6 +141,7 @@ def section(
         wide=wide,
         narrow=narrow,
         caption=caption,
+        data=data,
         expectations=tuple(_expected(each) for each in verdict.expectations),
         compared=tuple(_compared(verdict, name) for name in names if name not in zeros),
         zeros=tuple(metric(name).label for name in zeros),

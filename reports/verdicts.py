@@ -16,7 +16,16 @@ from typing import Any
 
 from balancer.core.errors import InputError
 
-__all__ = ["VERDICTS", "Estimate", "Expected", "Fault", "Transition", "Verdict", "read_verdicts"]
+__all__ = [
+    "VERDICTS",
+    "Estimate",
+    "Expected",
+    "Fault",
+    "Transition",
+    "Verdict",
+    "read_verdict",
+    "read_verdicts",
+]
 
 VERDICTS = "verdict.json"
 """Name of the file in a report's directory."""
@@ -126,11 +135,16 @@ def read_verdicts(directory: Path) -> tuple[Verdict, ...]:
     if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
         raise InputError("expected a list with one object per scenario", where=str(path))
     return tuple(
-        _verdict(entry, f"{path}: entry {place}") for place, entry in enumerate(found, start=1)
+        read_verdict(entry, f"{path}: entry {place}") for place, entry in enumerate(found, start=1)
     )
 
 
-def _verdict(entry: Mapping[str, Any], where: str) -> Verdict:
+def read_verdict(entry: Mapping[str, Any], where: str) -> Verdict:
+    """Read one object of `verdict.json`; `where` names it in an error.
+
+    Raises:
+        InputError: it is no verdict.
+    """
     try:
         return Verdict(
             scenario=clean(str(entry["scenario"])),

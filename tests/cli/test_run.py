@@ -34,13 +34,14 @@ def scenario(tmp_path: Path) -> Path:
 def test_a_policy_that_holds_exits_with_0_and_leaves_a_report(
     command: Command, scenario: Path, tmp_path: Path
 ) -> None:
-    """Report, verdict and the journals of both arms, and nothing else."""
+    """Report, verdict, the journals of both arms and what is drawn of them; nothing else."""
     done = command("run", scenario)
     assert (done.exit_code, done.stderr) == (0, "")
     assert sorted(path.name for path in (tmp_path / "balancer-report").iterdir()) == [
         "report.html",
         "tiny.none.0.jsonl",
         "tiny.policy.0.jsonl",
+        "tiny.timeline.csv",
         "verdict.json",
     ]
     assert "report: balancer-report/report.html" in done.stdout
