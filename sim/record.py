@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,8 @@ from scenarios.schema import Scenario
 
 from .assumptions import assumptions
 from .counterfactual import Comparison
-from .intervals import CONFIDENCE, Interval
+from .intervals import CONFIDENCE
+from .json_values import intervals, judgement, write_json
 from .run_header import fault_rows, versions
 from .timeline import Transition
 from .verdict import Judgement, overall
@@ -66,10 +65,10 @@ def record(
         "warm_up_s": scenario.warm_up,
         "tick_s": policy.tick_s,
         "faults": fault_rows(scenario),
-        "expectations": [_expectation(judgement) for judgement in judgements],
-        "metrics": _intervals(comparison.policy),
-        "counterfactual": _intervals(comparison.counterfactual),
-        "difference": _intervals(comparison.difference),
+        "expectations": [judgement(each) for each in judgements],
+        "metrics": intervals(comparison.policy),
+        "counterfactual": intervals(comparison.counterfactual),
+        "difference": intervals(comparison.difference),
         "transitions": [
             {
                 "at_s": change.at_s,
@@ -92,35 +91,4 @@ def record(
 
 def write_records(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """Write `verdict.json`: a list with one object per scenario."""
-    text = json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
-
-
-def _expectation(judgement: Judgement) -> dict[str, Any]:
-    return {
-        "name": judgement.name,
-        "verdict": judgement.verdict,
-        **_interval(judgement.value),
-        "bound": _number(judgement.bound),
-        "better": judgement.better,
-        "unit": judgement.unit,
-        "note": judgement.note,
-        "replications_needed": judgement.replications_needed,
-    }
-
-
-def _intervals(found: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
-    return {name: _interval(interval) for name, interval in found.items()}
-
-
-def _interval(interval: Interval) -> dict[str, float | None]:
-    return {
-        "estimate": _number(interval.estimate),
-        "low": _number(interval.low),
-        "high": _number(interval.high),
-    }
-
-
-def _number(value: float) -> float | None:
-    """JSON has no NaN and no infinity: null stands for both."""
-    return value if math.isfinite(value) else None
+    write_json(path, records)
