@@ -14,16 +14,21 @@ from .streams import uniform
 from .world import GATES, World
 
 __all__ = [
+    "NOBODY",
     "NO_MORE",
     "RETRY_BURST",
     "choose",
     "enqueue",
     "leave_queue",
     "next_attempt",
+    "next_waiting",
     "refill_retry_budget",
     "reserve",
     "settle",
 ]
+
+NOBODY = -1
+"""No slot: what functions return that say which slot to start."""
 
 NO_MORE = -1.0
 """What `next_attempt` returns when there is none."""
@@ -184,3 +189,13 @@ def leave_queue(state: Any, slots: Any, i: int) -> None:
     else:
         state.last_waiting = slot.previous
     state.waiting -= 1
+
+
+@inlined
+def next_waiting(state: Any, client: Any, slots: Any) -> int:
+    """Take the first of those waiting, if there is a place."""
+    i = int(state.first_waiting)
+    if i < 0 or state.flights >= client.concurrency:
+        return NOBODY
+    leave_queue(state, slots, i)
+    return i

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -31,7 +32,7 @@ from balancer.core import budget, histogram, pricing
 __all__ = ["cache_directory", "compiled", "direct", "inlined", "prune", "sources", "sources_hash"]
 
 _CORE_SOURCES = tuple(Path(str(module.__file__)) for module in (budget, histogram, pricing))
-_MARK = "compiled import"
+_MARK = re.compile(r"from \.compiled import .*\b(?:compiled|inlined)\b")
 _UNUSED_FOR_S = 30 * 86_400.0
 
 P = ParamSpec("P")
@@ -39,9 +40,9 @@ R = TypeVar("R")
 
 
 def sources() -> list[Path]:
-    """Files whose functions are compiled: those of this folder that import this module."""
+    """Files whose functions are compiled: those of this folder that decorate some."""
     here = Path(__file__).parent
-    ours = [path for path in sorted(here.glob("*.py")) if _MARK in path.read_text("utf-8")]
+    ours = [path for path in sorted(here.glob("*.py")) if _MARK.search(path.read_text("utf-8"))]
     return [Path(__file__), *ours, *_CORE_SOURCES]
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from balancer.core.decisions import Decision
 from balancer.core.errors import MisuseError
-from balancer.core.histogram import MIN_INDEX, Histogram
 from balancer.core.modes import PRIORITIES
 from balancer.core.observations import FAILURES, Observations
 from balancer.core.policy import Policy
@@ -20,65 +18,13 @@ from .compiled import direct
 from .kernel import DONE, advance
 from .setup import model_names, new_world
 from .tick import Record, close_tick
+from .totals import Totals, read_totals
 from .upstream import FAULT_KINDS
 from .world import GATES, World
 
 __all__ = ["Plant", "Totals"]
 
 _NO_LIMIT = 1 << 62
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """The truth about the requests that came after the warm-up, and their attempts.
-
-    Attributes:
-        offered, admitted, shed, answered, failed: requests; shed includes the refused.
-        offered_by_priority, admitted_by_priority, shed_by_priority, answered_by_priority:
-            the same, low priority first.
-        refused: requests shed because a budget could not afford them.
-        fallback: requests shed or failed that got the static answer.
-        truncated: answers cut short by the output cap.
-        attempts, attempts_finished, attempts_failed: calls upstream.
-        prompt_tokens, cached_tokens, output_tokens, thinking_tokens: as the upstream saw.
-        true_nano_usd: the upstream's bill.
-        observed_nano_usd: cost as the clients could tell it from usage and price table.
-        degraded: admitted requests whose plan was above normal.
-        served_by_mode: admitted requests by the mode of their plan.
-        quality_ppm_sum: quality of the answers, in millionths, summed.
-        latency: of answers and timeouts, from the first attempt's start to the outcome.
-        latency_sum_s: their sum.
-        overshoot_nano_usd: most by which the true spend of a rolling window passed a budget,
-            warm-up included; spend counts when the caller sees the outcome.
-    """
-
-    offered: int
-    admitted: int
-    shed: int
-    answered: int
-    failed: int
-    offered_by_priority: tuple[int, ...]
-    admitted_by_priority: tuple[int, ...]
-    shed_by_priority: tuple[int, ...]
-    answered_by_priority: tuple[int, ...]
-    refused: int
-    fallback: int
-    truncated: int
-    attempts: int
-    attempts_finished: int
-    attempts_failed: int
-    prompt_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    thinking_tokens: int
-    true_nano_usd: int
-    observed_nano_usd: int
-    degraded: int
-    served_by_mode: tuple[int, ...]
-    quality_ppm_sum: int
-    latency: Histogram
-    latency_sum_s: float
-    overshoot_nano_usd: int
 
 
 class Plant:
@@ -268,36 +214,4 @@ class Plant:
 
     def totals(self) -> Totals:
         """The account so far."""
-        totals = self._world.totals[0]
-        counts = np.flatnonzero(self._world.latency)
-        latency = {int(i) + MIN_INDEX: int(self._world.latency[i]) for i in counts}
-        modes = tuple(totals["admitted_by_mode"].tolist())
-        return Totals(
-            offered=int(totals["offered"].sum()),
-            admitted=int(totals["admitted"].sum()),
-            shed=int(totals["shed"].sum()),
-            answered=int(totals["answered"].sum()),
-            failed=int(totals["failed"].sum()),
-            offered_by_priority=tuple(totals["offered"].tolist()),
-            admitted_by_priority=tuple(totals["admitted"].tolist()),
-            shed_by_priority=tuple(totals["shed"].tolist()),
-            answered_by_priority=tuple(totals["answered"].tolist()),
-            refused=int(totals["refused"]),
-            fallback=int(totals["fallback"]),
-            truncated=int(totals["truncated"]),
-            attempts=int(totals["attempts"]),
-            attempts_finished=int(totals["attempts_finished"]),
-            attempts_failed=int(totals["attempts_failed"]),
-            prompt_tokens=int(totals["prompt_tokens"]),
-            cached_tokens=int(totals["cached_tokens"]),
-            output_tokens=int(totals["output_tokens"]),
-            thinking_tokens=int(totals["thinking_tokens"]),
-            true_nano_usd=int(totals["true_nano_usd"]),
-            observed_nano_usd=int(totals["observed_nano_usd"]),
-            degraded=sum(modes[1:]),
-            served_by_mode=modes,
-            quality_ppm_sum=int(totals["quality_ppm_sum"]),
-            latency=Histogram.from_counts(latency),
-            latency_sum_s=float(totals["latency_sum_s"]),
-            overshoot_nano_usd=int(totals["overshoot_nano_usd"]),
-        )
+        return read_totals(self._world)

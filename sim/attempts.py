@@ -1,0 +1,205 @@
+"""An attempt, from the call upstream to the outcome its client sees, and what follows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from balancer.core.histogram import MIN_INDEX, bucket_index
+from balancer.core.observations import FAILURES
+from balancer.core.pricing import cost_nano_usd
+
+from .clients import NO_MORE, NOBODY, next_attempt, next_waiting, reserve, settle
+from .compiled import compiled, inlined
+from .events import ATTEMPT_ENDS, JOB_ENDS, RELEASE, RETRY, push
+from .fifo_queue import service_s
+from .outcomes import answered, failed
+from .processor_sharing import finished, join, leave, next_ends_s
+from .upstream import ANSWER, PROCESSOR_SHARING, begin, end
+from .world import LATENCY, TTFT, World
+
+__all__ = ["attempt_ends", "job_ends", "start"]
+
+_TIMEOUT = FAILURES.index("timeout")
+_RESET = FAILURES.index("reset")
+_QUOTA_DAY = FAILURES.index("quota_day")
+
+_bucket_index = compiled(bucket_index)
+_cost_nano_usd = compiled(cost_nano_usd)
+
+
+@inlined
+def start(world: World, i: int, now_s: float) -> None:
+    """Make an attempt: its fate is known at once, and so is what its client will see."""
+    state = world.state[0]
+    slot = world.slots[i]
+    call = world.calls[i]
+    slot.started_s = now_s
+    if math.isnan(slot.first_start_s):
+        slot.first_start_s = now_s
+    call.gives_up_s = min(now_s + world.plans[slot.mode].timeout_s, slot.gives_up_s)
+    begin(world.upstream, world.calls, i, now_s)
+    ends_s = now_s + call.duration_s
+    slot.outcome = call.outcome
+    if ends_s > call.gives_up_s:
+        ends_s = call.gives_up_s
+        slot.outcome = _TIMEOUT
+    if world.upstream.settings[0].kind == PROCESSOR_SHARING and call.outcome == ANSWER:
+        queue = world.upstream.queue[0]
+        key = world.upstream.settings[0].key
+        join(queue, world.jobs, i, service_s(queue, key, call.index, call.attempt), now_s)
+        _await_next_job(world)
+    push(state, world.events, ends_s, ATTEMPT_ENDS, i, slot.generation)
+    place = slot.mode * len(world.upstream.models) + call.model
+    world.tallies[place].started += 1
+    world.tallies[place].in_flight += 1
+    flight = world.flights[state.flights]
+    flight.since_s = slot.first_start_s
+    flight.tally = place
+    flight.slot = i
+    slot.flight = state.flights
+    state.flights += 1
+    world.totals[0].attempts += slot.counts
+
+
+@inlined
+def attempt_ends(world: World, i: int, now_s: float) -> int:
+    """An outcome reaches the client. Returns the slot to start next, if any."""
+    state = world.state[0]
+    slot = world.slots[i]
+    call = world.calls[i]
+    outcome = slot.outcome
+    place = slot.mode * len(world.upstream.models) + call.model
+    if world.upstream.settings[0].kind == PROCESSOR_SHARING and outcome == _TIMEOUT:
+        leave(world.upstream.queue[0], world.jobs, i, now_s)
+        _await_next_job(world)
+    _land(state, world.slots, world.flights, world.tallies[place], slot.flight)
+    slot.generation += 1
+    unseen = outcome in (_TIMEOUT, _RESET)
+    _book(world, i, place, unseen)
+    if outcome in (ANSWER, _TIMEOUT):
+        latency = _bucket_index(now_s - slot.first_start_s) - MIN_INDEX
+        _count(world.tallies[place], world.histograms[place], LATENCY, latency)
+    if outcome == ANSWER:
+        ttft = _bucket_index(call.ttft_s) - MIN_INDEX
+        _count(world.tallies[place], world.histograms[place], TTFT, ttft)
+    if unseen and call.held:
+        _leave_behind(world, i, slot.started_s + call.holds_s)
+    else:
+        end(world.upstream, world.calls, i)
+    if outcome == ANSWER:
+        answered(world, i, now_s)
+    else:
+        if outcome == _QUOTA_DAY:
+            slot.dead |= 1 << call.model
+        delay_s = NO_MORE
+        if now_s < slot.gives_up_s:
+            delay_s = next_attempt(
+                state,
+                world.client[0],
+                world.plans,
+                slot,
+                call,
+                world.upstream.settings[0].key,
+            )
+        if delay_s == NO_MORE or now_s + delay_s >= slot.gives_up_s:
+            failed(world, i, now_s)
+        else:
+            call.attempt += 1
+            if delay_s == 0.0:
+                if reserve(world, i):
+                    return i
+                failed(world, i, now_s)
+            else:
+                push(state, world.events, now_s + delay_s, RETRY, i, slot.generation)
+    return next_waiting(state, world.client[0], world.slots)
+
+
+@inlined
+def _land(state: Any, slots: Any, flights: Any, tally: Any, flight: int) -> None:
+    """Take a call out of those in flight; the last one fills its place."""
+    tally.in_flight -= 1
+    state.flights -= 1
+    last = state.flights
+    flights[flight] = flights[last]
+    slots[flights[last].slot].flight = flight
+
+
+@inlined
+def _book(world: World, i: int, place: int, unseen: bool) -> None:
+    """Count a finished attempt: tokens, cost and failure."""
+    slot = world.slots[i]
+    call = world.calls[i]
+    tally = world.tallies[place]
+    totals = world.totals[0]
+    counts = slot.counts
+    tally.finished += 1
+    totals.attempts_finished += counts
+    if slot.outcome != ANSWER:
+        tally.failures[slot.outcome] += 1
+        totals.attempts_failed += counts
+    cost = 0
+    if call.served:
+        cost = call.estimate_nano_usd
+        if unseen:
+            price = world.upstream.models[call.model].price
+            cost = _cost_nano_usd(price, call.prompt, call.cached, 0, 0)
+        else:
+            tally.output += call.answered
+            tally.thinking += call.thought
+        tally.prompt += call.prompt
+        tally.cached += call.cached
+        tally.nano_usd += cost
+        if counts:
+            totals.prompt_tokens += call.prompt
+            totals.cached_tokens += call.cached
+            totals.output_tokens += call.answered
+            totals.thinking_tokens += call.thought
+            totals.observed_nano_usd += cost
+            totals.true_nano_usd += call.bill_nano_usd
+    if len(world.ledgers) > 0:
+        # What the client cannot see may have cost all that was reserved.
+        known = slot.reserved_nano_usd if unseen and call.served else cost
+        settle(world, i, known, call.bill_nano_usd)
+
+
+@inlined
+def _count(tally: Any, histograms: Any, which: int, bucket: int) -> None:
+    histograms[which, bucket] += 1
+    tally.low[which] = min(tally.low[which], bucket)
+    tally.high[which] = max(tally.high[which], bucket)
+
+
+@compiled
+def _leave_behind(world: World, i: int, until_s: float) -> None:
+    """The upstream works on at a call whose client has gone: it moves to a slot of its own."""
+    state = world.state[0]
+    orphan = state.free
+    state.free = world.slots[orphan].next
+    state.free_slots -= 1
+    world.calls[orphan] = world.calls[i]
+    world.calls[i].held = False
+    push(state, world.events, until_s, RELEASE, orphan, world.slots[orphan].generation)
+
+
+@compiled
+def _await_next_job(world: World) -> None:
+    """The next call to end where the processor is shared may be another one now."""
+    queue = world.upstream.queue[0]
+    queue.version += 1
+    ends_s = next_ends_s(queue, world.jobs)
+    if ends_s < math.inf:
+        push(world.state[0], world.events, ends_s, JOB_ENDS, 0, queue.version)
+
+
+@compiled
+def job_ends(world: World, version: int, now_s: float) -> int:
+    """A shared processor is done with a call. Returns its slot unless its client has gone."""
+    if version != world.upstream.queue[0].version:
+        return NOBODY
+    i = finished(world.upstream.queue[0], world.jobs, now_s)
+    _await_next_job(world)
+    if i < 0:
+        return NOBODY
+    world.slots[i].outcome = ANSWER
+    return i

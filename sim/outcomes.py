@@ -1,0 +1,70 @@
+"""The outcome of a request: an answer, or the end of all attempts."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from balancer.core.histogram import MIN_INDEX, bucket_index
+from balancer.core.observations import FAILURES
+
+from .compiled import compiled, inlined
+from .world import World
+
+__all__ = ["answered", "failed", "free"]
+
+_TIMEOUT = FAILURES.index("timeout")
+
+_bucket_index = compiled(bucket_index)
+
+
+@inlined
+def answered(world: World, i: int, now_s: float) -> None:
+    """A request got a complete answer."""
+    slot = world.slots[i]
+    if slot.counts:
+        call = world.calls[i]
+        totals = world.totals[0]
+        totals.answered[slot.priority] += 1
+        totals.truncated += call.delivered_ppm < 1_000_000
+        quality_ppm = world.upstream.models[call.model].quality_ppm
+        totals.quality_ppm_sum += quality_ppm * call.delivered_ppm // 1_000_000
+        _measure(world, slot, now_s)
+    world.state[0].live -= 1
+    free(world.state[0], world.slots, i)
+
+
+@compiled
+def failed(world: World, i: int, now_s: float) -> None:
+    """A request is given up."""
+    slot = world.slots[i]
+    state = world.state[0]
+    totals = world.totals[0]
+    if world.plans[slot.mode].static_fallback:
+        state.fallback[slot.priority] += 1
+        totals.fallback += slot.counts
+    if slot.counts:
+        totals.failed[slot.priority] += 1
+        if slot.outcome == _TIMEOUT and not math.isnan(slot.first_start_s):
+            _measure(world, slot, now_s)
+    state.live -= 1
+    free(state, world.slots, i)
+
+
+@inlined
+def _measure(world: World, slot: Any, now_s: float) -> None:
+    """Record a request's latency."""
+    latency_s = now_s - slot.first_start_s
+    world.latency[_bucket_index(latency_s) - MIN_INDEX] += 1
+    world.totals[0].latency_sum_s += latency_s
+    if world.client[0].keeps_latencies:
+        world.latencies[slot.request] = latency_s
+
+
+@inlined
+def free(state: Any, slots: Any, i: int) -> None:
+    """Put a slot back among the free ones; its pending events go stale."""
+    slots[i].generation += 1
+    slots[i].next = state.free
+    state.free = i
+    state.free_slots += 1
