@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from balancer.core.pricing import NANO_USD
 
-from .plant import Totals
+from .totals import Totals
 
 __all__ = ["METRICS", "MILLIONTHS", "metrics"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from balancer.core.histogram import Histogram
 from sim.metrics import METRICS, metrics
-from sim.plant import Totals
+from sim.totals import Totals
 
 NOTHING: dict[str, Any] = {
     name: (0, 0, 0) if name.endswith("_by_priority") else 0 for name in Totals.__slots__
