@@ -17,10 +17,10 @@ from balancer.core.errors import JournalError, MisuseError
 from balancer.core.journal import LONGEST_LINE, Entry, JournalWriter, read
 from balancer.core.modes import Mode
 from balancer.core.observations import Observations
+from balancer.strategies import decisions, observations
 from balancer.version import VERSION
 from tests.core.builders import STRATEGIES, make_policy, served, tick
 from tests.core.test_records import calm
-from tests.strategies import decisions, observations
 
 RUN = {"scenario": "spike", "arm": "policy"}
 

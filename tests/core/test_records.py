@@ -18,8 +18,8 @@ from balancer.core.records import (
     observations_from_plain,
     observations_to_plain,
 )
+from balancer.strategies import decisions, observations
 from tests.core.builders import STRATEGIES, served, tick
-from tests.strategies import decisions, observations
 
 
 def calm(index: int = 0, mode: Mode = Mode.NORMAL) -> Decision:

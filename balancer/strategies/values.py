@@ -1,14 +1,14 @@
-"""Hypothesis strategies for the core's values, shared by the property tests."""
+"""Any values of the core: observations, messages, decisions; their counts need make no story."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from balancer.core.decisions import Decision, Limits, Mix, Reason, Stance, gates, one_hot
-from balancer.core.histogram import MAX_INDEX, MIN_INDEX, Histogram
-from balancer.core.modes import MODES, Mode
-from balancer.core.observations import FAILURES, Alert, ModeObservations, Observations, Override
-from balancer.core.policy import Strategy
+from ..core.decisions import Decision, Limits, Mix, Reason, Stance, gates, one_hot
+from ..core.histogram import MAX_INDEX, MIN_INDEX, Histogram
+from ..core.modes import MODES, Mode
+from ..core.observations import FAILURES, Alert, ModeObservations, Observations, Override
+from ..core.policy import Strategy
 
 __all__ = ["alerts", "decisions", "histograms", "mode_observations", "observations", "overrides"]
 
