@@ -1,8 +1,9 @@
 """The traffic of a scenario: one record a request, the same for every policy.
 
 Arrivals are a process of unit rate (constant, Poisson, gamma gaps, or a trace) stretched by
-the rate curve; classes share one, unless a class has its own. What a request asks for is drawn by (key, purpose, index), never from a
-sequence, so a request is the same whatever its neighbours are.
+the rate curve; classes share one, unless a class has its own. What a request asks for is
+drawn by (key, purpose, index), never from a sequence, so a request is the same whatever its
+neighbours are.
 """
 
 from __future__ import annotations
