@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 from .amounts import NOTHING, amount, difference
+from .fields import UNDEFINED
 from .metrics import metric
-from .verdicts import UNDEFINED, Verdict
+from .verdicts import Verdict
 
 __all__ = ["answer", "effect", "question"]
 

@@ -18,10 +18,11 @@ from .amounts import (
     interval,
 )
 from .answer import answer, effect, question
+from .fields import UNDEFINED, Estimate
 from .intervals import IntervalPlot, interval_plot
 from .metrics import METRICS, Metric, metric
 from .page import SYMBOLS
-from .verdicts import UNDEFINED, Estimate, Expected, Verdict
+from .verdicts import Expected, Verdict
 
 __all__ = ["ComparedRow", "ExpectedRow", "Section", "Tile", "TransitionRow", "section"]
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from .amounts import NOTHING, amount, difference
 from .answer import answer
+from .fields import UNDEFINED
 from .metrics import metric
-from .verdicts import UNDEFINED, Verdict
+from .verdicts import Verdict
 
 __all__ = ["Summary", "SummaryRow", "overall", "summary"]
 

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from .amounts import NOTHING, amount, difference, difference_interval, interval
+from .fields import Estimate
 from .metrics import metric
-from .verdicts import Estimate, Expected, Verdict
+from .verdicts import Expected, Verdict
 
 __all__ = ["verdict_tables"]
 

@@ -6,19 +6,29 @@ of strangers; nothing here interprets it.
 
 from __future__ import annotations
 
-import json
-import math
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from balancer.core.errors import InputError
 
+from .fields import (
+    Estimate,
+    as_a,
+    clean,
+    estimate,
+    estimates,
+    items,
+    number,
+    positive,
+    read_json,
+    text,
+    words,
+)
+
 __all__ = [
     "VERDICTS",
-    "Estimate",
     "Expected",
     "Fault",
     "Transition",
@@ -29,18 +39,6 @@ __all__ = [
 
 VERDICTS = "verdict.json"
 """Name of the file in a report's directory."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A metric over the replications with its confidence interval; NaN where undefined."""
-
-    estimate: float
-    low: float
-    high: float
-
-
-UNDEFINED = Estimate(estimate=math.nan, low=math.nan, high=math.nan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,15 +121,7 @@ def read_verdicts(directory: Path) -> tuple[Verdict, ...]:
         InputError: the file is missing, no JSON, or not a list of verdicts.
     """
     path = directory / VERDICTS
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"cannot read it ({error.strerror}); a report needs the directory of a run",
-            where=str(path),
-        ) from None
-    except ValueError as error:
-        raise InputError(f"not JSON: {error}", where=str(path)) from None
+    found = read_json(path)
     if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
         raise InputError("expected a list with one object per scenario", where=str(path))
     return tuple(
@@ -145,105 +135,50 @@ def read_verdict(entry: Mapping[str, Any], where: str) -> Verdict:
     Raises:
         InputError: it is no verdict.
     """
-    try:
+    with as_a("verdict", where):
         return Verdict(
             scenario=clean(str(entry["scenario"])),
-            title=_text(entry, "title") or clean(str(entry["scenario"])),
-            teaches=_text(entry, "teaches"),
-            source=_text(entry, "source"),
-            policy=_text(entry, "policy"),
-            law=_text(entry, "law"),
+            title=text(entry, "title") or clean(str(entry["scenario"])),
+            teaches=text(entry, "teaches"),
+            source=text(entry, "source"),
+            policy=text(entry, "policy"),
+            law=text(entry, "law"),
             verdict=clean(str(entry["verdict"])),
             seed=int(entry["seed"]),
             replications=int(entry["replications"]),
-            confidence=_number(entry.get("confidence", 0.95)),
-            duration_s=_positive(entry["duration_s"], "duration_s"),
-            warm_up_s=_number(entry.get("warm_up_s", 0.0)),
+            confidence=number(entry.get("confidence", 0.95)),
+            duration_s=positive(entry["duration_s"], "duration_s"),
+            warm_up_s=number(entry.get("warm_up_s", 0.0)),
             expectations=tuple(_expected(each) for each in entry["expectations"]),
-            metrics=_estimates(entry["metrics"]),
-            counterfactual=_estimates(entry.get("counterfactual")),
-            difference=_estimates(entry.get("difference")),
+            metrics=estimates(entry["metrics"]),
+            counterfactual=estimates(entry.get("counterfactual")),
+            difference=estimates(entry.get("difference")),
             transitions=tuple(
                 Transition(
-                    at_s=_number(each["at_s"]),
+                    at_s=number(each["at_s"]),
                     before=clean(str(each["from"])),
                     after=clean(str(each["to"])),
-                    reason=_text(each, "reason"),
+                    reason=text(each, "reason"),
                 )
-                for each in _list(entry, "transitions")
+                for each in items(entry, "transitions")
             ),
             faults=tuple(
                 Fault(
-                    name=_text(each, "name"),
-                    text=_text(each, "text"),
-                    from_s=_number(each["from_s"]),
-                    to_s=_number(each["to_s"]),
+                    name=text(each, "name"),
+                    text=text(each, "text"),
+                    from_s=number(each["from_s"]),
+                    to_s=number(each["to_s"]),
                 )
-                for each in _list(entry, "faults")
+                for each in items(entry, "faults")
             ),
-            assumptions=tuple(clean(str(each)) for each in _list(entry, "assumptions")),
+            assumptions=words(entry, "assumptions"),
             journals={str(arm): str(name) for arm, name in (entry.get("journals") or {}).items()},
-            command=tuple(clean(str(word)) for word in _list(entry, "command")),
+            command=words(entry, "command"),
             versions={
                 clean(str(name)): clean(str(version))
                 for name, version in (entry.get("versions") or {}).items()
             },
         )
-    except KeyError as error:
-        raise InputError(f"key {error} is missing", where=where) from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"not a verdict: {error}", where=where) from None
-
-
-def _list(entry: Mapping[str, Any], key: str) -> Sequence[Any]:
-    found = entry.get(key) or []
-    if not isinstance(found, list):
-        raise TypeError(f"{key} is not a list")
-    return found
-
-
-def _text(entry: Mapping[str, Any], key: str) -> str:
-    found = entry.get(key)
-    return "" if found is None else clean(str(found))
-
-
-def clean(text: str) -> str:
-    """Text on one line without what neither HTML nor SVG can hold (control characters)."""
-    kept = "".join(
-        sign if sign.isprintable() or unicodedata.category(sign) in {"Zs", "Co"} else " "
-        for sign in text
-    )
-    return " ".join(kept.split())
-
-
-def _number(value: object) -> float:
-    """JSON has no NaN and no infinity: null stands for both."""
-    if value is None:
-        return math.nan
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is not a number")
-    return float(value)
-
-
-def _positive(value: object, name: str) -> float:
-    number = _number(value)
-    if not 0 < number < math.inf:
-        raise ValueError(f"{name} is {value!r}, not above 0")
-    return number
-
-
-def _estimates(found: Mapping[str, Any] | None) -> dict[str, Estimate]:
-    return {clean(str(name)): _estimate(each) for name, each in (found or {}).items()}
-
-
-def _estimate(found: Mapping[str, Any] | None) -> Estimate:
-    if found is None:
-        return UNDEFINED
-    return Estimate(
-        estimate=_number(found.get("estimate")),
-        low=_number(found.get("low")),
-        high=_number(found.get("high")),
-    )
 
 
 def _expected(entry: Mapping[str, Any]) -> Expected:
@@ -251,10 +186,10 @@ def _expected(entry: Mapping[str, Any]) -> Expected:
     return Expected(
         name=clean(str(entry["name"])),
         verdict=clean(str(entry["verdict"])),
-        value=_estimate(entry),
-        bound=_number(entry.get("bound")),
-        better=_text(entry, "better"),
-        unit=_text(entry, "unit") or "number",
-        note=_text(entry, "note"),
+        value=estimate(entry),
+        bound=number(entry.get("bound")),
+        better=text(entry, "better"),
+        unit=text(entry, "unit") or "number",
+        note=text(entry, "note"),
         replications_needed=None if needed is None else int(needed),
     )

@@ -1,0 +1,205 @@
+"""Comparisons of laws as values: `comparison.json` read back.
+
+`docs/reference/comparison.md` documents the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .fields import (
+    Estimate,
+    as_a,
+    clean,
+    estimate,
+    estimates,
+    items,
+    number,
+    read_json,
+    text,
+    words,
+)
+
+__all__ = [
+    "COMPARISON",
+    "ComparedScenario",
+    "Comparison",
+    "LawResult",
+    "LawSummary",
+    "Met",
+    "read_comparison",
+]
+
+COMPARISON = "comparison.json"
+"""Name of the file in a comparison's directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """An expectation, whether it counts for being eligible, and whether it is met."""
+
+    name: str
+    counts: bool
+    met: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawResult:
+    """A law in a scenario.
+
+    Attributes:
+        score: dollars per quality-weighted answer.
+        regret: how much dearer than the best, as a share of the best's score.
+        within_best: the best, or not to be told from it.
+        dominated_by: laws that are as good or better in everything.
+        difference: this law minus the reference.
+    """
+
+    law: str
+    eligible: bool
+    best: bool
+    within_best: bool
+    score: Estimate
+    regret: Estimate
+    dominated_by: tuple[str, ...]
+    expectations: tuple[Met, ...]
+    metrics: Mapping[str, Estimate]
+    difference: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedScenario:
+    """One scenario under all laws; `best` is "" where no law is eligible."""
+
+    scenario: str
+    title: str
+    teaches: str
+    policy: str
+    seed: int
+    replications: int
+    left_out: tuple[str, ...]
+    best: str
+    laws: tuple[LawResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawSummary:
+    """A law over all scenarios: in how many it is what, and its largest regret, and where."""
+
+    law: str
+    scenarios: int
+    eligible: int
+    best: int
+    within_best: int
+    dominated: int
+    mean_regret: float
+    largest_regret: Estimate
+    largest_in: str
+    not_eligible: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A comparison and all that a report says around it.
+
+    Attributes:
+        laws: in the order in which they were asked for.
+        reference: the law that differences are taken to.
+        rivals: with what each law is run, a sentence.
+        missing: scenarios that an interruption left out.
+    """
+
+    laws: tuple[str, ...]
+    reference: str
+    confidence: float
+    rivals: Mapping[str, str]
+    scenarios: tuple[ComparedScenario, ...]
+    missing: tuple[str, ...]
+    summary: tuple[LawSummary, ...]
+    command: tuple[str, ...]
+    versions: Mapping[str, str]
+
+
+def read_comparison(directory: Path) -> Comparison:
+    """Read a comparison's directory.
+
+    Raises:
+        InputError: the file is missing, no JSON, or no comparison.
+    """
+    path = directory / COMPARISON
+    found = read_json(path)
+    with as_a("comparison", str(path)):
+        return _comparison(found)
+
+
+def _comparison(entry: Mapping[str, Any]) -> Comparison:
+    return Comparison(
+        laws=tuple(clean(str(law)) for law in entry["laws"]),
+        reference=text(entry, "reference"),
+        confidence=number(entry.get("confidence", 0.95)),
+        rivals=_texts(entry, "rivals"),
+        scenarios=tuple(_scenario(each) for each in entry["scenarios"]),
+        missing=words(entry, "missing"),
+        summary=tuple(_summary(each) for each in items(entry, "summary")),
+        command=words(entry, "command"),
+        versions=_texts(entry, "versions"),
+    )
+
+
+def _texts(entry: Mapping[str, Any], key: str) -> dict[str, str]:
+    return {clean(str(name)): clean(str(each)) for name, each in (entry.get(key) or {}).items()}
+
+
+def _scenario(entry: Mapping[str, Any]) -> ComparedScenario:
+    return ComparedScenario(
+        scenario=clean(str(entry["scenario"])),
+        title=text(entry, "title"),
+        teaches=text(entry, "teaches"),
+        policy=text(entry, "policy"),
+        seed=int(entry["seed"]),
+        replications=int(entry["replications"]),
+        left_out=words(entry, "left_out"),
+        best=text(entry, "best"),
+        laws=tuple(_law(each) for each in entry["laws"]),
+    )
+
+
+def _law(entry: Mapping[str, Any]) -> LawResult:
+    return LawResult(
+        law=clean(str(entry["law"])),
+        eligible=bool(entry["eligible"]),
+        best=bool(entry.get("best")),
+        within_best=bool(entry.get("within_best")),
+        score=estimate(entry.get("score")),
+        regret=estimate(entry.get("regret")),
+        dominated_by=words(entry, "dominated_by"),
+        expectations=tuple(
+            Met(
+                name=clean(str(each["name"])),
+                counts=bool(each.get("counts", True)),
+                met=bool(each.get("met")),
+            )
+            for each in items(entry, "expectations")
+        ),
+        metrics=estimates(entry.get("metrics")),
+        difference=estimates(entry.get("difference")),
+    )
+
+
+def _summary(entry: Mapping[str, Any]) -> LawSummary:
+    largest = entry.get("largest_regret")
+    return LawSummary(
+        law=clean(str(entry["law"])),
+        scenarios=int(entry["scenarios"]),
+        eligible=int(entry["eligible"]),
+        best=int(entry["best"]),
+        within_best=int(entry["within_best"]),
+        dominated=int(entry["dominated"]),
+        mean_regret=number(entry.get("mean_regret")),
+        largest_regret=estimate(largest),
+        largest_in="" if largest is None else text(largest, "scenario"),
+        not_eligible=words(entry, "not_eligible"),
+    )
