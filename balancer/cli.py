@@ -206,6 +206,136 @@ def _again(source: str, policy_file: Path | None, overrides: Sequence[str]) -> l
     return words
 
 
+@app.command()
+def gate(
+    candidate: Annotated[
+        Path, typer.Option(metavar="POLICY", help="The policy that may replace the baseline.")
+    ],
+    scenarios: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="Names from the library, or files. Without any: the whole library.",
+            show_default=False,
+        ),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="POLICY", help="The policy in use. Without it: ours.", show_default=False
+        ),
+    ] = None,
+    margin: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC=AMOUNT,...",
+            help="How much worse the candidate may be: availability=0.1pp,cost=2%.",
+            show_default=False,
+        ),
+    ] = None,
+    replications_max: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=2, help="Pairs of runs of a scenario, at most: 320."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenarios'."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Processes. The result does not depend on it."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Directory for report and gate.json.")
+    ] = Path("balancer-gate"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Decide whether a policy may replace another, from both on the same requests.
+
+    Exit code 0: it is worse by no more than the margins; 1: it is worse; 2: bad input; 3: the
+    replications do not tell.
+    """
+    with _told():
+        from .installation import require
+
+        require(extras=("sim", "report"))
+        verdict = _gate(
+            scenarios or [],
+            baseline_file=baseline,
+            candidate_file=candidate,
+            margin=margin,
+            replications_max=replications_max,
+            seed=seed,
+            workers=workers,
+            out=out,
+            quiet=quiet,
+        )
+    raise typer.Exit({"pass": PASS, "fail": FAIL}.get(verdict, INCONCLUSIVE))
+
+
+def _gate(
+    sources: Sequence[str],
+    *,
+    baseline_file: Path | None,
+    candidate_file: Path,
+    margin: str | None,
+    replications_max: int | None,
+    seed: int | None,
+    workers: int | None,
+    out: Path,
+    quiet: bool,
+) -> str:
+    """Gate a policy into one directory; the verdict."""
+    from scenarios.loader import library, load
+    from sim.gate import Gate
+    from sim.gate_record import gate_record
+    from sim.json_values import write_json
+    from sim.margins import DEFAULT_MARGINS, parse_margins
+    from sim.report_directory import GATE, report_directory
+    from sim.sequential import LAST_LOOK
+
+    from .policy_file import load_policy
+
+    pair = Gate(
+        [load(source).scenario for source in sources or library()],
+        baseline=load_policy(baseline_file),
+        candidate=load_policy(candidate_file),
+        margins=parse_margins(DEFAULT_MARGINS if margin is None else margin),
+        replications_max=LAST_LOOK if replications_max is None else replications_max,
+        seed=seed,
+    )
+    words = ["open-balancer", "gate", "--candidate", str(candidate_file)]
+    for option, value in (
+        ("--baseline", baseline_file),
+        ("--margin", margin),
+        ("--replications-max", replications_max),
+        ("--seed", seed),
+    ):
+        words += [] if value is None else [option, str(value)]
+    interrupt: BaseException | None = None
+    with report_directory(out) as work, _progress(quiet=quiet) as bar:
+        try:
+            pair.run(workers=workers, progress=bar("scenarios decided"))
+        except (KeyboardInterrupt, SystemExit) as error:
+            # What is decided took its time: it is written, and says what is missing.
+            if not pair.finished:
+                raise
+            interrupt = error
+        record = gate_record(
+            pair,
+            baseline_file=baseline_file,
+            candidate_file=candidate_file,
+            command=[*words, *sources],
+        )
+        write_json(work / GATE, record)
+    if not quiet:
+        typer.echo(f"gate: {pair.verdict}")
+    if interrupt is not None:
+        typer.echo(f"not finished: {', '.join(pair.missing)}", err=True)
+        raise interrupt
+    return pair.verdict
+
+
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], None]]]:
     """A progress bar on stderr, where somebody sees it; gives a reporter for each scenario."""

@@ -2,7 +2,8 @@
 
 Replications are independent and identically distributed by construction, so nothing is
 assumed beyond that for medians and shares (exact binomial), and a roughly normal mean for
-means (Student's t). All intervals have two sides and a confidence of 95 %.
+means (Student's t). All intervals have two sides and a confidence of 95 %, unless the
+chance of missing on each side is given.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ __all__ = [
     "chance_bound",
     "mean_interval",
     "median_interval",
+    "ratio_interval",
     "replications_for_mean",
     "replications_for_median",
     "share_interval",
+    "standard_error",
 ]
 
 CONFIDENCE = 0.95
@@ -40,11 +43,15 @@ class Interval:
     high: float
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
+def mean_interval(values: Sequence[float], *, below: float = TAIL, above: float = TAIL) -> Interval:
     """Mean with Student's t interval.
 
     One value gives an estimate without an interval; a value that is not a finite number
     leaves all three undefined, because leaving it out would flatter the mean.
+
+    Args:
+        values: one for each replication.
+        below, above: chance that the true mean lies below the interval, and above it.
     """
     n = len(values)
     if n == 0 or not all(map(math.isfinite, values)):
@@ -52,8 +59,55 @@ def mean_interval(values: Sequence[float]) -> Interval:
     estimate = _mean(values)
     if n == 1:
         return Interval(estimate=estimate, low=math.nan, high=math.nan)
-    half = _t(n) * _deviation(values, estimate) / math.sqrt(n)
-    return Interval(estimate=estimate, low=estimate - half, high=estimate + half)
+    error = standard_error(values)
+    return Interval(
+        estimate=estimate,
+        low=estimate - _t(n, below) * error,
+        high=estimate + _t(n, above) * error,
+    )
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Standard error of the mean of two or more finite values."""
+    return _deviation(values, _mean(values)) / math.sqrt(len(values))
+
+
+def ratio_interval(
+    parts: Sequence[float], wholes: Sequence[float], *, below: float = TAIL, above: float = TAIL
+) -> Interval:
+    """Ratio of the means of two paired metrics, with Fieller's interval.
+
+    It holds exactly those ratios r for which the mean of part - r whole, judged by
+    Student's t, may be zero (Fieller, "Some problems in interval estimation", JRSS B 16,
+    1954). Its ends are infinite where the mean of the wholes may itself be zero; undefined
+    values are treated as in `mean_interval`.
+
+    Args:
+        parts, wholes: one of each for each replication; the mean of the wholes is positive.
+        below, above: as of `mean_interval`.
+    """
+    n = len(parts)
+    if n == 0 or not all(map(math.isfinite, (*parts, *wholes))):
+        return Interval(estimate=math.nan, low=math.nan, high=math.nan)
+    if not any(parts):
+        # Nothing of something, or of nothing: two equal policies differ by nothing.
+        return Interval(estimate=0.0, low=0.0, high=0.0)
+    part, whole = _mean(parts), _mean(wholes)
+    estimate = part / whole if whole > 0.0 else math.nan
+    if n == 1 or not whole > 0.0:
+        return Interval(estimate=estimate, low=math.nan, high=math.nan)
+
+    def end(side: float, tail: float) -> float:
+        # A quadratic in r: (part - r whole)² = t² · squared standard error of that mean.
+        weight = _t(n, tail) ** 2 / n
+        a = whole * whole - weight * _covariance(wholes, wholes, whole, whole)
+        b = part * whole - weight * _covariance(parts, wholes, part, whole)
+        c = part * part - weight * _covariance(parts, parts, part, part)
+        if not a > 0.0:
+            return side * math.inf
+        return (b + side * math.sqrt(max(b * b - a * c, 0.0))) / a
+
+    return Interval(estimate=estimate, low=end(-1.0, below), high=end(1.0, above))
 
 
 def median_interval(values: Sequence[float]) -> Interval:
@@ -85,12 +139,14 @@ def chance_bound(n: int) -> float:
     return float(1.0 - (1.0 - CONFIDENCE) ** (1.0 / n))
 
 
-def replications_for_mean(values: Sequence[float], bound: float) -> int | None:
+def replications_for_mean(
+    values: Sequence[float], bound: float, *, tail: float = TAIL
+) -> int | None:
     """Replications whose interval of the mean would no longer contain the bound.
 
-    From the spread of these values, taking their mean for the true one. None where they
-    don't tell: fewer than two values, an undefined value, a mean on the bound, or more
-    than `MOST_REPLICATIONS` needed.
+    The chance of missing on the side of the bound is `tail`. Told from the spread of these
+    values, taking their mean for the true one. None where they don't tell: fewer than two
+    values, an undefined value, a mean on the bound, or more than `MOST_REPLICATIONS` needed.
     """
     interval = mean_interval(values)
     distance = abs(interval.estimate - bound)
@@ -99,7 +155,7 @@ def replications_for_mean(values: Sequence[float], bound: float) -> int | None:
     deviation = _deviation(values, interval.estimate)
 
     def decides(n: int) -> bool:
-        return _t(n) * deviation / math.sqrt(n) < distance
+        return _t(n, tail) * deviation / math.sqrt(n) < distance
 
     return _least(decides, 2)
 
@@ -132,8 +188,16 @@ def _deviation(values: Sequence[float], mean: float) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-def _t(n: int) -> float:
-    return float(stdtrit(n - 1, 1.0 - TAIL))
+def _covariance(
+    ones: Sequence[float], others: Sequence[float], mean: float, other_mean: float
+) -> float:
+    products = ((a - mean) * (b - other_mean) for a, b in zip(ones, others, strict=True))
+    return math.fsum(products) / (len(ones) - 1)
+
+
+def _t(n: int, tail: float) -> float:
+    # From the lower tail, where a small chance is not rounded away beside 1.
+    return -float(stdtrit(n - 1, tail))
 
 
 def _median_rank(n: int) -> int:

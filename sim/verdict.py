@@ -20,7 +20,7 @@ by an invented interval.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,7 +41,7 @@ from .metrics import METRICS
 from .run import Run
 from .timeline import highest, reached_after_s, recovered_after_s
 
-__all__ = ["Judgement", "Outcome", "judge", "overall"]
+__all__ = ["Judgement", "Outcome", "judge", "overall", "worst"]
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 
@@ -86,11 +86,16 @@ def judge(expected: Expected, policy: Sequence[Run], none: Sequence[Run]) -> Jud
 
 
 def overall(judgements: Sequence[Judgement]) -> Outcome:
+    """Verdict of a scenario, from those of its expectations."""
+    return worst(judgement.verdict for judgement in judgements)
+
+
+def worst(verdicts: Iterable[Outcome]) -> Outcome:
     """Fail if any fails, else inconclusive if any is, else pass."""
-    verdicts = {judgement.verdict for judgement in judgements}
-    if "fail" in verdicts:
+    found = set(verdicts)
+    if "fail" in found:
         return "fail"
-    return "inconclusive" if "inconclusive" in verdicts else "pass"
+    return "inconclusive" if "inconclusive" in found else "pass"
 
 
 def _judge_metric(expected: MetricBound, policy: Sequence[Run], none: Sequence[Run]) -> Judgement:
