@@ -1,0 +1,193 @@
+"""Laws compared over scenarios: all of them on the same requests, one table of figures.
+
+The object for `comparison.json` is documented in `docs/reference/comparison.md`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from balancer.core.errors import InputError
+from balancer.core.policy import Policy
+from balancer.version import VERSION
+from scenarios.schema import Scenario
+
+from .counterfactual import cost_saved
+from .expectations import Expected, expected
+from .intervals import CONFIDENCE, mean_interval
+from .json_values import interval, judgement
+from .metrics import METRICS
+from .replications import Plan, Runs, replicate
+from .rivals import RIVALS, arms
+from .run import NONE, Run
+from .run_header import fault_rows, versions
+from .standing import Standing, counts, standings
+
+__all__ = ["COMPARISON_VERSION", "REFERENCE", "Contest", "compare_laws"]
+
+COMPARISON_VERSION = 1
+REFERENCE = "ladder"
+"""The law that differences are taken to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """A scenario in which laws are compared.
+
+    Attributes:
+        scenario: what to simulate; its seed is the one used.
+        policy: whose rules and modes every law is given.
+        replications: how many.
+    """
+
+    scenario: Scenario
+    policy: Policy
+    replications: int
+
+
+def compare_laws(
+    contests: Sequence[Contest],
+    laws: Sequence[str],
+    *,
+    workers: int | None = None,
+    out: Path | None = None,
+    command: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Run laws over scenarios; the object for `comparison.json`.
+
+    It does not depend on the number of workers. Interrupted, it tells of the scenarios that
+    are finished and names those that are missing, unless none is finished.
+
+    Args:
+        contests: scenarios with their policies.
+        laws: names, in the order wanted.
+        workers: processes; None: as many as there are cores, if the work is worth it.
+        out: an existing directory for the journals of replication 0; None writes none.
+        command: words that ask for this again, for the record.
+        progress: called with runs done and runs in all.
+
+    Raises:
+        InputError: something that cannot be used; found before anything runs wherever that
+            is possible.
+        WorkerError: a worker process died.
+    """
+    names = [contest.scenario.scenario for contest in contests]
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise InputError(f"two scenarios are named {twice[0]!r}; rename one")
+    questions = [expected(contest.scenario) for contest in contests]
+    plans = [
+        Plan(
+            scenario=contest.scenario,
+            arms=arms(contest.policy, laws),
+            replications=range(contest.replications),
+        )
+        for contest in contests
+    ]
+    finished: dict[int, Runs] = {}
+    try:
+        replicate(plans, workers=workers, out=out, progress=progress, finished=finished.__setitem__)
+    except KeyboardInterrupt:
+        if not finished:
+            raise
+    reference = REFERENCE if REFERENCE in laws else laws[0]
+    rows, tables = [], []
+    for place, runs in sorted(finished.items()):
+        table = standings(questions[place], runs, laws)
+        tables.append((names[place], table))
+        rows.append(_row(contests[place], questions[place], runs, table, reference))
+    return {
+        "version": COMPARISON_VERSION,
+        "laws": list(laws),
+        "reference": reference,
+        "confidence": CONFIDENCE,
+        "rivals": {law: RIVALS[law] for law in laws},
+        "scenarios": rows,
+        "missing": [name for place, name in enumerate(names) if place not in finished],
+        "summary": [_summary(law, tables) for law in laws],
+        "command": list(command),
+        "versions": {"open-balancer": VERSION, **versions()},
+    }
+
+
+def _row(
+    contest: Contest,
+    questions: Iterable[Expected],
+    runs: Runs,
+    table: Sequence[Standing],
+    reference: str,
+) -> dict[str, Any]:
+    scenario = contest.scenario
+    return {
+        "scenario": scenario.scenario,
+        "title": scenario.title,
+        "teaches": scenario.teaches,
+        "source": scenario.source,
+        "policy": contest.policy.name,
+        "seed": scenario.seed,
+        "replications": contest.replications,
+        "duration_s": scenario.duration,
+        "warm_up_s": scenario.warm_up,
+        "faults": fault_rows(scenario),
+        "left_out": [question.name for question in questions if not counts(question)],
+        "best": next((each.law for each in table if each.best), None),
+        "laws": [_law(each, runs, reference) for each in table],
+    }
+
+
+def _law(standing: Standing, runs: Runs, reference: str) -> dict[str, Any]:
+    values, others = (_values(runs[law], runs[NONE]) for law in (standing.law, reference))
+    return {
+        "law": standing.law,
+        "eligible": standing.eligible,
+        "expectations": [
+            {**judgement(answer.judgement), "counts": answer.counts, "met": answer.met}
+            for answer in standing.answers
+        ],
+        "score": interval(standing.score),
+        "regret": None if math.isnan(standing.regret.estimate) else interval(standing.regret),
+        "best": standing.best,
+        "within_best": standing.within_best,
+        "dominated_by": list(standing.dominated_by),
+        "metrics": {name: interval(mean_interval(each)) for name, each in values.items()},
+        "difference": {
+            name: interval(mean_interval([a - b for a, b in zip(each, others[name], strict=True)]))
+            for name, each in values.items()
+        },
+    }
+
+
+def _values(runs: Sequence[Run], none: Sequence[Run]) -> dict[str, list[float]]:
+    """Every metric, in every replication."""
+    return {
+        name: (
+            cost_saved(runs, none) if name == "cost_saved" else [run.metrics[name] for run in runs]
+        )
+        for name in METRICS
+    }
+
+
+def _summary(law: str, tables: Sequence[tuple[str, Sequence[Standing]]]) -> dict[str, Any]:
+    own = [(name, each) for name, table in tables for each in table if each.law == law]
+    fit = [(name, each) for name, each in own if each.eligible]
+    known = [(name, each) for name, each in fit if math.isfinite(each.regret.estimate)]
+    worst = max(known, key=lambda pair: pair[1].regret.estimate, default=None)
+    return {
+        "law": law,
+        "scenarios": len(own),
+        "eligible": len(fit),
+        "best": sum(each.best for _, each in own),
+        "within_best": sum(each.within_best for _, each in own),
+        "dominated": sum(bool(each.dominated_by) for _, each in own),
+        "largest_regret": (
+            None if worst is None else {"scenario": worst[0], **interval(worst[1].regret)}
+        ),
+        "mean_regret": fmean(each.regret.estimate for _, each in known) if known else None,
+        "not_eligible": [name for name, each in own if not each.eligible],
+    }

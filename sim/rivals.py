@@ -1,0 +1,93 @@
+"""The laws that are compared, each as those run it who use it today.
+
+Every law gets the policy's rules, modes, budgets and models; what a law has no use for, it
+leaves unused. Constants are the laws' published ones (`balancer.core.laws`). One law needs
+more than its name: a circuit breaker with model fallback, as a router runs it, calls the
+sibling model inside the request whenever a call fails, and not only while it is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from balancer.core.errors import InputError, PolicyError, nearest
+from balancer.core.modes import Mode
+from balancer.core.policy import LAWS, Policy
+
+__all__ = ["RIVALS", "arms", "chosen_laws", "rival"]
+
+RIVALS: Mapping[str, str] = {
+    "ladder": "the policy as it is",
+    "threshold": (
+        "the policy's rules, each mode for as long as its rule is true: no margin, no hold"
+    ),
+    "dimmer": (
+        "normal and soft blended; once a second the blend follows the largest latency of five "
+        "seconds, with the policy's lowest latency threshold as the setpoint and the pole at 0.9"
+    ),
+    "throttle": (
+        "normal only; refuses locally what two minutes of accepted calls, K = 2 times, do not cover"
+    ),
+    "gradient": (
+        "normal only; a limit of 20 to 200 calls in flight follows latency as Gradient2 does, and "
+        "refuses what is beyond it"
+    ),
+    "breaker": (
+        "normal, with soft's model as the fallback inside a failing request; when half of 100 "
+        "calls fail or are slow, soft for 60 s, then a trial of ten calls"
+    ),
+    "none": "normal only, no controller, no budget",
+}
+"""Every law, and with what it is run."""
+
+
+def chosen_laws(text: str | None) -> tuple[str, ...]:
+    """Laws named in a list such as "ladder,breaker"; all of them where nothing is said.
+
+    Raises:
+        InputError: a law we do not know, one named twice, or none at all.
+    """
+    if text is None:
+        return LAWS
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    known = ", ".join(LAWS)
+    for name in names:
+        if name not in LAWS:
+            raise InputError(f"unknown law {name!r}{nearest(name, LAWS)}; known: {known}")
+    if not names:
+        raise InputError(f"found no law in {text!r}; known: {known}")
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise InputError(f"law {twice[0]!r} is named twice")
+    return names
+
+
+def rival(policy: Policy, law: str) -> Policy:
+    """The policy a law is run under.
+
+    Raises:
+        PolicyError: the policy cannot be used with this law.
+    """
+    try:
+        if law == "breaker":
+            policy = _with_fallback(policy)
+        return replace(policy, law=law)
+    except PolicyError as error:
+        raise PolicyError(
+            f"cannot run under the law {law}: {error}", where=f"policy {policy.name}"
+        ) from None
+
+
+def arms(policy: Policy, laws: Sequence[str]) -> dict[str, Policy]:
+    """Policy of every law, and of none, which every saving is measured against."""
+    return {law: rival(policy, law) for law in dict.fromkeys((*laws, "none"))}
+
+
+def _with_fallback(policy: Policy) -> Policy:
+    normal, soft, hard, emergency = policy.strategies
+    sibling = policy.strategies[Mode.SOFT].model
+    if sibling is None or sibling in (normal.model, *normal.fallback_models):
+        return policy
+    normal = replace(normal, fallback_models=(*normal.fallback_models, sibling))
+    return replace(policy, strategies=(normal, soft, hard, emergency))

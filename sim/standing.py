@@ -1,0 +1,170 @@
+"""How a law stands among others in a scenario: score, regret, and who dominates whom.
+
+The rules are fixed, whatever the outcome (`docs/explanation/comparison.md` gives reasons):
+
+- A law is eligible when it meets every expectation of the scenario that is about the
+  outcome, judged by the estimate. `reaches` names a mechanism, which a law without modes
+  does not have, and does not count.
+- The score of a run is its dollars per quality-weighted answer; that of a law, the mean
+  over its runs. The best is the eligible law with the lowest score.
+- Regret is the mean difference of scores, law minus best on the same requests, over the
+  best's score. A law is within the best's interval when it is eligible and the interval of
+  its regret contains 0.
+- One law dominates another when its estimates are no worse in availability, P95, cost per
+  answer and quality, and the whole paired interval of one of them is better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from balancer.core.modes import Mode
+
+from .expectations import Expected, TimeBound
+from .intervals import Interval, mean_interval
+from .replications import Runs
+from .run import NONE, Run
+from .verdict import Judgement, judge
+
+__all__ = ["CRITERIA", "Answer", "Standing", "counts", "dominates", "score", "standings"]
+
+CRITERIA: Mapping[str, bool] = {
+    "availability": True,
+    "latency_p95_s": False,
+    "cost_per_answer_usd": False,
+    "quality": True,
+}
+"""What dominance is about: metrics, and whether more of it is better."""
+
+_UNDEFINED = Interval(estimate=math.nan, low=math.nan, high=math.nan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One expectation under a law.
+
+    Attributes:
+        judgement: its verdict, as for a single policy.
+        counts: whether being eligible depends on it.
+        met: whether the estimate is on the right side of the bound.
+    """
+
+    judgement: Judgement
+    counts: bool
+    met: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a law stands in a scenario.
+
+    Attributes:
+        law: its name.
+        answers: to the scenario's expectations.
+        eligible: all that counts is met, and there is a score.
+        score: dollars per quality-weighted answer.
+        regret: over the best, as a share of its score; undefined when there is no best.
+        best: it has the lowest score of all that are eligible.
+        within_best: it is eligible and its regret's interval contains 0, or it is the best.
+        dominated_by: laws that dominate it.
+    """
+
+    law: str
+    answers: tuple[Answer, ...]
+    eligible: bool
+    score: Interval
+    regret: Interval
+    best: bool
+    within_best: bool
+    dominated_by: tuple[str, ...]
+
+
+def standings(
+    questions: Sequence[Expected], runs: Runs, laws: Sequence[str]
+) -> tuple[Standing, ...]:
+    """How laws stand against each other.
+
+    Args:
+        questions: the scenario's expectations.
+        runs: of every law and of none; run k of each saw the same requests.
+        laws: those that take part, in the order wanted.
+    """
+    answers = {
+        law: tuple(_answer(each, runs[law], runs[NONE]) for each in questions) for law in laws
+    }
+    scores = {law: [score(run) for run in runs[law]] for law in laws}
+    means = {law: mean_interval(scores[law]) for law in laws}
+    eligible = [
+        law
+        for law in laws
+        if all(answer.met for answer in answers[law] if answer.counts)
+        and math.isfinite(means[law].estimate)
+    ]
+    best = min(eligible, key=lambda law: means[law].estimate, default=None)
+    found = []
+    for law in laws:
+        regret = _UNDEFINED if best is None else _regret(scores[law], scores[best])
+        found.append(
+            Standing(
+                law=law,
+                answers=answers[law],
+                eligible=law in eligible,
+                score=means[law],
+                regret=regret,
+                best=law == best,
+                within_best=law == best or (law in eligible and regret.low <= 0.0),
+                dominated_by=tuple(
+                    other for other in laws if other != law and dominates(runs[other], runs[law])
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def score(run: Run) -> float:
+    """Dollars per quality-weighted answer; NaN where there was none."""
+    answers = run.metrics["quality_weighted_answers"]
+    return run.metrics["cost_usd"] / answers if answers > 0.0 else math.nan
+
+
+def counts(question: Expected) -> bool:
+    """Whether an expectation is about the outcome and not about the way to it."""
+    return not (isinstance(question, TimeBound) and question.mode != Mode.NORMAL)
+
+
+def dominates(one: Sequence[Run], other: Sequence[Run]) -> bool:
+    """Whether one law is nowhere worse than another, and surely better somewhere.
+
+    An undefined metric (the cost per answer of no answers) is worse than any value.
+    """
+    surely = False
+    for metric, more_is_better in CRITERIA.items():
+        ours, theirs = ([run.metrics[metric] for run in runs] for runs in (one, other))
+        if not all(map(math.isfinite, ours)):
+            return False
+        if not all(map(math.isfinite, theirs)):
+            surely = True
+            continue
+        sign = 1.0 if more_is_better else -1.0
+        ahead = mean_interval([sign * (a - b) for a, b in zip(ours, theirs, strict=True)])
+        if ahead.estimate < 0.0:
+            return False
+        surely = surely or ahead.low > 0.0
+    return surely
+
+
+def _answer(question: Expected, runs: Sequence[Run], none: Sequence[Run]) -> Answer:
+    judgement = judge(question, runs, none)
+    estimate, bound = judgement.value.estimate, judgement.bound
+    # An undefined estimate compares false, and so meets nothing.
+    met = estimate >= bound if judgement.better == "higher" else estimate <= bound
+    return Answer(judgement=judgement, counts=counts(question), met=met)
+
+
+def _regret(law: Sequence[float], best: Sequence[float]) -> Interval:
+    unit = mean_interval(best).estimate
+    if not unit > 0.0:
+        return _UNDEFINED
+    return mean_interval([(a - b) / unit for a, b in zip(law, best, strict=True)])
