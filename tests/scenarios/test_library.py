@@ -2,33 +2,59 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from balancer.policy_file import default_policy
+from scenarios.listing import entries, reference_page
 from scenarios.loader import library, load
 from sim.expectations import expected
+from sim.experiment import run_scenario
 
-NAMES = ("conversation_overload", "cost_spike", "error_storm", "latency_spike", "steady")
+NAMES = tuple(library())
+LEAST = 20
+LINES_A_PAGE = 70
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "library.md"
 
 
-def test_the_library_holds_the_five_scenarios() -> None:
-    """No more and no fewer, so that a new one is documented on purpose."""
-    assert tuple(library()) == NAMES
+def test_the_library_holds_what_is_promised() -> None:
+    """At least so many scenarios, each asking and teaching something of its own."""
+    found = entries()
+    assert len(found) >= LEAST
+    assert len({each.title for each in found}) == len(found)
+    assert len({each.teaches for each in found}) == len(found)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_library_scenario_says_what_it_teaches_and_where_it_comes_from(name: str) -> None:
-    """Its name is its file's; it asks a question, and names its sources."""
+    """Its name is its file's; it asks a question, names its sources, and fits on a page."""
     scenario = load(name).scenario
     assert scenario.scenario == name
     assert scenario.title.endswith("?")
-    assert scenario.teaches
+    assert scenario.teaches.strip().endswith(".")
     assert scenario.source
+    assert len(library()[name].read_text(encoding="utf-8").splitlines()) <= LINES_A_PAGE
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_expectations_of_a_library_scenario_can_be_judged(name: str) -> None:
     """Each names faults and metrics that exist, and leaves time to be met in."""
     assert expected(load(name).scenario)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_run_of_a_library_scenario_violates_nothing(name: str) -> None:
+    """One replication decides little, but what it does decide must not be against the policy."""
+    scenario, own = load(name)
+    result = run_scenario(scenario, own or default_policy(), replications=1, workers=1)
+    assert result.verdict != "fail"
+    assert result.runs["policy"][0].metrics["answered"] > 0
+
+
+def test_the_reference_page_is_made_from_the_files() -> None:
+    """Run `python -m scenarios.listing > docs/reference/library.md` after a change."""
+    assert REFERENCE.read_text(encoding="utf-8") == reference_page()
 
 
 def test_the_overload_replays_any_trace() -> None:
