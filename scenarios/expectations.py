@@ -1,0 +1,101 @@
+"""Expectations as a scenario file says them."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from balancer.units import Quantity, Seconds, Share
+
+from .frozen import Duration, Frozen
+
+__all__ = ["Bound", "Expectation", "Reaches", "Recovers", "SecondsBound", "ShareBound"]
+
+
+class Reaches(Frozen):
+    """The mode is at least `mode` within `within` of the start of the fault named `of`."""
+
+    mode: Literal["soft", "hard", "emergency"]
+    within: Duration
+    of: str | None = None
+    """Name of a fault; None: the first."""
+
+
+class Recovers(Frozen):
+    """Back in normal within `within` of the end of the fault named `of` (None: the last)."""
+
+    within: Duration
+    of: str | None = None
+
+
+class Bound(Frozen):
+    """A bound on a metric of the runs, at least one-sided."""
+
+    at_least: Quantity | None = None
+    at_most: Quantity | None = None
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("expected at_least or at_most")
+        if self.at_least is not None and self.at_most is not None and self.at_most < self.at_least:
+            raise ValueError(f"at_most {self.at_most:g} is below at_least {self.at_least:g}")
+        return self
+
+
+class ShareBound(Bound):
+    """A bound on a share, such as 99.5%."""
+
+    at_least: Share | None = None
+    at_most: Share | None = None
+
+
+class SecondsBound(Bound):
+    """A bound on a time, such as 12s."""
+
+    at_least: Seconds | None = None
+    at_most: Seconds | None = None
+
+
+class Expectation(Frozen):
+    """Exactly one of these.
+
+    `metric` names any metric of `verdict.json` and stands with `at_least` or `at_most`, in
+    any unit ("99.5%", "12s", "$50"); the other keys have their bounds inside.
+    """
+
+    reaches: Reaches | None = None
+    recovers: Recovers | None = None
+    never_above: Literal["normal", "soft", "hard"] | None = None
+    budget_never_exceeded: Literal[True] | None = None
+    transitions_per_hour: Bound | None = None
+    cost_saved: ShareBound | None = None
+    """Share of the counterfactual's cost."""
+    availability: ShareBound | None = None
+    latency_p95: SecondsBound | None = None
+    quality: ShareBound | None = None
+    retry_amplification: Bound | None = None
+    metric: str | None = None
+    at_least: Quantity | None = None
+    at_most: Quantity | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Expectation:
+        sides = {"at_least", "at_most"}
+        given = [
+            name
+            for name in type(self).model_fields
+            if name not in sides and getattr(self, name) is not None
+        ]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ValueError(f"found {found}, expected exactly one kind of expectation an item")
+        bounded = self.at_least is not None or self.at_most is not None
+        if bounded != (given == ["metric"]):
+            raise ValueError(
+                "metric needs at_least or at_most beside it"
+                if given == ["metric"]
+                else f"at_least and at_most belong inside {given[0]}"
+            )
+        return self

@@ -1,0 +1,85 @@
+"""The upstream as a scenario file says it: Gemini models, or a plain queue."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from balancer.units import Factor, Seconds, Share, Tokens
+
+from .frozen import Duration, Frozen
+
+__all__ = ["GeminiUpstream", "ModelProfile", "QueueUpstream", "Quota"]
+
+
+class Quota(Frozen):
+    """Per project and model; None is unlimited. Tokens are input tokens."""
+
+    rpm: Annotated[Tokens, Field(gt=0)] | None = None
+    tpm: Annotated[Tokens, Field(gt=0)] | None = None
+    rpd: Annotated[Tokens, Field(gt=0)] | None = None
+
+
+class ModelProfile(Frozen):
+    """How one model behaves when healthy."""
+
+    ttft_p50: Seconds
+    ttft_p95: Seconds
+    tokens_per_s: Annotated[float, Field(gt=0)]
+    """Median speed of output, thinking included."""
+    speed_sigma: Annotated[float, Field(ge=0, le=3)] = 0.15
+    """Sigma of the lognormal spread of a call's speed."""
+    thinking_factor: Factor = 1.0
+    """Natural thinking of this model, as a multiple of the workload's."""
+    thinks_unasked: bool = True
+    """Whether it thinks when nothing is said about thinking."""
+    capacity: Annotated[float, Field(gt=0)] | None = None
+    """Calls in flight beyond which it slows: durations times (calls / capacity) ** slowdown."""
+    slowdown: Annotated[float, Field(ge=0, le=10)] = 1.0
+    overload_limit: Annotated[float, Field(gt=0)] | None = None
+    """Calls in flight beyond which the excess share is refused with 503."""
+    error_share: Share = 0.0
+    """503s when healthy."""
+    error_latency: Seconds = 0.3
+    """Time a refusal takes."""
+    quota: Quota = Quota()
+    quality: Share = 1.0
+    """Declared quality of a full answer: an assumption, printed as such."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ModelProfile:
+        if not 0 < self.ttft_p50 <= self.ttft_p95:
+            raise ValueError(
+                f"found ttft_p50 {self.ttft_p50:g} s and ttft_p95 {self.ttft_p95:g} s, "
+                "expected 0 < ttft_p50 <= ttft_p95"
+            )
+        return self
+
+
+class GeminiUpstream(Frozen):
+    """Gemini models; a named model starts from its calibrated profile (`profiles.yaml`)."""
+
+    kind: Literal["gemini"] = "gemini"
+    models: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """What differs from the calibrated profile, by model."""
+    concise_factor: Share = 0.6
+    """Assumption: what the concise instruction leaves of an answer's natural length."""
+
+
+class QueueUpstream(Frozen):
+    """A plain queue, to check the simulator against theory."""
+
+    kind: Literal["queue"]
+    servers: Annotated[int, Field(gt=0, le=100_000)] = 1
+    service: Literal["exponential", "deterministic", "general"] = "exponential"
+    mean: Duration = 1.0
+    cv2: Annotated[float, Field(ge=0, le=100)] = 1.0
+    """Squared CV of a general service (lognormal)."""
+    discipline: Literal["fifo", "processor_sharing"] = "fifo"
+    bound: Annotated[int, Field(ge=0)] | None = None
+    """Most waiting in the queue (beside those in service); the others are refused."""
+    cancels: bool = True
+    """Whether a caller that gives up takes its work out of the queue or server."""
+    mean_patience: Duration | None = None
+    """Exponential patience in the queue (abandonment), by its mean."""
