@@ -23,7 +23,7 @@ from .run import Run
 from .sequential import LAST_LOOK, Looks
 from .verdict import Outcome, worst
 
-__all__ = ["Gate", "GatedScenario"]
+__all__ = ["Gate", "GatedScenario", "look_at"]
 
 BASELINE, CANDIDATE = "baseline", "candidate"
 
@@ -179,21 +179,46 @@ class Gate:
     def _look(self, place: int) -> None:
         runs = self._runs[place]
         earlier = self._found.get(place)
-        differences = []
-        for row, margin in enumerate(self.margins):
-            # What is decided stays so; looking again would be one look too many.
-            if earlier is not None and earlier.differences[row].verdict != "inconclusive":
-                differences.append(earlier.differences[row])
-                continue
-            baseline, candidate = (
-                [run.metrics[margin.metric] for run in runs[arm]] for arm in (BASELINE, CANDIDATE)
-            )
-            differences.append(judge_difference(margin, baseline, candidate, self.looks))
         found = GatedScenario(
             scenario=self.scenarios[place],
             replications=len(runs[BASELINE]),
-            differences=tuple(differences),
+            differences=look_at(
+                runs[BASELINE],
+                runs[CANDIDATE],
+                margins=self.margins,
+                looks=self.looks,
+                earlier=() if earlier is None else earlier.differences,
+            ),
         )
         self._found[place] = found
         if found.settled or found.replications == self.looks.at[-1]:
             self._ended.add(place)
+
+
+def look_at(
+    baseline: Sequence[Run],
+    candidate: Sequence[Run],
+    *,
+    margins: Sequence[Margin],
+    looks: Looks,
+    earlier: Sequence[Difference] = (),
+) -> tuple[Difference, ...]:
+    """The difference in each margin's metric, at one look at pairs of runs.
+
+    Args:
+        baseline, candidate: all runs up to this look; run k of both saw the same requests.
+        margins: that the differences are held against.
+        looks: of the gate.
+        earlier: what the look before this one found; empty at the first.
+    """
+    differences = []
+    for row, margin in enumerate(margins):
+        # What is decided stays so: judging it once more would give chance another go.
+        if earlier and earlier[row].verdict != "inconclusive":
+            differences.append(earlier[row])
+            continue
+        before, after = (
+            [run.metrics[margin.metric] for run in runs] for runs in (baseline, candidate)
+        )
+        differences.append(judge_difference(margin, before, after, looks))
+    return tuple(differences)

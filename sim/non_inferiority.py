@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from .intervals import (
     Interval,
+    chance_bound,
     mean_interval,
     ratio_interval,
     replications_for_mean,
@@ -84,7 +85,7 @@ def judge_difference(
         settled = _too_close(beyond, mean_interval(allowed).estimate, below)
         note = "too close to the margin to tell" if settled else ""
     elif worsening.low == worsening.high:
-        note = f"the same in each of {len(worse)} replications"
+        note = _constant(len(worse))
     return Difference(
         margin=margin,
         verdict=verdict,
@@ -95,6 +96,13 @@ def judge_difference(
         settled=settled,
         replications_needed=needed,
         note=note,
+    )
+
+
+def _constant(n: int) -> str:
+    return (
+        f"the same in each of {n} replications; that it is otherwise in up to "
+        f"{chance_bound(n):.0%} of all cannot be excluded (95 %)"
     )
 
 

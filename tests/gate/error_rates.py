@@ -1,0 +1,230 @@
+"""How often the gate errs: whole gates on pairs of runs, resampled from stored ones.
+
+The stored pairs are the population: their mean difference is the truth. The candidate's
+values are shifted so that the truth lies exactly where a claim wants it, which leaves the
+shape of the differences, and how the metrics hang together, as the simulator made them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import fsum
+
+import numpy as np
+
+from balancer.policy_file import default_policy, parse_policy
+from scenarios.loader import load
+from sim.gate import look_at
+from sim.intervals import Interval, share_interval
+from sim.margins import DEFAULT_MARGINS, Margin, parse_margins
+from sim.replications import Plan, replicate
+from sim.run import Run
+from sim.sequential import FAIL_ERROR, LAST_LOOK, PASS_ERROR, Looks
+from sim.verdict import Outcome, worst
+
+__all__ = ["ErrorRate", "Pairs", "error_rates", "real_pairs"]
+
+SEED = 20
+DETECTED = 0.95
+"""A candidate that is worse by twice a margin fails at least so often."""
+
+STORM = ("error_storm", ["duration=12m", "warm_up=1m", "faults.0.at=3m", "faults.0.for=4m"])
+CANDIDATE = "name: patient\nladder: {hold: 4m}\n"
+"""Stays longer in soft after the storm: other answers, delays and cost in nearly every run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """Runs of both policies; run k of each saw the same requests."""
+
+    baseline: tuple[Run, ...]
+    candidate: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorRate:
+    """How many gates came out in one way.
+
+    Attributes:
+        truth: what is true of the candidate.
+        outcome: that is counted.
+        hits, gates: how many gates had it, of how many.
+        replications: mean number of pairs a gate took.
+        at_most, at_least: what the share must keep; None where it need not.
+    """
+
+    truth: str
+    outcome: Outcome
+    hits: int
+    gates: int
+    replications: float
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def share(self) -> Interval:
+        """Share of gates with its exact binomial interval."""
+        return share_interval(self.hits, self.gates)
+
+    @property
+    def holds(self) -> bool:
+        """The whole interval keeps what it must; of what must never be, there is none."""
+        if self.at_most == 0.0:
+            return self.hits == 0
+        if self.at_most is not None:
+            return self.share.high <= self.at_most
+        return self.at_least is not None and self.share.low >= self.at_least
+
+
+def real_pairs(count: int, *, workers: int | None = None) -> Pairs:
+    """Two policies that differ a little, through twelve minutes with a storm of errors."""
+    (runs,) = replicate(
+        [
+            Plan(
+                scenario=load(*STORM).scenario,
+                arms={"baseline": default_policy(), "candidate": parse_policy(CANDIDATE)},
+                replications=range(count),
+            )
+        ],
+        workers=workers,
+    )
+    return Pairs(baseline=runs["baseline"], candidate=runs["candidate"])
+
+
+def error_rates(pairs: Pairs, gates: int) -> tuple[ErrorRate, ...]:
+    """Every claim about the gate, tried on so many gates each."""
+    asked = parse_margins(DEFAULT_MARGINS)
+    close = tuple(_half_the_spread(pairs, margin) for margin in asked)
+    found = []
+    for margins, kind in ((asked, "margin"), (close, "margin of half its spread")):
+        found.append(
+            _rate(
+                pairs,
+                margins,
+                {},
+                gates,
+                truth=f"nothing differs, each {kind}",
+                outcome="fail",
+                at_most=0.0,
+            )
+        )
+        for margin in margins:
+            at = f"{margin.metric} worse by"
+            found.append(
+                _rate(
+                    pairs,
+                    margins,
+                    {margin.metric: 1.0},
+                    gates,
+                    truth=f"{at} exactly the {kind}",
+                    outcome="pass",
+                    at_most=PASS_ERROR,
+                )
+            )
+            found.append(
+                _rate(
+                    pairs,
+                    margins,
+                    {margin.metric: 2.0},
+                    gates,
+                    truth=f"{at} twice the {kind}",
+                    outcome="fail",
+                    at_least=DETECTED,
+                )
+            )
+    at_all = {margin.metric: 1.0 for margin in asked}
+    found.append(
+        _rate(
+            pairs,
+            asked,
+            at_all,
+            gates,
+            truth="every metric worse by exactly its margin",
+            outcome="fail",
+            at_most=FAIL_ERROR,
+        )
+    )
+    return tuple(found)
+
+
+def shifted(pairs: Pairs, margins: Sequence[Margin], truth: Mapping[str, float]) -> Pairs:
+    """Pairs whose mean worsening is the margin times `truth` (0 where nothing is said)."""
+    shifts = {}
+    for margin in margins:
+        before, after = _mean(pairs.baseline, margin), _mean(pairs.candidate, margin)
+        worse = margin.amount * truth.get(margin.metric, 0.0) * (before if margin.relative else 1)
+        shifts[margin.metric] = before + (worse if margin.better == "lower" else -worse) - after
+    return Pairs(
+        baseline=tuple(
+            replace(run, metrics={name: run.metrics[name] for name in shifts})
+            for run in pairs.baseline
+        ),
+        candidate=tuple(
+            replace(run, metrics={name: run.metrics[name] + by for name, by in shifts.items()})
+            for run in pairs.candidate
+        ),
+    )
+
+
+def _rate(
+    pairs: Pairs,
+    margins: Sequence[Margin],
+    true: Mapping[str, float],
+    gates: int,
+    *,
+    truth: str,
+    outcome: Outcome,
+    at_most: float | None = None,
+    at_least: float | None = None,
+) -> ErrorRate:
+    population = shifted(pairs, margins, true)
+    looks = Looks.up_to(LAST_LOOK, comparisons=len(margins))
+    random = np.random.default_rng(SEED)
+    hits, replications = 0, 0
+    for _ in range(gates):
+        drawn = random.integers(len(population.baseline), size=looks.at[-1])
+        verdict, taken = _gate(population, drawn.tolist(), margins, looks)
+        hits += verdict == outcome
+        replications += taken
+    return ErrorRate(
+        truth=truth,
+        outcome=outcome,
+        hits=hits,
+        gates=gates,
+        replications=replications / gates,
+        at_most=at_most,
+        at_least=at_least,
+    )
+
+
+def _gate(
+    population: Pairs, drawn: Sequence[int], margins: Sequence[Margin], looks: Looks
+) -> tuple[Outcome, int]:
+    """Verdict of one gate, and the pairs it took."""
+    differences = ()
+    for look in looks.at:
+        differences = look_at(
+            [population.baseline[k] for k in drawn[:look]],
+            [population.candidate[k] for k in drawn[:look]],
+            margins=margins,
+            looks=looks,
+            earlier=differences,
+        )
+        if all(difference.settled for difference in differences):
+            break
+    return worst(difference.verdict for difference in differences), look
+
+
+def _half_the_spread(pairs: Pairs, margin: Margin) -> Margin:
+    values = [
+        after.metrics[margin.metric] - before.metrics[margin.metric]
+        for before, after in zip(pairs.baseline, pairs.candidate, strict=True)
+    ]
+    half = float(np.std(values, ddof=1)) / 2
+    whole = _mean(pairs.baseline, margin) if margin.relative else 1.0
+    return replace(margin, amount=half / whole, text="half the spread")
+
+
+def _mean(runs: Sequence[Run], margin: Margin) -> float:
+    return fsum(run.metrics[margin.metric] for run in runs) / len(runs)
