@@ -161,8 +161,7 @@ def _run(
     # Every input is read before anything runs: a mistake in the last must not cost the first.
     given = load_policy(policy_file) if policy_file is not None else None
     loaded = [load(source, overrides) for source in sources]
-    if json_file is not None and not json_file.resolve().parent.is_dir():
-        raise InputError("is in no directory that exists", where=str(json_file))
+    _check_writable(json_file)
     records = []
     with report_directory(out) as work, _progress(quiet=quiet) as bar:
         for source, (scenario, own) in zip(sources, loaded, strict=True):
@@ -185,13 +184,10 @@ def _run(
         except OSError as error:
             raise InputError(f"cannot be written: {error.strerror}", where=str(json_file)) from None
     if not quiet:
-        from rich.console import Console
-
+        from reports.console import show
         from reports.terminal import verdict_tables
 
-        # A log has no width of its own.
-        width = None if sys.stdout.isatty() else 110
-        Console(highlight=False, width=width).print(verdict_tables(read_verdicts(out)))
+        show(verdict_tables(read_verdicts(out)), sys.stdout)
         typer.echo(f"report: {out / 'report.html'}")
     return [record["verdict"] for record in records]
 
@@ -286,6 +282,10 @@ def _gate(
     quiet: bool,
 ) -> str:
     """Gate a policy into one directory; the verdict."""
+    from reports.console import show
+    from reports.gate_page import write_gate_report
+    from reports.gates import read_gate
+    from reports.terminal_gate import gate_tables
     from scenarios.loader import library, load
     from sim.gate import Gate
     from sim.gate_record import gate_record
@@ -328,12 +328,157 @@ def _gate(
             command=[*words, *sources],
         )
         write_json(work / GATE, record)
+        write_gate_report(work)
     if not quiet:
-        typer.echo(f"gate: {pair.verdict}")
+        show(gate_tables(read_gate(out)), sys.stdout)
+        typer.echo(f"report: {out / 'report.html'}")
     if interrupt is not None:
         typer.echo(f"not finished: {', '.join(pair.missing)}", err=True)
         raise interrupt
     return pair.verdict
+
+
+@app.command()
+def compare(
+    scenarios: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="Names from the library, or files. Without any: the whole library.",
+            show_default=False,
+        ),
+    ] = None,
+    laws: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAW,...", help="Laws to compare. Without it: all.", show_default=False
+        ),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Rules and modes, instead of the scenario's or ours."),
+    ] = None,
+    replications: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Independent runs, instead of the scenario's."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenarios'."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Processes. The result does not depend on it."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Directory for report and comparison.json.")
+    ] = Path("balancer-comparison"),
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write comparison.json here too."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Compare the ladder with the laws one would use otherwise, on the same requests."""
+    with _told():
+        from .installation import require
+
+        require(extras=("sim", "report"))
+        _compare(
+            scenarios or [],
+            laws=laws,
+            policy_file=policy,
+            replications=replications,
+            seed=seed,
+            workers=workers,
+            out=out,
+            json_file=json_file,
+            quiet=quiet,
+        )
+
+
+def _compare(
+    sources: Sequence[str],
+    *,
+    laws: str | None,
+    policy_file: Path | None,
+    replications: int | None,
+    seed: int | None,
+    workers: int | None,
+    out: Path,
+    json_file: Path | None,
+    quiet: bool,
+) -> None:
+    """Compare laws into one directory."""
+    from reports.comparison_tables import comparison_tables
+    from reports.comparisons import read_comparison
+    from scenarios.loader import library, load
+    from sim.compare import LawComparison, contest
+    from sim.json_values import write_json
+    from sim.report_directory import COMPARISON, report_directory
+    from sim.rivals import chosen_laws
+
+    from .policy_file import load_policy
+
+    given = None if policy_file is None else load_policy(policy_file)
+    loaded = [load(source) for source in sources or library()]
+    comparison = LawComparison(
+        [
+            contest(scenario, given or own or load_policy(), replications=replications, seed=seed)
+            for scenario, own in loaded
+        ],
+        chosen_laws(laws),
+    )
+    _check_writable(json_file)
+    words = ["open-balancer", "compare"]
+    for option, value in (
+        ("--laws", laws),
+        ("--policy", policy_file),
+        ("--replications", replications),
+        ("--seed", seed),
+    ):
+        words += [] if value is None else [option, str(value)]
+    interrupt: BaseException | None = None
+    with report_directory(out) as work, _progress(quiet=quiet) as bar:
+        try:
+            comparison.run(workers=workers, progress=bar("runs"))
+        except (KeyboardInterrupt, SystemExit) as error:
+            # What is finished took its time: it is written, and says what is missing.
+            if not comparison.finished:
+                raise
+            interrupt = error
+        record = comparison.record([*words, *sources])
+        write_json(work / COMPARISON, record)
+    _write_too(json_file, record)
+    if not quiet:
+        _print(comparison_tables(read_comparison(out)))
+    if interrupt is not None:
+        typer.echo(f"not finished: {', '.join(comparison.missing)}", err=True)
+        raise interrupt
+
+
+def _check_writable(json_file: Path | None) -> None:
+    if json_file is not None and not json_file.resolve().parent.is_dir():
+        raise InputError("is in no directory that exists", where=str(json_file))
+
+
+def _write_too(json_file: Path | None, record: Any) -> None:
+    """Write a record where `--json` says, if it says so."""
+    from sim.json_values import write_json
+
+    if json_file is not None:
+        try:
+            write_json(json_file, record)
+        except OSError as error:
+            raise InputError(f"cannot be written: {error.strerror}", where=str(json_file)) from None
+
+
+def _print(shown: Any) -> None:
+    from rich.console import Console
+
+    # A log has no width of its own.
+    width = None if sys.stdout.isatty() else 110
+    Console(highlight=False, width=width).print(shown)
 
 
 @contextmanager
@@ -356,19 +501,38 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], N
 
 
 @app.command("scenarios")
-def list_scenarios() -> None:
+def list_scenarios(
+    details: Annotated[
+        bool, typer.Option("--long", "-l", help="What each teaches, and its source.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As a JSON list, for programs.")] = False,
+) -> None:
     """List the scenarios of the library."""
     with _told():
         from .installation import require
 
         require(packages=("scenarios",))
-        from scenarios.loader import library, load
+        from scenarios.listing import json_text, plain_text
 
-        known = library()
-        width = max(map(len, known))
-        for name in known:
-            scenario = load(name).scenario
-            typer.echo(f"{name:<{width}}  {scenario.title or ''}".rstrip())
+        typer.echo(json_text() if as_json else plain_text(details=details))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Of the scenario, and of its file.")],
+    folder: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Where to write it.")
+    ] = Path(),
+) -> None:
+    """Write a commented scenario file that passes as it stands, to start from."""
+    with _told():
+        from .installation import require
+
+        require(packages=("scenarios",))
+        from scenarios.starter import write_starter
+
+        path = write_starter(name, folder)
+    typer.echo(f"{path}: try it with open-balancer run {path}")
 
 
 @app.command()

@@ -28,7 +28,7 @@ from .run import NONE, Run
 from .run_header import fault_rows, versions
 from .standing import Standing, counts, standings
 
-__all__ = ["COMPARISON_VERSION", "REFERENCE", "Contest", "compare_laws"]
+__all__ = ["COMPARISON_VERSION", "REFERENCE", "Contest", "LawComparison", "contest"]
 
 COMPARISON_VERSION = 1
 REFERENCE = "ladder"
@@ -50,70 +50,117 @@ class Contest:
     replications: int
 
 
-def compare_laws(
-    contests: Sequence[Contest],
-    laws: Sequence[str],
-    *,
-    workers: int | None = None,
-    out: Path | None = None,
-    command: Sequence[str] = (),
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
-    """Run laws over scenarios; the object for `comparison.json`.
+def contest(
+    scenario: Scenario, policy: Policy, *, replications: int | None = None, seed: int | None = None
+) -> Contest:
+    """A scenario with the policy it is to be run under, and what was said of it otherwise."""
+    if seed is not None:
+        scenario = scenario.model_copy(update={"seed": seed})
+    count = scenario.replications if replications is None else replications
+    return Contest(scenario=scenario, policy=policy, replications=count)
 
-    It does not depend on the number of workers. Interrupted, it tells of the scenarios that
-    are finished and names those that are missing, unless none is finished.
+
+class LawComparison:
+    """Laws over scenarios, from the check of what is asked to the record of what came of it.
 
     Args:
         contests: scenarios with their policies.
         laws: names, in the order wanted.
-        workers: processes; None: as many as there are cores, if the work is worth it.
-        out: an existing directory for the journals of replication 0; None writes none.
-        command: words that ask for this again, for the record.
-        progress: called with runs done and runs in all.
 
     Raises:
-        InputError: something that cannot be used; found before anything runs wherever that
-            is possible.
-        WorkerError: a worker process died.
+        InputError: a scenario or a policy that cannot be used.
     """
-    names = [contest.scenario.scenario for contest in contests]
-    twice = [name for place, name in enumerate(names) if name in names[:place]]
-    if twice:
-        raise InputError(f"two scenarios are named {twice[0]!r}; rename one")
-    questions = [expected(contest.scenario) for contest in contests]
-    plans = [
-        Plan(
-            scenario=contest.scenario,
-            arms=arms(contest.policy, laws),
-            replications=range(contest.replications),
+
+    __slots__ = ("_contests", "_finished", "_laws", "_plans", "_questions")
+
+    def __init__(self, contests: Sequence[Contest], laws: Sequence[str]) -> None:
+        names = [contest.scenario.scenario for contest in contests]
+        twice = [name for place, name in enumerate(names) if name in names[:place]]
+        if twice:
+            raise InputError(f"two scenarios are named {twice[0]!r}; rename one")
+        self._contests = tuple(contests)
+        self._laws = tuple(laws)
+        self._questions = [expected(contest.scenario) for contest in contests]
+        self._plans = [
+            Plan(
+                scenario=contest.scenario,
+                arms=arms(contest.policy, laws),
+                replications=range(contest.replications),
+            )
+            for contest in contests
+        ]
+        self._finished: dict[int, Runs] = {}
+
+    def run(
+        self,
+        *,
+        workers: int | None = None,
+        out: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Run everything; interrupted, what is finished can still be told.
+
+        Args:
+            workers: processes; None: as many as there are cores, if the work is worth it.
+                The record does not depend on it.
+            out: an existing directory for the journals of replication 0; None writes none.
+            progress: called with runs done and runs in all.
+
+        Raises:
+            InputError: something that shows only when it is run.
+            WorkerError: a worker process died.
+        """
+        replicate(
+            self._plans,
+            workers=workers,
+            out=out,
+            progress=progress,
+            finished=self._finished.__setitem__,
         )
-        for contest in contests
-    ]
-    finished: dict[int, Runs] = {}
-    try:
-        replicate(plans, workers=workers, out=out, progress=progress, finished=finished.__setitem__)
-    except KeyboardInterrupt:
-        if not finished:
-            raise
-    reference = REFERENCE if REFERENCE in laws else laws[0]
-    rows, tables = [], []
-    for place, runs in sorted(finished.items()):
-        table = standings(questions[place], runs, laws)
-        tables.append((names[place], table))
-        rows.append(_row(contests[place], questions[place], runs, table, reference))
-    return {
-        "version": COMPARISON_VERSION,
-        "laws": list(laws),
-        "reference": reference,
-        "confidence": CONFIDENCE,
-        "rivals": {law: RIVALS[law] for law in laws},
-        "scenarios": rows,
-        "missing": [name for place, name in enumerate(names) if place not in finished],
-        "summary": [_summary(law, tables) for law in laws],
-        "command": list(command),
-        "versions": {"open-balancer": VERSION, **versions()},
-    }
+
+    @property
+    def finished(self) -> tuple[str, ...]:
+        """Names of the scenarios that are finished, in the order asked for."""
+        return self._named(finished=True)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of the others."""
+        return self._named(finished=False)
+
+    def _named(self, *, finished: bool) -> tuple[str, ...]:
+        return tuple(
+            contest.scenario.scenario
+            for place, contest in enumerate(self._contests)
+            if (place in self._finished) is finished
+        )
+
+    def record(self, command: Sequence[str] = ()) -> dict[str, Any]:
+        """The object for `comparison.json`.
+
+        Args:
+            command: words that ask for it again; empty if no command did.
+        """
+        laws = self._laws
+        reference = REFERENCE if REFERENCE in laws else laws[0]
+        rows, tables = [], []
+        for place, runs in sorted(self._finished.items()):
+            contest, questions = self._contests[place], self._questions[place]
+            table = standings(questions, runs, laws)
+            tables.append((contest.scenario.scenario, table))
+            rows.append(_row(contest, questions, runs, table, reference))
+        return {
+            "version": COMPARISON_VERSION,
+            "laws": list(laws),
+            "reference": reference,
+            "confidence": CONFIDENCE,
+            "rivals": {law: RIVALS[law] for law in laws},
+            "scenarios": rows,
+            "missing": list(self.missing),
+            "summary": [_summary(law, tables) for law in laws],
+            "command": list(command),
+            "versions": {"open-balancer": VERSION, **versions()},
+        }
 
 
 def _row(

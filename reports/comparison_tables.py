@@ -1,0 +1,152 @@
+"""A comparison on a terminal: a table for each scenario, and who came out how over all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .amounts import NOTHING, difference, difference_interval
+from .comparisons import ComparedScenario, Comparison, LawResult, LawSummary
+from .fields import Estimate
+
+__all__ = ["comparison_tables"]
+
+PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
+COLUMNS = (
+    ("avail. %", "availability", 100.0, 2),
+    ("P95 s", "latency_p95_s", 1.0, 1),
+    ("cost $", "cost_usd", 1.0, 1),
+    ("$/1000", "cost_per_answer_usd", 1000.0, 2),
+    ("quality", "quality", 1.0, 3),
+    ("moves", "transitions", 1.0, 1),
+    ("retries", "retry_amplification", 1.0, 2),
+    ("shed %", "shed_share", 100.0, 1),
+)
+"""Head, metric, scale and decimals; the interval stands below, so that a line fits a log."""
+
+
+def comparison_tables(comparison: Comparison) -> Group:
+    """What a comparison showed: every scenario, then the summary."""
+    return Group(*_parts(comparison))
+
+
+def _parts(comparison: Comparison) -> Iterator[RenderableType]:
+    for scenario in comparison.scenarios:
+        runs = f"{scenario.replications} replication{'s' if scenario.replications != 1 else ''}"
+        yield Text.assemble((scenario.scenario, "bold"), ": ", _winner(scenario))
+        yield Text(f"policy {scenario.policy}, {runs}, seed {scenario.seed}", style="dim")
+        yield Text()
+        yield _scenario(scenario)
+        yield Text()
+        remarks = [line for law in scenario.laws for line in _remarks(law)]
+        if remarks:
+            yield Text("\n".join(remarks), style="dim")
+            yield Text()
+    yield Text(
+        "$/1000: dollars per 1000 answers; moves: changes of mode; retries: attempts per request; "
+        f"{PLUS_MINUS}: 95 % interval.\nregret: dollars per quality-weighted answer over the "
+        "best's; in brackets where the law misses an expectation.\nwithin best: the best, or its "
+        "regret's interval contains 0.",
+        style="dim",
+    )
+    yield Text()
+    yield _summary(comparison)
+    if comparison.missing:
+        yield Text()
+        yield Text(f"not run: {', '.join(comparison.missing)}", style="bold yellow")
+
+
+def _winner(scenario: ComparedScenario) -> Text:
+    if not scenario.best:
+        return Text("no law meets what is expected", style="bold yellow")
+    others = [law.law for law in scenario.laws if law.within_best and not law.best]
+    also = f"; not to be told from it: {', '.join(others)}" if others else ""
+    return Text.assemble((f"{scenario.best} is best", "bold green"), also)
+
+
+def _scenario(scenario: ComparedScenario) -> Table:
+    table = _table()
+    table.add_column("law", no_wrap=True)
+    for head, *_ in COLUMNS:
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("regret", justify="right", no_wrap=True)
+    for law in scenario.laws:
+        table.add_row(
+            Text(law.law, style="bold" if law.within_best else "" if law.eligible else "dim"),
+            *(_figure(law.metrics.get(name), scale, places) for _, name, scale, places in COLUMNS),
+            _regret(law),
+        )
+    return table
+
+
+def _remarks(law: LawResult) -> Iterator[str]:
+    missed = [each.name for each in law.expectations if each.counts and not each.met]
+    if missed:
+        yield f"{law.law} misses: {', '.join(missed)}"
+    if law.dominated_by:
+        yield f"{law.law} is dominated by {', '.join(law.dominated_by)}"
+
+
+def _figure(value: Estimate | None, scale: float, places: int) -> str:
+    if value is None or not math.isfinite(value.estimate):
+        return NOTHING
+    text = f"{value.estimate * scale:.{places}f}"
+    half = _half(value, scale, places)
+    return f"{text}\n{half}" if half else text
+
+
+def _half(value: Estimate, scale: float, places: int) -> str:
+    """Half an interval's width; "" where it rounds to nothing."""
+    if not math.isfinite(value.high - value.low):
+        return ""
+    half = f"{(value.high - value.low) / 2.0 * scale:.{places}f}"
+    return f"{PLUS_MINUS}{half}" if float(half) else ""
+
+
+def _regret(law: LawResult) -> str:
+    if law.best:
+        return "best"
+    text = difference(law.regret.estimate, "relative")
+    half = _half(law.regret, 100.0, 1)
+    shown = f"{text}\n{half}" if half else text
+    return shown if law.eligible else f"({text})"
+
+
+def _summary(comparison: Comparison) -> Table:
+    table = _table()
+    table.title = Text(f"over {len(comparison.scenarios)} scenarios", style="bold")
+    table.title_justify = "left"
+    table.add_column("law", no_wrap=True)
+    for head in ("best", "within best", "meets all", "dominated"):
+        table.add_column(head, justify="right")
+    table.add_column("mean regret", justify="right")
+    table.add_column("largest regret", justify="left")
+    for law in comparison.summary:
+        table.add_row(
+            law.law,
+            str(law.best),
+            str(law.within_best),
+            str(law.eligible),
+            str(law.dominated),
+            difference(law.mean_regret, "relative"),
+            _largest(law),
+        )
+    return table
+
+
+def _largest(law: LawSummary) -> str:
+    if not math.isfinite(law.largest_regret.estimate):
+        return NOTHING
+    largest = law.largest_regret
+    ends = difference_interval(largest.low, largest.high, "relative")
+    text = difference(largest.estimate, "relative")
+    return f"{text} ({ends})\nin {law.largest_in}" if ends else f"{text} in {law.largest_in}"
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
