@@ -5,13 +5,16 @@ python -m scenarios.listing > docs/reference/library.md
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import sys
+import textwrap
+from dataclasses import asdict, dataclass
 
 from balancer.units import show_seconds
 
 from .loader import library, load
 
-__all__ = ["Entry", "entries", "reference_page"]
+__all__ = ["Entry", "entries", "json_text", "plain_text", "reference_page"]
 
 _PAGE = """\
 # The library
@@ -72,6 +75,28 @@ def _entry(name: str) -> Entry:
     )
 
 
+def plain_text(*, details: bool = False) -> str:
+    """A line for each scenario, name first; with details also what it teaches and its source."""
+    found = entries()
+    width = max(len(each.name) for each in found)
+    blocks = []
+    for each in found:
+        block = f"{each.name:<{width}}  {each.title}"
+        if details:
+            for text in (each.teaches, f"Source: {each.source}"):
+                block += "\n" + textwrap.fill(
+                    text, 100, initial_indent="    ", subsequent_indent="    "
+                )
+            block += "\n"
+        blocks.append(block)
+    return "\n".join(blocks).rstrip()
+
+
+def json_text() -> str:
+    """The entries as a JSON list of objects, with the fields of `Entry`."""
+    return json.dumps([asdict(each) for each in entries()], indent=2, ensure_ascii=False)
+
+
 def reference_page() -> str:
     """The text of `docs/reference/library.md`."""
     found = entries()
@@ -91,4 +116,4 @@ def _section(entry: Entry) -> str:
 
 
 if __name__ == "__main__":
-    print(reference_page(), end="")
+    sys.stdout.write(reference_page())

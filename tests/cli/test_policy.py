@@ -1,4 +1,4 @@
-"""`open-balancer policy`, `scenarios` and `version`."""
+"""`open-balancer policy` and `version`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 
 from balancer.policy_file import default_policy, parse_policy
 from balancer.version import VERSION
-from scenarios.loader import library
 from tests.cli.conftest import Command
 
 
@@ -47,13 +46,6 @@ def test_a_shown_policy_has_every_default_filled_in(command: Command, tmp_path: 
     shown = command("policy", "show", "mine.yaml").stdout
     assert "name: mine" in shown
     assert "hold:" in shown
-
-
-def test_the_library_is_listed(command: Command) -> None:
-    """Every scenario on a line of its own, name first."""
-    done = command("scenarios")
-    assert done.exit_code == 0
-    assert [line.split()[0] for line in done.stdout.splitlines()] == list(library())
 
 
 def test_the_version_is_printed(command: Command) -> None:
