@@ -6,6 +6,7 @@ import math
 
 __all__ = [
     "NOTHING",
+    "POINTS",
     "amount",
     "clock",
     "difference",
@@ -20,6 +21,7 @@ NOTHING = "–"
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
 POINTS = f"{THIN}points"
+"""What is said after a difference of shares."""
 
 
 def clock(time_s: float) -> str:
@@ -78,8 +80,8 @@ def amount(value: float, unit: str, *, exact: bool = False) -> str:
 
 
 def difference(value: float, unit: str) -> str:
-    """A difference with its sign; of shares, in points."""
-    return f"{_signed(value, unit)}{POINTS if unit == 'share' and math.isfinite(value) else ''}"
+    """A difference with its sign; of shares, in points; "relative" is a share of something."""
+    return f"{_signed(value, unit)}{_suffix(unit) if math.isfinite(value) else ''}"
 
 
 def interval(low: float, high: float, unit: str) -> str:
@@ -93,8 +95,13 @@ def difference_interval(low: float, high: float, unit: str) -> str:
     """The same for a difference, with signs."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    points = POINTS if unit == "share" else ""
-    return _span(_signed(low, unit) + points, _signed(high, unit) + points, points)
+    suffix = _suffix(unit)
+    return _span(_signed(low, unit) + suffix, _signed(high, unit) + suffix, suffix)
+
+
+def _suffix(unit: str) -> str:
+    """What a difference says after its number that the unit's amounts do not."""
+    return {"share": POINTS, "relative": f"{THIN}%"}.get(unit, "")
 
 
 def _span(low: str, high: str, unit: str) -> str:
@@ -103,11 +110,11 @@ def _span(low: str, high: str, unit: str) -> str:
 
 
 def _signed(value: float, unit: str) -> str:
-    """A number that always shows its sign, unless it rounds to zero; a share without %."""
+    """A number that always shows its sign, unless it rounds to zero; shares without %."""
     if not math.isfinite(value):
         return NOTHING
     size = abs(value)
-    text = _percent(size) if unit == "share" else amount(size, unit)
+    text = _percent(size) if unit in {"share", "relative"} else amount(size, unit)
     if not any(digit in text for digit in "123456789"):
         return text
     return f"{MINUS if value < 0 else '+'}{text}"

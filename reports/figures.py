@@ -20,7 +20,7 @@ from matplotlib.transforms import blended_transform_factory
 from balancer.core.modes import MODES, Mode
 
 from .amounts import clock
-from .layout import TITLE_HEIGHT, Layout, light, panel_axes, set_title
+from .layout import TITLE_HEIGHT, Layout, light, panel_axes, set_title, shorten
 from .palette import MODE_ROLES
 from .panels import draw_panel, panels
 from .series import ModeSpan
@@ -111,9 +111,9 @@ def _label_rows(timeline: Timeline, layout: Layout) -> list[list[tuple[str, floa
         if label in seen:
             continue
         seen.add(label)
-        # 0.56 em is about the mean width of DejaVu Sans; the right margin may be used too.
+        # The right margin may be used too.
         room = plot + layout.right
-        text = _shorten(label, int(room / (0.56 * layout.font)))
+        text = shorten(label, layout, room)
         wide_s = len(text) * 0.56 * layout.font * s_per_point
         at_s = max(0.0, min(from_s, room * s_per_point - wide_s))
         for place, end_s in enumerate(ends_s):
@@ -125,10 +125,6 @@ def _label_rows(timeline: Timeline, layout: Layout) -> list[list[tuple[str, floa
             rows.append([(text, at_s)])
             ends_s.append(at_s + wide_s + 10 * s_per_point)
     return rows
-
-
-def _shorten(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
 def _shade(axes: Axes, timeline: Timeline) -> None:

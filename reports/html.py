@@ -9,6 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from .figures import timeline_figure
+from .junit import JUNIT, run_junit
 from .layout import NARROW, WIDE
 from .page import render
 from .sections import Section, section
@@ -36,7 +37,7 @@ def page(sections: Sequence[Section], index: Summary | None = None) -> str:
 
 
 def write_report(directory: Path) -> Path:
-    """Write the report of a run, and its timelines' data as CSV, beside the verdict.
+    """Write the report of a run beside the verdict: page, JUnit XML, and timelines as CSV.
 
     Args:
         directory: with `verdict.json` and the journals that it names.
@@ -55,7 +56,8 @@ def write_report(directory: Path) -> Path:
     ]
     index = summary(verdicts, anchors) if len(verdicts) > 1 else None
     path = directory / REPORT
-    path.write_text(page(sections, index), encoding="utf-8", newline="\n")
+    for name, content in ((JUNIT, run_junit(verdicts)), (REPORT, page(sections, index))):
+        (directory / name).write_text(content, encoding="utf-8", newline="\n")
     return path
 
 

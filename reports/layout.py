@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 
 from .palette import PALETTE
 
-__all__ = ["NARROW", "TITLE_HEIGHT", "WIDE", "Layout", "light", "panel_axes", "set_title"]
+__all__ = [
+    "NARROW",
+    "TITLE_HEIGHT",
+    "WIDE",
+    "Layout",
+    "light",
+    "panel_axes",
+    "set_title",
+    "shorten",
+]
 
 TITLE_HEIGHT: Final = 24.0
 """Points above a panel that its title takes."""
@@ -83,3 +92,10 @@ def set_title(axes: Axes, text: str, layout: Layout, above: float = 0.0) -> None
         color=light("ink"),
         va="bottom",
     )
+
+
+def shorten(text: str, layout: Layout, room: float | None = None) -> str:
+    """Text cut to so many points; to the figure's width without."""
+    # 0.56 em is about the mean width of DejaVu Sans.
+    most = int((layout.width if room is None else room) / (0.56 * layout.font))
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from .amounts import NOTHING, amount, difference, difference_interval, interval
+from .console import coloured, table
 from .fields import Estimate
 from .metrics import metric
+from .summary import summary
 from .verdicts import Expected, Verdict
 
 __all__ = ["verdict_tables"]
@@ -29,17 +30,33 @@ COMPARED = (
 )
 """The metrics a person asks for first; the report has all."""
 
-STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
-
 
 def verdict_tables(verdicts: Sequence[Verdict]) -> Group:
     """What a run showed: for each scenario its verdict, its expectations and both arms."""
-    return Group(*(part for verdict in verdicts for part in _parts(verdict)))
+    return Group(
+        *(part for verdict in verdicts for part in _parts(verdict)),
+        *(_overview(verdicts) if len(verdicts) > 1 else ()),
+    )
+
+
+def _overview(verdicts: Sequence[Verdict]) -> Iterator[RenderableType]:
+    """Many scenarios once more, a line each, where a log ends and reading begins."""
+    index = summary(verdicts, [verdict.scenario for verdict in verdicts])
+    rows = table()
+    rows.add_column("scenario")
+    rows.add_column("verdict", no_wrap=True)
+    rows.add_column("answer")
+    for row in index.rows:
+        rows.add_row(Text(row.scenario), coloured(row.verdict), Text(row.answer))
+    yield rows
+    yield Text()
+    yield Text.assemble((f"{len(verdicts)} scenarios", "bold"), ": ", coloured(index.verdict))
+    yield Text(index.answer)
 
 
 def _parts(verdict: Verdict) -> Iterator[RenderableType]:
     runs = f"{verdict.replications} replication{'s' if verdict.replications != 1 else ''}"
-    yield Text.assemble((verdict.scenario, "bold"), ": ", _coloured(verdict.verdict))
+    yield Text.assemble((verdict.scenario, "bold"), ": ", coloured(verdict.verdict))
     yield Text(
         f"policy {verdict.policy} (law {verdict.law}), {runs}, seed {verdict.seed}", style="dim"
     )
@@ -52,12 +69,12 @@ def _parts(verdict: Verdict) -> Iterator[RenderableType]:
 
 
 def _expectations(expectations: Sequence[Expected]) -> Table:
-    table = _table()
-    table.add_column("expected")
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("measured", justify="right", no_wrap=True)
-    table.add_column("95 % interval", justify="right", no_wrap=True)
-    table.add_column("bound", justify="right", no_wrap=True)
+    rows = table()
+    rows.add_column("expected")
+    rows.add_column("verdict", no_wrap=True)
+    rows.add_column("measured", justify="right", no_wrap=True)
+    rows.add_column("95 % interval", justify="right", no_wrap=True)
+    rows.add_column("bound", justify="right", no_wrap=True)
     for expected in expectations:
         name = Text(expected.name)
         if expected.note:
@@ -66,36 +83,36 @@ def _expectations(expectations: Sequence[Expected]) -> Table:
             name.append(
                 f"\nabout {expected.replications_needed} replications would decide it", style="dim"
             )
-        table.add_row(
+        rows.add_row(
             name,
-            _coloured(expected.verdict),
+            coloured(expected.verdict),
             amount(expected.value.estimate, expected.unit),
             interval(expected.value.low, expected.value.high, expected.unit) or NOTHING,
             amount(expected.bound, expected.unit, exact=True),
         )
-    return table
+    return rows
 
 
 def _comparison(verdict: Verdict) -> Table:
-    table = _table()
-    table.add_column("over all replications")
-    table.add_column("with", justify="right", no_wrap=True)
-    table.add_column("without", justify="right", no_wrap=True)
-    table.add_column("difference", justify="right", no_wrap=True)
-    table.add_column("95 % interval", justify="right", no_wrap=True)
+    rows = table()
+    rows.add_column("over all replications")
+    rows.add_column("with", justify="right", no_wrap=True)
+    rows.add_column("without", justify="right", no_wrap=True)
+    rows.add_column("difference", justify="right", no_wrap=True)
+    rows.add_column("95 % interval", justify="right", no_wrap=True)
     for name in COMPARED:
         if name not in verdict.metrics:
             continue
         shown = metric(name)
         change = verdict.difference.get(name)
-        table.add_row(
+        rows.add_row(
             shown.label,
             amount(verdict.metrics[name].estimate, shown.unit),
             _estimate(verdict.counterfactual.get(name), shown.unit),
             NOTHING if change is None else difference(change.estimate, shown.unit),
             NOTHING if change is None else _change_interval(change, shown.unit),
         )
-    return table
+    return rows
 
 
 def _estimate(estimate: Estimate | None, unit: str) -> str:
@@ -104,11 +121,3 @@ def _estimate(estimate: Estimate | None, unit: str) -> str:
 
 def _change_interval(change: Estimate, unit: str) -> str:
     return difference_interval(change.low, change.high, unit) or NOTHING
-
-
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
-
-
-def _coloured(verdict: str) -> Text:
-    return Text(verdict, style=STYLES.get(verdict, ""))

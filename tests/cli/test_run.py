@@ -38,6 +38,7 @@ def test_a_policy_that_holds_exits_with_0_and_leaves_a_report(
     done = command("run", scenario)
     assert (done.exit_code, done.stderr) == (0, "")
     assert sorted(path.name for path in (tmp_path / "balancer-report").iterdir()) == [
+        "junit.xml",
         "report.html",
         "tiny.none.0.jsonl",
         "tiny.policy.0.jsonl",

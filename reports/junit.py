@@ -1,0 +1,150 @@
+"""Verdicts as JUnit XML, which every CI system shows as tests.
+
+One suite for each scenario, one case for each expectation or comparison. A fail is a
+`failure`; an inconclusive is an `error`, because nothing was shown to be wrong and yet the
+question is open, and no CI system may show it in green. What was measured stands in each
+case's properties.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from . import gate_words
+from .amounts import amount, interval
+from .gates import Gate, Worsening
+from .metrics import metric
+from .verdicts import Expected, Verdict
+
+__all__ = ["JUNIT", "gate_junit", "run_junit"]
+
+JUNIT: Final = "junit.xml"
+"""Name of the file that is written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One test: its verdict, what a person reads of it, and what a program does."""
+
+    name: str
+    verdict: str
+    message: str
+    properties: Mapping[str, float | str]
+
+
+def run_junit(verdicts: Sequence[Verdict]) -> str:
+    """A run: each expectation a test."""
+    return _document(
+        "open-balancer run",
+        (
+            (each.scenario, [_expectation(expected) for expected in each.expectations])
+            for each in verdicts
+        ),
+    )
+
+
+def gate_junit(gate: Gate) -> str:
+    """A gate: each comparison a test; a scenario that was not finished is one open test."""
+    suites = [
+        (scenario.scenario, [_comparison(each) for each in scenario.differences])
+        for scenario in gate.scenarios
+    ]
+    suites += [
+        (name, [_Case(name="finished", verdict="inconclusive", message="interrupted before it was "
+                      "decided", properties={})])
+        for name in gate.missing
+    ]  # fmt: skip
+    return _document("open-balancer gate", suites)
+
+
+def _expectation(each: Expected) -> _Case:
+    spread = interval(each.value.low, each.value.high, each.unit)
+    message = f"measured {amount(each.value.estimate, each.unit)}"
+    if spread:
+        message += f", interval {spread}"
+    if math.isfinite(each.bound):
+        message += f", bound {amount(each.bound, each.unit, exact=True)}"
+    if each.note:
+        message += f"; {each.note}"
+    return _Case(
+        name=each.name,
+        verdict=each.verdict,
+        message=message,
+        properties={
+            "estimate": each.value.estimate,
+            "low": each.value.low,
+            "high": each.value.high,
+            "bound": each.bound,
+            "unit": each.unit,
+        },
+    )
+
+
+def _comparison(each: Worsening) -> _Case:
+    message = f"worse by {gate_words.worse_by(each)}"
+    spread = gate_words.worse_by_interval(each)
+    if spread:
+        message += f", interval {spread}"
+    message += f", margin {gate_words.margin(each)}"
+    note = gate_words.note(each)
+    return _Case(
+        name=f"{metric(each.metric).label} within {gate_words.margin(each)}",
+        verdict=each.verdict,
+        message=f"{message}; {note}" if note else message,
+        properties={
+            "estimate": each.worsening.estimate,
+            "low": each.worsening.low,
+            "high": each.worsening.high,
+            "bound": each.margin,
+            "unit": "relative" if each.relative else each.unit,
+            "replications": float(each.replications),
+        },
+    )
+
+
+def _document(name: str, suites: Iterable[tuple[str, Sequence[_Case]]]) -> str:
+    root = ET.Element("testsuites", name=name)
+    totals = [0, 0, 0]
+    for suite, cases in suites:
+        counts = [len(cases), *(sum(_kind(case) == kind for case in cases) for kind in KINDS)]
+        totals = [total + count for total, count in zip(totals, counts, strict=True)]
+        element = ET.SubElement(
+            root, "testsuite", {"name": suite, **_counted(counts), "skipped": "0"}
+        )
+        for case in cases:
+            element.append(_case(suite, case))
+    for key, value in _counted(totals).items():
+        root.set(key, value)
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+KINDS = ("failure", "error")
+
+
+def _counted(counts: Sequence[int]) -> dict[str, str]:
+    return dict(zip(("tests", "failures", "errors"), map(str, counts), strict=True))
+
+
+def _kind(case: _Case) -> str:
+    return {"pass": "", "fail": "failure"}.get(case.verdict, "error")
+
+
+def _case(suite: str, case: _Case) -> ET.Element:
+    element = ET.Element("testcase", classname=f"open-balancer.{suite}", name=case.name)
+    shown = {
+        name: value if isinstance(value, str) else f"{value:.10g}"
+        for name, value in case.properties.items()
+        if isinstance(value, str) or math.isfinite(value)
+    }
+    if shown:
+        properties = ET.SubElement(element, "properties")
+        for name, value in shown.items():
+            ET.SubElement(properties, "property", name=name, value=value)
+    if kind := _kind(case):
+        ET.SubElement(element, kind, type=case.verdict, message=case.message)
+    return element
