@@ -10,11 +10,12 @@ import math
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 
-from .catalog import Catalog, Thinking
+from .catalog import Catalog
 from .errors import PolicyError, nearest
-from .histogram import edge_s, snap
 from .modes import MODES, Mode
 from .pricing import NANO_USD, cost_nano_usd
+from .rules import LONGEST_WINDOW_S, SIGNALS, Rule, check_monotone, check_rule
+from .strategy import Strategy, check_strategy
 
 __all__ = [
     "LAWS",
@@ -31,100 +32,9 @@ __all__ = [
 LAWS = ("ladder", "threshold", "dimmer", "throttle", "gradient", "breaker", "none")
 """Names of the transition laws."""
 
-SIGNALS: dict[str, str] = {
-    "latency_p50": "seconds",
-    "latency_p95": "seconds",
-    "latency_p99": "seconds",
-    "ttft_p95": "seconds",
-    "error_rate": "share",
-    "token_cost_per_hour": "usd_per_hour",
-    "tokens_per_minute": "tokens_per_minute",
-    "queue_depth": "requests",
-    "memory": "share",
-    "burn_rate": "times",
-}
-"""Signals a rule may watch, with the unit of its threshold."""
-
-LONGEST_WINDOW_S = 6 * 3600.0
-"""Longest window: what takes longer to show is no matter for a brownout."""
-
 LONGEST_HOLD_TICKS = 1_000_000
 
 EXPECTED_CONCISE_FACTOR = 0.6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """Enter a mode when a signal exceeds a threshold.
-
-    Attributes:
-        name: how reasons call it.
-        signal: one of `SIGNALS`.
-        level: the mode it asks for, soft or worse.
-        threshold: in the signal's unit; latencies are judged at the nearest histogram edge.
-        window_s: the signal is taken over this many seconds.
-        sustained_s: it must have been exceeded on every tick for this long.
-        jump: enter `level` at once and not rung by rung (see `docs`: what it costs).
-        objective: burn_rate only: the share of attempts that should succeed.
-        short_window_s: burn_rate only: the second window, in which it must be exceeded too.
-    """
-
-    name: str
-    signal: str
-    level: Mode
-    threshold: float
-    window_s: float = 60.0
-    sustained_s: float = 0.0
-    jump: bool = False
-    objective: float | None = None
-    short_window_s: float | None = None
-
-    @property
-    def cut(self) -> int:
-        """Histogram edge a latency threshold is judged at."""
-        return snap(self.threshold)
-
-    @property
-    def effective_threshold(self) -> float:
-        """The threshold as it is judged: for a latency, the snapped edge."""
-        return edge_s(self.cut) if SIGNALS[self.signal] == "seconds" else self.threshold
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strategy:
-    """What a mode does to a call. None leaves what the caller set.
-
-    Attributes:
-        model: the model to call.
-        fallback_models: tried in order inside the same request after a failed attempt.
-        output_cap_tokens: `max_output_tokens`; it caps thinking and answer together.
-        thinking: budget in tokens (0 off, -1 the model's choice) or a level.
-        instruction: appended to the system instruction, to shorten answers.
-        tools: whether tools stay on.
-        history_turns: most turns of conversation sent.
-        temperature: sampling temperature.
-        timeout_s: deadline of one attempt.
-        retries: attempts after the first, over all models.
-        shed: share of requests refused, by priority (low, normal, high).
-        static_fallback: text that answers refused and failed requests.
-        max_in_flight: most calls in flight.
-        max_starts_per_s: most requests admitted a second.
-    """
-
-    model: str | None = None
-    fallback_models: tuple[str, ...] = ()
-    output_cap_tokens: int | None = None
-    thinking: Thinking | None = None
-    instruction: str | None = None
-    tools: bool = True
-    history_turns: int | None = None
-    temperature: float | None = None
-    timeout_s: float | None = None
-    retries: int | None = None
-    shed: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    static_fallback: str | None = None
-    max_in_flight: int | None = None
-    max_starts_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,10 +130,11 @@ class Policy:
         _check_finite(self.tick_s, "tick", low=0.01, high=60.0)
         _check_ladder(self.ladder, self.tick_s)
         for rule in self.rules:
-            _check_rule(rule, self.tick_s)
-        _check_monotone(self.rules)
+            check_rule(rule, self.tick_s)
+        check_monotone(self.rules)
         for mode, strategy in zip(MODES, self.strategies, strict=True):
-            _check_strategy(strategy, mode, self)
+            check_strategy(strategy, f"modes.{mode.label}", self.catalog)
+            _check_timeout(strategy, mode, self)
         for limit in self.budgets:
             _check_finite(limit.usd, "budget", low=1e-9, high=1e9)
             _check_finite(limit.window_s, "budget window", low=self.tick_s, high=86_400.0)
@@ -337,105 +248,7 @@ def _check_ladder(ladder: LadderSettings, tick_s: float) -> None:
         )
 
 
-def _check_rule(rule: Rule, tick_s: float) -> None:
-    where = f"rule {rule.name!r}"
-    if rule.signal not in SIGNALS:
-        raise PolicyError(
-            f"unknown signal {rule.signal!r}{nearest(rule.signal, SIGNALS)}; "
-            f"known: {', '.join(SIGNALS)}",
-            where=where,
-        )
-    if rule.level == Mode.NORMAL:
-        raise PolicyError("a rule enters soft, hard or emergency, never normal", where=where)
-    unit = SIGNALS[rule.signal]
-    low, high = {
-        "seconds": (0.001, 16_000.0),
-        "share": (1e-6, 0.999999),
-        "usd_per_hour": (1e-9, 1e9),
-        "tokens_per_minute": (1, 1e12),
-        "requests": (0, 1e9),
-        "times": (0.001, 1e6),
-    }[unit]
-    if not (low <= rule.threshold <= high):
-        raise PolicyError(
-            f"threshold {rule.threshold!r} ({unit}) is outside {low:g} to {high:g}", where=where
-        )
-    for name, window in (
-        ("window", rule.window_s),
-        ("short window", rule.short_window_s if rule.short_window_s is not None else tick_s),
-    ):
-        if not (tick_s <= window <= LONGEST_WINDOW_S):
-            raise PolicyError(
-                f"{name} {window!r} s is outside one tick ({tick_s:g} s) to "
-                f"{LONGEST_WINDOW_S:g} s; lengthen it or shorten the tick",
-                where=where,
-            )
-    if not (0 <= rule.sustained_s <= LONGEST_WINDOW_S):
-        raise PolicyError(
-            f"sustained for {rule.sustained_s!r} s; expected 0 to {LONGEST_WINDOW_S:g} s",
-            where=where,
-        )
-    if rule.signal == "burn_rate":
-        if rule.objective is None or not (0 < rule.objective < 1):
-            raise PolicyError(
-                f"burn_rate needs an objective between 0 and 1, such as 99.9%; "
-                f"found {rule.objective!r}",
-                where=where,
-            )
-        if rule.threshold * (1 - rule.objective) >= 1:
-            raise PolicyError(
-                f"a burn of {rule.threshold:g} times the error budget of {rule.objective:.4%} "
-                "would need more errors than calls; lower the threshold",
-                where=where,
-            )
-        if rule.short_window_s is not None and rule.short_window_s > rule.window_s:
-            raise PolicyError("the short window is longer than the window", where=where)
-    elif rule.objective is not None or rule.short_window_s is not None:
-        raise PolicyError("objective and short window belong to burn_rate only", where=where)
-
-
-def _check_monotone(rules: tuple[Rule, ...]) -> None:
-    """A worse mode must not be entered at a lower threshold under the same conditions."""
-    for milder in rules:
-        for worse in rules:
-            same = (milder.signal, milder.window_s, milder.sustained_s, milder.objective) == (
-                worse.signal,
-                worse.window_s,
-                worse.sustained_s,
-                worse.objective,
-            )
-            if same and milder.level < worse.level and worse.threshold <= milder.threshold:
-                raise PolicyError(
-                    f"{worse.level.label} is entered at {worse.threshold:g}, not above the "
-                    f"{milder.level.label} threshold {milder.threshold:g} of {milder.signal}; "
-                    "raise it",
-                    where=f"rule {worse.name!r}",
-                )
-
-
-def _check_strategy(strategy: Strategy, mode: Mode, policy: Policy) -> None:
-    where = f"modes.{mode.label}"
-    for share in strategy.shed:
-        if not (0 <= share <= 1):
-            raise PolicyError(f"shed {share!r} is not a share from 0 to 1", where=where)
-    if list(strategy.shed) != sorted(strategy.shed, reverse=True):
-        raise PolicyError("a higher priority is shed more than a lower one", where=where)
-    for name, value, low, high in (
-        ("output_cap", strategy.output_cap_tokens, 1, 1_000_000),
-        ("history_turns", strategy.history_turns, 0, 100_000),
-        ("temperature", strategy.temperature, 0, 2),
-        ("retries", strategy.retries, 0, 20),
-        ("max_in_flight", strategy.max_in_flight, 1, 10_000_000),
-        ("max_starts_per_s", strategy.max_starts_per_s, 1e-6, 1e9),
-        ("timeout", strategy.timeout_s, 0.001, 86_400),
-    ):
-        if value is not None and not (low <= value <= high):
-            raise PolicyError(f"{name} is {value!r}; expected {low:g} to {high:g}", where=where)
-    if isinstance(strategy.thinking, int) and strategy.thinking < -1:
-        raise PolicyError(
-            f"thinking is {strategy.thinking}; expected -1, 0 or a budget in tokens", where=where
-        )
-    _check_models(strategy, where, policy)
+def _check_timeout(strategy: Strategy, mode: Mode, policy: Policy) -> None:
     half_hold_s = policy.ladder.hold_s / 2
     timeout_s = strategy.timeout_s
     if policy.law == "ladder" and timeout_s is not None and timeout_s > half_hold_s:
@@ -443,33 +256,7 @@ def _check_strategy(strategy: Strategy, mode: Mode, policy: Policy) -> None:
             f"timeout {timeout_s:g} s is longer than half the hold ({half_hold_s:g} s), so "
             "calls of an earlier episode would be counted in a probe; shorten it or lengthen "
             "ladder.hold",
-            where=where,
-        )
-
-
-def _check_models(strategy: Strategy, where: str, policy: Policy) -> None:
-    names = [strategy.model] if strategy.model else []
-    cap, thinking = strategy.output_cap_tokens, strategy.thinking
-    most = 0 if thinking is None or isinstance(thinking, str) else max(thinking, 0)
-    for name in (*names, *strategy.fallback_models):
-        try:
-            card = policy.catalog.card(name)
-        except PolicyError as error:
-            raise PolicyError(error.problem, where=where) from None
-        refusal = card.refuses(thinking) if thinking is not None else ""
-        if refusal:
-            raise PolicyError(refusal, where=where)
-        most = max(most, card.most_thinking_tokens(thinking))
-    if cap is not None and cap <= most:
-        fix = (
-            f"set thinking below {cap} tokens"
-            if thinking is None or thinking == -1
-            else f"raise output_cap above {most}, or lower thinking"
-        )
-        raise PolicyError(
-            f"output_cap {cap} is not above the {most} tokens the model may spend on thinking, and "
-            f"the cap covers both: answers would be empty, and billed; {fix}",
-            where=where,
+            where=f"modes.{mode.label}",
         )
 
 

@@ -1,0 +1,102 @@
+"""What a mode does to a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .catalog import Catalog, Thinking
+from .errors import PolicyError
+
+__all__ = ["Strategy", "check_strategy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """What a mode does to a call. None leaves what the caller set.
+
+    Attributes:
+        model: the model to call.
+        fallback_models: tried in order inside the same request after a failed attempt.
+        output_cap_tokens: `max_output_tokens`; it caps thinking and answer together.
+        thinking: budget in tokens (0 off, -1 the model's choice) or a level.
+        instruction: appended to the system instruction, to shorten answers.
+        tools: whether tools stay on.
+        history_turns: most turns of conversation sent.
+        temperature: sampling temperature.
+        timeout_s: deadline of one attempt.
+        retries: attempts after the first, over all models.
+        shed: share of requests refused, by priority (low, normal, high).
+        static_fallback: text that answers refused and failed requests.
+        max_in_flight: most calls in flight.
+        max_starts_per_s: most requests admitted a second.
+    """
+
+    model: str | None = None
+    fallback_models: tuple[str, ...] = ()
+    output_cap_tokens: int | None = None
+    thinking: Thinking | None = None
+    instruction: str | None = None
+    tools: bool = True
+    history_turns: int | None = None
+    temperature: float | None = None
+    timeout_s: float | None = None
+    retries: int | None = None
+    shed: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    static_fallback: str | None = None
+    max_in_flight: int | None = None
+    max_starts_per_s: float | None = None
+
+
+def check_strategy(strategy: Strategy, where: str, catalog: Catalog) -> None:
+    """Refuse a strategy that a model would refuse, or answer with nothing.
+
+    Raises:
+        PolicyError: the message says how to fix it.
+    """
+    for share in strategy.shed:
+        if not (0 <= share <= 1):
+            raise PolicyError(f"shed {share!r} is not a share from 0 to 1", where=where)
+    if list(strategy.shed) != sorted(strategy.shed, reverse=True):
+        raise PolicyError("a higher priority is shed more than a lower one", where=where)
+    for name, value, low, high in (
+        ("output_cap", strategy.output_cap_tokens, 1, 1_000_000),
+        ("history_turns", strategy.history_turns, 0, 100_000),
+        ("temperature", strategy.temperature, 0, 2),
+        ("retries", strategy.retries, 0, 20),
+        ("max_in_flight", strategy.max_in_flight, 1, 10_000_000),
+        ("max_starts_per_s", strategy.max_starts_per_s, 1e-6, 1e9),
+        ("timeout", strategy.timeout_s, 0.001, 86_400),
+    ):
+        if value is not None and not (low <= value <= high):
+            raise PolicyError(f"{name} is {value!r}; expected {low:g} to {high:g}", where=where)
+    if isinstance(strategy.thinking, int) and strategy.thinking < -1:
+        raise PolicyError(
+            f"thinking is {strategy.thinking}; expected -1, 0 or a budget in tokens", where=where
+        )
+    _check_models(strategy, where, catalog)
+
+
+def _check_models(strategy: Strategy, where: str, catalog: Catalog) -> None:
+    names = [strategy.model] if strategy.model else []
+    cap, thinking = strategy.output_cap_tokens, strategy.thinking
+    most = 0 if thinking is None or isinstance(thinking, str) else max(thinking, 0)
+    for name in (*names, *strategy.fallback_models):
+        try:
+            card = catalog.card(name)
+        except PolicyError as error:
+            raise PolicyError(error.problem, where=where) from None
+        refusal = card.refuses(thinking) if thinking is not None else ""
+        if refusal:
+            raise PolicyError(refusal, where=where)
+        most = max(most, card.most_thinking_tokens(thinking))
+    if cap is not None and cap <= most:
+        fix = (
+            f"set thinking below {cap} tokens"
+            if thinking is None or thinking == -1
+            else f"raise output_cap above {most}, or lower thinking"
+        )
+        raise PolicyError(
+            f"output_cap {cap} is not above the {most} tokens the model may spend on thinking, and "
+            f"the cap covers both: answers would be empty, and billed; {fix}",
+            where=where,
+        )
