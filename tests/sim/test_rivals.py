@@ -1,0 +1,86 @@
+"""What each law is run with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from balancer.core.errors import InputError, PolicyError
+from balancer.core.modes import Mode
+from balancer.core.policy import LAWS, LadderSettings
+from balancer.policy_file import default_policy
+from sim.rivals import RIVALS, arms, chosen_laws, rival
+from tests.sim.small_world import world_policy
+
+
+def test_every_law_has_a_sentence() -> None:
+    """Or the comparison could not say with what it was run."""
+    assert set(RIVALS) == set(LAWS)
+
+
+def test_without_a_choice_all_laws_are_compared() -> None:
+    """The ladder first, since differences are taken to it."""
+    assert chosen_laws(None) == LAWS
+
+
+def test_laws_are_chosen_in_the_order_given() -> None:
+    """Blanks do not matter."""
+    assert chosen_laws("breaker, ladder") == ("breaker", "ladder")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("ladder,braker", r"unknown law 'braker'.*breaker"),
+        (",", "no law"),
+        ("none,ladder,none", "'none' is named twice"),
+    ],
+)
+def test_a_choice_that_cannot_be_meant_is_refused(text: str, problem: str) -> None:
+    """With what was found, and the nearest name."""
+    with pytest.raises(InputError, match=problem):
+        chosen_laws(text)
+
+
+@pytest.mark.parametrize("law", [law for law in LAWS if law != "breaker"])
+def test_a_law_gets_the_policy_as_it_is(law: str) -> None:
+    """Same rules, modes, budgets and models: only the law is another."""
+    policy = default_policy()
+    assert rival(policy, law) == replace(policy, law=law)
+
+
+def test_the_breaker_falls_back_on_softs_model_inside_a_request() -> None:
+    """As routers with fallbacks do; all other modes stay as they are."""
+    policy = default_policy()
+    found = rival(policy, "breaker")
+    soft = policy.strategies[Mode.SOFT]
+    assert found.strategies[Mode.NORMAL].fallback_models == (soft.model,)
+    assert found.strategies[1:] == policy.strategies[1:]
+
+
+def test_a_fallback_that_is_there_already_is_not_added_again() -> None:
+    """The request would call the same model twice in a round."""
+    once = rival(default_policy(), "breaker")
+    assert rival(once, "breaker") == once
+
+
+def test_a_policy_without_a_sibling_model_has_no_fallback() -> None:
+    """Where soft leaves the model to the caller, there is none to fall back on."""
+    policy = world_policy()
+    strategies = tuple(replace(each, model=None) for each in policy.strategies)
+    bare = replace(policy, strategies=strategies, baseline=None)  # type: ignore[arg-type]
+    assert rival(bare, "breaker").strategies[Mode.NORMAL].fallback_models == ()
+
+
+def test_a_policy_that_a_law_cannot_use_is_refused_by_name() -> None:
+    """A timeout that only the ladder minds, because it judges by calls of the last hold."""
+    policy = replace(default_policy(), law="none", ladder=LadderSettings(hold_s=60.0))
+    with pytest.raises(PolicyError, match=r"under the law ladder: .*timeout"):
+        rival(policy, "ladder")
+
+
+def test_the_counterfactual_always_runs() -> None:
+    """Cost saved is measured against it, asked for or not; and it runs once."""
+    assert list(arms(default_policy(), ["breaker"])) == ["breaker", "none"]
+    assert list(arms(default_policy(), ["none", "ladder"])) == ["none", "ladder"]
