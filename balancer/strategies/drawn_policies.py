@@ -78,12 +78,20 @@ def policies(*laws: str) -> st.SearchStrategy[Policy]:
         multiplier_max=st.sampled_from([4, 1, 8]),
         probation_s=st.sampled_from([20.0, 0.0, 300.0]),
     )
+    return st.builds(_policy, st.sampled_from(laws or LAWS), _tables(), ladder)
+
+
+def _policy(law: str, rules: tuple[Rule, ...], ladder: LadderSettings) -> Policy:
     base = default_policy()
-    return st.builds(
-        lambda law, rules, settings: replace(
-            base, name="drawn", law=law, rules=rules, ladder=settings
-        ),
-        st.sampled_from(laws or LAWS),
-        _tables(),
-        ladder,
+    # A ladder's calls must end within half a hold.
+    normal, soft, hard, emergency = (
+        replace(mode, timeout_s=ladder.hold_s / 2) for mode in base.strategies
+    )
+    return replace(
+        base,
+        name="drawn",
+        law=law,
+        rules=rules,
+        ladder=ladder,
+        strategies=(normal, soft, hard, emergency),
     )

@@ -240,6 +240,18 @@ def test_orders_go_before_what_a_law_wants(law: str) -> None:
     assert modes[30:] == [NORMAL] * 30
 
 
+@pytest.mark.parametrize("law", ["threshold", "throttle", "breaker"])
+def test_the_end_of_an_order_is_a_reason(law: str) -> None:
+    """A law that has nothing to say of its own still explains why the mode is left."""
+    orders = {10: (Override(10, 15, HARD, "drill"),)}
+    run = loop(law, overrides=orders).run(40)
+    assert [step.after for step in run.steps] == [HARD, NORMAL]
+    assert run.texts == [
+        "hard: override until tick 15: drill",
+        "normal: the override is over",
+    ]
+
+
 @pytest.mark.parametrize("law", PEERS)
 @pytest.mark.parametrize("stop", [1, 95, 105, 130, 170, 215])
 def test_a_restored_law_goes_on_as_the_one_it_was_taken_of(law: str, stop: int) -> None:

@@ -6,7 +6,9 @@ laws an order lies over what they want, and is lifted when it ends.
 
 from __future__ import annotations
 
-from ..decisions import Stance
+from dataclasses import replace
+
+from ..decisions import Reason, Stance
 from ..orders import Orders
 from ..policy import Policy
 from .law import Law
@@ -30,7 +32,7 @@ class Commanded:
     def step(self, tick: int) -> Stance:
         """See `Law.step`."""
         own = self._own = self._law.step(tick)
-        wanted = self._ordered(own) or own
+        wanted = self._ordered(own) or self._lifted(own)
         if self._stance is None or (wanted is not self._stance and wanted != self._stance):
             self._stance = wanted
         return self._stance
@@ -43,6 +45,14 @@ class Commanded:
         if floor is not None and floor.mode > own.mode:
             return stance(self._policy, floor.mode, (alerted(floor),))
         return None
+
+    def _lifted(self, own: Stance) -> Stance:
+        """What the law wants; where it has no reason of its own, the last order is one."""
+        before = self._stance.reasons[:1] if self._stance is not None else ()
+        if own.reasons or not before or before[0].kind not in ("override", "alert"):
+            return own
+        text = f"{own.mode.label}: the {before[0].kind} is over"
+        return replace(own, reasons=(Reason(kind=before[0].kind, text=text),))
 
     def state(self) -> dict[str, object]:
         """Plain values."""

@@ -1,0 +1,99 @@
+"""The same ticks told otherwise: by several replicas, or at another time."""
+
+from __future__ import annotations
+
+import random
+import re
+from itertools import pairwise
+from typing import Any
+
+from balancer.core.decisions import Decision
+from balancer.core.histogram import Histogram
+from balancer.core.observations import NO_FAILURES, ModeObservations, Observations
+
+__all__ = ["split", "without_ticks"]
+
+COUNTS = (
+    "started",
+    "finished",
+    "prompt_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "thinking_tokens",
+    "nano_usd",
+)
+
+
+def split(whole: Observations, parts: int, chance: random.Random) -> list[Observations]:
+    """What each of several replicas would have seen of a tick; together they saw it all."""
+
+    def count(total: int) -> list[int]:
+        return _shares(total, parts, chance)
+
+    served: list[list[ModeObservations]] = [[] for _ in range(parts)]
+    for entry in whole.served:
+        columns = {name: count(getattr(entry, name)) for name in COUNTS}
+        failures = [count(kind) for kind in entry.failures]
+        histograms = {
+            name: _split_histogram(getattr(entry, name), parts, chance)
+            for name in ("latency", "ttft", "ages")
+        }
+        for part in range(parts):
+            values: dict[str, Any] = {name: found[part] for name, found in columns.items()}
+            values |= {name: found[part] for name, found in histograms.items()}
+            values["failures"] = tuple(kind[part] for kind in failures)
+            served[part].append(ModeObservations(entry.mode, entry.model, **values))
+    by_priority = {
+        name: list(zip(*(count(n) for n in getattr(whole, name)), strict=True))
+        for name in ("offered", "admitted", "shed", "fallback")
+    }
+    waiting, reserved = count(whole.waiting), count(whole.reserved_nano_usd)
+    fullest = chance.randrange(parts)
+    keeps = [chance.randrange(1, 2**parts) for _ in (*whole.alerts, *whole.overrides)]
+    return [
+        Observations(
+            whole.tick,
+            served=tuple(entry for entry in served[part] if _says_anything(entry)),
+            waiting=waiting[part],
+            reserved_nano_usd=reserved[part],
+            memory_ppm=whole.memory_ppm if part == fullest else whole.memory_ppm // 2,
+            alerts=tuple(a for a, k in zip(whole.alerts, keeps, strict=False) if k >> part & 1),
+            overrides=tuple(
+                order
+                for order, keep in zip(whole.overrides, keeps[len(whole.alerts) :], strict=True)
+                if keep >> part & 1
+            ),
+            **{name: values[part] for name, values in by_priority.items()},
+        )
+        for part in range(parts)
+    ]
+
+
+def _shares(total: int, parts: int, chance: random.Random) -> list[int]:
+    edges = sorted(chance.randint(0, total) for _ in range(parts - 1))
+    return [high - low for low, high in pairwise([0, *edges, total])]
+
+
+def _split_histogram(whole: Histogram, parts: int, chance: random.Random) -> list[Histogram]:
+    found: list[dict[int, int]] = [{} for _ in range(parts)]
+    for index, total in whole.counts().items():
+        for part, here in enumerate(_shares(total, parts, chance)):
+            found[part][index] = here
+    return [Histogram.from_counts(counts) for counts in found]
+
+
+def _says_anything(entry: ModeObservations) -> bool:
+    return entry != ModeObservations(entry.mode, entry.model, failures=NO_FAILURES)
+
+
+def without_ticks(decision: Decision, by: int) -> tuple[object, ...]:
+    """A decision as it would read `by` ticks earlier."""
+    reasons = tuple(
+        (
+            reason.kind,
+            re.sub(r"tick (\d+)", lambda found: f"tick {int(found[1]) - by}", reason.text),
+            *(reason.rule, reason.value, reason.threshold, reason.k, reason.n),
+        )
+        for reason in decision.reasons
+    )
+    return decision.tick - by, *decision[1:5], reasons, decision.mixes, decision.gates
