@@ -217,7 +217,7 @@ FULL: tuple[Part, ...] = (
     partial(mmc, 10, 9.0, replications=40, requests=1_000_000),
     partial(mmc, 50, 40.0, replications=40, requests=1_000_000),
     partial(mmc, 50, 45.0, replications=40, requests=1_000_000),
-    partial(mmc, 50, 49.0, replications=40, requests=2_000_000),
+    partial(mmc, 50, 49.0, replications=200, requests=2_000_000),
     partial(mg1, 0.0, replications=40, requests=1_000_000),
     partial(mg1, 1.0, replications=40, requests=1_000_000),
     partial(mg1, 4.0, replications=40, requests=2_000_000),
