@@ -115,10 +115,10 @@ def replicate(
         for arms in runs:
             rows[place][next(iter(arms.values())).replication] = arms
             count += len(arms)
-        if progress is not None:
-            progress(count, total)
         if finished is not None and len(rows[place]) == len(plans[place].replications):
             finished(place, _by_arm(plans[place], rows[place]))
+        if progress is not None:
+            progress(count, total)
 
     fan_out(_run_batch, batches, workers=workers, done=done)
     return tuple(_by_arm(plan, row) for plan, row in zip(plans, rows, strict=True))

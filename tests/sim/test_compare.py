@@ -1,0 +1,172 @@
+"""Comparisons of laws on a small world, and their record."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from balancer.core.errors import InputError
+from sim import compare, replications
+from sim.compare import LawComparison, contest
+from sim.metrics import METRICS
+from sim.replications import Runs
+from tests.sim.small_world import SLOW, world, world_policy
+
+LAWS = ("ladder", "threshold", "none")
+EXPECTATIONS = [
+    {"reaches": {"mode": "soft", "within": "60s"}},
+    {"availability": {"at_least": "50%"}},
+]
+
+
+def compared(*names: str, laws: tuple[str, ...] = LAWS, workers: int = 1) -> LawComparison:
+    """Small worlds under a latency fault, two replications each."""
+    worlds = [
+        world(scenario=name, faults=[SLOW], expectations=EXPECTATIONS) for name in names or ("a",)
+    ]
+    comparison = LawComparison([contest(each, world_policy()) for each in worlds], laws)
+    comparison.run(workers=workers)
+    return comparison
+
+
+@pytest.fixture(scope="module")
+def record() -> dict[str, Any]:
+    """One comparison for all who only look at its record."""
+    return compared().record(["compare"])
+
+
+def rows(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The laws of the first scenario, by name."""
+    return {row["law"]: row for row in record["scenarios"][0]["laws"]}
+
+
+def test_the_laws_stand_in_the_order_asked_for(record: dict[str, Any]) -> None:
+    """In the scenario and in the summary."""
+    assert tuple(rows(record)) == LAWS
+    assert tuple(row["law"] for row in record["summary"]) == LAWS
+
+
+def test_every_law_has_every_metric_and_its_difference(record: dict[str, Any]) -> None:
+    """With an interval each."""
+    for row in rows(record).values():
+        for side in ("metrics", "difference"):
+            assert set(row[side]) == set(METRICS)
+            assert set(row[side]["quality"]) == {"estimate", "low", "high"}
+
+
+def test_all_laws_saw_the_same_requests(record: dict[str, Any]) -> None:
+    """The difference in offered requests is exactly nothing."""
+    for row in rows(record).values():
+        assert row["difference"]["offered"] == {"estimate": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_differences_are_taken_to_the_ladder(record: dict[str, Any]) -> None:
+    """The law's own minus the ladder's; cost saved too, which both take from nothing done."""
+    laws = rows(record)
+    assert record["reference"] == "ladder"
+    for name in ("cost_usd", "cost_saved", "transitions"):
+        expected = (
+            laws["threshold"]["metrics"][name]["estimate"]
+            - laws["ladder"]["metrics"][name]["estimate"]
+        )
+        assert laws["threshold"]["difference"][name]["estimate"] == pytest.approx(expected)
+    assert laws["ladder"]["difference"]["cost_saved"]["estimate"] == 0.0
+
+
+def test_without_the_ladder_the_first_law_is_the_reference() -> None:
+    """Differences need one."""
+    assert compared(laws=("none",)).record()["reference"] == "none"
+
+
+def test_the_counterfactual_is_not_listed_unless_asked_for() -> None:
+    """It runs in any case, for the cost it would have taken."""
+    found = rows(compared(laws=("ladder",)).record())
+    assert list(found) == ["ladder"]
+    assert found["ladder"]["metrics"]["cost_saved"]["estimate"] > 0.0
+
+
+def test_what_names_a_mechanism_is_said_to_be_left_out(record: dict[str, Any]) -> None:
+    """And is shown with its verdict all the same."""
+    (scenario,) = record["scenarios"]
+    assert scenario["left_out"] == ["reaches soft within 1m of slow"]
+    counts = [each["counts"] for each in rows(record)["none"]["expectations"]]
+    assert counts == [False, True]
+    assert rows(record)["none"]["eligible"]
+
+
+def test_exactly_one_law_is_the_best(record: dict[str, Any]) -> None:
+    """The scenario names it, and its regret is nothing."""
+    best = [row for row in rows(record).values() if row["best"]]
+    assert [row["law"] for row in best] == [record["scenarios"][0]["best"]]
+    assert best[0]["regret"] == {"estimate": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_the_summary_counts_over_scenarios() -> None:
+    """Wins of all laws add up to the scenarios that have a best law."""
+    record = compared("a", "b").record()
+    assert sum(row["best"] for row in record["summary"]) == 2
+    assert {row["scenarios"] for row in record["summary"]} == {2}
+    largest = next(row for row in record["summary"] if row["law"] == "none")["largest_regret"]
+    assert largest["scenario"] in ("a", "b")
+    assert largest["estimate"] == max(
+        rows({"scenarios": [each]})["none"]["regret"]["estimate"] for each in record["scenarios"]
+    )
+
+
+def test_a_law_that_meets_nothing_has_no_regret_in_the_summary() -> None:
+    """A law that is nowhere eligible is named with the scenarios it misses."""
+    scenario = world(
+        expectations=[{"availability": {"at_least": "100%"}}],
+        faults=[{"name": "down", "kind": "error", "at": 100, "for": 50}],
+    )
+    comparison = LawComparison([contest(scenario, world_policy(), replications=1)], ("none",))
+    comparison.run(workers=1)
+    (row,) = comparison.record()["summary"]
+    assert (row["best"], row["eligible"], row["not_eligible"]) == (0, 0, ["world"])
+    assert row["largest_regret"] is None and row["mean_regret"] is None
+
+
+def test_the_record_does_not_depend_on_the_number_of_workers() -> None:
+    """To the last byte."""
+    one, two = (json.dumps(compared("a", "b", workers=workers).record()) for workers in (1, 2))
+    assert one == two
+
+
+def test_an_interrupted_comparison_tells_what_is_finished_and_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first of two scenarios is there, with a summary of its own."""
+    whole = replications.replicate
+
+    def interrupted(plans: Any, *, finished: Any, **options: Any) -> tuple[Runs, ...]:
+        whole(plans[:1], finished=finished, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compare, "replicate", interrupted)
+    comparison = LawComparison(
+        [contest(world(scenario=name), world_policy()) for name in ("a", "b")], ("none",)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        comparison.run(workers=1)
+    assert (comparison.finished, comparison.missing) == (("a",), ("b",))
+    record = comparison.record()
+    assert [each["scenario"] for each in record["scenarios"]] == ["a"]
+    assert record["missing"] == ["b"]
+    assert record["summary"][0]["scenarios"] == 1
+
+
+def test_two_scenarios_of_one_name_are_refused() -> None:
+    """Nobody could tell them apart in the table."""
+    both = [contest(world(), world_policy())] * 2
+    with pytest.raises(InputError, match="two scenarios are named 'world'"):
+        LawComparison(both, LAWS)
+
+
+def test_seed_and_replications_can_be_chosen() -> None:
+    """Instead of the scenario's own."""
+    chosen = contest(world(), world_policy(), replications=3, seed=9)
+    assert (chosen.scenario.seed, chosen.replications) == (9, 3)
+    own = contest(world(), world_policy())
+    assert (own.scenario.seed, own.replications) == (world().seed, 2)
