@@ -410,8 +410,10 @@ def _compare(
     quiet: bool,
 ) -> None:
     """Compare laws into one directory."""
+    from reports.comparison_page import write_comparison_report
     from reports.comparison_tables import comparison_tables
     from reports.comparisons import read_comparison
+    from reports.console import show
     from scenarios.loader import library, load
     from sim.compare import LawComparison, contest
     from sim.json_values import write_json
@@ -449,9 +451,11 @@ def _compare(
             interrupt = error
         record = comparison.record([*words, *sources])
         write_json(work / COMPARISON, record)
+        write_comparison_report(work)
     _write_too(json_file, record)
     if not quiet:
-        _print(comparison_tables(read_comparison(out)))
+        show(comparison_tables(read_comparison(out)), sys.stdout)
+        typer.echo(f"report: {out / 'report.html'}")
     if interrupt is not None:
         typer.echo(f"not finished: {', '.join(comparison.missing)}", err=True)
         raise interrupt
@@ -471,14 +475,6 @@ def _write_too(json_file: Path | None, record: Any) -> None:
             write_json(json_file, record)
         except OSError as error:
             raise InputError(f"cannot be written: {error.strerror}", where=str(json_file)) from None
-
-
-def _print(shown: Any) -> None:
-    from rich.console import Console
-
-    # A log has no width of its own.
-    width = None if sys.stdout.isatty() else 110
-    Console(highlight=False, width=width).print(shown)
 
 
 @contextmanager

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 __all__ = [
+    "MINUS",
     "NOTHING",
     "POINTS",
+    "THIN",
     "amount",
     "clock",
     "difference",

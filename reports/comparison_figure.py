@@ -1,0 +1,178 @@
+"""A comparison drawn: every law in every scenario, by what its answers cost beyond the best's.
+
+A map of scenarios by laws. The words in a cell say all of it; the fill, darker the dearer,
+lets the eye find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import NullLocator
+
+from .comparison_words import regret, standing
+from .comparisons import Comparison, LawResult, LawSummary
+from .layout import Layout, light, panel_axes, shorten
+from .svg import DRAWING
+
+__all__ = ["comparison_figure"]
+
+POINTS_PER_INCH: Final = 72.0
+ROW: Final = 17.0
+GAP: Final = 10.0
+FLAT_HEAD: Final = 16.0
+SLANTED_HEAD: Final = 46.0
+FOOT: Final = 4.0
+
+DEARER: Final = ((0.02, 0.10), (0.05, 0.20), (0.15, 0.32), (0.40, 0.46))
+"""Up to this regret, a fill so strong; beyond the last, `DEAREST`."""
+DEAREST: Final = 0.6
+
+
+def comparison_figure(comparison: Comparison, layout: Layout) -> Figure:
+    """Draw who is best, level, dearer, dominated or out, and each law's totals below."""
+    with mpl.rc_context(DRAWING):  # type: ignore[arg-type]
+        return _draw(comparison, layout)
+
+
+def _draw(comparison: Comparison, layout: Layout) -> Figure:
+    laws = comparison.laws
+    cell = (layout.width - layout.left - layout.right) / max(1, len(laws))
+    slanted = cell < max(map(len, laws), default=0) * 0.6 * layout.font
+    head = SLANTED_HEAD if slanted else FLAT_HEAD
+    totals = _totals(comparison.summary)
+    tall = (len(comparison.scenarios) + len(totals)) * ROW + GAP
+    height = head + tall + FOOT
+    figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
+    figure.patch.set_visible(False)
+    axes = panel_axes(figure, layout, height, head, tall)
+    axes.set_xlim(0, len(laws))
+    axes.set_ylim(tall, 0)
+    axes.xaxis.set_major_locator(NullLocator())
+    axes.yaxis.set_major_locator(NullLocator())
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    _heads(axes, comparison, layout, slanted=slanted)
+    for place, scenario in enumerate(comparison.scenarios):
+        _name(axes, scenario.scenario, place * ROW, layout)
+        found = {law.law: law for law in scenario.laws}
+        for column, name in enumerate(laws):
+            if name in found:
+                _cell(axes, found[name], column, place * ROW, layout, small=slanted)
+    top = len(comparison.scenarios) * ROW + GAP
+    axes.plot([0, len(laws)], [top - GAP / 2] * 2, color=light("muted"), linewidth=0.7)
+    for place, (label, by_law) in enumerate(totals):
+        _name(axes, label, top + place * ROW, layout, role="muted")
+        for column, name in enumerate(laws):
+            _put(axes, by_law.get(name, ""), column, top + place * ROW, layout, small=slanted)
+    return figure
+
+
+def _totals(summary: Sequence[LawSummary]) -> list[tuple[str, dict[str, str]]]:
+    return [
+        ("best or level", {law.law: f"{law.within_best}/{law.scenarios}" for law in summary}),
+        ("meets all expected", {law.law: f"{law.eligible}/{law.scenarios}" for law in summary}),
+        ("dominated", {law.law: f"{law.dominated}/{law.scenarios}" for law in summary}),
+        ("largest regret", {law.law: regret(law.largest_regret.estimate) for law in summary}),
+    ]
+
+
+def _heads(axes: Axes, comparison: Comparison, layout: Layout, *, slanted: bool) -> None:
+    for column, law in enumerate(comparison.laws):
+        axes.annotate(
+            law,
+            (column + (0.35 if slanted else 0.5), 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 4),
+            textcoords="offset points",
+            fontsize=layout.font,
+            fontweight="bold" if law == comparison.reference else "normal",
+            color=light("ink"),
+            rotation=50 if slanted else 0,
+            rotation_mode="anchor",
+            ha="left" if slanted else "center",
+            va="bottom",
+            annotation_clip=False,
+        )
+
+
+def _name(axes: Axes, text: str, top: float, layout: Layout, role: str = "ink") -> None:
+    axes.annotate(
+        shorten(text, layout, layout.left - 4),
+        (0, top + ROW / 2),
+        xycoords=("axes fraction", "data"),
+        xytext=(-6, 0),
+        textcoords="offset points",
+        fontsize=layout.font,
+        color=light(role),
+        ha="right",
+        va="center",
+        annotation_clip=False,
+    )
+
+
+def _cell(
+    axes: Axes, law: LawResult, column: int, top: float, layout: Layout, *, small: bool
+) -> None:
+    kind = standing(law)
+    role, strength = {
+        "best": ("good", 0.30),
+        "level": ("good", 0.13),
+        "dearer": ("without", _strength(law.regret.estimate)),
+    }.get(kind, ("grid", 0.0))
+    axes.add_patch(
+        Rectangle(
+            (column + 0.03, top + 1),
+            0.94,
+            ROW - 2,
+            facecolor=light(role) if strength else "none",
+            alpha=strength or None,
+            edgecolor="none",
+        )
+    )
+    text = {"best": "best", "misses": "✗" if small else "misses"}.get(
+        kind, regret(law.regret.estimate)
+    )
+    _put(axes, text, column, top, layout, small=small, kind=kind)
+    if law.dominated_by:
+        axes.plot(
+            [column + (0.84 if small else 0.9)],
+            [top + 5.5],
+            marker="v",
+            markersize=2.6 if small else 3.4,
+            color=light("ink"),
+            linestyle="none",
+            label=f"dominated {law.law}",
+        )
+
+
+def _put(
+    axes: Axes,
+    text: str,
+    column: int,
+    top: float,
+    layout: Layout,
+    *,
+    small: bool,
+    kind: str = "",
+) -> None:
+    axes.text(
+        column + 0.5,
+        top + ROW / 2,
+        text,
+        fontsize=layout.font - (1.6 if small else 0),
+        fontweight="bold" if kind in {"best", "level"} else "normal",
+        color=light("muted" if kind == "misses" else "ink"),
+        ha="center",
+        va="center",
+    )
+
+
+def _strength(share: float) -> float:
+    """How dark a regret is drawn."""
+    return next((strength for most, strength in DEARER if share <= most), DEAREST)

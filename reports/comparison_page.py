@@ -1,0 +1,260 @@
+"""The page of a comparison: who serves best for the money, drawn, and every figure behind it."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from markupsafe import Markup
+
+from . import comparison_words as words
+from .amounts import NOTHING, amount
+from .comparison_figure import comparison_figure
+from .comparisons import ComparedScenario, Comparison, LawResult, LawSummary, read_comparison
+from .data_files import Cell, write_csv
+from .fields import UNDEFINED, Estimate
+from .html import REPORT
+from .layout import Layout
+from .metrics import METRICS, Metric, metric
+from .page import render
+from .svg import inline_svg
+
+__all__ = ["COMPARISON_DATA", "comparison_page", "write_comparison_report"]
+
+COMPARISON_DATA: Final = "comparison.csv"
+"""Name of the file with all figures."""
+
+WIDE: Final = Layout(width=720, left=136, right=4, font=8.6, time_ticks=0)
+NARROW: Final = Layout(width=300, left=86, right=16, font=8.2, time_ticks=0)
+
+SHOWN: Final = (
+    "availability",
+    "latency_p95_s",
+    "cost_usd",
+    "cost_per_answer_usd",
+    "quality",
+    "transitions",
+    "retry_amplification",
+    "shed_share",
+)
+"""Metrics of a scenario's table; the data file has all."""
+
+SCORE: Final = Metric(label="Cost per 1000 quality-weighted answers", unit="usd", better="lower")
+PER_ANSWER: Final = Metric(label="Cost per 1000 answers", unit="usd", better="lower")
+REGRET: Final = Metric(label="Regret", unit="relative", better="lower")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawCell:
+    """A law's figure: `best` marks the best of its row."""
+
+    value: str
+    spread: str
+    best: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawHead:
+    """The head of a law's column: its standing, and why it is not better."""
+
+    law: str
+    standing: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonSection:
+    """One scenario of the page; `rows` are a label and a cell for each law."""
+
+    anchor: str
+    scenario: str
+    title: str
+    outcome: str
+    heads: tuple[LawHead, ...]
+    rows: tuple[tuple[str, tuple[LawCell, ...]], ...]
+    facts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryRow:
+    """A law over all scenarios."""
+
+    law: str
+    rival: str
+    within_best: str
+    best: str
+    eligible: str
+    dominated: str
+    mean_regret: str
+    largest_regret: str
+
+
+def write_comparison_report(directory: Path) -> Path:
+    """Write a comparison's page and data beside its `comparison.json`.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        InputError: the comparison is missing or cannot be read.
+    """
+    comparison = read_comparison(directory)
+    _write_data(directory / COMPARISON_DATA, comparison)
+    path = directory / REPORT
+    path.write_text(comparison_page(comparison), encoding="utf-8", newline="\n")
+    return path
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """The page of a comparison."""
+    answer = words.answer(comparison)
+    wide, narrow = (
+        inline_svg(
+            comparison_figure(comparison, layout),
+            prefix=name,
+            title="Every law in every scenario",
+            description=answer,
+        )
+        if comparison.scenarios
+        else Markup()
+        for name, layout in (("wide", WIDE), ("narrow", NARROW))
+    )
+    count = len(comparison.scenarios)
+    return render(
+        "comparison.html.jinja",
+        title=f"Comparison of {len(comparison.laws)} laws",
+        eyebrow=f"{len(comparison.laws)} laws · {count} scenario{'s' if count != 1 else ''}",
+        answer=answer,
+        wide=wide,
+        narrow=narrow,
+        data=COMPARISON_DATA,
+        summary=[_summary(law, comparison) for law in comparison.summary],
+        sections=[
+            _section(scenario, f"s{place}")
+            for place, scenario in enumerate(comparison.scenarios, 1)
+        ],
+        confidence=amount(comparison.confidence, "share", exact=True),
+        command=shlex.join(comparison.command),
+        facts=tuple(comparison.versions.items()),
+    )
+
+
+def _summary(law: LawSummary, comparison: Comparison) -> SummaryRow:
+    return SummaryRow(
+        law=law.law,
+        rival=comparison.rivals.get(law.law, ""),
+        within_best=f"{law.within_best} of {law.scenarios}",
+        best=str(law.best),
+        eligible=str(law.eligible),
+        dominated=str(law.dominated),
+        mean_regret=words.regret(law.mean_regret),
+        largest_regret=words.largest_regret(law) or NOTHING,
+    )
+
+
+def _section(scenario: ComparedScenario, anchor: str) -> ComparisonSection:
+    names = [name for name in SHOWN if any(name in law.metrics for law in scenario.laws)]
+    rows = [
+        (REGRET, [law.regret for law in scenario.laws]),
+        (SCORE, [_thousand(law.score) for law in scenario.laws]),
+        *(_row(scenario, name) for name in names),
+    ]
+    runs = f"{scenario.replications} replication{'s' if scenario.replications != 1 else ''}"
+    facts = f"Policy {scenario.policy}, {runs}, seed {scenario.seed}."
+    if scenario.left_out:
+        facts += f" Does not count for meeting what is expected: {'; '.join(scenario.left_out)}."
+    return ComparisonSection(
+        anchor=anchor,
+        scenario=scenario.scenario,
+        title=scenario.title if scenario.title != scenario.scenario else "",
+        outcome=_outcome(scenario),
+        heads=tuple(_head(law) for law in scenario.laws),
+        rows=tuple((shown.label, _cells(shown, values)) for shown, values in rows),
+        facts=facts,
+    )
+
+
+def _row(scenario: ComparedScenario, name: str) -> tuple[Metric, list[Estimate]]:
+    values = [law.metrics.get(name, UNDEFINED) for law in scenario.laws]
+    if name != "cost_per_answer_usd":
+        return metric(name), values
+    return PER_ANSWER, [_thousand(value) for value in values]
+
+
+def _thousand(value: Estimate) -> Estimate:
+    """Dollars per answer as dollars per 1000 answers, which people can read."""
+    return Estimate(estimate=1000 * value.estimate, low=1000 * value.low, high=1000 * value.high)
+
+
+def _outcome(scenario: ComparedScenario) -> str:
+    if not scenario.best:
+        return "No law meets what is expected."
+    level = [law.law for law in scenario.laws if law.within_best and not law.best]
+    also = f", level with {', '.join(level)}" if level else ""
+    return f"{scenario.best} is best{also}."
+
+
+def _head(law: LawResult) -> LawHead:
+    missed = [each.name for each in law.expectations if each.counts and not each.met]
+    notes = []
+    if missed:
+        notes.append(f"misses {'; '.join(missed)}")
+    if law.dominated_by:
+        notes.append(f"dominated by {', '.join(law.dominated_by)}")
+    return LawHead(law=law.law, standing=words.standing(law), notes=tuple(notes))
+
+
+def _cells(shown: Metric, values: Sequence[Estimate]) -> tuple[LawCell, ...]:
+    relative = shown.unit == "relative"
+    texts = [
+        words.regret(value.estimate) if relative else amount(value.estimate, shown.unit)
+        for value in values
+    ]
+    best = "" if relative else _best(shown, values, texts)
+    return tuple(
+        LawCell(value=text, spread=words.plus_minus(value, text, shown.unit), best=text == best)
+        for value, text in zip(values, texts, strict=True)
+    )
+
+
+def _best(shown: Metric, values: Sequence[Estimate], texts: Sequence[str]) -> str:
+    """How the best figure of a row reads; "" where none is better, or all read the same."""
+    pick = {"lower": min, "higher": max}.get(shown.better)
+    finite = [
+        (value.estimate, text)
+        for value, text in zip(values, texts, strict=True)
+        if math.isfinite(value.estimate)
+    ]
+    if pick is None or len(set(texts)) == 1 or not finite:
+        return ""
+    return pick(finite)[1]
+
+
+def _write_data(path: Path, comparison: Comparison) -> None:
+    found = {
+        name for scenario in comparison.scenarios for law in scenario.laws for name in law.metrics
+    }
+    names = [name for name in METRICS if name in found] + sorted(found - set(METRICS))
+    ends = ("estimate", "low", "high")
+    header = ["scenario", "law", "standing", "dominated_by"]
+    header += [f"{name}_{end}" for name in ("regret", "score", *names) for end in ends]
+
+    def row(scenario: ComparedScenario, law: LawResult) -> list[Cell]:
+        values = [law.regret, law.score, *(law.metrics.get(name, UNDEFINED) for name in names)]
+        return [
+            scenario.scenario,
+            law.law,
+            words.standing(law),
+            " ".join(law.dominated_by),
+            *(getattr(value, end) for value in values for end in ends),
+        ]
+
+    write_csv(
+        path,
+        header,
+        (row(scenario, law) for scenario in comparison.scenarios for law in scenario.laws),
+    )

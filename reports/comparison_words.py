@@ -1,0 +1,78 @@
+"""What a comparison of laws says, in words and short numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from .amounts import MINUS, NOTHING, THIN, duration
+from .comparisons import Comparison, LawResult, LawSummary
+from .fields import Estimate
+
+__all__ = ["answer", "largest_regret", "plus_minus", "regret", "standing", "wins"]
+
+
+def answer(comparison: Comparison) -> str:
+    """Who does best over all scenarios, and where that law does worst."""
+    total = len(comparison.scenarios)
+    if not (comparison.summary and total):
+        text = "No scenario was compared"
+    else:
+        leader = max(comparison.summary, key=lambda law: (law.within_best, law.best, law.eligible))
+        text = f"{leader.law} is best, or level with the best, {wins(leader)}"
+        if largest := largest_regret(leader):
+            text += f"; its largest regret is {largest}"
+        others = [law for law in comparison.summary if law.law == comparison.reference]
+        if others and others[0] is not leader:
+            text += f". {others[0].law} is so {wins(others[0])}"
+    if comparison.missing:
+        text += f". Not run: {', '.join(comparison.missing)}"
+    return text
+
+
+def wins(law: LawSummary) -> str:
+    """In how many scenarios a law is as good as any."""
+    return f"in {law.within_best} of {law.scenarios} scenarios"
+
+
+def largest_regret(law: LawSummary) -> str:
+    """The largest regret and where; "" where there is none to speak of."""
+    value = law.largest_regret.estimate
+    return f"{regret(value)} in {law.largest_in}" if value > 0 else ""
+
+
+def regret(share: float) -> str:
+    """A regret in few digits, for a small space: +0.4 %, +12 %."""
+    if not math.isfinite(share):
+        return NOTHING
+    percent = abs(share) * 100
+    digits = f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}"
+    sign = "" if float(digits) == 0 else MINUS if share < 0 else "+"
+    return f"{sign}{digits}{THIN}%"
+
+
+def standing(law: LawResult) -> str:
+    """What a law is in a scenario: best, level, dearer, or out."""
+    if not law.eligible:
+        return "misses"
+    if law.best:
+        return "best"
+    return "level" if law.within_best else "dearer"
+
+
+def plus_minus(value: Estimate, shown: str, unit: str) -> str:
+    """Half an interval's width, to as many decimals as its estimate is shown with.
+
+    "" where there is no interval, or where its width rounds to nothing.
+    """
+    half = (value.high - value.low) / 2
+    if not half > 0:
+        return ""
+    if unit == "seconds" and value.estimate >= 119.5:
+        return f"±{duration(half)}"
+    scale = {"share": 100.0, "relative": 100.0}.get(unit, 1.0)
+    if unit == "seconds" and value.estimate < 0.9995:
+        scale = 1000.0
+    decimals = re.search(r"\.(\d+)", shown)
+    digits = f"{half * scale:.{len(decimals[1]) if decimals else 0}f}"
+    return f"±{digits}" if float(digits) else ""
