@@ -18,6 +18,7 @@ from scenarios.loader import load
 from sim.gate import look_at
 from sim.intervals import Interval, share_interval
 from sim.margins import DEFAULT_MARGINS, Margin, parse_margins
+from sim.non_inferiority import Difference
 from sim.replications import Plan, replicate
 from sim.run import Run
 from sim.sequential import FAIL_ERROR, LAST_LOOK, PASS_ERROR, Looks
@@ -202,7 +203,7 @@ def _gate(
     population: Pairs, drawn: Sequence[int], margins: Sequence[Margin], looks: Looks
 ) -> tuple[Outcome, int]:
     """Verdict of one gate, and the pairs it took."""
-    differences = ()
+    differences: tuple[Difference, ...] = ()
     for look in looks.at:
         differences = look_at(
             [population.baseline[k] for k in drawn[:look]],

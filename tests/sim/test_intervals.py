@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from sim.intervals import (
+    Interval,
     chance_bound,
     mean_interval,
     median_interval,
+    ratio_interval,
     replications_for_mean,
     replications_for_median,
     share_interval,
@@ -147,3 +149,51 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     median_covers = sum(each.low <= 0 <= each.high for each in medians) / 2000
     assert abs(mean_covers - 0.95) < 4 * error
     assert median_covers > 0.95 - 4 * error
+
+
+def test_each_side_of_a_mean_may_have_its_own_level() -> None:
+    """T of 4 degrees of freedom is 2.776 at 2.5 % and 4.604 at 0.5 % (any table of it)."""
+    found = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0], below=0.005)
+    error = math.sqrt(2.5 / 5)
+    assert found.low == pytest.approx(3.0 - 4.604 * error, abs=1e-3)
+    assert found.high == pytest.approx(3.0 + 2.776 * error, abs=1e-3)
+
+
+def test_the_ends_of_a_ratio_are_where_the_paired_mean_may_just_be_zero() -> None:
+    """Fieller: at each end r, the interval of part - r whole ends at zero."""
+    parts, wholes = [1.0, 1.3, 0.9, 1.6, 1.2], [2.0, 2.2, 1.9, 2.9, 2.5]
+    found = ratio_interval(parts, wholes)
+    assert found.estimate == pytest.approx(6.0 / 11.5)
+    at_low, at_high = (
+        mean_interval([p - end * w for p, w in zip(parts, wholes, strict=True)])
+        for end in (found.low, found.high)
+    )
+    assert at_low.low == pytest.approx(0.0, abs=1e-9)
+    assert at_high.high == pytest.approx(0.0, abs=1e-9)
+    assert found.low < found.estimate < found.high
+
+
+def test_a_ratio_to_what_may_be_zero_has_no_ends() -> None:
+    """Any ratio is possible then."""
+    found = ratio_interval([1.0, 2.0, 3.0], [5.0, -4.0, 0.5])
+    assert (found.low, found.high) == (-math.inf, math.inf)
+
+
+def test_a_ratio_of_nothing_is_nothing() -> None:
+    """Exactly, and of nothing too; of something, it is not defined."""
+    for wholes in ([1.0, 2.0], [0.0, 0.0]):
+        assert ratio_interval([0.0, 0.0], wholes) == Interval(estimate=0.0, low=0.0, high=0.0)
+    assert math.isnan(ratio_interval([1.0, 2.0], [0.0, 0.0]).estimate)
+    assert math.isnan(ratio_interval([0.0, math.nan], [1.0, 1.0]).estimate)
+
+
+def test_replications_for_a_level_are_those_that_meet_it() -> None:
+    """A stricter level needs more."""
+    values = [1.0, 2.0, 3.0, 4.0, 5.0]
+    usual, strict = (
+        replications_for_mean(values, 2.0),
+        replications_for_mean(values, 2.0, tail=1e-4),
+    )
+    assert usual is not None
+    assert strict is not None
+    assert usual < strict
