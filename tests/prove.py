@@ -15,7 +15,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
 from balancer.version import VERSION
+from scenarios.loader import library
 from sim.intervals import mean_interval
 from sim.run import Run
 from tests.control.laws import (
@@ -25,6 +29,7 @@ from tests.control.laws import (
     compare_laws,
     days_of_steady_traffic,
 )
+from tests.control.library import SAMPLE, Record, library_claims, run_library
 from tests.theory.table import Row, rows
 
 REPLICATIONS = 30
@@ -44,6 +49,8 @@ command below; not edited by hand.
 def main(path: Path) -> bool:
     """Prove everything and write it down; whether all of it holds."""
     began = time.monotonic()
+    print("library: every scenario under the default policy", flush=True)
+    records, library_holds = _library()
     print("control: both laws on the fault scenarios", flush=True)
     comparisons = compare_laws(REPLICATIONS)
     print("control: days of steady traffic", flush=True)
@@ -54,10 +61,15 @@ def main(path: Path) -> bool:
         print(f"  {row.name}: {row.measured:.5g}, expected {row.expected:.5g}", flush=True)
         queues.append(row)
     minutes = (time.monotonic() - began) / 60
-    holds = all(claim.holds for claim in found) and all(map(_agrees, queues))
+    holds = all(claim.holds for claim in (*library_holds, *found)) and all(map(_agrees, queues))
     parts = (
         INTRODUCTION,
         _circumstances(minutes),
+        "## Library\n\nEvery scenario under the default policy, with what its file changes in it; "
+        "each is described\nin [the library](reference/library.md). Without means without a "
+        "controller.\n",
+        _claims(library_holds),
+        _records(records),
         "## Control\n\nIntervals are 95 %, from paired differences on the same requests.\n",
         _claims(found),
         _scenarios(comparisons),
@@ -69,6 +81,57 @@ def main(path: Path) -> bool:
     path.write_text("\n".join(parts), encoding="utf-8", newline="\n")
     print(f"{'all holds' if holds else 'NOT all holds'}; written to {path}")
     return holds
+
+
+def _library() -> tuple[tuple[Record, ...], tuple[Claim, ...]]:
+    """Records of the whole library, and what is claimed of it."""
+    began = time.monotonic()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    shown = Console(stderr=True)
+    with Progress(
+        *columns, TimeElapsedColumn(), console=shown, disable=not shown.is_terminal
+    ) as bar:
+        task = bar.add_task("scenarios", total=len(library()))
+
+        def done(record: Record) -> None:
+            bar.advance(task)
+            print(f"  {record['scenario']}: {record['verdict']}", flush=True)
+
+        records = run_library(workers=os.cpu_count() or 1, done=done)
+    minutes = (time.monotonic() - began) / 60
+    print("library: some of it again, in one process", flush=True)
+    again = run_library(SAMPLE, workers=1)
+    return records, library_claims(records, again=again, minutes=minutes)
+
+
+def _records(records: Sequence[Record]) -> str:
+    def lines() -> Iterable[tuple[str, ...]]:
+        for record in records:
+            with_it, without = record["metrics"], record["counterfactual"]
+            yield (
+                record["scenario"],
+                record["verdict"],
+                f"{with_it['transitions']['estimate']:.1f}",
+                f"{with_it['availability']['estimate']:.2%}",
+                f"{without['availability']['estimate']:.2%}",
+                f"{with_it['latency_p95_s']['estimate']:.1f}",
+                f"{without['latency_p95_s']['estimate']:.1f}",
+                f"{with_it['cost_saved']['estimate']:.0%}",
+                f"{with_it['quality']['estimate']:.3f}",
+            )
+
+    heads = (
+        "scenario",
+        "verdict",
+        "transitions",
+        "availability",
+        "without",
+        "P95 s",
+        "without",
+        "cost saved",
+        "quality (assumed)",
+    )
+    return _table(heads, lines())
 
 
 def _steady() -> Claim:
