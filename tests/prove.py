@@ -22,6 +22,7 @@ from balancer.version import VERSION
 from scenarios.loader import library
 from sim.intervals import mean_interval
 from sim.run import Run
+from tests.control.contest import compare_library, contest_claims, regret_rows, summary_rows
 from tests.control.laws import (
     Claim,
     Comparison,
@@ -45,6 +46,15 @@ What takes too long for the tests: the same code with more replications. Written
 command below; not edited by hand.
 """
 
+CONTEST = """\
+## Laws over the library
+
+`open-balancer compare`: every scenario, all laws on the same requests; what the columns mean is
+in [Comparing laws](explanation/comparison.md). The second table is regret: dollars per
+quality-weighted answer over the best's; bold where it cannot be told from the best, in brackets
+where the law misses an expectation.
+"""
+
 
 def main(path: Path) -> bool:
     """Prove everything and write it down; whether all of it holds."""
@@ -55,6 +65,9 @@ def main(path: Path) -> bool:
     comparisons = compare_laws(REPLICATIONS)
     print("control: days of steady traffic", flush=True)
     found = (*claims(comparisons), _steady())
+    print("contest: every law over the whole library", flush=True)
+    contest = compare_library()
+    contested = contest_claims(contest)
     print("theory: queues", flush=True)
     queues = []
     for row in rows(full=True):
@@ -73,6 +86,20 @@ def main(path: Path) -> bool:
         "## Control\n\nIntervals are 95 %, from paired differences on the same requests.\n",
         _claims(found),
         _scenarios(comparisons),
+        CONTEST,
+        _claims(contested),
+        _table(
+            (
+                "law",
+                "best",
+                "within the best's interval",
+                "eligible",
+                "dominated",
+                "largest regret",
+            ),
+            summary_rows(contest),
+        ),
+        _table(("scenario", *contest["laws"]), regret_rows(contest)),
         "## Theory\n\nEach queue runs through the simulator's own kernel; |z| is at most "
         f"{LARGEST_Z:g}, with four\nstandard errors at most {WIDEST:.0%} of what is expected.\n",
         _queues(queues),

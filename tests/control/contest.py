@@ -1,0 +1,108 @@
+"""The comparison of all laws over the whole library, and what is claimed of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from balancer.core.policy import LAWS
+from balancer.policy_file import default_policy
+from scenarios.loader import library, load
+from sim.compare import LawComparison, contest
+from tests.control.laws import Claim
+
+__all__ = ["WITHIN_BEST", "compare_library", "contest_claims", "regret_rows", "summary_rows"]
+
+WITHIN_BEST = 0.8
+"""The ladder is within the best's interval in at least this share of the scenarios."""
+
+Record = Mapping[str, Any]
+
+
+def compare_library(
+    names: Sequence[str] | None = None,
+    *,
+    replications: int | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Record:
+    """The object of `comparison.json` over scenarios, all of the library without names."""
+    loaded = [load(name) for name in (library() if names is None else names)]
+    comparison = LawComparison(
+        [
+            contest(scenario, own or default_policy(), replications=replications)
+            for scenario, own in loaded
+        ],
+        LAWS,
+    )
+    comparison.run(workers=workers, progress=progress)
+    return comparison.record()
+
+
+def contest_claims(record: Record) -> tuple[Claim, ...]:
+    """How often the ladder is best, and by how much it loses where it loses most."""
+    ladder = next(row for row in record["summary"] if row["law"] == "ladder")
+    within, scenarios = ladder["within_best"], ladder["scenarios"]
+    largest = ladder["largest_regret"]
+    measured = [f"{within} of {scenarios}"]
+    if largest:
+        measured.append(f"largest regret {_percent(largest)} in {largest['scenario']}")
+    if ladder["not_eligible"]:
+        measured.append(f"misses an expectation in {', '.join(ladder['not_eligible'])}")
+    return (
+        Claim(
+            name=(
+                f"the ladder is best or within the best's interval in {WITHIN_BEST:.0%} of the "
+                "scenarios"
+            ),
+            measured="; ".join(measured),
+            holds=within >= WITHIN_BEST * scenarios,
+        ),
+    )
+
+
+def summary_rows(record: Record) -> list[tuple[str, ...]]:
+    """A row for each law: law, best, within best, eligible, dominated, largest regret."""
+    return [
+        (
+            row["law"],
+            str(row["best"]),
+            str(row["within_best"]),
+            str(row["eligible"]),
+            str(row["dominated"]),
+            (
+                f"{_percent(row['largest_regret'])} in {row['largest_regret']['scenario']}"
+                if row["largest_regret"]
+                else "–"
+            ),
+        )
+        for row in record["summary"]
+    ]
+
+
+def regret_rows(record: Record) -> list[tuple[str, ...]]:
+    """A row for each scenario: its name, and the regret of each law.
+
+    In brackets where the law misses an expectation; the best and what cannot be told from it
+    are in bold.
+    """
+    return [
+        (scenario["scenario"], *(_regret(law) for law in scenario["laws"]))
+        for scenario in record["scenarios"]
+    ]
+
+
+def _regret(law: Record) -> str:
+    if law["regret"] is None:
+        return "–" if law["eligible"] else "(–)"
+    text = f"{100 * law['regret']['estimate']:+.1f} %"
+    if law["within_best"]:
+        return "**best**" if law["best"] else f"**{text}**"
+    return text if law["eligible"] else f"({text})"
+
+
+def _percent(value: Record) -> str:
+    if value["low"] is None:
+        return f"{100 * value['estimate']:+.1f} %"
+    ends = f"{100 * value['low']:+.1f} to {100 * value['high']:+.1f}"
+    return f"{100 * value['estimate']:+.1f} % ({ends})"
