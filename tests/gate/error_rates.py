@@ -24,7 +24,7 @@ from sim.run import Run
 from sim.sequential import FAIL_ERROR, LAST_LOOK, PASS_ERROR, Looks
 from sim.verdict import Outcome, worst
 
-__all__ = ["ErrorRate", "Pairs", "error_rates", "real_pairs"]
+__all__ = ["ErrorRate", "Pairs", "error_rates", "rate_rows", "real_pairs", "shifted"]
 
 SEED = 20
 DETECTED = 0.95
@@ -147,6 +147,28 @@ def error_rates(pairs: Pairs, gates: int) -> tuple[ErrorRate, ...]:
         )
     )
     return tuple(found)
+
+
+def rate_rows(rates: Sequence[ErrorRate]) -> list[tuple[str, ...]]:
+    """Rows of a table: truth, verdict, what is asked, share, interval, replications, holds."""
+    return [
+        (
+            rate.truth,
+            rate.outcome,
+            _asked(rate),
+            f"{rate.share.estimate:.2%}",
+            f"{rate.share.low:.2%} to {rate.share.high:.2%}",
+            f"{rate.replications:.0f}",
+            "yes" if rate.holds else "**no**",
+        )
+        for rate in rates
+    ]
+
+
+def _asked(rate: ErrorRate) -> str:
+    if rate.at_least is not None:
+        return f"at least {rate.at_least:.0%}"
+    return f"at most {rate.at_most:.0%}" if rate.at_most else "never"
 
 
 def shifted(pairs: Pairs, margins: Sequence[Margin], truth: Mapping[str, float]) -> Pairs:
