@@ -130,21 +130,18 @@ class Histogram:
         Args:
             cuts: ascending.
         """
-        if not self.packed:
-            return 0, (0,) * len(cuts)
         values = array("i", self.packed)
-        middle = len(values) // 2
-        total = sum(values[middle:])
-        first = bisect_left(values, cuts[0], 0, middle) if cuts else middle
-        if first == middle:
-            return total, (0,) * len(cuts)
-        return total, tuple(
-            [sum(values[middle + bisect_left(values, cut, first, middle) :]) for cut in cuts]
-        )
+        return sum(values[len(values) // 2 :]), _above(values, cuts)
 
     def above(self, cuts: Sequence[int]) -> tuple[int, ...]:
-        """Number of samples above each cut."""
-        return self.counted(cuts)[1]
+        """Number of samples above each cut; the cuts are ascending."""
+        return _above(array("i", self.packed), cuts)
+
+    @property
+    def highest(self) -> int:
+        """Index of the highest bucket that holds a sample, or the lowest there is."""
+        middle = len(self.packed) // 2
+        return array("i", self.packed[middle - 4 : middle])[0] if middle else MIN_INDEX
 
     def quantile(self, q: float) -> float:
         """The q-quantile in seconds, within 0.55 %; NaN of an empty histogram.
@@ -181,6 +178,20 @@ class Histogram:
 
     def __repr__(self) -> str:
         return f"Histogram.from_counts({self.counts()})"
+
+
+def _above(values: array[int], cuts: Sequence[int]) -> tuple[int, ...]:
+    middle = len(values) // 2
+    # Most samples are below the lowest cut; only what lies above it is walked, once.
+    end, count = middle, 0
+    found = []
+    for cut in reversed(cuts):
+        start = bisect_left(values, cut, 0, end)
+        if start < end:
+            count += sum(values[middle + start : middle + end])
+            end = start
+        found.append(count)
+    return tuple(reversed(found))
 
 
 EMPTY = Histogram()

@@ -181,9 +181,10 @@ class Signals:
             # All modes together is the view of those who do not look at calls in flight.
             ages = self._ages.get(MODES[row], EMPTY) if row != ALL else EMPTY
             found = ages.above(cuts)
-            if any(found):
-                earlier = ages.above((snap((self.ledger.tick - since) * self._tick_s),))[0]
-                found = tuple(max(0, count - earlier) for count in found)
+            before = snap((self.ledger.tick - since) * self._tick_s)
+            if ages.highest >= before:
+                earlier = ages.above((before,))[0]
+                found = tuple([max(0, count - earlier) for count in found])
             self._aged[row, since] = found
         return found
 

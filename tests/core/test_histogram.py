@@ -169,3 +169,9 @@ def test_the_mean_is_within_half_a_bucket() -> None:
     exact = sum(durations) / len(durations)
     assert Histogram.of(durations).mean() == pytest.approx(exact, rel=0.0055)
     assert math.isnan(Histogram().mean())
+
+
+def test_the_highest_bucket_holds_the_longest_sample() -> None:
+    """And of nothing it is the lowest bucket there is."""
+    assert Histogram.of([0.2, 7.0, 1.0]).highest == bucket_index(7.0)
+    assert Histogram().highest == MIN_INDEX
