@@ -44,6 +44,8 @@ def test_all_laws_are_compared_and_written_down(
     for law in record["laws"]:
         assert any(line.startswith(f"{law} ") for line in done.stdout.splitlines())
     assert (tmp_path / "again.json").read_text() == written
+    assert done.stdout.splitlines()[-1] == "report: balancer-comparison/report.html"
+    assert (tmp_path / "balancer-comparison" / "report.html").is_file()
 
 
 def test_the_file_says_how_to_compare_again(

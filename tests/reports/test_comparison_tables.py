@@ -1,0 +1,161 @@
+"""A comparison's tables, as text of a log's width."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from reports.comparison_tables import comparison_tables
+from reports.comparisons import ComparedScenario, Comparison, LawResult, LawSummary, Met
+from reports.fields import UNDEFINED, Estimate
+
+WIDTH = 110
+
+
+def law(name: str, **changes: object) -> LawResult:
+    """A law that is eligible, with a regret of a quarter."""
+    plain = LawResult(
+        law=name,
+        eligible=True,
+        best=False,
+        within_best=False,
+        score=Estimate(estimate=0.002, low=0.0019, high=0.0021),
+        regret=Estimate(estimate=0.25, low=0.2, high=0.3),
+        dominated_by=(),
+        expectations=(Met(name="availability at least 99%", counts=True, met=True),),
+        metrics={
+            "availability": Estimate(estimate=0.9876, low=0.9866, high=0.9886),
+            "latency_p95_s": UNDEFINED,
+        },
+        difference={},
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+BEST = law("ladder", best=True, within_best=True, regret=Estimate(estimate=0.0, low=0.0, high=0.0))
+
+
+def comparison(*laws: LawResult, best: str = "ladder", missing: tuple[str, ...] = ()) -> Comparison:
+    """One scenario."""
+    scenario = ComparedScenario(
+        scenario="storm",
+        title="",
+        teaches="",
+        policy="default",
+        seed=1,
+        replications=5,
+        left_out=(),
+        best=best,
+        laws=laws,
+    )
+    summary = LawSummary(
+        law="ladder",
+        scenarios=1,
+        eligible=1,
+        best=1,
+        within_best=1,
+        dominated=0,
+        mean_regret=0.0,
+        largest_regret=Estimate(estimate=0.125, low=0.1, high=0.15),
+        largest_in="storm",
+        not_eligible=(),
+    )
+    return Comparison(
+        laws=tuple(each.law for each in laws),
+        reference="ladder",
+        confidence=0.95,
+        rivals={},
+        scenarios=(scenario,),
+        missing=missing,
+        summary=(summary,),
+        command=(),
+        versions={},
+    )
+
+
+def shown(found: Comparison) -> list[str]:
+    """Lines as they stand in a log."""
+    stream = io.StringIO()
+    Console(file=stream, width=WIDTH, highlight=False).print(comparison_tables(found))
+    return [
+        line.replace("\N{NARROW NO-BREAK SPACE}", " ") for line in stream.getvalue().split("\n")
+    ]
+
+
+def line_of(lines: list[str], start: str) -> str:
+    """The first line that starts so."""
+    return next(line for line in lines if line.startswith(start))
+
+
+def test_the_first_line_says_who_is_best() -> None:
+    """And who cannot be told from it."""
+    lines = shown(comparison(BEST, law("breaker", within_best=True)))
+    assert lines[0] == "storm: ladder is best; not to be told from it: breaker"
+
+
+def test_a_scenario_that_nobody_meets_says_so() -> None:
+    """Instead of naming the least bad."""
+    lines = shown(comparison(law("none", eligible=False), best=""))
+    assert lines[0] == "storm: no law meets what is expected"
+
+
+def test_a_figure_has_its_interval_below() -> None:
+    """Half of its width; what is undefined is a dash."""
+    lines = shown(comparison(BEST))
+    row = lines.index(line_of(lines, "ladder"))
+    assert "98.76" in lines[row] and "–" in lines[row]
+    assert "±0.10" in lines[row + 1]
+
+
+@pytest.mark.parametrize(("eligible", "text"), [(True, "+25.0 %"), (False, "(+25.0 %)")])
+def test_the_regret_of_a_law_that_misses_something_is_in_brackets(
+    eligible: bool, text: str
+) -> None:
+    """It may be cheaper than the best, for a reason."""
+    row = line_of(shown(comparison(BEST, law("breaker", eligible=eligible))), "breaker")
+    assert row.split("  ")[-1].strip() == text
+
+
+def test_what_is_missed_and_who_dominates_is_named() -> None:
+    """Expectations that do not count are not held against a law."""
+    unmet = (
+        Met(name="availability at least 99%", counts=True, met=False),
+        Met(name="reaches soft", counts=False, met=False),
+    )
+    bad = law("none", eligible=False, expectations=unmet, dominated_by=("ladder", "breaker"))
+    lines = shown(comparison(BEST, bad))
+    assert "none misses: availability at least 99%" in [line.rstrip() for line in lines]
+    assert "none is dominated by ladder, breaker" in [line.rstrip() for line in lines]
+
+
+def test_the_summary_names_the_largest_regret() -> None:
+    """With its interval and its scenario."""
+    text = " ".join(" ".join(shown(comparison(BEST))).split())
+    assert "+12.5 % (+10.0 to +15.0 %)" in text
+    assert "in storm" in text
+
+
+def test_what_an_interruption_left_out_is_said() -> None:
+    """At the end, where one looks first."""
+    lines = shown(comparison(BEST, missing=("flood", "drought")))
+    assert "not run: flood, drought" in lines
+
+
+def test_no_line_is_cut_by_a_logs_width() -> None:
+    """With figures as wide as they get."""
+    wide = {
+        "availability": Estimate(estimate=1.0, low=0.5, high=1.5),
+        "latency_p95_s": Estimate(estimate=119.5, low=100.0, high=139.0),
+        "cost_usd": Estimate(estimate=12345.6, low=11111.1, high=13579.9),
+        "cost_per_answer_usd": Estimate(estimate=0.07728, low=0.07, high=0.085),
+        "quality": Estimate(estimate=0.905, low=0.8, high=1.0),
+        "transitions": Estimate(estimate=671.2, low=600.0, high=742.0),
+        "retry_amplification": Estimate(estimate=14.25, low=10.0, high=18.0),
+        "shed_share": Estimate(estimate=0.731, low=0.7, high=0.76),
+    }
+    regret = Estimate(estimate=24.6, low=20.0, high=29.0)
+    lines = shown(comparison(BEST, law("threshold", eligible=False, metrics=wide, regret=regret)))
+    assert not any("…" in line for line in lines)
