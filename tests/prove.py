@@ -89,8 +89,10 @@ def main(path: Path) -> bool:
         print(f"  {row.name}: {row.measured:.5g}, expected {row.expected:.5g}", flush=True)
         queues.append(row)
     minutes = (time.monotonic() - began) / 60
-    holds = all(each.holds for each in (*library_holds, *found, *rates)) and all(
-        map(_agrees, queues)
+    holds = (
+        all(claim.holds for claim in (*library_holds, *found))
+        and all(rate.holds for rate in rates)
+        and all(map(_agrees, queues))
     )
     parts = (
         INTRODUCTION,

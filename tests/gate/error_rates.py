@@ -98,14 +98,14 @@ def error_rates(pairs: Pairs, gates: int) -> tuple[ErrorRate, ...]:
     asked = parse_margins(DEFAULT_MARGINS)
     close = tuple(_half_the_spread(pairs, margin) for margin in asked)
     found = []
-    for margins, kind in ((asked, "margin"), (close, "margin of half its spread")):
+    for margins, kind in ((asked, "the margin"), (close, "a margin of half the spread")):
         found.append(
             _rate(
                 pairs,
                 margins,
                 {},
                 gates,
-                truth=f"nothing differs, each {kind}",
+                truth=f"equal in effect, {kind} in each metric",
                 outcome="fail",
                 at_most=0.0,
             )
@@ -118,7 +118,7 @@ def error_rates(pairs: Pairs, gates: int) -> tuple[ErrorRate, ...]:
                     margins,
                     {margin.metric: 1.0},
                     gates,
-                    truth=f"{at} exactly the {kind}",
+                    truth=f"{at} exactly {kind}",
                     outcome="pass",
                     at_most=PASS_ERROR,
                 )
@@ -129,7 +129,7 @@ def error_rates(pairs: Pairs, gates: int) -> tuple[ErrorRate, ...]:
                     margins,
                     {margin.metric: 2.0},
                     gates,
-                    truth=f"{at} twice the {kind}",
+                    truth=f"{at} twice {kind}",
                     outcome="fail",
                     at_least=DETECTED,
                 )
