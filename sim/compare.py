@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -95,7 +94,6 @@ class LawComparison:
         self,
         *,
         workers: int | None = None,
-        out: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """Run everything; interrupted, what is finished can still be told.
@@ -103,7 +101,6 @@ class LawComparison:
         Args:
             workers: processes; None: as many as there are cores, if the work is worth it.
                 The record does not depend on it.
-            out: an existing directory for the journals of replication 0; None writes none.
             progress: called with runs done and runs in all.
 
         Raises:
@@ -113,7 +110,6 @@ class LawComparison:
         replicate(
             self._plans,
             workers=workers,
-            out=out,
             progress=progress,
             finished=self._finished.__setitem__,
         )
