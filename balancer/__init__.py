@@ -3,8 +3,9 @@
 A `Controller` takes `Observations` once a tick and gives a `Decision`; every request takes
 its `plan` from it. What changes mode, and what each mode does to a call, is a `Policy`.
 
-Importing this package imports nothing but the standard library; reading policy files needs
-pydantic and ruamel.yaml, which are imported by the first call that reads one.
+Importing this package imports next to nothing: each name brings its module when it is first
+used. The controller's need only the standard library; reading policy files needs pydantic
+and ruamel.yaml.
 """
 
 from __future__ import annotations
@@ -12,33 +13,33 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .core.catalog import Catalog, ModelCard
-from .core.controller import Controller
-from .core.decisions import Decision, Limits, Plan, Reason, plan
-from .core.errors import (
-    BalancerError,
-    ClockError,
-    InputError,
-    JournalError,
-    MisuseError,
-    PolicyError,
-    ScenarioError,
-    TraceError,
-)
-from .core.histogram import Histogram
-from .core.modes import Mode, Priority
-from .core.observations import (
-    Alert,
-    ModeObservations,
-    Observations,
-    Override,
-    merge_replicas,
-    merge_ticks,
-)
-from .core.policy import Baseline, BudgetLimit, LadderSettings, Policy, Rule, Strategy
 from .version import VERSION
 
 if TYPE_CHECKING:
+    from .core.catalog import Catalog, ModelCard
+    from .core.controller import Controller
+    from .core.decisions import Decision, Limits, Plan, Reason, plan
+    from .core.errors import (
+        BalancerError,
+        ClockError,
+        InputError,
+        JournalError,
+        MisuseError,
+        PolicyError,
+        ScenarioError,
+        TraceError,
+    )
+    from .core.histogram import Histogram
+    from .core.modes import Mode, Priority
+    from .core.observations import (
+        Alert,
+        ModeObservations,
+        Observations,
+        Override,
+        merge_replicas,
+        merge_ticks,
+    )
+    from .core.policy import Baseline, BudgetLimit, LadderSettings, Policy, Rule, Strategy
     from .policy_file import default_policy, load_policy, parse_policy, show_policy
     from .prices import default_catalog, load_prices
 
@@ -85,20 +86,55 @@ __all__ = [
 
 __version__ = VERSION
 
-_READS_FILES = {
+_HOMES = {
+    "Alert": "core.observations",
+    "BalancerError": "core.errors",
+    "Baseline": "core.policy",
+    "BudgetLimit": "core.policy",
+    "Catalog": "core.catalog",
+    "ClockError": "core.errors",
+    "Controller": "core.controller",
+    "Decision": "core.decisions",
+    "Histogram": "core.histogram",
+    "InputError": "core.errors",
+    "JournalError": "core.errors",
+    "LadderSettings": "core.policy",
+    "Limits": "core.decisions",
+    "MisuseError": "core.errors",
+    "Mode": "core.modes",
+    "ModeObservations": "core.observations",
+    "ModelCard": "core.catalog",
+    "Observations": "core.observations",
+    "Override": "core.observations",
+    "Plan": "core.decisions",
+    "Policy": "core.policy",
+    "PolicyError": "core.errors",
+    "Priority": "core.modes",
+    "Reason": "core.decisions",
+    "Rule": "core.policy",
+    "ScenarioError": "core.errors",
+    "Strategy": "core.policy",
+    "TraceError": "core.errors",
     "default_catalog": "prices",
     "default_policy": "policy_file",
     "load_policy": "policy_file",
     "load_prices": "prices",
+    "merge_replicas": "core.observations",
+    "merge_ticks": "core.observations",
     "parse_policy": "policy_file",
+    "plan": "core.decisions",
     "show_policy": "policy_file",
 }
+"""Module of each public name."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in _READS_FILES:
-        return getattr(import_module(f".{_READS_FILES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    # Once found, a name is as quick as any other.
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
