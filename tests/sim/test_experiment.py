@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from balancer.core.errors import InputError, ScenarioError
+from sim import replications
 from sim.experiment import Result, run_scenario
 from sim.metrics import METRICS
 from sim.record import write_records
@@ -46,8 +47,11 @@ def test_both_arms_of_a_replication_see_the_same_requests(result: Result) -> Non
     assert (found.estimate, found.low, found.high) == (0.0, 0.0, 0.0)
 
 
-def test_results_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
-    """Records and journals, byte for byte."""
+def test_results_do_not_depend_on_the_number_of_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records and journals, byte for byte, with every replication a task of its own."""
+    monkeypatch.setattr(replications, "BATCH_S", 0.0)
     records, journals = [], []
     for workers in (1, 2):
         folder = tmp_path / str(workers)
