@@ -30,6 +30,7 @@ __all__ = [
     "LawResult",
     "LawSummary",
     "Met",
+    "comparison_of",
     "read_comparison",
 ]
 
@@ -132,10 +133,11 @@ def read_comparison(directory: Path) -> Comparison:
     path = directory / COMPARISON
     found = read_json(path)
     with as_a("comparison", str(path)):
-        return _comparison(found)
+        return comparison_of(found)
 
 
-def _comparison(entry: Mapping[str, Any]) -> Comparison:
+def comparison_of(entry: Mapping[str, Any]) -> Comparison:
+    """The object of `comparison.json` as a value; what it lacks raises as `dict` does."""
     return Comparison(
         laws=tuple(clean(str(law)) for law in entry["laws"]),
         reference=text(entry, "reference"),

@@ -26,15 +26,14 @@ PLAIN: Final = str.maketrans(
         "\N{MINUS SIGN}": "-",
         "\N{EN DASH}": "-",
         "─": "-",
-        "…": "~",
+        "…": ".",
+        "±": "~",
         "“": '"',
         "”": '"',
-        "≤": "<=",
-        "≥": ">=",
         "★": "*",
     }
 )
-"""What stands for our signs where the output's encoding has none of them."""
+"""What stands for our signs where the output's encoding has none of them; no wider than they."""
 
 
 def show(what: RenderableType, stream: TextIO) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .fields import Estimate, as_a, clean, estimate, items, number, read_json, text, words
 
-__all__ = ["GATE", "Gate", "GateScenario", "PolicyName", "Worsening", "read_gate"]
+__all__ = ["GATE", "Gate", "GateScenario", "PolicyName", "Worsening", "gate_of", "read_gate"]
 
 GATE = "gate.json"
 """Name of the file in a gate's directory."""
@@ -105,10 +105,11 @@ def read_gate(directory: Path) -> Gate:
     path = directory / GATE
     found = read_json(path)
     with as_a("gate", str(path)):
-        return _gate(found)
+        return gate_of(found)
 
 
-def _gate(entry: Mapping[str, Any]) -> Gate:
+def gate_of(entry: Mapping[str, Any]) -> Gate:
+    """The object of `gate.json` as a value; what it lacks raises as `dict` and `float` do."""
     rates, levels = entry.get("error_rates") or {}, entry.get("levels") or {}
     return Gate(
         verdict=clean(str(entry["verdict"])),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from balancer.core.errors import InputError, JournalError
 from balancer.core.journal import JournalWriter
 from reports.html import write_report
 
+from .outline import Outline
 from .samples import POLICY, sample_ticks, sample_verdict
 
 DURATION_S = 600
@@ -57,36 +56,6 @@ def short(**changes: Any) -> dict[str, Any]:
         "faults": [{"name": "slow", "text": "times 4", "from_s": 200.0, "to_s": 400.0}],
     }
     return sample_verdict(**{**whole, **changes})
-
-
-class Outline(HTMLParser):
-    """Tags with their attributes, and whether every element is closed in order."""
-
-    VOID = frozenset({"meta", "link", "br", "img", "input", "hr"})
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember it, and wait for its end."""
-        self.found.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember it."""
-        self.found.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        """It must be what was opened last."""
-        assert self.open.pop() == tag
-
-    def named(self, tag: str) -> Iterator[dict[str, str | None]]:
-        """Attributes of all elements of a kind."""
-        return (attributes for name, attributes in self.found if name == tag)
 
 
 def test_the_page_is_one_file_without_references(tmp_path: Path, journals: dict[str, str]) -> None:

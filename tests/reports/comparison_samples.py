@@ -1,0 +1,105 @@
+"""A made-up comparison: three laws in two scenarios, with every standing there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["law", "sample_comparison"]
+
+
+def estimate(value: float, half: float = 0.0) -> dict[str, float]:
+    """A value with a symmetric interval."""
+    return {"estimate": value, "low": value - half, "high": value + half}
+
+
+def law(name: str, standing: str, regret: float = 0.0, **changes: Any) -> dict[str, Any]:
+    """A law in a scenario; `standing` is best, level, dearer or misses."""
+    missed = standing == "misses"
+    found: dict[str, Any] = {
+        "law": name,
+        "eligible": not missed,
+        "expectations": [
+            {"name": "availability at least 99%", "counts": True, "met": not missed},
+            {"name": "reaches soft within 1m", "counts": False, "met": False},
+        ],
+        "score": estimate(0.002 * (1 + regret), 0.0001),
+        "regret": estimate(regret, 0.004),
+        "best": standing == "best",
+        "within_best": standing in {"best", "level"},
+        "dominated_by": [],
+        "metrics": {
+            "availability": estimate(0.94 if missed else 0.999, 0.001),
+            "latency_p95_s": estimate(9.3, 0.2),
+            "cost_per_answer_usd": estimate(0.002, 0.0001),
+        },
+        "difference": {},
+    }
+    return {**found, **changes}
+
+
+def totals(name: str, largest: float | None, **changes: Any) -> dict[str, Any]:
+    """A law in the summary."""
+    found: dict[str, Any] = {
+        "law": name,
+        "scenarios": 2,
+        "eligible": 2,
+        "best": 0,
+        "within_best": 0,
+        "dominated": 0,
+        "largest_regret": (
+            None if largest is None else {"scenario": "cost_spike", **estimate(largest, 0.01)}
+        ),
+        "mean_regret": largest,
+        "not_eligible": [],
+    }
+    return {**found, **changes}
+
+
+def scenario(name: str, best: str | None, *laws: dict[str, Any]) -> dict[str, Any]:
+    """One scenario."""
+    return {
+        "scenario": name,
+        "title": f"Does {name} hold?",
+        "policy": "default",
+        "seed": 1,
+        "replications": 10,
+        "left_out": ["reaches soft within 1m"],
+        "best": best,
+        "laws": list(laws),
+    }
+
+
+def sample_comparison(**changes: Any) -> dict[str, Any]:
+    """The object of `comparison.json`; `changes` replace its keys."""
+    comparison: dict[str, Any] = {
+        "version": 1,
+        "laws": ["ladder", "dimmer", "none"],
+        "reference": "ladder",
+        "confidence": 0.95,
+        "rivals": {"ladder": "the policy as it is", "none": "no controller"},
+        "scenarios": [
+            scenario(
+                "latency_spike",
+                "ladder",
+                law("ladder", "best"),
+                law("dimmer", "level", 0.003),
+                law("none", "misses", 0.6, dominated_by=["ladder", "dimmer"]),
+            ),
+            scenario(
+                "cost_spike",
+                "dimmer",
+                law("ladder", "dearer", 0.12),
+                law("dimmer", "best"),
+                law("none", "misses", 0.9),
+            ),
+        ],
+        "missing": [],
+        "summary": [
+            totals("ladder", 0.12, best=1, within_best=1),
+            totals("dimmer", 0.003, best=1, within_best=2),
+            totals("none", None, eligible=0, dominated=1),
+        ],
+        "command": ["open-balancer", "compare", "latency_spike", "cost_spike"],
+        "versions": {"open-balancer": "0.1.0"},
+    }
+    return {**comparison, **changes}

@@ -1,0 +1,80 @@
+"""The map of scenarios by laws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from reports.amounts import THIN
+from reports.comparison_figure import comparison_figure
+from reports.comparison_page import NARROW, WIDE
+from reports.comparisons import comparison_of
+
+from .comparison_samples import sample_comparison
+
+
+def drawn(**changes: Any) -> Figure:
+    """The sample, drawn wide."""
+    return comparison_figure(comparison_of(sample_comparison(**changes)), WIDE)
+
+
+def texts(figure: Figure) -> list[str]:
+    """All words in it."""
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_each_cell_says_in_words_what_its_colour_says() -> None:
+    """A grey print or an eye that does not tell green from orange loses nothing."""
+    words = texts(drawn())
+    assert [words.count(each) for each in ("best", "misses")] == [2, 2]
+    assert f"+0.3{THIN}%" in words
+    # In its cell, and as the largest of its law.
+    assert words.count(f"+12{THIN}%") == 2
+
+
+def test_a_dearer_law_is_drawn_darker() -> None:
+    """The eye finds the regrets that matter."""
+
+    def strengths(regret: float) -> list[float]:
+        comparison = sample_comparison()
+        comparison["scenarios"][1]["laws"][0]["regret"]["estimate"] = regret
+        figure = comparison_figure(comparison_of(comparison), WIDE)
+        cells = [each for each in figure.axes[0].patches if isinstance(each, Rectangle)]
+        return [float(cell.get_alpha() or 0) for cell in cells]
+
+    dark = [strengths(regret)[3] for regret in (0.01, 0.04, 0.1, 0.3, 2.0)]
+    assert dark == sorted(dark)
+    assert len(set(dark)) == 5
+
+
+def test_domination_has_a_mark() -> None:
+    """One law of the sample is dominated, in one scenario."""
+    marks = [line.get_label() for line in drawn().axes[0].lines if line.get_marker() == "v"]
+    assert marks == ["dominated none"]
+
+
+def test_the_totals_stand_below() -> None:
+    """Best or level, meeting all, dominated, and the largest regret, for each law."""
+    words = texts(drawn())
+    totals = words[words.index("best or level") :]
+    assert totals[:4] == ["best or level", "1/2", "2/2", "0/2"]
+
+
+def test_a_narrow_page_has_the_same_cells() -> None:
+    """Only words become shorter."""
+    wide, narrow = (
+        comparison_figure(comparison_of(sample_comparison()), layout) for layout in (WIDE, NARROW)
+    )
+    assert len(texts(wide)) == len(texts(narrow))
+    assert narrow.get_figwidth() < wide.get_figwidth() / 2
+
+
+def test_a_law_that_did_not_run_leaves_its_cell_empty() -> None:
+    """Its neighbours stay in their columns."""
+    comparison = sample_comparison()
+    del comparison["scenarios"][0]["laws"][1]
+    figure = comparison_figure(comparison_of(comparison), WIDE)
+    cells = [each for each in figure.axes[0].patches if isinstance(each, Rectangle)]
+    assert [int(cell.get_x()) for cell in cells] == [0, 2, 0, 1, 2]

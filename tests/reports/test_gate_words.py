@@ -1,0 +1,101 @@
+"""What a gate says in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reports.amounts import THIN
+from reports.gate_figure import in_margins
+from reports.gate_words import answer, margin, note, worse_by, worse_by_interval
+from reports.gates import Gate, Worsening, gate_of
+
+from .gate_samples import difference, sample_gate, scenario
+
+
+def one(**changes: Any) -> Worsening:
+    """A single difference, of latency unless said otherwise."""
+    metric = changes.pop("metric", "latency_p95_s")
+    worsening = changes.pop("worsening", (0.048, 0.026, 0.068))
+    verdict = changes.pop("verdict", "pass")
+    return found(difference(metric, worsening, verdict, **changes)).scenarios[0].differences[0]
+
+
+def found(*differences: dict[str, Any], **changes: Any) -> Gate:
+    """A gate of one scenario."""
+    return gate_of(sample_gate(scenarios=[scenario("s", "pass", *differences)], **changes))
+
+
+PASSED = difference("latency_p95_s", (0.01, 0.0, 0.02), "pass")
+FAILED = difference("latency_p95_s", (0.11, 0.09, 0.13), "fail")
+OPEN = difference("latency_p95_s", (0.05, 0.03, 0.07), "inconclusive")
+
+
+@pytest.mark.parametrize(
+    ("gate", "text"),
+    [
+        (found(PASSED, PASSED), "Yes: within the margin in all 2 comparisons"),
+        (found(PASSED), "Yes: within the margin in 1 comparison"),
+        (found(PASSED, identical=True), "Yes: both policies decide the same"),
+        (
+            found(PASSED, OPEN, FAILED),
+            "No: worse beyond the margin in 1 of 3 comparisons (Latency P95 in s +11.0 %)",
+        ),
+        (
+            found(PASSED, OPEN),
+            "Not decided: 1 of 2 comparisons open (Latency P95 in s +5.00 %)",
+        ),
+        (
+            found(PASSED, missing=["t"]),
+            "Not decided: the gate was interrupted; not finished: t",
+        ),
+        (found(), "There was nothing to compare"),
+    ],
+)
+def test_the_answer_says_why(gate: Gate, text: str) -> None:
+    """A failure outweighs what is open, and what is open or missing outweighs a pass."""
+    assert answer(gate).replace(THIN, " ") == text
+
+
+def test_the_worst_failures_are_named_first() -> None:
+    """Measured in margins, because percent and points do not compare."""
+    points = difference("availability", (0.004, 0.003, 0.005), "fail")
+    assert answer(found(FAILED, points)).index("Availability") < answer(
+        found(FAILED, points)
+    ).index("Latency")
+
+
+def test_percent_is_relative_and_points_are_not() -> None:
+    """An availability of 99 % that is worse by 1 % and by 1 point are two things."""
+    latency, available = one(), one(metric="availability", worsening=(0.0042, 0.003, 0.0054))
+    assert (worse_by(latency), margin(latency)) == (f"+4.80{THIN}%", f"5{THIN}%")
+    assert (worse_by(available), margin(available)) == (f"+0.42{THIN}points", f"0.1{THIN}points")
+    assert worse_by_interval(latency) == f"+2.60 to +6.80{THIN}%"
+
+
+def test_a_margin_in_the_metrics_own_unit_keeps_it() -> None:
+    """200 ms are 200 ms."""
+    each = one(relative=False, margin=0.2, worsening=(0.3, 0.1, 0.5))
+    assert (worse_by(each), margin(each)) == (f"+300{THIN}ms", f"200{THIN}ms")
+
+
+def test_replications_needed_are_told_only_where_something_is_open() -> None:
+    """A decided comparison needs none."""
+    assert note(one(verdict="inconclusive", replications_needed=5230)) == (
+        f"about 5{THIN}230 replications would decide it"
+    )
+    assert note(one(verdict="pass", replications_needed=5230)) == ""
+
+
+def test_zero_and_the_margin_have_their_places() -> None:
+    """Whatever the unit."""
+    assert in_margins(one(), 0.0) == 0
+    assert in_margins(one(), 0.05) == 1
+
+
+def test_without_a_margin_only_the_side_counts() -> None:
+    """A margin of 0 has no multiples: no worse stands at the margin, worse stands beyond it."""
+    each = one(margin=0.0, worsening=(0.02, -0.01, 0.05))
+    assert in_margins(each, 0.0) == 1
+    assert in_margins(each, -0.01) < 1 < in_margins(each, 0.05) == 2
