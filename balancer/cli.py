@@ -7,9 +7,10 @@ the command that needs it, so that `--help` answers at once and works without th
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -153,7 +154,7 @@ def _run(
     from reports.verdicts import read_verdicts
     from scenarios.loader import load
     from sim.experiment import run_scenario
-    from sim.record import write_records
+    from sim.record import keep_journals, write_records
     from sim.report_directory import VERDICTS, report_directory
 
     from .policy_file import load_policy
@@ -162,22 +163,32 @@ def _run(
     given = load_policy(policy_file) if policy_file is not None else None
     loaded = [load(source, overrides) for source in sources]
     _check_writable(json_file)
-    records = []
+    records: list[Mapping[str, Any]] = []
+    missing: list[str] = []
+    interrupt: BaseException | None = None
     with report_directory(out) as work, _progress(quiet=quiet) as bar:
-        for source, (scenario, own) in zip(sources, loaded, strict=True):
-            result = run_scenario(
-                scenario,
-                given or own or load_policy(),
-                replications=replications,
-                seed=seed,
-                workers=workers,
-                out=work,
-                command=_again(source, policy_file, overrides),
-                progress=bar(scenario.scenario),
-            )
-            records.append(result.record)
+        try:
+            for source, (scenario, own) in zip(sources, loaded, strict=True):
+                result = run_scenario(
+                    scenario,
+                    given or own or load_policy(),
+                    replications=replications,
+                    seed=seed,
+                    workers=workers,
+                    out=work,
+                    command=_again(source, policy_file, overrides),
+                    progress=bar(scenario.scenario),
+                )
+                records.append(result.record)
+        except (KeyboardInterrupt, SystemExit) as error:
+            # What is finished took its time: it is written, and says what is missing.
+            if not records:
+                raise
+            interrupt = error
+            missing = [scenario.scenario for scenario, _ in loaded[len(records) :]]
+            keep_journals(work, records)
         write_records(work / VERDICTS, records)
-        write_report(work)
+        write_report(work, missing)
     if json_file is not None:
         try:
             write_records(json_file, records)
@@ -189,6 +200,9 @@ def _run(
 
         show(verdict_tables(read_verdicts(out)), sys.stdout)
         typer.echo(f"report: {out / 'report.html'}")
+    if interrupt is not None:
+        typer.echo(f"not finished: {', '.join(missing)}", err=True)
+        raise interrupt
     return [record["verdict"] for record in records]
 
 
@@ -494,6 +508,96 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], N
             return lambda done, total: bar.update(task, completed=done, total=total)
 
         yield reporter
+
+
+@app.command()
+def search(
+    policy: Annotated[Path, typer.Argument(help="A policy file.")],
+    goal: Annotated[
+        str,
+        typer.Option(
+            metavar="GOAL",
+            help="What to look for: 'availability < 99%', 'transitions > 2', 'mode > soft'.",
+        ),
+    ],
+    scenario: Annotated[
+        str, typer.Option(metavar="SCENARIO", help="Name or file; faults are added to it.")
+    ] = "steady",
+    examples: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Timelines drawn; shrinking tries more.")
+    ] = 100,
+    faults: Annotated[int, typer.Option(metavar="N", min=1, max=10, help="Most at once.")] = 2,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Kind of fault to try: latency, error, hang. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    replications: Annotated[
+        int, typer.Option(metavar="N", min=2, help="Independent runs of each timeline.")
+    ] = 5,
+    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of the search.")] = 1,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Scenario file to write.")] = Path(
+        "found.yaml"
+    ),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Look for the mildest faults under which a policy misses a goal; write them as a scenario.
+
+    Exit code 0: nothing was found; 1: something was; 2: bad input; 130: interrupted.
+    """
+    with _told():
+        from .installation import require
+
+        require(extras=("sim", "test"))
+        from scenarios.loader import load
+        from sim.found_scenario import check_replaceable, found_scenario, summary, write_found
+        from sim.goals import broken_by
+        from sim.search import bounds_for
+        from sim.search import search as look
+
+        from .policy_file import load_policy
+
+        tried, base = load_policy(policy), load(scenario).scenario
+        broken, bounds = broken_by(goal), bounds_for(base, most=faults, kinds=kinds or ())
+        check_replaceable(out)
+        with _progress(quiet=quiet) as bar:
+            found = look(
+                base,
+                tried,
+                broken,
+                bounds,
+                examples=examples,
+                replications=replications,
+                seed=seed,
+                progress=bar("timelines"),
+            )
+        if found.timeline is not None:
+            command = shlex.join(["open-balancer", "search", str(policy), "--goal", goal])
+            write_found(
+                out,
+                found_scenario(
+                    scenario,
+                    base,
+                    found,
+                    broken,
+                    policy=policy,
+                    goal=goal,
+                    command=command,
+                    out=out,
+                ),
+            )
+    if not quiet:
+        typer.echo(summary(found, bounds, goal))
+        if found.timeline is not None:
+            typer.echo(f"scenario: {out}; see it: {shlex.join(['open-balancer', 'run', str(out)])}")
+    if not found.complete:
+        raise typer.Exit(INTERRUPTED)
+    if found.timeline is not None:
+        raise typer.Exit(FAIL)
 
 
 @app.command("scenarios")

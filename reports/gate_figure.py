@@ -30,6 +30,8 @@ ROW: Final = 14.0
 HEADING: Final = 19.0
 HEAD: Final = 17.0
 FOOT: Final = 20.0
+ROOMY: Final = 250.0
+"""Points across, in which all names of the scale have room."""
 FARTHEST: Final = 3.2
 """The axis ends so many margins from zero; what lies beyond is an arrow."""
 
@@ -154,12 +156,20 @@ def _text(
 
 def _scale(axes: Axes, layout: Layout) -> None:
     """Name the two lines and the two sides; count margins below."""
-    for at, text, align in (
+    names = [
         (-FARTHEST, "← better", "left"),
         (0, "equal", "center"),
         (1, "margin", "center"),
         (FARTHEST, "worse →", "right"),
-    ):
+    ]
+    if layout.width - layout.left - layout.right < ROOMY:
+        # A 0 below says "equal" as well.
+        names = [
+            (-FARTHEST, "better", "left"),
+            (1, "margin", "center"),
+            (FARTHEST, "worse", "right"),
+        ]
+    for at, text, align in names:
         axes.annotate(
             text,
             (at, 1),

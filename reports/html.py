@@ -25,22 +25,32 @@ REPORT: Final = "report.html"
 """Name of the file that is written, of a run, a gate or a comparison."""
 
 
-def page(sections: Sequence[Section], index: Summary | None = None) -> str:
-    """The page of some scenarios; `index` stands before them and leads to each."""
+def page(
+    sections: Sequence[Section], index: Summary | None = None, missing: Sequence[str] = ()
+) -> str:
+    """The page of some scenarios.
+
+    Args:
+        sections: one for each.
+        index: stands before them and leads to each.
+        missing: names of scenarios that an interruption left out.
+    """
     names = ", ".join(each.scenario for each in sections)
     return render(
         "report.html.jinja",
         title=f"Report: {names}" if len(sections) == 1 else f"Report of {len(sections)} scenarios",
         sections=sections,
         index=index,
+        missing=missing,
     )
 
 
-def write_report(directory: Path) -> Path:
+def write_report(directory: Path, missing: Sequence[str] = ()) -> Path:
     """Write the report of a run beside the verdict: page, JUnit XML, and timelines as CSV.
 
     Args:
         directory: with `verdict.json` and the journals that it names.
+        missing: names of scenarios that an interruption left out.
 
     Returns:
         The page's path.
@@ -56,7 +66,7 @@ def write_report(directory: Path) -> Path:
     ]
     index = summary(verdicts, anchors) if len(verdicts) > 1 else None
     path = directory / REPORT
-    for name, content in ((JUNIT, run_junit(verdicts)), (REPORT, page(sections, index))):
+    for name, content in ((JUNIT, run_junit(verdicts)), (REPORT, page(sections, index, missing))):
         (directory / name).write_text(content, encoding="utf-8", newline="\n")
     return path
 

@@ -21,7 +21,7 @@ from .run_header import fault_rows, versions
 from .timeline import Transition
 from .verdict import Judgement, overall
 
-__all__ = ["RECORD_VERSION", "record", "write_records"]
+__all__ = ["RECORD_VERSION", "keep_journals", "record", "write_records"]
 
 RECORD_VERSION = 1
 
@@ -92,3 +92,11 @@ def record(
 def write_records(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """Write `verdict.json`: a list with one object per scenario."""
     write_json(path, records)
+
+
+def keep_journals(directory: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Take away the journals that no record names: those of a run that was cut off."""
+    named = {name for entry in records for name in entry["journals"].values()}
+    for path in directory.glob("*.jsonl"):
+        if path.name not in named:
+            path.unlink()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from balancer.core.policy import Policy
+from scenarios.schema import Scenario
+from sim import experiment
 from tests.cli.conftest import Command
 
 SCENARIO = """\
@@ -55,6 +59,44 @@ def test_the_table_says_what_was_expected_and_what_came_of_it(
     lines = command("run", scenario).stdout.splitlines()
     assert lines[:2] == ["tiny: pass", "policy default (law ladder), 2 replications, seed 1"]
     assert any("availability at least 50%" in line and "pass" in line for line in lines)
+
+
+def test_an_interrupted_run_keeps_what_is_finished(
+    command: Command, scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readable, with what is missing, and without a journal of half a run."""
+    later = tmp_path / "later.yaml"
+    later.write_text(SCENARIO.replace("scenario: tiny", "scenario: later"))
+    whole = experiment.run_scenario
+
+    def interrupted(scenario: Scenario, policy: Policy, **options: Any) -> experiment.Result:
+        if scenario.scenario == "later":
+            (options["out"] / "later.policy.0.jsonl").write_text("half a li")
+            raise KeyboardInterrupt
+        return whole(scenario, policy, **options)
+
+    monkeypatch.setattr(experiment, "run_scenario", interrupted)
+    done = command("run", scenario, later, "--quiet")
+    assert (done.exit_code, done.stderr) == (130, "not finished: later\ninterrupted\n")
+    report = tmp_path / "balancer-report"
+    assert [entry["scenario"] for entry in json.loads((report / "verdict.json").read_text())] == [
+        "tiny"
+    ]
+    assert "not finished: later." in (report / "report.html").read_text()
+    assert not list(report.glob("later*"))
+
+
+def test_an_interruption_before_anything_is_finished_leaves_nothing(
+    command: Command, scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing to read."""
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiment, "run_scenario", interrupted)
+    assert command("run", scenario).exit_code == 130
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.yaml"]
 
 
 def test_the_verdict_says_how_to_run_it_again(
