@@ -576,20 +576,17 @@ def search(
                 progress=bar("timelines"),
             )
         if found.timeline is not None:
-            command = shlex.join(["open-balancer", "search", str(policy), "--goal", goal])
-            write_found(
-                out,
-                found_scenario(
-                    scenario,
-                    base,
-                    found,
-                    broken,
-                    policy=policy,
-                    goal=goal,
-                    command=command,
-                    out=out,
-                ),
+            text = found_scenario(
+                scenario,
+                base,
+                found,
+                broken,
+                policy=policy,
+                goal=goal,
+                command=shlex.join(["open-balancer", "search", str(policy), "--goal", goal]),
+                out=out,
             )
+            write_found(out, text)
     if not quiet:
         typer.echo(summary(found, bounds, goal))
         if found.timeline is not None:

@@ -17,6 +17,7 @@ _FACTORS = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 20.0)
 _PORTIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 _LEFT = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.2, 0.1, 0.01)
 _DELAYS_S = (5.0, 10.0, 15.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0)
+DURATIONS_S = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0)
 _SCALED = tuple({"factor": show_factor(factor)} for factor in _FACTORS)
 _STRUCK = tuple({"share": show_share(share)} for share in _PORTIONS)
 
@@ -84,7 +85,7 @@ class FaultBounds:
     most: int = 2
     kinds: tuple[str, ...] = tuple(FAULT_LEVELS)
     levels: int = 10
-    durations_s: tuple[float, ...] = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0)
+    durations_s: tuple[float, ...] = DURATIONS_S
     step_s: float = 60.0
 
     def __post_init__(self) -> None:
