@@ -1,0 +1,173 @@
+"""`open-balancer gate`: what it writes, prints and exits with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Command
+
+SCENARIO = """\
+scenario: tiny
+title: Is it as good for three minutes?
+duration: 3m
+warm_up: 10s
+workload:
+  arrivals: {process: poisson, rate: 5}
+faults:
+  - {kind: latency, model: gemini-2.5-flash, factor: x4, at: 30s, for: 2m}
+"""
+IDLE = "name: idle\nlaw: none\n"
+"""Waits the slow model out, which the default policy does not."""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A scenario, and a policy that is worse than the default in it."""
+    (tmp_path / "tiny.yaml").write_text(SCENARIO)
+    (tmp_path / "idle.yaml").write_text(IDLE)
+    (tmp_path / "same.yaml").write_text("name: same\n")
+    return tmp_path
+
+
+def gated(folder: Path, name: str = "balancer-gate") -> dict[str, Any]:
+    """What was written."""
+    found: dict[str, Any] = json.loads((folder / name / "gate.json").read_text())
+    return found
+
+
+def test_a_candidate_that_decides_alike_passes_with_0(command: Command, files: Path) -> None:
+    """The default policy under another name; a report, and nothing else, is left."""
+    done = command("gate", "tiny.yaml", "--candidate", "same.yaml", "--replications-max", "2")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert gated(files)["identical"] is True
+    assert sorted(path.name for path in (files / "balancer-gate").iterdir()) == [
+        "gate.csv",
+        "gate.json",
+        "gate.md",
+        "junit.xml",
+        "report.html",
+    ]
+
+
+def test_a_worse_candidate_fails_with_1_and_a_better_one_passes(
+    command: Command, files: Path
+) -> None:
+    """The same two policies, once in each part."""
+    options = ("--margin", "latency_p95=5%", "--replications-max", "10", "--quiet", "tiny.yaml")
+    assert command("gate", "--candidate", "idle.yaml", *options).exit_code == 1
+    better = ("--baseline", "idle.yaml", "--candidate", "same.yaml", "--out", "better")
+    done = command("gate", *better, *options)
+    assert (done.exit_code, done.output) == (0, "")
+    assert gated(files, "better")["command"] == [
+        *("open-balancer", "gate", "--candidate", "same.yaml", "--baseline", "idle.yaml"),
+        *("--margin", "latency_p95=5%", "--replications-max", "10", "tiny.yaml"),
+    ]
+
+
+def test_too_few_replications_are_inconclusive_with_3(command: Command, files: Path) -> None:
+    """It says how many would do."""
+    options = ("--margin", "latency_p95=700ms", "--replications-max", "2", "--seed", "5")
+    done = command("gate", "tiny.yaml", "--candidate", "idle.yaml", *options)
+    assert done.exit_code == 3
+    (scenario,) = gated(files)["scenarios"]
+    assert scenario["seed"] == 5
+    assert scenario["differences"][0]["replications_needed"] > 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--candidate", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["--candidate", "tiny.yaml"], "tiny.yaml"),
+        (["--baseline", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["study"], "no scenario is called 'study' (did you mean 'steady'?)"),
+        (["tiny.yaml", "tiny.yaml"], "two scenarios are named 'tiny'"),
+        (["--margin", "availabilty=1pp"], "did you mean 'availability'?"),
+        (["--margin", "availability=0pp"], "expected more than 0"),
+        (["--replications-max", "1000000"], "expected 2 to 100000"),
+        (["--out", "tiny.yaml"], "is a file; expected a directory"),
+    ],
+)
+def test_bad_input_is_one_message_and_exits_with_2(
+    command: Command, files: Path, arguments: list[str], problem: str
+) -> None:
+    """No traceback, and no output directory left half-written."""
+    before = sorted(files.iterdir())
+    if "--candidate" not in arguments:
+        arguments = ["--candidate", "same.yaml", *arguments]
+    done = command("gate", *arguments)
+    assert done.exit_code == 2
+    assert problem in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert sorted(files.iterdir()) == before
+
+
+@pytest.mark.parametrize("arguments", [[], ["--candidate", "same.yaml", "--replications-max", "1"]])
+def test_a_bad_option_exits_with_2(command: Command, files: Path, arguments: list[str]) -> None:
+    """A candidate must be named; one replication has no spread."""
+    assert command("gate", "tiny.yaml", *arguments).exit_code == 2
+
+
+def test_an_interrupt_leaves_what_is_finished(
+    command: Command, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A readable report that names what is missing, and exit code 130."""
+    from sim import gate as module
+
+    real = module.replicate
+
+    def interrupted(plans: Any, **more: Any) -> None:
+        real(plans[:1], **more)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "replicate", interrupted)
+    (files / "other.yaml").write_text(SCENARIO.replace("tiny", "other"))
+    options = ("--candidate", "same.yaml", "--replications-max", "2")
+    done = command("gate", "tiny.yaml", "other.yaml", *options)
+    assert done.exit_code == 130
+    assert done.stderr == "not finished: other\ninterrupted\n"
+    found = gated(files)
+    assert (found["verdict"], found["complete"], found["missing"]) == (
+        "inconclusive",
+        False,
+        ["other"],
+    )
+    assert [scenario["scenario"] for scenario in found["scenarios"]] == ["tiny"]
+
+
+def test_an_interrupt_before_anything_is_finished_leaves_nothing(
+    command: Command, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing to read."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    before = sorted(files.iterdir())
+    monkeypatch.setattr("sim.gate.replicate", interrupted)
+    done = command("gate", "tiny.yaml", "--candidate", "same.yaml")
+    assert (done.exit_code, done.output) == (130, "interrupted\n")
+    assert sorted(files.iterdir()) == before
+
+
+def test_without_scenarios_the_whole_library_is_gated(
+    command: Command, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every scenario that ships, once."""
+    from scenarios.loader import library
+
+    asked: list[str] = []
+
+    def replicate(plans: Any, **_: object) -> None:
+        asked.extend(plan.scenario.scenario for plan in plans)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sim.gate.replicate", replicate)
+    command("gate", "--candidate", "same.yaml")
+    assert len(asked) == len(set(asked)) == len(library())
