@@ -43,7 +43,9 @@ class Interval:
     high: float
 
 
-def mean_interval(values: Sequence[float], *, below: float = TAIL, above: float = TAIL) -> Interval:
+def mean_interval(
+    values: Sequence[float], *, below: float = TAIL, above: float = TAIL, unseen: float = 0.0
+) -> Interval:
     """Mean with Student's t interval.
 
     One value gives an estimate without an interval; a value that is not a finite number
@@ -52,6 +54,7 @@ def mean_interval(values: Sequence[float], *, below: float = TAIL, above: float 
     Args:
         values: one for each replication.
         below, above: chance that the true mean lies below the interval, and above it.
+        unseen: deviation that is added, as a variance, to the one that was seen.
     """
     n = len(values)
     if n == 0 or not all(map(math.isfinite, values)):
@@ -59,7 +62,7 @@ def mean_interval(values: Sequence[float], *, below: float = TAIL, above: float 
     estimate = _mean(values)
     if n == 1:
         return Interval(estimate=estimate, low=math.nan, high=math.nan)
-    error = standard_error(values)
+    error = standard_error(values, unseen=unseen)
     return Interval(
         estimate=estimate,
         low=estimate - _t(n, below) * error,
@@ -67,13 +70,18 @@ def mean_interval(values: Sequence[float], *, below: float = TAIL, above: float 
     )
 
 
-def standard_error(values: Sequence[float]) -> float:
-    """Standard error of the mean of two or more finite values."""
-    return _deviation(values, _mean(values)) / math.sqrt(len(values))
+def standard_error(values: Sequence[float], *, unseen: float = 0.0) -> float:
+    """Standard error of the mean of two or more finite values; `unseen` as of `mean_interval`."""
+    return math.hypot(_deviation(values, _mean(values)), unseen) / math.sqrt(len(values))
 
 
 def ratio_interval(
-    parts: Sequence[float], wholes: Sequence[float], *, below: float = TAIL, above: float = TAIL
+    parts: Sequence[float],
+    wholes: Sequence[float],
+    *,
+    below: float = TAIL,
+    above: float = TAIL,
+    unseen: float = 0.0,
 ) -> Interval:
     """Ratio of the means of two paired metrics, with Fieller's interval.
 
@@ -85,6 +93,7 @@ def ratio_interval(
     Args:
         parts, wholes: one of each for each replication; the mean of the wholes is positive.
         below, above: as of `mean_interval`.
+        unseen: deviation that is added to that of the parts.
     """
     n = len(parts)
     if n == 0 or not all(map(math.isfinite, (*parts, *wholes))):
@@ -102,7 +111,7 @@ def ratio_interval(
         weight = _t(n, tail) ** 2 / n
         a = whole * whole - weight * _covariance(wholes, wholes, whole, whole)
         b = part * whole - weight * _covariance(parts, wholes, part, whole)
-        c = part * part - weight * _covariance(parts, parts, part, part)
+        c = part * part - weight * (_covariance(parts, parts, part, part) + unseen**2)
         if not a > 0.0:
             return side * math.inf
         return (b + side * math.sqrt(max(b * b - a * c, 0.0))) / a
@@ -140,7 +149,7 @@ def chance_bound(n: int) -> float:
 
 
 def replications_for_mean(
-    values: Sequence[float], bound: float, *, tail: float = TAIL
+    values: Sequence[float], bound: float, *, tail: float = TAIL, unseen: float = 0.0
 ) -> int | None:
     """Replications whose interval of the mean would no longer contain the bound.
 
@@ -152,7 +161,7 @@ def replications_for_mean(
     distance = abs(interval.estimate - bound)
     if len(values) < 2 or not distance > 0.0:
         return None
-    deviation = _deviation(values, interval.estimate)
+    deviation = math.hypot(_deviation(values, interval.estimate), unseen)
 
     def decides(n: int) -> bool:
         return _t(n, tail) * deviation / math.sqrt(n) < distance

@@ -5,6 +5,10 @@ the margin is relative to the baseline's mean, which judges the mean of
 (worsening - margin · baseline) by the same t. Its low end has the level of a fail, its high
 end that of a pass (`sim.sequential`).
 
+Few replications can agree by chance, and miss what happens in some. Unless the policies differ
+by nothing at all, a part of the margin is therefore added to the spread that was seen: what
+is very near to the margin is not decided by ten differences that happen to be alike.
+
 The truth may lie so near to the margin that no reasonable number of replications tells. Once
 those made would have told twice the margin, and nothing at all, from the margin, a comparison
 is settled: the replications that others need may still decide it, and it asks for none itself.
@@ -28,8 +32,10 @@ from .margins import Margin
 from .sequential import Looks
 from .verdict import Outcome
 
-__all__ = ["Difference", "judge_difference"]
+__all__ = ["UNSEEN", "Difference", "judge_difference"]
 
+UNSEEN = 1.0 / 3.0
+"""Share of the margin that is added to the spread of the differences."""
 MISSED_Z = 2.33
 """A comparison is settled when twice the margin would be missed in 1 % (a normal quantile)."""
 
@@ -70,22 +76,23 @@ def judge_difference(
     low, high = (baseline, candidate) if margin.better == "lower" else (candidate, baseline)
     worse = [b - a for a, b in zip(low, high, strict=True)]
     below, above = looks.fail_level, looks.pass_level
+    allowed = [margin.amount * (a if margin.relative else 1.0) for a in baseline]
+    unseen = UNSEEN * mean_interval(allowed).estimate if any(worse) else 0.0
     if margin.relative:
-        worsening = ratio_interval(worse, baseline, below=below, above=above)
+        worsening = ratio_interval(worse, baseline, below=below, above=above, unseen=unseen)
     else:
-        worsening = mean_interval(worse, below=below, above=above)
+        worsening = mean_interval(worse, below=below, above=above, unseen=unseen)
     verdict, settled, needed, note = _verdict(worsening, margin.amount), True, None, ""
     if math.isnan(worsening.estimate):
         verdict, settled, note = _undefined(margin, baseline, candidate)
     elif verdict == "inconclusive":
-        allowed = [margin.amount * (a if margin.relative else 1.0) for a in baseline]
         beyond = [w - a for w, a in zip(worse, allowed, strict=True)]
         tail = below if worsening.estimate > margin.amount else above
-        needed = replications_for_mean(beyond, 0.0, tail=tail)
-        settled = _too_close(beyond, mean_interval(allowed).estimate, below)
+        needed = replications_for_mean(beyond, 0.0, tail=tail, unseen=unseen)
+        settled = _too_close(beyond, mean_interval(allowed).estimate, below, unseen)
         note = "too close to the margin to tell" if settled else ""
-    elif worsening.low == worsening.high:
-        note = _constant(len(worse))
+    elif not any(worse):
+        note = _alike(len(worse))
     return Difference(
         margin=margin,
         verdict=verdict,
@@ -99,9 +106,9 @@ def judge_difference(
     )
 
 
-def _constant(n: int) -> str:
+def _alike(n: int) -> str:
     return (
-        f"the same in each of {n} replications; that it is otherwise in up to "
+        f"no difference in {n} replications; that there is one in up to "
         f"{chance_bound(n):.0%} of all cannot be excluded (95 %)"
     )
 
@@ -113,13 +120,13 @@ def _verdict(worsening: Interval, margin: float) -> Outcome:
     return "fail" if worsening.low > margin else "inconclusive"
 
 
-def _too_close(beyond: Sequence[float], allowed: float, below: float) -> bool:
+def _too_close(beyond: Sequence[float], allowed: float, below: float, unseen: float) -> bool:
     """Whether a mean of `allowed` beyond the margin would have been a fail by now, in 99 %.
 
     A fail has the smaller level, so what would be told on its side would on the other too.
     """
-    interval = mean_interval(beyond, below=below)
-    reach = interval.estimate - interval.low + MISSED_Z * standard_error(beyond)
+    interval = mean_interval(beyond, below=below, unseen=unseen)
+    reach = interval.estimate - interval.low + MISSED_Z * standard_error(beyond, unseen=unseen)
     return reach <= allowed
 
 

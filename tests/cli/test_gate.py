@@ -118,15 +118,13 @@ def test_an_interrupt_leaves_what_is_finished(
     command: Command, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A readable report that names what is missing, and exit code 130."""
-    from sim import gate as module
-
-    real = module.replicate
+    from sim.replications import replicate as real
 
     def interrupted(plans: Any, **more: Any) -> None:
         real(plans[:1], **more)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "replicate", interrupted)
+    monkeypatch.setattr("sim.gate.replicate", interrupted)
     (files / "other.yaml").write_text(SCENARIO.replace("tiny", "other"))
     options = ("--candidate", "same.yaml", "--replications-max", "2")
     done = command("gate", "tiny.yaml", "other.yaml", *options)
