@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,6 +156,14 @@ def test_an_interrupted_comparison_tells_what_is_finished_and_what_is_missing(
     assert [each["scenario"] for each in record["scenarios"]] == ["a"]
     assert record["missing"] == ["b"]
     assert record["summary"][0]["scenarios"] == 1
+
+
+def test_the_reference_page_names_every_field(record: dict[str, Any]) -> None:
+    """A field that is added to the file must be added to its page."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "comparison.md").read_text("utf-8")
+    (scenario,) = record["scenarios"]
+    fields = {*record, *scenario, *scenario["laws"][0], *record["summary"][0]}
+    assert [field for field in fields if f"`{field}`" not in page] == []
 
 
 def test_two_scenarios_of_one_name_are_refused() -> None:
