@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from .amounts import NOTHING, difference, difference_interval
 from .comparisons import ComparedScenario, Comparison, LawResult, LawSummary
+from .console import table
 from .fields import Estimate
 
 __all__ = ["comparison_tables"]
@@ -70,18 +70,18 @@ def _winner(scenario: ComparedScenario) -> Text:
 
 
 def _scenario(scenario: ComparedScenario) -> Table:
-    table = _table()
-    table.add_column("law", no_wrap=True)
+    rows = table()
+    rows.add_column("law", no_wrap=True)
     for head, *_ in COLUMNS:
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("regret", justify="right", no_wrap=True)
+        rows.add_column(head, justify="right", no_wrap=True)
+    rows.add_column("regret", justify="right", no_wrap=True)
     for law in scenario.laws:
-        table.add_row(
+        rows.add_row(
             Text(law.law, style="bold" if law.within_best else "" if law.eligible else "dim"),
             *(_figure(law.metrics.get(name), scale, places) for _, name, scale, places in COLUMNS),
             _regret(law),
         )
-    return table
+    return rows
 
 
 def _remarks(law: LawResult) -> Iterator[str]:
@@ -118,16 +118,16 @@ def _regret(law: LawResult) -> str:
 
 
 def _summary(comparison: Comparison) -> Table:
-    table = _table()
-    table.title = Text(f"over {len(comparison.scenarios)} scenarios", style="bold")
-    table.title_justify = "left"
-    table.add_column("law", no_wrap=True)
+    rows = table()
+    rows.title = Text(f"over {len(comparison.scenarios)} scenarios", style="bold")
+    rows.title_justify = "left"
+    rows.add_column("law", no_wrap=True)
     for head in ("best", "within best", "meets all", "dominated"):
-        table.add_column(head, justify="right")
-    table.add_column("mean regret", justify="right")
-    table.add_column("largest regret", justify="left")
+        rows.add_column(head, justify="right")
+    rows.add_column("mean regret", justify="right")
+    rows.add_column("largest regret", justify="left")
     for law in comparison.summary:
-        table.add_row(
+        rows.add_row(
             law.law,
             str(law.best),
             str(law.within_best),
@@ -136,7 +136,7 @@ def _summary(comparison: Comparison) -> Table:
             difference(law.mean_regret, "relative"),
             _largest(law),
         )
-    return table
+    return rows
 
 
 def _largest(law: LawSummary) -> str:
@@ -146,7 +146,3 @@ def _largest(law: LawSummary) -> str:
     ends = difference_interval(largest.low, largest.high, "relative")
     text = difference(largest.estimate, "relative")
     return f"{text} ({ends})\nin {law.largest_in}" if ends else f"{text} in {law.largest_in}"
-
-
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
