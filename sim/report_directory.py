@@ -18,7 +18,8 @@ GATE = "gate.json"
 RECORDS = (VERDICTS, COMPARISON, GATE)
 """The files by one of which a report's directory is known."""
 
-OURS = frozenset({".csv", ".html", ".json", ".jsonl", ".md", ".png", ".svg", ".xml"})
+OURS = frozenset({".html", ".json", ".jsonl", ".md", ".png", ".svg", ".xml"})
+TABLES = frozenset({"comparison.csv", "gate.csv"})
 
 
 @contextmanager
@@ -59,6 +60,13 @@ def _swap(work: Path, out: Path) -> None:
     shutil.rmtree(earlier, ignore_errors=True)
 
 
+def _is_ours(path: Path) -> bool:
+    # People keep tables of their own: of those, only what a report writes is one of ours.
+    if path.suffix == ".csv":
+        return path.name in TABLES or path.name.endswith(".timeline.csv")
+    return path.suffix in OURS
+
+
 def _check_replaceable(out: Path) -> None:
     if not out.exists():
         return
@@ -67,7 +75,7 @@ def _check_replaceable(out: Path) -> None:
     found = sorted(out.iterdir())
     if not found:
         return
-    strange = [path.name for path in found if not path.is_file() or path.suffix not in OURS]
+    strange = [path.name for path in found if not (path.is_file() and _is_ours(path))]
     if not any((out / name).is_file() for name in RECORDS):
         strange = strange or [found[0].name]
     if strange:

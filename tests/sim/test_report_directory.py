@@ -45,6 +45,18 @@ def test_an_earlier_report_is_replaced_as_a_whole(tmp_path: Path) -> None:
     assert (out / "verdict.json").read_text() == "[1]"
 
 
+@pytest.mark.parametrize("kind", ["gate", "comparison"])
+def test_gates_and_comparisons_are_replaced_like_runs(tmp_path: Path, kind: str) -> None:
+    """Each is known by its JSON file, and its data are its own."""
+    out = tmp_path / "report"
+    out.mkdir()
+    (out / f"{kind}.json").write_text("{}")
+    (out / f"{kind}.csv").write_text("")
+    with report_directory(out) as work:
+        (work / "verdict.json").write_text("[]")
+    assert [path.name for path in out.iterdir()] == ["verdict.json"]
+
+
 def test_an_earlier_report_survives_a_run_that_failed(tmp_path: Path) -> None:
     """It is replaced at the end only."""
     out = tmp_path / "report"
@@ -71,11 +83,13 @@ def test_a_directory_that_is_no_report_is_left_alone(tmp_path: Path, name: str) 
     assert (tmp_path / name).read_text() == "mine"
 
 
-def test_a_report_with_something_added_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["notes.txt", "my_analysis.csv"])
+def test_a_report_with_something_added_is_left_alone(tmp_path: Path, name: str) -> None:
     """What a user put there is not ours to delete."""
     (tmp_path / "verdict.json").write_text("[]")
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"notes\.txt"), report_directory(tmp_path):
+    (tmp_path / "steady.timeline.csv").write_text("")
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match=name), report_directory(tmp_path):
         pass
 
 
