@@ -20,7 +20,7 @@ from .comparisons import Comparison, LawResult, LawSummary
 from .layout import Layout, light, panel_axes, shorten
 from .svg import DRAWING
 
-__all__ = ["comparison_figure"]
+__all__ = ["DEAREST", "comparison_figure"]
 
 POINTS_PER_INCH: Final = 72.0
 ROW: Final = 17.0
@@ -29,9 +29,10 @@ FLAT_HEAD: Final = 16.0
 SLANTED_HEAD: Final = 46.0
 FOOT: Final = 4.0
 
-DEARER: Final = ((0.02, 0.10), (0.05, 0.20), (0.15, 0.32), (0.40, 0.46))
-"""Up to this regret, a fill so strong; beyond the last, `DEAREST`."""
-DEAREST: Final = 0.6
+DEARER: Final = ((0.02, 0.10), (0.05, 0.19), (0.15, 0.29), (0.40, 0.39))
+"""Up to this regret, a fill so strong."""
+DEAREST: Final = 0.5
+"""Beyond the last of them; text on it still has a contrast of 4.5."""
 
 
 def comparison_figure(comparison: Comparison, layout: Layout) -> Figure:

@@ -12,7 +12,7 @@ from typing import Final
 from markupsafe import Markup
 
 from . import comparison_words as words
-from .amounts import NOTHING, amount
+from .amounts import amount
 from .comparison_figure import comparison_figure
 from .comparisons import ComparedScenario, Comparison, LawResult, LawSummary, read_comparison
 from .data_files import Cell, write_csv
@@ -91,6 +91,7 @@ class SummaryRow:
     dominated: str
     mean_regret: str
     largest_regret: str
+    largest_in: str
 
 
 def write_comparison_report(directory: Path) -> Path:
@@ -152,7 +153,8 @@ def _summary(law: LawSummary, comparison: Comparison) -> SummaryRow:
         eligible=str(law.eligible),
         dominated=str(law.dominated),
         mean_regret=words.regret(law.mean_regret),
-        largest_regret=words.largest_regret(law) or NOTHING,
+        largest_regret=words.regret(law.largest_regret.estimate),
+        largest_in=law.largest_in if law.largest_regret.estimate > 0 else "",
     )
 
 

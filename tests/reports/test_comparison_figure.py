@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from reports.amounts import THIN
-from reports.comparison_figure import comparison_figure
+from reports.comparison_figure import DEAREST, comparison_figure
 from reports.comparison_page import NARROW, WIDE
 from reports.comparisons import comparison_of
+from reports.palette import PALETTE, contrast
 
 from .comparison_samples import sample_comparison
 
@@ -78,3 +80,19 @@ def test_a_law_that_did_not_run_leaves_its_cell_empty() -> None:
     figure = comparison_figure(comparison_of(comparison), WIDE)
     cells = [each for each in figure.axes[0].patches if isinstance(each, Rectangle)]
     assert [int(cell.get_x()) for cell in cells] == [0, 2, 0, 1, 2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_words_can_be_read_on_the_darkest_fill(theme: str) -> None:
+    """A contrast of 4.5 at least, on paper and on a dark screen (WCAG 2.2, 1.4.3)."""
+
+    def channels(role: str) -> list[int]:
+        colour = getattr(PALETTE[role], theme)
+        return [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+
+    mixed = [
+        round(DEAREST * over + (1 - DEAREST) * under)
+        for over, under in zip(channels("without"), channels("page"), strict=True)
+    ]
+    fill = "#" + "".join(f"{value:02x}" for value in mixed)
+    assert contrast(fill, getattr(PALETTE["ink"], theme)) >= 4.5
