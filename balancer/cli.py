@@ -525,7 +525,7 @@ def search(
     ] = "steady",
     examples: Annotated[
         int, typer.Option(metavar="N", min=1, help="Timelines drawn; shrinking tries more.")
-    ] = 100,
+    ] = 60,
     faults: Annotated[int, typer.Option(metavar="N", min=1, max=10, help="Most at once.")] = 2,
     kinds: Annotated[
         list[str] | None,

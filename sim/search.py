@@ -105,7 +105,7 @@ def search(
     expectation: Mapping[str, Any],
     bounds: FaultBounds,
     *,
-    examples: int = 100,
+    examples: int = 60,
     replications: int = 5,
     seed: int = 1,
     progress: Callable[[int, int], None] | None = None,
