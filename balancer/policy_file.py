@@ -196,11 +196,11 @@ def _strategies(
 
 def _strategy(entry: StrategyEntry, parent: Strategy) -> Strategy:
     said = entry.model_fields_set
+    # Fallback models were chosen for the model they stand behind.
+    inherited = () if "model" in said else parent.fallback_models
     return Strategy(
         model=entry.model if "model" in said else parent.model,
-        fallback_models=(
-            entry.fallback_models if "fallback_models" in said else parent.fallback_models
-        ),
+        fallback_models=(entry.fallback_models if "fallback_models" in said else inherited),
         output_cap_tokens=entry.output_cap if "output_cap" in said else parent.output_cap_tokens,
         thinking=entry.thinking if "thinking" in said else parent.thinking,
         instruction=entry.instruction if "instruction" in said else parent.instruction,

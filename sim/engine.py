@@ -22,7 +22,7 @@ from balancer.core.errors import InputError
 from balancer.core.journal import JournalWriter
 from balancer.core.modes import Mode
 from balancer.core.observations import Observations
-from balancer.core.policy import Policy
+from balancer.core.policy import Policy, Strategy
 from scenarios.schema import Scenario
 
 from .faults import Stage, start
@@ -43,10 +43,14 @@ _Write = Callable[[Observations, Decision], None]
 def arm_policy(policy: Policy, arm: str) -> Policy:
     """The policy an arm runs under.
 
-    In the arm "none", without a controller, every request is made as in normal mode, and no
+    In the arm "none", without a controller, the application's clients call as they do by
+    themselves, with the model, the deadline and the retries the scenario gives them, and no
     budget is enforced. Every other arm runs under its policy as it is.
     """
-    return replace(policy, law="none", budgets=()) if arm == NONE else policy
+    if arm != NONE:
+        return policy
+    plain = Strategy()
+    return replace(policy, law="none", budgets=(), strategies=(plain, plain, plain, plain))
 
 
 def simulate(
@@ -62,7 +66,7 @@ def simulate(
 
     Args:
         scenario: what is simulated, seed included.
-        policy: of the controller; the arm "none" takes normal mode's strategy from it.
+        policy: of the controller; see `arm_policy` for the arm "none".
         replication: index from 0; with the seed it selects every random draw.
         arm: its name; "none" is without a controller.
         journal: file to write the journal to.

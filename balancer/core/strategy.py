@@ -87,7 +87,8 @@ def _check_models(strategy: Strategy, where: str, catalog: Catalog) -> None:
             raise PolicyError(error.problem, where=where) from None
         refusal = card.refuses(thinking) if thinking is not None else ""
         if refusal:
-            raise PolicyError(refusal, where=where)
+            role = "fallback model " if name != strategy.model else ""
+            raise PolicyError(role + refusal, where=where)
         most = max(most, card.most_thinking_tokens(thinking))
     if cap is not None and cap <= most:
         fix = (
