@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
 from balancer.core.errors import InputError, ScenarioError
@@ -17,10 +16,10 @@ from balancer.documents import parse, read_text
 from balancer.strategies import FaultBounds
 from balancer.units import show_seconds
 from scenarios.loader import library
-from scenarios.schema import Fault, ProcessFault, Scenario
+from scenarios.schema import ProcessFault, Scenario
 
 from .fault_windows import describe
-from .search import Search
+from .search import Search, added_fault
 
 __all__ = ["check_replaceable", "found_scenario", "summary", "write_found"]
 
@@ -109,9 +108,8 @@ def summary(found: Search, bounds: FaultBounds, goal: str) -> str:
         f"{found.replications} replications",
     ]
     for fault in found.timeline:
-        entry = TypeAdapter(Fault).validate_python(fault.entry())
         at, lasting = show_seconds(fault.at_s), show_seconds(fault.duration_s)
-        lines.append(f"  {describe(entry)}, from {at} for {lasting}")
+        lines.append(f"  {describe(added_fault(fault))}, from {at} for {lasting}")
     if not found.timeline:
         lines.append("  without any fault: the scenario alone does it")
     return "\n".join([*lines, f"  tried: {within}"])

@@ -35,7 +35,7 @@ from .timeline import highest
 from .verdict import Judgement, judge
 from .workload import generate
 
-__all__ = ["Search", "bounds_for", "search"]
+__all__ = ["Search", "added_fault", "bounds_for", "search"]
 
 SHRINKING = 2
 """For each example that is drawn, at most this many timelines are tried to make it milder."""
@@ -89,6 +89,11 @@ def bounds_for(scenario: Scenario, *, most: int, kinds: Sequence[str] = ()) -> F
         kinds=tuple(kinds),
         durations_s=durations_s,
     )
+
+
+def added_fault(fault: TimedFault) -> Fault:
+    """A fault of a timeline as a scenario has it."""
+    return _FAULT.validate_python(fault.entry())
 
 
 def _has_quota(scenario: Scenario) -> bool:
@@ -239,7 +244,7 @@ class _Trial:
         """Whether the expectation fails under the scenario's faults and these."""
         if timeline in self._nearness:
             return self.known(timeline)
-        faults = tuple(_FAULT.validate_python(fault.entry()) for fault in timeline)
+        faults = tuple(map(added_fault, timeline))
         scenario = self._base.model_copy(update={"faults": (*self._base.faults, *faults)})
         runs: list[Run] = []
         plain: list[Run] = []
