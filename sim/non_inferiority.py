@@ -6,8 +6,9 @@ the margin is relative to the baseline's mean, which judges the mean of
 end that of a pass (`sim.sequential`).
 
 Few replications can agree by chance, and miss what happens in some. Unless the policies differ
-by nothing at all, a part of the margin is therefore added to the spread that was seen: what
-is very near to the margin is not decided by ten differences that happen to be alike.
+by nothing at all, one and a half margins are therefore added to the spread that was seen: what
+is near to the margin is not decided by a few differences that happen to be alike. Pairs in which
+one of seventeen costs a fifth more, and the others next to nothing, set the amount.
 
 The truth may lie so near to the margin that no reasonable number of replications tells. Once
 those made would have told twice the margin, and nothing at all, from the margin, a comparison
@@ -34,8 +35,8 @@ from .verdict import Outcome
 
 __all__ = ["UNSEEN", "Difference", "judge_difference"]
 
-UNSEEN = 1.0 / 3.0
-"""Share of the margin that is added to the spread of the differences."""
+UNSEEN = 1.5
+"""Margins that are added, as a deviation, to the spread of the differences."""
 MISSED_Z = 2.33
 """A comparison is settled when twice the margin would be missed in 1 % (a normal quantile)."""
 

@@ -24,15 +24,24 @@ from sim.run import Run
 from sim.sequential import FAIL_ERROR, LAST_LOOK, PASS_ERROR, Looks
 from sim.verdict import Outcome, worst
 
-__all__ = ["ErrorRate", "Pairs", "error_rates", "rate_rows", "real_pairs", "shifted"]
+__all__ = ["CASES", "ErrorRate", "Pairs", "error_rates", "rate_rows", "real_pairs", "shifted"]
 
 SEED = 20
 DETECTED = 0.95
 """A candidate that is worse by twice a margin fails at least so often."""
 
-STORM = ("error_storm", ["duration=12m", "warm_up=1m", "faults.0.at=3m", "faults.0.for=4m"])
-CANDIDATE = "name: patient\nladder: {hold: 4m}\n"
-"""Stays longer in soft after the storm: other answers, delays and cost in nearly every run."""
+SHORT = ("duration=12m", "warm_up=1m", "faults.0.at=3m", "faults.0.for=4m")
+CASES = {
+    "error_storm": "name: patient\nladder: {hold: 4m}\n",
+    "latency_spike": "name: late\nthresholds:\n"
+    "  soft: {latency_p95: 17s, error_rate: 5%, token_cost_per_hour: $120}\n"
+    "  hard: {latency_p95: 25s, error_rate: 10%, token_cost_per_hour: $200}\n"
+    "  emergency: {latency_p95: 40s, error_rate: 20%, token_cost_per_hour: $400}\n",
+}
+"""Candidates that differ a little from the default policy: one stays longer in soft after the
+storm, which shows in nearly every run; one starts later, which one run of seventeen pays dearly."""
+SHOWN = 0.1
+"""A metric is tried if it differs in at least this share of pairs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +87,13 @@ class ErrorRate:
         return self.at_least is not None and self.share.low >= self.at_least
 
 
-def real_pairs(count: int, *, workers: int | None = None) -> Pairs:
-    """Two policies that differ a little, through twelve minutes with a storm of errors."""
+def real_pairs(case: str, count: int, *, workers: int | None = None) -> Pairs:
+    """The default policy and the candidate of a case, through twelve minutes of its scenario."""
     (runs,) = replicate(
         [
             Plan(
-                scenario=load(*STORM).scenario,
-                arms={"baseline": default_policy(), "candidate": parse_policy(CANDIDATE)},
+                scenario=load(case, SHORT).scenario,
+                arms={"baseline": default_policy(), "candidate": parse_policy(CASES[case])},
                 replications=range(count),
             )
         ],
@@ -96,7 +105,8 @@ def real_pairs(count: int, *, workers: int | None = None) -> Pairs:
 def error_rates(pairs: Pairs, gates: int) -> tuple[ErrorRate, ...]:
     """Every claim about the gate, tried on so many gates each."""
     asked = parse_margins(DEFAULT_MARGINS)
-    close = tuple(_half_the_spread(pairs, margin) for margin in asked)
+    tried = [margin for margin in asked if _differs(pairs, margin)]
+    close = tuple(_half_the_spread(pairs, margin) for margin in tried)
     found = []
     for margins, kind in ((asked, "the margin"), (close, "a margin of half the spread")):
         found.append(
@@ -111,6 +121,8 @@ def error_rates(pairs: Pairs, gates: int) -> tuple[ErrorRate, ...]:
             )
         )
         for margin in margins:
+            if margin not in (*tried, *close):
+                continue
             at = f"{margin.metric} worse by"
             found.append(
                 _rate(
@@ -237,6 +249,14 @@ def _gate(
         if all(difference.settled for difference in differences):
             break
     return worst(difference.verdict for difference in differences), look
+
+
+def _differs(pairs: Pairs, margin: Margin) -> bool:
+    differing = sum(
+        before.metrics[margin.metric] != after.metrics[margin.metric]
+        for before, after in zip(pairs.baseline, pairs.candidate, strict=True)
+    )
+    return differing >= SHOWN * len(pairs.baseline)
 
 
 def _half_the_spread(pairs: Pairs, margin: Margin) -> Margin:

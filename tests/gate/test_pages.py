@@ -86,5 +86,5 @@ def test_the_explanation_gives_the_numbers_in_force() -> None:
     assert "There are six" in text
     assert f"nominal error of {NOMINAL_PASS_ERROR:.1%}".replace("%", " %") in text
     assert f"of {NOMINAL_FAIL_ERROR:.1%} for a fail".replace("%", " %") in text
-    assert pytest.approx(1 / 3) == UNSEEN
-    assert "a third of the margin" in text
+    assert UNSEEN == 1.5
+    assert "one and a\nhalf margins are added" in text

@@ -130,11 +130,11 @@ def test_what_was_decided_early_stays_decided(monkeypatch: pytest.MonkeyPatch) -
     asked: list[tuple[str, range]] = []
 
     def worse_by(_name: str, k: int) -> float:
-        return alternating(0.005)("", k) if k < 10 else alternating(0.3)("", k)
+        return alternating(-0.04)("", k) if k < 10 else alternating(0.3)("", k)
 
     monkeypatch.setattr(module, "replicate", replicas(worse_by, asked))
     gate = small_gate(margin="latency_p95=8%,latency_mean=1%", replications_max=20)
-    gate.margins = (*gate.margins[:1], *parse_margins("latency_p95=1%"))
+    gate.margins = (*gate.margins[:1], *parse_margins("latency_p95=0.1%"))
     gate.run()
     early, late = gate.finished[0].differences
     assert (early.verdict, early.replications) == ("pass", 10)
