@@ -86,9 +86,11 @@ def test_a_failure_shows_the_verdict_and_the_report_and_no_traceback(
     ("choice", "outcome"), [("fail", "failed"), ("skip", "skipped"), ("xfail", "xfailed")]
 )
 def test_what_is_not_decided_is_told_apart(
-    project: pytest.Pytester, choice: str, outcome: str
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, choice: str, outcome: str
 ) -> None:
     """One replication has no spread: it fails as inconclusive, or as the option says."""
+    # Drawing a page takes longer than all the rest, and is tested above.
+    monkeypatch.setattr("balancer.pytest_entry._page", lambda directory: directory)
     project.path.joinpath("tiny.yaml").write_text(HOLDS)
     found = project.runpytest(
         "-v", "--balancer-replications=1", f"--balancer-inconclusive={choice}", "-rA"
