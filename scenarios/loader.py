@@ -126,9 +126,7 @@ def _override(document: Document, text: str) -> Document:
     where = f"--set {text}"
     dotted, equals, value = text.partition("=")
     if not equals or not dotted.strip():
-        raise ScenarioError(
-            "expected KEY=VALUE such as workload.arrivals.rate=20", where=where
-        )
+        raise ScenarioError("expected KEY=VALUE such as workload.arrivals.rate=20", where=where)
     try:
         given = parse(f"value: {value}\n", where, ScenarioError).values["value"]
     except ScenarioError as error:
