@@ -37,7 +37,7 @@ RIVALS: Mapping[str, str] = {
         "normal, with soft's model as the fallback inside a failing request; when half of 100 "
         "calls fail or are slow, soft for 60 s, then a trial of ten calls"
     ),
-    "none": "normal only, no controller, no budget",
+    "none": "no controller and no budget",
 }
 """Every law, and with what it is run."""
 
