@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, find, settings, target
+from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.errors import NoSuchExample
 from pydantic import TypeAdapter
 
@@ -148,14 +151,15 @@ def search(
     chance = Random(seed)  # noqa: S311  # draws that anybody can repeat
     complete = True
     try:
-        # What fails by itself needs no fault, and nothing is milder.
-        if not trial.breaks(()) and _found(bounds, breaks, examples, chance):
-            # Shrinking ends where no small step is milder; a milder one may be further off.
-            while trial.tried < most and any(
-                _found(narrower, breaks, examples, chance)
-                for narrower in _narrower(bounds, min(trial.broken, key=mildness))
-            ):
-                pass
+        with _nothing_left_behind():
+            # What fails by itself needs no fault, and nothing is milder.
+            if not trial.breaks(()) and _found(bounds, breaks, examples, chance):
+                # Shrinking ends where no small step is milder; a milder one may be further off.
+                while trial.tried < most and any(
+                    _found(narrower, breaks, examples, chance)
+                    for narrower in _narrower(bounds, min(trial.broken, key=mildness))
+                ):
+                    pass
     except KeyboardInterrupt:
         complete = False
     timeline = min(trial.broken, key=mildness, default=None)
@@ -166,6 +170,17 @@ def search(
         complete=complete,
         replications=replications,
     )
+
+
+@contextmanager
+def _nothing_left_behind() -> Iterator[None]:
+    """Keep Hypothesis from writing a directory of its own where the command was called."""
+    with TemporaryDirectory(prefix="open-balancer-") as directory:
+        set_hypothesis_home_dir(directory)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)
 
 
 def _found(
