@@ -576,6 +576,11 @@ def search(
                 progress=bar("timelines"),
             )
         if found.timeline is not None:
+            words = ["open-balancer", "search", str(policy), "--goal", goal]
+            words += ["--scenario", scenario, "--examples", str(examples), "--seed", str(seed)]
+            words += ["--faults", str(faults), "--replications", str(replications)]
+            for kind in kinds or ():
+                words += ["--kind", kind]
             text = found_scenario(
                 scenario,
                 base,
@@ -583,7 +588,7 @@ def search(
                 broken,
                 policy=policy,
                 goal=goal,
-                command=shlex.join(["open-balancer", "search", str(policy), "--goal", goal]),
+                command=shlex.join(words),
                 out=out,
             )
             write_found(out, text)

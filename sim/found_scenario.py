@@ -79,7 +79,7 @@ def found_scenario(
         "scenario": out.stem,
         "title": f"Does the policy keep {found.judgement.name}?",
         "teaches": f"A search found that it does not. Goal: {goal}.",
-        "source": f"{command}",
+        "source": command,
         "replications": found.replications,
         "policy": place,
         "faults": [*(values.get("faults") or []), *added],
