@@ -77,6 +77,7 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     slot.generation += 1
     unseen = outcome in (_TIMEOUT, _RESET)
     _book(world, i, place, unseen)
+    latency = 0
     if outcome in (ANSWER, _TIMEOUT):
         latency = _bucket_index(now_s - slot.first_start_s) - MIN_INDEX
         _count(world.tallies[place], world.histograms[place], LATENCY, latency)
@@ -88,7 +89,7 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     else:
         end(world.upstream, world.calls, i)
     if outcome == ANSWER:
-        answered(world, i, now_s)
+        answered(world, i, now_s, latency)
     else:
         if outcome == _QUOTA_DAY:
             slot.dead |= 1 << call.model

@@ -14,6 +14,11 @@ waits for a place loses patience; the upstream is done with a call its client ga
 processor that is shared is done with a call."""
 
 
+ARITY = 4
+"""Children of a place in the heap: with four it is half as deep as with two, and the four
+lie side by side in memory."""
+
+
 @compiled
 def push(state: Any, events: Any, at_s: float, kind: int, slot: int, generation: int) -> None:
     """Add an event; there must be room."""
@@ -21,7 +26,7 @@ def push(state: Any, events: Any, at_s: float, kind: int, slot: int, generation:
     state.events += 1
     state.sequence += 1
     while place > 0:
-        parent = (place - 1) >> 1
+        parent = (place - 1) // ARITY
         if events[parent].at_s <= at_s:
             break
         events[place] = events[parent]
@@ -42,22 +47,20 @@ def pop(state: Any, events: Any) -> None:
     at_s = events[length].at_s
     sequence = events[length].sequence
     place = 0
-    child = 1
-    while child < length:
-        other = child + 1
-        if other < length and (
-            events[other].at_s < events[child].at_s
-            or (
-                events[other].at_s == events[child].at_s
-                and events[other].sequence < events[child].sequence
-            )
-        ):
-            child = other
-        if events[child].at_s > at_s or (
-            events[child].at_s == at_s and events[child].sequence > sequence
-        ):
+    first = 1
+    while first < length:
+        child = first
+        earliest_s = events[first].at_s
+        for other in range(first + 1, min(first + ARITY, length)):
+            other_s = events[other].at_s
+            if other_s < earliest_s or (
+                other_s == earliest_s and events[other].sequence < events[child].sequence
+            ):
+                child = other
+                earliest_s = other_s
+        if earliest_s > at_s or (earliest_s == at_s and events[child].sequence > sequence):
             break
         events[place] = events[child]
         place = child
-        child = 2 * place + 1
+        first = ARITY * place + 1
     events[place] = events[length]

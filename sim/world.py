@@ -114,7 +114,7 @@ SLOT = np.dtype(
 )
 
 EVENT = np.dtype(
-    [("at_s", "f8"), ("sequence", "i8"), ("slot", "i8"), ("generation", "i8"), ("kind", "i8")],
+    [("at_s", "f8"), ("sequence", "i8"), ("generation", "i8"), ("slot", "i4"), ("kind", "i4")],
     align=True,
 )
 
