@@ -68,6 +68,16 @@ def _sentences(scenario: Scenario, policy: Policy) -> Iterator[str]:
             + ", ".join(f"{name} {known[name].capacity:g}" for name in slowing)
             + "."
         )
+    yield (
+        "Models slow down or refuse under load only where the scenario gives them a capacity or "
+        "a quota; tools, history and temperature change neither tokens nor quality."
+    )
+    yield (
+        "Clients retry every failure but a spent daily quota, billed ones such as empty or "
+        "malformed answers included."
+    )
+    if scenario.workload.arrivals.trace is not None:
+        yield "All replications replay the same arrivals: intervals leave the luck of traffic out."
     yield f"Prices are those of the table dated {policy.catalog.dated}."
     yield (
         "A call that its caller gave up on runs on and is billed in full; calls answered with an "

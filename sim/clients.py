@@ -37,6 +37,9 @@ RETRY_BURST = 10.0
 """Most retries a retry budget saves up for later, as in gRPC's retry throttling."""
 
 _LEAST_ANSWER_TOKENS = 64
+_LEAST_THINKING_TOKENS = 512  # the most that any model asks for as a budget
+_MODEST_TOKENS = 2048  # a claim this small is left whole: natural answers fit in it
+_CLAIMS = 256  # a call claims at most this part of what is left
 _MOST_A_CALL_COSTS_NANO_USD = 9_000_000_000_000  # keeps the core's products below 2**63
 
 _QUOTA_MINUTE = FAILURES.index("quota_minute")
@@ -61,8 +64,9 @@ def choose(gates: Any, priority: int, u: float) -> tuple[int, bool]:
 def reserve(world: World, i: int) -> bool:
     """Settle on a model and a cap for the next attempt of slot i, and reserve its worst case.
 
-    The cap is shortened to what every budget concerned still affords, as long as that leaves
-    room for the thinking it may do and a short answer.
+    A call claims at most a small part of what every budget concerned still affords: its cap is
+    shortened to that, and its thinking to half of the cap, so that a worst case nobody comes
+    near does not put the budget out of use for others.
 
     Returns:
         False, with nothing reserved, if a budget refuses.
@@ -82,11 +86,14 @@ def reserve(world: World, i: int) -> bool:
     for row in range(len(world.ledgers)):
         if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
             room = min(room, _headroom(world.ledgers[row]))
-    least = min(call.cap, call.budget + _LEAST_ANSWER_TOKENS)
     affordable = _affordable_output_tokens(model.price, call.prompt, room)
-    if affordable < least:
+    if affordable < min(call.cap, min(call.budget, _LEAST_THINKING_TOKENS) + _LEAST_ANSWER_TOKENS):
         return False
-    call.cap = min(call.cap, affordable)
+    claim = _affordable_output_tokens(model.price, call.prompt, room // _CLAIMS)
+    claim = min(affordable, max(claim, _MODEST_TOKENS))
+    if claim < call.cap:
+        call.cap = claim
+        call.budget = min(call.budget, claim // 2)
     worst = _cost_nano_usd(model.price, call.prompt, 0, call.cap, 0)
     for row in range(len(world.ledgers)):
         if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:

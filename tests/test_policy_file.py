@@ -226,9 +226,7 @@ def test_prices_may_stand_in_the_policy() -> None:
 
 def test_prices_may_be_a_file_beside_the_policy(tmp_path: Path) -> None:
     """A relative path under `prices` starts at the policy file."""
-    (tmp_path / "prices.toml").write_text(
-        '[models."gemini-2.5-flash"]\ninput = 9\noutput = 90\n'
-    )
+    (tmp_path / "prices.toml").write_text('[models."gemini-2.5-flash"]\ninput = 9\noutput = 90\n')
     (tmp_path / "policy.yaml").write_text("prices: prices.toml\n")
     policy = load_policy(tmp_path / "policy.yaml")
     assert policy.catalog.card("gemini-2.5-flash").price[1] == 9 * 10**9

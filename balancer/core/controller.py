@@ -116,6 +116,7 @@ class Controller:
         return {
             "version": 1,
             "law": self.policy.law,
+            "rules": [[r.name, r.signal, int(r.level), r.threshold] for r in self.policy.rules],
             "tick": self._tick,
             "signals": self._signals.ledger.state(),
             "orders": self._orders.state(),
@@ -128,18 +129,20 @@ class Controller:
         """The controller that `state` was taken of.
 
         Raises:
-            MisuseError: the state is of another version, law or set of thresholds.
+            MisuseError: the state is of another version, law or set of rules.
         """
         controller = cls(policy)
         found = (state.get("version"), state.get("law"))
         if found != (1, policy.law):
             raise MisuseError(f"state of version and law {found}; expected (1, {policy.law!r})")
+        if state["rules"] != [[r.name, r.signal, int(r.level), r.threshold] for r in policy.rules]:
+            raise MisuseError("the state was taken under a policy with other rules")
         signals, orders, memory = state["signals"], state["orders"], state["memory"]
         assert isinstance(signals, dict) and isinstance(orders, dict) and isinstance(memory, dict)
         ledger = controller._signals.ledger
         cuts = (signals["latency_cuts"], signals["ttft_cuts"])
         if cuts != (list(ledger.latency_cuts), list(ledger.ttft_cuts)):
-            raise MisuseError("the state was taken under a policy with other latency thresholds")
+            raise MisuseError("the state was taken under a policy with another exit ratio")
         tick, stance = state["tick"], state["stance"]
         if isinstance(tick, int) and isinstance(stance, list):
             controller._tick = tick

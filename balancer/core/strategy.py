@@ -24,7 +24,8 @@ class Strategy:
         history_turns: most turns of conversation sent.
         temperature: sampling temperature.
         timeout_s: deadline of one attempt.
-        retries: attempts after the first, over all models.
+        retries: attempts beside the one that each model gets; they start over with the
+            first model, after the client's backoff.
         shed: share of requests refused, by priority (low, normal, high).
         static_fallback: text that answers refused and failed requests.
         max_in_flight: most calls in flight.
@@ -90,6 +91,13 @@ def _check_models(strategy: Strategy, where: str, catalog: Catalog) -> None:
             role = "fallback model " if name != strategy.model else ""
             raise PolicyError(role + refusal, where=where)
         most = max(most, card.most_thinking_tokens(thinking))
+    if cap is not None and strategy.model is None and thinking is None:
+        raise PolicyError(
+            f"output_cap {cap} leaves the model to the caller and its thinking free, and the cap "
+            "covers both: answers could be empty, and billed; say how much it may think, such as "
+            "thinking: off",
+            where=where,
+        )
     if cap is not None and cap <= most:
         fix = (
             f"set thinking below {cap} tokens"

@@ -117,19 +117,28 @@ def test_a_state_of_another_law_or_version_is_refused(law: str, version: int) ->
         Controller.restore(make_policy(), state)
 
 
-def test_a_state_under_other_latency_thresholds_is_refused() -> None:
-    """Its counts are above other cuts."""
+@pytest.mark.parametrize(
+    "rules",
+    [
+        table("latency_p95", 3.0),
+        (*DEFAULT_RULES, *table("queue_depth", 100.0)),
+        DEFAULT_RULES[::-1],
+    ],
+)
+def test_a_state_under_other_rules_is_refused(rules: tuple[Rule, ...]) -> None:
+    """Other thresholds, one rule more, another order: its streaks would be of other rules."""
     state = Controller(make_policy()).state()
-    other = make_policy(table("latency_p95", 3.0))
-    with pytest.raises(MisuseError, match="taken under a policy with other latency thresholds"):
+    with pytest.raises(MisuseError, match="taken under a policy with other rules"):
+        Controller.restore(make_policy(rules), state)
+
+
+@pytest.mark.parametrize("signal", ["latency_p95", "ttft_p95"])
+def test_a_state_under_another_exit_ratio_is_refused(signal: str) -> None:
+    """Its counts are above other cuts."""
+    state = Controller(make_policy(table(signal, 2.0))).state()
+    other = make_policy(table(signal, 2.0), ladder=LadderSettings(exit=0.5))
+    with pytest.raises(MisuseError, match="taken under a policy with another exit ratio"):
         Controller.restore(other, state)
-
-
-def test_a_state_under_other_first_token_thresholds_is_refused() -> None:
-    """The same for the first token."""
-    state = Controller(make_policy(table("ttft_p95", 2.0))).state()
-    with pytest.raises(MisuseError, match="taken under a policy with other latency thresholds"):
-        Controller.restore(make_policy(table("ttft_p95", 3.0)), state)
 
 
 def test_a_restored_controller_keeps_reasons_limits_and_a_probe_under_way() -> None:

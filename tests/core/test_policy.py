@@ -346,6 +346,13 @@ def test_the_cap_is_checked_without_a_model_too() -> None:
     assert "output_cap 2048 is not above the 2048 tokens" in found
 
 
+def test_a_cap_on_a_model_and_thinking_of_the_callers_is_refused() -> None:
+    """Nobody could say whether thinking leaves anything of the cap."""
+    found = of_mode(Mode.SOFT, model=None, thinking=None, output_cap_tokens=512)
+    assert found.startswith("modes.soft: output_cap 512 leaves the model to the caller")
+    assert "say how much it may think" in found
+
+
 def test_a_level_without_a_model_is_left_to_the_caller() -> None:
     """Nothing is known of what the model would spend."""
     strategies = (Strategy(), Strategy(thinking="LOW", output_cap_tokens=64), *STRATEGIES[2:])

@@ -233,9 +233,7 @@ def test_faults_are_read_in_their_units(tmp_path: Path) -> None:
         ("starts_at: tomorrow", ":3: starts_at: found 'tomorrow'"),
     ],
 )
-def test_a_mistake_is_one_message_that_names_the_line(
-    tmp_path: Path, text: str, said: str
-) -> None:
+def test_a_mistake_is_one_message_that_names_the_line(tmp_path: Path, text: str, said: str) -> None:
     """File and line, key, what was found, what was expected, nearest name."""
     path = write(tmp_path, text)
     message = refusal(path)

@@ -154,7 +154,7 @@ def test_a_budget_is_never_overshot_and_nearly_all_of_it_is_used() -> None:
     limit = BudgetLimit(usd=0.5, window_s=600.0)
     run = plant(
         _steady(2.0, 3000),
-        under=policy(Strategy(output_cap_tokens=1000), budgets=(limit,)),
+        under=policy(Strategy(thinking=0, output_cap_tokens=1000), budgets=(limit,)),
     )
     spent = []
     for tick in range(3000):
@@ -174,7 +174,7 @@ def test_a_timed_out_call_settles_its_worst_case() -> None:
     run = plant(
         _steady(2.0, 1200, output=400),
         scenario(clients={"timeout": 2.0}),
-        policy(Strategy(output_cap_tokens=500), budgets=(limit,)),
+        policy(Strategy(thinking=0, output_cap_tokens=500), budgets=(limit,)),
     )
     for tick in range(1200):
         run.advance(tick + 1.0)
