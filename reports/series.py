@@ -18,7 +18,14 @@ from balancer.core.modes import MODES, Mode
 from balancer.core.observations import Observations
 from balancer.core.pricing import NANO_USD
 
-__all__ = ["MOST_POINTS", "ModeSpan", "Series", "series_of", "window_length_s"]
+__all__ = [
+    "MOST_POINTS",
+    "ModeSpan",
+    "Series",
+    "mode_spans",
+    "series_of",
+    "window_length_s",
+]
 
 MOST_POINTS = 240
 """Most windows in a series."""
@@ -154,6 +161,22 @@ def series_of(
         modes.turn(holds_from_s, decision.mode)
         probes.turn(holds_from_s, _probed(decision))
     return _series(windows, window_s, duration_s, modes.end(duration_s), probes.end(duration_s))
+
+
+def mode_spans(changes: Iterable[tuple[float, Mode]], duration_s: float) -> tuple[ModeSpan, ...]:
+    """Stretches of a mode, from the seconds at which each began to govern new requests.
+
+    A journal's ticks are those of the observations; where these reached the controller late,
+    its decisions held later than the tick after, and only the run itself knows when.
+
+    Args:
+        changes: second and new mode, in order; the run starts in normal.
+        duration_s: horizon of the run.
+    """
+    spans = _Spans(Mode.NORMAL)
+    for at_s, mode in changes:
+        spans.turn(min(at_s, duration_s), mode)
+    return spans.end(duration_s)
 
 
 def _probed(decision: Decision) -> Mode | None:

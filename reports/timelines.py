@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from balancer.core.modes import MODES
 from balancer.core.policy import Policy
 from balancer.journal_file import open_journal
 
 from .amounts import duration
-from .series import Series, series_of
+from .series import Series, mode_spans, series_of
 from .verdicts import Verdict
 
 __all__ = [
@@ -75,6 +76,9 @@ def read_timeline(directory: Path, verdict: Verdict) -> Timeline | None:
     if CONTROLLED not in verdict.journals:
         return None
     controlled, policy = _read(directory, verdict, CONTROLLED)
+    named = {mode.label: mode for mode in MODES}
+    changes = [(c.at_s, named[c.after]) for c in verdict.transitions if c.after in named]
+    controlled = replace(controlled, modes=mode_spans(changes, verdict.duration_s))
     uncontrolled = None
     if UNCONTROLLED in verdict.journals:
         uncontrolled, _ = _read(directory, verdict, UNCONTROLLED)

@@ -9,7 +9,7 @@ import pytest
 from balancer.core.histogram import Histogram
 from balancer.core.modes import Mode
 from balancer.core.observations import ModeObservations, Observations
-from reports.series import MOST_POINTS, ModeSpan, series_of, window_length_s
+from reports.series import MOST_POINTS, ModeSpan, mode_spans, series_of, window_length_s
 
 from .samples import decision, sample_ticks
 
@@ -116,3 +116,13 @@ def test_both_arms_of_a_run_share_their_windows() -> None:
         for arm in (True, False)
     )
     assert with_.time_s == without.time_s
+
+
+def test_modes_are_drawn_from_when_they_governed_requests() -> None:
+    """Not from the tick they were decided on; a change after the horizon is not drawn."""
+    changes = [(10.0, Mode.SOFT), (30.0, Mode.NORMAL), (70.0, Mode.HARD)]
+    assert mode_spans(changes, 60.0) == (
+        ModeSpan(from_s=0.0, to_s=10.0, mode=Mode.NORMAL),
+        ModeSpan(from_s=10.0, to_s=30.0, mode=Mode.SOFT),
+        ModeSpan(from_s=30.0, to_s=60.0, mode=Mode.NORMAL),
+    )
