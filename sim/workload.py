@@ -153,7 +153,8 @@ def _stream(
         none if trace is None else trace.prompt,
         none if trace is None else trace.output,
     )
-    requests["klass"] = np.array(places)[requests["klass"]]
+    if places != list(range(len(places))):
+        requests["klass"] = np.array(places)[requests["klass"]]
     return requests
 
 
