@@ -68,6 +68,26 @@ def _told() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
+# Options that several commands share, word for word.
+Workers = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Processes. The result does not depend on it."),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenarios'."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+LibraryScenarios = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="Names from the library, or files. Without any: the whole library.",
+        show_default=False,
+    ),
+]
+
+
 @app.command()
 def run(
     scenarios: Annotated[
@@ -99,10 +119,7 @@ def run(
             show_default=False,
         ),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Processes. The result does not depend on it."),
-    ] = None,
+    workers: Workers = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for report, verdict and journals.")
     ] = Path("balancer-report"),
@@ -110,7 +127,7 @@ def run(
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write verdict.json here too."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Simulate scenarios with and without the controller, and judge whether the policy holds.
 
@@ -221,14 +238,7 @@ def gate(
     candidate: Annotated[
         Path, typer.Option(metavar="POLICY", help="The policy that may replace the baseline.")
     ],
-    scenarios: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="SCENARIO",
-            help="Names from the library, or files. Without any: the whole library.",
-            show_default=False,
-        ),
-    ] = None,
+    scenarios: LibraryScenarios = None,
     baseline: Annotated[
         Path | None,
         typer.Option(
@@ -247,18 +257,12 @@ def gate(
         int | None,
         typer.Option(metavar="N", min=2, help="Pairs of runs of a scenario, at most: 320."),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenarios'."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Processes. The result does not depend on it."),
-    ] = None,
+    seed: Seed = None,
+    workers: Workers = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for report and gate.json.")
     ] = Path("balancer-gate"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Decide whether a policy may replace another, from both on the same requests.
 
@@ -354,14 +358,7 @@ def _gate(
 
 @app.command()
 def compare(
-    scenarios: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="SCENARIO",
-            help="Names from the library, or files. Without any: the whole library.",
-            show_default=False,
-        ),
-    ] = None,
+    scenarios: LibraryScenarios = None,
     laws: Annotated[
         str | None,
         typer.Option(
@@ -376,14 +373,8 @@ def compare(
         int | None,
         typer.Option(metavar="N", min=1, help="Independent runs, instead of the scenario's."),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenarios'."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Processes. The result does not depend on it."),
-    ] = None,
+    seed: Seed = None,
+    workers: Workers = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for report and comparison.json.")
     ] = Path("balancer-comparison"),
@@ -391,7 +382,7 @@ def compare(
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write comparison.json here too."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare the ladder with the laws one would use otherwise, on the same requests."""
     with _told():
@@ -543,7 +534,7 @@ def search(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Scenario file to write.")] = Path(
         "found.yaml"
     ),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Look for the mildest faults under which a policy misses a goal; write them as a scenario.
 
