@@ -1,0 +1,126 @@
+"""`open-balancer compare`: the laws beside each other on the same requests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .endings import told
+from .json_file import check_writable, write_too
+from .options import LibraryScenarios, Quiet, Seed, Workers
+from .progress import progress
+
+__all__ = ["compare"]
+
+
+def compare(
+    scenarios: LibraryScenarios = None,
+    laws: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAW,...", help="Laws to compare. Without it: all.", show_default=False
+        ),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Rules and modes, instead of the scenario's or ours."),
+    ] = None,
+    replications: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Independent runs, instead of the scenario's."),
+    ] = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Directory for report and comparison.json.")
+    ] = Path("balancer-comparison"),
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write comparison.json here too."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare the ladder with the laws one would use otherwise, on the same requests."""
+    with told():
+        from ..installation import require
+
+        require(extras=("sim", "report"))
+        _compare(
+            scenarios or [],
+            laws=laws,
+            policy_file=policy,
+            replications=replications,
+            seed=seed,
+            workers=workers,
+            out=out,
+            json_file=json_file,
+            quiet=quiet,
+        )
+
+
+def _compare(
+    sources: Sequence[str],
+    *,
+    laws: str | None,
+    policy_file: Path | None,
+    replications: int | None,
+    seed: int | None,
+    workers: int | None,
+    out: Path,
+    json_file: Path | None,
+    quiet: bool,
+) -> None:
+    """Compare laws into one directory."""
+    from reports.comparison_page import write_comparison_report
+    from reports.comparison_tables import comparison_tables
+    from reports.comparisons import read_comparison
+    from reports.console import show
+    from scenarios.loader import library, load
+    from sim.compare import LawComparison, contest
+    from sim.json_values import write_json
+    from sim.report_directory import COMPARISON, report_directory
+    from sim.rivals import chosen_laws
+
+    from ..policy_file import load_policy
+
+    given = None if policy_file is None else load_policy(policy_file)
+    loaded = [load(source) for source in sources or library()]
+    comparison = LawComparison(
+        [
+            contest(scenario, given or own or load_policy(), replications=replications, seed=seed)
+            for scenario, own in loaded
+        ],
+        chosen_laws(laws),
+    )
+    check_writable(json_file)
+    words = ["open-balancer", "compare"]
+    for option, value in (
+        ("--laws", laws),
+        ("--policy", policy_file),
+        ("--replications", replications),
+        ("--seed", seed),
+    ):
+        words += [] if value is None else [option, str(value)]
+    interrupt: BaseException | None = None
+    with report_directory(out) as work, progress(quiet=quiet) as bar:
+        try:
+            comparison.run(workers=workers, progress=bar("runs"))
+        except (KeyboardInterrupt, SystemExit) as error:
+            # What is finished took its time: it is written, and says what is missing.
+            if not comparison.finished:
+                raise
+            interrupt = error
+        record = comparison.record([*words, *sources])
+        write_json(work / COMPARISON, record)
+        write_comparison_report(work)
+    write_too(json_file, record)
+    if not quiet:
+        show(comparison_tables(read_comparison(out)), sys.stdout)
+        typer.echo(f"report: {out / 'report.html'}")
+    if interrupt is not None:
+        typer.echo(f"not finished: {', '.join(comparison.missing)}", err=True)
+        raise interrupt

@@ -1,0 +1,138 @@
+"""`open-balancer gate`: whether a policy may replace another."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .endings import FAIL, INCONCLUSIVE, PASS, told
+from .options import LibraryScenarios, Quiet, Seed, Workers
+from .progress import progress
+
+__all__ = ["gate"]
+
+
+def gate(
+    candidate: Annotated[
+        Path, typer.Option(metavar="POLICY", help="The policy that may replace the baseline.")
+    ],
+    scenarios: LibraryScenarios = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="POLICY", help="The policy in use. Without it: ours.", show_default=False
+        ),
+    ] = None,
+    margin: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC=AMOUNT,...",
+            help="How much worse the candidate may be: availability=0.1pp,cost=2%.",
+            show_default=False,
+        ),
+    ] = None,
+    replications_max: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=2, help="Pairs of runs of a scenario, at most: 320."),
+    ] = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Directory for report and gate.json.")
+    ] = Path("balancer-gate"),
+    quiet: Quiet = False,
+) -> None:
+    """Decide whether a policy may replace another, from both on the same requests.
+
+    Exit code 0: it is worse by no more than the margins; 1: it is worse; 2: bad input; 3: the
+    replications do not tell.
+    """
+    with told():
+        from ..installation import require
+
+        require(extras=("sim", "report"))
+        verdict = _gate(
+            scenarios or [],
+            baseline_file=baseline,
+            candidate_file=candidate,
+            margin=margin,
+            replications_max=replications_max,
+            seed=seed,
+            workers=workers,
+            out=out,
+            quiet=quiet,
+        )
+    raise typer.Exit({"pass": PASS, "fail": FAIL}.get(verdict, INCONCLUSIVE))
+
+
+def _gate(
+    sources: Sequence[str],
+    *,
+    baseline_file: Path | None,
+    candidate_file: Path,
+    margin: str | None,
+    replications_max: int | None,
+    seed: int | None,
+    workers: int | None,
+    out: Path,
+    quiet: bool,
+) -> str:
+    """Gate a policy into one directory; the verdict."""
+    from reports.console import show
+    from reports.gate_page import write_gate_report
+    from reports.gates import read_gate
+    from reports.terminal_gate import gate_tables
+    from scenarios.loader import library, load
+    from sim.gate import Gate
+    from sim.gate_record import gate_record
+    from sim.json_values import write_json
+    from sim.margins import DEFAULT_MARGINS, parse_margins
+    from sim.report_directory import GATE, report_directory
+    from sim.sequential import LAST_LOOK
+
+    from ..policy_file import load_policy
+
+    pair = Gate(
+        [load(source).scenario for source in sources or library()],
+        baseline=load_policy(baseline_file),
+        candidate=load_policy(candidate_file),
+        margins=parse_margins(DEFAULT_MARGINS if margin is None else margin),
+        replications_max=LAST_LOOK if replications_max is None else replications_max,
+        seed=seed,
+    )
+    words = ["open-balancer", "gate", "--candidate", str(candidate_file)]
+    for option, value in (
+        ("--baseline", baseline_file),
+        ("--margin", margin),
+        ("--replications-max", replications_max),
+        ("--seed", seed),
+    ):
+        words += [] if value is None else [option, str(value)]
+    interrupt: BaseException | None = None
+    with report_directory(out) as work, progress(quiet=quiet) as bar:
+        try:
+            pair.run(workers=workers, progress=bar("scenarios decided"))
+        except (KeyboardInterrupt, SystemExit) as error:
+            # What is decided took its time: it is written, and says what is missing.
+            if not pair.finished:
+                raise
+            interrupt = error
+        record = gate_record(
+            pair,
+            baseline_file=baseline_file,
+            candidate_file=candidate_file,
+            command=[*words, *sources],
+        )
+        write_json(work / GATE, record)
+        write_gate_report(work)
+    if not quiet:
+        show(gate_tables(read_gate(out)), sys.stdout)
+        typer.echo(f"report: {out / 'report.html'}")
+    if interrupt is not None:
+        typer.echo(f"not finished: {', '.join(pair.missing)}", err=True)
+        raise interrupt
+    return pair.verdict

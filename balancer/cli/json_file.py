@@ -1,0 +1,31 @@
+"""The file that `--json` names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import InputError
+
+__all__ = ["check_writable", "write_too"]
+
+
+def check_writable(json_file: Path | None) -> None:
+    """Refuse a file that could not be written, before anything runs.
+
+    Raises:
+        InputError: it is in no directory that exists.
+    """
+    if json_file is not None and not json_file.resolve().parent.is_dir():
+        raise InputError("is in no directory that exists", where=str(json_file))
+
+
+def write_too(json_file: Path | None, record: Any) -> None:
+    """Write a record where `--json` says, if it says so."""
+    from sim.json_values import write_json
+
+    if json_file is not None:
+        try:
+            write_json(json_file, record)
+        except OSError as error:
+            raise InputError(f"cannot be written: {error.strerror}", where=str(json_file)) from None

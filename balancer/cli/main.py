@@ -1,0 +1,56 @@
+"""The command `open-balancer`: its subcommands, put together.
+
+Exit codes: 0 the policy holds (or there was nothing to judge), 1 it fails, 2 bad input,
+3 inconclusive, 130 interrupted, 143 terminated. Whatever is slow to import is imported inside
+the command that needs it, so that `--help` answers at once and works without the extras.
+"""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from ..version import VERSION
+from .compare import compare
+from .gate import gate
+from .library import list_scenarios, new
+from .policy import policy_app
+from .replay import replay
+from .run import run
+from .search import search
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="open-balancer",
+    help="Keeps Gemini-powered applications answering, fast and inside budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (run, gate, compare, search):
+    app.command()(command)
+app.command("scenarios")(list_scenarios)
+app.command()(new)
+app.command()(replay)
+app.add_typer(policy_app, name="policy")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"open-balancer {VERSION}")
+
+
+def main() -> None:
+    """Run the command."""
+    # Pipelines cancel with SIGTERM; unwinding takes away what is half-written.
+    signal.signal(signal.SIGTERM, _terminated)
+    app(prog_name="open-balancer")
+
+
+def _terminated(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)

@@ -1,0 +1,28 @@
+"""Options that several commands share, word for word."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["LibraryScenarios", "Quiet", "Seed", "Workers"]
+
+
+Workers = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Processes. The result does not depend on it."),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenarios'."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+LibraryScenarios = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="Names from the library, or files. Without any: the whole library.",
+        show_default=False,
+    ),
+]

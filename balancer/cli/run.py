@@ -1,0 +1,159 @@
+"""`open-balancer run`: scenarios with and without the controller, and a verdict."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .endings import FAIL, INCONCLUSIVE, told
+from .json_file import check_writable, write_too
+from .options import Quiet, Workers
+from .progress import progress
+
+__all__ = ["run"]
+
+MAIN_SCENARIO = "conversation_overload"
+
+
+def run(
+    scenarios: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SCENARIO",
+            help=f"Names from the library, or files. Without any: {MAIN_SCENARIO}.",
+            show_default=False,
+        ),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Policy to try, instead of the scenario's or ours."),
+    ] = None,
+    replications: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Independent runs, instead of the scenario's."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenario's."),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a key of the scenarios: workload.arrivals.rate=20. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Workers = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Directory for report, verdict and journals.")
+    ] = Path("balancer-report"),
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write verdict.json here too."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate scenarios with and without the controller, and judge whether the policy holds.
+
+    Exit code 0: it holds; 1: it fails; 2: bad input; 3: more replications are needed to tell.
+    """
+    with told():
+        from ..installation import require
+
+        require(extras=("sim", "report"))
+        outcomes = _run(
+            scenarios or [MAIN_SCENARIO],
+            policy_file=policy,
+            replications=replications,
+            seed=seed,
+            overrides=overrides or [],
+            workers=workers,
+            out=out,
+            json_file=json_file,
+            quiet=quiet,
+        )
+    if "fail" in outcomes:
+        raise typer.Exit(FAIL)
+    if "inconclusive" in outcomes:
+        raise typer.Exit(INCONCLUSIVE)
+
+
+def _run(
+    sources: Sequence[str],
+    *,
+    policy_file: Path | None,
+    replications: int | None,
+    seed: int | None,
+    overrides: Sequence[str],
+    workers: int | None,
+    out: Path,
+    json_file: Path | None,
+    quiet: bool,
+) -> list[str]:
+    """Run scenarios into one directory; the verdict of each."""
+    from reports.html import write_report
+    from reports.verdicts import read_verdicts
+    from scenarios.loader import load
+    from sim.experiment import run_scenario
+    from sim.record import keep_journals, write_records
+    from sim.report_directory import VERDICTS, report_directory
+
+    from ..policy_file import load_policy
+
+    # Every input is read before anything runs: a mistake in the last must not cost the first.
+    given = load_policy(policy_file) if policy_file is not None else None
+    loaded = [load(source, overrides) for source in sources]
+    check_writable(json_file)
+    records: list[Mapping[str, Any]] = []
+    missing: list[str] = []
+    interrupt: BaseException | None = None
+    with report_directory(out) as work, progress(quiet=quiet) as bar:
+        try:
+            for source, (scenario, own) in zip(sources, loaded, strict=True):
+                result = run_scenario(
+                    scenario,
+                    given or own or load_policy(),
+                    replications=replications,
+                    seed=seed,
+                    workers=workers,
+                    out=work,
+                    command=_again(source, policy_file, overrides),
+                    progress=bar(scenario.scenario),
+                )
+                records.append(result.record)
+        except (KeyboardInterrupt, SystemExit) as error:
+            # What is finished took its time: it is written, and says what is missing.
+            if not records:
+                raise
+            interrupt = error
+            missing = [scenario.scenario for scenario, _ in loaded[len(records) :]]
+            keep_journals(work, records)
+        write_records(work / VERDICTS, records)
+        write_report(work, missing)
+    write_too(json_file, records)
+    if not quiet:
+        from reports.console import show
+        from reports.terminal import verdict_tables
+
+        show(verdict_tables(read_verdicts(out)), sys.stdout)
+        typer.echo(f"report: {out / 'report.html'}")
+    if interrupt is not None:
+        typer.echo(f"not finished: {', '.join(missing)}", err=True)
+        raise interrupt
+    return [record["verdict"] for record in records]
+
+
+def _again(source: str, policy_file: Path | None, overrides: Sequence[str]) -> list[str]:
+    """Words of a command that runs one scenario of this one again."""
+    words = ["open-balancer", "run", source]
+    if policy_file is not None:
+        words += ["--policy", str(policy_file)]
+    for override in overrides:
+        words += ["--set", override]
+    return words

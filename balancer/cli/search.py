@@ -1,0 +1,106 @@
+"""`open-balancer search`: the mildest faults under which a policy misses a goal."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .endings import FAIL, INTERRUPTED, told
+from .options import Quiet
+from .progress import progress
+
+__all__ = ["search"]
+
+
+def search(
+    policy: Annotated[Path, typer.Argument(help="A policy file.")],
+    goal: Annotated[
+        str,
+        typer.Option(
+            metavar="GOAL",
+            help="What to look for: 'availability < 99%', 'transitions > 2', 'mode > soft'.",
+        ),
+    ],
+    scenario: Annotated[
+        str, typer.Option(metavar="SCENARIO", help="Name or file; faults are added to it.")
+    ] = "steady",
+    examples: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Timelines drawn; shrinking tries more.")
+    ] = 60,
+    faults: Annotated[int, typer.Option(metavar="N", min=1, max=10, help="Most at once.")] = 2,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Kind of fault to try: latency, error, hang. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    replications: Annotated[
+        int, typer.Option(metavar="N", min=2, help="Independent runs of each timeline.")
+    ] = 5,
+    seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of the search.")] = 1,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Scenario file to write.")] = Path(
+        "found.yaml"
+    ),
+    quiet: Quiet = False,
+) -> None:
+    """Look for the mildest faults under which a policy misses a goal; write them as a scenario.
+
+    Exit code 0: nothing was found; 1: something was; 2: bad input; 130: interrupted.
+    """
+    with told():
+        from ..installation import require
+
+        require(extras=("sim", "test"))
+        from scenarios.loader import load
+        from sim.found_scenario import check_replaceable, found_scenario, summary, write_found
+        from sim.goals import broken_by
+        from sim.search import bounds_for
+        from sim.search import search as look
+
+        from ..policy_file import load_policy
+
+        tried, base = load_policy(policy), load(scenario).scenario
+        broken, bounds = broken_by(goal), bounds_for(base, most=faults, kinds=kinds or ())
+        check_replaceable(out)
+        with progress(quiet=quiet) as bar:
+            found = look(
+                base,
+                tried,
+                broken,
+                bounds,
+                examples=examples,
+                replications=replications,
+                seed=seed,
+                progress=bar("timelines"),
+            )
+        if found.timeline is not None:
+            words = ["open-balancer", "search", str(policy), "--goal", goal]
+            words += ["--scenario", scenario, "--examples", str(examples), "--seed", str(seed)]
+            words += ["--faults", str(faults), "--replications", str(replications)]
+            for kind in kinds or ():
+                words += ["--kind", kind]
+            text = found_scenario(
+                scenario,
+                base,
+                found,
+                broken,
+                policy=policy,
+                goal=goal,
+                command=shlex.join(words),
+                out=out,
+            )
+            write_found(out, text)
+    if not quiet:
+        typer.echo(summary(found, bounds, goal))
+        if found.timeline is not None:
+            typer.echo(f"scenario: {out}; see it: {shlex.join(['open-balancer', 'run', str(out)])}")
+    if not found.complete:
+        raise typer.Exit(INTERRUPTED)
+    if found.timeline is not None:
+        raise typer.Exit(FAIL)
