@@ -58,6 +58,8 @@ class UpstreamFault(Windowed):
         output: natural output tokens times `factor`
         price: the true bill times `factor`; usage and price table stay as they were
         cut: a stream ends early without a finish reason
+
+    Errors and hangs strike before a response, or (`where: inside`) after part of it.
     """
 
     kind: Literal["latency", "hang", "error", "quota", "thinking", "output", "price", "cut"]
@@ -70,6 +72,8 @@ class UpstreamFault(Windowed):
     error: Literal["overloaded", "internal", "quota_minute", "quota_day", "reset", "malformed"] = (
         "overloaded"
     )
+    where: Literal["before", "inside"] = "before"
+    """error, hang: whether it strikes before a response or after part of it was sent."""
     ignores_budget: bool = False
     deterministic: bool = False
     """Whether it strikes the same requests at every attempt, so that a retry fails again."""
@@ -81,6 +85,15 @@ class UpstreamFault(Windowed):
         scaled = self.kind in ("quota", "output", "price")
         if (scaled or (self.kind == "thinking" and not self.ignores_budget)) and self.factor == 1:
             raise ValueError(f"a fault of kind {self.kind} needs a factor such as x4 or 10%")
+        if self.where == "inside" and self.kind not in ("error", "hang"):
+            raise ValueError(
+                f"a fault of kind {self.kind} has no place in a response; leave where out"
+            )
+        if self.where == "inside" and self.kind == "error" and self.error.startswith("quota"):
+            raise ValueError(
+                f"error {self.error} is refused before a response; expected where: before, or an "
+                "error of overloaded, internal, reset, malformed"
+            )
         if self.share == 0:
             raise ValueError("share is 0; a fault that hits no call is no fault")
         return self

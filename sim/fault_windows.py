@@ -75,11 +75,12 @@ def describe(fault: Fault) -> str:
     plus = f" +{fault.add:g} s" if fault.add else ""
     struck = "requests, at every attempt" if fault.deterministic else "calls"
     share = "" if fault.share == 1.0 else f", {fault.share * 100:.4g} % of {struck}"
+    inside = " inside the response" if fault.where == "inside" else ""
     past = ", past its budget" if fault.ignores_budget else ""
     what = {
         "latency": f"latency of {whom}{times}{plus}",
-        "hang": f"calls to {whom} hang",
-        "error": f"calls to {whom} fail: {fault.error}",
+        "hang": f"calls to {whom} hang{inside}",
+        "error": f"calls to {whom} fail{inside}: {fault.error}",
         "quota": f"quota of {whom}{times}",
         "thinking": f"thinking of {whom}{times}{past}",
         "output": f"output of {whom}{times}",

@@ -1,4 +1,4 @@
-"""Faults as simpy processes: each acts on the plant, on telemetry or on the controller's inbox.
+"""Faults as simpy processes: each acts on an upstream, on telemetry or on the controller's inbox.
 
 A process changes something only at the edges of its windows, and once a tick inside a ramp.
 Before it does, the plant is brought up to the moment, so that calls which started earlier
@@ -27,8 +27,8 @@ from scenarios.schema import (
 )
 
 from .fault_process import drive, load
+from .fault_rows import Site
 from .fault_windows import Window, fault_name, level, windows
-from .plant import Plant
 from .telemetry import Telemetry
 
 __all__ = ["Stage", "start"]
@@ -41,8 +41,10 @@ class Stage:
 
     Attributes:
         env: the simpy clock, in seconds of the scenario.
-        plant: the data plane.
-        telemetry: the way from the plant to the controller.
+        plant: where upstream faults strike: the simulator's data plane, or a mock server's
+            upstream.
+        telemetry: the way from the plant to the controller; None where there is no
+            controller, as in a mock server.
         scenario: what is simulated.
         tick_s: length of a tick.
     """
@@ -53,8 +55,8 @@ class Stage:
         self,
         *,
         env: Environment,
-        plant: Plant,
-        telemetry: Telemetry,
+        plant: Site,
+        telemetry: Telemetry | None,
         scenario: Scenario,
         tick_s: float,
     ) -> None:
@@ -76,7 +78,9 @@ class Stage:
 
 
 def start(stage: Stage) -> None:
-    """Start the processes of all the scenario's faults, in its order.
+    """Start the processes of the scenario's faults, in its order.
+
+    Without telemetry, those that act on what the controller sees and is told are left out.
 
     Raises:
         ScenarioError: a Python process that cannot be loaded.
@@ -86,17 +90,27 @@ def start(stage: Stage) -> None:
         if isinstance(fault, UpstreamFault):
             stage.env.process(_ramped(stage, fault, _upstream(stage, fault, row)))
             row += 1
-        elif isinstance(fault, TelemetryFault):
-            stage.env.process(_ramped(stage, fault, _telemetry(stage, fault, slot)))
-        elif isinstance(fault, GaugeFault):
-            stage.env.process(_ramped(stage, fault, _memory(stage, fault, slot)))
-        elif isinstance(fault, AlertFault):
-            stage.env.process(_alerts(stage, fault, slot))
-        elif isinstance(fault, OperatorFault):
-            stage.env.process(_overrides(stage, fault))
-        else:
+        elif isinstance(fault, ProcessFault):
             function = load(fault, slot)
             stage.env.process(_python(stage, fault, function))
+        elif stage.telemetry is not None:
+            stage.env.process(_for_the_controller(stage, stage.telemetry, fault, slot))
+
+
+def _for_the_controller(
+    stage: Stage,
+    telemetry: Telemetry,
+    fault: TelemetryFault | GaugeFault | AlertFault | OperatorFault,
+    slot: int,
+) -> Process:
+    """Process of a fault that acts on what the controller sees and is told."""
+    if isinstance(fault, TelemetryFault):
+        return _ramped(stage, fault, _telemetry(telemetry, fault, slot))
+    if isinstance(fault, GaugeFault):
+        return _ramped(stage, fault, _memory(stage, fault, slot))
+    if isinstance(fault, AlertFault):
+        return _alerts(stage, telemetry, fault, slot)
+    return _overrides(stage, telemetry, fault)
 
 
 def _ramped(stage: Stage, fault: Fault, act: Callable[[float], None]) -> Process:
@@ -145,9 +159,7 @@ def _upstream(stage: Stage, fault: UpstreamFault, row: int) -> Callable[[float],
     return act
 
 
-def _telemetry(stage: Stage, fault: TelemetryFault, slot: int) -> Callable[[float], None]:
-    telemetry = stage.telemetry
-
+def _telemetry(telemetry: Telemetry, fault: TelemetryFault, slot: int) -> Callable[[float], None]:
     def act(far: float) -> None:
         if fault.kind == "delay":
             telemetry.delay(slot, fault.by * far)
@@ -164,10 +176,10 @@ def _memory(stage: Stage, fault: GaugeFault, slot: int) -> Callable[[float], Non
     return act
 
 
-def _alerts(stage: Stage, fault: AlertFault, slot: int) -> Process:
+def _alerts(stage: Stage, telemetry: Telemetry, fault: AlertFault, slot: int) -> Process:
     for at_s, message in _messages(stage, fault, slot):
         yield stage.until(at_s)
-        stage.telemetry.alert(stage.env.now, message)
+        telemetry.alert(stage.env.now, message)
 
 
 def _messages(stage: Stage, fault: AlertFault, slot: int) -> list[tuple[float, Alert]]:
@@ -199,7 +211,7 @@ def _messages(stage: Stage, fault: AlertFault, slot: int) -> list[tuple[float, A
     return sorted(found, key=lambda entry: (entry[0], entry[1].at_tick))
 
 
-def _overrides(stage: Stage, fault: OperatorFault) -> Process:
+def _overrides(stage: Stage, telemetry: Telemetry, fault: OperatorFault) -> Process:
     for window in windows(fault, stage.scenario.duration):
         yield stage.until(window.from_s)
         order = Override(
@@ -208,7 +220,7 @@ def _overrides(stage: Stage, fault: OperatorFault) -> Process:
             mode=Mode[fault.mode.upper()],
             reason=fault.reason,
         )
-        stage.telemetry.override(stage.env.now, order)
+        telemetry.override(stage.env.now, order)
 
 
 def _python(stage: Stage, fault: ProcessFault, function: Callable[..., Any]) -> Process:

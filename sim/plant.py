@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 
 from balancer.core.decisions import Decision
-from balancer.core.errors import MisuseError
 from balancer.core.modes import PRIORITIES
-from balancer.core.observations import FAILURES, Observations
+from balancer.core.observations import Observations
 from balancer.core.policy import Policy
 from scenarios.schema import Scenario, UpstreamFault
 
 from .compiled import direct
+from .fault_rows import write_fault
 from .kernel import DONE, advance
 from .setup import model_names, new_world
 from .tick import Record, close_tick
 from .totals import Totals, read_totals
-from .upstream import FAULT_KINDS
 from .world import GATES, World
 
 __all__ = ["Plant", "Totals"]
@@ -162,23 +161,15 @@ class Plant:
         Raises:
             MisuseError: a row that does not exist.
         """
-        if not 0 <= row < len(self.faults):
-            raise MisuseError(f"fault row {row} is outside 0..{len(self.faults) - 1}")
-        model = -1
-        if fault.model is not None:
-            # A model that nobody calls cannot be hit; no row of the kernel has this index.
-            known = fault.model in self._models
-            model = self._models.index(fault.model) if known else len(self._models)
-        self.faults[row] = (
-            active,
-            FAULT_KINDS.index(fault.kind),
-            model,
-            fault.share if share is None else share,
-            fault.factor if factor is None else factor,
-            fault.add if add_s is None else add_s,
-            FAILURES.index(fault.error),
-            fault.ignores_budget,
-            fault.deterministic,
+        write_fault(
+            self.faults,
+            self._models,
+            row,
+            fault,
+            active=active,
+            share=share,
+            factor=factor,
+            add_s=add_s,
         )
 
     def stall(self, until_s: float) -> None:

@@ -77,6 +77,7 @@ CALL = np.dtype(
         ("estimate_nano_usd", "i8"),  # by usage and price table
         ("bill_nano_usd", "i8"),  # what is charged
         ("retry_after_s", "f8"),
+        ("inside", "?"),  # a failure, or a hang, comes after part of the response
         ("served", "?"),  # work was done, and is billed
         ("held", "?"),  # counts among the calls in flight upstream
     ],
@@ -123,6 +124,7 @@ FAULT = np.dtype(
         ("factor", "f8"),
         ("add_s", "f8"),
         ("error", "i1"),  # index of `FAILURES`
+        ("inside", "?"),  # an error or hang strikes after part of the response
         ("ignores_budget", "?"),
         ("deterministic", "?"),
     ],
@@ -163,6 +165,7 @@ class Hits(NamedTuple):
     slow: float
     add_s: float
     error: int
+    inside: bool
     hangs: bool
     quota: float
     thinking: float
@@ -177,6 +180,7 @@ _CUT = FAILURES.index("cut")
 _EMPTY = FAILURES.index("empty")
 _MALFORMED = FAILURES.index("malformed")
 _OVERLOADED = FAILURES.index("overloaded")
+_INTERNAL = FAILURES.index("internal")
 _QUOTA_MINUTE = FAILURES.index("quota_minute")
 _QUOTA_DAY = FAILURES.index("quota_day")
 
@@ -207,6 +211,7 @@ def begin(upstream: Upstream, calls: Any, i: int, now_s: float) -> None:
     call.estimate_nano_usd = 0
     call.bill_nano_usd = 0
     call.retry_after_s = 0.0
+    call.inside = False
     call.served = False
     call.held = False
     hits = _hits(upstream.faults, call, settings.key)
@@ -242,7 +247,7 @@ def _hits(faults: Any, call: Any, key: int) -> Hits:
     slow = quota = thinking = output = price = 1.0
     add_s = 0.0
     error = -1
-    hangs = ignores_budget = cut = False
+    hangs = ignores_budget = cut = inside = False
     for row in range(len(faults)):
         fault = faults[row]
         if not fault.active or (fault.model >= 0 and fault.model != call.model):
@@ -257,8 +262,11 @@ def _hits(faults: Any, call: Any, key: int) -> Hits:
             add_s += fault.add_s
         elif fault.kind == HANG:
             hangs = True
+            inside = inside or fault.inside
         elif fault.kind == ERROR:
-            error = fault.error if error < 0 else error
+            if error < 0:
+                error = fault.error
+                inside = inside or fault.inside
         elif fault.kind == QUOTA:
             quota *= fault.factor
         elif fault.kind == THINKING:
@@ -270,7 +278,9 @@ def _hits(faults: Any, call: Any, key: int) -> Hits:
             price *= fault.factor
         else:
             cut = True
-    return Hits(slow, add_s, error, hangs, quota, thinking, ignores_budget, output, price, cut)
+    return Hits(
+        slow, add_s, error, inside, hangs, quota, thinking, ignores_budget, output, price, cut
+    )
 
 
 @compiled
@@ -286,7 +296,7 @@ def _begin_gemini(upstream: Upstream, call: Any, key: int, now_s: float, hits: H
     )
     if refusal < 0:
         refusal = _overload(model, call, key)
-    works_on = hits.error in (_RESET, _MALFORMED)
+    works_on = hits.error in (_RESET, _MALFORMED) or (hits.error >= 0 and hits.inside)
     if refusal < 0 and not works_on:
         refusal = hits.error
     if refusal >= 0:
@@ -301,9 +311,15 @@ def _begin_gemini(upstream: Upstream, call: Any, key: int, now_s: float, hits: H
     _generate(model, call, key, hits)
     if hits.error == _RESET:
         call.outcome = _RESET
-        call.duration_s = model.error_latency_s
-    elif works_on and call.outcome == ANSWER:
+        if hits.inside:
+            sent = uniform(key, streams.CUT, call.index, call.attempt)
+            call.duration_s = call.ttft_s + sent * (call.duration_s - call.ttft_s)
+        else:
+            call.duration_s = model.error_latency_s
+    elif hits.error == _MALFORMED and call.outcome == ANSWER:
         call.outcome = _MALFORMED
+    if hits.inside and (hits.hangs or call.outcome == hits.error):
+        call.inside = True
     if hits.hangs:
         call.duration_s = math.inf
         call.holds_s = LONGEST_HOLD_S
@@ -337,9 +353,9 @@ def _generate(model: Any, call: Any, key: int, hits: Hits) -> None:
     call.delivered_ppm = answered * 1_000_000 // wanted
     if answered == 0:
         call.outcome = _EMPTY
-    elif hits.cut:
+    elif hits.cut or (hits.inside and hits.error in (_OVERLOADED, _INTERNAL)):
         answered = int(answered * uniform(key, streams.CUT, call.index, call.attempt))
-        call.outcome = _CUT
+        call.outcome = _CUT if hits.cut else hits.error
     call.thought = thought
     call.answered = answered
     speed = model.tokens_per_s * math.exp(

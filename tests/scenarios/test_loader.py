@@ -218,6 +218,11 @@ def test_faults_are_read_in_their_units(tmp_path: Path) -> None:
         ("faults: [{kind: error, at: 1m, for: 1m, model: gpt}]", "unknown model 'gpt'"),
         ("faults: [{kind: latency, at: 1m, for: 1m}]", "needs a factor such as x4, or add"),
         ("faults: [{kind: price, at: 1m, for: 1m}]", "needs a factor"),
+        ("faults: [{kind: cut, where: inside, at: 1m, for: 1m}]", "has no place in a response"),
+        (
+            "faults: [{kind: error, error: quota_day, where: inside, at: 1m, for: 1m}]",
+            "refused before",
+        ),
         ("faults: [{kind: error, at: 1m, for: 1m, ramp: 40s}]", "longer than for 60 s"),
         ("faults: [{kind: error, at: 1m, for: 1m, repeat_every: 30s}]", "would overlap"),
         ("expectations: [{}]", "found none, expected exactly one"),

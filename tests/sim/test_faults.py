@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import pytest
 from simpy import Environment
 
@@ -12,7 +13,6 @@ from balancer.core.modes import Mode
 from balancer.core.observations import Alert, Observations, Override
 from scenarios.schema import Scenario, UpstreamFault
 from sim.faults import Stage, start
-from sim.plant import Plant
 from sim.telemetry import Telemetry
 
 
@@ -23,6 +23,7 @@ class Recorder:
         self.env = Environment()
         self.now_s = 0.0
         self.memory_ppm = 0
+        self.faults = np.zeros(0)
         self.written: list[tuple[float, int, dict[str, Any]]] = []
 
     def advance(self, until_s: float) -> None:
@@ -50,7 +51,7 @@ def stage(
     recorder = Recorder()
     found = Stage(
         env=recorder.env,
-        plant=cast("Plant", recorder),
+        plant=recorder,
         telemetry=Telemetry(key=1, tick_s=tick_s, faults=len(faults)),
         scenario=scenario,
         tick_s=tick_s,
@@ -154,9 +155,11 @@ def test_the_highest_of_several_memory_levels_is_the_gauge() -> None:
 def carried(found: Stage, recorder: Recorder, *, ticks: int) -> list[list[Observations]]:
     """What the controller is handed in each tick, all processes running."""
     handed = []
+    telemetry = found.telemetry
+    assert telemetry is not None
     for tick in range(ticks):
         recorder.env.run(until=tick + 1)
-        handed.append(found.telemetry.carry(Observations(tick, waiting=1)))
+        handed.append(telemetry.carry(Observations(tick, waiting=1)))
     return handed
 
 
@@ -226,6 +229,7 @@ def test_moments_lie_in_their_ticks_however_short_those_are() -> None:
     """0.3 s is tick 3 of 0.1 s, though 0.3 / 0.1 is less than 3."""
     found, recorder = stage({"kind": "override", "mode": "soft", "at": 0.3, "for": 0.4}, tick_s=0.1)
     recorder.env.run()
+    assert found.telemetry is not None
     (handed,) = found.telemetry.carry(Observations(9))
     assert (handed.overrides[0].at_tick, handed.overrides[0].until_tick) == (3, 7)
 
@@ -248,3 +252,24 @@ def test_a_process_in_python_acts_on_the_plant(tmp_path: Path) -> None:
     _, recorder = stage(fault)
     recorder.env.run(until=13)
     assert (recorder.memory_ppm, recorder.now_s) == (200, 12.5)
+
+
+def test_without_telemetry_only_the_upstream_is_struck() -> None:
+    """A mock server has no controller to tell; rows stay those of the scenario."""
+    scenario = Scenario.model_validate(
+        {
+            "scenario": "t",
+            "title": "t",
+            "warm_up": 0,
+            "faults": [
+                {"kind": "alert", "mode": "soft", "at": 1, "for": 1},
+                {"kind": "memory", "level": 0.5, "at": 1, "for": 1},
+                {"kind": "hang", "at": 1, "for": 1},
+            ],
+        }
+    )
+    recorder = Recorder()
+    start(Stage(env=recorder.env, plant=recorder, telemetry=None, scenario=scenario, tick_s=1.0))
+    recorder.env.run()
+    assert [(at_s, row) for at_s, row, _ in recorder.written] == [(1, 0), (2, 0)]
+    assert recorder.memory_ppm == 0

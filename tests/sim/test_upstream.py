@@ -10,8 +10,9 @@ import pytest
 
 from balancer.core.observations import FAILURES
 from scenarios.schema import UpstreamFault
+from sim.fault_rows import write_fault
 from sim.setup import new_upstream
-from sim.upstream import ANSWER, CALL, FAULT_KINDS, LONGEST_HOLD_S, Upstream, begin, end
+from sim.upstream import ANSWER, CALL, LONGEST_HOLD_S, Upstream, begin, end
 
 from .worlds import FLASH, LITE, policy, scenario
 
@@ -23,17 +24,7 @@ class Gemini:
         self.upstream: Upstream = new_upstream(scenario(flash=flash), policy(), 5, (FLASH, LITE))
         if fault is not None:
             given = UpstreamFault.model_validate({"at": 0, "for": 10, **fault})
-            self.upstream.faults[0] = (
-                True,
-                FAULT_KINDS.index(given.kind),
-                -1,
-                given.share,
-                given.factor,
-                given.add,
-                FAILURES.index(given.error),
-                given.ignores_budget,
-                given.deterministic,
-            )
+            write_fault(self.upstream.faults, (FLASH, LITE), 0, given)
 
     def call(self, now_s: float = 0.0, **asked: Any) -> Any:
         """Make a call; what is not said is 1000 tokens in and 100 out, without thinking."""
@@ -153,6 +144,48 @@ def test_a_cut_stream_bills_what_was_sent() -> None:
     assert 0 <= call["answered"] < 100
     assert call["bill_nano_usd"] == 1000 * 300 + call["answered"] * 2500
     assert call["duration_s"] == pytest.approx(0.5 + call["answered"] / 100)
+
+
+@pytest.mark.parametrize("error", ["overloaded", "internal"])
+def test_an_error_inside_a_response_bills_what_was_sent(error: str) -> None:
+    """It comes as late as the part that was sent, and holds its place until then."""
+    call = Gemini({"kind": "error", "error": error, "where": "inside"}).call()
+    assert FAILURES[call["outcome"]] == error
+    assert call["inside"]
+    assert 0 <= call["answered"] < 100
+    assert call["bill_nano_usd"] == 1000 * 300 + call["answered"] * 2500
+    assert call["duration_s"] == pytest.approx(0.5 + call["answered"] / 100)
+    assert call["holds_s"] == call["duration_s"]
+
+
+def test_a_connection_lost_inside_a_response_is_lost_while_it_is_sent() -> None:
+    """The upstream works on to the end, and bills it."""
+    call = Gemini({"kind": "error", "error": "reset", "where": "inside"}).call()
+    assert FAILURES[call["outcome"]] == "reset"
+    assert call["inside"]
+    assert 0.5 < call["duration_s"] < 1.5
+    assert call["holds_s"] == pytest.approx(1.5)
+    assert call["bill_nano_usd"] == 1000 * 300 + 100 * 2500
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": "hang"}, {"kind": "error", "error": "malformed"}], ids=["hang", "malformed"]
+)
+def test_some_faults_inside_a_response_only_look_otherwise(fault: dict[str, Any]) -> None:
+    """The same fate as before it, but for where it strikes."""
+    before, inside = Gemini(fault).call(), Gemini({**fault, "where": "inside"}).call()
+    assert (before["inside"], inside["inside"]) == (False, True)
+    fates = [
+        [call[name] for name in CALL.names or () if name != "inside"] for call in (before, inside)
+    ]
+    assert fates[0] == fates[1]
+
+
+def test_an_empty_answer_has_no_inside() -> None:
+    """Thinking ate the cap, so nothing was sent in which an error could strike."""
+    call = Gemini({"kind": "error", "where": "inside"}).call(thinking=500, budget=1000, cap=100)
+    assert FAILURES[call["outcome"]] == "empty"
+    assert not call["inside"]
 
 
 def test_a_share_of_the_calls_is_hit() -> None:
