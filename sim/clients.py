@@ -60,7 +60,7 @@ def choose(gates: Any, priority: int, u: float) -> tuple[int, bool]:
     return gates[priority, row].mode, gates[priority, row].admitted
 
 
-@compiled
+@inlined
 def reserve(world: World, i: int) -> bool:
     """Settle on a model and a cap for the next attempt of slot i, and reserve its worst case.
 

@@ -165,7 +165,7 @@ def _occupy(world: World, i: int, now_s: float, mode: int, counts: bool) -> None
     call.concise = world.plans[mode].concise
 
 
-@compiled
+@inlined
 def _start_or_wait(world: World, i: int) -> int:
     """Slot i may start (and is returned), or joins those waiting for a place."""
     state = world.state[0]

@@ -17,7 +17,7 @@ from balancer.core.observations import FAILURES
 from balancer.core.pricing import cost_nano_usd
 
 from . import streams
-from .compiled import compiled
+from .compiled import compiled, inlined
 from .fifo_queue import begin_in_queue
 from .quota import take
 from .streams import normal, uniform
@@ -187,7 +187,7 @@ _QUOTA_DAY = FAILURES.index("quota_day")
 _cost_nano_usd = compiled(cost_nano_usd)
 
 
-@compiled
+@inlined
 def begin(upstream: Upstream, calls: Any, i: int, now_s: float) -> None:
     """Fix the fate of call i, which starts now, and take what it holds.
 
@@ -233,7 +233,7 @@ def begin(upstream: Upstream, calls: Any, i: int, now_s: float) -> None:
         call.duration_s = math.inf
 
 
-@compiled
+@inlined
 def end(upstream: Upstream, calls: Any, i: int) -> None:
     """Give back what call i holds; to be called when the upstream is done with it."""
     call = calls[i]
@@ -242,7 +242,7 @@ def end(upstream: Upstream, calls: Any, i: int) -> None:
         call.held = False
 
 
-@compiled
+@inlined
 def _hits(faults: Any, call: Any, key: int) -> Hits:
     slow = quota = thinking = output = price = 1.0
     add_s = 0.0
@@ -283,7 +283,7 @@ def _hits(faults: Any, call: Any, key: int) -> Hits:
     )
 
 
-@compiled
+@inlined
 def _begin_gemini(upstream: Upstream, call: Any, key: int, now_s: float, hits: Hits) -> None:
     model = upstream.models[call.model]
     refusal, delay_s = take(
@@ -325,7 +325,7 @@ def _begin_gemini(upstream: Upstream, call: Any, key: int, now_s: float, hits: H
         call.holds_s = LONGEST_HOLD_S
 
 
-@compiled
+@inlined
 def _overload(model: Any, call: Any, key: int) -> int:
     """503, or -1: the share in excess of the limit, beside the share when healthy."""
     in_flight = model.in_flight + 1
@@ -340,7 +340,7 @@ def _overload(model: Any, call: Any, key: int) -> int:
     return -1
 
 
-@compiled
+@inlined
 def _generate(model: Any, call: Any, key: int, hits: Hits) -> None:
     """Tokens, times and bill of a call that is worked on."""
     natural = call.thinking * model.thinking_factor * hits.thinking
