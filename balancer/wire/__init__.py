@@ -1,0 +1,43 @@
+"""Gemini request and response bodies: what a strategy changes in one, what the other says.
+
+Pure functions on JSON values, shared by the wrapper of the SDK and by the proxy, so that a
+plan means the same in both. Nothing here waits, sends, or keeps anything between calls.
+
+    asked = read_asked(body, "gemini-2.5-flash")     what the caller asked for
+    change = edits(strategy, card, asked)            what the strategy makes of it
+    body = apply(body, change)                       or apply_bytes, for a proxy
+    answer = read_answer(response)                   or an AnswerReader, for a stream
+    failure = read_error(status, response)
+"""
+
+from __future__ import annotations
+
+from .answers import Answer, AnswerReader, read_answer
+from .asked import Asked, estimate_tokens, read_asked
+from .bodies import apply
+from .edits import Edits, edits
+from .failures import UpstreamError, read_error
+from .models import bare_model, find_card
+from .splice import apply_bytes
+from .thinking import fit_thinking
+from .usage import Usage, read_usage
+
+__all__ = [
+    "Answer",
+    "AnswerReader",
+    "Asked",
+    "Edits",
+    "UpstreamError",
+    "Usage",
+    "apply",
+    "apply_bytes",
+    "bare_model",
+    "edits",
+    "estimate_tokens",
+    "find_card",
+    "fit_thinking",
+    "read_answer",
+    "read_asked",
+    "read_error",
+    "read_usage",
+]

@@ -1,0 +1,153 @@
+"""What a caller asked for, as far as a plan has to respect it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from balancer.core.catalog import LEVEL_TOKENS, Thinking
+
+from .members import child, member
+from .models import bare_model
+
+__all__ = ["Asked", "answers_a_tool", "estimate_tokens", "read_asked"]
+
+_LEAST_MEDIA_TOKENS = 258  # a small image
+_BYTES_PER_MEDIA_TOKEN = 512  # speech at 128 kbit/s makes 32 tokens a second
+_TOOL_MODES = ("ANY", "VALIDATED")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a caller asked for in one call.
+
+    Attributes:
+        model: the model's own name (`bare_model`); "" where the caller leaves it open.
+        prompt_tokens: about how many the prompt has.
+        output_cap_tokens: the caller's own `maxOutputTokens`; a plan never raises it.
+        min_output_tokens: least room for the answer, thinking not counted, that the caller
+            declares to need; no plan's cap leaves less.
+        thinking: the caller's own budget or level; None leaves it to the model.
+        structured: the answer has to keep to a format. A plan's cap could tear it, so one is
+            set only where `min_output_tokens` says how much the format needs.
+        needs_tools: the call means nothing without its tools.
+        pinned: the call goes with what Google keeps for one model (cached content, an answer
+            to be continued): neither its model nor its instruction can change.
+    """
+
+    model: str = ""
+    prompt_tokens: int = 0
+    output_cap_tokens: int | None = None
+    min_output_tokens: int | None = None
+    thinking: Thinking | None = None
+    structured: bool = False
+    needs_tools: bool = False
+    pinned: bool = False
+
+
+def read_asked(
+    body: Any,
+    model: str = "",
+    *,
+    min_output_tokens: int | None = None,
+    needs_tools: bool = False,
+) -> Asked:
+    """What a request body asks for; odd values count as not said.
+
+    Args:
+        body: of generateContent or streamGenerateContent.
+        model: from the path.
+        min_output_tokens: what the caller declares beside the body.
+        needs_tools: the same. A call that must use a tool, and one that answers a tool's
+            call, need theirs without saying so.
+    """
+    generation = child(body, "generationConfig")
+    calling = child(child(body, "toolConfig"), "functionCallingConfig")
+    return Asked(
+        model=bare_model(model),
+        prompt_tokens=estimate_tokens(body),
+        output_cap_tokens=_whole(member(generation, "maxOutputTokens"), least=1),
+        min_output_tokens=min_output_tokens,
+        thinking=_thinking(child(generation, "thinkingConfig")),
+        structured=_structured(generation),
+        needs_tools=needs_tools
+        or str(member(calling, "mode")).upper() in _TOOL_MODES
+        or answers_a_tool(member(body, "contents")),
+        pinned=bool(member(body, "cachedContent") or member(body, "continuationToken")),
+    )
+
+
+def answers_a_tool(contents: Any) -> bool:
+    """Whether a conversation ends in the result of a function call."""
+    last = contents[-1] if isinstance(contents, list) and contents else contents
+    parts = member(last, "parts")
+    return isinstance(parts, list) and any(
+        member(part, "functionResponse") is not None for part in parts
+    )
+
+
+def estimate_tokens(body: Any) -> int:
+    """About how many tokens a prompt has: one for four bytes of text, more for media.
+
+    Four characters a token is the usual figure for English; counting bytes of UTF-8 holds up
+    for other scripts too.
+
+    Args:
+        body: a request body, or a part of one.
+    """
+    text = media = 0
+    for key, value in _leaves(body):
+        if key == "data" and len(value) > 4 * _LEAST_MEDIA_TOKENS:
+            media += max(_LEAST_MEDIA_TOKENS, len(value) * 3 // 4 // _BYTES_PER_MEDIA_TOKEN)
+        elif key in ("fileUri", "file_uri"):
+            media += _LEAST_MEDIA_TOKENS
+        elif key not in ("role", "mimeType", "mime_type", "thoughtSignature", "thought_signature"):
+            text += len(value) if value.isascii() else len(value.encode(errors="replace"))
+    return -(-text // 4) + media
+
+
+def _leaves(body: Any) -> Iterator[tuple[str, str]]:
+    """Texts of what a model reads, each with the name of the member that holds it."""
+    if not isinstance(body, Mapping):
+        return
+    names = ("contents", "systemInstruction", "tools")
+    stack: list[tuple[str, Any]] = [(name, member(body, name)) for name in names]
+    while stack:
+        key, value = stack.pop()
+        if isinstance(value, str):
+            yield key, value
+        elif isinstance(value, Mapping):
+            stack.extend((str(inner), item) for inner, item in value.items())
+        elif isinstance(value, list):
+            stack.extend((key, item) for item in value)
+
+
+def _structured(generation: Mapping[str, Any]) -> bool:
+    mime = str(member(generation, "responseMimeType") or "").lower()
+    return (
+        mime not in ("", "text/plain")
+        or bool(member(generation, "responseSchema"))
+        or bool(member(generation, "responseJsonSchema"))
+    )
+
+
+def _thinking(config: Mapping[str, Any]) -> Thinking | None:
+    level = member(config, "thinkingLevel")
+    if isinstance(level, str) and level.upper() in LEVEL_TOKENS:
+        return level.upper()
+    return _whole(member(config, "thinkingBudget"), least=-1)
+
+
+def _whole(value: Any, least: int) -> int | None:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value[:20])
+        except ValueError:
+            return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        return None
+    return value

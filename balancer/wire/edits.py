@@ -1,0 +1,185 @@
+"""What a strategy changes in one call, given the model and what the caller asked for.
+
+One set of rules for the SDK wrapper and for the proxy:
+
+- A plan takes away, it never adds: the lower of the caller's cap and the plan's holds, and
+  the lesser thinking of the two.
+- The cap covers thinking and answer together, so thinking is cut with it; otherwise thoughts
+  would fill the cap and the answer be empty, and billed.
+- No setting is sent that the model would refuse. Edits are made anew for every model of a
+  chain, because the next one may take levels where the first took a budget.
+- What a call cannot do without (a format, its tools, a stated room for the answer) stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from balancer.core.catalog import ModelCard, Thinking
+from balancer.core.strategy import Strategy
+
+from .asked import Asked
+from .thinking import fit_thinking
+
+__all__ = ["Edits", "edits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edits:
+    """Changes to one request body; None and False leave what is there.
+
+    Attributes:
+        model: the model to call instead of the caller's.
+        output_cap_tokens: for `maxOutputTokens`.
+        thinking: for `thinkingBudget` (a number) or `thinkingLevel` (a word).
+        clear_thinking: drop the caller's thinking setting, which this model would refuse.
+        instruction: to be appended to the system instruction.
+        drop_tools: leave out tools and their configuration.
+        history_turns: keep the last turns of the conversation, the current one counted.
+        temperature: for `temperature`.
+    """
+
+    model: str | None = None
+    output_cap_tokens: int | None = None
+    thinking: Thinking | None = None
+    clear_thinking: bool = False
+    instruction: str | None = None
+    drop_tools: bool = False
+    history_turns: int | None = None
+    temperature: float | None = None
+
+    @property
+    def changes_body(self) -> bool:
+        """Whether anything but the model, which stands in the path, may change."""
+        return (
+            self.clear_thinking
+            or self.drop_tools
+            or self.output_cap_tokens is not None
+            or self.thinking is not None
+            or self.instruction is not None
+            or self.history_turns is not None
+            or self.temperature is not None
+        )
+
+
+def edits(
+    strategy: Strategy,
+    card: ModelCard | None,
+    asked: Asked,
+    *,
+    most_output_tokens: int | None = None,
+) -> Edits:
+    """What a strategy changes in a call to one model of its chain.
+
+    Args:
+        strategy: of the plan.
+        card: the model to call; None where it is the caller's own and we know nothing of it:
+            then neither cap nor thinking follows the plan, because only together they are safe.
+        asked: what the caller asked for.
+        most_output_tokens: what a budget still affords, thinking included. It is money, so it
+            holds for every call, structured ones too.
+    """
+    if card is None:
+        moved = False
+        cap = _below_own(most_output_tokens, asked)
+        thinking, clear = None, False
+    else:
+        moved = card.name != asked.model and not asked.pinned
+        cap = _cap(strategy, card, asked, most_output_tokens, moved)
+        most = most_output_tokens
+        thinking, clear = _thinking(strategy, card, asked, cap=cap, most=most, moved=moved)
+        if cap is not None and cap != most and _fills(card, asked, thinking, cap):
+            # Even the least thinking of this model fills the plan's cap: no cap then.
+            cap = _below_own(most, asked)
+            thinking, clear = _thinking(strategy, card, asked, cap=cap, most=most, moved=moved)
+    return Edits(
+        model=card.name if card is not None and moved else None,
+        output_cap_tokens=cap,
+        thinking=thinking,
+        clear_thinking=clear,
+        instruction=None if asked.pinned else strategy.instruction,
+        drop_tools=not (strategy.tools or asked.needs_tools or asked.pinned),
+        history_turns=strategy.history_turns,
+        temperature=strategy.temperature,
+    )
+
+
+def _below_own(cap: int | None, asked: Asked) -> int | None:
+    """A cap, unless the caller's own is no higher."""
+    own = asked.output_cap_tokens
+    return None if cap is None or (own is not None and own <= cap) else cap
+
+
+def _cap(
+    strategy: Strategy, card: ModelCard, asked: Asked, most: int | None, moved: bool
+) -> int | None:
+    """The cap to set; None leaves the caller's."""
+    caps = [] if most is None else [most]
+    planned = strategy.output_cap_tokens
+    if planned is not None and asked.min_output_tokens is not None:
+        wanted = _wanted(strategy, card, asked)
+        caps.append(max(planned, asked.min_output_tokens + card.most_thinking_tokens(wanted)))
+    elif planned is not None and not asked.structured:
+        caps.append(planned)
+    if moved and asked.output_cap_tokens is not None:
+        caps.append(card.output_limit_tokens)
+    return _below_own(min(caps), asked) if caps else None
+
+
+def _thinking(
+    strategy: Strategy,
+    card: ModelCard,
+    asked: Asked,
+    *,
+    cap: int | None,
+    most: int | None,
+    moved: bool,
+) -> tuple[Thinking | None, bool]:
+    """The setting to write, and whether to drop the caller's; None and False leave it."""
+    own = asked.thinking
+    if cap is None and not moved and strategy.thinking is None:
+        return None, False
+    fitted = _wanted(strategy, card, asked)
+    room = asked.output_cap_tokens if cap is None else cap
+    # Under a cap of the caller's own, thinking that was free stays free.
+    if room is not None and (cap is not None or fitted not in (None, -1)):
+        fitted = _under(card, fitted, room, asked.min_output_tokens, half=cap == most)
+    if fitted == own:
+        return None, False
+    # Where the choice is to be the model's own, saying nothing says so.
+    return fitted, fitted is None
+
+
+def _wanted(strategy: Strategy, card: ModelCard, asked: Asked) -> Thinking | None:
+    """Of the plan's setting and the caller's, the one with less thinking, as the model takes it."""
+    planned, own = (
+        None if setting is None else fit_thinking(card, setting)
+        for setting in (strategy.thinking, asked.thinking)
+    )
+    if strategy.thinking is None or asked.thinking is None:
+        return own if strategy.thinking is None else planned
+    return planned if _most(card, planned) < _most(card, own) else own
+
+
+def _under(
+    card: ModelCard, thinking: Thinking | None, cap: int, answer: int | None, *, half: bool
+) -> Thinking | None:
+    """Thinking that leaves room under a cap: for the answer declared, or else some.
+
+    Half of the cap is for thinking where a policy did not weigh the two against each other: it
+    did not know how much a budget would afford (`half`), or the caller's own cap.
+    """
+    room = cap - 1 if answer is None else max(cap - answer, 0)
+    if _most(card, thinking) <= (min(room, cap // 2) if half else room):
+        return thinking
+    cut = fit_thinking(card, min(room, cap // 2))
+    return cut if _most(card, cut) < cap else fit_thinking(card, 0)
+
+
+def _fills(card: ModelCard, asked: Asked, thinking: Thinking | None, cap: int) -> bool:
+    setting = asked.thinking if thinking is None else thinking
+    return card.thinks and setting is not None and _most(card, setting) >= cap
+
+
+def _most(card: ModelCard, thinking: Thinking | None) -> int:
+    return card.most_thinking_tokens(thinking)

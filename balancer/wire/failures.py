@@ -1,0 +1,146 @@
+"""What an error response means: its kind, and how long the upstream asks to wait."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .members import child, member
+
+__all__ = ["UpstreamError", "read_error"]
+
+_MOST_DETAILS = 64
+_MOST_MESSAGE = 4096
+_MOST_BODY = 1 << 20
+_MOST_DELAY_S = 86_400.0
+_RETRY_IN = re.compile(r"retry in ((?:\d+(?:\.\d+)?(?:h|ms|m|s))+)", re.IGNORECASE)
+_PARTS = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)", re.IGNORECASE)
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
+_STATUS_CODES = {
+    "RESOURCE_EXHAUSTED": 429,
+    "UNAVAILABLE": 503,
+    "INTERNAL": 500,
+    "DEADLINE_EXCEEDED": 504,
+}
+_KINDS = {408: "timeout", 499: "timeout", 503: "overloaded", 504: "timeout"}
+"""504 is the deadline that the caller sent along; 499 that the caller left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamError:
+    """An error response.
+
+    Attributes:
+        kind: one of `balancer.core.observations.FAILURES`.
+        code: HTTP status, from the body where the response came with 200.
+        message: the upstream's, shortened.
+        retry_after_s: how long the upstream asks to wait; None where it says nothing. Means
+            nothing for `quota_day`, which lasts until midnight Pacific.
+    """
+
+    kind: str
+    code: int
+    message: str = ""
+    retry_after_s: float | None = None
+
+
+def read_error(status: int, body: Any, retry_after: str | None = None) -> UpstreamError:
+    """Kind of an error response and the delay it asks for; tolerates any shape.
+
+    Args:
+        status: of HTTP; below 400 for an error that came inside a stream.
+        body: JSON value, or its text; a stream's errors come as a list of one.
+        retry_after: the header, which Google does not send but a gateway may.
+    """
+    error = _error(body)
+    code = status if status >= 400 else _code(error)
+    message = member(error, "message")
+    message = message[:_MOST_MESSAGE] if isinstance(message, str) else ""
+    return UpstreamError(
+        kind=_kind(code, error, message),
+        code=code,
+        message=message,
+        retry_after_s=_delay_s(error, message, retry_after),
+    )
+
+
+def _error(body: Any) -> Any:
+    if isinstance(body, str | bytes | bytearray):
+        try:
+            body = json.loads(body[:_MOST_BODY])
+        except (ValueError, RecursionError):
+            return {}
+    if isinstance(body, list):
+        body = body[0] if body else {}
+    return child(body, "error") or body
+
+
+def _code(error: Any) -> int:
+    code = member(error, "code")
+    if isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600:
+        return code
+    return _STATUS_CODES.get(str(member(error, "status")), 500)
+
+
+def _kind(code: int, error: Any, message: str) -> str:
+    if code == 429:
+        return "quota_day" if _is_per_day(error, message) else "quota_minute"
+    return _KINDS.get(code, "internal" if code >= 500 else "rejected")
+
+
+def _is_per_day(error: Any, message: str) -> bool:
+    """Whether any limit that was hit is a daily one. Daily ones carry short delays too."""
+    named = False
+    for detail in _details(error):
+        violations = member(detail, "violations")
+        for violation in violations[:_MOST_DETAILS] if isinstance(violations, list) else ():
+            quota = member(violation, "quotaId") or member(violation, "quotaMetric")
+            if isinstance(quota, str):
+                named = True
+                squeezed = quota[:256].lower().replace("_", "").replace("-", "")
+                if "perday" in squeezed:
+                    return True
+    return not named and re.search(r"per[ _-]?day|daily", message, re.IGNORECASE) is not None
+
+
+def _details(error: Any) -> Iterator[Any]:
+    details = member(error, "details")
+    yield from details[:_MOST_DETAILS] if isinstance(details, list) else ()
+
+
+def _delay_s(error: Any, message: str, header: str | None) -> float | None:
+    for detail in _details(error):
+        delay = member(detail, "retryDelay")
+        found = _duration_s(delay)
+        if found is not None:
+            return found
+    match = _RETRY_IN.search(message)
+    if match:
+        return _duration_s(match[1])
+    if header is not None and re.fullmatch(r"\d{1,9}(\.\d{1,9})?", header.strip()):
+        return min(float(header), _MOST_DELAY_S)
+    return None
+
+
+def _duration_s(value: Any) -> float | None:
+    """A duration as Google writes it: "36s", "36.429760048s", "1m2s", or seconds and nanos."""
+    if isinstance(value, dict):
+        seconds, nanos = value.get("seconds", 0), value.get("nanos", 0)
+        try:
+            return _bounded(float(seconds) + float(nanos) * 1e-9)
+        except (TypeError, ValueError, OverflowError):
+            return None
+    if not isinstance(value, str):
+        return None
+    value = value[:64]
+    parts = _PARTS.findall(value)
+    if not parts or "".join(number + unit for number, unit in parts) != value:
+        return None
+    return _bounded(sum(float(number) * _SECONDS[unit.lower()] for number, unit in parts))
+
+
+def _bounded(seconds: float) -> float | None:
+    return min(seconds, _MOST_DELAY_S) if seconds >= 0 else None

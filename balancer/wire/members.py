@@ -1,0 +1,51 @@
+"""Members of a JSON object under either spelling: Gemini takes camelCase and snake_case mixed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["child", "key_of", "member", "snake"]
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def snake(name: str) -> str:
+    """A camelCase name in snake_case."""
+    return _HUMP.sub("_", name).lower()
+
+
+def key_of(body: Mapping[str, Any], name: str) -> str:
+    """The key under which a member stands, or would be added.
+
+    The camelCase spelling comes first where a body has both, as it does in JSON that Google's
+    own clients write.
+
+    Args:
+        body: a JSON object.
+        name: the member in camelCase.
+    """
+    if name in body:
+        return name
+    other = snake(name)
+    return other if other in body else name
+
+
+def member(body: Any, name: str) -> Any:
+    """A member's value, or None where it is missing or the body is no object.
+
+    Args:
+        body: any JSON value.
+        name: the member in camelCase.
+    """
+    if not isinstance(body, Mapping):
+        return None
+    found = body.get(name)
+    return body.get(snake(name)) if found is None else found
+
+
+def child(body: Any, name: str) -> Mapping[str, Any]:
+    """A member that is an object; an empty one where it is missing or something else."""
+    found = member(body, name)
+    return found if isinstance(found, Mapping) else {}

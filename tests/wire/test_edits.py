@@ -1,0 +1,188 @@
+"""What a strategy changes in a call."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from balancer.core.catalog import LEVEL_TOKENS, ModelCard, Thinking
+from balancer.core.strategy import Strategy
+from balancer.wire import Asked, Edits, edits
+
+from .cards import CATALOG, FLASH, FLASH_3, LITE, PLAIN, PRO, PRO_3
+
+CAPPED = Strategy(output_cap_tokens=1024, thinking=0)
+
+
+def test_a_strategy_that_says_nothing_changes_nothing() -> None:
+    """Whatever the caller asked for."""
+    asked = Asked(model=FLASH.name, output_cap_tokens=10, thinking=20_000)
+    assert edits(Strategy(), FLASH, asked) == Edits()
+
+
+def test_the_caller_s_own_lower_cap_stays() -> None:
+    """A plan takes away, it never adds."""
+    asked = Asked(model=FLASH.name, output_cap_tokens=300)
+    assert edits(CAPPED, FLASH, asked).output_cap_tokens is None
+    asked = Asked(model=FLASH.name, output_cap_tokens=3000)
+    assert edits(CAPPED, FLASH, asked).output_cap_tokens == 1024
+
+
+def test_the_caller_s_lesser_thinking_stays() -> None:
+    """Off is less than 1,024, and 1,024 less than the model's choice."""
+    strategy = Strategy(thinking=1024)
+    assert edits(strategy, FLASH, Asked(model=FLASH.name, thinking=0)) == Edits()
+    assert edits(strategy, FLASH, Asked(model=FLASH.name, thinking=-1)).thinking == 1024
+    assert edits(strategy, FLASH, Asked(model=FLASH.name)).thinking == 1024
+
+
+def test_a_declared_minimum_raises_the_plan_s_cap_above_thinking_too() -> None:
+    """The cap covers both."""
+    strategy = Strategy(output_cap_tokens=1500, thinking=1024)
+    asked = Asked(model=FLASH.name, min_output_tokens=1000)
+    assert edits(strategy, FLASH, asked).output_cap_tokens == 2024
+    assert edits(CAPPED, FLASH, asked).output_cap_tokens == 1024
+
+
+def test_a_format_is_capped_only_where_its_need_is_known() -> None:
+    """A cap would tear it."""
+    asked = Asked(model=FLASH.name, structured=True)
+    assert edits(CAPPED, FLASH, asked) == Edits(thinking=0)
+    asked = Asked(model=FLASH.name, structured=True, min_output_tokens=2000)
+    assert edits(CAPPED, FLASH, asked).output_cap_tokens == 2000
+
+
+def test_tools_go_unless_the_call_needs_them() -> None:
+    """Or goes with what is kept for its model."""
+    strategy = Strategy(tools=False)
+    assert edits(strategy, FLASH, Asked(model=FLASH.name)).drop_tools
+    assert not edits(strategy, FLASH, Asked(model=FLASH.name, needs_tools=True)).drop_tools
+    assert not edits(strategy, FLASH, Asked(model=FLASH.name, pinned=True)).drop_tools
+
+
+def test_a_pinned_call_keeps_model_and_instruction() -> None:
+    """Cached content is of one model, and takes no other instruction."""
+    strategy = Strategy(model=LITE.name, instruction="Be brief.", temperature=0.5)
+    asked = Asked(model=FLASH.name, pinned=True)
+    assert edits(strategy, FLASH, asked) == Edits(temperature=0.5)
+
+
+def test_what_the_plan_says_outright_is_taken_over() -> None:
+    """Instruction, turns, temperature."""
+    strategy = Strategy(instruction="Be brief.", history_turns=3, temperature=0.25)
+    expected = Edits(model=FLASH.name, instruction="Be brief.", history_turns=3, temperature=0.25)
+    assert edits(strategy, FLASH, Asked(model=LITE.name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "thinking", "expected"),
+    [
+        (FLASH_3, 0, "MINIMAL"),
+        (FLASH_3, 1024, "LOW"),
+        (FLASH_3, 30_000, "HIGH"),
+        (PRO_3, "MINIMAL", "LOW"),
+        (PRO, 0, 128),
+        (PRO, "HIGH", 24_576),
+        (LITE, 100, 0),
+        (LITE, "LOW", 1024),
+        (FLASH, 30_000, 24_576),
+    ],
+)
+def test_a_caller_s_thinking_follows_to_another_model(
+    model: ModelCard, thinking: Thinking, expected: Thinking
+) -> None:
+    """As the nearest setting that the model takes."""
+    found = edits(Strategy(), model, Asked(model="gemini-x", thinking=thinking))
+    assert (found.thinking, found.clear_thinking) == (expected, False)
+
+
+@pytest.mark.parametrize(("model", "thinking"), [(FLASH_3, -1), (PLAIN, 0), (PLAIN, "LOW")])
+def test_a_setting_nobody_could_fit_is_dropped(model: ModelCard, thinking: Thinking) -> None:
+    """The model's choice is said by saying nothing, and some models do not think."""
+    found = edits(Strategy(), model, Asked(model="gemini-x", thinking=thinking))
+    assert (found.thinking, found.clear_thinking) == (None, True)
+
+
+def test_thinking_is_cut_with_the_caller_s_own_cap() -> None:
+    """The plan's 1,024 would fill the caller's 800 and the answer be empty."""
+    strategy = Strategy(output_cap_tokens=4096, thinking=1024)
+    found = edits(strategy, FLASH, Asked(model=FLASH.name, output_cap_tokens=800))
+    assert found == Edits(thinking=400)
+
+
+def test_free_thinking_stays_free_under_the_caller_s_own_cap() -> None:
+    """Whether that is wise is the caller's to say; the plan takes nothing away there."""
+    asked = Asked(model=FLASH.name, output_cap_tokens=3072)
+    assert edits(Strategy(thinking=-1), FLASH, asked) == Edits(thinking=-1)
+
+
+def test_a_budget_s_cap_holds_for_all_and_halves_thinking() -> None:
+    """As the simulator does; a format may be torn, but the money is not overspent."""
+    found = edits(Strategy(), FLASH, Asked(model=FLASH.name), most_output_tokens=2048)
+    assert found == Edits(output_cap_tokens=2048, thinking=1024)
+    asked = Asked(model=FLASH.name, structured=True, thinking=0)
+    found = edits(Strategy(), FLASH, asked, most_output_tokens=2048)
+    assert found == Edits(output_cap_tokens=2048)
+    found = edits(Strategy(), None, asked, most_output_tokens=2048)
+    assert found == Edits(output_cap_tokens=2048)
+
+
+def test_a_plan_s_cap_below_the_least_thinking_is_left_out() -> None:
+    """Every answer would be empty, and billed."""
+    strategy = Strategy(output_cap_tokens=100, thinking=0)
+    assert edits(strategy, PRO, Asked(model=PRO.name)) == Edits(thinking=128)
+
+
+def test_an_unknown_model_keeps_cap_and_thinking() -> None:
+    """One without the other could give empty answers, and a setting may be refused."""
+    asked = Asked(model="tuned")
+    strategy = Strategy(output_cap_tokens=100, thinking=0, instruction="Be brief.")
+    assert edits(strategy, None, asked) == Edits(instruction="Be brief.")
+
+
+THINKING = st.one_of(st.none(), st.integers(-1, 40_000), st.sampled_from(sorted(LEVEL_TOKENS)))
+CAPS = st.one_of(st.none(), st.integers(1, 100_000))
+
+
+@given(
+    model=st.sampled_from(CATALOG.cards),
+    cap=CAPS,
+    planned=THINKING,
+    own_cap=CAPS,
+    own=THINKING,
+    least=st.one_of(st.none(), st.integers(1, 5000)),
+    most=st.one_of(st.none(), st.integers(600, 70_000)),
+    moved=st.booleans(),
+)
+def test_no_edits_are_refused_or_add_anything(
+    model: ModelCard,
+    cap: int | None,
+    planned: Thinking | None,
+    own_cap: int | None,
+    own: Thinking | None,
+    least: int | None,
+    most: int | None,
+    moved: bool,
+) -> None:
+    """For any strategy, caller and model."""
+    asked = Asked(
+        model="gemini-x" if moved else model.name,
+        output_cap_tokens=own_cap,
+        thinking=own,
+        min_output_tokens=least,
+    )
+    strategy = Strategy(output_cap_tokens=cap, thinking=planned)
+    found = edits(strategy, model, asked, most_output_tokens=most)
+    if found.thinking is not None:
+        assert model.refuses(found.thinking) == ""
+    new_cap = found.output_cap_tokens
+    if new_cap is not None:
+        assert own_cap is None or new_cap < own_cap
+        assert most is None or new_cap <= most
+        thinking = own if found.thinking is None and not found.clear_thinking else found.thinking
+        spent = model.most_thinking_tokens(thinking)
+        # What a budget affords may be less than a model's least: money comes first.
+        assert spent < new_cap or new_cap == most
+        if least is not None and most is None and own_cap is None:
+            assert new_cap - spent >= least
