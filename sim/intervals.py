@@ -98,8 +98,8 @@ def ratio_interval(
     n = len(parts)
     if n == 0 or not all(map(math.isfinite, (*parts, *wholes))):
         return Interval(estimate=math.nan, low=math.nan, high=math.nan)
-    if not any(parts):
-        # Nothing of something, or of nothing: two equal policies differ by nothing.
+    if not any(parts) and not unseen:
+        # Nothing of something, or of nothing: what is never there does not differ.
         return Interval(estimate=0.0, low=0.0, high=0.0)
     part, whole = _mean(parts), _mean(wholes)
     estimate = part / whole if whole > 0.0 else math.nan

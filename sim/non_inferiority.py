@@ -5,10 +5,10 @@ the margin is relative to the baseline's mean, which judges the mean of
 (worsening - margin · baseline) by the same t. Its low end has the level of a fail, its high
 end that of a pass (`sim.sequential`).
 
-Few replications can agree by chance, and miss what happens in some. Unless the policies differ
-by nothing at all, one and a half margins are therefore added to the spread that was seen: what
-is near to the margin is not decided by a few differences that happen to be alike. Pairs in which
-one of seventeen costs a fifth more, and the others next to nothing, set the amount.
+Few replications can agree by chance, and miss what happens in some. One and a half margins are
+therefore added to the spread that was seen, also where nothing differed at all: neither what is
+near to the margin nor "no difference" is decided by a few pairs that happen to be alike. Pairs in
+which one of seventeen costs a fifth more, and the others next to nothing, set the amount.
 
 The truth may lie so near to the margin that no reasonable number of replications tells. Once
 those made would have told twice the margin, and nothing at all, from the margin, a comparison
@@ -78,7 +78,7 @@ def judge_difference(
     worse = [b - a for a, b in zip(low, high, strict=True)]
     below, above = looks.fail_level, looks.pass_level
     allowed = [margin.amount * (a if margin.relative else 1.0) for a in baseline]
-    unseen = UNSEEN * mean_interval(allowed).estimate if any(worse) else 0.0
+    unseen = UNSEEN * mean_interval(allowed).estimate
     if margin.relative:
         worsening = ratio_interval(worse, baseline, below=below, above=above, unseen=unseen)
     else:

@@ -23,6 +23,7 @@ from .intervals import MOST_REPLICATIONS
 
 __all__ = [
     "FAIL_ERROR",
+    "FIRST_LOOK",
     "LAST_LOOK",
     "NOMINAL_FAIL_ERROR",
     "NOMINAL_PASS_ERROR",
@@ -63,12 +64,12 @@ class Looks:
         """Looks at twice as many replications each time, the last at `most`.
 
         Raises:
-            InputError: fewer than two replications, which have no spread, or too many.
+            InputError: fewer replications than the first look needs, or too many.
         """
-        if not 2 <= most <= MOST_REPLICATIONS:
+        if not FIRST_LOOK <= most <= MOST_REPLICATIONS:
             raise InputError(
-                f"replications-max is {most}; expected 2 to {MOST_REPLICATIONS}: one "
-                "replication has no spread"
+                f"replications-max is {most}; expected {FIRST_LOOK} to {MOST_REPLICATIONS}: "
+                "fewer can agree by chance and decide nothing"
             )
         looks = []
         look = FIRST_LOOK

@@ -61,14 +61,16 @@ def test_worse_is_positive_whichever_side_is_better() -> None:
     assert slower.candidate.estimate == pytest.approx(0.99)
 
 
-def test_equal_values_pass_exactly() -> None:
-    """Nothing is added to nothing, and the note says what so few runs leave open."""
-    same = spread(10, 3.0, 1.0)
-    for margin in ("availability=0.001pp", "latency_p95=0.001%"):
-        found = judged(margin, same, same)
-        assert (found.worsening.low, found.worsening.high) == (0.0, 0.0)
-        assert found.verdict == "pass"
-        assert "up to 26% of all" in found.note
+@pytest.mark.parametrize("margin", ["availability=0.001pp", "latency_p95=0.001%"])
+def test_few_equal_values_may_be_chance(margin: str) -> None:
+    """Ten that agree decide nothing; of twenty the note says what they leave open."""
+    ten, twenty = (judged(margin, same, same) for same in (spread(10, 3, 0.1), spread(20, 3, 0.1)))
+    assert (ten.verdict, ten.settled, ten.note) == ("inconclusive", False, "")
+    assert ten.replications_needed is not None
+    assert 10 < ten.replications_needed <= 20
+    assert (twenty.verdict, twenty.worsening.estimate) == ("pass", 0.0)
+    assert twenty.worsening.low < 0.0 < twenty.worsening.high
+    assert "up to 14% of all" in twenty.note
 
 
 @pytest.mark.parametrize(
