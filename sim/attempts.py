@@ -49,7 +49,7 @@ def start(world: World, i: int, now_s: float) -> None:
         key = world.upstream.settings[0].key
         join(queue, world.jobs, i, service_s(queue, key, call.index, call.attempt), now_s)
         _await_next_job(world)
-    push(state, world.events, ends_s, ATTEMPT_ENDS, i, slot.generation)
+    push(state, world, ends_s, ATTEMPT_ENDS, i, slot.generation)
     place = slot.mode * len(world.upstream.models) + call.model
     world.tallies[place].started += 1
     world.tallies[place].in_flight += 1
@@ -112,7 +112,7 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
                     return i
                 failed(world, i, now_s)
             else:
-                push(state, world.events, now_s + delay_s, RETRY, i, slot.generation)
+                push(state, world, now_s + delay_s, RETRY, i, slot.generation)
     return next_waiting(state, world.client[0], world.slots)
 
 
@@ -180,7 +180,7 @@ def _leave_behind(world: World, i: int, until_s: float) -> None:
     state.free_slots -= 1
     world.calls[orphan] = world.calls[i]
     world.calls[i].held = False
-    push(state, world.events, until_s, RELEASE, orphan, world.slots[orphan].generation)
+    push(state, world, until_s, RELEASE, orphan, world.slots[orphan].generation)
 
 
 @compiled
@@ -190,7 +190,7 @@ def _await_next_job(world: World) -> None:
     queue.version += 1
     ends_s = next_ends_s(queue, world.jobs)
     if ends_s < math.inf:
-        push(world.state[0], world.events, ends_s, JOB_ENDS, 0, queue.version)
+        push(world.state[0], world, ends_s, JOB_ENDS, 0, queue.version)
 
 
 @compiled

@@ -14,7 +14,7 @@ from balancer.core.observations import FAILURES
 from .attempts import attempt_ends, job_ends, start
 from .clients import NOBODY, choose, enqueue, leave_queue, refill_retry_budget, reserve, settle
 from .compiled import compiled, inlined
-from .events import ATTEMPT_ENDS, GIVES_UP, JOB_ENDS, RETRY, pop, push
+from .events import ATTEMPT_ENDS, GIVES_UP, JOB_ENDS, RETRY, pop, push, turn_to
 from .outcomes import failed, free
 from .streams import PLAN, uniform
 from .upstream import end
@@ -53,11 +53,13 @@ def advance(world: World, until_s: float) -> int:
             start(world, starter, now_s)
         if (
             state.free_slots < _SLOTS_PER_EVENT
-            or state.events + _EVENTS_PER_EVENT > len(events)
+            or state.events + state.later + _EVENTS_PER_EVENT > len(events)
             or world.upstream.queue[0].listed >= len(world.jobs)
         ):
             return ROOM_NEEDED
         arrives_s = requests[state.arrivals].s if state.arrivals < arrivals else math.inf
+        if state.events == 0:
+            turn_to(state, world, min(arrives_s, until_s))
         if state.events > 0 and events[0].at_s <= arrives_s:
             if events[0].at_s >= until_s:
                 break
@@ -173,7 +175,7 @@ def _start_or_wait(world: World, i: int) -> int:
         return i
     enqueue(state, world.slots, i)
     slot = world.slots[i]
-    push(state, world.events, slot.gives_up_s, GIVES_UP, i, slot.generation)
+    push(state, world, slot.gives_up_s, GIVES_UP, i, slot.generation)
     return NOBODY
 
 

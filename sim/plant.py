@@ -14,6 +14,7 @@ from balancer.core.policy import Policy
 from scenarios.schema import Scenario, UpstreamFault
 
 from .compiled import direct
+from .events import chained
 from .fault_rows import write_fault
 from .kernel import DONE, advance
 from .setup import model_names, new_world
@@ -100,10 +101,14 @@ class Plant:
         slots["next"][-1] = state["free"]
         state["free"] = before
         state["free_slots"] += before
-        events = np.concatenate([world.events, np.zeros_like(world.events)])
+        events, later = (
+            np.concatenate([array, np.zeros_like(array)]) for array in (world.events, world.later)
+        )
+        chained(later, len(world.later), state["free_later"])
+        state["free_later"] = len(world.later)
         jobs = np.concatenate([world.jobs, np.zeros_like(world.jobs)])
         self._world = world._replace(
-            slots=slots, calls=calls, flights=flights, events=events, jobs=jobs
+            slots=slots, calls=calls, flights=flights, events=events, later=later, jobs=jobs
         )
 
     def observe(self, tick: int) -> Observations:

@@ -19,6 +19,7 @@ from scenarios.loader import profiles
 from scenarios.schema import GeminiUpstream, ModelProfile, QueueUpstream, Scenario
 
 from . import fifo_queue, spend
+from .events import DAYS, EVENT, LATER, chained, days_per_s
 from .processor_sharing import JOB
 from .quota import CELLS
 from .upstream import (
@@ -35,7 +36,6 @@ from .workload import scenario_keys
 from .world import (
     BUCKETS,
     CLIENT,
-    EVENT,
     FLIGHT,
     GATE,
     GATES,
@@ -54,6 +54,7 @@ SPARE_FAULTS = 8
 """Fault rows beyond the scenario's, for processes written in Python."""
 
 _FIRST_SLOTS = 1024
+_FIRST_EVENTS = 4 * _FIRST_SLOTS
 _MILLION = 1_000_000
 _PACIFIC = ZoneInfo("America/Los_Angeles")
 _Z95 = 1.6448536269514722
@@ -87,17 +88,21 @@ def new_world(
     slots = np.zeros(_FIRST_SLOTS, SLOT)
     slots["next"] = np.arange(1, _FIRST_SLOTS + 1)
     slots["next"][-1] = -1
+    later = np.zeros(_FIRST_EVENTS, LATER)
+    chained(later, 0, -1)
     ledgers, ledger_keys, spends = _ledgers(policy, scenario_keys(scenario))
     tallies = np.zeros(len(MODES) * len(models), TALLY)
     tallies["low"] = BUCKETS
     tallies["high"] = -1
     return World(
-        state=_state(),
+        state=_state(len(requests) / scenario.duration),
         client=_client(scenario, keep_latencies=keep_latencies),
         requests=requests,
         slots=slots,
         calls=np.zeros(_FIRST_SLOTS, CALL),
-        events=np.zeros(4 * _FIRST_SLOTS, EVENT),
+        events=np.zeros(_FIRST_EVENTS, EVENT),
+        later=later,
+        days=np.full(DAYS, -1, np.int32),
         flights=np.zeros(_FIRST_SLOTS, FLIGHT),
         plans=_plans(scenario, policy, models),
         gates=_normal_gates(),
@@ -169,8 +174,10 @@ def _profiles(scenario: Scenario, models: tuple[str, ...]) -> dict[str, ModelPro
     return known
 
 
-def _state() -> np.ndarray[Any, Any]:
+def _state(requests_per_s: float) -> np.ndarray[Any, Any]:
     state = np.zeros(1, STATE)
+    state["days_per_s"] = days_per_s(requests_per_s)
+    state["day_s"] = 1.0 / state["days_per_s"]
     state["free_slots"] = _FIRST_SLOTS
     state["first_waiting"] = -1
     state["last_waiting"] = -1

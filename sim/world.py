@@ -19,7 +19,6 @@ from .upstream import Upstream
 __all__ = [
     "BUCKETS",
     "CLIENT",
-    "EVENT",
     "FLIGHT",
     "GATE",
     "GATES",
@@ -51,8 +50,13 @@ STATE = np.dtype(
         ("now_s", "f8"),
         ("arrivals", "i8"),  # requests that have come
         ("live", "i8"),  # requests under way
-        ("events", "i8"),
+        ("events", "i8"),  # of the current day
         ("sequence", "i8"),
+        ("day", "i8"),  # of the calendar, see `sim.events`
+        ("days_per_s", "f8"),
+        ("day_s", "f8"),
+        ("later", "i8"),  # events of later days
+        ("free_later", "i8"),  # head of the list of free places for them
         ("free", "i8"),  # head of the list of free slots
         ("free_slots", "i8"),
         ("flights", "i8"),  # calls in flight, as clients see it
@@ -110,11 +114,6 @@ SLOT = np.dtype(
         ("waits", "?"),
         ("counts", "?"),  # came after warm-up
     ],
-    align=True,
-)
-
-EVENT = np.dtype(
-    [("at_s", "f8"), ("sequence", "i8"), ("generation", "i8"), ("slot", "i4"), ("kind", "i4")],
     align=True,
 )
 
@@ -191,7 +190,9 @@ class World(NamedTuple):
         requests: records of `sim.workload.REQUEST`.
         slots: records of `SLOT`.
         calls: records of `sim.upstream.CALL`, one a slot.
-        events: heap of `EVENT` by (time, sequence).
+        events: heap of `sim.events.EVENT` by (time, sequence): those of the current day.
+        later: records of `sim.events.LATER`: events of later days, chained.
+        days: the first of each chain; -1 where there is none.
         flights: records of `FLIGHT`, dense, in no order.
         plans: a record of `PLAN` for each mode.
         gates: records of `GATE`, shape (priorities, GATES).
@@ -214,6 +215,8 @@ class World(NamedTuple):
     slots: Any
     calls: Any
     events: Any
+    later: Any
+    days: Any
     flights: Any
     plans: Any
     gates: Any
