@@ -17,6 +17,7 @@ HARNESS = ("scenarios", "sim", "reports")
 _EXTRAS = {
     "sim": ("simpy", "numba", "numpy", "scipy"),
     "report": ("matplotlib", "jinja2"),
+    "datadog": ("datadog_api_client",),
     "test": ("hypothesis",),
 }
 

@@ -15,6 +15,7 @@ import typer
 
 from ..version import VERSION
 from .compare import compare
+from .datadog import datadog_app
 from .gate import gate
 from .library import list_scenarios, new
 from .policy import policy_app
@@ -37,6 +38,7 @@ app.command("scenarios")(list_scenarios)
 app.command()(new)
 app.command()(replay)
 app.add_typer(policy_app, name="policy")
+app.add_typer(datadog_app, name="datadog")
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""The real world: one package or file for each thing outside that the balancer talks to."""

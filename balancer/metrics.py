@@ -1,0 +1,345 @@
+"""The metric table: name, alias, unit, kind, attributes and meaning of everything we measure.
+
+Whatever emits, queries or draws a metric reads it from here: the OpenTelemetry exporter, the
+Datadog monitors, the dashboards and the page in the docs. Native names are `open_balancer.*`
+and, where the GenAI conventions have one, theirs; the alias is the name that users were
+promised, under which the same values are emitted a second time. In Datadog an alias has the
+prefix `custom.`.
+
+Units are UCUM, as OpenTelemetry writes them. Counters only grow and are exported as deltas
+where a backend asks for them; gauges are the last value; histograms become distributions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+__all__ = [
+    "DATADOG_PREFIX",
+    "METRICS",
+    "Kind",
+    "Metric",
+    "metric_named",
+]
+
+DATADOG_PREFIX: Final = "custom."
+"""What an alias begins with in Datadog."""
+
+MODE: Final = "open_balancer.mode"
+PRIORITY: Final = "open_balancer.priority"
+OUTCOME: Final = "open_balancer.outcome"
+BUDGET_KEY: Final = "open_balancer.budget.key"
+BUDGET_WINDOW: Final = "open_balancer.budget.window"
+MODE_FROM: Final = "open_balancer.mode.from"
+MODE_TO: Final = "open_balancer.mode.to"
+ARM: Final = "open_balancer.arm"
+"""Of simulated traffic only, on every metric: `policy`, or `none` for the counterfactual."""
+MODEL: Final = "gen_ai.request.model"
+OPERATION: Final = "gen_ai.operation.name"
+PROVIDER: Final = "gen_ai.provider.name"
+TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 -- an attribute, and no password
+ERROR_TYPE: Final = "error.type"
+
+
+class Kind(Enum):
+    """What instrument a metric is."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A row of the table.
+
+    Attributes:
+        name: as it is emitted.
+        alias: the promised name of the same values; None where none was promised.
+        unit: UCUM; "1" for shares, braces for what is counted.
+        kind: of instrument.
+        attributes: keys that its points may have, beside the resource's.
+        meaning: one sentence.
+    """
+
+    name: str
+    alias: str | None = None
+    unit: str
+    kind: Kind
+    attributes: tuple[str, ...] = ()
+    meaning: str
+
+    @property
+    def datadog_alias(self) -> str | None:
+        """The alias as Datadog shows it."""
+        return None if self.alias is None else DATADOG_PREFIX + self.alias
+
+
+# ------------------------------------------------------------------- requests and attempts
+
+REQUEST_DURATION: Final = Metric(
+    name="open_balancer.request.duration",
+    alias="request.latency",
+    unit="s",
+    kind=Kind.HISTOGRAM,
+    attributes=(MODE, MODEL),
+    meaning="From a request's first attempt to its outcome; complete answers and timeouts only.",
+)
+FIRST_TOKEN: Final = Metric(
+    name="open_balancer.request.time_to_first_token",
+    alias="llm.response.first_token",
+    unit="s",
+    kind=Kind.HISTOGRAM,
+    attributes=(MODE, MODEL),
+    meaning="From the start of an attempt to the first token of its answer.",
+)
+REQUESTS: Final = Metric(
+    name="open_balancer.requests",
+    alias="request.throughput",
+    unit="{request}",
+    kind=Kind.COUNTER,
+    attributes=(PRIORITY, OUTCOME),
+    meaning="Requests by what the balancer did with them: admitted, shed, or fallback beside it.",
+)
+ATTEMPTS_STARTED: Final = Metric(
+    name="open_balancer.attempts.started",
+    unit="{attempt}",
+    kind=Kind.COUNTER,
+    attributes=(MODE, MODEL),
+    meaning="Calls upstream that were started; those in one mode are its part of the traffic.",
+)
+ATTEMPTS_FINISHED: Final = Metric(
+    name="open_balancer.attempts.finished",
+    alias="request.attempts",
+    unit="{attempt}",
+    kind=Kind.COUNTER,
+    attributes=(MODE, MODEL),
+    meaning="Calls upstream that ended, failed ones included.",
+)
+ATTEMPTS_FAILED: Final = Metric(
+    name="open_balancer.attempts.failed",
+    alias="request.errors",
+    unit="{attempt}",
+    kind=Kind.COUNTER,
+    attributes=(MODE, MODEL, ERROR_TYPE),
+    meaning="Calls upstream that failed, by kind; over those that finished it is the error rate.",
+)
+ERROR_RATE: Final = Metric(
+    name="open_balancer.error_rate",
+    alias="request.error_rate",
+    unit="1",
+    kind=Kind.GAUGE,
+    meaning="Failed attempts over finished attempts, over the last minute.",
+)
+AVAILABILITY: Final = Metric(
+    name="open_balancer.availability",
+    alias="service.availability",
+    unit="1",
+    kind=Kind.GAUGE,
+    meaning="Requests that got a complete answer of a model over those offered, last minute.",
+)
+IN_FLIGHT: Final = Metric(
+    name="open_balancer.attempts.in_flight",
+    unit="{attempt}",
+    kind=Kind.GAUGE,
+    attributes=(MODE, MODEL),
+    meaning="Calls upstream that have not ended yet.",
+)
+
+# -------------------------------------------------------------------------- GenAI and cost
+
+OPERATION_DURATION: Final = Metric(
+    name="gen_ai.client.operation.duration",
+    alias="llm.response.duration",
+    unit="s",
+    kind=Kind.HISTOGRAM,
+    attributes=(OPERATION, PROVIDER, MODEL, ERROR_TYPE),
+    meaning="One call upstream, from start to end, as the GenAI conventions define it.",
+)
+OPERATION_FIRST_CHUNK: Final = Metric(
+    name="gen_ai.client.operation.time_to_first_chunk",
+    unit="s",
+    kind=Kind.HISTOGRAM,
+    attributes=(OPERATION, PROVIDER, MODEL),
+    meaning="One streamed call upstream, from start to its first chunk.",
+)
+OPERATION_TOKENS: Final = Metric(
+    name="gen_ai.client.token.usage",
+    unit="{token}",
+    kind=Kind.HISTOGRAM,
+    attributes=(OPERATION, PROVIDER, MODEL, TOKEN_TYPE),
+    meaning="Tokens of one call upstream, input and output apart.",
+)
+TOKENS: Final = Metric(
+    name="open_balancer.tokens",
+    alias="llm.tokens.used",
+    unit="{token}",
+    kind=Kind.COUNTER,
+    attributes=(MODE, MODEL, TOKEN_TYPE),
+    meaning="Tokens settled: input, cached (part of input), output, thinking.",
+)
+SESSION_TOKENS: Final = Metric(
+    name="open_balancer.session.tokens",
+    alias="llm.tokens.per_session",
+    unit="{token}",
+    kind=Kind.HISTOGRAM,
+    meaning="Tokens that one session used, recorded when it ends.",
+)
+COST: Final = Metric(
+    name="open_balancer.cost",
+    alias="llm.cost.total",
+    unit="{USD}",
+    kind=Kind.COUNTER,
+    attributes=(MODE, MODEL),
+    meaning="Dollars settled, estimated from usage and the policy's prices.",
+)
+REQUEST_COST: Final = Metric(
+    name="open_balancer.request.cost",
+    alias="llm.cost.per_request",
+    unit="{USD}",
+    kind=Kind.HISTOGRAM,
+    attributes=(MODE,),
+    meaning="Dollars of one request, all its attempts together.",
+)
+COST_PER_ANSWER: Final = Metric(
+    name="open_balancer.cost.per_answer",
+    alias="llm.cost.per_successful_interaction",
+    unit="{USD}",
+    kind=Kind.GAUGE,
+    meaning="Dollars settled over complete answers, over the last hour.",
+)
+COST_RATE: Final = Metric(
+    name="open_balancer.cost.rate",
+    alias="token_cost_per_hour",
+    unit="{USD}/h",
+    kind=Kind.GAUGE,
+    meaning="The signal token_cost_per_hour of this replica; replicas add up.",
+)
+SPEND: Final = Metric(
+    name="open_balancer.spend",
+    alias="llm.spend",
+    unit="{USD}",
+    kind=Kind.GAUGE,
+    attributes=(BUDGET_WINDOW,),
+    meaning="Dollars settled over the last hour and the last day.",
+)
+BUDGET_LEFT: Final = Metric(
+    name="open_balancer.budget.left",
+    alias="llm.budget.left",
+    unit="{USD}",
+    kind=Kind.GAUGE,
+    attributes=(BUDGET_WINDOW, BUDGET_KEY),
+    meaning="What a hard budget still affords in its window.",
+)
+BUDGET_PROJECTED: Final = Metric(
+    name="open_balancer.budget.projected",
+    alias="llm.budget.projected",
+    unit="{USD}",
+    kind=Kind.GAUGE,
+    attributes=(BUDGET_WINDOW, BUDGET_KEY),
+    meaning="Spend at the end of a budget's window if the last minute goes on.",
+)
+
+# ------------------------------------------------------------------------------- brownout
+
+CURRENT_MODE: Final = Metric(
+    name="open_balancer.mode.current",
+    alias="brownout.current_mode",
+    unit="1",
+    kind=Kind.GAUGE,
+    meaning="The mode: 0 normal, 1 soft, 2 hard, 3 emergency. Emitted without traffic too.",
+)
+MODE_SHARE: Final = Metric(
+    name="open_balancer.mode.share",
+    alias="brownout.mode_distribution",
+    unit="1",
+    kind=Kind.GAUGE,
+    attributes=(MODE,),
+    meaning="Share of the admitted requests that the decision serves in each mode.",
+)
+MODE_CHANGES: Final = Metric(
+    name="open_balancer.mode.changes",
+    alias="brownout.mode_changes",
+    unit="{change}",
+    kind=Kind.COUNTER,
+    attributes=(MODE_FROM, MODE_TO),
+    meaning="Changes of mode, up and down.",
+)
+ACTIVATIONS: Final = Metric(
+    name="open_balancer.activations",
+    alias="brownout.activations.count",
+    unit="{activation}",
+    kind=Kind.COUNTER,
+    attributes=(MODE,),
+    meaning="Entries of a degraded mode from a milder one.",
+)
+RECOVERY: Final = Metric(
+    name="open_balancer.recovery.duration",
+    alias="brownout.recovery.duration",
+    unit="s",
+    kind=Kind.HISTOGRAM,
+    meaning="From leaving normal to being back in it.",
+)
+COST_SAVED: Final = Metric(
+    name="open_balancer.cost.saved",
+    alias="brownout.cost_saved",
+    unit="{USD}",
+    kind=Kind.GAUGE,
+    meaning="An estimate: last hour's calls at the price of a call in normal, less what they cost.",
+)
+QUALITY: Final = Metric(
+    name="open_balancer.quality",
+    alias="response.quality_score",
+    unit="1",
+    kind=Kind.GAUGE,
+    meaning="Mean declared quality of the answers of the last minute.",
+)
+
+# ---------------------------------------------------------------------------- the process
+
+QUEUE_DEPTH: Final = Metric(
+    name="open_balancer.queue.depth",
+    alias="queue.depth",
+    unit="{request}",
+    kind=Kind.GAUGE,
+    meaning="Requests waiting to start, not those in flight.",
+)
+MEMORY: Final = Metric(
+    name="open_balancer.memory.utilization",
+    alias="system.memory.usage",
+    unit="1",
+    kind=Kind.GAUGE,
+    meaning="Memory in use over what the process may use.",
+)
+CPU: Final = Metric(
+    name="open_balancer.cpu.utilization",
+    alias="system.cpu.usage",
+    unit="1",
+    kind=Kind.GAUGE,
+    meaning="CPU time of the process over the time that passed, over what it may use.",
+)
+TELEMETRY_DROPPED: Final = Metric(
+    name="open_balancer.telemetry.dropped",
+    unit="{item}",
+    kind=Kind.COUNTER,
+    meaning="Spans, points and log records that were given up because the receiver was not there.",
+)
+
+METRICS: Final[tuple[Metric, ...]] = tuple(
+    value for value in list(globals().values()) if isinstance(value, Metric)
+)
+"""All rows, in the order of this file."""
+
+_BY_NAME = {
+    name: metric
+    for metric in METRICS
+    for name in (metric.name, metric.alias, metric.datadog_alias)
+    if name is not None
+}
+
+
+def metric_named(name: str) -> Metric | None:
+    """The row of a native name, of an alias, or of an alias as Datadog shows it."""
+    return _BY_NAME.get(name)
