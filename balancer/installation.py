@@ -18,6 +18,7 @@ _EXTRAS = {
     "sim": ("simpy", "numba", "numpy", "scipy"),
     "report": ("matplotlib", "jinja2"),
     "datadog": ("datadog_api_client",),
+    "gemini": ("google.genai",),
     "test": ("hypothesis",),
 }
 
@@ -35,12 +36,19 @@ def require(*, packages: Sequence[str] = HARNESS, extras: Sequence[str] = ()) ->
     for name in packages:
         _require_ours(name, home)
     for extra in extras:
-        missing = [module for module in _EXTRAS[extra] if find_spec(module) is None]
+        missing = [module for module in _EXTRAS[extra] if not _is_there(module)]
         if missing:
             raise InputError(
                 f"this command needs {', '.join(missing)}, which the extra {extra!r} brings; "
                 f"install it: pip install 'open-balancer[{','.join(extras)}]'"
             )
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that it would be in
+        return False
 
 
 def _require_ours(name: str, home: Path) -> None:

@@ -18,24 +18,30 @@ from .bodies import apply
 from .edits import Edits, edits
 from .failures import UpstreamError, read_error
 from .models import bare_model, find_card
-from .splice import apply_bytes
+from .splice import apply_bytes, parse
+from .streams import ArrayChunks, Chunks, EventChunks, chunks_of
 from .thinking import fit_thinking
 from .usage import Usage, read_usage
 
 __all__ = [
     "Answer",
     "AnswerReader",
+    "ArrayChunks",
     "Asked",
+    "Chunks",
     "Edits",
+    "EventChunks",
     "UpstreamError",
     "Usage",
     "apply",
     "apply_bytes",
     "bare_model",
+    "chunks_of",
     "edits",
     "estimate_tokens",
     "find_card",
     "fit_thinking",
+    "parse",
     "read_answer",
     "read_asked",
     "read_error",
