@@ -19,6 +19,7 @@ _EXTRAS = {
     "report": ("matplotlib", "jinja2"),
     "datadog": ("datadog_api_client",),
     "gemini": ("google.genai",),
+    "mock": ("httptools", "uvicorn"),
     "test": ("hypothesis",),
 }
 

@@ -31,7 +31,7 @@ from .fault_rows import Site
 from .fault_windows import Window, fault_name, level, windows
 from .telemetry import Telemetry
 
-__all__ = ["Stage", "start"]
+__all__ = ["Process", "Stage", "processes", "start", "upstream_process"]
 
 Process = Generator[Event, Any, None]
 
@@ -85,16 +85,30 @@ def start(stage: Stage) -> None:
     Raises:
         ScenarioError: a Python process that cannot be loaded.
     """
+    for _, _, process in processes(stage):
+        stage.env.process(process)
+
+
+def processes(stage: Stage) -> Iterator[tuple[int, Fault, Process]]:
+    """The same processes, not started: each with its fault and the fault's place.
+
+    Raises:
+        ScenarioError: a Python process that cannot be loaded.
+    """
     row = 0
     for slot, fault in enumerate(stage.scenario.faults):
         if isinstance(fault, UpstreamFault):
-            stage.env.process(_ramped(stage, fault, _upstream(stage, fault, row)))
+            yield slot, fault, upstream_process(stage, fault, row)
             row += 1
         elif isinstance(fault, ProcessFault):
-            function = load(fault, slot)
-            stage.env.process(_python(stage, fault, function))
+            yield slot, fault, _python(stage, fault, load(fault, slot))
         elif stage.telemetry is not None:
-            stage.env.process(_for_the_controller(stage, stage.telemetry, fault, slot))
+            yield slot, fault, _for_the_controller(stage, stage.telemetry, fault, slot)
+
+
+def upstream_process(stage: Stage, fault: UpstreamFault, row: int) -> Process:
+    """Process of a fault that acts on one of the upstream's fault records."""
+    return _ramped(stage, fault, _upstream(stage, fault, row))
 
 
 def _for_the_controller(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from balancer.core import budget
-from balancer.core.catalog import ModelCard
+from balancer.core.catalog import ModelCard, Thinking
 from balancer.core.errors import ScenarioError, nearest
 from balancer.core.modes import MODES, PRIORITIES, Mode
 from balancer.core.policy import Policy
@@ -48,7 +48,14 @@ from .world import (
     World,
 )
 
-__all__ = ["SPARE_FAULTS", "model_names", "most_thinking_tokens", "new_upstream", "new_world"]
+__all__ = [
+    "SPARE_FAULTS",
+    "model_names",
+    "most_thinking_tokens",
+    "new_upstream",
+    "new_world",
+    "thinking_bound",
+]
 
 SPARE_FAULTS = 8
 """Fault rows beyond the scenario's, for processes written in Python."""
@@ -239,10 +246,14 @@ def most_thinking_tokens(scenario: Scenario, policy: Policy, mode: Mode, model: 
     """Most thinking tokens of a call in a mode, by what its plan, or else its client, says."""
     said = policy.strategies[mode].thinking
     thinking = scenario.clients.thinking if said is None else said
-    profile = profiles(scenario).get(model)
+    return thinking_bound(profiles(scenario).get(model), policy.catalog.card(model), thinking)
+
+
+def thinking_bound(profile: ModelProfile | None, card: ModelCard, thinking: Thinking | None) -> int:
+    """Most thinking tokens of a call that asks for this much; None leaves it to the model."""
     if thinking is None and profile is not None and not profile.thinks_unasked:
         return 0
-    return policy.catalog.card(model).most_thinking_tokens(thinking)
+    return card.most_thinking_tokens(thinking)
 
 
 def _else(value: float | None, otherwise: float) -> float:

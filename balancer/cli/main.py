@@ -18,6 +18,7 @@ from .compare import compare
 from .datadog import datadog_app
 from .gate import gate
 from .library import list_scenarios, new
+from .mock_gemini import mock_gemini
 from .policy import policy_app
 from .replay import replay
 from .run import run
@@ -37,6 +38,7 @@ for command in (run, gate, compare, search):
 app.command("scenarios")(list_scenarios)
 app.command()(new)
 app.command()(replay)
+app.command()(mock_gemini)
 app.add_typer(policy_app, name="policy")
 app.add_typer(datadog_app, name="datadog")
 

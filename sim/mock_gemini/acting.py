@@ -1,0 +1,227 @@
+"""Acts a call's fate out: waits, answers, streams, fails as it is written."""
+
+from __future__ import annotations
+
+import asyncio
+
+from .answers import Answer, answer_of
+from .bodies import Body
+from .connections import reset
+from .counters import Counters
+from .refusals import Refusal, quota_day, quota_minute, unavailable
+from .replies import Gone, Receive, Scope, Send, Stream, send_head, send_json, send_part
+from .settings import Settings
+from .wall_upstream import Fate, ModelEntry, WallUpstream
+
+__all__ = ["Acting"]
+
+_NO_JSON = "<!DOCTYPE html><title>502 Bad Gateway</title>"
+_FLUSH_S = 0.002
+
+
+class Acting:
+    """One call of generateContent, from its fate to its end.
+
+    Args:
+        settings: speed, and whether there are waits at all.
+        upstream: that holds the call.
+        counters: to count it in.
+        model: which is called.
+        vertex: whether in the form of Vertex AI.
+        body: what was asked.
+        fate: what becomes of it.
+        scope, receive, send: of the request.
+    """
+
+    __slots__ = (
+        "_began",
+        "_body",
+        "_counters",
+        "_fate",
+        "_loop",
+        "_model",
+        "_receive",
+        "_scope",
+        "_send",
+        "_settings",
+        "_upstream",
+        "_vertex",
+    )
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        upstream: WallUpstream,
+        counters: Counters,
+        model: ModelEntry,
+        vertex: bool,
+        body: Body,
+        fate: Fate,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._settings = settings
+        self._upstream = upstream
+        self._counters = counters
+        self._model = model
+        self._vertex = vertex
+        self._body = body
+        self._fate = fate
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+
+    async def run(self, sse: bool | None) -> None:
+        """Act it out.
+
+        Args:
+            sse: None for a unary call, else whether a stream is of events or one array.
+        """
+        self._counters.began(self._model.name)
+        left = True
+        try:
+            if sse is None:
+                await self._unary()
+            else:
+                await self._stream(sse=sse)
+            left = False
+        except Gone:
+            return
+        finally:
+            self._counters.ended(
+                self._model.name,
+                "generateContent" if sse is None else "streamGenerateContent",
+                self._fate,
+                left=left,
+                cap=self._body.cap,
+                thinking=self._body.thinking,
+                brief=self._body.brief,
+            )
+            self._release(left=left)
+
+    def _release(self, *, left: bool) -> None:
+        """A call that its client no longer sees is worked on to its end, as in the simulator."""
+        fate = self._fate
+        if (left or fate.outcome == "reset") and self._settings.latency:
+            done = self._began + fate.holds_s / self._settings.speed
+            if done > self._loop.time():
+                self._loop.call_at(done, self._upstream.end, fate)
+                return
+        self._upstream.end(fate)
+
+    # --- waiting --------------------------------------------------------------------------
+
+    async def _wait(self, until_s: float) -> None:
+        """Wait for a second of the call.
+
+        Raises:
+            Gone: the client left first.
+        """
+        if not self._settings.latency:
+            return
+        at = self._began + until_s / self._settings.speed
+        if at <= self._loop.time():
+            return
+        try:
+            async with asyncio.timeout_at(at):
+                await self._receive()  # there is nothing to come but that the client leaves
+        except TimeoutError:
+            return
+        raise Gone
+
+    async def _hang(self) -> None:
+        await self._receive()
+        raise Gone
+
+    async def _lose(self) -> None:
+        """Reset the connection, once what was written has gone out."""
+        await asyncio.sleep(_FLUSH_S)
+        reset(self._scope)
+        await self._receive()
+
+    # --- unary ----------------------------------------------------------------------------
+
+    async def _unary(self) -> None:
+        fate = self._fate
+        if fate.hangs:
+            await self._hang()
+        await self._wait(fate.duration_s)
+        outcome = fate.outcome
+        if outcome in (None, "empty", "cut"):
+            await self._whole(200, self._answer().whole())
+        elif outcome == "malformed":
+            text = self._answer().whole()
+            await self._whole(200, text[: len(text) // 2] if fate.inside else _NO_JSON)
+        elif outcome == "reset":
+            if fate.inside:
+                raw = self._answer().whole().encode()
+                await send_head(self._send, 200, self._headers(), length=len(raw))
+                await send_part(self._send, raw[: len(raw) // 2])
+            await self._lose()
+        else:
+            refusal = self._refusal()
+            await self._whole(refusal.code, refusal.body().decode())
+
+    async def _whole(self, code: int, text: str) -> None:
+        await send_json(self._send, code, text.encode(), self._headers())
+
+    def _headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        took_ms = int((self._loop.time() - self._began) * 1000)
+        return ((b"server-timing", b"gfet4t7; dur=%d" % took_ms),)
+
+    def _answer(self) -> Answer:
+        return answer_of(self._fate, self._body, self._model.name, vertex=self._vertex)
+
+    def _refusal(self) -> Refusal:
+        fate = self._fate
+        outcome = fate.outcome or "internal"
+        if outcome not in ("quota_minute", "quota_day"):
+            return unavailable(outcome)
+        minute, day, tokens = self._upstream.limits(self._model)
+        if outcome == "quota_day":
+            return quota_day(self._model.name, day, fate.retry_after_s)
+        return quota_minute(self._model.name, minute, fate.retry_after_s, tokens=tokens)
+
+    # --- streams --------------------------------------------------------------------------
+
+    async def _stream(self, *, sse: bool) -> None:
+        fate = self._fate
+        if fate.outcome is not None and not fate.served:
+            await self._wait(fate.duration_s)
+            refusal = self._refusal()
+            body = refusal.body().decode()
+            await self._whole(refusal.code, body if sse else f"[{body}]")
+            return
+        stream = Stream(self._send, sse=sse)
+        early = not fate.inside and fate.outcome in ("reset", "malformed")
+        if not early and not (fate.hangs and not fate.inside):
+            await self._chunks(stream)
+        if fate.hangs:
+            await self._hang()
+        await self._wait(fate.duration_s)
+        if fate.outcome == "reset":
+            await self._lose()
+            return
+        if fate.outcome == "malformed" and early:
+            await stream.write(_NO_JSON)
+        elif fate.outcome in ("overloaded", "internal", "timeout"):
+            await stream.write(self._refusal().body().decode())
+        await stream.end()
+
+    async def _chunks(self, stream: Stream) -> None:
+        """Send the parts of the answer when they are due; a malformed one breaks in the last."""
+        last = ""
+        for chunk in self._answer().chunks():
+            if last:
+                await stream.write(last, self._headers())
+            await self._wait(chunk.at_s)
+            last = chunk.body
+            if self._fate.outcome != "malformed":
+                await stream.write(last, self._headers())
+                last = ""
+        if last:
+            await stream.write(last[: len(last) // 2])

@@ -1,0 +1,137 @@
+"""The Gemini API as an ASGI application."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qs
+
+from .acting import Acting
+from .bodies import count_body, parse, read_body, text_tokens
+from .clock import ScenarioClock
+from .counters import Counters
+from .headers import Headers, check_key, read_headers
+from .models import describe_model, list_models
+from .paths import Route, route
+from .refusals import Refusal, body_too_large, no_such_model
+from .replies import Gone, Receive, Scope, Send, send_json
+from .settings import Settings
+from .wall_upstream import ModelEntry, WallUpstream
+
+__all__ = ["GeminiApp"]
+
+
+class GeminiApp:
+    """Answers as Gemini does, by the fates of a scenario's upstream.
+
+    Args:
+        settings: what to play.
+
+    Attributes:
+        clock: of the scenario.
+        upstream: the play under way.
+        counters: of this play.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._key = settings.api_key.encode()
+        self.begin(None)
+
+    def begin(self, epoch: float | None) -> None:
+        """Play the scenario from its second 0 on; calls under way end on the play before.
+
+        Args:
+            epoch: Unix time of second 0; None is now.
+        """
+        self.clock = ScenarioClock(self.settings.speed, epoch)
+        self.upstream = WallUpstream(self.settings, self.clock)
+        self.counters = Counters()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        try:
+            await self._answer(scope, receive, send)
+        except Refusal as refusal:
+            self.counters.refused[refusal.code] += 1
+            await send_json(send, refusal.code, refusal.body())
+        except Gone:
+            return
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = read_headers(scope["headers"])
+        asked = route(scope["method"], scope["path"])
+        query: bytes = scope["query_string"]
+        check_key(headers, query, self._key)
+        if asked.method is None:
+            await send_json(send, 200, self._models(asked, query))
+            return
+        raw = await self._read(headers, receive)
+        document = parse(raw)
+        model = self._model(asked)
+        if asked.method == "countTokens":
+            self.counters.other["countTokens"] += 1
+            count = count_body(document)
+            if headers.request is not None:
+                count = self.upstream.prompt_tokens(headers.request)
+            details = [{"modality": "TEXT", "tokenCount": count}]
+            found = {"totalTokens": count, "promptTokensDetails": details}
+            await send_json(send, 200, json.dumps(found).encode())
+            return
+        body = read_body(document, model.card)
+        prompt = text_tokens(document) if headers.request is None else None
+        fate = self.upstream.begin(model, body, headers.request, headers.attempt, prompt)
+        sse: bool | None = None
+        if asked.method == "streamGenerateContent":
+            sse = b"alt=sse" in query
+        acting = Acting(
+            settings=self.settings,
+            upstream=self.upstream,
+            counters=self.counters,
+            model=model,
+            vertex=asked.vertex,
+            body=body,
+            fate=fate,
+            scope=scope,
+            receive=receive,
+            send=send,
+        )
+        await acting.run(sse)
+
+    def _model(self, asked: Route) -> ModelEntry:
+        found = self.upstream.models.get(asked.model or "")
+        if found is None:
+            raise no_such_model(asked.model or "", asked.method)
+        return found
+
+    def _models(self, asked: Route, query: bytes) -> bytes:
+        if asked.model is not None:
+            return json.dumps(describe_model(self._model(asked))).encode()
+        self.counters.other["models"] += 1
+        given = parse_qs(query.decode("latin-1"))
+        size, token = given.get("pageSize"), given.get("pageToken")
+        page = list_models(
+            self.upstream.models, size[0] if size else None, token[0] if token else None
+        )
+        return json.dumps(page).encode()
+
+    async def _read(self, headers: Headers, receive: Receive) -> bytes | bytearray:
+        limit = self.settings.max_body_bytes
+        if headers.length is not None and headers.length > limit:
+            raise body_too_large(limit)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        first: bytes = message.get("body", b"")
+        if not message.get("more_body", False):
+            if len(first) > limit:
+                raise body_too_large(limit)
+            return first
+        raw = bytearray(first)
+        while message.get("more_body", False):
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            raw += message.get("body", b"")
+            if len(raw) > limit:
+                raise body_too_large(limit)
+        return raw

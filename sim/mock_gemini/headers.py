@@ -1,0 +1,111 @@
+"""Headers of a request that the mock reads: which request it is, who asks, how long they wait."""
+
+from __future__ import annotations
+
+import hmac
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import parse_qs
+
+from .refusals import (
+    api_key_invalid,
+    bearer_invalid,
+    deadline_too_short,
+    invalid_argument,
+    no_api_key,
+)
+
+__all__ = ["LEAST_DEADLINE_S", "Headers", "bearer_is", "check_key", "read_headers"]
+
+LEAST_DEADLINE_S = 10.0
+"""Least X-Server-Timeout that Gemini takes [D]."""
+
+_MOST_INDEX = 1 << 53
+_MOST_ATTEMPT = 1 << 20
+
+
+class Headers(NamedTuple):
+    """What the headers say.
+
+    Attributes:
+        api_key: as sent, or None.
+        bearer: the Authorization header, or None.
+        request: its index in the scenario's workload, or None.
+        attempt: from 0.
+        length: declared length of the body, or None.
+    """
+
+    api_key: bytes | None
+    bearer: bytes | None
+    request: int | None
+    attempt: int
+    length: int | None
+
+
+def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Read the headers; names are in lower case.
+
+    Raises:
+        Refusal: 400 for an index, an attempt or a deadline that cannot be.
+    """
+    api_key = bearer = index = length = None
+    attempt = 0
+    for name, value in headers:
+        if name == b"x-goog-api-key":
+            api_key = value
+        elif name == b"content-length":
+            length = int(value)
+        elif name == b"x-open-balancer-request":
+            index = _number(name, value, _MOST_INDEX)
+        elif name == b"x-open-balancer-attempt":
+            attempt = _number(name, value, _MOST_ATTEMPT)
+        elif name == b"authorization":
+            bearer = value
+        elif name == b"x-server-timeout":
+            _check_deadline(value)
+    return Headers(api_key, bearer, index, attempt, length)
+
+
+def check_key(headers: Headers, query: bytes, key: bytes) -> None:
+    """Check who calls.
+
+    Raises:
+        Refusal: 400 for a wrong key, 401 for a wrong token, 403 for neither.
+    """
+    given = headers.api_key
+    if given is None and query:
+        found = parse_qs(query).get(b"key")
+        given = found[0] if found else None
+    if given is not None:
+        if not hmac.compare_digest(given, key):
+            raise api_key_invalid()
+    elif headers.bearer is None:
+        raise no_api_key()
+    elif not bearer_is(headers.bearer, key):
+        raise bearer_invalid()
+
+
+def bearer_is(header: bytes, token: bytes) -> bool:
+    """Whether an Authorization header carries this token."""
+    scheme, _, given = header.partition(b" ")
+    return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), token)
+
+
+def _number(name: bytes, value: bytes, most: int) -> int:
+    if value.isdigit() and len(value) < 20 and int(value) < most:
+        return int(value)
+    raise invalid_argument(
+        f"{name.decode()}: found {value.decode('latin-1')[:40]!r}, expected a whole number from 0"
+    )
+
+
+def _check_deadline(value: bytes) -> None:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if math.isnan(seconds):
+        raise invalid_argument("X-Server-Timeout is no number of seconds")
+    if seconds < LEAST_DEADLINE_S:
+        raise deadline_too_short(seconds)

@@ -1,0 +1,224 @@
+"""The simulator's upstream in wall time: the same functions and draws, one call at a time."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from balancer.core.catalog import ModelCard
+from balancer.core.observations import FAILURES
+from scenarios.loader import profiles
+from scenarios.schema import GeminiUpstream, ModelProfile, Workload
+
+from ..compiled import direct
+from ..setup import new_upstream, thinking_bound
+from ..streams import replication_key
+from ..upstream import ANSWER, CALL, QUEUED, begin, end
+from ..workload import generate
+from .bodies import Body
+from .clock import ScenarioClock
+from .fault_site import FaultSite, with_spare_faults
+from .settings import Settings
+
+__all__ = ["Fate", "ModelEntry", "WallUpstream"]
+
+_UNBOUNDED = 1 << 30
+_FIRST_CALLS = 256
+
+
+class ModelEntry(NamedTuple):
+    """A model that is served."""
+
+    name: str
+    row: int
+    card: ModelCard
+    profile: ModelProfile | None
+
+
+class Fate(NamedTuple):
+    """What becomes of a call, fixed when it begins. Seconds are the scenario's.
+
+    Attributes:
+        place: where its record is kept until `WallUpstream.end`.
+        request, attempt: indices by which its draws are keyed.
+        began_s: second of the scenario.
+        outcome: None for an answer, else one of `FAILURES`.
+        inside: whether a failure or a hang comes after part of the response.
+        ttft_s, duration_s, holds_s: as in `sim.upstream.CALL`.
+        prompt, cached, answered, thought: tokens.
+        whole: whether nothing of the answer was cut off.
+        bill_nano_usd: what is charged.
+        retry_after_s: of a refusal by quota.
+        served: whether work was done.
+    """
+
+    place: int
+    request: int
+    attempt: int
+    began_s: float
+    outcome: str | None
+    inside: bool
+    ttft_s: float
+    duration_s: float
+    holds_s: float
+    prompt: int
+    cached: int
+    answered: int
+    thought: int
+    whole: bool
+    bill_nano_usd: int
+    retry_after_s: float
+    served: bool
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the caller never sees an end."""
+        return math.isinf(self.duration_s)
+
+
+class WallUpstream:
+    """One play of a scenario's upstream, from second 0 on.
+
+    Args:
+        settings: scenario, prices, replication.
+        clock: of the scenario.
+
+    Attributes:
+        models: those that are served, by name.
+        site: its faults.
+
+    Raises:
+        InputError: a scenario that cannot be played.
+    """
+
+    def __init__(self, settings: Settings, clock: ScenarioClock) -> None:
+        scenario = settings.scenario
+        self._clock = clock
+        names = _served(settings)
+        known = profiles(scenario)
+        self.models = {
+            name: ModelEntry(name, row, settings.policy.catalog.card(name), known.get(name))
+            for row, name in enumerate(names)
+        }
+        key = replication_key(scenario.seed, settings.replication)
+        upstream = new_upstream(scenario, settings.policy, key, names)
+        self._upstream = with_spare_faults(upstream)
+        self._queued = int(upstream.settings["kind"][0]) == QUEUED
+        upstream_kind = scenario.upstream
+        self._concise = (
+            upstream_kind.concise_factor if isinstance(upstream_kind, GeminiUpstream) else 1.0
+        )
+        requests = generate(scenario, key)
+        if len(requests) == 0:
+            requests = generate(scenario.model_copy(update={"workload": Workload()}), key)
+        self._requests = requests
+        self._calls = np.zeros(_FIRST_CALLS, CALL)
+        self._free = list(range(_FIRST_CALLS))
+        self._begin = direct(begin, self._upstream, self._calls, 0, 0.0)
+        self._end = direct(end, self._upstream, self._calls, 0)
+        self._next = 0
+        self.site = FaultSite(scenario, self._upstream, names, clock, settings.policy.tick_s)
+
+    def prompt_tokens(self, index: int) -> int:
+        """Tokens of the prompt of a request of the workload."""
+        return int(self._requests["prompt"][index % len(self._requests)])
+
+    def begin(
+        self,
+        model: ModelEntry,
+        body: Body,
+        index: int | None,
+        attempt: int,
+        prompt_tokens: int | None,
+    ) -> Fate:
+        """Fix the fate of a call that starts now.
+
+        Args:
+            model: which is called.
+            body: what is asked.
+            index: of the request in the workload; None: the next one.
+            attempt: from 0.
+            prompt_tokens: None: those of the workload's request, cached ones included.
+        """
+        if index is None:
+            index = self._next
+            self._next += 1
+        request = self._requests[index % len(self._requests)]
+        if not self._free:
+            self._grow()
+        place = self._free.pop()
+        call = self._calls[place]
+        call["model"] = model.row
+        call["index"] = index
+        call["attempt"] = attempt
+        call["prompt"] = request["prompt"] if prompt_tokens is None else prompt_tokens
+        call["cached"] = request["cached"] if prompt_tokens is None else 0
+        call["output"] = request["output"]
+        call["thinking"] = request["thinking"]
+        call["cap"] = _UNBOUNDED if body.cap is None else min(body.cap, _UNBOUNDED)
+        call["budget"] = thinking_bound(model.profile, model.card, body.thinking)
+        call["concise"] = self._concise if body.brief else 1.0
+        call["gives_up_s"] = math.inf
+        now_s = self._clock.now_s()
+        self.site.move(now_s)
+        self._begin(self._upstream, self._calls, place, now_s)
+        outcome = int(call["outcome"])
+        answered = int(call["answered"])
+        if self._queued and outcome == ANSWER:
+            answered = int(call["output"])
+        return Fate(
+            place=place,
+            request=index,
+            attempt=attempt,
+            began_s=now_s,
+            outcome=None if outcome == ANSWER else FAILURES[outcome],
+            inside=bool(call["inside"]),
+            ttft_s=float(call["ttft_s"]),
+            duration_s=float(call["duration_s"]),
+            holds_s=float(call["holds_s"]),
+            prompt=int(call["prompt"]),
+            cached=int(call["cached"]),
+            answered=answered,
+            thought=int(call["thought"]),
+            whole=int(call["delivered_ppm"]) >= 1_000_000,
+            bill_nano_usd=int(call["bill_nano_usd"]),
+            retry_after_s=float(call["retry_after_s"]),
+            served=bool(call["served"]),
+        )
+
+    def end(self, fate: Fate) -> None:
+        """The upstream is done with a call; once for every fate."""
+        self._end(self._upstream, self._calls, fate.place)
+        self._free.append(fate.place)
+
+    def limits(self, model: ModelEntry) -> tuple[int | None, int | None, bool]:
+        """Calls a minute, calls a day (None: no limit), and whether tokens are nearest theirs."""
+        row = self._upstream.models[model.row]
+        rpm, tpm, rpd = int(row["rpm"]), int(row["tpm"]), int(row["rpd"])
+        by_calls = int(row["minute_calls"]) / rpm if rpm > 0 else -1.0
+        by_tokens = int(row["minute_tokens"]) / tpm if tpm > 0 else -1.0
+        tokens = by_tokens > by_calls
+        minute = tpm if tokens else rpm
+        return (minute if minute >= 0 else None, rpd if rpd >= 0 else None, tokens)
+
+    def in_flight(self, model: ModelEntry) -> int:
+        """Calls a model is busy with."""
+        return int(self._upstream.models[model.row]["in_flight"])
+
+    def _grow(self) -> None:
+        before = len(self._calls)
+        self._calls = np.concatenate([self._calls, np.zeros_like(self._calls)])
+        self._free.extend(range(before, 2 * before))
+
+
+def _served(settings: Settings) -> tuple[str, ...]:
+    """Models that are both known to behave and priced; a queue serves all that are priced."""
+    catalog = [card.name for card in settings.policy.catalog.cards]
+    if not isinstance(settings.scenario.upstream, GeminiUpstream):
+        return tuple(sorted(catalog))
+    known = profiles(settings.scenario)
+    for name in settings.scenario.upstream.models:
+        settings.policy.catalog.card(name)
+    return tuple(sorted(name for name in known if name in catalog))
