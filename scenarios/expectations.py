@@ -23,10 +23,20 @@ class Reaches(Frozen):
 
 
 class Recovers(Frozen):
-    """Back in normal within `within` of the end of the fault named `of` (None: the last)."""
+    """Back in normal within `within` of the end of the fault named `of` (None: the last).
+
+    Where it is the traffic that troubles, `after` says when it no longer does.
+    """
 
     within: Duration
     of: str | None = None
+    after: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.of is not None and self.after is not None:
+            raise ValueError("found of and after, expected one of them")
+        return self
 
 
 class Bound(Frozen):

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from balancer.units import Count, Seconds
 
 from .clients import Backoff, Clients
-from .expectations import Bound, Expectation
+from .expectations import Bound, Expectation, Recovers
 from .faults import (
     AlertFault,
     Fault,
@@ -63,6 +63,7 @@ __all__ = [
     "QueueUpstream",
     "Quota",
     "Ramp",
+    "Recovers",
     "Scenario",
     "Spike",
     "Step",

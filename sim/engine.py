@@ -30,6 +30,7 @@ from .metrics import metrics
 from .plant import Plant
 from .run import NONE, Run
 from .run_header import run_header, versions
+from .serving import Serving, serving
 from .streams import replication_key
 from .telemetry import Telemetry
 from .timeline import Transition
@@ -113,6 +114,7 @@ class _Simulation:
         "_plant",
         "_policy",
         "_scenario",
+        "_servings",
         "_telemetry",
         "_transitions",
     )
@@ -132,6 +134,7 @@ class _Simulation:
         self._controller = Controller(policy)
         self._telemetry = Telemetry(key=key, tick_s=policy.tick_s, faults=len(scenario.faults))
         self._transitions: list[Transition] = []
+        self._servings: list[Serving] = []
         stage = Stage(
             env=self._env,
             plant=plant,
@@ -152,6 +155,7 @@ class _Simulation:
             replication=replication,
             metrics=metrics(self._plant.totals(), transitions=len(before), duration_s=horizon_s),
             transitions=before,
+            servings=tuple(change for change in self._servings if change.at_s < horizon_s),
         )
 
     def _ticks(self, write: _Write | None) -> Generator[Event, Any, None]:
@@ -163,6 +167,7 @@ class _Simulation:
         horizon_s = self._scenario.duration
         last_s = horizon_s + self._longest_drain_s()
         tick, end_s, mode = 0, tick_s, Mode.NORMAL
+        gates: object = None
         while True:
             yield timeout(end_s - self._env.now)
             advance(end_s)
@@ -172,7 +177,8 @@ class _Simulation:
                 if write is not None:
                     write(observations, decision)
                 apply(decision)
-                if decision.mode is not mode:
+                if decision.gates is not gates:
+                    gates = decision.gates
                     mode = self._changed(end_s, mode, decision)
             else:
                 for arrived in telemetry.carry(observations):
@@ -180,7 +186,8 @@ class _Simulation:
                     if write is not None:
                         write(arrived, decision)
                     apply(decision)
-                    if decision.mode is not mode:
+                    if decision.gates is not gates:
+                        gates = decision.gates
                         mode = self._changed(end_s, mode, decision)
             if end_s >= horizon_s and (plant.empty or end_s >= last_s):
                 return
@@ -189,6 +196,12 @@ class _Simulation:
             end_s = (tick + 1) * tick_s
 
     def _changed(self, at_s: float, mode: Mode, decision: Decision) -> Mode:
+        """Take down what a new stance changes: what requests get, and the mode."""
+        now, servings = serving(at_s, decision), self._servings
+        if not servings or (now.worst, now.back) != (servings[-1].worst, servings[-1].back):
+            servings.append(now)
+        if decision.mode is mode:
+            return mode
         reason = "; ".join(reason.text for reason in decision.reasons)
         self._transitions.append(
             Transition(at_s=at_s, before=mode, after=decision.mode, reason=reason)

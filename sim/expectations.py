@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from balancer.core.errors import ScenarioError, nearest
 from balancer.core.modes import Mode
 from balancer.units import show_seconds, show_share, show_usd
-from scenarios.schema import Bound, Expectation, Fault, Scenario
+from scenarios.schema import Bound, Expectation, Fault, Recovers, Scenario
 
 from .fault_windows import fault_name, windows
 from .metrics import METRICS
@@ -42,8 +42,8 @@ class TimeBound:
 
     Attributes:
         name: for a person.
-        mode: the mode to be reached, or normal: to be back in normal for good.
-        from_s: start or end of a fault.
+        mode: the mode to be reached, or normal: to be served in it again, for good.
+        from_s: start or end of a fault, or when other trouble is over.
         until_s: where the watch ends: at the next fault, or the horizon.
         within_s: the bound.
     """
@@ -57,7 +57,7 @@ class TimeBound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeverAbove:
-    """No run is ever in a worse mode than this."""
+    """No run ever serves a request in a worse mode than this."""
 
     name: str
     mode: Mode
@@ -99,8 +99,7 @@ def _questions(expectation: Expectation, scenario: Scenario, where: str) -> Iter
             within_s=reaches.within,
         )
     elif expectation.recovers is not None:
-        fault, name = _fault(scenario, expectation.recovers.of, where, last=True)
-        yield _recovery(scenario, fault, name, expectation.recovers.within, where)
+        yield _recovery(scenario, expectation.recovers, where)
     elif expectation.never_above is not None:
         mode = Mode[expectation.never_above.upper()]
         yield NeverAbove(name=f"never above {mode.label}", mode=mode)
@@ -167,10 +166,14 @@ def _end_s(fault: Fault, scenario: Scenario) -> float:
     return windows(fault, scenario.duration)[-1].to_s
 
 
-def _recovery(
-    scenario: Scenario, fault: Fault, name: str, within_s: float, where: str
-) -> TimeBound:
-    end_s = _end_s(fault, scenario)
+def _recovery(scenario: Scenario, recovers: Recovers, where: str) -> TimeBound:
+    within_s = recovers.within
+    if recovers.after is not None:
+        end_s, what = recovers.after, "what it recovers from"
+        since = f"after {show_seconds(end_s)}"
+    else:
+        fault, what = _fault(scenario, recovers.of, where, last=True)
+        end_s, since = _end_s(fault, scenario), f"of {what}"
     starts = [
         window.from_s
         for other in scenario.faults
@@ -180,12 +183,12 @@ def _recovery(
     until_s = min([scenario.duration, *starts])
     if end_s + within_s > until_s:
         raise ScenarioError(
-            f"{name} ends at {end_s:g} s, and what follows at {until_s:g} s leaves no "
+            f"{what} ends at {end_s:g} s, and what follows at {until_s:g} s leaves no "
             f"{within_s:g} s to recover in; end it earlier or let the scenario last longer",
             where=where,
         )
     return TimeBound(
-        name=f"recovers within {show_seconds(within_s)} of {name}",
+        name=f"recovers within {show_seconds(within_s)} {since}",
         mode=Mode.NORMAL,
         from_s=end_s,
         until_s=until_s,

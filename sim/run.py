@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .serving import Serving
 from .timeline import Transition
 
 __all__ = ["ARMS", "NONE", "Run"]
@@ -24,9 +25,11 @@ class Run:
         replication: from 0.
         metrics: by the names of `sim.metrics.METRICS`; NaN where undefined.
         transitions: changes of mode before the horizon, in order.
+        servings: changes of what requests get before the horizon, in order.
     """
 
     arm: str
     replication: int
     metrics: Mapping[str, float]
     transitions: tuple[Transition, ...]
+    servings: tuple[Serving, ...]

@@ -33,8 +33,8 @@ from .engine import simulate
 from .expectations import Expected, MetricBound, NeverAbove, expected
 from .fault_windows import check_faults
 from .run import Run
+from .serving import worst_served
 from .streams import replication_key
-from .timeline import highest
 from .verdict import Judgement, judge
 from .workload import generate
 
@@ -299,7 +299,7 @@ class _Trial:
 
 def _nearness(question: Expected, run: Run, judgement: Judgement) -> float:
     if isinstance(question, NeverAbove):
-        return float(highest(run.transitions))
+        return float(worst_served(run.servings))
     value = judgement.value.estimate - judgement.bound
     if not math.isfinite(value):
         return 0.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from balancer.core.modes import Mode
 
-__all__ = ["Transition", "highest", "mode_at", "reached_after_s", "recovered_after_s"]
+__all__ = ["Transition", "mode_at", "reached_after_s"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +40,6 @@ def mode_at(transitions: Sequence[Transition], at_s: float) -> Mode:
     return mode
 
 
-def highest(transitions: Sequence[Transition]) -> Mode:
-    """The worst mode of the run."""
-    return max((transition.after for transition in transitions), default=Mode.NORMAL)
-
-
 def reached_after_s(
     transitions: Sequence[Transition], mode: Mode, from_s: float, until_s: float
 ) -> float:
@@ -55,15 +50,3 @@ def reached_after_s(
         if from_s < transition.at_s <= until_s and transition.after >= mode:
             return transition.at_s - from_s
     return math.inf
-
-
-def recovered_after_s(transitions: Sequence[Transition], from_s: float, until_s: float) -> float:
-    """Seconds from `from_s` to the return to normal that lasted until `until_s`.
-
-    A return that is followed by a relapse is no recovery, which is why the last return
-    counts and not the first; infinite when the mode at `until_s` is not normal.
-    """
-    if mode_at(transitions, until_s) != Mode.NORMAL:
-        return math.inf
-    returns = [change.at_s for change in transitions if change.at_s <= until_s]
-    return max(0.0, returns[-1] - from_s) if returns else 0.0

@@ -14,7 +14,13 @@ Three kinds of question, each decided without assuming more than replications gi
   that the runs still leave open as its upper end.
 
 One replication has no spread: bounds on metrics are then inconclusive rather than judged
-by an invented interval.
+by an invented interval. Nor do a few that came to the very same value show a spread of zero;
+they may all lack what happens in some runs. So what all runs agree on passes no sooner than a
+time does, with six of them.
+
+Modes are judged by what was served (`sim.serving`), whatever a law calls it: a never by the worst
+mode that any request was given, a recovery by nine of ten requests served in normal. `reaches`
+names a mechanism, and takes the law at its word.
 """
 
 from __future__ import annotations
@@ -39,7 +45,8 @@ from .intervals import (
 )
 from .metrics import METRICS
 from .run import Run
-from .timeline import highest, reached_after_s, recovered_after_s
+from .serving import back_after_s, worst_served
+from .timeline import reached_after_s
 
 __all__ = ["Judgement", "Outcome", "judge", "overall", "worst"]
 
@@ -79,7 +86,7 @@ def judge(expected: Expected, policy: Sequence[Run], none: Sequence[Run]) -> Jud
     if isinstance(expected, TimeBound):
         return _judge_time(expected, policy)
     if isinstance(expected, NeverAbove):
-        above = [highest(run.transitions) > expected.mode for run in policy]
+        above = [worst_served(run.servings) > expected.mode for run in policy]
         return _judge_never(expected, above, "was worse")
     over = [run.metrics["budget_overshoot_usd"] > 0.0 for run in policy]
     return _judge_never(expected, over, "spent more")
@@ -112,6 +119,9 @@ def _judge_metric(expected: MetricBound, policy: Sequence[Run], none: Sequence[R
         note = f"undefined in {undefined} of {len(values)} runs"
     elif len(values) == 1:
         note = "one run has no spread; two or more are needed"
+    elif verdict == "pass" and _agree_by_chance(values):
+        verdict = "inconclusive"
+        note = f"{len(values)} runs that agree may do so by chance"
     return Judgement(
         name=expected.name,
         verdict=verdict,
@@ -120,17 +130,25 @@ def _judge_metric(expected: MetricBound, policy: Sequence[Run], none: Sequence[R
         better="higher" if expected.at_least else "lower",
         unit=METRICS[expected.metric],
         note=note,
-        replications_needed=(
-            replications_for_mean(values, expected.bound) if verdict == "inconclusive" else None
-        ),
+        replications_needed=_needed(values, expected.bound) if verdict == "inconclusive" else None,
     )
+
+
+def _agree_by_chance(values: Sequence[float]) -> bool:
+    """Whether all runs came to one value, and are too few to tell what most runs do."""
+    return min(values) == max(values) and math.isnan(median_interval(values).low)
+
+
+def _needed(values: Sequence[float], bound: float) -> int | None:
+    if len(values) > 1 and _agree_by_chance(values):
+        # On one side of the bound, all of them: as with times.
+        return replications_for_median([0.0] * len(values), 0.0)
+    return replications_for_mean(values, bound)
 
 
 def _judge_time(expected: TimeBound, policy: Sequence[Run]) -> Judgement:
     if expected.mode == Mode.NORMAL:
-        times = [
-            recovered_after_s(run.transitions, expected.from_s, expected.until_s) for run in policy
-        ]
+        times = [back_after_s(run.servings, expected.from_s, expected.until_s) for run in policy]
     else:
         times = [
             reached_after_s(run.transitions, expected.mode, expected.from_s, expected.until_s)

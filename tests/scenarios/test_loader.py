@@ -233,6 +233,7 @@ def test_faults_are_read_in_their_units(tmp_path: Path) -> None:
         ("expectations: [{metric: cost_usd}]", "needs at_least or at_most beside it"),
         ("expectations: [{never_above: soft, at_most: 3}]", "belong inside never_above"),
         ("expectations: [{never_above: sotf}]", "(did you mean 'soft'?)"),
+        ("expectations: [{recovers: {within: 1m, of: x, after: 1m}}]", "found of and after"),
         ("policy: nowhere.yaml", "nowhere.yaml: no such file"),
         ("policy: {law: lader}", ":3: policy.law: unknown law 'lader'"),
         ("starts_at: tomorrow", ":3: starts_at: found 'tomorrow'"),

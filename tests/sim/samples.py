@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from balancer.core.modes import Mode
 from sim.metrics import METRICS
 from sim.run import Run
+from sim.serving import Serving
 from sim.timeline import Transition
 
 
@@ -24,6 +26,10 @@ def run(
         replication=replication,
         metrics={**defaults, "budget_overshoot_usd": 0.0, **values},
         transitions=tuple(transitions),
+        servings=tuple(
+            Serving(at_s=each.at_s, worst=each.after, back=each.after is Mode.NORMAL)
+            for each in transitions
+        ),
     )
 
 

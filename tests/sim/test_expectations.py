@@ -114,6 +114,20 @@ def test_recovering_is_watched_until_the_next_fault() -> None:
     assert (found.from_s, found.until_s) == (350.0, 400.0)
 
 
+def test_recovering_may_count_from_a_second() -> None:
+    """Where traffic was the trouble; faults that follow still end the watch."""
+    (found,) = questions({"recovers": {"within": "40s", "after": "320s"}})
+    assert isinstance(found, TimeBound)
+    assert (found.name, found.from_s, found.until_s) == (
+        "recovers within 40s after 320s",
+        320.0,
+        400.0,
+    )
+    (alone,) = questions({"recovers": {"within": "40s", "after": "320s"}}, faults=())
+    assert isinstance(alone, TimeBound)
+    assert alone.until_s == 1000.0
+
+
 def test_a_repeating_fault_is_recovered_from_after_its_last_window() -> None:
     """It is not over before."""
     again = {**FLOOD, "repeat_every": 200}
@@ -137,6 +151,7 @@ def test_nevers_are_questions_about_every_run() -> None:
         ({"metric": "availabilty", "at_least": 1}, "did you mean 'availability'"),
         ({"recovers": {"within": 501}}, "leaves no 501 s to recover in"),
         ({"recovers": {"within": 60, "of": "flood"}}, "what follows at 400 s"),
+        ({"recovers": {"within": 60, "after": 950}}, "it recovers from ends at 950 s"),
     ],
 )
 def test_a_question_without_an_answer_is_refused(expectation: dict[str, Any], problem: str) -> None:

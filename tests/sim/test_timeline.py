@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from balancer.core.modes import Mode
-from sim.timeline import Transition, highest, mode_at, reached_after_s, recovered_after_s
+from sim.timeline import Transition, mode_at, reached_after_s
 
 NORMAL, SOFT, HARD = Mode.NORMAL, Mode.SOFT, Mode.HARD
 
@@ -33,11 +33,6 @@ def test_a_change_counts_from_its_second() -> None:
     assert mode_at(UP_AND_DOWN, 110.0) is SOFT
 
 
-def test_the_highest_mode_is_the_worst_ever_entered() -> None:
-    """And normal for a run without changes."""
-    assert (highest(UP_AND_DOWN), highest(())) == (HARD, NORMAL)
-
-
 def test_reaching_is_timed_from_the_start_of_the_fault() -> None:
     """To the first moment in the mode."""
     assert reached_after_s(UP_AND_DOWN, HARD, 100.0, 1000.0) == 30.0
@@ -56,24 +51,3 @@ def test_a_mode_already_in_force_is_reached_at_once() -> None:
 def test_a_mode_reached_too_late_was_never_reached() -> None:
     """What happens after the watch ends is not credited."""
     assert reached_after_s(UP_AND_DOWN, HARD, 100.0, 120.0) == math.inf
-
-
-def test_recovery_is_timed_to_the_last_return() -> None:
-    """A relapse after the fault means it had not recovered."""
-    relapse = (*UP_AND_DOWN, *changes((450.0, SOFT), (500.0, NORMAL)))
-    assert recovered_after_s(relapse, 350.0, 1000.0) == 150.0
-
-
-def test_a_run_that_never_left_normal_has_recovered_at_once() -> None:
-    """There was nothing to recover from."""
-    assert recovered_after_s((), 350.0, 1000.0) == 0.0
-
-
-def test_a_run_that_ends_above_normal_never_recovered() -> None:
-    """Whatever it did before."""
-    assert recovered_after_s(UP_AND_DOWN[:3], 350.0, 1000.0) == math.inf
-
-
-def test_a_return_before_the_fault_ended_counts_as_no_wait() -> None:
-    """It was in normal when the fault ended, and stayed."""
-    assert recovered_after_s(UP_AND_DOWN, 600.0, 1000.0) == 0.0

@@ -56,6 +56,20 @@ def test_an_open_question_says_how_many_runs_would_close_it() -> None:
     assert bounded([1.0, 1.1], 0.0).replications_needed is None
 
 
+@pytest.mark.parametrize("bound", [0.1, 0.05])
+def test_a_few_runs_that_agree_pass_nothing(bound: float) -> None:
+    """They may lack what happens in some; six decide, as for times."""
+    few = bounded([0.1] * 5, bound)
+    assert (few.verdict, few.replications_needed) == ("inconclusive", 6)
+    assert few.note == "5 runs that agree may do so by chance"
+    assert bounded([0.1] * 6, bound).verdict == "pass"
+
+
+def test_two_runs_that_agree_to_miss_a_bound_fail() -> None:
+    """A false alarm is looked at; what is let through is not."""
+    assert bounded([0.1] * 2, 0.2).verdict == "fail"
+
+
 def test_one_run_decides_no_bound() -> None:
     """It has no spread, and none is invented."""
     found = bounded([0.999], 0.5)

@@ -1,0 +1,75 @@
+"""What requests really got over time, whatever mode a law says it is in.
+
+A law that blends modes is in the mode that most requests get, and may call itself normal while
+it serves a part of them in soft. Expectations are about users, so they ask what was served:
+
+- *Worst*: the worst mode that any request is given, or the mode the law is in, if that is
+  worse (a mode that refuses everybody serves nothing). A probe round is served below the mode
+  and never makes it worse.
+- *Back*: at least nine of ten requests of every priority are admitted and served in normal.
+  The tenth is what the ladder's own probe rounds may take at most; a law that wobbles by less
+  is as good as back.
+
+A run starts in normal, and back. A change counts from the second at which it governs new
+requests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from balancer.core.decisions import Decision
+from balancer.core.modes import MODES, Mode
+
+__all__ = ["BACK", "Serving", "back_after_s", "serving", "worst_served"]
+
+BACK = 0.9
+"""Share of the requests, of every priority, that is served in normal when a law is back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What requests get from a second on.
+
+    Attributes:
+        at_s: second of the run.
+        worst: the worst mode that any of them gets, or the law is in.
+        back: whether nine of ten of them are admitted and served in normal.
+    """
+
+    at_s: float
+    worst: Mode
+    back: bool
+
+
+def serving(at_s: float, decision: Decision) -> Serving:
+    """What a decision gives to the requests it governs from a second on."""
+    served = (mode for mode in MODES if any(mix[mode] > 0.0 for mix in decision.mixes))
+    full = (
+        admitted * mix[Mode.NORMAL]
+        for admitted, mix in zip(decision.admit, decision.mixes, strict=True)
+    )
+    return Serving(at_s=at_s, worst=max(decision.mode, *served), back=min(full) >= BACK)
+
+
+def worst_served(changes: Sequence[Serving]) -> Mode:
+    """The worst of the run."""
+    return max((change.worst for change in changes), default=Mode.NORMAL)
+
+
+def back_after_s(changes: Sequence[Serving], from_s: float, until_s: float) -> float:
+    """Seconds from `from_s` until it was back and stayed so up to `until_s`.
+
+    A return that is followed by a relapse is no recovery, which is why the last return
+    counts and not the first; infinite when it is not back at `until_s`.
+    """
+    back, since_s = True, 0.0
+    for change in changes:
+        if change.at_s > until_s:
+            break
+        if change.back and not back:
+            since_s = change.at_s
+        back = change.back
+    return max(0.0, since_s - from_s) if back else math.inf
