@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from balancer.core.histogram import MIN_INDEX, bucket_index
 from balancer.core.observations import FAILURES
 from balancer.core.pricing import cost_nano_usd
 
+from .buckets import place_of
 from .clients import NO_MORE, NOBODY, next_attempt, next_waiting, reserve, settle
 from .compiled import compiled, inlined
 from .events import ATTEMPT_ENDS, JOB_ENDS, RELEASE, RETRY, push
@@ -24,7 +24,6 @@ _TIMEOUT = FAILURES.index("timeout")
 _RESET = FAILURES.index("reset")
 _QUOTA_DAY = FAILURES.index("quota_day")
 
-_bucket_index = compiled(bucket_index)
 _cost_nano_usd = compiled(cost_nano_usd)
 
 
@@ -79,10 +78,10 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     _book(world, i, place, unseen)
     latency = 0
     if outcome in (ANSWER, _TIMEOUT):
-        latency = _bucket_index(now_s - slot.first_start_s) - MIN_INDEX
+        latency = place_of(now_s - slot.first_start_s)
         _count(world.tallies[place], world.histograms[place], LATENCY, latency)
     if outcome == ANSWER:
-        ttft = _bucket_index(call.ttft_s) - MIN_INDEX
+        ttft = place_of(call.ttft_s)
         _count(world.tallies[place], world.histograms[place], TTFT, ttft)
     if unseen and call.held:
         _leave_behind(world, i, slot.started_s + call.holds_s)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from balancer.core.histogram import MIN_INDEX, bucket_index
 from balancer.core.observations import FAILURES
 
+from .buckets import place_of
 from .compiled import compiled, inlined
 from .world import World
 
 __all__ = ["answered", "failed", "free"]
 
 _TIMEOUT = FAILURES.index("timeout")
-
-_bucket_index = compiled(bucket_index)
 
 
 @inlined
@@ -46,7 +44,7 @@ def failed(world: World, i: int, now_s: float) -> None:
     if slot.counts:
         totals.failed[slot.priority] += 1
         if slot.outcome == _TIMEOUT and not math.isnan(slot.first_start_s):
-            bucket = _bucket_index(now_s - slot.first_start_s) - MIN_INDEX
+            bucket = place_of(now_s - slot.first_start_s)
             _measure(world, slot, now_s, bucket)
     state.live -= 1
     free(state, world.slots, i)

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from balancer.core import budget
-from balancer.core.histogram import EMPTY, MIN_INDEX, Histogram, bucket_index
+from balancer.core.histogram import EMPTY, MIN_INDEX, Histogram
 from balancer.core.modes import MODES
 from balancer.core.observations import FAILURES, ModeObservations, Observations
 
 from . import spend
+from .buckets import place_of
 from .compiled import compiled, inlined
 from .world import BUCKETS, LATENCY, TTFT, World
 
@@ -26,7 +27,6 @@ _HEAD = 15  # rows, offered, admitted, shed, fallback by priority, waiting, rese
 _KINDS = len(FAILURES)
 _ROW = 3 + _KINDS + 5 + 3  # place, started, finished, failures, tokens and cost, bucket counts
 
-_bucket_index = compiled(bucket_index)
 _advance_ledger = compiled(budget.advance)
 
 
@@ -183,7 +183,7 @@ def _count_ages(world: World, place: int) -> tuple[int, int]:
     for k in range(state.flights):
         flight = world.flights[k]
         if flight.tally == place:
-            bucket = _bucket_index(state.now_s - flight.since_s) - MIN_INDEX
+            bucket = place_of(state.now_s - flight.since_s)
             scratch[bucket] += 1
             low = min(low, bucket)
             high = max(high, bucket)

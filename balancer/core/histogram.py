@@ -44,7 +44,8 @@ def bucket_index(duration_s: float) -> int:
     if duration_s <= 0.0009765625:
         return MIN_INDEX
     index = math.ceil(math.log2(duration_s) * BUCKETS_PER_OCTAVE) - 1
-    return int(min(index, MAX_INDEX))
+    # Just above the lowest bucket the logarithm may round to its upper edge.
+    return int(min(max(index, MIN_INDEX), MAX_INDEX))
 
 
 def edge_s(index: int) -> float:

@@ -33,6 +33,11 @@ def test_what_is_below_a_millisecond_counts_in_the_lowest_bucket(duration_s: flo
     assert bucket_index(duration_s) == MIN_INDEX
 
 
+def test_the_least_duration_above_a_millisecond_is_in_the_range_too() -> None:
+    """Its logarithm rounds to the lowest bucket's own lower edge."""
+    assert bucket_index(math.nextafter(2.0**-10, 1.0)) == MIN_INDEX
+
+
 @pytest.mark.parametrize("duration_s", [2.0**14, 1e6])
 def test_what_is_above_four_and_a_half_hours_counts_in_the_highest_bucket(
     duration_s: float,
