@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from balancer.core import budget
+from balancer.core import budget, chain, claims
+from balancer.core.chain import END, RETRY_BURST
+from balancer.core.claims import CLAIMS, MOST_A_CALL_COSTS_NANO_USD
 from balancer.core.observations import FAILURES
 from balancer.core.pricing import affordable_output_tokens, cost_nano_usd
 
@@ -16,7 +18,6 @@ from .world import GATES, World
 __all__ = [
     "NOBODY",
     "NO_MORE",
-    "RETRY_BURST",
     "choose",
     "enqueue",
     "leave_queue",
@@ -33,15 +34,6 @@ NOBODY = -1
 NO_MORE = -1.0
 """What `next_attempt` returns when there is none."""
 
-RETRY_BURST = 10.0
-"""Most retries a retry budget saves up for later, as in gRPC's retry throttling."""
-
-_LEAST_ANSWER_TOKENS = 64
-_LEAST_THINKING_TOKENS = 512  # the most that any model asks for as a budget
-_MODEST_TOKENS = 2048  # a claim this small is left whole: natural answers fit in it
-_CLAIMS = 256  # a call claims at most this part of what is left
-_MOST_A_CALL_COSTS_NANO_USD = 9_000_000_000_000  # keeps the core's products below 2**63
-
 _QUOTA_MINUTE = FAILURES.index("quota_minute")
 
 _headroom = compiled(budget.headroom)
@@ -49,6 +41,10 @@ _reserve = compiled(budget.reserve)
 _settle = compiled(budget.settle)
 _cost_nano_usd = compiled(cost_nano_usd)
 _affordable_output_tokens = compiled(affordable_output_tokens)
+_claimed_cap = compiled(claims.claimed_cap)
+_claimed_thinking = compiled(claims.claimed_thinking)
+_next_link = compiled(chain.next_link)
+_backoff_s = compiled(chain.backoff_s)
 
 
 @inlined
@@ -82,18 +78,17 @@ def reserve(world: World, i: int) -> bool:
     if len(world.ledgers) == 0:
         return True
     key = world.requests[slot.request].key
-    room = _MOST_A_CALL_COSTS_NANO_USD
+    room = MOST_A_CALL_COSTS_NANO_USD
     for row in range(len(world.ledgers)):
         if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
             room = min(room, _headroom(world.ledgers[row]))
     affordable = _affordable_output_tokens(model.price, call.prompt, room)
-    if affordable < min(call.cap, min(call.budget, _LEAST_THINKING_TOKENS) + _LEAST_ANSWER_TOKENS):
+    share = _affordable_output_tokens(model.price, call.prompt, room // CLAIMS)
+    claimed = _claimed_cap(affordable, share, call.cap, call.budget)
+    if claimed < 0:
         return False
-    claim = _affordable_output_tokens(model.price, call.prompt, room // _CLAIMS)
-    claim = min(affordable, max(claim, _MODEST_TOKENS))
-    if claim < call.cap:
-        call.cap = claim
-        call.budget = min(call.budget, claim // 2)
+    call.budget = _claimed_thinking(claimed, call.cap, call.budget)
+    call.cap = claimed
     worst = _cost_nano_usd(model.price, call.prompt, 0, call.cap, 0)
     for row in range(len(world.ledgers)):
         if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
@@ -142,13 +137,10 @@ def next_attempt(state: Any, client: Any, plans: Any, slot: Any, call: Any, key:
     """
     plan = plans[slot.mode]
     made = call.attempt + 1
-    if made >= plan.length + min(plan.retries, plans[state.mode].retries):
+    most = min(plan.retries, plans[state.mode].retries)
+    link = _next_link(plan.models, plan.length, slot.link, slot.dead, made, most)
+    if link == END:
         return NO_MORE
-    link = slot.link + 1
-    while slot.dead >> plan.models[link % plan.length] & 1:
-        link += 1
-        if link > slot.link + plan.length:
-            return NO_MORE
     round_ = link // plan.length
     starts_over = round_ > slot.link // plan.length
     slot.link = link
@@ -158,9 +150,14 @@ def next_attempt(state: Any, client: Any, plans: Any, slot: Any, call: Any, key:
         if state.retry_tokens < 1.0:
             return NO_MORE
         state.retry_tokens -= 1.0
-    delay_s = min(
-        client.backoff_max_s, client.backoff_initial_s * client.backoff_factor ** (round_ - 1)
-    ) + client.backoff_jitter_s * uniform(key, streams.BACKOFF, slot.request, made)
+    delay_s = _backoff_s(
+        client.backoff_initial_s,
+        client.backoff_factor,
+        client.backoff_max_s,
+        client.backoff_jitter_s,
+        round_,
+        uniform(key, streams.BACKOFF, slot.request, made),
+    )
     if client.honours_retry_delay and slot.outcome == _QUOTA_MINUTE:
         delay_s = max(delay_s, call.retry_after_s)
     return float(delay_s)

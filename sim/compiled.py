@@ -27,11 +27,13 @@ try:
 except ImportError:  # Windows: every process compiles for itself
     fcntl = None  # type: ignore[assignment]
 
-from balancer.core import budget, histogram, pricing
+from balancer.core import budget, chain, claims, histogram, pricing
 
 __all__ = ["cache_directory", "compiled", "direct", "inlined", "prune", "sources", "sources_hash"]
 
-_CORE_SOURCES = tuple(Path(str(module.__file__)) for module in (budget, histogram, pricing))
+_CORE_SOURCES = tuple(
+    Path(str(module.__file__)) for module in (budget, chain, claims, histogram, pricing)
+)
 _MARK = re.compile(r"from \.compiled import .*\b(?:compiled|inlined)\b")
 _UNUSED_FOR_S = 30 * 86_400.0
 

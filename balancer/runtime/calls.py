@@ -1,0 +1,156 @@
+"""The values that callers and the live controller hand each other about a call."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..core.catalog import Thinking
+from ..core.modes import Mode, Priority
+from ..core.observations import FAILURES
+
+__all__ = ["Asked", "CallRecord", "CallSettings", "Draws", "Outcome", "RandomDraws"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSettings:
+    """What the application does by itself, where a plan says nothing; as `clients:` of a scenario.
+
+    Attributes:
+        model: called when neither plan nor caller names one.
+        thinking: setting of a call that does not say; None is the model's own choice.
+        timeout_s: deadline of an attempt; None is none.
+        retries: attempts beside one for each model of the plan.
+        backoff_initial_s, backoff_factor, backoff_max_s, backoff_jitter_s: delay before the
+            models are tried over again, as google-genai's `HttpRetryOptions`.
+        honours_retry_delay: wait as long as a 429's RetryInfo asks for, at least.
+        retry_budget: retries may be at most this share of requests; None is no bound.
+        patience_s: the user gives up this long after asking; None is never.
+    """
+
+    model: str = "gemini-2.5-flash"
+    thinking: Thinking | None = None
+    timeout_s: float | None = 60.0
+    retries: int = 0
+    backoff_initial_s: float = 1.0
+    backoff_factor: float = 2.0
+    backoff_max_s: float = 60.0
+    backoff_jitter_s: float = 1.0
+    honours_retry_delay: bool = True
+    retry_budget: float | None = None
+    patience_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a caller asked for, as far as the plan and the budget need to know.
+
+    Attributes:
+        model: the caller's; the plan's goes before it. None: `CallSettings.model`.
+        prompt_tokens: an estimate of the input, for the budget and for calls whose usage never
+            comes; about 4 characters of English a token.
+        output_cap_tokens: the caller's `max_output_tokens`; a plan only ever lowers it.
+        min_output_tokens: the call is of no use below this cap: neither plan nor budget
+            shortens it further, the budget rather refuses it.
+        thinking: the caller's own setting.
+        timeout_s: the caller's own deadline of an attempt, where the plan has none.
+    """
+
+    model: str | None = None
+    prompt_tokens: int = 0
+    output_cap_tokens: int | None = None
+    min_output_tokens: int = 0
+    thinking: Thinking | None = None
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an attempt ended.
+
+    Attributes:
+        kind: None is an answer, complete and not empty; otherwise one of
+            `balancer.core.observations.FAILURES`.
+        prompt_tokens: from the usage, cached ones included; 0 falls back on what was asked.
+        cached_tokens: part of the prompt read from the cache.
+        output_tokens: of the answer, thinking excluded.
+        thinking_tokens: billed at the output price.
+        billed: whether the upstream did work that it charges for. None: by kind, as the
+            contracts say: 4xx and 5xx are not billed, all else is.
+        retry_after_s: what a 429's RetryInfo asked for, in scenario seconds; 0 for nothing.
+        status: HTTP status, for spans and logs; 0 when there was none.
+
+    Raises:
+        ValueError: a kind that is none.
+    """
+
+    kind: str | None = None
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+    billed: bool | None = None
+    retry_after_s: float = 0.0
+    status: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind is not None and self.kind not in FAILURES:
+            raise ValueError(f"outcome kind is {self.kind!r}; expected one of {FAILURES} or None")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """One finished attempt, for spans: what `Balancer.add_call_listener` hands on.
+
+    Attributes:
+        mode, model, priority: it was charged to.
+        key, index: of the request, as its caller gave them.
+        attempt: number within the request, from 0.
+        started_s, ended_s: scenario seconds.
+        latency_s: from the request's first attempt to the outcome.
+        first_token_s: from this attempt's start to its first token; None if none came.
+        outcome: how it ended; None for one that its caller abandoned.
+        nano_usd: its estimated cost.
+        output_cap_tokens: what the plan and the budget left of the cap; None: the caller's own.
+    """
+
+    mode: Mode
+    model: str
+    priority: Priority
+    key: str | None
+    index: int | None
+    attempt: int
+    started_s: float
+    ended_s: float
+    latency_s: float
+    first_token_s: float | None
+    outcome: Outcome | None
+    nano_usd: int
+    output_cap_tokens: int | None
+
+
+class Draws(Protocol):
+    """Where chance comes from. Live runs that are compared with simulated ones pass the
+    simulator's keyed draws.
+    """
+
+    def plan(self, index: int | None) -> float:
+        """A uniform draw from [0, 1) for the plan of a request."""
+
+    def backoff(self, index: int | None, attempt: int) -> float:
+        """A uniform draw from [0, 1) for the jitter before an attempt."""
+
+
+class RandomDraws:
+    """Independent draws."""
+
+    __slots__ = ()
+
+    def plan(self, index: int | None) -> float:
+        """Uniform, whatever the index."""
+        return random.random()  # noqa: S311 - chance, not secrecy
+
+    def backoff(self, index: int | None, attempt: int) -> float:
+        """Uniform, whatever the index."""
+        return random.random()  # noqa: S311 - chance, not secrecy

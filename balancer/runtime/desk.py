@@ -1,0 +1,299 @@
+"""Where requests are received: the decision in force, and what every request needs beside it.
+
+One object is read by all callers and changed by the ticker, always by replacing a whole value,
+so that a caller sees the old decision or the new one and nothing between.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from ..core.catalog import ModelCard
+from ..core.chain import RETRY_BURST
+from ..core.decisions import Decision, Gate, Limits, Plan
+from ..core.modes import MODES, PRIORITIES, Mode, Priority
+from ..core.policy import Policy, Strategy
+from .calls import CallRecord, CallSettings, Draws
+from .clock import Timekeeper
+from .ledger import Ledger
+from .recorder import ADMITTED, CALL, FALLBACK, MOST_PENDING, SHED, Place, Recorder
+
+__all__ = ["UNTOUCHED", "Call", "Desk"]
+
+UNTOUCHED = Plan(Mode.NORMAL, Strategy())
+"""The plan of a call that goes through unchanged."""
+
+_FREE = (0, 0, 0, 0, 0, 0, 0)
+_NO_LIMITS = Limits()
+
+Row = tuple[float, Plan, Place, tuple[object, ...]]
+"""A gate's row: draw below which it is taken, plan, what the call is charged to, and what is
+appended to `Recorder.begun`."""
+
+Table = tuple[tuple[Row, ...], ...]
+
+logger = logging.getLogger("balancer")
+
+
+class Call:
+    """A plain call, between `Balancer.begin` and `Balancer.finish`.
+
+    Attributes:
+        plan: how it is to be made; when `plan.admitted` is False it is shed, and there is
+            nothing to finish.
+        place: mode and model it is charged to.
+        since: raw clock when it began.
+    """
+
+    __slots__ = ("place", "plan", "since")
+
+    def __init__(self, plan: Plan, place: Place, since: float) -> None:
+        self.plan = plan
+        self.place = place
+        self.since = since
+
+    @property
+    def admitted(self) -> bool:
+        """False when it is shed."""
+        return self.plan.admitted
+
+
+class Desk:
+    """See the module.
+
+    Args:
+        policy: its catalog and strategies.
+        settings: what the application does by itself.
+        clock: started.
+        ledger: of the hard budget.
+        draws: where chance comes from.
+
+    Attributes:
+        alive_until: raw clock after which the ticker is overdue, and `overdue` is called.
+        broken: called with the name of a store that failed, and its error.
+        enforces: whether plans are applied; False while calls go through unchanged.
+        mode: in force.
+        listeners: called with a `CallRecord` for every attempt that ends.
+    """
+
+    __slots__ = (
+        "_lock", "_retry_tokens", "_starts", "_strategies", "_table", "_warned", "alive_until",
+        "broken", "cards", "clock", "draws", "enforces", "ledger", "limits", "listeners", "mode",
+        "overdue", "raw", "recorder", "settings",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        policy: Policy,
+        settings: CallSettings,
+        clock: Timekeeper,
+        ledger: Ledger,
+        draws: Draws,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.raw = clock.raw
+        self.ledger = ledger
+        self.draws = draws
+        self.recorder = Recorder(clock.speed, self.price)
+        self.listeners: tuple[Callable[[CallRecord], object], ...] = ()
+        self.alive_until = math.inf
+        self.overdue: Callable[[], None] = _nothing
+        self.broken: Callable[[str, BaseException], None] = _nobody_to_tell
+        self._lock = threading.Lock()
+        self._retry_tokens = RETRY_BURST
+        self._starts = 0
+        self._warned: set[str] = set()
+        self.use(policy)
+        self.pass_through()
+
+    def use(self, policy: Policy) -> None:
+        """Take up a policy's catalog and strategies; a decision must follow."""
+        self.cards: Mapping[str, ModelCard] = {card.name: card for card in policy.catalog.cards}
+        self._strategies = policy.strategies
+
+    def price(self, model: str) -> tuple[int, int, int, int, int, int, int]:
+        """Price row of a model; zeros, and a warning once, for one that has none."""
+        card = self.cards.get(model)
+        if card is not None:
+            return card.price
+        if model not in self._warned and len(self._warned) < 1000:
+            self._warned.add(model)
+            logger.warning("no price is known of model %r: its calls count as free", model)
+        return _FREE
+
+    # --- the ticker's side --------------------------------------------------------------
+
+    def decide(self, decision: Decision, *, shadow: bool = False) -> None:
+        """Let a decision govern the requests that come from now on.
+
+        Args:
+            decision: of the policy in use.
+            shadow: charge calls to the modes it says, but change nothing about them.
+        """
+        self.limits = _NO_LIMITS if shadow else decision.limits
+        self.enforces = not shadow
+        self.mode = decision.mode
+        gates = decision.gates
+        self._table = self._rows(_unchanged(gates) if shadow else gates)
+
+    def pass_through(self) -> None:
+        """Let calls go through unchanged from now on."""
+        self.limits = _NO_LIMITS
+        self.enforces = False
+        self.mode = Mode.NORMAL
+        self._table = self._rows((((math.inf, UNTOUCHED),),) * 3)
+
+    def _rows(self, gates: tuple[Gate, ...]) -> Table:
+        return tuple(
+            tuple(self._row(priority, upper, plan) for upper, plan in gates[priority])
+            for priority in PRIORITIES
+        )
+
+    def _row(self, priority: Priority, upper: float, plan: Plan) -> Row:
+        place = (plan.mode, plan.strategy.model or self.settings.model)
+        if not plan.admitted:
+            return upper, plan, place, (SHED, priority, plan.strategy.static_fallback is not None)
+        return upper, plan, place, (CALL, priority, place)
+
+    def new_tick(self) -> None:
+        """Starts are counted anew."""
+        self._starts = 0
+
+    # --- the callers' side --------------------------------------------------------------
+
+    def begin(self, priority: Priority, u: float, model: str | None) -> Call:
+        """Plan a call that starts at once; see `Balancer.begin`."""
+        now = self.raw()
+        if now > self.alive_until:
+            self.overdue()
+        for upper, plan, place, event in self._table[priority]:  # noqa: B007
+            if u < upper:
+                break
+        if model is not None and plan.strategy.model is None and plan.admitted:
+            place = (plan.mode, model)
+            event = (CALL, priority, place)
+        recorder = self.recorder
+        if plan.admitted:
+            call = Call(plan, place, now)
+            if self.limits is _NO_LIMITS or self._takes_place(call):
+                recorder.flights.add(call)
+                recorder.begun.append(event)
+                if len(recorder.begun) > MOST_PENDING:
+                    recorder.relieve()
+                return call
+            plan = replace(plan, admitted=False)
+            event = (SHED, priority, plan.strategy.static_fallback is not None)
+        recorder.begun.append(event)
+        if len(recorder.begun) > MOST_PENDING:
+            recorder.relieve()
+        return Call(plan, place, now)
+
+    def look_up(self, priority: Priority, u: float) -> Plan:
+        """The plan of a request, by the same look-up as `balancer.core.decisions.plan`."""
+        if self.raw() > self.alive_until:
+            self.overdue()
+        for upper, plan, _, _ in self._table[priority]:  # noqa: B007
+            if u < upper:
+                break
+        return plan
+
+    def _takes_place(self, call: Call) -> bool:
+        """Let a call in under the limits, and count it; one at a time, to be exact."""
+        with self._lock:
+            if not self._has_place():
+                return False
+            self._starts += 1
+            self.recorder.flights.add(call)
+            return True
+
+    def _has_place(self) -> bool:
+        limits = self.limits
+        flights = limits.max_in_flight
+        starts = limits.max_starts
+        return (flights is None or len(self.recorder.flights) < flights) and (
+            starts is None or self._starts < starts
+        )
+
+    def takes_start(self) -> bool:
+        """Count a request as admitted, if the limits let it in."""
+        if self.limits is _NO_LIMITS:
+            return True
+        with self._lock:
+            if not self._has_place():
+                return False
+            self._starts += 1
+            return True
+
+    def returns_start(self) -> None:
+        """A request that the limits let in was refused after all."""
+        if self.limits is not _NO_LIMITS:
+            with self._lock:
+                self._starts -= 1
+
+    def admitted(self, priority: Priority) -> None:
+        """A request came and is admitted."""
+        self._append((ADMITTED, priority))
+
+    def shed(self, priority: Priority, *, fell_back: bool) -> None:
+        """A request came and is shed."""
+        self._append((SHED, priority, fell_back))
+
+    def fell_back(self, priority: Priority) -> None:
+        """A failed request gets the static answer."""
+        self._append((FALLBACK, priority))
+
+    def _append(self, event: tuple[object, ...]) -> None:
+        begun = self.recorder.begun
+        begun.append(event)
+        if len(begun) > MOST_PENDING:
+            self.recorder.relieve()
+
+    def retries(self) -> int:
+        """Retries that the mode in force allows."""
+        if not self.enforces:
+            return self.settings.retries
+        retries = self._strategies[self.mode].retries
+        return self.settings.retries if retries is None else retries
+
+    def earn_retry(self) -> None:
+        """A request came: it earns its share of a retry."""
+        share = self.settings.retry_budget
+        if share is not None:
+            with self._lock:
+                self._retry_tokens = min(RETRY_BURST, self._retry_tokens + share)
+
+    def spend_retry(self) -> bool:
+        """Take a retry from the budget; False when it holds none."""
+        if self.settings.retry_budget is None:
+            return True
+        with self._lock:
+            if self._retry_tokens < 1.0:
+                return False
+            self._retry_tokens -= 1.0
+            return True
+
+    def after_fork(self) -> None:
+        """In the child: nothing is under way here yet."""
+        self._lock = threading.Lock()
+        self._starts = 0
+        self.recorder.clear()
+        self.alive_until = math.inf
+
+
+def _nothing() -> None:
+    """Nobody watches yet."""
+
+
+def _nobody_to_tell(source: str, error: BaseException) -> None:
+    logger.error("%s failed: %s", source, error)
+
+
+def _unchanged(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
+    """The same table with plans that change nothing and shed nobody."""
+    plans = [Plan(mode, Strategy()) for mode in MODES]
+    return tuple(tuple((upper, plans[plan.mode]) for upper, plan in gate) for gate in gates)

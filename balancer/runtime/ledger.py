@@ -1,0 +1,206 @@
+"""The hard budget of a process: the core's rows behind one lock, shared by its balancers.
+
+Money is reserved before a call starts and settled when it ends (`balancer.core.budget`,
+`balancer.core.claims`), so that what was settled in any rolling window never exceeds a limit,
+however many calls are in flight. Every process has a ledger of its own: processes that are to
+keep to one budget together get a part of it each.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..core import budget
+from ..core.catalog import ModelCard
+from ..core.claims import (
+    CLAIMS,
+    MOST_A_CALL_COSTS_NANO_USD,
+    claimed_cap,
+    claimed_thinking,
+)
+from ..core.policy import Policy
+from ..core.pricing import NANO_USD, affordable_output_tokens, cost_nano_usd
+
+__all__ = ["Claim", "Ledger"]
+
+_Limit = tuple[str | None, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Money held for one attempt.
+
+    Attributes:
+        cap_tokens: output cap that the attempt must keep to, thinking included.
+        thinking_tokens: most of it that may be thinking.
+        nano_usd: what is held.
+        shortened: whether the budget made the cap smaller than it was asked for.
+        rows: of the ledger, that it is held in.
+    """
+
+    cap_tokens: int
+    thinking_tokens: int
+    nano_usd: int
+    shortened: bool
+    rows: tuple[list[int], ...]
+
+
+class Ledger:
+    """Budget rows of a policy's limits. Balancers that share one must share a clock and a tick.
+
+    Args:
+        policy: its budgets, and the length of its ticks.
+    """
+
+    __slots__ = ("_lock", "_reserved", "_rows", "_tick")
+
+    def __init__(self, policy: Policy) -> None:
+        # Re-entrant: a request may be dropped, and give its claim back, in the midst of this.
+        self._lock = threading.RLock()
+        self._rows: dict[_Limit, list[int]] = {}
+        self._reserved = 0
+        self._tick = 0
+        self.use(policy)
+
+    def use(self, policy: Policy) -> None:
+        """Take up another policy's limits; what was spent under a limit of the same window and
+        key still counts.
+        """
+        rows: dict[_Limit, list[int]] = {}
+        with self._lock:
+            for limit in policy.budgets:
+                ticks = max(1, round(limit.window_s / policy.tick_s))
+                nano_usd = round(limit.usd * NANO_USD)
+                row = self._rows.get((limit.key, ticks))
+                if row is None:
+                    row = budget.new_row(nano_usd, ticks)
+                    budget.advance(row, self._tick)
+                row[budget.LIMIT] = nano_usd
+                rows[limit.key, ticks] = row
+            self._rows = rows
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit."""
+        return bool(self._rows)
+
+    @property
+    def reserved_nano_usd(self) -> int:
+        """Held for calls in flight, each counted once."""
+        return self._reserved
+
+    def advance(self, tick: int) -> None:
+        """Roll the windows to the tick that begins; one in the past changes nothing."""
+        with self._lock:
+            self._tick = max(self._tick, tick)
+            for row in self._rows.values():
+                budget.advance(row, tick)
+
+    def reserve(
+        self,
+        card: ModelCard,
+        *,
+        prompt_tokens: int,
+        cap_tokens: int,
+        thinking_tokens: int,
+        min_output_tokens: int = 0,
+        key: str | None = None,
+    ) -> Claim | None:
+        """Hold the worst case of an attempt that is about to start.
+
+        Args:
+            card: of the model.
+            prompt_tokens: an estimate.
+            cap_tokens: without a budget; at most the model's own limit.
+            thinking_tokens: most thinking tokens without a budget.
+            min_output_tokens: the call is refused rather than cut below this.
+            key: whose limits apply beside everybody's.
+
+        Returns:
+            None, with nothing held, if a budget refuses.
+        """
+        price = card.price
+        with self._lock:
+            rows = tuple(row for (whose, _), row in self._rows.items() if whose in (None, key))
+            room = MOST_A_CALL_COSTS_NANO_USD
+            for row in rows:
+                room = min(room, budget.headroom(row))
+            claimed = claimed_cap(
+                affordable_output_tokens(price, prompt_tokens, room),
+                affordable_output_tokens(price, prompt_tokens, room // CLAIMS),
+                cap_tokens,
+                thinking_tokens,
+            )
+            if claimed < 0:
+                return None
+            least = min(min_output_tokens, cap_tokens)
+            if claimed < least:
+                if affordable_output_tokens(price, prompt_tokens, room) < least:
+                    return None
+                claimed = least
+            worst = cost_nano_usd(price, prompt_tokens, 0, claimed, 0)
+            for row in rows:
+                budget.reserve(row, worst)
+            self._reserved += worst
+        return Claim(
+            claimed,
+            claimed_thinking(claimed, cap_tokens, thinking_tokens),
+            worst,
+            claimed < cap_tokens,
+            rows,
+        )
+
+    def settle(self, claim: Claim, nano_usd: int) -> None:
+        """Give back a claim and book what its attempt cost."""
+        with self._lock:
+            for row in claim.rows:
+                budget.settle(row, claim.nano_usd, nano_usd)
+            self._reserved -= claim.nano_usd
+
+    def book(self, nano_usd: int, key: str | None = None) -> None:
+        """Book what was spent without a claim, as calls do that went past the ledger."""
+        with self._lock:
+            for (whose, _), row in self._rows.items():
+                if whose in (None, key):
+                    budget.settle(row, 0, nano_usd)
+
+    def headroom_nano_usd(self, key: str | None = None) -> int | None:
+        """What may still be reserved under everybody's limits and a key's; None without any."""
+        with self._lock:
+            rooms = [
+                budget.headroom(row)
+                for (whose, _), row in self._rows.items()
+                if whose in (None, key)
+            ]
+        return min(rooms, default=None)
+
+    def state(self) -> dict[str, Any]:
+        """Plain values; what is held for calls in flight counts as spent in them, because
+        whoever takes them up cannot know what became of those calls.
+        """
+        with self._lock:
+            rows = []
+            for (key, ticks), row in self._rows.items():
+                kept = list(row)
+                budget.settle(kept, kept[budget.RESERVED], kept[budget.RESERVED])
+                rows.append([key, ticks, kept])
+            return {"tick": self._tick, "rows": rows}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave, for limits of the same window and key."""
+        with self._lock:
+            self._tick = max(self._tick, state["tick"])
+            for key, ticks, kept in state["rows"]:
+                row = self._rows.get((key, ticks))
+                if row is not None and len(row) == len(kept):
+                    row[1:] = kept[1:]
+
+    def forget_claims(self) -> None:
+        """In the child of a fork: the calls in flight are the parent's, and so are their claims."""
+        self._lock = threading.RLock()
+        for row in self._rows.values():
+            row[budget.RESERVED] = 0
+        self._reserved = 0

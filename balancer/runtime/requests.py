@@ -1,0 +1,500 @@
+"""One request, attempt by attempt, without any input or output of its own.
+
+The SDK wrapper (sync and async) and the proxy drive the same loop and do the calling:
+
+    request = balancer.request(priority=Priority.HIGH, asked=Asked(prompt_tokens=900))
+    while (attempt := request.start()) is not None:
+        attempt.finish(call_upstream(attempt))
+        delay_s = request.next_delay_s()
+        if delay_s is None:
+            break
+        sleep(clock.wall_s(delay_s))
+    request.close()
+
+It does what the simulator's clients do (`sim.clients`, `sim.attempts`): the plan is looked up
+first, then limits, then the hard budget; it binds for all attempts; its models are tried in
+order at once, then over again after the backoff, as often as the smaller of the plan's retries
+and those of the mode in force. A request is driven by one thread or task at a time.
+"""
+
+# ruff: noqa: SLF001
+# A request and its attempts are two halves of one thing; they see each other's members.
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from ..core.catalog import ModelCard, Thinking
+from ..core.chain import END, backoff_s, next_link
+from ..core.errors import MisuseError
+from ..core.modes import Priority
+from ..core.observations import FAILURES
+from ..core.pricing import cost_nano_usd
+from .calls import Asked, CallRecord, Outcome
+from .desk import Call, Desk
+from .ledger import Claim
+from .recorder import ABANDONED, ANSWER, MOST_PENDING, STARTED
+
+__all__ = ["Attempt", "Request"]
+
+_NOT_BILLED = ("overloaded", "internal", "quota_minute", "quota_day", "rejected")
+_UNSEEN = ("timeout", "reset")
+_KINDS: dict[str | None, int] = {None: ANSWER, **{kind: i for i, kind in enumerate(FAILURES)}}
+_LARGE = 1 << 30
+
+logger = logging.getLogger("balancer")
+
+
+class Attempt:
+    """One call upstream, to be made as it says.
+
+    Attributes:
+        number: within the request, from 0.
+        model: to call.
+        output_cap_tokens: `max_output_tokens`, thinking included; None leaves the caller's.
+        thinking: the setting, or None for the caller's own. A budget that shortened the call
+            leaves a number of tokens here, which the model may not accept as it is: whoever
+            writes the call keeps within `thinking_tokens` by what the model's card accepts.
+        thinking_tokens: most thinking tokens the cap allows for; None is no bound.
+        timeout_s: deadline in scenario seconds; None is none. `Clock.wall_s` makes wall seconds.
+    """
+
+    __slots__ = (
+        "_began", "_claim", "_first", "_flight", "_request", "_state", "model", "number",
+        "output_cap_tokens", "thinking", "thinking_tokens", "timeout_s",
+    )  # fmt: skip
+
+    def __init__(self, request: Request, number: int, model: str) -> None:
+        self._request = request
+        self._claim: Claim | None = None
+        self._began = 0.0
+        self._first: float | None = None
+        self._state = 0  # 0 reserved, 1 begun, 2 over
+        self.number = number
+        self.model = model
+        self._flight: Call | None = None
+        self.output_cap_tokens: int | None = None
+        self.thinking: Thinking | None = None
+        self.thinking_tokens: int | None = None
+        self.timeout_s: float | None = None
+
+    def begin(self) -> None:
+        """The call starts now; `Request.start` does this, `Request.reserve` does not."""
+        if self._state:
+            return
+        self._state = 1
+        desk = self._request._desk
+        now = self._began = desk.raw()
+        request = self._request
+        plan = request.plan
+        # Not the attempt itself: a request that its caller dropped must be seen to be dropped.
+        flight = self._flight = Call(plan, (plan.mode, self.model), request._first_start(now))
+        self.timeout_s = request._timeout_s(now)
+        recorder = desk.recorder
+        recorder.flights.add(flight)
+        recorder.begun.append((STARTED, flight.place))
+        if len(recorder.begun) > MOST_PENDING:
+            recorder.relieve()
+
+    def first_token(self) -> None:
+        """The answer's first token is here; later calls change nothing."""
+        if self._first is None:
+            self._first = self._request._desk.raw() - self._began
+
+    def finish(self, outcome: Outcome) -> None:
+        """The call ended.
+
+        Raises:
+            MisuseError: it had ended before, or had not begun.
+        """
+        if self._state != 1:
+            raise MisuseError("an attempt is finished once, after it began")
+        self._end(outcome, _KINDS[outcome.kind])
+        self._request._ended(outcome)
+
+    def abandon(self) -> None:
+        """Its caller gave it up (a cancelled task, a closed stream): no failure, but a latency of
+        at least its age. What it cost is not known; the budget books what was held for it.
+        """
+        if self._state == 1:
+            self._end(None, ABANDONED)
+        elif self._state == 0:
+            self._state = 2
+            self._settle(0)
+
+    def _end(self, outcome: Outcome | None, kind: int) -> None:
+        self._state = 2
+        desk = self._request._desk
+        recorder = desk.recorder
+        now = desk.raw()
+        flight = self._flight
+        assert flight is not None
+        recorder.flights.discard(flight)
+        prompt, cached, output, thinking, known = _usage(outcome, self._request.asked)
+        cost = cost_nano_usd(desk.price(self.model), prompt, cached, output, thinking)
+        recorder.ended.append(
+            (flight, now, kind, prompt, cached, output, thinking, self._first, cost)
+        )
+        # What the caller cannot see may have cost all that was reserved.
+        held = self._claim.nano_usd if self._claim is not None else 0
+        self._settle(cost if known else max(cost, held))
+        if len(recorder.ended) > MOST_PENDING:
+            recorder.relieve()
+        if desk.listeners:
+            self._tell(outcome, now, cost, (now - flight.since) * desk.clock.speed)
+
+    def _settle(self, nano_usd: int) -> None:
+        claim, self._claim = self._claim, None
+        self._request._settle(claim, nano_usd)
+
+    def _tell(self, outcome: Outcome | None, now: float, cost: int, latency_s: float) -> None:
+        request = self._request
+        desk = request._desk
+        speed = desk.clock.speed
+        ended_s = desk.clock.now_s()
+        record = CallRecord(
+            mode=request.plan.mode,
+            model=self.model,
+            priority=request.priority,
+            key=request.key,
+            index=request.index,
+            attempt=self.number,
+            started_s=ended_s - (now - self._began) * speed,
+            ended_s=ended_s,
+            latency_s=latency_s,
+            first_token_s=None if self._first is None else self._first * speed,
+            outcome=outcome,
+            nano_usd=cost,
+            output_cap_tokens=self.output_cap_tokens,
+        )
+        for listener in desk.listeners:
+            try:
+                listener(record)
+            except Exception:
+                logger.exception("a call listener failed; the call is not affected")
+
+
+def _usage(outcome: Outcome | None, asked: Asked) -> tuple[int, int, int, int, bool]:
+    """Tokens to charge (prompt, cached, output, thinking), and whether they are all there were."""
+    kind = "reset" if outcome is None else outcome.kind
+    billed = None if outcome is None else outcome.billed
+    if billed is None:
+        billed = kind not in _NOT_BILLED
+    if not billed:
+        return 0, 0, 0, 0, True
+    if outcome is None or kind in _UNSEEN:
+        prompt = outcome.prompt_tokens if outcome is not None else 0
+        cached = outcome.cached_tokens if outcome is not None else 0
+        return prompt or asked.prompt_tokens, cached, 0, 0, False
+    if outcome.prompt_tokens == 0:
+        output, thinking = outcome.output_tokens, outcome.thinking_tokens
+        return asked.prompt_tokens, 0, output, thinking, False
+    return (
+        outcome.prompt_tokens,
+        outcome.cached_tokens,
+        outcome.output_tokens,
+        outcome.thinking_tokens,
+        True,
+    )
+
+
+class Request:
+    """What a user asked. Made by `Balancer.request`, never by hand.
+
+    Attributes:
+        plan: binds for all attempts. Where it is not admitted, its strategy gives the static
+            answer.
+        shed: it is refused, and was counted so; `start` gives nothing.
+        refusal: why: "" (admitted), "shed" (by priority), "limits", or "budget".
+        answered: an attempt ended with an answer.
+        over: nothing more will be tried.
+        last: outcome of the last attempt that ended.
+    """
+
+    __slots__ = (
+        "_attempt", "_dead", "_delay_s", "_desk", "_first", "_gives_up", "_link", "_models",
+        "_names", "answered", "asked", "index", "key", "last", "over", "plan", "priority",
+        "refusal", "shed",
+    )  # fmt: skip
+
+    def __init__(
+        self, desk: Desk, priority: Priority, key: str | None, index: int | None, asked: Asked
+    ) -> None:
+        self._desk = desk
+        self._attempt: Attempt | None = None
+        self.priority = priority
+        self.key = key
+        self.index = index
+        self.asked = asked
+        self.answered = False
+        self.over = False
+        self.last: Outcome | None = None
+        self._first: float | None = None
+        self._link = 0
+        self._dead = 0
+        self._delay_s: float | None = 0.0
+        patience_s = desk.settings.patience_s
+        self._gives_up = (
+            math.inf if patience_s is None else desk.raw() + desk.clock.wall_s(patience_s)
+        )
+        desk.earn_retry()
+        self.plan = desk.look_up(priority, desk.draws.plan(index))
+        strategy = self.plan.strategy
+        first = strategy.model or asked.model or desk.settings.model
+        self._names = (first, *strategy.fallback_models)
+        self._models = (0,) if len(self._names) == 1 else tuple(map(self._names.index, self._names))
+        self.refusal = ""
+        if not self.plan.admitted:
+            self.refusal = "shed"
+        elif not desk.takes_start():
+            self.refusal = "limits"
+        else:
+            self._attempt = self._reserve(0)
+            if self._attempt is None:
+                desk.returns_start()
+                self.refusal = "budget"
+        self.shed = self.over = bool(self.refusal)
+        if self.shed:
+            self.plan = replace(self.plan, admitted=False)
+            desk.shed(priority, fell_back=strategy.static_fallback is not None)
+        else:
+            desk.admitted(priority)
+
+    @property
+    def static_fallback(self) -> str | None:
+        """The text that answers a refused or failed request, if the plan has one."""
+        return self.plan.strategy.static_fallback
+
+    @property
+    def attempts(self) -> int:
+        """Attempts made."""
+        made = 0 if self._attempt is None else self._attempt.number
+        return made + (self._attempt is not None and self._attempt._state > 0)
+
+    # --- attempts -----------------------------------------------------------------------
+
+    def start(self) -> Attempt | None:
+        """Reserve the next attempt's money and begin it.
+
+        Returns:
+            None when the request is over, or a budget refuses, which ends it.
+
+        Raises:
+            MisuseError: the last attempt has not ended.
+        """
+        attempt = self.reserve()
+        if attempt is not None:
+            attempt.begin()
+        return attempt
+
+    def reserve(self) -> Attempt | None:
+        """The next attempt with its money reserved, not begun: for callers who then wait for a
+        place (`Balancer.waiting`) and call `Attempt.begin`. Otherwise as `start`.
+        """
+        if self.over:
+            return None
+        attempt = self._attempt
+        assert attempt is not None
+        if attempt._state == 0:
+            return attempt
+        if attempt._state == 1:
+            raise MisuseError("the last attempt has not ended; finish or abandon it first")
+        if self._delay_s is None or self.next_delay_s() is None:
+            return None
+        following = self._reserve(attempt.number + 1)
+        if following is None:
+            self._fail()
+            return None
+        self._attempt = following
+        self._delay_s = 0.0
+        return following
+
+    def _reserve(self, number: int) -> Attempt | None:
+        desk, asked, strategy = self._desk, self.asked, self.plan.strategy
+        name = self._names[self._link % len(self._names)]
+        attempt = Attempt(self, number, name)
+        cap = strategy.output_cap_tokens
+        own = asked.output_cap_tokens
+        if cap is not None:
+            cap = max(cap if own is None else min(cap, own), asked.min_output_tokens)
+        attempt.output_cap_tokens = cap if cap is not None else own
+        attempt.thinking = strategy.thinking
+        if not desk.enforces or not desk.ledger.limited:
+            return attempt
+        try:
+            claim = self._claim(attempt, desk.cards.get(name))
+        except Exception as error:  # noqa: BLE001 - whatever breaks a store must not stop calls
+            desk.broken("ledger", error)
+            return attempt
+        if claim is None:
+            return None
+        attempt._claim = claim
+        return attempt
+
+    def _claim(self, attempt: Attempt, card: ModelCard | None) -> Claim | None:
+        desk = self._desk
+        if card is None:
+            desk.price(attempt.model)
+            return None
+        setting = attempt.thinking
+        if setting is None:
+            setting = self.asked.thinking
+        if setting is None:
+            setting = desk.settings.thinking
+        most = card.most_thinking_tokens(setting)
+        cap = min(attempt.output_cap_tokens or _LARGE, card.output_limit_tokens)
+        claim = desk.ledger.reserve(
+            card,
+            prompt_tokens=self.asked.prompt_tokens,
+            cap_tokens=cap,
+            thinking_tokens=most,
+            min_output_tokens=self.asked.min_output_tokens,
+            key=self.key,
+        )
+        if claim is None:
+            return None
+        attempt.output_cap_tokens = claim.cap_tokens
+        attempt.thinking_tokens = claim.thinking_tokens
+        if claim.shortened and claim.thinking_tokens < most:
+            attempt.thinking = claim.thinking_tokens
+        return claim
+
+    def _settle(self, claim: Claim | None, nano_usd: int) -> None:
+        desk = self._desk
+        try:
+            if claim is not None:
+                desk.ledger.settle(claim, nano_usd)
+            elif nano_usd and desk.ledger.limited:
+                desk.ledger.book(nano_usd, self.key)
+        except Exception as error:  # noqa: BLE001 - as above
+            desk.broken("ledger", error)
+
+    def _first_start(self, now: float) -> float:
+        if self._first is None:
+            self._first = now
+        return self._first
+
+    def _timeout_s(self, now: float) -> float | None:
+        desk = self._desk
+        timeout_s = self.plan.strategy.timeout_s
+        if timeout_s is None:
+            timeout_s = self.asked.timeout_s
+        if timeout_s is None:
+            timeout_s = desk.settings.timeout_s
+        if self._gives_up < math.inf:
+            left_s = max(0.0, (self._gives_up - now) * desk.clock.speed)
+            timeout_s = left_s if timeout_s is None else min(timeout_s, left_s)
+        return timeout_s
+
+    def _ended(self, outcome: Outcome) -> None:
+        self.last = outcome
+        if outcome.kind is None:
+            self.answered = self.over = True
+            self._delay_s = None
+            return
+        if outcome.kind == "quota_day":
+            self._dead |= 1 << self._models[self._link % len(self._models)]
+        self._delay_s = math.nan  # not asked for yet
+
+    def next_delay_s(self) -> float | None:
+        """Scenario seconds to wait before the next attempt; None when there is none: the request
+        was answered, or it failed and is over.
+
+        Asking again gives the same.
+        """
+        if self._delay_s is None or not math.isnan(self._delay_s):
+            return self._delay_s
+        self._delay_s = self._next_delay_s()
+        if self._delay_s is None:
+            self._fail()
+        return self._delay_s
+
+    def _next_delay_s(self) -> float | None:
+        desk, settings = self._desk, self._desk.settings
+        attempt, last = self._attempt, self.last
+        assert attempt is not None and last is not None
+        now = desk.raw()
+        if now >= self._gives_up:
+            return None
+        own = self.plan.strategy.retries
+        retries = settings.retries if own is None else own
+        made = attempt.number + 1
+        length = len(self._models)
+        most = min(retries, desk.retries())
+        link = next_link(self._models, length, self._link, self._dead, made, most)
+        if link == END:
+            return None
+        round_ = link // length
+        starts_over = round_ > self._link // length
+        self._link = link
+        if not starts_over:
+            return 0.0
+        if not desk.spend_retry():
+            return None
+        delay_s = backoff_s(
+            settings.backoff_initial_s,
+            settings.backoff_factor,
+            settings.backoff_max_s,
+            settings.backoff_jitter_s,
+            round_,
+            desk.draws.backoff(self.index, made),
+        )
+        if settings.honours_retry_delay and last.kind == "quota_minute":
+            delay_s = max(delay_s, last.retry_after_s)
+        if now + desk.clock.wall_s(delay_s) >= self._gives_up:
+            return None
+        return delay_s
+
+    def _fail(self) -> None:
+        self.over = True
+        self._delay_s = None
+        if self.plan.strategy.static_fallback is not None:
+            self._desk.fell_back(self.priority)
+
+    # --- the end ------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Nothing more will be tried: an attempt in flight is abandoned, a claim given back.
+
+        Safe to call at any time, more than once; leaving a `with` block calls it, and so does
+        dropping the request.
+        """
+        attempt = self._attempt
+        if attempt is not None and attempt._state != 2:
+            attempt.abandon()
+        self.over = True
+        self._delay_s = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # A constructor that raised leaves nothing to close.
+        if getattr(self, "over", True) is False:
+            self.close()
+
+    def __repr__(self) -> str:
+        state = self.refusal or ("over" if self.over else "under way")
+        return f"<Request {self.priority.label} {self.plan.mode.label}: {state}>"
+
+    def describe(self) -> dict[str, Any]:
+        """For logs: plain values."""
+        return {
+            "priority": self.priority.label,
+            "mode": self.plan.mode.label,
+            "refusal": self.refusal,
+            "attempts": self.attempts,
+            "answered": self.answered,
+        }
