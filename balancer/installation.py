@@ -20,6 +20,7 @@ _EXTRAS = {
     "datadog": ("datadog_api_client",),
     "gemini": ("google.genai",),
     "mock": ("httptools", "uvicorn"),
+    "load": ("locust",),
     "test": ("hypothesis",),
 }
 

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ("balancer", "scenarios", "sim", "reports")
+SHIPPED = ("balancer", "scenarios", "sim", "reports", "loadtests")
 DATA = {".yaml", ".toml", ".css", ".jinja", ".typed"}
 
 

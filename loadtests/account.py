@@ -1,0 +1,209 @@
+"""The truth about a live run, put together from what its processes noted down.
+
+It is the same account that the simulator keeps (`sim.totals.Totals`), so that a live run is
+judged by the same metrics: requests that came after the warm-up, the true bill, latency from
+a request's start to its outcome for answers and timeouts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from balancer.core.histogram import Histogram, bucket_index
+from balancer.core.modes import MODES, PRIORITIES
+from balancer.core.policy import Policy
+from balancer.core.pricing import NANO_USD
+from scenarios.loader import profiles
+from scenarios.schema import Scenario
+from sim.totals import Totals
+
+from .rows import ANSWER, FALLBACK, Call, Fate, Request
+from .traffic import Planned
+
+__all__ = ["account"]
+
+_MILLION = 1_000_000
+
+Attempt = TypeVar("Attempt", Call, Fate)
+
+
+def account(
+    scenario: Scenario,
+    policy: Policy,
+    traffic: Sequence[Planned],
+    *,
+    requests: Iterable[Request],
+    calls: Iterable[Call],
+    fates: Iterable[Fate],
+) -> Totals:
+    """The account of a live run.
+
+    Args:
+        scenario, policy: what was played.
+        traffic: what should have been sent; what was not is not counted as offered.
+        requests: as users saw them.
+        calls: as the application saw them.
+        fates: as the upstream dealt with them; none of a real one, whose bill is then taken
+            to be what the calls were estimated to cost.
+    """
+    calls_of = _by_index(calls)
+    fates_of = _by_index(fates)
+    sent = {request.request: request for request in requests}
+    counted = [
+        (planned, sent[planned.number])
+        for planned in traffic
+        if planned.at_s >= scenario.warm_up and planned.number in sent
+    ]
+    book = _Book(scenario, mocked=bool(fates_of))
+    for planned, request in counted:
+        book.enter(
+            planned, request, calls_of.get(planned.number, []), fates_of.get(planned.number, [])
+        )
+    return book.totals(_overshoot_nano_usd(policy, traffic, calls_of, fates_of))
+
+
+def _by_index(rows: Iterable[Attempt]) -> dict[int, list[Attempt]]:
+    found: defaultdict[int, list[Attempt]] = defaultdict(list)
+    for row in rows:
+        found[row.request].append(row)
+    for group in found.values():
+        group.sort(key=lambda row: row.attempt)
+    return dict(found)
+
+
+class _Book:
+    """Sums over requests."""
+
+    __slots__ = ("_by_mode", "_latencies", "_mocked", "_priority", "_quality", "_sums")
+
+    def __init__(self, scenario: Scenario, *, mocked: bool) -> None:
+        self._mocked = mocked
+        self._quality = {
+            name: round(profile.quality * _MILLION) for name, profile in profiles(scenario).items()
+        }
+        self._sums: Counter[str] = Counter()
+        self._priority = {
+            name: [0] * len(PRIORITIES) for name in ("offered", "admitted", "shed", "answered")
+        }
+        self._by_mode = [0] * len(MODES)
+        self._latencies: list[float] = []
+
+    def enter(
+        self, planned: Planned, request: Request, calls: Sequence[Call], fates: Sequence[Fate]
+    ) -> None:
+        """One request and its attempts."""
+        priority, sums = planned.priority, self._sums
+        self._priority["offered"][priority] += 1
+        self._priority["admitted" if calls else "shed"][priority] += 1
+        answered = request.outcome == ANSWER
+        if answered:
+            self._priority["answered"][priority] += 1
+        elif calls:
+            sums["failed"] += 1
+        sums["fallback"] += request.outcome == FALLBACK
+        if calls:
+            self._by_mode[calls[0].mode] += 1
+        for call in calls:
+            sums["attempts"] += 1
+            sums["attempts_failed"] += call.failure != ""
+            sums["observed_nano_usd"] += call.nano_usd
+            if not self._mocked:
+                self._add_tokens(call.prompt, call.cached, call.output, call.thinking)
+                sums["true_nano_usd"] += call.nano_usd
+        for fate in fates:
+            self._add_tokens(fate.prompt, fate.cached, fate.answered, fate.thought)
+            sums["true_nano_usd"] += fate.bill_nano_usd
+        if answered:
+            self._judge_answer(calls, fates)
+        if answered or (calls and calls[-1].failure == "timeout"):
+            self._latencies.append(max(request.ended_s - request.sent_s, 0.0))
+
+    def _add_tokens(self, prompt: int, cached: int, output: int, thinking: int) -> None:
+        self._sums["prompt_tokens"] += prompt
+        self._sums["cached_tokens"] += cached
+        self._sums["output_tokens"] += output
+        self._sums["thinking_tokens"] += thinking
+
+    def _judge_answer(self, calls: Sequence[Call], fates: Sequence[Fate]) -> None:
+        delivered_ppm = fates[-1].delivered_ppm if fates else _MILLION
+        model = fates[-1].model if fates else calls[-1].model if calls else ""
+        self._sums["truncated"] += delivered_ppm < _MILLION
+        self._sums["quality_ppm_sum"] += (
+            self._quality.get(model, _MILLION) * delivered_ppm // _MILLION
+        )
+
+    def totals(self, overshoot_nano_usd: int) -> Totals:
+        """The account."""
+        counts = Counter(bucket_index(latency_s) for latency_s in self._latencies)
+        sums, by = self._sums, {name: tuple(found) for name, found in self._priority.items()}
+        return Totals(
+            offered=sum(by["offered"]),
+            admitted=sum(by["admitted"]),
+            shed=sum(by["shed"]),
+            answered=sum(by["answered"]),
+            failed=sums["failed"],
+            offered_by_priority=by["offered"],
+            admitted_by_priority=by["admitted"],
+            shed_by_priority=by["shed"],
+            answered_by_priority=by["answered"],
+            refused=sums["refused"],
+            fallback=sums["fallback"],
+            truncated=sums["truncated"],
+            attempts=sums["attempts"],
+            attempts_finished=sums["attempts"],
+            attempts_failed=sums["attempts_failed"],
+            prompt_tokens=sums["prompt_tokens"],
+            cached_tokens=sums["cached_tokens"],
+            output_tokens=sums["output_tokens"],
+            thinking_tokens=sums["thinking_tokens"],
+            true_nano_usd=sums["true_nano_usd"],
+            observed_nano_usd=sums["observed_nano_usd"],
+            degraded=sum(self._by_mode[1:]),
+            served_by_mode=tuple(self._by_mode),
+            quality_ppm_sum=sums["quality_ppm_sum"],
+            latency=Histogram.from_counts(dict(counts)),
+            latency_sum_s=math.fsum(self._latencies),
+            overshoot_nano_usd=overshoot_nano_usd,
+        )
+
+
+def _overshoot_nano_usd(
+    policy: Policy,
+    traffic: Sequence[Planned],
+    calls_of: Mapping[int, Sequence[Call]],
+    fates_of: Mapping[int, Sequence[Fate]],
+) -> int:
+    """Most by which the true spend of a rolling window passed a budget.
+
+    A call's bill counts when its caller saw the outcome, as in the simulator.
+    """
+    most = 0
+    for limit in policy.budgets:
+        bills: Counter[int] = Counter()
+        for planned in traffic:
+            if limit.key in (None, planned.key):
+                billed = {
+                    fate.attempt: fate.bill_nano_usd for fate in fates_of.get(planned.number, ())
+                }
+                for call in calls_of.get(planned.number, ()):
+                    tick = int(call.ended_s // policy.tick_s)
+                    bills[tick] += billed.get(call.attempt, 0 if billed else call.nano_usd)
+        window_ticks = max(1, round(limit.window_s / policy.tick_s))
+        most = max(most, _worst_window(bills, window_ticks) - round(limit.usd * NANO_USD))
+    return max(most, 0)
+
+
+def _worst_window(bills: Mapping[int, int], ticks: int) -> int:
+    """Largest sum over so many ticks in a row."""
+    spent = sorted(bills.items())
+    most = inside = first = 0
+    for tick, nano_usd in spent:
+        inside += nano_usd
+        while spent[first][0] <= tick - ticks:
+            inside -= spent[first][1]
+            first += 1
+        most = max(most, inside)
+    return most

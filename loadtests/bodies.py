@@ -1,0 +1,62 @@
+"""Request bodies: a prompt of as many tokens as the workload says, as Gemini's API takes it."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from balancer.core.catalog import Thinking
+from scenarios.schema import Clients
+
+from .traffic import Planned
+
+__all__ = ["CHARS_PER_TOKEN", "chat_body", "gemini_body", "generation_config", "prompt"]
+
+CHARS_PER_TOKEN = 4
+"""Usual figure for English, and the one by which the balancer and the mock estimate."""
+
+_SENTENCE = "We talk about the weather of the coming week and what it means for our plans. "
+_LONGEST = 1_000_000 * CHARS_PER_TOKEN
+
+
+@lru_cache(maxsize=1)
+def _text() -> str:
+    return _SENTENCE * (_LONGEST // len(_SENTENCE) + 1)
+
+
+def prompt(tokens: int) -> str:
+    """A text of about so many tokens, at four characters each."""
+    return _text()[: max(1, tokens) * CHARS_PER_TOKEN]
+
+
+def generation_config(clients: Clients) -> dict[str, Any]:
+    """What the application asks for by itself: its own cap and thinking, as the scenario says."""
+    config: dict[str, Any] = {}
+    if clients.output_cap is not None:
+        config["maxOutputTokens"] = clients.output_cap
+    if clients.thinking is not None:
+        config["thinkingConfig"] = _thinking(clients.thinking)
+    return config
+
+
+def _thinking(setting: Thinking) -> dict[str, Any]:
+    if isinstance(setting, str):
+        return {"thinkingLevel": setting}
+    return {"thinkingBudget": setting}
+
+
+def gemini_body(planned: Planned, clients: Clients) -> bytes:
+    """A body of generateContent."""
+    body: dict[str, Any] = {
+        "contents": [{"role": "user", "parts": [{"text": prompt(planned.prompt_tokens)}]}]
+    }
+    config = generation_config(clients)
+    if config:
+        body["generationConfig"] = config
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def chat_body(planned: Planned) -> bytes:
+    """A body of the service's own POST /api/ai-chat."""
+    return json.dumps({"message": prompt(planned.prompt_tokens)}, separators=(",", ":")).encode()
