@@ -19,7 +19,7 @@ from ..core.errors import ClockError, MisuseError
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES, Alert, Observations, Override
 from ..core.policy import Policy
-from .calls import Asked, CallRecord, CallSettings, Draws, RandomDraws
+from .calls import Asked, CallRecord, CallSettings, Draws, RandomDraws, Score
 from .clock import Clock, Timekeeper
 from .desk import Call, Desk
 from .ledger import Ledger
@@ -134,6 +134,7 @@ class Balancer:
         self._alerts: list[Alert] = []
         self._overrides: list[Override] = []
         self._listeners: tuple[Callable[[Observations, Decision], object], ...] = ()
+        self._score_listeners: tuple[Callable[[Score], object], ...] = ()
         self._bypass = _switched_off()
         self._problems: dict[str, str] = {}
         self._failures: dict[str, int] = {}
@@ -389,6 +390,18 @@ class Balancer:
     def add_call_listener(self, listener: Callable[[CallRecord], object]) -> None:
         """Call a function for every attempt of a `Request` that ends, on its caller's time."""
         self._desk.listeners = (*self._desk.listeners, listener)
+
+    def add_score_listener(self, listener: Callable[[Score], object]) -> None:
+        """Call a function for every answer that the application's scorer gave a quality."""
+        self._score_listeners = (*self._score_listeners, listener)
+
+    def scored(self, score: Score) -> None:
+        """Hand on the quality of an answer; it changes no decision."""
+        for listener in self._score_listeners:
+            try:
+                listener(score)
+            except Exception:
+                logger.exception("a score listener failed; the call is not affected")
 
     # --- what is seen -------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from ..core.catalog import Thinking
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES
 
-__all__ = ["Asked", "CallRecord", "CallSettings", "Draws", "Outcome", "RandomDraws"]
+__all__ = ["Asked", "CallRecord", "CallSettings", "Draws", "Outcome", "RandomDraws", "Score"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,10 @@ class Asked:
             shortens it further, the budget rather refuses it.
         thinking: the caller's own setting.
         timeout_s: the caller's own deadline of an attempt, where the plan has none.
+        structured: the answer has to keep to a format. A plan's cap could tear it and a static
+            answer is none, so it gets neither, unless `min_output_tokens` says what it needs.
+        pinned: the call goes with what Google keeps for its model (cached content, an answer to
+            be continued), so no other model is tried.
     """
 
     model: str | None = None
@@ -63,6 +67,8 @@ class Asked:
     min_output_tokens: int = 0
     thinking: Thinking | None = None
     timeout_s: float | None = None
+    structured: bool = False
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +134,24 @@ class CallRecord:
     outcome: Outcome | None
     nano_usd: int
     output_cap_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What an answer was worth to the application, from 0 to 1, by its own scorer.
+
+    Attributes:
+        mode, model, priority: it was served in, by and for.
+        key, index: of the request, as its caller gave them.
+        quality: the scorer's.
+    """
+
+    mode: Mode
+    model: str
+    priority: Priority
+    key: str | None
+    index: int | None
+    quality: float
 
 
 class Draws(Protocol):

@@ -210,6 +210,8 @@ class Request:
             answer.
         shed: it is refused, and was counted so; `start` gives nothing.
         refusal: why: "" (admitted), "shed" (by priority), "limits", or "budget".
+        enforced: whether the plan is to be applied; False in shadow mode and while calls go
+            through unchanged: then the call is made as its caller asked.
         answered: an attempt ended with an answer.
         over: nothing more will be tried.
         last: outcome of the last attempt that ended.
@@ -217,8 +219,8 @@ class Request:
 
     __slots__ = (
         "_attempt", "_dead", "_delay_s", "_desk", "_first", "_gives_up", "_link", "_models",
-        "_names", "answered", "asked", "index", "key", "last", "over", "plan", "priority",
-        "refusal", "shed",
+        "_names", "answered", "asked", "enforced", "index", "key", "last", "over", "plan",
+        "priority", "refusal", "shed",
     )  # fmt: skip
 
     def __init__(
@@ -243,9 +245,11 @@ class Request:
         )
         desk.earn_retry()
         self.plan = desk.look_up(priority, desk.draws.plan(index))
+        self.enforced = desk.enforces
         strategy = self.plan.strategy
-        first = strategy.model or asked.model or desk.settings.model
-        self._names = (first, *strategy.fallback_models)
+        own = asked.model or desk.settings.model
+        chain = (strategy.model or own, *strategy.fallback_models)
+        self._names = (own,) if asked.pinned else chain
         self._models = (0,) if len(self._names) == 1 else tuple(map(self._names.index, self._names))
         self.refusal = ""
         if not self.plan.admitted:
@@ -260,14 +264,16 @@ class Request:
         self.shed = self.over = bool(self.refusal)
         if self.shed:
             self.plan = replace(self.plan, admitted=False)
-            desk.shed(priority, fell_back=strategy.static_fallback is not None)
+            desk.shed(priority, fell_back=self.static_fallback is not None)
         else:
             desk.admitted(priority)
 
     @property
     def static_fallback(self) -> str | None:
-        """The text that answers a refused or failed request, if the plan has one."""
-        return self.plan.strategy.static_fallback
+        """The text that answers a refused or failed request, if the plan has one and the caller
+        can use it.
+        """
+        return None if self.asked.structured else self.plan.strategy.static_fallback
 
     @property
     def attempts(self) -> int:
@@ -318,6 +324,8 @@ class Request:
         name = self._names[self._link % len(self._names)]
         attempt = Attempt(self, number, name)
         cap = strategy.output_cap_tokens
+        if asked.structured and not asked.min_output_tokens:
+            cap = None
         own = asked.output_cap_tokens
         if cap is not None:
             cap = max(cap if own is None else min(cap, own), asked.min_output_tokens)
@@ -452,7 +460,7 @@ class Request:
     def _fail(self) -> None:
         self.over = True
         self._delay_s = None
-        if self.plan.strategy.static_fallback is not None:
+        if self.static_fallback is not None:
             self._desk.fell_back(self.priority)
 
     # --- the end ------------------------------------------------------------------------

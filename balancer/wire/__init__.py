@@ -17,6 +17,7 @@ from .asked import Asked, estimate_tokens, read_asked
 from .bodies import apply
 from .edits import Edits, edits
 from .failures import UpstreamError, read_error
+from .history import first_kept, speaks
 from .models import bare_model, find_card
 from .splice import apply_bytes, parse
 from .streams import ArrayChunks, Chunks, EventChunks, chunks_of
@@ -40,10 +41,12 @@ __all__ = [
     "edits",
     "estimate_tokens",
     "find_card",
+    "first_kept",
     "fit_thinking",
     "parse",
     "read_answer",
     "read_asked",
     "read_error",
     "read_usage",
+    "speaks",
 ]

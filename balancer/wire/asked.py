@@ -53,6 +53,7 @@ def read_asked(
     *,
     min_output_tokens: int | None = None,
     needs_tools: bool = False,
+    prompt_tokens: int | None = None,
 ) -> Asked:
     """What a request body asks for; odd values count as not said.
 
@@ -62,12 +63,13 @@ def read_asked(
         min_output_tokens: what the caller declares beside the body.
         needs_tools: the same. A call that must use a tool, and one that answers a tool's
             call, need theirs without saying so.
+        prompt_tokens: where the caller knows better than an estimate of the body.
     """
     generation = child(body, "generationConfig")
     calling = child(child(body, "toolConfig"), "functionCallingConfig")
     return Asked(
         model=bare_model(model),
-        prompt_tokens=estimate_tokens(body),
+        prompt_tokens=estimate_tokens(body) if prompt_tokens is None else prompt_tokens,
         output_cap_tokens=_whole(member(generation, "maxOutputTokens"), least=1),
         min_output_tokens=min_output_tokens,
         thinking=_thinking(child(generation, "thinkingConfig")),

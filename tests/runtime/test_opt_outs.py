@@ -1,0 +1,74 @@
+"""What a caller's request is spared of, and what its scorer says."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from balancer.core.modes import Mode, Priority
+from balancer.runtime.balancer import Balancer
+from balancer.runtime.calls import Asked, Outcome, Score
+from balancer.runtime.clock import ManualClock
+
+from .test_requests import FAST, SMALL, policy_with
+
+
+def balancer(**changes: object) -> Balancer:
+    """With a strategy in normal."""
+    policy = policy_with(mode=Mode.NORMAL, **changes)
+    return Balancer(policy, clock=ManualClock())
+
+
+def test_a_format_is_neither_capped_nor_answered_by_a_static_text() -> None:
+    """Unless its caller says how much it needs."""
+    live = balancer(output_cap_tokens=256, thinking=0, static_fallback="Busy.")
+    request = live.request(asked=Asked(structured=True))
+    attempt = request.start()
+    assert attempt is not None
+    assert (attempt.output_cap_tokens, request.static_fallback) == (None, None)
+    attempt.finish(Outcome(kind="rejected"))
+    request = live.request(asked=Asked(structured=True, min_output_tokens=100))
+    attempt = request.start()
+    assert attempt is not None
+    assert attempt.output_cap_tokens == 256
+    request.close()
+
+
+def test_a_pinned_request_keeps_its_model() -> None:
+    """What Google keeps for it is of that model."""
+    live = balancer(model=SMALL, fallback_models=(SMALL,))
+    request = live.request(asked=Asked(model=FAST, pinned=True))
+    attempt = request.start()
+    assert attempt is not None
+    assert attempt.model == FAST
+    request.close()
+
+
+def test_a_request_knows_whether_its_plan_is_to_be_applied() -> None:
+    """As it was when it was received."""
+    live = balancer()
+    assert live.request().enforced
+    live.bypass(True, "test")
+    assert not live.request().enforced
+
+
+def test_scores_are_handed_on_and_a_broken_listener_harms_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is logged."""
+    live = balancer()
+    heard: list[Score] = []
+
+    def broken(_: Score) -> None:
+        raise RuntimeError("broken")
+
+    live.add_score_listener(broken)
+    live.add_score_listener(heard.append)
+    score = Score(
+        mode=Mode.SOFT, model=FAST, priority=Priority.LOW, key=None, index=None, quality=0.5
+    )
+    with caplog.at_level(logging.ERROR, "balancer"):
+        live.scored(score)
+    assert heard == [score]
+    assert "score listener" in caplog.text
