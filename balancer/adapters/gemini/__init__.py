@@ -1,0 +1,29 @@
+"""Puts a balancer around a google-genai client.
+
+client = wrap(genai.Client(), balancer)
+response = client.models.generate_content(model="gemini-2.5-flash", contents="Hello")
+print(response.text, served(response))
+"""
+
+from __future__ import annotations
+
+from .calls import Scorer
+from .client import AsyncWrapped, AsyncWrappedModels, Wrapped, WrappedModels, wrap
+from .options import CallOptions, balancing
+from .served import Served, served
+from .shed import FALLBACK_MODEL, ShedError
+
+__all__ = [
+    "FALLBACK_MODEL",
+    "AsyncWrapped",
+    "AsyncWrappedModels",
+    "CallOptions",
+    "Scorer",
+    "Served",
+    "ShedError",
+    "Wrapped",
+    "WrappedModels",
+    "balancing",
+    "served",
+    "wrap",
+]

@@ -1,0 +1,144 @@
+"""Reads what a caller of google-genai asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from google.genai import types
+
+from balancer.core.catalog import Catalog
+from balancer.wire import Asked, bare_model, find_card, first_kept, read_asked
+from balancer.wire import speaks as value_speaks
+
+from .options import CallOptions
+
+__all__ = ["automatic", "estimate", "kept", "read_call"]
+
+_MEDIA_TOKENS = 258  # a small image, and the least for what we cannot measure
+_BYTES_PER_MEDIA_TOKEN = 512
+_NOT_READ = frozenset(("role", "mime_type", "mimeType", "thought_signature", "file_uri"))
+
+
+def read_call(
+    model: str,
+    contents: Any,
+    config: types.GenerateContentConfig | None,
+    options: CallOptions,
+    catalog: Catalog,
+) -> Asked:
+    """What a call asks for, in the terms that edits understand.
+
+    A dated version of a model that the catalog knows goes by the catalog's name.
+    """
+    card = find_card(catalog, model)
+    return read_asked(
+        {} if config is None else _settings(config),
+        card.name if card is not None else bare_model(model),
+        min_output_tokens=options.min_output_tokens,
+        needs_tools=bool(options.needs_tools) or _answers_a_tool(contents),
+        prompt_tokens=estimate(contents)
+        + (0 if config is None else estimate([config.system_instruction, config.tools])),
+    )
+
+
+def _settings(config: types.GenerateContentConfig) -> dict[str, Any]:
+    """The members of a request body that say what cannot be taken from a call."""
+    thinking = config.thinking_config
+    level = getattr(thinking, "thinking_level", None)
+    calling = getattr(config.tool_config, "function_calling_config", None)
+    return {
+        "cachedContent": config.cached_content,
+        "continuationToken": getattr(config, "continuation_token", None),
+        "toolConfig": {"functionCallingConfig": {"mode": _word(getattr(calling, "mode", None))}},
+        "generationConfig": {
+            "maxOutputTokens": config.max_output_tokens,
+            "responseMimeType": config.response_mime_type,
+            "responseSchema": config.response_schema is not None,
+            "responseJsonSchema": config.response_json_schema is not None,
+            "thinkingConfig": {
+                "thinkingBudget": getattr(thinking, "thinking_budget", None),
+                "thinkingLevel": _word(level),
+            },
+        },
+    }
+
+
+def _word(value: Any) -> Any:
+    return getattr(value, "value", value)
+
+
+def automatic(config: types.GenerateContentConfig | None) -> bool:
+    """Whether the SDK may call functions by itself and ask the model again."""
+    if config is None or not config.tools:
+        return False
+    calling = config.automatic_function_calling
+    if calling is not None and calling.disable:
+        return False
+    return any(not isinstance(tool, types.Tool | dict) for tool in config.tools)
+
+
+def estimate(value: Any) -> int:
+    """About how many tokens something is that the SDK takes as contents."""
+    text = tokens = 0
+    for leaf in _leaves(value):
+        if isinstance(leaf, str):
+            text += len(leaf) if leaf.isascii() else len(leaf.encode(errors="replace"))
+        elif isinstance(leaf, bytes | bytearray):
+            tokens += max(_MEDIA_TOKENS, len(leaf) // _BYTES_PER_MEDIA_TOKEN)
+        else:
+            tokens += _MEDIA_TOKENS
+    return -(-text // 4) + tokens
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if item is None or isinstance(item, bool | int | float):
+            continue
+        if isinstance(item, str | bytes | bytearray):
+            yield item
+        elif isinstance(item, list | tuple):
+            stack.extend(item)
+        elif isinstance(item, types.File | types.FileData):
+            yield item
+        elif isinstance(item, dict):
+            stack.extend(inner for key, inner in item.items() if key not in _NOT_READ)
+        elif hasattr(item, "model_fields_set"):
+            stack.extend(inner for key, inner in vars(item).items() if key not in _NOT_READ)
+        elif callable(item):
+            yield f"{getattr(item, '__name__', '')}{getattr(item, '__doc__', '') or ''}"
+        elif not hasattr(item, "value"):  # an enum's member costs nothing
+            yield item
+
+
+def _answers_a_tool(contents: Any) -> bool:
+    last = contents[-1] if isinstance(contents, list) and contents else contents
+    parts = last.get("parts") if isinstance(last, dict) else getattr(last, "parts", None)
+    return any(_is_response(part) for part in (parts if isinstance(parts, list) else [last]))
+
+
+def _is_response(part: Any) -> bool:
+    if isinstance(part, dict):
+        return any(part.get(name) for name in ("function_response", "functionResponse"))
+    return getattr(part, "function_response", None) is not None
+
+
+def _speaks(item: Any) -> bool:
+    """As `balancer.wire.speaks`, for whatever the SDK takes in a list of contents."""
+    if isinstance(item, types.Content):
+        parts = item.parts or ()
+        return item.role in (None, "", "user") and not any(map(_is_response, parts))
+    if isinstance(item, dict) and "parts" in item:
+        return value_speaks(item)
+    # Loose parts in a row become one content of the user, except what functions say.
+    return not _is_response(item) and getattr(item, "function_call", None) is None
+
+
+def kept(contents: Any, turns: int, speaks: Callable[[Any], bool] = _speaks) -> Any:
+    """The last turns of a conversation; a new list where some are left out."""
+    if not isinstance(contents, list):
+        return contents
+    first = first_kept(contents, turns, speaks)
+    return contents[first:] if first else contents

@@ -1,0 +1,113 @@
+"""Drives calls of an asynchronous client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from google.genai import types
+
+from .calls import Call
+from .editing import Sending
+from .served import Served
+
+__all__ = ["AsyncStream", "generate"]
+
+
+async def generate(models: Any, call: Call) -> types.GenerateContentResponse:
+    """Make a call whose answer comes whole, within the deadline.
+
+    Raises:
+        ShedError: it was refused.
+        Exception: the SDK's, of the last attempt, or TimeoutError.
+    """
+    with call:
+        while (sending := call.next()) is not None:
+            try:
+                async with asyncio.timeout(sending.timeout_s):
+                    response = await models.generate_content(
+                        model=sending.model, contents=sending.contents, config=sending.config
+                    )
+            except Exception as error:  # noqa: BLE001 - it is sorted, and raised in the end
+                call.failed(error)
+            else:
+                call.answered(response)
+            delay_s = call.delay_s()
+            if delay_s is None:
+                break
+            await asyncio.sleep(delay_s)
+        return call.result()
+
+
+class AsyncStream(AsyncIterator[types.GenerateContentResponse]):
+    """A streamed answer. Nothing is sent before the first chunk is asked for.
+
+    Attributes:
+        served: how it was served; None before the first chunk.
+    """
+
+    def __init__(self, models: Any, call: Call) -> None:
+        self._call = call
+        self._chunks = _chunks(models, call)
+
+    @property
+    def served(self) -> Served | None:
+        """How it was served."""
+        return self._call.served
+
+    @property
+    def _open_balancer_served(self) -> Served | None:
+        return self._call.served
+
+    async def __anext__(self) -> types.GenerateContentResponse:
+        return await anext(self._chunks)
+
+    async def aclose(self) -> None:
+        """Give up what is left of it; the attempt under way is accounted as abandoned."""
+        await self._chunks.aclose()
+
+
+async def _chunks(models: Any, call: Call) -> AsyncGenerator[types.GenerateContentResponse, None]:
+    with call:
+        while (sending := call.next()) is not None:
+            try:
+                async with aclosing(_attempt(models, call, sending)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            except Exception as error:  # noqa: BLE001 - it is sorted, and raised in the end
+                call.failed(error)
+            else:
+                call.ended()
+            delay_s = call.delay_s()
+            if delay_s is None:
+                break
+            await asyncio.sleep(delay_s)
+        for chunk in call.rest():
+            yield chunk
+
+
+async def _attempt(
+    models: Any, call: Call, sending: Sending
+) -> AsyncGenerator[types.GenerateContentResponse, None]:
+    loop = asyncio.get_running_loop()
+    timeout_s = sending.timeout_s
+    ends = None if timeout_s is None else loop.time() + timeout_s
+    async with asyncio.timeout_at(ends):
+        stream = await models.generate_content_stream(
+            model=sending.model, contents=sending.contents, config=sending.config
+        )
+    async with aclosing(stream) as chunks:
+        while True:
+            # Around every wait anew: no deadline may be running while the reader has control.
+            async with asyncio.timeout_at(ends):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                return
+            for ready in call.chunk(chunk):
+                handed_out = loop.time()
+                yield ready
+                if ends is not None:
+                    # The reader's own time does not count against the upstream.
+                    ends += loop.time() - handed_out

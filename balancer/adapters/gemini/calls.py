@@ -1,0 +1,388 @@
+"""One call of an application, attempt by attempt, without input or output of its own.
+
+The same for blocking and asynchronous clients, for whole answers and for streams: whoever
+drives it makes the attempt that `next` describes, says how it went, waits as long as `delay_s`
+says, and goes on until there is no next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from google.genai import types
+
+from balancer.core.catalog import ModelCard
+from balancer.runtime.balancer import Balancer
+from balancer.runtime.calls import Asked as Reserved
+from balancer.runtime.calls import Outcome, Score
+from balancer.runtime.requests import Attempt, Request
+from balancer.wire import AnswerReader, Edits, Usage, edits, read_answer
+
+from .asking import automatic, read_call
+from .editing import Sending, edited, http_options
+from .options import CallOptions, options_of
+from .outcomes import answer_outcome, error_outcome, usage_of_calls, value
+from .served import Served, mark
+from .shed import ShedError, static_response
+
+__all__ = ["Call", "Scorer", "Wrapping"]
+
+Scorer = Callable[[dict[str, Any], types.GenerateContentResponse], float]
+"""Gives an answer a quality from 0 to 1. It gets the call's arguments (model, contents, config)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrapping:
+    """What all calls of a wrapped client share.
+
+    Attributes:
+        balancer: decides.
+        timeout_s: the client's own deadline of a request, in wall seconds; None is none.
+        retries: whether the client retries by itself.
+        scorer: gives answers a quality, or None.
+    """
+
+    balancer: Balancer
+    timeout_s: float | None = None
+    retries: bool = False
+    scorer: Scorer | None = None
+
+
+class Call:
+    """See the module.
+
+    Args:
+        wrapping: of the client.
+        model, contents, config: the caller's arguments.
+        options: the caller's, beside them.
+
+    Raises:
+        pydantic.ValidationError: the config is none.
+    """
+
+    def __init__(
+        self,
+        wrapping: Wrapping,
+        model: str,
+        contents: Any,
+        config: types.GenerateContentConfigOrDict | None,
+        options: CallOptions | None,
+    ) -> None:
+        self._wrapping = wrapping
+        self._model = model
+        self._contents = contents
+        self._config = parsed = (
+            types.GenerateContentConfig.model_validate(config)
+            if isinstance(config, dict)
+            else config
+        )
+        http = parsed.http_options if parsed is not None else None
+        self._http = types.HttpOptions.model_validate(http) if isinstance(http, dict) else http
+        self._said = options_of(options, self._http.headers if self._http is not None else None)
+        catalog = wrapping.balancer.policy.catalog
+        self._asked = read_call(model, contents, parsed, self._said, catalog)
+        self._automatic = automatic(parsed)
+        self._request: Request | None = None
+        self._attempt: Attempt | None = None
+        self._made = 0
+        self._reader = AnswerReader()
+        self._error: BaseException | None = None
+        self._response: types.GenerateContentResponse | None = None
+        self._held: list[types.GenerateContentResponse] = []
+        self._spent: Usage | None = None
+        self.released = False
+        self.served: Served | None = None
+
+    @property
+    def request(self) -> Request:
+        """The balancer's; it is received when the call is entered."""
+        assert self._request is not None
+        return self._request
+
+    def __enter__(self) -> Self:
+        asked, said, balancer = self._asked, self._said, self._wrapping.balancer
+        own_s = self._own_timeout_s()
+        self._request = balancer.request(
+            said.level,
+            key=said.key,
+            index=said.request,
+            asked=Reserved(
+                model=asked.model or None,
+                prompt_tokens=asked.prompt_tokens,
+                output_cap_tokens=asked.output_cap_tokens,
+                min_output_tokens=asked.min_output_tokens or 0,
+                thinking=asked.thinking,
+                timeout_s=None if own_s is None else own_s * balancer.clock.speed,
+                structured=asked.structured,
+                pinned=asked.pinned,
+            ),
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # An attempt under way is abandoned: its caller cancelled it, or closed the stream.
+        self.request.close()
+
+    def _own_timeout_s(self) -> float | None:
+        own_ms = self._http.timeout if self._http is not None else None
+        return self._wrapping.timeout_s if own_ms is None else own_ms / 1000
+
+    # --- attempts -----------------------------------------------------------------------
+
+    def next(self) -> Sending | None:
+        """The next attempt, begun; None when there is none."""
+        attempt = self.request.start()
+        if attempt is None:
+            return None
+        self._attempt = attempt
+        self._made += 1
+        self._error = self._response = None
+        self._reader = AnswerReader()
+        self._held = []
+        self._spent = None
+        return self._sending(attempt)
+
+    def _sending(self, attempt: Attempt) -> Sending:
+        model, contents, config = self._model, self._contents, self._config
+        timeout_s = None
+        if self.request.enforced:
+            model, contents, config = edited(model, contents, config, self._edits(attempt))
+            timeout_s = self._timeout_s(attempt)
+        http = http_options(
+            self._http,
+            timeout_s=timeout_s,
+            own_retries_only=self._retries,
+            request=self._said.request,
+            attempt=attempt.number,
+        )
+        if http is not self._http:
+            config = (config or types.GenerateContentConfig()).model_copy(
+                update={"http_options": http}
+            )
+        return Sending(model=model, contents=contents, config=config, timeout_s=timeout_s)
+
+    def _edits(self, attempt: Attempt) -> Edits:
+        strategy = self.request.plan.strategy
+        card = _card(self._wrapping.balancer, attempt.model)
+        change = edits(strategy, card, self._asked)
+        if attempt.thinking_tokens is None or card is None:
+            return change
+        # A budget holds money for so many tokens; more must not be made.
+        held = attempt.output_cap_tokens or card.output_limit_tokens
+        cap = change.output_cap_tokens or self._asked.output_cap_tokens or card.output_limit_tokens
+        if cap <= held:
+            return change
+        return edits(strategy, card, self._asked, most_output_tokens=held)
+
+    def _timeout_s(self, attempt: Attempt) -> float | None:
+        """The attempt's deadline in wall seconds; the caller's own where that is shorter."""
+        own_s = self._own_timeout_s()
+        if attempt.timeout_s is None:
+            return own_s
+        planned_s = self._wrapping.balancer.clock.wall_s(attempt.timeout_s)
+        return planned_s if own_s is None else min(planned_s, own_s)
+
+    @property
+    def _retries(self) -> bool:
+        """Whether retries are ours. One layer makes them: a strategy that says something about
+        them, or else whoever the application says does.
+        """
+        if not self.request.enforced:
+            return False
+        strategy = self.request.plan.strategy
+        return (
+            strategy.retries is not None
+            or bool(strategy.fallback_models)
+            or self._wrapping.balancer.settings.retries > 0
+            or not self._wrapping.retries
+        )
+
+    def failed(self, error: BaseException) -> None:
+        """The attempt raised.
+
+        Raises:
+            BaseException: the error itself, where the upstream has no part in it.
+        """
+        assert self._attempt is not None
+        begun = self.released or bool(self._held)
+        outcome = error_outcome(error, self._usage(), begun=begun)
+        if outcome is None:
+            self.request.close()
+            raise error
+        self._error = error
+        self._attempt.finish(outcome)
+
+    def answered(self, response: types.GenerateContentResponse) -> None:
+        """The attempt gave a whole answer."""
+        assert self._attempt is not None
+        answer = read_answer(value(response))
+        self._response = response
+        usage = usage_of_calls(response, answer.usage) if self._automatic else answer.usage
+        self._attempt.finish(answer_outcome(answer, usage))
+
+    # --- streams ------------------------------------------------------------------------
+
+    def chunk(self, chunk: types.GenerateContentResponse) -> list[types.GenerateContentResponse]:
+        """The attempt gave a chunk.
+
+        Returns:
+            The chunks to hand out. Until one of them holds something, none is: a stream that
+            ends before that can still be made anew.
+        """
+        assert self._attempt is not None
+        if self._automatic and self._reader.finished:
+            # The SDK has called functions, and this is the answer to another call.
+            self._spent = self._usage()
+            self._reader = AnswerReader()
+        body = value(chunk)
+        self._reader.add(body)
+        self._held.append(chunk)
+        if not self.released and not _holds_something(body):
+            return []
+        if not self.released:
+            self._attempt.first_token()
+            self.released = True
+        return self._release()
+
+    def _release(self) -> list[types.GenerateContentResponse]:
+        how = self._served(None)
+        held, self._held = self._held, []
+        for chunk in held:
+            mark(chunk, how)
+        return held
+
+    def _usage(self) -> Usage | None:
+        usage = self._reader.usage
+        if self._spent is None or usage is None:
+            return usage or self._spent
+        return self._spent + usage
+
+    def ended(self) -> None:
+        """The attempt's stream ended by itself."""
+        assert self._attempt is not None
+        self._attempt.finish(answer_outcome(self._reader.answer(), self._usage()))
+
+    # --- between attempts, and the end --------------------------------------------------
+
+    def delay_s(self) -> float | None:
+        """Wall seconds until the next attempt; None when there is none."""
+        if self.released or not self.request.enforced:
+            self.request.close()
+            return None
+        delay_s = self.request.next_delay_s()
+        return None if delay_s is None else self._wrapping.balancer.clock.wall_s(delay_s)
+
+    def result(self) -> types.GenerateContentResponse:
+        """What the caller gets in the end.
+
+        An answer that counts as failed (empty, malformed) is still handed out where there is
+        nothing better: it is what the SDK would give.
+
+        Raises:
+            ShedError: the request was refused and there is no static answer.
+            Exception: the last attempt's.
+        """
+        fallback = self._fallback()
+        if fallback is not None:
+            return fallback
+        if self._error is not None:
+            raise self._error
+        if self._response is None:
+            raise self._refusal()
+        quality = self._score(self._response)
+        self.served = self._served(_kind(self.request.last), quality)
+        mark(self._response, self.served)
+        return self._response
+
+    def rest(self) -> list[types.GenerateContentResponse]:
+        """What is left to hand out of a stream when there is nothing more to come.
+
+        Raises:
+            ShedError, Exception: as `result`.
+        """
+        fallback = None if self.released else self._fallback()
+        if fallback is not None:
+            return [fallback]
+        if self._error is not None:
+            raise self._error
+        if not self._made:
+            raise self._refusal()
+        held = self._release()
+        self.served = self._served(_kind(self.request.last))
+        for chunk in held:
+            mark(chunk, self.served)
+        return held
+
+    def _fallback(self) -> types.GenerateContentResponse | None:
+        """The static answer, where there is no other."""
+        text = self.request.static_fallback
+        if self.request.answered or text is None:
+            return None
+        response = static_response(text)
+        self.served = Served(
+            mode=self.request.plan.mode, model="", attempts=self._made, fallback=True
+        )
+        mark(response, self.served)
+        return response
+
+    def _refusal(self) -> ShedError:
+        request = self.request
+        return ShedError(
+            request.refusal or "budget",
+            request.plan.mode,
+            request.priority,
+            self._wrapping.balancer.decision.reasons,
+        )
+
+    def _served(self, outcome: str | None, quality: float | None = None) -> Served:
+        assert self._attempt is not None
+        return Served(
+            mode=self.request.plan.mode,
+            model=self._attempt.model,
+            attempts=self._made,
+            outcome=outcome,
+            quality=quality,
+        )
+
+    def _score(self, response: types.GenerateContentResponse) -> float | None:
+        scorer = self._wrapping.scorer
+        if scorer is None or not self.request.answered:
+            return None
+        arguments = {"model": self._model, "contents": self._contents, "config": self._config}
+        quality = scorer(arguments, response)
+        request, attempt = self.request, self._attempt
+        assert attempt is not None
+        self._wrapping.balancer.scored(
+            Score(
+                mode=request.plan.mode,
+                model=attempt.model,
+                priority=request.priority,
+                key=request.key,
+                index=request.index,
+                quality=quality,
+            )
+        )
+        return quality
+
+
+def _card(balancer: Balancer, model: str) -> ModelCard | None:
+    for card in balancer.policy.catalog.cards:
+        if card.name == model:
+            return card
+    return None
+
+
+def _kind(outcome: Outcome | None) -> str | None:
+    return outcome.kind if outcome is not None else None
+
+
+def _holds_something(body: dict[str, Any]) -> bool:
+    return any(candidate["content"]["parts"] for candidate in body["candidates"])

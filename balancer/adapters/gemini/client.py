@@ -1,0 +1,185 @@
+"""A google-genai client whose calls go through a balancer.
+
+It is composed around the client's public methods: what is not named here is passed through,
+and `isinstance` sees what it wraps, because the SDK's own chats look at the type.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from google.genai import Client, types
+from google.genai.chats import AsyncChats, Chats
+
+from balancer.runtime.balancer import Balancer
+
+from . import awaiting, blocking
+from .calls import Call, Scorer, Wrapping
+from .options import CallOptions
+
+__all__ = ["AsyncWrapped", "AsyncWrappedModels", "Wrapped", "WrappedModels", "wrap"]
+
+
+class _Passing:
+    """Gives what it does not have itself from what it wraps, and poses as it."""
+
+    def __init__(self, inner: Any, wrapping: Wrapping) -> None:
+        self._inner = inner
+        self._wrapping = wrapping
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("_inner", "_wrapping"):  # not set yet, as while it is being copied
+            raise AttributeError(name)
+        return getattr(self._inner, name)
+
+    @property
+    def __class__(self) -> Any:
+        return type(self._inner)
+
+    @__class__.setter
+    def __class__(self, value: Any) -> None:
+        raise TypeError("a wrapped client keeps its class")
+
+    def __repr__(self) -> str:
+        return f"<balanced {self._inner!r}>"
+
+
+class WrappedModels(_Passing):
+    """`client.models`: what generates content is balanced, everything else is passed through.
+
+    `count_tokens` too: it is free, it is no answer, and its speed says nothing about answers.
+    """
+
+    def generate_content(
+        self,
+        *,
+        model: str,
+        contents: Any,
+        config: types.GenerateContentConfigOrDict | None = None,
+        options: CallOptions | None = None,
+    ) -> types.GenerateContentResponse:
+        """As the SDK's, under the plan in force.
+
+        Args:
+            model, contents, config: as the SDK's; never changed.
+            options: about this call; a `balancing` block and headers say the same.
+
+        Raises:
+            ShedError: the request was refused.
+        """
+        return blocking.generate(
+            self._inner, Call(self._wrapping, model, contents, config, options)
+        )
+
+    def generate_content_stream(
+        self,
+        *,
+        model: str,
+        contents: Any,
+        config: types.GenerateContentConfigOrDict | None = None,
+        options: CallOptions | None = None,
+    ) -> blocking.Stream:
+        """As the SDK's, under the plan in force; see `generate_content`."""
+        return blocking.Stream(self._inner, Call(self._wrapping, model, contents, config, options))
+
+
+class AsyncWrappedModels(_Passing):
+    """`client.aio.models`, as `WrappedModels`."""
+
+    async def generate_content(
+        self,
+        *,
+        model: str,
+        contents: Any,
+        config: types.GenerateContentConfigOrDict | None = None,
+        options: CallOptions | None = None,
+    ) -> types.GenerateContentResponse:
+        """As the SDK's, under the plan in force; see `WrappedModels.generate_content`."""
+        return await awaiting.generate(
+            self._inner, Call(self._wrapping, model, contents, config, options)
+        )
+
+    async def generate_content_stream(
+        self,
+        *,
+        model: str,
+        contents: Any,
+        config: types.GenerateContentConfigOrDict | None = None,
+        options: CallOptions | None = None,
+    ) -> awaiting.AsyncStream:
+        """As the SDK's, under the plan in force; see `WrappedModels.generate_content`."""
+        return awaiting.AsyncStream(
+            self._inner, Call(self._wrapping, model, contents, config, options)
+        )
+
+
+class AsyncWrapped(_Passing):
+    """`client.aio`."""
+
+    def __init__(self, inner: Any, wrapping: Wrapping) -> None:
+        super().__init__(inner, wrapping)
+        self.models = AsyncWrappedModels(inner.models, wrapping)
+        self.chats = AsyncChats(modules=self.models)  # type: ignore[arg-type]
+
+    async def __aenter__(self) -> Self:
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._inner.__aexit__(kind, error, trace)
+
+
+class Wrapped(_Passing):
+    """A `genai.Client` whose `models`, `chats`, `aio.models` and `aio.chats` are balanced."""
+
+    def __init__(self, inner: Client, wrapping: Wrapping) -> None:
+        super().__init__(inner, wrapping)
+        self.models = WrappedModels(inner.models, wrapping)
+        self.chats = Chats(modules=self.models)  # type: ignore[arg-type]
+        self.aio = AsyncWrapped(inner.aio, wrapping)
+
+    def __enter__(self) -> Self:
+        self._inner.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._inner.__exit__(kind, error, trace)
+
+
+def wrap(client: Client, balancer: Balancer, *, scorer: Scorer | None = None) -> Wrapped:
+    """A client whose calls go through a balancer.
+
+    Args:
+        client: of the Gemini API or of Vertex AI; it goes on working by itself.
+        balancer: started by whoever made it.
+        scorer: gives every complete answer a quality from 0 to 1, for `served(...).quality`
+            and the balancer's listeners; without one, the quality of a mode is what the
+            policy's author assumes.
+    """
+    http = _http_options(client)
+    timeout_ms = getattr(http, "timeout", None)
+    wrapping = Wrapping(
+        balancer=balancer,
+        timeout_s=None if timeout_ms is None else timeout_ms / 1000,
+        retries=getattr(http, "retry_options", None) is not None,
+        scorer=scorer,
+    )
+    return Wrapped(client, wrapping)
+
+
+def _http_options(client: Client) -> types.HttpOptions | None:
+    """What the client was made with. The SDK keeps it out of sight; where a version hides it
+    better, plans go before the client's own deadline and retries.
+    """
+    return getattr(getattr(client, "_api_client", None), "_http_options", None)

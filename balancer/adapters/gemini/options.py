@@ -1,0 +1,139 @@
+"""What a caller says about one call, beside what it asks of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from balancer.core.errors import MisuseError, nearest
+from balancer.core.modes import Priority
+
+__all__ = [
+    "ATTEMPT_HEADER",
+    "KEY_HEADER",
+    "MODE_HEADER",
+    "OWN_HEADERS",
+    "PRIORITY_HEADER",
+    "REQUEST_HEADER",
+    "CallOptions",
+    "balancing",
+    "options_of",
+]
+
+PRIORITY_HEADER = "x-open-balancer-priority"
+KEY_HEADER = "x-open-balancer-key"
+REQUEST_HEADER = "x-open-balancer-request"
+ATTEMPT_HEADER = "x-open-balancer-attempt"
+MODE_HEADER = "x-open-balancer-mode"
+OWN_HEADERS = frozenset((PRIORITY_HEADER, KEY_HEADER, REQUEST_HEADER, ATTEMPT_HEADER))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """What a caller says about one call. None leaves it to whoever said it further out.
+
+    Attributes:
+        priority: low, normal (the default) or high.
+        key: tenant, for budgets of a key.
+        min_output_tokens: least room that the answer needs, thinking not counted.
+        needs_tools: the call means nothing without its tools.
+        request: index of the request in a scenario, for load tests; sent on as a header, and
+            the attempt's number with it.
+
+    Raises:
+        MisuseError: an unknown priority, or a number that is negative.
+    """
+
+    priority: Priority | str | None = None
+    key: str | None = None
+    min_output_tokens: int | None = None
+    needs_tools: bool | None = None
+    request: int | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.priority, str):
+            object.__setattr__(self, "priority", _priority(self.priority))
+        for name in ("min_output_tokens", "request"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise MisuseError(f"{name} is {value!r}; expected a whole number from 0 on")
+
+    @property
+    def level(self) -> Priority:
+        """The priority that counts."""
+        return self.priority if isinstance(self.priority, Priority) else Priority.NORMAL
+
+    def inside(self, outer: CallOptions) -> CallOptions:
+        """These options where they say something, and the outer ones where they do not."""
+        said = {
+            field.name: value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) is not None
+        }
+        return replace(outer, **said)
+
+
+def _priority(name: str) -> Priority:
+    known = {priority.label: priority for priority in Priority}
+    found = known.get(name.strip().lower())
+    if found is None:
+        raise MisuseError(
+            f"unknown priority {name!r}{nearest(name, known)}; expected low, normal or high"
+        )
+    return found
+
+
+_NOTHING = CallOptions()
+_current: ContextVar[CallOptions] = ContextVar("balancing", default=_NOTHING)
+
+
+@contextmanager
+def balancing(
+    *,
+    priority: Priority | str | None = None,
+    key: str | None = None,
+    min_output_tokens: int | None = None,
+    needs_tools: bool | None = None,
+    request: int | None = None,
+) -> Iterator[None]:
+    """Say something about all calls made inside the block, in this thread or task.
+
+    Blocks nest: an inner one changes what it names. Arguments are those of `CallOptions`.
+    """
+    options = CallOptions(
+        priority=priority,
+        key=key,
+        min_output_tokens=min_output_tokens,
+        needs_tools=needs_tools,
+        request=request,
+    )
+    token = _current.set(options.inside(_current.get()))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def options_of(own: CallOptions | None, headers: Mapping[str, Any] | None) -> CallOptions:
+    """Options of a call: its argument, then the block around it, then headers of its config.
+
+    A header that makes no sense is passed over: it may come from a user.
+    """
+    found = _current.get()
+    if own is not None:
+        found = own.inside(found)
+    return found.inside(_from_headers(headers)) if headers else found
+
+
+def _from_headers(headers: Mapping[str, Any]) -> CallOptions:
+    said = {name.lower(): str(value) for name, value in headers.items()}
+    priority = said.get(PRIORITY_HEADER, "").strip().lower()
+    index = said.get(REQUEST_HEADER, "").strip()
+    return CallOptions(
+        priority=priority if priority in {level.label for level in Priority} else None,
+        key=said.get(KEY_HEADER),
+        request=int(index) if index.isascii() and index.isdigit() and len(index) < 19 else None,
+    )

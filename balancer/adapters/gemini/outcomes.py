@@ -1,0 +1,137 @@
+"""Reads google-genai's responses and exceptions as outcomes of attempts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from google.genai import errors, types
+from pydantic import ValidationError
+
+from balancer.runtime.calls import Outcome
+from balancer.wire import Answer, Usage, read_error
+
+from .asking import estimate
+
+__all__ = ["answer_outcome", "error_outcome", "usage_of_calls", "value"]
+
+_RESET = {"TransportError", "ClientError", "OSError"}
+_TIMEOUT = {"TimeoutException", "TimeoutError", "Timeout"}
+_HTTP = {"httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "requests", "google", "builtins"}
+
+
+def value(response: types.GenerateContentResponse) -> dict[str, Any]:
+    """As much of a response as a JSON value as `balancer.wire` reads of it."""
+    feedback = response.prompt_feedback
+    return {
+        "candidates": [_candidate(candidate) for candidate in response.candidates or ()],
+        "usageMetadata": _said(response.usage_metadata),
+        "promptFeedback": None
+        if feedback is None
+        else {"blockReason": _word(feedback.block_reason)},
+    }
+
+
+def _candidate(candidate: types.Candidate) -> dict[str, Any]:
+    parts = candidate.content.parts if candidate.content is not None else None
+    return {
+        "content": {"parts": [_said(part) for part in parts or ()]},
+        "finishReason": _word(candidate.finish_reason),
+        "index": candidate.index,
+    }
+
+
+def _said(model: Any) -> dict[str, Any]:
+    if model is None:
+        return {}
+    return {name: found for name, found in vars(model).items() if found is not None}
+
+
+def _word(found: Any) -> Any:
+    return getattr(found, "value", found)
+
+
+def answer_outcome(answer: Answer, usage: Usage | None, status: int = 200) -> Outcome:
+    """An answer as the outcome of its attempt."""
+    usage = usage or Usage()
+    error = answer.error
+    return Outcome(
+        kind=answer.failure,
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        thinking_tokens=usage.thinking_tokens,
+        retry_after_s=(error.retry_after_s or 0.0) if error is not None else 0.0,
+        status=status if error is None else error.code,
+    )
+
+
+def error_outcome(
+    error: BaseException, usage: Usage | None = None, *, begun: bool = False
+) -> Outcome | None:
+    """An exception as the outcome of its attempt; None where the upstream has no part in it.
+
+    Args:
+        error: what the SDK raised, or the deadline's TimeoutError.
+        usage: that a stream had reported before.
+        begun: whether a stream had begun to answer, and so bills what it sent.
+    """
+    usage = usage or Usage()
+    kind, status, retry_after_s = _kind(error)
+    if kind is None:
+        return None
+    return Outcome(
+        kind=kind,
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        thinking_tokens=usage.thinking_tokens,
+        billed=True if begun else None,
+        retry_after_s=retry_after_s,
+        status=status,
+    )
+
+
+def _kind(error: BaseException) -> tuple[str | None, int, float]:
+    if isinstance(error, errors.UnknownApiResponseError | json.JSONDecodeError):
+        return "malformed", 200, 0.0
+    if isinstance(error, ValidationError):
+        # Of a response it is the upstream's; of the arguments it is the caller's.
+        malformed = "Response" in error.title
+        return ("malformed" if malformed else None), 200, 0.0
+    if isinstance(error, errors.APIError):
+        found = read_error(error.code or 0, error.details)
+        return found.kind, found.code, found.retry_after_s or 0.0
+    if isinstance(error, TimeoutError):
+        return "timeout", 0, 0.0
+    # By name, because which client sends is the SDK's choice, and none has to be installed.
+    names = {
+        kind.__name__ for kind in type(error).__mro__ if kind.__module__.split(".")[0] in _HTTP
+    }
+    if names & _TIMEOUT:
+        return "timeout", 0, 0.0
+    return ("reset" if names & _RESET else None), 0, 0.0
+
+
+def usage_of_calls(response: types.GenerateContentResponse, last: Usage | None) -> Usage | None:
+    """Usage of all calls of one automatic function calling, of which the SDK reports the last.
+
+    The earlier ones are estimated: a prompt by its share of the last one's, whose size is
+    known, and an answer by the length of its function call.
+    """
+    history = response.automatic_function_calling_history
+    if last is None or not history:
+        return last
+    sizes = [estimate(content) for content in history]
+    whole = max(sum(sizes), 1)
+    total = last
+    calls: Iterable[int] = (
+        place
+        for place, content in enumerate(history)
+        if any(part.function_call is not None for part in content.parts or ())
+    )
+    for place in calls:
+        share = sum(sizes[:place]) / whole
+        total += Usage(prompt_tokens=round(last.prompt_tokens * share), output_tokens=sizes[place])
+    return total

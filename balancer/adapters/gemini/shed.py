@@ -1,0 +1,62 @@
+"""What an application gets in place of an answer that is not made."""
+
+from __future__ import annotations
+
+from google.genai import types
+
+from balancer.core.decisions import Reason
+from balancer.core.errors import BalancerError
+from balancer.core.modes import Mode, Priority
+
+__all__ = ["FALLBACK_MODEL", "ShedError", "static_response"]
+
+FALLBACK_MODEL = "open-balancer/static-fallback"
+"""`model_version` of a static answer."""
+
+_WHY = {
+    "shed": "requests of {priority} priority are being shed in mode {mode}",
+    "limits": "as many calls are under way as mode {mode} allows",
+    "budget": "what is left of the hard budget does not cover it",
+}
+
+
+class ShedError(BalancerError):
+    """A request was refused on purpose, before anything was sent.
+
+    Attributes:
+        refusal: "shed" (by priority), "limits" (too many at once) or "budget".
+        mode: of the plan.
+        priority: of the request.
+        reasons: why the controller is in its mode.
+    """
+
+    def __init__(
+        self, refusal: str, mode: Mode, priority: Priority, reasons: tuple[Reason, ...] = ()
+    ) -> None:
+        super().__init__(refusal, mode, priority, reasons)
+        self.refusal = refusal
+        self.mode = mode
+        self.priority = priority
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        why = _WHY.get(self.refusal, self.refusal)
+        text = "request refused: " + why.format(priority=self.priority.label, mode=self.mode.label)
+        if self.refusal == "budget" or not self.reasons:
+            return text
+        return f"{text} ({'; '.join(reason.text for reason in self.reasons)})"
+
+
+def static_response(text: str) -> types.GenerateContentResponse:
+    """A complete answer that no model gave; its `model_version` says so."""
+    return types.GenerateContentResponse(
+        candidates=[
+            types.Candidate(
+                content=types.Content(role="model", parts=[types.Part(text=text)]),
+                finish_reason=types.FinishReason.STOP,
+                index=0,
+            )
+        ],
+        model_version=FALLBACK_MODEL,
+        sdk_http_response=types.HttpResponse(headers={}),
+    )
