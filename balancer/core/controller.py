@@ -20,7 +20,7 @@ from .laws.none import NoLaw
 from .laws.stances import stance_from_plain, stance_to_plain
 from .laws.threshold import Threshold
 from .laws.throttle import Throttle
-from .observations import Observations
+from .observations import Observations, Override
 from .orders import Orders
 from .policy import Policy
 from .signals import Signals
@@ -36,8 +36,6 @@ _PEERS: Mapping[str, Callable[[Policy, Signals], Law]] = {
     "throttle": Throttle,
     "gradient": Gradient,
     "breaker": Breaker,
-    # Orders from outside, over nothing of its own.
-    "alerts": lambda _policy, _signals: NoLaw(),
 }
 
 
@@ -109,6 +107,10 @@ class Controller:
             stance.mixes,
             gates(stance, self.policy.strategies),
         )
+
+    def override(self) -> Override | None:
+        """The operator's order that holds now."""
+        return self._orders.override()
 
     def state(self) -> dict[str, object]:
         """Everything it remembers, as plain values (numbers, strings, lists, dicts).

@@ -61,6 +61,7 @@ class Status:
         waiting: callers that wait for a place.
         reserved_nano_usd: held in the budget.
         reasons: of the decision in force, as texts.
+        override: the operator's order that holds.
     """
 
     mode: Mode
@@ -76,6 +77,7 @@ class Status:
     waiting: int
     reserved_nano_usd: int
     reasons: tuple[str, ...]
+    override: Override | None
 
 
 class Balancer:
@@ -453,6 +455,7 @@ class Balancer:
             waiting=len(recorder.waiting),
             reserved_nano_usd=self._ledger.reserved_nano_usd,
             reasons=tuple(reason.text for reason in decision.reasons),
+            override=self._controller.override(),
         )
 
     # --- ticks --------------------------------------------------------------------------

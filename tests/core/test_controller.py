@@ -150,6 +150,16 @@ def test_a_restored_controller_keeps_reasons_limits_and_a_probe_under_way() -> N
     assert again.state() == run.controller.state()
 
 
+def test_the_order_that_holds_can_be_seen() -> None:
+    """Until it ends."""
+    controller = Controller(make_policy())
+    order = Override(0, 2, Mode.SOFT, "drill")
+    controller.step(tick(0, overrides=(order,)))
+    assert controller.override() == order
+    controller.step(tick(2))
+    assert controller.override() is None
+
+
 def test_a_restored_controller_still_obeys_its_override() -> None:
     """And knows it is the same order, not a new one."""
     policy = make_policy()
