@@ -21,6 +21,7 @@ _EXTRAS = {
     "gemini": ("google.genai",),
     "mock": ("httptools", "uvicorn"),
     "load": ("locust",),
+    "service": ("fastapi", "uvicorn", "aiohttp", "sqlalchemy", "alembic"),
     "test": ("hypothesis",),
 }
 
