@@ -1,0 +1,320 @@
+"""The history's database: written by a thread of its own, read page by page.
+
+Nothing that serves a call waits for it. What is to be written is queued; while the database
+cannot be reached, the thread tries again and the newest 10,000 entries are kept. The service
+serves on, and says that its history is incomplete.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
+
+from ...core.errors import InputError
+from .migrate import upgrade
+from .tables import POLICY_VERSIONS
+
+__all__ = ["Page", "Store", "StoreError"]
+
+_MOST_WAITING = 10_000
+_RETRY_S = 5.0
+_LARGEST_BATCH = 500
+_log = logging.getLogger("balancer.service.history")
+
+Found = TypeVar("Found")
+
+
+class StoreError(Exception):
+    """The database does not answer, or refuses; without its URL, which may hold a password.
+
+    Args:
+        problem: what is wrong.
+        passing: whether to try again may help.
+    """
+
+    def __init__(self, problem: str, *, passing: bool) -> None:
+        super().__init__(problem)
+        self.passing = passing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A part of a table, the newest first.
+
+    Attributes:
+        rows: as plain values.
+        before: id to ask for what is older; None at the end.
+    """
+
+    rows: list[dict[str, Any]]
+    before: int | None
+
+
+class Store:
+    """The history.
+
+    Args:
+        url: of SQLAlchemy, such as `sqlite:///history.sqlite3` or `postgresql://…`.
+        retry_s: pause between attempts while the database is away.
+
+    Raises:
+        InputError: no URL of a database that can be used here.
+    """
+
+    def __init__(self, url: str, *, retry_s: float = _RETRY_S) -> None:
+        self._engine = _engine(url)
+        self._retry_s = retry_s
+        self._waiting: deque[tuple[Table, dict[str, Any]]] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._broken: str | None = "not opened yet"
+        self._migrated = False
+        self._lost = 0
+        self._thread = threading.Thread(target=self._write, name="history", daemon=True)
+
+    def open(self) -> None:
+        """Bring the tables up and begin to write.
+
+        A database that is away is no error here: it may come.
+        """
+        try:
+            self._migrate()
+        except StoreError:
+            _log.exception("the history cannot be opened; the service goes on without it")
+        self._thread.start()
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Write what is waiting, for as long as `timeout_s`, and let go of the database."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        self._engine.dispose()
+
+    @property
+    def broken(self) -> str | None:
+        """What is wrong with the database; None where nothing is."""
+        return self._broken
+
+    @property
+    def lost(self) -> int:
+        """Entries that were given up since the start."""
+        return self._lost
+
+    def add(self, table: Table, **values: Any) -> None:
+        """Write an entry soon. Returns at once and never raises."""
+        with self._changed:
+            if len(self._waiting) >= _MOST_WAITING:
+                self._waiting.popleft()
+                self._lost += 1
+            self._waiting.append((table, values))
+            self._changed.notify()
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Wait until what was added is written; False if it is not by then."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting, timeout_s)
+
+    def add_now(self, table: Table, **values: Any) -> int:
+        """Write an entry and return its id. Blocks: not for the event loop.
+
+        Raises:
+            StoreError: it is not written.
+        """
+
+        def work(connection: Connection) -> int:
+            found = connection.execute(insert(table).values(**values)).inserted_primary_key
+            assert found is not None
+            return int(found[0])
+
+        return self._run(work)
+
+    def page(self, table: Table, *, limit: int, before: int | None = None) -> Page:
+        """The newest entries of a table, or those older than `before`. Blocks.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+
+        def work(connection: Connection) -> Page:
+            query = select(table).order_by(table.c.id.desc()).limit(limit + 1)
+            if before is not None:
+                query = query.where(table.c.id < before)
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+            more = len(rows) > limit
+            rows = rows[:limit]
+            return Page(rows=rows, before=rows[-1]["id"] if more else None)
+
+        return self._run(work)
+
+    def get(self, table: Table, entry: int) -> dict[str, Any] | None:
+        """One entry; None where there is none. Blocks.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+
+        def work(connection: Connection) -> dict[str, Any] | None:
+            row = connection.execute(select(table).where(table.c.id == entry)).mappings().first()
+            return None if row is None else dict(row)
+
+        return self._run(work)
+
+    def count(self, table: Table, *, since: float) -> int:
+        """Entries at or after a Unix time. Blocks.
+
+        Raises:
+            StoreError: they cannot be counted.
+        """
+
+        def work(connection: Connection) -> int:
+            query = select(func.count()).select_from(table).where(table.c.at >= since)
+            return int(connection.execute(query).scalar_one())
+
+        return self._run(work)
+
+    def newest_policy(self, *origins: str) -> dict[str, Any] | None:
+        """The newest policy version, of certain origins if any are given. Blocks.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+
+        def work(connection: Connection) -> dict[str, Any] | None:
+            query = select(POLICY_VERSIONS).order_by(POLICY_VERSIONS.c.id.desc()).limit(1)
+            if origins:
+                query = query.where(POLICY_VERSIONS.c.origin.in_(origins))
+            row = connection.execute(query).mappings().first()
+            return None if row is None else dict(row)
+
+        return self._run(work)
+
+    def _run(self, work: Callable[[Connection], Found]) -> Found:
+        try:
+            if not self._migrated:
+                self._migrate()
+            with self._engine.begin() as connection:
+                found = work(connection)
+        except SQLAlchemyError as error:
+            raise self._failed(error) from None
+        self._broken = None
+        return found
+
+    def _migrate(self) -> None:
+        try:
+            if self._engine.dialect.name == "sqlite" and self._engine.url.database:
+                Path(self._engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+            upgrade(self._engine)
+        except Exception as error:  # noqa: BLE001
+            # Alembic and drivers have errors of their own, and none may stop the service.
+            raise self._failed(error) from None
+        self._migrated = True
+        self._broken = None
+
+    def _failed(self, error: Exception) -> StoreError:
+        name = type(error).__name__
+        passing = isinstance(error, OperationalError | InterfaceError)
+        if passing or not isinstance(error, SQLAlchemyError):
+            self._broken = name
+        return StoreError(f"the history's database fails: {name}", passing=passing)
+
+    def _write(self) -> None:
+        most = _LARGEST_BATCH
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                batch = list(islice(self._waiting, most))
+                closing = self._closing
+            if not batch:
+                return
+            try:
+                self._run(partial(_insert, rows=batch))
+            except StoreError as error:
+                if error.passing or not self._migrated:
+                    if closing:
+                        _log.warning("%d entries of the history are lost", len(self._waiting))
+                        return
+                    with self._changed:
+                        self._changed.wait_for(lambda: self._closing, self._retry_s)
+                    continue
+                if len(batch) > 1:
+                    most = 1  # one of them is refused: the others shall not wait for it
+                    continue
+                _log.warning("an entry of the history is refused: %s", error)
+                self._lost += 1
+            most = most if len(batch) == 1 and len(self._waiting) > 1 else _LARGEST_BATCH
+            with self._changed:
+                for entry in batch:
+                    # Newer ones may have pushed some out meanwhile.
+                    if self._waiting and self._waiting[0] is entry:
+                        self._waiting.popleft()
+                self._changed.notify_all()
+
+
+def _insert(connection: Connection, rows: list[tuple[Table, dict[str, Any]]]) -> None:
+    for table, values in rows:
+        connection.execute(insert(table).values(**values))
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InputError(
+            "database is no URL; expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+        ) from None
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    options: Mapping[str, Any] = {}
+    if parsed.get_backend_name() == "postgresql":
+        options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+    try:
+        engine = create_engine(parsed, **options)
+    except NoSuchModuleError:
+        raise InputError(
+            f"database {parsed.drivername!r} is not one we know; expected sqlite or postgresql"
+        ) from None
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"the database needs the package {error.name}; install it: "
+            "pip install 'psycopg[binary]'"
+        ) from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _tune_sqlite)
+    return engine
+
+
+def _tune_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    # Readers do not wait for the writer, and a crash loses at most the last commits.
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA busy_timeout=5000")
+    cursor.close()
