@@ -25,7 +25,6 @@ from .faults import (
     UpstreamFault,
 )
 from .frozen import Duration, Frozen
-from .monitors import Monitors
 from .traffic import (
     Arrivals,
     Class,
@@ -57,7 +56,6 @@ __all__ = [
     "GeminiUpstream",
     "Lognormal",
     "ModelProfile",
-    "Monitors",
     "OperatorFault",
     "PatternPart",
     "ProcessFault",
@@ -97,7 +95,6 @@ class Scenario(Frozen):
         GeminiUpstream()
     )
     clients: Clients = Clients()
-    monitors: Monitors = Monitors()
     faults: tuple[Fault, ...] = ()
     expectations: tuple[Expectation, ...] = ()
 

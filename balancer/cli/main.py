@@ -23,6 +23,7 @@ from .policy import policy_app
 from .replay import replay
 from .run import run
 from .search import search
+from .serve import serve
 
 __all__ = ["app", "main"]
 
@@ -39,6 +40,7 @@ app.command("scenarios")(list_scenarios)
 app.command()(new)
 app.command()(replay)
 app.command()(mock_gemini)
+app.command()(serve)
 app.add_typer(policy_app, name="policy")
 app.add_typer(datadog_app, name="datadog")
 

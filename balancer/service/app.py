@@ -1,0 +1,162 @@
+"""Puts the service together: the API, the proxy, and what runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..core.modes import Mode
+from ..runtime.balancer import Balancer
+from ..version import VERSION
+from . import problems
+from .brownout_api import brownout_routes
+from .doors import Doors
+from .health_api import health_routes
+from .history import Store
+from .history.tables import MODE_CHANGES
+from .history_api import history_routes
+from .llm_api import llm_routes
+from .metrics import Cpu
+from .metrics_api import metrics_routes
+from .policies import Policies
+from .proxy import Gateway
+from .recent import Recent
+from .settings import Settings
+from .site import Site
+
+if TYPE_CHECKING:
+    from ..core.decisions import Decision
+    from ..core.observations import Observations
+
+__all__ = ["create_app"]
+
+_log = logging.getLogger("balancer.service")
+
+_ABOUT = """\
+Keeps a Gemini-powered application answering, fast and inside budget.
+
+Beside what is listed here, the service is a **Gemini-compatible proxy**: give any Gemini client
+its address as the base URL. Whatever changes something needs the header
+`Authorization: Bearer …` with the service's token; without a token, only this machine may.
+"""
+
+
+def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
+    """The service as an ASGI application.
+
+    It starts the balancer and closes it; a balancer that was started already is taken as it is.
+
+    Args:
+        balancer: whose plans it serves.
+        settings: how.
+
+    Raises:
+        InputError: a database URL that cannot be used.
+    """
+    site = _site(balancer, settings)
+    app = FastAPI(
+        title="open-Balancer",
+        version=VERSION,
+        description=_ABOUT,
+        lifespan=lambda _app: _life(site),
+        docs_url="/docs",
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    app.state.site = site
+    problems.install(app)
+    for routes in (
+        metrics_routes,
+        brownout_routes,
+        llm_routes,
+        history_routes,
+        health_routes,
+    ):
+        app.include_router(routes(site))
+    # The last one added is the first to see a request.
+    app.add_middleware(Doors, settings=settings)
+    app.add_middleware(_ProxyFirst, gateway=site.gateway)
+    return app
+
+
+def _site(balancer: Balancer, settings: Settings) -> Site:
+    store = Store(settings.database_url)
+    site = Site(
+        balancer=balancer,
+        settings=settings,
+        store=store,
+        policies=Policies(balancer, store, settings),
+        recent=Recent(),
+        cpu=Cpu(),
+        gateway=Gateway(balancer, settings),
+    )
+    known = [Mode.NORMAL]
+
+    def observe(observations: Observations, decision: Decision) -> None:
+        """Once a tick, on the ticker: two appends and no waiting."""
+        site.recent.add(observations, decision, balancer.policy.tick_s)
+        if decision.mode != known[0]:
+            store.add(
+                MODE_CHANGES,
+                at=time.time(),
+                tick=decision.tick,
+                from_mode=known[0].label,
+                to_mode=decision.mode.label,
+                reasons=[reason.text for reason in decision.reasons],
+            )
+            known[0] = decision.mode
+
+    balancer.add_listener(observe)
+    return site
+
+
+@contextlib.asynccontextmanager
+async def _life(site: Site) -> AsyncIterator[None]:
+    await asyncio.to_thread(site.store.open)
+    await asyncio.to_thread(site.policies.open)
+    site.gateway.open()
+    await asyncio.to_thread(site.balancer.start)
+    watcher = asyncio.create_task(_watch(site.policies))
+    try:
+        yield
+    finally:
+        # The server has drained what was in flight: what it observed is stepped, then written.
+        watcher.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watcher
+        await asyncio.to_thread(site.balancer.close)
+        await site.gateway.close()
+        await asyncio.to_thread(site.store.close)
+
+
+async def _watch(policies: Policies) -> None:
+    while True:
+        try:
+            await policies.watch()
+            return
+        except Exception:  # noqa: BLE001 - a watcher that dies would not be missed
+            _log.exception("watching the policy file failed; it goes on")
+            await asyncio.sleep(1.0)
+
+
+class _ProxyFirst:
+    """Sends the Gemini API's paths to the proxy, before any framework."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self._app = app
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            target = self._gateway.serves(scope["path"])
+            if target is not None:
+                await self._gateway.serve(target, scope, receive, send)
+                return
+        await self._app(scope, receive, send)

@@ -1,0 +1,183 @@
+"""`GET|POST|PUT /api/brownout`: how calls are served, an operator's orders, and the policy."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from ..core.errors import MisuseError
+from ..core.modes import MODES, PRIORITIES, Mode
+from ..core.observations import Override
+from ..units import parse_seconds
+from .history.tables import ORDERS
+from .problems import Problem
+from .schemas import (
+    BrownoutStatus,
+    Order,
+    OverrideStatus,
+    PolicyChange,
+    PolicyChanged,
+    PolicyStatus,
+    mode_name,
+)
+from .site import Site, refusals
+
+__all__ = ["brownout_routes", "brownout_status"]
+
+_LONGEST_S = 86_400.0
+_REFUSALS = refusals(400, 401, 403, 413, 422, 429)
+
+
+def brownout_routes(site: Site) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["brownout"])
+
+    @routes.get("/api/brownout", responses=refusals(403, 429))
+    async def status() -> BrownoutStatus:
+        """How calls are served now, and under which policy."""
+        return brownout_status(site)
+
+    @routes.post("/api/brownout", responses=_REFUSALS)
+    async def order(given: Order) -> BrownoutStatus:
+        """Hold a mode, stop holding one, or use the kill switch.
+
+        An order counts from the end of the tick under way. What is returned is how calls are
+        served at this moment.
+        """
+        if given.bypass is not None:
+            _bypass(site, on=given.bypass, reason=given.reason)
+        elif given.mode == "auto":
+            site.balancer.lift(given.reason)
+            _record(site, "clear", given.reason)
+        else:
+            _hold(site, given)
+        return brownout_status(site)
+
+    @routes.put(
+        "/api/brownout",
+        responses=_REFUSALS | refusals(404, 409, 503),
+    )
+    async def change_policy(
+        given: PolicyChange,
+        dry_run: Annotated[bool, Query(description="Check it, and change nothing")] = False,
+    ) -> PolicyChanged:
+        """Put a policy in force, or bring an older version back. It holds from the next call."""
+        policies = site.policies
+        if given.version is not None:
+            if dry_run:
+                raise Problem(422, "dry_run goes with a policy, not with a version")
+            found = await policies.roll_back(
+                given.version, given.reason, if_version=given.if_version
+            )
+        else:
+            assert given.policy is not None
+            found = await policies.put(
+                given.policy, given.reason, if_version=given.if_version, dry_run=dry_run
+            )
+        version, policy, kept = found
+        return PolicyChanged(
+            version=version.number,
+            recorded=version.number is not None and not dry_run,
+            dry_run=dry_run,
+            name=policy.name,
+            warnings=list(policy.warnings()),
+            kept=kept,
+        )
+
+    return routes
+
+
+def brownout_status(site: Site) -> BrownoutStatus:
+    """How calls are served."""
+    balancer = site.balancer
+    status, decision = balancer.status(), balancer.decision
+    version = site.policies.current
+    policy = balancer.policy
+    return BrownoutStatus(
+        mode=mode_name(status.mode),
+        mode_number=int(status.mode),
+        tick=status.tick,
+        enforced=status.enforced,
+        shadow=status.shadow,
+        bypass=status.bypass,
+        override=None if status.override is None else _override(site, status.override),
+        reasons=list(status.reasons),
+        mix={mode.label: decision.mix[mode] for mode in MODES},
+        admit={priority.label: decision.admit[priority] for priority in PRIORITIES},
+        in_flight=status.in_flight,
+        waiting=status.waiting,
+        reserved_usd=status.reserved_nano_usd / 1e9,
+        problems=status.problems,
+        history=site.store.broken or "",
+        policy=PolicyStatus(
+            name=policy.name,
+            law=policy.law,
+            version=version.number,
+            since=datetime.fromtimestamp(version.at, UTC),
+            origin=version.origin,
+            text=version.text,
+            warnings=list(policy.warnings()),
+            file_problem=site.policies.file_problem,
+        ),
+    )
+
+
+def _override(site: Site, order: Override) -> OverrideStatus:
+    return OverrideStatus(
+        mode=mode_name(order.mode),
+        until=_wall(site, order.until_tick * site.balancer.policy.tick_s),
+        reason=order.reason,
+    )
+
+
+def _wall(site: Site, scenario_s: float) -> datetime | None:
+    clock = site.balancer.clock
+    if clock.epoch is None:
+        return None
+    return datetime.fromtimestamp(clock.epoch + clock.wall_s(scenario_s), UTC)
+
+
+def _hold(site: Site, given: Order) -> None:
+    balancer = site.balancer
+    assert given.mode is not None
+    mode = Mode[given.mode.upper()]
+    if given.until is not None:
+        seconds = (given.until.timestamp() - time.time()) * balancer.clock.speed
+    else:
+        try:
+            seconds = parse_seconds(given.duration)
+        except ValueError as error:
+            raise Problem(422, str(error), where="duration") from None
+    if not 0 < seconds <= _LONGEST_S * max(1.0, balancer.clock.speed):
+        raise Problem(
+            422,
+            f"the order would end in {seconds:g} s; expected an end to come, within 24 hours",
+            where="duration" if given.until is None else "until",
+        )
+    try:
+        order = balancer.override(mode, given.reason, for_s=seconds)
+    except MisuseError as error:
+        raise Problem(422, str(error)) from None
+    until = _wall(site, order.until_tick * balancer.policy.tick_s)
+    _record(site, "override", given.reason, mode, until)
+
+
+def _bypass(site: Site, *, on: bool, reason: str) -> None:
+    site.balancer.bypass(on, reason)
+    _record(site, "bypass" if on else "resume", reason)
+
+
+def _record(
+    site: Site, kind: str, reason: str, mode: Mode | None = None, until: datetime | None = None
+) -> None:
+    site.store.add(
+        ORDERS,
+        at=time.time(),
+        kind=kind,
+        mode=None if mode is None else mode.label,
+        until=None if until is None else until.timestamp(),
+        reason=reason,
+    )

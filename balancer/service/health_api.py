@@ -1,0 +1,41 @@
+"""`GET /healthz` and `GET /readyz`."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from .schemas import Readiness, mode_name
+from .site import Site
+
+__all__ = ["health_routes"]
+
+
+def health_routes(site: Site) -> APIRouter:
+    """The routes; open to all, because load balancers ask without a token."""
+    routes = APIRouter(tags=["health"])
+
+    @routes.get("/healthz")
+    async def health() -> dict[str, str]:
+        """The process is alive."""
+        return {"status": "ok"}
+
+    @routes.get("/readyz", responses={503: {"model": Readiness, "description": "Not ready"}})
+    async def ready(response: Response) -> Readiness:
+        """Calls are served.
+
+        A history that is broken, and a controller that fails open, are named and are no reason
+        to take the service out of rotation: calls go through.
+        """
+        status = site.balancer.status()
+        found = dict.fromkeys(status.problems, "broken: calls go through unchanged")
+        if site.store.broken:
+            found["history"] = f"not written: {site.store.broken}"
+        if site.policies.file_problem:
+            found["policy_file"] = site.policies.file_problem
+        serving = status.running or bool(status.problems)
+        if not serving:
+            found["ticker"] = "not started"
+            response.status_code = 503
+        return Readiness(ready=serving, mode=mode_name(status.mode), problems=found)
+
+    return routes

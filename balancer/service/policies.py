@@ -1,0 +1,266 @@
+"""The policy in force: versions of it, changed by the API or by its file, and taken back.
+
+Every version is kept as the complete policy, every default filled in and prices included, so
+that version N means the same whenever it is brought back. The newest word counts: a version
+that the API put in force outlives a restart, until the policy file changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import BalancerError, PolicyError
+from ..core.policy import Policy
+from ..documents import LARGEST_BYTES, parse
+from ..policy_file import load_policy, parse_policy, policy_of, show_policy
+from ..runtime.balancer import Balancer
+from .history import Store, StoreError
+from .history.tables import POLICY_VERSIONS
+from .problems import Problem
+from .settings import Settings
+
+__all__ = ["Policies", "Version"]
+
+_log = logging.getLogger("balancer.service")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A policy that came into force.
+
+    Attributes:
+        number: None when the history could not be written.
+        at: Unix time.
+        origin: start, file or api.
+        name: of the policy.
+        text: the policy as YAML, complete.
+        reason: why, as its author said.
+        restores: the version that it brings back.
+    """
+
+    number: int | None
+    at: float
+    origin: str
+    name: str
+    text: str
+    reason: str
+    restores: int | None = None
+
+
+class Policies:
+    """Puts policies into force, one at a time.
+
+    Args:
+        balancer: that follows them.
+        store: that keeps them.
+        settings: of the service; its policy file is watched.
+
+    Attributes:
+        file_problem: what is wrong with the policy file as it is now; "" if nothing is.
+    """
+
+    def __init__(self, balancer: Balancer, store: Store, settings: Settings) -> None:
+        self._balancer = balancer
+        self._store = store
+        self._file = settings.policy_file
+        self._watch_s = settings.watch_s
+        self._lock = asyncio.Lock()
+        self._stamp = _stamp(self._file)
+        self._current = Version(
+            number=None,
+            at=time.time(),
+            origin="start",
+            name=balancer.policy.name,
+            text=show_policy(balancer.policy),
+            reason="",
+        )
+        self.file_problem = ""
+
+    @property
+    def current(self) -> Version:
+        """In force."""
+        return self._current
+
+    def open(self) -> None:
+        """Find which version is in force. Blocks; before the balancer starts."""
+        own = self._current
+        origin = "start" if self._file is None else "file"
+        try:
+            newest = self._store.newest_policy()
+            before = self._store.newest_policy("start", "file")
+            unchanged = before is not None and before["text"] == own.text
+            if newest is not None and unchanged:
+                version = _version(newest)
+                if version.text != own.text:
+                    self._balancer.use(parse_policy(version.text, f"version {version.number}"))
+                self._current = version
+                return
+            self._current = self._recorded(own, origin, "the service started")
+        except StoreError as error:
+            _log.warning("the policy's version is not recorded: %s", error)
+        except PolicyError:
+            _log.exception("the version in the history is not understood; the file's is in force")
+
+    def _recorded(
+        self, version: Version, origin: str, reason: str, restores: int | None = None
+    ) -> Version:
+        values: dict[str, Any] = {
+            "at": time.time(),
+            "origin": origin,
+            "name": version.name[:200],
+            "text": version.text,
+            "reason": reason,
+            "restores": restores,
+        }
+        try:
+            number = self._store.add_now(POLICY_VERSIONS, **values)
+        except StoreError as error:
+            _log.warning("the policy's version is not recorded: %s", error)
+            number = None
+        return Version(number=number, **values)
+
+    async def put(
+        self, given: str | dict[str, Any], reason: str, *, if_version: int | None, dry_run: bool
+    ) -> tuple[Version, Policy, str]:
+        """Put a policy in force.
+
+        Args:
+            given: YAML, or the same as an object.
+            reason: why.
+            if_version: refuse unless this version is in force.
+            dry_run: check it, and change nothing.
+
+        Returns:
+            The version, the policy, and what the controller kept of its state.
+
+        Raises:
+            PolicyError: it cannot be what its author meant.
+            Problem: 409 or 422.
+        """
+        policy = await asyncio.to_thread(_read, given)
+        if dry_run:
+            return self._current, policy, "nothing was changed"
+        return await self._use(policy, "api", reason, if_version=if_version)
+
+    async def roll_back(
+        self, number: int, reason: str, *, if_version: int | None
+    ) -> tuple[Version, Policy, str]:
+        """Bring a version back, as a new one.
+
+        Raises:
+            Problem: 404 for a version that is not there, 503 when the history cannot be read.
+            PolicyError: this release no longer understands it.
+        """
+        try:
+            row = await asyncio.to_thread(self._store.get, POLICY_VERSIONS, number)
+        except StoreError as error:
+            raise Problem(503, f"{error}, so that no version can be brought back") from None
+        if row is None:
+            raise Problem(404, f"there is no policy version {number}; see /api/history/policies")
+        policy = await asyncio.to_thread(parse_policy, row["text"], f"version {number}")
+        return await self._use(policy, "api", reason, if_version=if_version, restores=number)
+
+    async def _use(
+        self,
+        policy: Policy,
+        origin: str,
+        reason: str,
+        *,
+        if_version: int | None = None,
+        restores: int | None = None,
+    ) -> tuple[Version, Policy, str]:
+        async with self._lock:
+            if if_version is not None and if_version != self._current.number:
+                raise Problem(
+                    409,
+                    f"version {self._current.number} is in force, not {if_version}: somebody "
+                    "was faster; look at it and try again",
+                    where="if_version",
+                )
+            kept = await asyncio.to_thread(self._balancer.use, policy)
+            version = Version(
+                number=None,
+                at=time.time(),
+                origin=origin,
+                name=policy.name,
+                text=show_policy(policy),
+                reason=reason,
+                restores=restores,
+            )
+            self._current = version
+            self._current = await asyncio.to_thread(
+                self._recorded, version, origin, reason, restores
+            )
+            return self._current, policy, kept
+
+    async def watch(self) -> None:
+        """Follow the policy file, for ever. A file that is wrong leaves the old policy in force."""
+        while self._file is not None:
+            await asyncio.sleep(self._watch_s)
+            stamp = await asyncio.to_thread(_stamp, self._file)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                await self.reload()
+
+    async def reload(self) -> None:
+        """Read the policy file, and put it in force if it is another one."""
+        assert self._file is not None
+        try:
+            policy = await asyncio.to_thread(load_policy, self._file)
+        except BalancerError as error:
+            self.file_problem = str(error)
+            _log.error("the policy file is wrong, the old policy stays in force: %s", error)
+            return
+        self.file_problem = ""
+        if show_policy(policy) != self._current.text:
+            version, _, kept = await self._use(policy, "file", "the policy file changed")
+            _log.warning(
+                "the policy file changed: version %s is in force; kept: %s", version.number, kept
+            )
+
+
+def _version(row: dict[str, Any]) -> Version:
+    return Version(number=row["id"], **{name: row[name] for name in row if name != "id"})
+
+
+def _read(given: str | dict[str, Any]) -> Policy:
+    if isinstance(given, dict):
+        text = _yaml(given)
+    else:
+        text = given
+    if len(text.encode()) > LARGEST_BYTES:
+        raise Problem(413, f"the policy is larger than {LARGEST_BYTES:,} bytes", where="policy")
+    document = parse(text, "policy", PolicyError)
+    values = document.values
+    # A file's policy may name another file; what came over the network must not.
+    if isinstance(values, dict) and isinstance(values.get("prices"), str):
+        raise Problem(
+            422,
+            "prices names a file, and the service reads none for those who ask over the "
+            "network; write the table itself",
+            where="policy.prices",
+        )
+    return policy_of(document)
+
+
+def _yaml(given: dict[str, Any]) -> str:
+    """JSON is YAML too, and so has lines that errors can name."""
+    import json
+
+    return json.dumps(given, indent=1, ensure_ascii=False)
+
+
+def _stamp(path: Path | None) -> tuple[int, int, int]:
+    """What changes when a file does; zeros where there is none."""
+    if path is None:
+        return 0, 0, 0
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_mtime_ns, found.st_size, found.st_ino
+    return 0, 0, 0

@@ -1,0 +1,172 @@
+"""Answers that the proxy gives by itself, in the form that Gemini's clients understand."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...core.modes import Mode
+
+__all__ = [
+    "FALLBACK_HEADER",
+    "FALLBACK_VERSION",
+    "MODE_HEADER",
+    "Headers",
+    "Refusal",
+    "Reply",
+    "error_chunk",
+    "error_reply",
+    "shed_reply",
+    "static_reply",
+]
+
+MODE_HEADER = b"x-open-balancer-mode"
+FALLBACK_HEADER = b"x-open-balancer-fallback"
+FALLBACK_VERSION = "open-balancer/static-fallback"
+"""`modelVersion` of an answer that no model gave."""
+
+Headers = list[tuple[bytes, bytes]]
+
+_JSON = (b"content-type", b"application/json; charset=UTF-8")
+_EVENTS = (b"content-type", b"text/event-stream")
+_WAITS_S = {"shed": 10.0, "limits": 1.0, "budget": 60.0}
+"""How long a refused caller is asked to wait: a mode lasts a while, a place is free soon, and
+a budget's window rolls slowly."""
+
+_WHY = {
+    "shed": "the service sheds load to stay up",
+    "limits": "too many calls are in flight",
+    "budget": "the budget does not afford this call",
+}
+_WORDS = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    405: "INVALID_ARGUMENT",
+    413: "INVALID_ARGUMENT",
+    415: "INVALID_ARGUMENT",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
+class Refusal(Exception):  # noqa: N818 - the caller's mistake, not ours
+    """A call that is refused before it goes anywhere.
+
+    Args:
+        status: of HTTP.
+        message: what was found, and what was expected.
+        headers: to be sent along.
+    """
+
+    def __init__(self, status: int, message: str, headers: Headers | None = None) -> None:
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
+        self.headers = headers or []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A whole response.
+
+    Attributes:
+        status: of HTTP.
+        body: as it goes over the wire.
+        headers: without the length.
+        mode: that served it; None where no plan was made.
+        fallback: it is the static answer.
+        refusal: why it was shed, or "".
+    """
+
+    status: int
+    body: bytes
+    headers: Headers = field(default_factory=list)
+    mode: Mode | None = None
+    fallback: bool = False
+    refusal: str = ""
+
+
+def error_reply(
+    status: int,
+    message: str,
+    *,
+    details: list[Mapping[str, Any]] | None = None,
+    headers: Headers | None = None,
+    mode: Mode | None = None,
+    refusal: str = "",
+) -> Reply:
+    """An error in Gemini's form."""
+    body = json.dumps(_error(status, message, details or [])).encode()
+    return Reply(
+        status=status,
+        body=body,
+        headers=[_JSON, *(headers or [])],
+        mode=mode,
+        refusal=refusal,
+    )
+
+
+def error_chunk(status: int, message: str, *, events: bool) -> bytes:
+    """The same, to end a stream that has begun, so that no client takes it for complete."""
+    body = json.dumps(_error(status, message, []), separators=(",", ":")).encode()
+    return b"data: " + body + b"\r\n\r\n" if events else b",\n" + body + b"]"
+
+
+def _error(status: int, message: str, details: list[Mapping[str, Any]]) -> dict[str, Any]:
+    word = _WORDS.get(status, "UNKNOWN")
+    return {"error": {"code": status, "message": message, "status": word, "details": details}}
+
+
+def shed_reply(reason: str, mode: Mode) -> Reply:
+    """The refusal of a call: 503, with how long to wait."""
+    wait_s = _WAITS_S[reason]
+    details: list[Mapping[str, Any]] = [
+        {
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": reason.upper(),
+            "domain": "open-balancer",
+            "metadata": {"mode": mode.label},
+        },
+        {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{wait_s:g}s"},
+    ]
+    return error_reply(
+        503,
+        f"open-Balancer: {_WHY[reason]} (mode {mode.label}). Please retry in {wait_s:g}s.",
+        details=details,
+        headers=[(b"retry-after", str(math.ceil(wait_s)).encode())],
+        mode=mode,
+        refusal=reason,
+    )
+
+
+def static_reply(text: str, mode: Mode, *, streamed: bool, events: bool, refusal: str) -> Reply:
+    """The plan's static answer in the form of a model's, and marked as none."""
+    answer = {
+        "candidates": [
+            {
+                "content": {"parts": [{"text": text}], "role": "model"},
+                "finishReason": "STOP",
+                "index": 0,
+            }
+        ],
+        "usageMetadata": {"promptTokenCount": 0, "candidatesTokenCount": 0, "totalTokenCount": 0},
+        "modelVersion": FALLBACK_VERSION,
+    }
+    body = json.dumps(answer, separators=(",", ":")).encode()
+    if streamed:
+        body = b"data: " + body + b"\r\n\r\n" if events else b"[" + body + b"]"
+    return Reply(
+        status=200,
+        body=body,
+        headers=[_EVENTS if streamed and events else _JSON, (FALLBACK_HEADER, b"static")],
+        mode=mode,
+        fallback=True,
+        refusal=refusal,
+    )

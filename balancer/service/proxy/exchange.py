@@ -1,0 +1,294 @@
+"""One governed call: attempt by attempt, until an answer may go to the caller.
+
+The runtime's `Request` says what to try and when; this makes the calls. Whole answers are
+read before anything is sent, streams up to their first chunk: until then another attempt, or
+another model, can take over without the caller's noticing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ... import wire
+from ...runtime.calls import Asked, Outcome
+from .answers import Headers, Reply, error_reply, shed_reply, static_reply
+from .headers import downstream
+from .reading import Call
+from .upstream import Upstream, plain
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from ...runtime.balancer import Balancer
+    from ...runtime.requests import Attempt, Request
+
+__all__ = ["Exchange", "Stream", "outcome_of"]
+
+_UNAUTHORISED = (401, 403)
+
+
+@dataclass(slots=True, kw_only=True)
+class Stream:
+    """A stream whose first chunk is here.
+
+    Attributes:
+        response: of the upstream, open.
+        attempt: to be finished when it ends.
+        reader: what was read of the answer so far.
+        chunks: finds chunks in the bytes.
+        first: the bytes that came already.
+        ends_at: when its deadline is, on the event loop's clock; None is never.
+    """
+
+    response: aiohttp.ClientResponse
+    attempt: Attempt
+    reader: wire.AnswerReader
+    chunks: wire.Chunks
+    first: bytes
+    ends_at: float | None
+
+
+class Exchange:
+    """Makes one call.
+
+    Args:
+        balancer: whose plan governs it.
+        upstream: where it goes.
+        call: what was asked.
+    """
+
+    __slots__ = ("_balancer", "_call", "_changed", "_upstream", "request")
+
+    def __init__(self, balancer: Balancer, upstream: Upstream, call: Call) -> None:
+        self._balancer = balancer
+        self._upstream = upstream
+        self._changed = False
+        self._call = call
+        asked = call.asked
+        speed = balancer.clock.speed
+        self.request: Request = balancer.request(
+            call.priority,
+            key=call.key,
+            index=call.index,
+            asked=Asked(
+                model=asked.model or None,
+                prompt_tokens=asked.prompt_tokens,
+                output_cap_tokens=asked.output_cap_tokens,
+                min_output_tokens=asked.min_output_tokens or 0,
+                thinking=asked.thinking,
+                timeout_s=None if call.timeout_s is None else call.timeout_s * speed,
+                structured=asked.structured,
+                pinned=asked.pinned,
+            ),
+        )
+
+    async def run(self) -> Reply | Stream:
+        """The answer: a whole reply, or a stream that has begun. Whoever gets a stream reads it
+        to its end and finishes its attempt; `request.close` is the caller's in any case.
+        """
+        request = self.request
+        if request.shed:
+            return self._refused()
+        reply = None
+        while (attempt := request.start()) is not None:
+            outcome, found = await self._try(attempt)
+            if isinstance(found, Stream):
+                return found
+            reply = found
+            if not request.enforced:
+                return reply
+            if outcome.kind == "rejected" and self._is_callers_fault(reply):
+                return reply
+            delay_s = request.next_delay_s()
+            if delay_s is None:
+                break
+            if delay_s > 0:
+                await asyncio.sleep(self._balancer.clock.wall_s(delay_s))
+        if request.answered and reply is not None:
+            return reply
+        text = request.static_fallback
+        if text is not None:
+            return self._static(text, "")
+        # Without a reply, a budget refused what would have been the next attempt.
+        return reply or shed_reply("budget", request.plan.mode)
+
+    def _refused(self) -> Reply:
+        request = self.request
+        text = request.static_fallback
+        if text is not None:
+            return self._static(text, request.refusal)
+        return shed_reply(request.refusal, request.plan.mode)
+
+    def _static(self, text: str, refusal: str) -> Reply:
+        call = self._call
+        mode = self.request.plan.mode
+        return static_reply(
+            text, mode, streamed=call.target.streamed, events=call.events, refusal=refusal
+        )
+
+    def _is_callers_fault(self, reply: Reply) -> bool:
+        """A refusal that no other model would take back.
+
+        Of the key, or of a call that went out as its caller wrote it.
+        """
+        if reply.status in _UNAUTHORISED or b"API_KEY_INVALID" in reply.body:
+            return True
+        return not (self.request.plan.strategy.fallback_models or self._changed)
+
+    async def _try(self, attempt: Attempt) -> tuple[Outcome, Reply | Stream]:
+        call = self._call
+        mode = self.request.plan.mode
+        loop = asyncio.get_running_loop()
+        timeout_s = attempt.timeout_s
+        ends_at = None
+        if timeout_s is not None and self.request.enforced:
+            ends_at = loop.time() + self._balancer.clock.wall_s(timeout_s)
+        found: Reply | Stream
+        try:
+            async with asyncio.timeout_at(ends_at):
+                response = await self._send(attempt)
+                if call.target.streamed and response.status < 300:
+                    outcome, found = await self._begin_stream(attempt, response, ends_at)
+                else:
+                    async with response:
+                        outcome, found = _whole(response, await response.read(), self._headers)
+        except TimeoutError:
+            outcome = Outcome(kind="timeout")
+            message = "open-Balancer: the upstream did not answer within the plan's deadline."
+            found = error_reply(504, message, mode=mode)
+        except _connection_errors() as error:
+            outcome = Outcome(kind="reset")
+            message = f"open-Balancer: the connection to the upstream failed ({_name(error)})."
+            found = error_reply(503, message, mode=mode)
+        if not isinstance(found, Stream):
+            attempt.finish(outcome)
+        return outcome, found
+
+    def _headers(self, response: aiohttp.ClientResponse) -> Headers:
+        return downstream(response.raw_headers)
+
+    def _edits(self, attempt: Attempt) -> wire.Edits:
+        if not self.request.enforced:
+            return wire.Edits()
+        strategy, asked = self.request.plan.strategy, self._call.asked
+        card = wire.find_card(self._balancer.policy.catalog, attempt.model)
+        change = wire.edits(strategy, card, asked)
+        if attempt.thinking_tokens is None or card is None:
+            return change
+        # A budget holds money for so many tokens; more must not be made.
+        held = attempt.output_cap_tokens or card.output_limit_tokens
+        cap = change.output_cap_tokens or asked.output_cap_tokens or card.output_limit_tokens
+        if cap <= held:
+            return change
+        return wire.edits(strategy, card, asked, most_output_tokens=held)
+
+    async def _send(self, attempt: Attempt) -> aiohttp.ClientResponse:
+        call = self._call
+        edits = self._edits(attempt)
+        self._changed = edits.changes_body or edits.model is not None
+        extra = []
+        if call.index is not None:
+            extra = [
+                (b"x-open-balancer-request", str(call.index).encode()),
+                (b"x-open-balancer-attempt", str(attempt.number).encode()),
+            ]
+        return await self._upstream.send(
+            call.target,
+            model=edits.model or call.target.model,
+            query=call.query,
+            headers=call.headers,
+            body=wire.apply_bytes(call.raw, edits, call.body),
+            deadline_s=call.timeout_s,
+            extra=extra,
+        )
+
+    async def _begin_stream(
+        self, attempt: Attempt, response: aiohttp.ClientResponse, ends_at: float | None
+    ) -> tuple[Outcome, Reply | Stream]:
+        reader = wire.AnswerReader(streamed=True)
+        chunks = wire.chunks_of(response.headers.get("content-type", ""))
+        first = bytearray()
+        try:
+            while True:
+                data = await response.content.readany()
+                first += data
+                values = chunks.feed(data) if data else chunks.close()
+                for value in values:
+                    reader.add(value)
+                if values or not data:
+                    break
+        except BaseException:
+            response.close()
+            raise
+        answer = reader.answer()
+        if values and answer.error is None and values[0] is not None:
+            attempt.first_token()
+            stream = Stream(
+                response=response,
+                attempt=attempt,
+                reader=reader,
+                chunks=chunks,
+                first=bytes(first),
+                ends_at=ends_at,
+            )
+            return Outcome(), stream
+        response.close()
+        # An error in place of the first chunk, or nothing at all: as good as not begun.
+        code = answer.error.code if answer.error is not None else 503
+        status = code if 400 <= code < 600 else 503
+        reply = Reply(status=status, body=bytes(first), headers=self._headers(response))
+        if not first or answer.error is None:
+            message = "open-Balancer: the upstream's stream ended before its first chunk."
+            reply = error_reply(503, message)
+        return outcome_of(answer, response.status), reply
+
+
+def _whole(response: aiohttp.ClientResponse, raw: bytes, headers: Any) -> tuple[Outcome, Reply]:
+    text = plain(raw, response.headers.get("content-encoding", ""))
+    reply = Reply(status=response.status, body=raw, headers=headers(response))
+    if response.status >= 300:
+        error = wire.read_error(
+            max(400, response.status), text, response.headers.get("retry-after")
+        )
+        return (
+            Outcome(
+                kind=error.kind, retry_after_s=error.retry_after_s or 0.0, status=response.status
+            ),
+            reply,
+        )
+    return outcome_of(wire.read_answer(wire.parse(text)), response.status), reply
+
+
+def outcome_of(answer: wire.Answer, status: int, failure: str | None = None) -> Outcome:
+    """What the runtime is told of an answer.
+
+    Args:
+        answer: what was read of it.
+        status: of HTTP.
+        failure: what ended it early, if anything did.
+    """
+    usage = answer.usage or wire.Usage()
+    error = answer.error
+    return Outcome(
+        kind=failure or answer.failure,
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        thinking_tokens=usage.thinking_tokens,
+        # What was sent of a stream is billed, whatever ended it.
+        billed=True if error is not None and answer.usage is not None else None,
+        retry_after_s=0.0 if error is None else error.retry_after_s or 0.0,
+        status=status,
+    )
+
+
+def _connection_errors() -> tuple[type[BaseException], ...]:
+    import aiohttp
+
+    return aiohttp.ClientError, ConnectionError, OSError
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__

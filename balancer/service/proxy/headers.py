@@ -1,0 +1,81 @@
+"""Which headers go through, and which stay on their side of the proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .answers import Headers
+
+__all__ = ["downstream", "upstream", "without_key"]
+
+_HOP = {
+    b"connection",
+    b"keep-alive",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"proxy-connection",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+}
+"""RFC 9110, section 7.6.1: they speak of one connection."""
+_OURS = {
+    b"host",
+    b"content-length",
+    b"accept-encoding",
+    b"expect",
+    b"cookie",
+    b"origin",
+    b"referer",
+    b"forwarded",
+    b"via",
+    b"x-real-ip",
+    b"x-server-timeout",
+}
+"""Written anew, or nobody's business upstream."""
+_KEYS = {b"x-goog-api-key", b"authorization"}
+_NOT_DOWN = {b"content-length", b"alt-svc"}
+"""The length is written anew; alternative services are the upstream's, not ours."""
+
+
+def upstream(headers: Iterable[tuple[bytes, bytes]], *, own_key: bool) -> Headers:
+    """A caller's headers as they go upstream.
+
+    Args:
+        headers: lower case.
+        own_key: the service's key is sent instead of the caller's.
+    """
+    kept = list(headers)
+    dropped = _HOP | _OURS | _named(kept)
+    if own_key:
+        dropped |= _KEYS
+    return [
+        (name, value)
+        for name, value in kept
+        if name not in dropped and not name.startswith((b"x-forwarded-", b"x-open-balancer-"))
+    ]
+
+
+def downstream(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The upstream's headers as they go to the caller."""
+    kept = [(name.lower(), value) for name, value in headers]
+    dropped = _HOP | _NOT_DOWN | _named(kept)
+    return [(name, value) for name, value in kept if name not in dropped]
+
+
+def without_key(query: bytes) -> bytes:
+    """A query without the API key; the rest as it was, to the byte."""
+    if b"key" not in query:
+        return query
+    return b"&".join(part for part in query.split(b"&") if part.partition(b"=")[0] != b"key")
+
+
+def _named(headers: Headers) -> set[bytes]:
+    """Headers that `Connection` says are of this connection only."""
+    return {
+        token.strip().lower()
+        for name, value in headers
+        if name == b"connection"
+        for token in value.split(b",")
+    }

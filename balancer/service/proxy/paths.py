@@ -1,0 +1,100 @@
+"""Paths of the API in every form that clients build, and nothing else.
+
+With the version or without (`/v1`, `/v1beta`, none), with what a base URL put before it twice
+(`/v1beta/models/M/v1beta/models/M:generateContent`), and as Vertex AI has it. What goes
+upstream is put together anew from the parts that were recognised, so that no path, however
+it is written, reaches anything but these methods of the host that was configured.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+__all__ = ["Target", "find_target"]
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}"
+_VERSION = r"v\d+(?:(?:alpha|beta)\d*)?"
+_PROJECT = r"projects/(?P<project>[A-Za-z0-9][A-Za-z0-9.:_-]{0,127})"
+_LOCATION = r"locations/(?P<location>[a-z][a-z0-9-]{0,39})"
+_METHODS = "generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents"
+
+_GEMINI = re.compile(
+    rf"(?:/{_VERSION}|/models/{_NAME})*?"
+    rf"(?:/(?P<version>{_VERSION}))?/models(?:/(?P<model>{_NAME})(?::(?P<method>{_METHODS}))?)?/?"
+)
+_VERTEX = re.compile(
+    rf"(?:/{_VERSION})*?(?:/(?P<version>{_VERSION}))?"
+    rf"(?:/{_PROJECT}/{_LOCATION})?/publishers/google"
+    rf"/models(?:/(?P<model>{_NAME})(?::(?P<method>{_METHODS}))?)?/?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a path asks for.
+
+    Attributes:
+        model: its name; None for the list of models.
+        method: such as generateContent; None to look at the model.
+        version: of the API.
+        vertex: whether it is Vertex AI's form.
+        project, location: of Vertex AI; "" in its express mode and in the Gemini API.
+    """
+
+    model: str | None
+    method: str | None
+    version: str
+    vertex: bool = False
+    project: str = ""
+    location: str = ""
+
+    @property
+    def governed(self) -> bool:
+        """Whether a plan governs it; the others go through."""
+        return self.method in ("generateContent", "streamGenerateContent")
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the answer comes in chunks."""
+        return self.method == "streamGenerateContent"
+
+    @property
+    def verb(self) -> str:
+        """HTTP method."""
+        return "GET" if self.method is None else "POST"
+
+    def path(self, model: str | None) -> str:
+        """The upstream's path, with this model."""
+        parts = [f"/{self.version}"]
+        if self.project:
+            parts.append(f"/projects/{self.project}/locations/{self.location}")
+        if self.vertex:
+            parts.append("/publishers/google")
+        parts.append("/models")
+        if model is not None:
+            parts.append(f"/{model}")
+        if self.method is not None:
+            parts.append(f":{self.method}")
+        return "".join(parts)
+
+
+@lru_cache(maxsize=1024)
+def find_target(path: str) -> Target | None:
+    """What a path (decoded, without the query) asks for; None if it is none of the API's."""
+    if len(path) > 2000:
+        return None
+    vertex = "/publishers/" in path
+    found = (_VERTEX if vertex else _GEMINI).fullmatch(path)
+    if found is None:
+        return None
+    parts = found.groupdict()
+    return Target(
+        model=parts["model"],
+        method=parts["method"],
+        version=parts["version"] or ("v1" if vertex else "v1beta"),
+        vertex=vertex,
+        project=parts.get("project") or "",
+        location=parts.get("location") or "",
+    )

@@ -1,0 +1,187 @@
+"""Reads one call from what a caller sent, and refuses what cannot be meant."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from ...core.modes import Priority
+from ...wire import Asked, parse, read_asked
+from .answers import Headers, Refusal
+from .paths import Target
+
+__all__ = ["Call", "Gone", "read_body", "read_call"]
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+_LARGE = 1 << 18
+"""A body above this is parsed in a thread, so that other calls need not wait for it."""
+_PRIORITIES = {priority.label.encode(): priority for priority in Priority}
+_KEY = re.compile(rb"[\x21-\x7e]{1,200}")
+_MOST_WHOLE = 1 << 53
+
+
+class Gone(Exception):  # noqa: N818 - no error: callers may leave
+    """The caller left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of a method that plans govern.
+
+    Attributes:
+        target: what is called.
+        raw: the body as it came.
+        body: its JSON value.
+        query: as it came.
+        headers: lower case, as they came.
+        asked: what the body asks for.
+        priority, key, index: of the request.
+        timeout_s: the deadline that the caller's client named; None is none.
+    """
+
+    target: Target
+    raw: bytes
+    body: Any
+    query: bytes
+    headers: Headers
+    asked: Asked
+    priority: Priority = Priority.NORMAL
+    key: str | None = None
+    index: int | None = None
+    timeout_s: float | None = None
+
+    @property
+    def events(self) -> bool:
+        """Whether a stream is to come as server-sent events."""
+        return any(part in (b"alt=sse", b"$alt=sse") for part in self.query.split(b"&"))
+
+
+async def read_body(receive: Receive, headers: dict[bytes, bytes], most: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        Refusal: 413 above the limit, 400 for an odd length.
+        Gone: the caller left before its end.
+    """
+    declared = headers.get(b"content-length", b"0")
+    if not declared.isdigit():
+        raise Refusal(400, "the Content-Length is no number")
+    if len(declared) > 15 or int(declared) > most:
+        raise _too_large(most)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        parts, size = [body], len(body)
+        while message.get("more_body"):
+            message = await receive()
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > most:
+                raise _too_large(most)
+        body = b"".join(parts)
+    if message["type"] == "http.disconnect":
+        raise Gone
+    if len(body) > most:
+        raise _too_large(most)
+    return body
+
+
+async def read_call(
+    target: Target, raw: bytes, query: bytes, headers: Headers, known: dict[bytes, bytes]
+) -> Call:
+    """One call.
+
+    Args:
+        target: from the path.
+        raw: the body.
+        query: as it came.
+        headers: all, lower case.
+        known: the same by name.
+
+    Raises:
+        Refusal: 400 or 415.
+    """
+    encoding = known.get(b"content-encoding", b"identity")
+    if encoding not in (b"", b"identity"):
+        raise Refusal(415, "a compressed request body is not taken; send it without encoding")
+    least = _whole("min-output-tokens", known.get(b"x-open-balancer-min-output-tokens"))
+    needs_tools = known.get(b"x-open-balancer-needs-tools", b"").strip().lower() == b"true"
+    if len(raw) > _LARGE:
+        body, asked = await asyncio.to_thread(_read, raw, target, least, needs_tools)
+    else:
+        body, asked = _read(raw, target, least, needs_tools)
+    return Call(
+        target=target,
+        raw=raw,
+        body=body,
+        query=query,
+        headers=headers,
+        asked=asked,
+        priority=_priority(known.get(b"x-open-balancer-priority")),
+        key=_key(known.get(b"x-open-balancer-key")),
+        index=_whole("request", known.get(b"x-open-balancer-request")),
+        timeout_s=_timeout_s(known.get(b"x-server-timeout")),
+    )
+
+
+def _read(raw: bytes, target: Target, least: int | None, needs_tools: bool) -> tuple[Any, Asked]:
+    body = parse(raw)
+    if not isinstance(body, dict):
+        raise Refusal(400, "Invalid JSON payload received. The root element must be an object.")
+    asked = read_asked(body, target.model or "", min_output_tokens=least, needs_tools=needs_tools)
+    return body, asked
+
+
+def has_key(query: bytes) -> str | None:
+    """The API key of a query."""
+    if b"key=" not in query:
+        return None
+    return dict(parse_qsl(query.decode("latin-1"))).get("key")
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal(413, f"the request is larger than {most:,} bytes, the most that is taken")
+
+
+def _priority(value: bytes | None) -> Priority:
+    if value is None:
+        return Priority.NORMAL
+    found = _PRIORITIES.get(value.strip().lower())
+    if found is None:
+        shown = value[:40].decode("latin-1")
+        raise Refusal(400, f"x-open-balancer-priority is {shown!r}; expected low, normal or high")
+    return found
+
+
+def _key(value: bytes | None) -> str | None:
+    if value is None:
+        return None
+    if not _KEY.fullmatch(value):
+        raise Refusal(
+            400, "x-open-balancer-key is empty, too long or holds spaces; expected a tenant's name"
+        )
+    return value.decode("ascii")
+
+
+def _whole(name: str, value: bytes | None) -> int | None:
+    if value is None:
+        return None
+    if not (value.isdigit() and len(value) < 17 and int(value) < _MOST_WHOLE):
+        raise Refusal(400, f"x-open-balancer-{name} is no whole number from 0")
+    return int(value)
+
+
+def _timeout_s(value: bytes | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < math.inf else None

@@ -1,0 +1,147 @@
+"""The HTTP client of the proxy: one host for each API, verified, and no redirects."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import TYPE_CHECKING
+
+from ..settings import Settings, is_loopback
+from .answers import Headers
+from .headers import upstream, without_key
+from .paths import Target
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["Upstream", "plain"]
+
+_CONNECT_S = 10.0
+_IDLE_S = 60.0
+_IDLE_LOCAL_S = 4.0
+"""Servers on this machine are mostly uvicorn's, which hang up after 5 s."""
+_LEAST_DEADLINE_S = 10
+"""Gemini refuses an X-Server-Timeout below it."""
+_CODINGS = (b"gzip", b"deflate")
+"""That we can read along with."""
+_LARGEST_ANSWER = 256 << 20
+
+
+class Upstream:
+    """Sends calls on.
+
+    Args:
+        settings: where to, and with which key.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._gemini = settings.upstream.rstrip("/")
+        self._vertex = settings.vertex_upstream.rstrip("/")
+        self._key = None if settings.gemini_key is None else settings.gemini_key.encode()
+        self._session: aiohttp.ClientSession | None = None
+
+    def open(self) -> None:
+        """Make the session; inside the event loop that will use it."""
+        import aiohttp
+
+        host = self._gemini.partition("://")[2].partition(":")[0].partition("/")[0]
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                # The controller bounds calls in flight; a second bound would be a hidden queue.
+                limit=0,
+                keepalive_timeout=_IDLE_LOCAL_S if is_loopback(host) else _IDLE_S,
+                ttl_dns_cache=60,
+            ),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def own_key(self, target: Target) -> bool:
+        """Whether the service's own key is sent with calls of this kind."""
+        return self._key is not None and not target.vertex
+
+    def send(
+        self,
+        target: Target,
+        *,
+        model: str | None,
+        query: bytes,
+        headers: Headers,
+        body: bytes | None,
+        deadline_s: float | None = None,
+        extra: Headers | None = None,
+    ) -> aiohttp.client._RequestContextManager:
+        """Begin a call; an async context manager that gives the response.
+
+        Args:
+            target: what is called.
+            model: instead of the target's.
+            query: as the caller sent it.
+            headers: the same, lower case.
+            body: None for none.
+            deadline_s: that the caller named; wall seconds.
+            extra: headers of ours.
+        """
+        import yarl
+        from multidict import CIMultiDict
+
+        assert self._session is not None
+        own_key = self.own_key(target)
+        if own_key:
+            query = without_key(query)
+        url = self._base(target) + target.path(model)
+        if query:
+            url += "?" + query.decode("latin-1")
+        sent = upstream(headers, own_key=own_key)
+        if own_key and self._key is not None:
+            sent.append((b"x-goog-api-key", self._key))
+        sent.append((b"accept-encoding", _codings(headers, streamed=target.streamed)))
+        if deadline_s is not None:
+            whole = max(_LEAST_DEADLINE_S, math.ceil(deadline_s))
+            sent.append((b"x-server-timeout", str(whole).encode()))
+        pairs = CIMultiDict(
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in sent + (extra or [])
+        )
+        return self._session.request(
+            target.verb,
+            yarl.URL(url, encoded=True),
+            headers=pairs,
+            data=body,
+            allow_redirects=False,
+        )
+
+    def _base(self, target: Target) -> str:
+        if not target.vertex:
+            return self._gemini
+        if target.location in ("", "global"):
+            return self._vertex.replace("{location}-", "").replace("{location}", "global")
+        return self._vertex.replace("{location}", target.location)
+
+
+def _codings(headers: Headers, *, streamed: bool) -> bytes:
+    """What the caller takes and we can read; a stream comes as it is, to be passed on at once."""
+    wanted = b",".join(value for name, value in headers if name == b"accept-encoding").lower()
+    names = {part.partition(b";")[0].strip() for part in wanted.split(b",")}
+    both = [coding for coding in _CODINGS if coding in names]
+    return b", ".join(both) if both and not streamed else b"identity"
+
+
+def plain(body: bytes, coding: str) -> bytes:
+    """A body without its coding, to be read; b"" where it cannot be taken off."""
+    if coding in ("", "identity"):
+        return body
+    if coding not in ("gzip", "deflate"):
+        return b""
+    try:
+        return zlib.decompressobj(47).decompress(body, _LARGEST_ANSWER)
+    except zlib.error:
+        return b""

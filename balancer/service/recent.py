@@ -1,0 +1,158 @@
+"""The last day as the ticker saw it: by the tick for five minutes, by the minute for a day."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from dataclasses import dataclass, replace
+
+from ..core.decisions import Decision
+from ..core.modes import MODES, Mode
+from ..core.observations import Observations, merge_ticks
+
+__all__ = ["Recent", "Span"]
+
+MINUTE_S = 60.0
+FINE_S = 300.0
+DAY_MINUTES = 1440
+_MOST_RECOVERIES = 1000
+
+ByMode = tuple[int, int, int, int]
+_NONE: ByMode = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """What happened in a stretch of time.
+
+    Attributes:
+        seconds: of it that were seen; scenario seconds.
+        observations: added up; None where no tick was seen.
+        ticks: in each mode.
+    """
+
+    seconds: float = 0.0
+    observations: Observations | None = None
+    ticks: ByMode = _NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tick:
+    ends_s: float
+    seconds: float
+    observations: Observations
+    mode: Mode
+
+
+class Recent:
+    """Takes in every tick; asked now and then.
+
+    A listener of the balancer: `add` runs on its ticker, everything else on other threads.
+
+    Attributes:
+        activations: entries of a degraded mode from a milder one, since the start.
+        changes: changes of mode since the start.
+        recoveries_s: how long the last brownouts took, from leaving normal to being back.
+        seen_s: scenario seconds since the start.
+        left_normal_s: when normal was left, in scenario seconds; None in normal.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ticks: deque[_Tick] = deque()
+        self._minutes: deque[tuple[int, Span]] = deque(maxlen=DAY_MINUTES)
+        self._minute: list[_Tick] = []
+        self._mode = Mode.NORMAL
+        self.seen_s = 0.0
+        self.activations = 0
+        self.changes = 0
+        self.recoveries_s: deque[float] = deque(maxlen=_MOST_RECOVERIES)
+        self.left_normal_s: float | None = None
+
+    def add(self, observations: Observations, decision: Decision, tick_s: float) -> None:
+        """Take in a tick."""
+        ends_s = (observations.tick + 1) * tick_s
+        tick = _Tick(ends_s=ends_s, seconds=tick_s, observations=observations, mode=decision.mode)
+        with self._lock:
+            if self._ticks and observations.tick <= self._ticks[-1].observations.tick:
+                # Another tick length, or a clock that was set: what was is no longer comparable.
+                self._ticks.clear()
+                self._minute.clear()
+                self._minutes.clear()
+            self._change(decision.mode, ends_s)
+            self.seen_s += tick_s
+            self._ticks.append(tick)
+            while self._ticks[0].ends_s <= ends_s - FINE_S:
+                self._ticks.popleft()
+            number = _minute(tick)
+            if self._minute and _minute(self._minute[0]) != number:
+                self._minutes.append((_minute(self._minute[0]), _sum(self._minute)))
+                self._minute.clear()
+            self._minute.append(tick)
+
+    def _change(self, mode: Mode, now_s: float) -> None:
+        if mode == self._mode:
+            return
+        self.changes += 1
+        if mode > self._mode:
+            self.activations += 1
+        if self._mode == Mode.NORMAL:
+            self.left_normal_s = now_s
+        elif mode == Mode.NORMAL and self.left_normal_s is not None:
+            self.recoveries_s.append(now_s - self.left_normal_s)
+            self.left_normal_s = None
+        self._mode = mode
+
+    def last(self, seconds: float) -> Span:
+        """The last so many scenario seconds; above five minutes in whole minutes."""
+        with self._lock:
+            if not self._ticks:
+                return Span()
+            now_s = self._ticks[-1].ends_s
+            if seconds <= FINE_S:
+                fine = [tick for tick in self._ticks if tick.ends_s > now_s - seconds]
+                return _sum(fine)
+            number = _minute(self._ticks[-1])
+            oldest = number - math.ceil(seconds / MINUTE_S)
+            spans = [span for at, span in self._minutes if at > oldest]
+            minute = list(self._minute)
+        return _join([*spans, _sum(minute)])
+
+
+def _minute(tick: _Tick) -> int:
+    return math.floor((tick.ends_s - tick.seconds) / MINUTE_S + 1e-9)
+
+
+def _sum(ticks: list[_Tick]) -> Span:
+    if not ticks:
+        return Span()
+    in_mode = [0] * len(MODES)
+    for tick in ticks:
+        in_mode[tick.mode] += 1
+    normal, soft, hard, emergency = in_mode
+    return Span(
+        seconds=sum(tick.seconds for tick in ticks),
+        observations=_without_orders(merge_ticks(tick.observations for tick in ticks)),
+        ticks=(normal, soft, hard, emergency),
+    )
+
+
+def _join(spans: list[Span]) -> Span:
+    seen = [span for span in spans if span.observations is not None]
+    if not seen:
+        return Span()
+    normal, soft, hard, emergency = (sum(span.ticks[mode] for span in seen) for mode in MODES)
+    return replace(
+        seen[-1],
+        seconds=sum(span.seconds for span in seen),
+        observations=merge_ticks(
+            span.observations for span in seen if span.observations is not None
+        ),
+        ticks=(normal, soft, hard, emergency),
+    )
+
+
+def _without_orders(observations: Observations) -> Observations:
+    # A flood of alerts is the controller's business, and need not be kept for a day.
+    return observations._replace(alerts=(), overrides=())

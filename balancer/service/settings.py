@@ -1,0 +1,191 @@
+"""Settings of the service: from the command and the environment, checked once at the start."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..core.errors import InputError
+
+__all__ = ["GEMINI", "VERTEX", "Settings", "is_loopback"]
+
+GEMINI = "https://generativelanguage.googleapis.com"
+"""Where calls of the Gemini API go by default."""
+VERTEX = "https://{location}-aiplatform.googleapis.com"
+"""Where calls of Vertex AI go by default; the location is that of the call's path."""
+
+_SHORTEST_TOKEN = 16
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the service is run.
+
+    Attributes:
+        host, port: where it listens; port 0 lets the system choose.
+        token: what mutations must carry as `Authorization: Bearer`. None: mutations are taken
+            from this machine only.
+        client_keys: what callers of the proxy must send as their API key. Empty: any key.
+        gemini_key: sent upstream instead of the callers' keys. None: theirs go through.
+        policy_file: watched for changes; None is the policy that the balancer has.
+        data: directory of the journal, the saved state and the SQLite database.
+        database: URL of the history; None is SQLite under `data`.
+        upstream: base URL of the Gemini API.
+        vertex_upstream: base URL of Vertex AI; `{location}` is replaced.
+        largest_body: most bytes of a proxied request. Gemini takes 20 MB inline.
+        largest_api_body: most bytes of a request of the service's own API.
+        longest_prompt: most characters of a prompt of test-llm and ai-chat.
+        reads_per_s, mutations_per_s: most requests a second of one address; ten times as many
+            may come at once.
+        proxied_per_s: the same for the proxy; None is no bound, because the controller and the
+            budget bound it.
+        drain_s: how long calls in flight may still take when the service stops.
+        watch_s: how often the policy file is looked at.
+
+    Raises:
+        InputError: a setting that cannot be meant; names it and its variable.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token: str | None = field(default=None, repr=False)
+    client_keys: tuple[str, ...] = field(default=(), repr=False)
+    gemini_key: str | None = field(default=None, repr=False)
+    policy_file: Path | None = None
+    data: Path = Path("open-balancer-data")
+    database: str | None = field(default=None, repr=False)
+    upstream: str = GEMINI
+    vertex_upstream: str = VERTEX
+    largest_body: int = 21_000_000
+    largest_api_body: int = 1_100_000
+    longest_prompt: int = 100_000
+    reads_per_s: float = 50.0
+    mutations_per_s: float = 5.0
+    proxied_per_s: float | None = None
+    drain_s: float = 30.0
+    watch_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_secret(self.token, "OPEN_BALANCER_TOKEN")
+        for key in self.client_keys:
+            _check_secret(key, "OPEN_BALANCER_CLIENT_KEYS")
+        if self.gemini_key is not None and not _TOKEN.fullmatch(self.gemini_key):
+            raise InputError("GEMINI_API_KEY holds spaces or characters no key has")
+        _check_url(self.upstream, "upstream", "OPEN_BALANCER_UPSTREAM")
+        _check_url(
+            self.vertex_upstream.replace("{location}", "us-central1"),
+            "vertex-upstream",
+            "OPEN_BALANCER_VERTEX_UPSTREAM",
+        )
+        if not 0 <= self.port <= 65_535:
+            raise InputError(f"port is {self.port}; expected 0 to 65535")
+        if self.token is None and not is_loopback(self.host):
+            raise InputError(
+                f"host is {self.host!r}, which others can reach, and no token is set, so anybody "
+                "could change the policy; set OPEN_BALANCER_TOKEN (such as the output of "
+                "`openssl rand -hex 32`), or listen on 127.0.0.1"
+            )
+
+    @property
+    def database_url(self) -> str:
+        """URL of the history's database."""
+        return self.database or f"sqlite:///{(self.data / 'history.sqlite3').absolute()}"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], **given: object) -> Settings:
+        """Settings from the environment, where the command does not say otherwise.
+
+        Args:
+            environment: such as `os.environ`. What is set to nothing counts as not set.
+            given: fields of the command; those that are None come from the environment.
+
+        Raises:
+            InputError: see the class.
+        """
+        found: dict[str, object] = {}
+        for name, variable in _VARIABLES.items():
+            value = environment.get(variable, "").strip()
+            if value:
+                found[name] = value
+        keys = environment.get("OPEN_BALANCER_CLIENT_KEYS", "")
+        found["client_keys"] = tuple(key.strip() for key in keys.split(",") if key.strip())
+        found |= {name: value for name, value in given.items() if value is not None}
+        if "data" in found:
+            found["data"] = Path(str(found["data"]))
+        if "policy_file" in found:
+            found["policy_file"] = Path(str(found["policy_file"]))
+        if "port" in found:
+            found["port"] = _whole(found["port"])
+        # A mock, or a gateway, stands for both APIs unless it is said where the other one is.
+        if "upstream" in found and "vertex_upstream" not in found:
+            found["vertex_upstream"] = found["upstream"]
+        return cls(**found)  # type: ignore[arg-type]  # checked by the class
+
+
+_VARIABLES = {
+    "token": "OPEN_BALANCER_TOKEN",
+    "gemini_key": "GEMINI_API_KEY",
+    "policy_file": "OPEN_BALANCER_POLICY",
+    "data": "OPEN_BALANCER_DATA",
+    "database": "OPEN_BALANCER_DATABASE",
+    "upstream": "OPEN_BALANCER_UPSTREAM",
+    "vertex_upstream": "OPEN_BALANCER_VERTEX_UPSTREAM",
+    "host": "OPEN_BALANCER_HOST",
+    "port": "PORT",
+}
+"""Environment variables; `PORT` is what Cloud Run sets."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, as a name or an address, is this machine and nobody else's."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def _whole(value: object) -> int:
+    try:
+        return int(str(value))
+    except ValueError:
+        raise InputError(f"port is {value!r}; expected a number (from PORT or --port)") from None
+
+
+def _check_secret(secret: str | None, variable: str) -> None:
+    if secret is None:
+        return
+    if not _TOKEN.fullmatch(secret):
+        raise InputError(f"{variable} holds spaces, or characters that no header can carry")
+    if len(secret) < _SHORTEST_TOKEN:
+        raise InputError(
+            f"{variable} has {len(secret)} characters, expected at least {_SHORTEST_TOKEN}; take "
+            "the output of `openssl rand -hex 32`"
+        )
+
+
+def _check_url(url: str, name: str, variable: str) -> None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+        raise InputError(
+            f"{name} (--{name} or {variable}) is no base URL; expected one such as {GEMINI}, "
+            "without credentials and query"
+        )
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise InputError(
+            f"{name} (--{name} or {variable}) would send keys over plain http to "
+            f"{parts.hostname}; expected https, or an address of this machine"
+        )

@@ -1,0 +1,206 @@
+"""A service and the upstream behind it, on a thread of their own, for clients of any kind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+import uvicorn
+
+from balancer.core.decisions import Decision
+from balancer.core.observations import Observations
+from balancer.core.policy import Policy
+from balancer.policy_file import parse_policy
+from balancer.runtime.balancer import Balancer
+from balancer.runtime.calls import CallSettings
+from balancer.service.app import create_app
+from balancer.service.settings import Settings
+from tests.service.upstream import Script, scripted_upstream
+
+TOKEN = "a-token-for-tests-only"  # noqa: S105
+KEY = "the-services-own-gemini-key"
+Value = TypeVar("Value")
+
+UNCHANGED = "name: unchanged\nmodes: {normal: {model: null, fallback_models: [], thinking: null}}"
+"""A policy that changes no call in normal."""
+AT_ONCE = CallSettings(backoff_initial_s=0.001, backoff_jitter_s=0.0)
+"""Retries without waiting."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """A running service.
+
+    Attributes:
+        url: where it listens.
+        script: the upstream.
+        balancer: its own.
+        settings: that it runs with.
+        seen: every tick that was stepped.
+        ticked: set once there is one.
+    """
+
+    url: str
+    script: Script
+    balancer: Balancer
+    settings: Settings
+    loop: asyncio.AbstractEventLoop
+    seen: list[Observations]
+    ticked: threading.Event
+
+    def client(self, **options: Any) -> httpx.Client:
+        """An HTTP client that has the token."""
+        headers = {"authorization": f"Bearer {self.settings.token}"} if self.settings.token else {}
+        return httpx.Client(
+            base_url=self.url, headers=headers | options.pop("headers", {}), timeout=20, **options
+        )
+
+    def run(self, work: Awaitable[Value]) -> Value:
+        """Do something in the service's event loop."""
+
+        async def inside() -> Value:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(inside(), self.loop).result(20)
+
+    def wait_for_tick(self) -> None:
+        """Until the controller has decided once: until then everybody is served normally."""
+        self.ticked.wait(20)
+
+
+Start = Callable[..., Service]
+
+
+@contextmanager
+def serving(
+    directory: Path,
+    *,
+    policy: str | Policy = UNCHANGED,
+    call_settings: CallSettings | None = None,
+    balancer: Balancer | None = None,
+    **settings: Any,
+) -> Iterator[Service]:
+    """A service for the time of the block.
+
+    Args:
+        directory: of its data.
+        policy: YAML, or a policy.
+        call_settings: of the balancer.
+        balancer: instead of a new one.
+        settings: of the service, beside those for tests.
+    """
+    if balancer is None:
+        found = parse_policy(policy) if isinstance(policy, str) else policy
+        balancer = Balancer(found, settings=call_settings or AT_ONCE)
+    ticks: list[Observations] = []
+    ticked = threading.Event()
+
+    def observe(observations: Observations, _decision: Decision) -> None:
+        ticks.append(observations)
+        ticked.set()
+
+    balancer.add_listener(observe)
+    started = threading.Event()
+    made: list[Service] = []
+    server: list[uvicorn.Server] = []
+
+    async def main() -> None:
+        async with scripted_upstream() as script:
+            chosen = replace(
+                Settings(
+                    data=directory,
+                    token=TOKEN,
+                    upstream=script.url,
+                    vertex_upstream=script.url,
+                    mutations_per_s=1000,
+                    reads_per_s=1000,
+                    watch_s=0.05,
+                ),
+                **settings,
+            )
+            config = uvicorn.Config(
+                create_app(balancer, chosen),
+                port=0,
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=10,
+            )
+            running = uvicorn.Server(config)
+            server.append(running)
+            task = asyncio.create_task(running.serve())
+            # uvicorn has no event to wait for
+            while not running.started and not task.done():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+            port = running.servers[0].sockets[0].getsockname()[1]
+            made.append(
+                Service(
+                    url=f"http://127.0.0.1:{port}",
+                    script=script,
+                    balancer=balancer,
+                    settings=chosen,
+                    loop=asyncio.get_running_loop(),
+                    seen=ticks,
+                    ticked=ticked,
+                )
+            )
+            started.set()
+            await task
+
+    def thread() -> None:
+        try:
+            asyncio.run(main())
+        finally:
+            started.set()
+
+    runner = threading.Thread(target=thread, name="service under test")
+    runner.start()
+    started.wait(30)
+    assert made, "the service did not start"
+    try:
+        yield made[0]
+    finally:
+        server[0].should_exit = True
+        runner.join(30)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Of a service's data."""
+    return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Uvicorn's own words are not under test."""
+    logger = logging.getLogger("uvicorn.error")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    yield
+    logger.setLevel(before)
+
+
+@pytest.fixture
+def start(directory: Path) -> Iterator[Start]:
+    """Starts services that end with the test."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        yield lambda **how: stack.enter_context(serving(how.pop("data", directory), **how))
+
+
+@pytest.fixture
+def service(start: Start) -> Service:
+    """With a token and without a key of its own, under a policy that changes no call."""
+    return start()
