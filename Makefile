@@ -3,7 +3,7 @@
 #   make run     simulate the main scenario, judge it, and say where the report is
 #   make test    the quick tests (a few minutes)
 #   make bench   the benchmarks: a table, and bench.json
-#   make prove   the long proofs, written to docs/proofs.md (an hour or so)
+#   make prove   the long proofs, written to docs/proofs.md (half an hour or so)
 #   make lint    style, types and the import directions of the house
 #
 # Each creates a virtual environment by itself and installs what it needs. VENV and PYTHON may

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from balancer.policy_file import default_policy
 from scenarios.loader import load
@@ -15,6 +16,7 @@ from sim.counterfactual import cost_saved
 from sim.engine import simulate
 from sim.experiment import run_scenario
 from sim.intervals import Interval, mean_interval
+from sim.pool import fan_out
 from sim.run import Run
 from sim.timeline import Transition
 
@@ -125,14 +127,24 @@ def claims(comparisons: Sequence[Comparison]) -> tuple[Claim, ...]:
     return tuple(found)
 
 
-def days_of_steady_traffic(replications: int, duration: str) -> tuple[tuple[Transition, ...], ...]:
+def days_of_steady_traffic(
+    replications: int, duration: str, *, workers: int = 1
+) -> tuple[tuple[Transition, ...], ...]:
     """Transitions of the ladder in each replication of the steady scenario."""
+    return tuple(
+        fan_out(
+            partial(_day_of_steady_traffic, duration),
+            range(replications),
+            workers=workers,
+            done=lambda _transitions: None,
+        )
+    )
+
+
+def _day_of_steady_traffic(duration: str, replication: int) -> tuple[Transition, ...]:
     scenario, own = load("steady", [f"duration={duration}"])
     policy = own or default_policy()
-    return tuple(
-        simulate(scenario, policy, replication=replication, arm="policy").transitions
-        for replication in range(replications)
-    )
+    return simulate(scenario, policy, replication=replication, arm="policy").transitions
 
 
 def _by_replication(comparisons: Sequence[Comparison], law: str) -> list[tuple[Run, ...]]:
