@@ -25,6 +25,7 @@ from .faults import (
     UpstreamFault,
 )
 from .frozen import Duration, Frozen
+from .monitors import Monitors
 from .traffic import (
     Arrivals,
     Class,
@@ -56,6 +57,7 @@ __all__ = [
     "GeminiUpstream",
     "Lognormal",
     "ModelProfile",
+    "Monitors",
     "OperatorFault",
     "PatternPart",
     "ProcessFault",
@@ -95,6 +97,7 @@ class Scenario(Frozen):
         GeminiUpstream()
     )
     clients: Clients = Clients()
+    monitors: Monitors = Monitors()
     faults: tuple[Fault, ...] = ()
     expectations: tuple[Expectation, ...] = ()
 

@@ -27,6 +27,7 @@ from scenarios.schema import Scenario
 
 from .faults import Stage, start
 from .metrics import metrics
+from .monitors import MonitoringService
 from .plant import Plant
 from .run import NONE, Run
 from .run_header import run_header, versions
@@ -132,7 +133,12 @@ class _Simulation:
         self._plant = plant
         self._env = Environment()
         self._controller = Controller(policy)
-        self._telemetry = Telemetry(key=key, tick_s=policy.tick_s, faults=len(scenario.faults))
+        self._telemetry = Telemetry(
+            key=key,
+            tick_s=policy.tick_s,
+            faults=len(scenario.faults),
+            monitors=_monitors(scenario, policy, key),
+        )
         self._transitions: list[Transition] = []
         self._servings: list[Serving] = []
         stage = Stage(
@@ -212,3 +218,9 @@ class _Simulation:
         """No caller waits longer than this after the last arrival."""
         timeouts = [strategy.timeout_s or 0.0 for strategy in self._policy.strategies]
         return self._scenario.clients.patience + max(self._scenario.clients.timeout, *timeouts)
+
+
+def _monitors(scenario: Scenario, policy: Policy, key: int) -> MonitoringService | None:
+    """The service that watches from outside, where somebody listens to it."""
+    heard = policy.law == "alerts" or (scenario.monitors.alongside and policy.law != "none")
+    return MonitoringService(policy, scenario.monitors, key) if heard else None

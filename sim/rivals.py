@@ -37,6 +37,10 @@ RIVALS: Mapping[str, str] = {
         "normal, with soft's model as the fallback inside a failing request; when half of 100 "
         "calls fail or are slow, soft for 60 s, then a trial of ten calls"
     ),
+    "alerts": (
+        "normal, unless an alert asks for more: the policy's rules as a monitoring service "
+        "evaluates them from outside, once a minute, told by webhook"
+    ),
     "none": "no controller and no budget",
 }
 """Every law, and with what it is run."""

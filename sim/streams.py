@@ -24,6 +24,8 @@ __all__ = [
     "FAULT0",
     "GAP",
     "LOSS",
+    "MONITOR_COPY",
+    "MONITOR_LOSS",
     "OUTPUT",
     "OVERLOAD",
     "PATIENCE",
@@ -58,6 +60,8 @@ PATIENCE = 13
 SERVICE = 14
 QUOTA_DELAY = 15
 LOSS = 16
+MONITOR_LOSS = 17
+MONITOR_COPY = 18
 FAULT0 = 1000
 """Fault row i draws under FAULT0 + i."""
 

@@ -36,6 +36,8 @@ _PEERS: Mapping[str, Callable[[Policy, Signals], Law]] = {
     "throttle": Throttle,
     "gradient": Gradient,
     "breaker": Breaker,
+    # Orders from outside, over nothing of its own.
+    "alerts": lambda _policy, _signals: NoLaw(),
 }
 
 

@@ -29,7 +29,7 @@ __all__ = [
     "Strategy",
 ]
 
-LAWS = ("ladder", "threshold", "dimmer", "throttle", "gradient", "breaker", "none")
+LAWS = ("ladder", "threshold", "dimmer", "throttle", "gradient", "breaker", "alerts", "none")
 """Names of the transition laws."""
 
 LONGEST_HOLD_TICKS = 1_000_000
