@@ -167,7 +167,6 @@ def next_attempt(state: Any, client: Any, plans: Any, slot: Any, call: Any, key:
 def enqueue(state: Any, slots: Any, i: int) -> None:
     """Slot i joins those waiting for a place, last."""
     slot = slots[i]
-    slot.waits = True
     slot.previous = state.last_waiting
     slot.next = -1
     if state.last_waiting >= 0:
@@ -182,7 +181,6 @@ def enqueue(state: Any, slots: Any, i: int) -> None:
 def leave_queue(state: Any, slots: Any, i: int) -> None:
     """Slot i leaves those waiting, from wherever it stands."""
     slot = slots[i]
-    slot.waits = False
     slot.generation += 1
     if slot.previous >= 0:
         slots[slot.previous].next = slot.next

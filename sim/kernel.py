@@ -155,7 +155,6 @@ def _occupy(world: World, i: int, now_s: float, mode: int, counts: bool) -> None
     slot.priority = request.priority
     slot.link = 0
     slot.outcome = _TIMEOUT
-    slot.waits = False
     slot.counts = counts
     call = world.calls[i]
     call.index = state.arrivals

@@ -17,10 +17,11 @@ from .compiled import direct
 from .events import chained
 from .fault_rows import write_fault
 from .kernel import DONE, advance
-from .setup import model_names, new_world
+from .setup import aligned, model_names, new_world
 from .tick import Record, close_tick
 from .totals import Totals, read_totals
-from .world import GATES, World
+from .upstream import CALL
+from .world import GATES, SLOT, World
 
 __all__ = ["Plant", "Totals"]
 
@@ -92,10 +93,9 @@ class Plant:
         """Double the slots and the room for events."""
         world = self._world
         state = self._state
-        slots, calls, flights = (
-            np.concatenate([array, np.zeros_like(array)])
-            for array in (world.slots, world.calls, world.flights)
-        )
+        slots, calls = aligned(2 * len(world.slots), SLOT), aligned(2 * len(world.slots), CALL)
+        slots[: len(world.slots)], calls[: len(world.slots)] = world.slots, world.calls
+        flights = np.concatenate([world.flights, np.zeros_like(world.flights)])
         before = len(world.slots)
         slots["next"][before:] = np.arange(before + 1, 2 * before + 1)
         slots["next"][-1] = state["free"]

@@ -40,6 +40,7 @@ from .world import (
     GATE,
     GATES,
     LONGEST_CHAIN,
+    MOST_MODELS,
     PLAN,
     SLOT,
     STATE,
@@ -50,6 +51,7 @@ from .world import (
 
 __all__ = [
     "SPARE_FAULTS",
+    "aligned",
     "model_names",
     "most_thinking_tokens",
     "new_upstream",
@@ -62,10 +64,18 @@ SPARE_FAULTS = 8
 
 _FIRST_SLOTS = 1024
 _FIRST_EVENTS = 4 * _FIRST_SLOTS
+_LINE = 64  # bytes
 _MILLION = 1_000_000
 _PACIFIC = ZoneInfo("America/Los_Angeles")
 _Z95 = 1.6448536269514722
 _UNBOUNDED = 1 << 30
+
+
+def aligned(count: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Zeros that start with a line of the cache."""
+    room = np.zeros(count * dtype.itemsize + _LINE, np.uint8)
+    first = -room.ctypes.data % _LINE
+    return room[first : first + count * dtype.itemsize].view(dtype)
 
 
 def model_names(scenario: Scenario, policy: Policy) -> tuple[str, ...]:
@@ -90,11 +100,15 @@ def new_world(
     """Fresh arrays for one run.
 
     Raises:
-        ScenarioError: a model without a profile, or a plan of too many models.
+        ScenarioError: a model without a profile, or too many models, in a plan or in all.
     """
-    slots = np.zeros(_FIRST_SLOTS, SLOT)
+    slots = aligned(_FIRST_SLOTS, SLOT)
     slots["next"] = np.arange(1, _FIRST_SLOTS + 1)
     slots["next"][-1] = -1
+    if len(models) > MOST_MODELS:
+        raise ScenarioError(
+            f"clients and policy name {len(models)} models; the simulator takes {MOST_MODELS}"
+        )
     later = np.zeros(_FIRST_EVENTS, LATER)
     chained(later, 0, -1)
     ledgers, ledger_keys, spends = _ledgers(policy, scenario_keys(scenario))
@@ -106,7 +120,7 @@ def new_world(
         client=_client(scenario, keep_latencies=keep_latencies),
         requests=requests,
         slots=slots,
-        calls=np.zeros(_FIRST_SLOTS, CALL),
+        calls=aligned(_FIRST_SLOTS, CALL),
         events=np.zeros(_FIRST_EVENTS, EVENT),
         later=later,
         days=np.full(DAYS, -1, np.int32),

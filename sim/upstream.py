@@ -54,32 +54,33 @@ LATENCY, HANG, ERROR, QUOTA, THINKING, OUTPUT, PRICE, CUT = range(len(FAULT_KIND
 
 CALL = np.dtype(
     [
-        # asked by the caller
+        # of this half is asked when the call ends
         ("model", "i4"),
-        ("index", "i8"),
         ("attempt", "i4"),
         ("prompt", "i4"),
         ("cached", "i4"),
+        ("outcome", "i4"),  # the fate from here on
+        ("answered", "i4"),  # tokens of the answer
+        ("thought", "i4"),
+        ("delivered_ppm", "i4"),  # share of the wanted answer, in millionths
+        ("ttft_s", "f8"),
+        ("estimate_nano_usd", "i8"),  # by usage and price table
+        ("bill_nano_usd", "i8"),  # what is charged
+        ("inside", "?"),  # a failure, or a hang, comes after part of the response
+        ("served", "?"),  # work was done, and is billed
+        ("held", "?"),  # counts among the calls in flight upstream
+        # the rest of what the caller asks
         ("output", "i4"),  # natural length of the answer
         ("thinking", "i4"),  # tokens it would think if it chose freely
         ("cap", "i4"),  # max_output_tokens
         ("budget", "i4"),  # most thinking tokens
+        ("index", "i8"),
         ("concise", "f8"),  # what the instruction leaves of the natural length
         ("gives_up_s", "f8"),  # when the caller leaves
-        # the fate
-        ("outcome", "i4"),
-        ("ttft_s", "f8"),
+        # the rest of the fate
         ("duration_s", "f8"),  # until the caller sees the outcome; infinite: never
         ("holds_s", "f8"),  # until the upstream is done with it
-        ("answered", "i4"),  # tokens of the answer
-        ("thought", "i4"),
-        ("delivered_ppm", "i8"),  # share of the wanted answer, in millionths
-        ("estimate_nano_usd", "i8"),  # by usage and price table
-        ("bill_nano_usd", "i8"),  # what is charged
         ("retry_after_s", "f8"),
-        ("inside", "?"),  # a failure, or a hang, comes after part of the response
-        ("served", "?"),  # work was done, and is billed
-        ("held", "?"),  # counts among the calls in flight upstream
     ],
     align=True,
 )

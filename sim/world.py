@@ -24,6 +24,7 @@ __all__ = [
     "GATES",
     "LATENCY",
     "LONGEST_CHAIN",
+    "MOST_MODELS",
     "PLAN",
     "SLOT",
     "STATE",
@@ -35,6 +36,9 @@ __all__ = [
 
 LONGEST_CHAIN = 8
 """Most models one plan may name."""
+
+MOST_MODELS = 32
+"""Most models that may be called in one run: bits of `SLOT`'s dead."""
 
 GATES = len(MODES) + 1
 """Most rows of a gate: every mode, and the refusal."""
@@ -97,25 +101,25 @@ CLIENT = np.dtype(
 
 SLOT = np.dtype(
     [
-        ("request", "i8"),
-        ("generation", "i8"),  # events of an earlier one are stale
+        ("request", "i4"),
+        ("generation", "i4"),  # events of an earlier one are stale
         ("first_start_s", "f8"),  # NaN until the first attempt starts
         ("started_s", "f8"),
         ("gives_up_s", "f8"),
         ("reserved_nano_usd", "i8"),
-        ("dead", "i8"),  # bits of the models that are out for the day
-        ("mode", "i4"),
-        ("priority", "i4"),
+        ("dead", "u4"),  # bits of the models that are out for the day
         ("link", "i4"),  # place in the plan's models, counting on over their end
-        ("outcome", "i4"),  # of the attempt under way, or the last
-        ("flight", "i8"),
-        ("previous", "i8"),  # among those waiting
-        ("next", "i8"),  # among those waiting, or free
-        ("waits", "?"),
+        ("flight", "i4"),
+        ("previous", "i4"),  # among those waiting
+        ("next", "i4"),  # among those waiting, or free
+        ("mode", "i1"),
+        ("priority", "i1"),
+        ("outcome", "i1"),  # of the attempt under way, or the last
         ("counts", "?"),  # came after warm-up
     ],
     align=True,
 )
+"""Fits a line of the cache: at the end of a call it is long out of the nearest ones."""
 
 FLIGHT = np.dtype([("since_s", "f8"), ("tally", "i4"), ("slot", "i4")], align=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from balancer.core.errors import ScenarioError
@@ -9,7 +10,9 @@ from balancer.core.modes import Mode
 from balancer.core.policy import Strategy
 from balancer.prices import default_catalog
 from scenarios.loader import calibrated_profiles
-from sim.setup import model_names, most_thinking_tokens, new_upstream, new_world
+from sim.setup import aligned, model_names, most_thinking_tokens, new_upstream, new_world
+from sim.upstream import CALL
+from sim.world import SLOT
 
 from .worlds import FLASH, LITE, policy, requests, scenario
 
@@ -36,6 +39,24 @@ def test_a_plan_of_too_many_models_is_refused() -> None:
     long = policy(Strategy(fallback_models=(LITE,) * 8))
     with pytest.raises(ScenarioError, match="normal names 9 models"):
         new_world(scenario(), long, requests(), 1, (FLASH, LITE), keep_latencies=False)
+
+
+def test_more_models_than_a_slot_has_bits_are_refused() -> None:
+    """One bit says of each whether it is out for the day."""
+    models = tuple(map(str, range(33)))
+    with pytest.raises(ScenarioError, match="name 33 models; the simulator takes 32"):
+        new_world(scenario(), policy(), requests(), 1, models, keep_latencies=False)
+
+
+@pytest.mark.parametrize("count", [1, 3, 1024])
+def test_what_a_call_touches_lies_in_whole_lines_of_the_cache(count: int) -> None:
+    """A slot in one, a call in two."""
+    for record, size in ((SLOT, 64), (CALL, 128)):
+        array = aligned(count, record)
+        assert record.itemsize == size
+        assert (
+            len(array) == count and array.ctypes.data % 64 == 0 and not array.view(np.uint8).any()
+        )
 
 
 @pytest.mark.parametrize(
