@@ -142,10 +142,10 @@ def _cell(
     _put(axes, text, column, top, layout, small=small, kind=kind)
     if law.dominated_by:
         axes.plot(
-            [column + (0.84 if small else 0.9)],
-            [top + 5.5],
+            [column + (0.92 if small else 0.9)],
+            [top + (3.6 if small else 5.5)],
             marker="v",
-            markersize=2.6 if small else 3.4,
+            markersize=2.2 if small else 3.4,
             color=light("ink"),
             linestyle="none",
             label=f"dominated {law.law}",

@@ -12,7 +12,7 @@ from typing import Final
 from markupsafe import Markup
 
 from . import comparison_words as words
-from .amounts import amount
+from .amounts import NOTHING, amount, difference
 from .comparison_figure import comparison_figure
 from .comparisons import ComparedScenario, Comparison, LawResult, LawSummary, read_comparison
 from .data_files import Cell, write_csv
@@ -89,7 +89,10 @@ class SummaryRow:
     best: str
     eligible: str
     dominated: str
-    mean_regret: str
+    median_regret: str
+    availability: str
+    least_in: str
+    dearer: str
     largest_regret: str
     largest_in: str
 
@@ -133,6 +136,7 @@ def comparison_page(comparison: Comparison) -> str:
         wide=wide,
         narrow=narrow,
         data=COMPARISON_DATA,
+        reference=comparison.reference,
         summary=[_summary(law, comparison) for law in comparison.summary],
         sections=[
             _section(scenario, f"s{place}")
@@ -152,7 +156,14 @@ def _summary(law: LawSummary, comparison: Comparison) -> SummaryRow:
         best=str(law.best),
         eligible=str(law.eligible),
         dominated=str(law.dominated),
-        mean_regret=words.regret(law.mean_regret),
+        median_regret=words.regret(law.median_regret),
+        availability=amount(law.availability, "share"),
+        least_in=(
+            f"{amount(law.least_availability, 'share')} in {law.least_in}" if law.least_in else ""
+        ),
+        dearer=NOTHING
+        if law.law == comparison.reference
+        else difference(law.cost_to_reference, "relative"),
         largest_regret=words.regret(law.largest_regret.estimate),
         largest_in=law.largest_in if law.largest_regret.estimate > 0 else "",
     )

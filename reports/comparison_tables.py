@@ -51,7 +51,9 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
         "$/1000: dollars per 1000 answers; moves: changes of mode; retries: attempts per request; "
         f"{PLUS_MINUS}: 95 % interval.\nregret: dollars per quality-weighted answer over the "
         "best's; in brackets where the law misses an expectation.\nwithin best: the best, or its "
-        "regret's interval contains 0.",
+        "regret's interval contains 0.\n"
+        "over all: mean availability; dearer than the reference in the median scenario; median and "
+        "largest\nregret where a law meets all.",
         style="dim",
     )
     yield Text()
@@ -122,9 +124,11 @@ def _summary(comparison: Comparison) -> Table:
     rows.title = Text(f"over {len(comparison.scenarios)} scenarios", style="bold")
     rows.title_justify = "left"
     rows.add_column("law", no_wrap=True)
-    for head in ("best", "within best", "meets all", "dominated"):
+    for head in ("best", "within best", "meets all"):
         rows.add_column(head, justify="right")
-    rows.add_column("mean regret", justify="right")
+    rows.add_column("avail. %", justify="right")
+    rows.add_column("dearer", justify="right")
+    rows.add_column("median", justify="right")
     rows.add_column("largest regret", justify="left")
     for law in comparison.summary:
         rows.add_row(
@@ -132,11 +136,18 @@ def _summary(comparison: Comparison) -> Table:
             str(law.best),
             str(law.within_best),
             str(law.eligible),
-            str(law.dominated),
-            difference(law.mean_regret, "relative"),
+            _figure(_alone(law.availability), 100.0, 2),
+            ""
+            if law.law == comparison.reference
+            else difference(law.cost_to_reference, "relative"),
+            difference(law.median_regret, "relative"),
             _largest(law),
         )
     return rows
+
+
+def _alone(value: float) -> Estimate:
+    return Estimate(estimate=value, low=math.nan, high=math.nan)
 
 
 def _largest(law: LawSummary) -> str:
@@ -145,4 +156,4 @@ def _largest(law: LawSummary) -> str:
     largest = law.largest_regret
     ends = difference_interval(largest.low, largest.high, "relative")
     text = difference(largest.estimate, "relative")
-    return f"{text} ({ends})\nin {law.largest_in}" if ends else f"{text} in {law.largest_in}"
+    return f"{text} ({ends})\n{law.largest_in}" if ends else f"{text}\n{law.largest_in}"

@@ -88,7 +88,11 @@ class ComparedScenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LawSummary:
-    """A law over all scenarios: in how many it is what, and its largest regret, and where."""
+    """A law over all scenarios: in how many it is what, and its largest regret, and where.
+
+    Availability is the mean over the scenarios; `cost_to_reference` is the median of how much
+    dearer it is than the reference.
+    """
 
     law: str
     scenarios: int
@@ -96,9 +100,13 @@ class LawSummary:
     best: int
     within_best: int
     dominated: int
-    mean_regret: float
+    median_regret: float
     largest_regret: Estimate
     largest_in: str
+    availability: float
+    least_availability: float
+    least_in: str
+    cost_to_reference: float
     not_eligible: tuple[str, ...]
 
 
@@ -192,7 +200,7 @@ def _law(entry: Mapping[str, Any]) -> LawResult:
 
 
 def _summary(entry: Mapping[str, Any]) -> LawSummary:
-    largest = entry.get("largest_regret")
+    largest, least = entry.get("largest_regret"), entry.get("least_availability")
     return LawSummary(
         law=clean(str(entry["law"])),
         scenarios=int(entry["scenarios"]),
@@ -200,8 +208,12 @@ def _summary(entry: Mapping[str, Any]) -> LawSummary:
         best=int(entry["best"]),
         within_best=int(entry["within_best"]),
         dominated=int(entry["dominated"]),
-        mean_regret=number(entry.get("mean_regret")),
+        median_regret=number(entry.get("median_regret")),
         largest_regret=estimate(largest),
         largest_in="" if largest is None else text(largest, "scenario"),
+        availability=number(entry.get("availability")),
+        least_availability=estimate(least).estimate,
+        least_in="" if least is None else text(least, "scenario"),
+        cost_to_reference=number(entry.get("cost_to_reference")),
         not_eligible=words(entry, "not_eligible"),
     )

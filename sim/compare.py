@@ -6,9 +6,9 @@ The object for `comparison.json` is documented in `docs/reference/comparison.md`
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 from balancer.core.errors import InputError
@@ -139,11 +139,10 @@ class LawComparison:
         """
         laws = self._laws
         reference = REFERENCE if REFERENCE in laws else laws[0]
-        rows, tables = [], []
+        rows = []
         for place, runs in sorted(self._finished.items()):
             contest, questions = self._contests[place], self._questions[place]
             table = standings(questions, runs, laws)
-            tables.append((contest.scenario.scenario, table))
             rows.append(_row(contest, questions, runs, table, reference))
         return {
             "version": COMPARISON_VERSION,
@@ -153,7 +152,7 @@ class LawComparison:
             "rivals": {law: RIVALS[law] for law in laws},
             "scenarios": rows,
             "missing": list(self.missing),
-            "summary": [_summary(law, tables) for law in laws],
+            "summary": [_summary(law, reference, rows) for law in laws],
             "command": list(command),
             "versions": {"open-balancer": VERSION, **versions()},
         }
@@ -216,21 +215,40 @@ def _values(runs: Sequence[Run], none: Sequence[Run]) -> dict[str, list[float]]:
     }
 
 
-def _summary(law: str, tables: Sequence[tuple[str, Sequence[Standing]]]) -> dict[str, Any]:
-    own = [(name, each) for name, table in tables for each in table if each.law == law]
-    fit = [(name, each) for name, each in own if each.eligible]
-    known = [(name, each) for name, each in fit if math.isfinite(each.regret.estimate)]
-    worst = max(known, key=lambda pair: pair[1].regret.estimate, default=None)
+def _summary(law: str, reference: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A law over all scenarios; medians and extremes skip what is not defined."""
+    own = {row["scenario"]: _found(row, law) for row in rows}
+    regrets = {name: each["regret"] for name, each in own.items() if each["eligible"]}
+    regrets = {name: each for name, each in regrets.items() if each is not None}
+    estimates = [each["estimate"] for each in regrets.values()]
+    worst = max(regrets, key=lambda name: regrets[name]["estimate"], default=None)
+    answered = {name: each["metrics"]["availability"]["estimate"] for name, each in own.items()}
+    answered = {name: each for name, each in answered.items() if each is not None}
+    least = min(answered, key=lambda name: answered[name], default=None)
+    dearer = [
+        each["score"]["estimate"] / _found(row, reference)["score"]["estimate"] - 1.0
+        for row, each in zip(rows, own.values(), strict=True)
+        if each["score"]["estimate"] and _found(row, reference)["score"]["estimate"]
+    ]
     return {
         "law": law,
         "scenarios": len(own),
-        "eligible": len(fit),
-        "best": sum(each.best for _, each in own),
-        "within_best": sum(each.within_best for _, each in own),
-        "dominated": sum(bool(each.dominated_by) for _, each in own),
-        "largest_regret": (
-            None if worst is None else {"scenario": worst[0], **interval(worst[1].regret)}
+        "eligible": sum(each["eligible"] for each in own.values()),
+        "best": sum(each["best"] for each in own.values()),
+        "within_best": sum(each["within_best"] for each in own.values()),
+        "dominated": sum(bool(each["dominated_by"]) for each in own.values()),
+        "largest_regret": None if worst is None else {"scenario": worst, **regrets[worst]},
+        "mean_regret": fmean(estimates) if estimates else None,
+        "median_regret": median(estimates) if estimates else None,
+        "availability": fmean(answered.values()) if answered else None,
+        "least_availability": (
+            None if least is None else {"scenario": least, "estimate": answered[least]}
         ),
-        "mean_regret": fmean(each.regret.estimate for _, each in known) if known else None,
-        "not_eligible": [name for name, each in own if not each.eligible],
+        "cost_to_reference": median(dearer) if dearer else None,
+        "not_eligible": [name for name, each in own.items() if not each["eligible"]],
     }
+
+
+def _found(row: Mapping[str, Any], law: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = next(each for each in row["laws"] if each["law"] == law)
+    return found

@@ -50,6 +50,10 @@ def totals(name: str, largest: float | None, **changes: Any) -> dict[str, Any]:
             None if largest is None else {"scenario": "cost_spike", **estimate(largest, 0.01)}
         ),
         "mean_regret": largest,
+        "median_regret": largest,
+        "availability": 0.97,
+        "least_availability": {"scenario": "retry_storm", "estimate": 0.9},
+        "cost_to_reference": 0.25,
         "not_eligible": [],
     }
     return {**found, **changes}

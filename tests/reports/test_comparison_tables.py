@@ -58,9 +58,13 @@ def comparison(*laws: LawResult, best: str = "ladder", missing: tuple[str, ...] 
         best=1,
         within_best=1,
         dominated=0,
-        mean_regret=0.0,
+        median_regret=0.0,
         largest_regret=Estimate(estimate=0.125, low=0.1, high=0.15),
         largest_in="storm",
+        availability=0.98765,
+        least_availability=0.9,
+        least_in="drought",
+        cost_to_reference=0.5,
         not_eligible=(),
     )
     return Comparison(
@@ -135,7 +139,17 @@ def test_the_summary_names_the_largest_regret() -> None:
     """With its interval and its scenario."""
     text = " ".join(" ".join(shown(comparison(BEST))).split())
     assert "+12.5 % (+10.0 to +15.0 %)" in text
-    assert "in storm" in text
+    assert "storm" in text
+
+
+def test_the_summary_tells_availability_and_who_is_dearer() -> None:
+    """Of the law that others are compared to, the second would be nothing."""
+    own = comparison(BEST)
+    alone, beside = (
+        [line.split() for line in shown(found) if "98.77" in line]
+        for found in (own, replace(own, reference="none"))
+    )
+    assert [line[5] for line in alone + beside] == ["0", "+50.0"]
 
 
 def test_what_an_interruption_left_out_is_said() -> None:

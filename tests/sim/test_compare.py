@@ -116,6 +116,20 @@ def test_the_summary_counts_over_scenarios() -> None:
     )
 
 
+def test_the_summary_tells_of_all_scenarios_how_available_and_how_dear(
+    record: dict[str, Any],
+) -> None:
+    """Of one scenario: the law's own figures, and its score over the reference's."""
+    (scenario,) = record["scenarios"]
+    scores = {row["law"]: row["score"]["estimate"] for row in scenario["laws"]}
+    for row in record["summary"]:
+        own = rows(record)[row["law"]]["metrics"]["availability"]["estimate"]
+        assert row["availability"] == row["least_availability"]["estimate"] == own
+        assert row["least_availability"]["scenario"] == scenario["scenario"]
+        dearer = scores[row["law"]] / scores[record["reference"]] - 1.0
+        assert row["cost_to_reference"] == pytest.approx(dearer)
+
+
 def test_a_law_that_meets_nothing_has_no_regret_in_the_summary() -> None:
     """A law that is nowhere eligible is named with the scenarios it misses."""
     scenario = world(
