@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["child", "key_of", "member", "snake"]
@@ -11,6 +12,7 @@ __all__ = ["child", "key_of", "member", "snake"]
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
+@lru_cache(maxsize=256)
 def snake(name: str) -> str:
     """A camelCase name in snake_case."""
     return _HUMP.sub("_", name).lower()

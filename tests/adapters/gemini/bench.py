@@ -22,7 +22,11 @@ from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import CallSettings
 from balancer.runtime.clock import ManualClock
 
-__all__ = ["FLASH", "KINDS", "LITE", "Bench", "failures", "policy", "served_models"]
+__all__ = ["FLASH", "HIDDEN_RETRY", "KINDS", "LITE", "Bench", "failures", "policy", "served_models"]
+
+HIDDEN_RETRY = genai.__version__.startswith("2.")
+"""Over aiohttp, google-genai 2 makes one retry by itself, seconds later, and cannot be told not
+to; the deadline of the plan bounds it."""
 
 FLASH, LITE = "gemini-2.5-flash", "gemini-2.5-flash-lite"
 KINDS = ("sync", "httpx", "aiohttp")
@@ -68,6 +72,7 @@ class Bench:
     vertex: bool = False
     options: types.HttpOptions | None = None
     speed: float = 10.0
+    api_key: str = "k"
 
     def __post_init__(self) -> None:
         self.clock = NotingClock(speed=self.speed)
@@ -88,7 +93,7 @@ class Bench:
                 credentials=_Credentials(),
                 http_options=options,
             )
-        return genai.Client(api_key="k", http_options=options)
+        return genai.Client(api_key=self.api_key, http_options=options)
 
     def run(self, use: Callable[[Wrapped], Any]) -> Any:
         """Use a wrapped client, and close it.

@@ -12,7 +12,7 @@ from balancer.core.modes import Mode, Priority
 from balancer.core.policy import BudgetLimit, Strategy
 from balancer.runtime.calls import CallSettings, Score
 
-from .bench import FLASH, LITE, Bench, failures, policy, served_models
+from .bench import FLASH, HIDDEN_RETRY, LITE, Bench, failures, policy, served_models
 from .script import Reply, Script, error, quota, whole
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession")
@@ -157,9 +157,11 @@ def test_edits_are_made_anew_for_every_model(play: Play) -> None:
     ],
 )
 def test_failures_are_told_apart_and_tried_again(
-    play: Play, bench: Make, reply: Reply, kind_of_failure: str
+    play: Play, bench: Make, kind: str, reply: Reply, kind_of_failure: str
 ) -> None:
     """By another model."""
+    if HIDDEN_RETRY and (reply.then, kind) == ("reset", "aiohttp"):
+        pytest.skip("the SDK waits for seconds and tries again")
     here = bench(play(reply), policy(CHAIN))
     assert here.ask().text == "Hello."
     models = served_models(here.seen())

@@ -13,7 +13,7 @@ from balancer.adapters.gemini import FALLBACK_MODEL, ShedError, Wrapped, served
 from balancer.core.observations import ModeObservations
 from balancer.core.policy import Strategy
 
-from .bench import FLASH, LITE, Bench, failures, policy, served_models
+from .bench import FLASH, HIDDEN_RETRY, LITE, Bench, failures, policy, served_models
 from .script import Reply, chunk, error
 from .test_answers import CHAIN, STATIC, Make, Play
 
@@ -56,9 +56,11 @@ def test_a_stream_is_counted_by_its_last_usage(play: Play, bench: Make) -> None:
     ],
 )
 def test_a_stream_is_tried_again_before_its_first_chunk(
-    play: Play, bench: Make, reply: Reply, kind_of_failure: str
+    play: Play, bench: Make, kind: str, reply: Reply, kind_of_failure: str
 ) -> None:
     """Chunks that hold nothing are kept back until one does."""
+    if HIDDEN_RETRY and (reply.then, kind) == ("reset", "aiohttp"):
+        pytest.skip("the SDK waits for seconds and tries again")
     here = bench(play(reply), policy(CHAIN))
     chunks = here.stream()
     assert texts(chunks) == ["Hel", "lo."]

@@ -1,0 +1,32 @@
+"""The wrapper on google-genai 2: the same tests, in an environment that has it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tests.older_genai import older_python
+
+HERE = Path(__file__).parent
+ESSENTIAL = (
+    "plan_is_applied or told_apart or tried_again or counted or shed or deadline or chat or "
+    "functions or cancelled or passed_through"
+)
+
+
+def test_the_essential_tests_pass_on_the_older_sdk() -> None:
+    """Which leaves sockets to the collector, and says so."""
+    quiet = ["ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"]
+    found = subprocess.run(
+        [
+            older_python(),
+            *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", ESSENTIAL),
+            *(part for text in quiet for part in ("-W", text)),
+            *(HERE / f"test_{name}.py" for name in ("answers", "streams", "chats")),
+        ],
+        cwd=HERE.parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout[-4000:] + found.stderr[-1000:]
