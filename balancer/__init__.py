@@ -42,11 +42,13 @@ if TYPE_CHECKING:
     from .core.policy import Baseline, BudgetLimit, LadderSettings, Policy, Rule, Strategy
     from .policy_file import default_policy, load_policy, parse_policy, show_policy
     from .prices import default_catalog, load_prices
-    from .runtime.balancer import Balancer, Status
+    from .runtime.balancer import Balancer
     from .runtime.calls import Asked, CallRecord, CallSettings, Outcome
     from .runtime.clock import Clock, ManualClock
+    from .runtime.journal import JournalFiles
     from .runtime.ledger import Ledger
     from .runtime.requests import Attempt, Request
+    from .runtime.status import Status
 
 __all__ = [
     "Alert",
@@ -66,6 +68,7 @@ __all__ = [
     "Histogram",
     "InputError",
     "JournalError",
+    "JournalFiles",
     "LadderSettings",
     "Ledger",
     "Limits",
@@ -120,6 +123,7 @@ _HOMES = {
     "Histogram": "core.histogram",
     "InputError": "core.errors",
     "JournalError": "core.errors",
+    "JournalFiles": "runtime.journal",
     "LadderSettings": "core.policy",
     "Ledger": "runtime.ledger",
     "Limits": "core.decisions",
@@ -139,7 +143,7 @@ _HOMES = {
     "Request": "runtime.requests",
     "Rule": "core.policy",
     "ScenarioError": "core.errors",
-    "Status": "runtime.balancer",
+    "Status": "runtime.status",
     "Strategy": "core.policy",
     "TraceError": "core.errors",
     "default_catalog": "prices",

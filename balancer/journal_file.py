@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .core.errors import JournalError
-from .core.journal import LONGEST_LINE, Journal, read
+from .core.journal import LONGEST_HEADER, LONGEST_LINE, Journal, read
 
 __all__ = ["open_journal"]
 
 
-def open_journal(path: Path) -> Journal:
+_TICK = re.compile(r'\{"tick":(\d{1,18}),')
+
+
+def open_journal(path: Path, *, after_tick: int | None = None) -> Journal:
     """Read a journal from a file; the ticks are read as they are asked for.
+
+    Args:
+        path: of the file.
+        after_tick: leave out this tick and those before it, without looking at what they hold;
+            errors then count lines without them.
 
     Raises:
         JournalError: the file is missing or unreadable, or its first line is wrong.
     """
-    return read(_lines(path), where=str(path))
+    lines: Iterable[str] = _lines(path)
+    if after_tick is not None:
+        lines = (line for line in lines if _tick(line, otherwise=after_tick + 1) > after_tick)
+    return read(lines, where=str(path))
+
+
+def _tick(line: str, *, otherwise: int) -> int:
+    found = _TICK.match(line)
+    return int(found[1]) if found else otherwise
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -26,7 +43,7 @@ def _lines(path: Path) -> Iterator[str]:
         with path.open("rb") as stream:
             number = 0
             # A line longer than the bound is handed on cut, and refused for its length.
-            while line := stream.readline(LONGEST_LINE + 2):
+            while line := stream.readline((LONGEST_LINE if number else LONGEST_HEADER) + 2):
                 number += 1
                 try:
                     yield line.decode()

@@ -20,6 +20,7 @@ from .laws.none import NoLaw
 from .laws.stances import stance_from_plain, stance_to_plain
 from .laws.threshold import Threshold
 from .laws.throttle import Throttle
+from .modes import MODES
 from .observations import Observations, Override
 from .orders import Orders
 from .policy import Policy
@@ -114,6 +115,18 @@ class Controller:
         """The operator's order that holds now."""
         return self._orders.override()
 
+    @property
+    def tick(self) -> int | None:
+        """The last one that was stepped."""
+        return self._tick
+
+    @property
+    def decision(self) -> Decision | None:
+        """The last one; None before the first, which means normal for everybody."""
+        if self._tick is None or self._stance is None:
+            return None
+        return Decision._make((self._tick, *self._tail))
+
     def state(self) -> dict[str, object]:
         """Everything it remembers, as plain values (numbers, strings, lists, dicts).
 
@@ -123,6 +136,8 @@ class Controller:
             "version": 1,
             "law": self.policy.law,
             "rules": [[r.name, r.signal, int(r.level), r.threshold] for r in self.policy.rules],
+            "bounds": _bounds(self.policy),
+            "tick_s": self.policy.tick_s,
             "tick": self._tick,
             "signals": self._signals.ledger.state(),
             "orders": self._orders.state(),
@@ -135,7 +150,7 @@ class Controller:
         """The controller that `state` was taken of.
 
         Raises:
-            MisuseError: the state is of another version, law or set of rules.
+            MisuseError: the state is of another version, law, set of rules or length of ticks.
         """
         controller = cls(policy)
         found = (state.get("version"), state.get("law"))
@@ -143,6 +158,8 @@ class Controller:
             raise MisuseError(f"state of version and law {found}; expected (1, {policy.law!r})")
         if state["rules"] != [[r.name, r.signal, int(r.level), r.threshold] for r in policy.rules]:
             raise MisuseError("the state was taken under a policy with other rules")
+        if state["tick_s"] != policy.tick_s:
+            raise MisuseError("the state was taken under a policy with ticks of another length")
         signals, orders, memory = state["signals"], state["orders"], state["memory"]
         assert isinstance(signals, dict) and isinstance(orders, dict) and isinstance(memory, dict)
         ledger = controller._signals.ledger
@@ -150,11 +167,68 @@ class Controller:
         if cuts != (list(ledger.latency_cuts), list(ledger.ttft_cuts)):
             raise MisuseError("the state was taken under a policy with another exit ratio")
         tick, stance = state["tick"], state["stance"]
-        if isinstance(tick, int) and isinstance(stance, list):
+        if isinstance(tick, int):
             controller._tick = tick
             ledger.restore(signals["tick"], signals["rows"], signals["latencies"])
             controller._orders.restore(orders)
+        # A law that took over from another one may have had no step yet.
+        if isinstance(stance, list):
             kept = stance_from_plain(stance)
             controller._law.restore(memory, kept)
             controller._stand(kept)
         return controller
+
+    @classmethod
+    def succeed(cls, policy: Policy, state: Mapping[str, object]) -> tuple[Controller, str]:
+        """A controller that goes on under another policy from where one stopped.
+
+        Args:
+            policy: the new one.
+            state: of the controller before, under any policy.
+
+        Returns:
+            The controller, and what it kept, for the journal: "everything" where law, rules,
+            cuts, ticks, shedding and limits are the same; less where they mean something else.
+        """
+        if state["tick_s"] != policy.tick_s or state.get("version") != 1:
+            return cls(policy), "nothing: ticks have another length"
+        same = state["bounds"] == _bounds(policy)
+        try:
+            controller = cls.restore(policy, state)
+        except MisuseError:
+            return cls._go_on(policy, state)
+        if same or controller.decision is None:
+            return controller, "everything"
+        if controller.renew():
+            return controller, "everything but a probe round: a mode sheds or limits otherwise"
+        return cls._go_on(policy, state)
+
+    def renew(self) -> bool:
+        """Take up strategies that shed or limit otherwise; False where the law cannot."""
+        if not isinstance(self._law, Ladder):
+            return False
+        self._stand(self._law.renew())
+        return True
+
+    @classmethod
+    def _go_on(cls, policy: Policy, state: Mapping[str, object]) -> tuple[Controller, str]:
+        """Without evidence: orders, and the mode where both laws are the ladder."""
+        controller = cls(policy)
+        tick, orders, memory = state["tick"], state["orders"], state["memory"]
+        if not isinstance(tick, int):
+            return controller, "nothing: no tick was stepped"
+        assert isinstance(orders, dict) and isinstance(memory, dict)
+        controller._tick = tick
+        controller._signals.ledger.restore(tick, [], [])
+        controller._orders.restore(orders)
+        law = controller._law
+        if not isinstance(law, Ladder) or state["law"] != "ladder":
+            return controller, "orders: the law decides anew"
+        stance = law.adopt(MODES[memory["mode"]], tick, shedding=bool(memory["shedding"]))
+        controller._stand(stance)
+        return controller, "mode and orders: the rules watch something else"
+
+
+def _bounds(policy: Policy) -> list[list[object]]:
+    """What a stance takes from the strategies, by mode."""
+    return [[*s.shed, s.max_in_flight, s.max_starts_per_s] for s in policy.strategies]

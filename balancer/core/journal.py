@@ -3,7 +3,7 @@
 The simulator, a load test and production write the same lines; reports, replay and
 comparison read nothing else. The first line says what the rest means:
 
-    {"journal": 1, "versions": {...}, "policy": {...}, "run": {...}}
+    {"journal": 1, "versions": {...}, "policy": {...}, "run": {...}}    ("state" if it goes on)
     {"tick": 0, "observations": {...}, "decision": {"mode": "normal"}}
     ...
 
@@ -35,7 +35,16 @@ from .records import (
     observations_to_plain,
 )
 
-__all__ = ["FORMAT", "LONGEST_LINE", "Entry", "Journal", "JournalWriter", "TextSink", "read"]
+__all__ = [
+    "FORMAT",
+    "LONGEST_HEADER",
+    "LONGEST_LINE",
+    "Entry",
+    "Journal",
+    "JournalWriter",
+    "TextSink",
+    "read",
+]
 
 FORMAT = 1
 """Version of the format, in the first line."""
@@ -43,7 +52,11 @@ FORMAT = 1
 LONGEST_LINE = 1_000_000
 """Most characters in a line: some 2,000 times an ordinary one."""
 
+LONGEST_HEADER = 64_000_000
+"""Most characters in the first line, which may hold all that a controller remembers."""
+
 _HEADER_KEYS = ("journal", "versions", "policy", "run")
+_OPTIONAL_KEYS = ("state",)
 _ENTRY_KEYS = ("tick", "observations", "decision")
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -71,6 +84,8 @@ class JournalWriter:
         policy: under which the decisions are taken.
         run: what this is a journal of, as plain values; reports read it.
         versions: of whatever else shaped the run, beside this project's own.
+        state: `Controller.state()` of the controller that decides, when it goes on from an
+            earlier journal; None when it is fresh.
 
     Raises:
         MisuseError: `run` holds what JSON cannot, or the line would be too long.
@@ -84,19 +99,24 @@ class JournalWriter:
         policy: Policy,
         run: Mapping[str, object],
         versions: Mapping[str, str] | None = None,
+        *,
+        state: Mapping[str, object] | None = None,
     ) -> None:
         self._stream = stream
-        self._tick = -1
+        tick = None if state is None else state["tick"]
+        self._tick = tick if isinstance(tick, int) else -1
         self._reasons: tuple[Reason, ...] = ()
         self._kept: tuple[object, ...] = ()
         self._repeated = ""
-        header = {
+        header: dict[str, object] = {
             "journal": FORMAT,
             "versions": {"open-balancer": VERSION, **(versions or {})},
             "policy": to_plain(policy),
             "run": dict(run),
         }
-        stream.write(_line(_text(header)))
+        if state is not None:
+            header["state"] = dict(state)
+        stream.write(_line(_text(header), LONGEST_LINE if state is None else LONGEST_HEADER))
 
     def write(self, observations: Observations, decision: Decision) -> None:
         """Write one tick.
@@ -131,11 +151,12 @@ class Journal:
         policy: under which the decisions were taken.
         run: what it is a journal of.
         versions: of what wrote it.
+        state: of the controller before the first tick, as it was written; None: a fresh one.
         where: its name, for errors.
         torn: once the ticks are through: what was skipped at the end, or "".
     """
 
-    __slots__ = ("_lines", "policy", "run", "torn", "versions", "where")
+    __slots__ = ("_lines", "policy", "run", "state", "torn", "versions", "where")
 
     def __init__(
         self,
@@ -145,10 +166,12 @@ class Journal:
         versions: Mapping[str, str],
         where: str,
         lines: Iterator[str],
+        state: Mapping[str, Any] | None = None,
     ) -> None:
         self.policy = policy
         self.run = run
         self.versions = versions
+        self.state = state
         self.where = where
         self.torn = ""
         self._lines = lines
@@ -208,7 +231,7 @@ def read(lines: Iterable[str], where: str = "journal") -> Journal:
     """
     iterator = iter(lines)
     place = f"{where}:1"
-    values = _parse(next(iterator, ""), place, final=False)
+    values = _parse(next(iterator, ""), place, final=False, most=LONGEST_HEADER)
     if values is None or "journal" not in values:
         raise JournalError("no header; expected the first line of a journal", where=place)
     if values["journal"] != FORMAT:
@@ -217,16 +240,23 @@ def read(lines: Iterable[str], where: str = "journal") -> Journal:
             where=place,
         )
     try:
-        _check_keys(values, _HEADER_KEYS)
+        _check_keys(values, _HEADER_KEYS, _OPTIONAL_KEYS)
         policy = from_plain(Policy, values["policy"], "policy")
-        for name in ("versions", "run"):
+        for name in ("versions", "run", *(name for name in _OPTIONAL_KEYS if name in values)):
             if not isinstance(values[name], dict):
                 raise JournalError(f"{name}: expected an object")
     except InputError as error:
         problem = f"{error.where}: {error.problem}" if error.where else error.problem
         raise JournalError(problem, where=place) from None
     versions = {str(name): str(version) for name, version in values["versions"].items()}
-    return Journal(policy=policy, run=values["run"], versions=versions, where=where, lines=iterator)
+    return Journal(
+        policy=policy,
+        run=values["run"],
+        versions=versions,
+        where=where,
+        lines=iterator,
+        state=values.get("state"),
+    )
 
 
 def _text(values: object) -> str:
@@ -236,20 +266,22 @@ def _text(values: object) -> str:
         raise MisuseError(f"a journal cannot hold this: {error}") from error
 
 
-def _line(text: str) -> str:
-    if len(text) >= LONGEST_LINE:
-        raise MisuseError(f"a line of {len(text):,} characters; at most {LONGEST_LINE:,} fit")
+def _line(text: str, most: int = LONGEST_LINE) -> str:
+    if len(text) >= most:
+        raise MisuseError(f"a line of {len(text):,} characters; at most {most:,} fit")
     return text + "\n"
 
 
-def _parse(line: str, place: str, *, final: bool) -> dict[str, Any] | None:
+def _parse(
+    line: str, place: str, *, final: bool, most: int = LONGEST_LINE
+) -> dict[str, Any] | None:
     """Values of a line; None when it is the last one and torn, or there is none.
 
     Raises:
         JournalError: it is not JSON, not an object, too long, or holds NaN.
     """
-    if len(line) > LONGEST_LINE:
-        raise JournalError(f"longer than {LONGEST_LINE:,} characters", where=place)
+    if len(line) > most:
+        raise JournalError(f"longer than {most:,} characters", where=place)
     if final and not line.endswith("\n"):
         return None
     try:
@@ -278,10 +310,13 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _check_keys(values: Mapping[str, Any], known: tuple[str, ...]) -> None:
+def _check_keys(
+    values: Mapping[str, Any], needed: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> None:
+    known = (*needed, *optional)
     for name in values:
         if name not in known:
             raise JournalError(f"unknown key {name!r}{nearest(name, known)}")
-    for name in known:
+    for name in needed:
         if name not in values:
             raise JournalError(f"key {name!r} is missing")

@@ -17,7 +17,7 @@ from .journal import Journal
 from .policy import Policy
 from .records import decision_to_plain
 
-__all__ = ["Difference", "Replay", "replay"]
+__all__ = ["Difference", "Replay", "replay", "resumed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Replay:
 
 
 def replay(journal: Journal, policy: Policy | None = None) -> Replay:
-    """Step a fresh controller through a journal.
+    """Step a controller through a journal: a fresh one, or one from the state it begins with.
 
     Args:
         journal: not yet gone through.
@@ -58,9 +58,10 @@ def replay(journal: Journal, policy: Policy | None = None) -> Replay:
             requests, not by their reasons. None is the journal's own, compared to the bit.
 
     Raises:
-        JournalError: a line is wrong, or no controller can step through the ticks.
+        JournalError: a line is wrong, no controller has such a state, or none can step
+            through the ticks.
     """
-    controller = Controller(policy or journal.policy)
+    controller = resumed(journal, policy)
     exact = policy is None
     differences = []
     ticks = 0
@@ -82,6 +83,29 @@ def replay(journal: Journal, policy: Policy | None = None) -> Replay:
                 Difference(tick=observations.tick, recorded=recorded, decided=decided)
             )
     return Replay(ticks=ticks, differences=tuple(differences), torn=journal.torn)
+
+
+def resumed(journal: Journal, policy: Policy | None = None) -> Controller:
+    """The controller before a journal's first tick.
+
+    Args:
+        journal: its state is taken, if it has one.
+        policy: another policy, which goes on from that state as far as it may.
+
+    Raises:
+        JournalError: no controller has such a state.
+    """
+    if journal.state is None:
+        return Controller(policy or journal.policy)
+    try:
+        if policy is not None:
+            return Controller.succeed(policy, journal.state)[0]
+        return Controller.restore(journal.policy, journal.state)
+    except (MisuseError, LookupError, TypeError, ValueError, AssertionError) as error:
+        raise JournalError(
+            f"state: no controller has one like this ({type(error).__name__}: {error})",
+            where=f"{journal.where}:1",
+        ) from None
 
 
 def _form(decision: Decision, *, exact: bool) -> str:

@@ -167,13 +167,15 @@ class Ledger:
         }
 
     def restore(self, tick: int, rows: list[list[int]], latencies: list[list[object]]) -> None:
-        """Take back what `state` gave."""
+        """Take back what `state` gave, of a ledger with the same cuts and any length."""
         self._windows.clear()
         self.tick = tick
         first = tick - self._size + 1
         changes = {(number, at): tuple(values) for number, at, *values in rows}
+        # A longer ledger remembers more; what it counted before this one's first tick is a base.
+        bases = {number: tuple(values) for number, at, *values in rows if at < first}
         for number, ring in enumerate(self._rings):
-            row = self._zero
+            row = bases.get(number, self._zero)
             for index in range(first, tick + 1):
                 row = changes.get((number, index), row)
                 ring[index % self._size] = row

@@ -7,9 +7,9 @@ import math
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -21,18 +21,24 @@ from ..core.observations import FAILURES, Alert, Observations, Override
 from ..core.policy import Policy
 from .calls import Asked, CallRecord, CallSettings, Draws, RandomDraws, Score
 from .clock import Clock, Timekeeper
-from .desk import Call, Desk
+from .desk import NO_LIMITS, Call, Desk
+from .forks import watch
+from .health import Health
+from .journal import JournalFiles
+from .keeper import Keeper
 from .ledger import Ledger
 from .memory import memory_ppm
-from .recorder import ANSWER, MOST_PENDING, UNPRICED
+from .recorder import ANSWER, CALL, LONGEST_CALL_S, MOST_PENDING, UNPRICED
 from .requests import Request
+from .snapshot import resume
+from .status import Status
 from .ticker import TaskTicker, ThreadTicker
 
-__all__ = ["OFF_VARIABLE", "Balancer", "Status"]
+__all__ = ["OFF_VARIABLE", "Balancer"]
 
 OFF_VARIABLE = "OPEN_BALANCER_OFF"
 """Environment variable that lets all calls go through unchanged, when set to anything but "",
-"0", "false" or "no" at the start."""
+"0", "false" or "no" when the balancer is made."""
 
 _OVERDUE_TICKS = 10
 _OVERDUE_S = 5.0
@@ -40,44 +46,6 @@ _NOTHING_ASKED = Asked()
 _KINDS = {kind: number for number, kind in enumerate(FAILURES)}
 
 logger = logging.getLogger("balancer")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """How a live Balancer is.
-
-    Attributes:
-        mode: that the controller is in.
-        tick: the last one that was stepped; None before the first.
-        policy: its name.
-        running: whether it has a ticker, and that is alive.
-        enforced: whether plans are applied; False in shadow mode and while open.
-        shadow: decides and journals only.
-        bypass: reason of the kill switch, or "".
-        problems: what is broken now, by source ("ticker", "controller", "journal", "state",
-            "ledger"); while there is any, calls go through unchanged.
-        failures: how often each source has failed.
-        in_flight: calls in flight.
-        waiting: callers that wait for a place.
-        reserved_nano_usd: held in the budget.
-        reasons: of the decision in force, as texts.
-        override: the operator's order that holds.
-    """
-
-    mode: Mode
-    tick: int | None
-    policy: str
-    running: bool
-    enforced: bool
-    shadow: bool
-    bypass: str
-    problems: dict[str, str]
-    failures: dict[str, int]
-    in_flight: int
-    waiting: int
-    reserved_nano_usd: int
-    reasons: tuple[str, ...]
-    override: Override | None
 
 
 class Balancer:
@@ -93,6 +61,9 @@ class Balancer:
     Args:
         policy: when to change mode and what each mode does; None is the default policy.
         settings: what the application does by itself, where a plan says nothing.
+        journal: path of the journal, or files of other sizes; None writes none.
+        state: path of a snapshot, which a restart goes on from; None begins afresh.
+        run: what the journal is of, for reports, as plain values.
         clock: scenario seconds; started by the Balancer. None is wall time.
         ledger: of the hard budget, to share one with other balancers; None makes one.
         shadow: decide and journal, but change nothing; calls are charged to the mode they
@@ -105,6 +76,9 @@ class Balancer:
         policy: Policy | None = None,
         *,
         settings: CallSettings | None = None,
+        journal: Path | str | JournalFiles | None = None,
+        state: Path | str | None = None,
+        run: Mapping[str, object] | None = None,
         clock: Timekeeper | None = None,
         ledger: Ledger | None = None,
         shadow: bool = False,
@@ -118,18 +92,6 @@ class Balancer:
         self._clock: Timekeeper = Clock() if clock is None else clock
         self._ledger = Ledger(policy) if ledger is None else ledger
         self._shadow = shadow
-        self._controller = Controller(policy)
-        self._decision = _at_rest(policy)
-        self._desk = Desk(
-            policy,
-            CallSettings() if settings is None else settings,
-            self._clock,
-            self._ledger,
-            RandomDraws() if draws is None else draws,
-        )
-        self._desk.overdue = self._overdue
-        self._desk.broken = self._break
-        self._random: Callable[[], float] = random.random
         self._lock = threading.RLock()
         self._ticker: ThreadTicker | TaskTicker | None = None
         self._last: int | None = None
@@ -137,33 +99,88 @@ class Balancer:
         self._overrides: list[Override] = []
         self._listeners: tuple[Callable[[Observations, Decision], object], ...] = ()
         self._score_listeners: tuple[Callable[[Score], object], ...] = ()
-        self._bypass = _switched_off()
-        self._problems: dict[str, str] = {}
-        self._failures: dict[str, int] = {}
+        self._random: Callable[[], float] = random.random
+        self._controller = Controller(policy)
+        self._decision = _at_rest(policy)
+        self._kept = ""
+        files = JournalFiles(Path(journal)) if isinstance(journal, str | Path) else journal
+        because = self._resume(None if state is None else Path(state), files)
+        self._desk = Desk(
+            policy,
+            CallSettings() if settings is None else settings,
+            self._clock,
+            self._ledger,
+            RandomDraws() if draws is None else draws,
+        )
+        self._health = Health(_switched_off(), self._apply)
+        self._desk.overdue = self._overdue
+        self._desk.broken = self._health.broke
+        self._keeper = Keeper(
+            files,
+            None if state is None else Path(state),
+            {} if run is None else run,
+            clock=self._clock,
+            ledger=self._ledger,
+            health=self._health,
+        )
+        self._keeper.begin(self._controller, because, self._kept)
         self._apply()
+        watch(self)
+
+    def _resume(self, state: Path | None, journal: JournalFiles | None) -> str:
+        """Go on from where a process before this one stopped. Returns why a journal begins."""
+        found = None
+        if state is not None:
+            found = resume(self._policy, state, None if journal is None else journal.path)
+        if found is None:
+            self._clock.start()
+            return "start"
+        self._controller, self._kept = found.controller, found.kept
+        tick = found.controller.tick
+        if found.ledger is not None:
+            self._ledger.restore(found.ledger)
+            self._ledger.book(found.spent)
+        # Time may have been set back meanwhile; the tick index goes on all the same.
+        least_s = 0.0 if tick is None else (tick + 1) * self._policy.tick_s
+        self._clock.start(epoch=found.epoch, at_least_s=least_s)
+        self._last = tick
+        self._decision = found.controller.decision or self._decision
+        return "restart"
 
     # --- life ---------------------------------------------------------------------------
 
     def start(self) -> Balancer:
-        """Start the clock and a thread that steps the controller; again does nothing."""
+        """Start a thread that steps the controller once a tick; again does nothing."""
         with self._lock:
-            if self._ticker is None:
-                self._clock.start()
-                self._ticker = ThreadTicker(self.tick, self._wait_s, self._ticker_died)
-                self._recover("ticker")
-                self._stay_alive()
+            if self._ticker is None or not self._ticker.alive:
+                self._run(ThreadTicker(self.tick, self._wait_s, self._ticker_died))
         return self
 
+    def _run(self, ticker: ThreadTicker | TaskTicker) -> None:
+        self._ticker = ticker
+        if self._health.closed:
+            self._health.closed = False
+            self._keeper.begin(self._controller, "restart", "everything")
+        self._health.mended("ticker")
+        self._stay_alive()
+        self._apply()
+
     def close(self) -> None:
-        """Step what is left of the tick under way, and stop. Nothing recorded is lost; calls
-        after it go through unchanged. Again does nothing.
+        """Step what is left of the tick under way, and stop. Nothing recorded is lost.
+
+        Calls after it go through unchanged. Again does nothing; `start` starts it again.
         """
         ticker, self._ticker = self._ticker, None
         if ticker is not None:
             ticker.stop()
+        with self._lock:
+            if self._health.closed:
+                return
             self._desk.alive_until = math.inf
-            with self._lock:
-                self._close_tick(self._tick_now())
+            self._close_tick(self.now_tick)
+            self._keeper.close(self._controller)
+            self._health.closed = True
+            self._apply()
 
     def __enter__(self) -> Self:
         self.start()
@@ -179,11 +196,8 @@ class Balancer:
 
     async def __aenter__(self) -> Self:
         with self._lock:
-            if self._ticker is None:
-                self._clock.start()
-                self._ticker = TaskTicker(self.tick, self._wait_s, self._ticker_died)
-                self._recover("ticker")
-                self._stay_alive()
+            if self._ticker is None or not self._ticker.alive:
+                self._run(TaskTicker(self.tick, self._wait_s, self._ticker_died))
         return self
 
     async def __aexit__(
@@ -227,11 +241,35 @@ class Balancer:
         Raises:
             MisuseError: the policy has a hard budget.
         """
-        if self._ledger.limited:
+        desk = self._desk
+        now = desk.raw()
+        if now > desk.alive_until:
+            desk.overdue()
+        if u is None:
+            u = self._random()
+        for upper, plan, place, event in desk.table[priority]:  # noqa: B007
+            if u < upper:
+                break
+        call = Call()
+        call.plan = plan
+        call.place = place
+        call.since = now
+        if not plan.admitted:
+            return desk.turned_away(call, priority)
+        if model is not None and plan.strategy.model is None:
+            call.place = place = (plan.mode, model)
+            event = (CALL, priority, place)
+        if desk.reserves:
             raise MisuseError(
                 "the policy has a hard budget, which is reserved before a call: use request()"
             )
-        return self._desk.begin(priority, self._random() if u is None else u, model)
+        recorder = desk.recorder
+        if desk.limits is NO_LIMITS:
+            recorder.flights.add(call)
+        elif not desk.takes_place(call):
+            return desk.turned_away(call, priority)
+        recorder.begun.append(event)
+        return call
 
     def finish(
         self,
@@ -252,17 +290,22 @@ class Balancer:
             first_token_s: scenario seconds to the first token.
 
         Raises:
-            KeyError: the call was finished before, or shed; or an unknown kind.
+            MisuseError: the call was finished before, or is shed; or an unknown kind.
         """
         desk = self._desk
         recorder = desk.recorder
-        recorder.flights.remove(call)
+        try:
+            number = ANSWER if kind is None else _KINDS[kind]
+            recorder.flights.remove(call)
+        except KeyError:
+            self._refuse_to_finish(call, kind)
+            return
         ended = recorder.ended
         ended.append(
             (
                 call,
                 desk.raw(),
-                ANSWER if kind is None else _KINDS[kind],
+                number,
                 prompt_tokens,
                 cached_tokens,
                 output_tokens,
@@ -273,6 +316,16 @@ class Balancer:
         )
         if len(ended) > MOST_PENDING:
             recorder.relieve()
+
+    def _refuse_to_finish(self, call: Call, kind: str | None) -> None:
+        if kind is not None and kind not in _KINDS:
+            raise MisuseError(f"kind is {kind!r}; expected one of {', '.join(FAILURES)}, or None")
+        if not call.admitted:
+            raise MisuseError("a call that is shed is not made, and not finished")
+        age_s = (self._desk.raw() - call.since) * self._clock.speed
+        # One that took so long was given up by the recorder, and counted then.
+        if age_s <= LONGEST_CALL_S:
+            raise MisuseError("the call was finished before")
 
     def request(
         self,
@@ -336,8 +389,8 @@ class Balancer:
         end_s = now_s + for_s if for_s is not None else until_s
         assert end_s is not None
         tick = self.now_tick
-        until = math.ceil(end_s / self._policy.tick_s - 1e-9)
-        if not math.isfinite(end_s) or until <= tick:
+        until = math.ceil(end_s / self._policy.tick_s - 1e-9) if math.isfinite(end_s) else 0
+        if until <= tick:
             raise MisuseError(f"the override would end at {end_s:g} s; it is {now_s:g} s now")
         order = Override(tick, until, mode, reason)
         self._overrides.append(order)
@@ -358,27 +411,34 @@ class Balancer:
             reason: for status and log.
         """
         with self._lock:
-            self._bypass = (reason or "switched off") if on else ""
-            logger.warning(
-                "calls go through unchanged: %s" if on else "plans are applied again%.0s",
-                self._bypass,
-            )
-            self._apply()
+            self._health.switch((reason or "switched off") if on else "")
 
     def use(self, policy: Policy) -> str:
-        """Change the policy while running.
+        """Change the policy while running; it governs requests from now on.
+
+        The controller goes on from what it remembers where that means the same under the new
+        policy, otherwise with its mode and the orders it has, or with its orders alone. A new
+        file of the journal begins, with what was kept in its header.
 
         Returns:
-            What was kept of the controller's state, as a sentence.
+            What was kept, as a sentence.
         """
         with self._lock:
-            self._policy = policy
-            self._controller = Controller(policy)
-            self._decision = _at_rest(policy)
+            before = self._policy
+            self._controller, kept = Controller.succeed(policy, self._controller.state())
+            self._policy, self._kept = policy, kept
+            if policy.tick_s != before.tick_s:
+                self._last = self.now_tick - 1
+            self._decision = self._controller.decision or _at_rest(policy)
             self._desk.use(policy)
-            self._ledger.use(policy)
+            try:
+                self._ledger.use(policy)
+            except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
+                self._health.broke("ledger", error)
+            self._keeper.begin(self._controller, "policy", kept)
             self._apply()
-        return "nothing: the controller starts anew in normal"
+        logger.info("policy %r follows %r, keeping %s", policy.name, before.name, kept)
+        return kept
 
     # --- listeners ----------------------------------------------------------------------
 
@@ -434,28 +494,32 @@ class Balancer:
 
     @property
     def now_tick(self) -> int:
-        """The tick under way."""
-        return self._tick_now()
+        """The tick under way, on the scale of `Alert.at_tick` and `Override.at_tick`."""
+        # The margin keeps a tick that is over from being missed by the last bit of a division.
+        return math.floor(self._clock.now_s() / self._policy.tick_s + 1e-9)
 
     def status(self) -> Status:
         """How it is."""
         decision = self._decision
         recorder = self._desk.recorder
+        ticker = self._ticker
         return Status(
             mode=decision.mode,
             tick=self._last,
             policy=self._policy.name,
-            running=self._ticker is not None and "ticker" not in self._problems,
+            running=ticker is not None and ticker.alive and "ticker" not in self._health.problems,
             enforced=self._desk.enforces,
             shadow=self._shadow,
-            bypass=self._bypass,
-            problems=dict(self._problems),
-            failures=dict(self._failures),
+            bypass=self._health.bypass,
+            problems=dict(self._health.problems),
+            failures=dict(self._health.failures),
             in_flight=len(recorder.flights),
             waiting=len(recorder.waiting),
-            reserved_nano_usd=self._ledger.reserved_nano_usd,
+            reserved_nano_usd=self._reserved(),
             reasons=tuple(reason.text for reason in decision.reasons),
             override=self._controller.override(),
+            journal=str(self._keeper.journal or ""),
+            kept=self._kept,
         )
 
     # --- ticks --------------------------------------------------------------------------
@@ -467,20 +531,14 @@ class Balancer:
             The decision, or None when no tick is over since the last call.
         """
         with self._lock:
+            over = self.now_tick - 1
+            decision = None if over < 0 else self._close_tick(over)
             self._stay_alive()
-            over = self._tick_now() - 1
-            if over < 0 or (self._last is not None and over <= self._last):
-                return None
-            return self._close_tick(over)
-
-    def _tick_now(self) -> int:
-        # The margin keeps a tick that is over from being missed by the last bit of a division.
-        return math.floor(self._clock.now_s() / self._policy.tick_s + 1e-9)
+            return decision
 
     def _wait_s(self) -> float:
         """Wall seconds to the end of the tick under way."""
-        tick_s = self._policy.tick_s
-        end_s = (self._tick_now() + 1) * tick_s
+        end_s = (self.now_tick + 1) * self._policy.tick_s
         return self._clock.wall_s(end_s - self._clock.now_s())
 
     def _close_tick(self, tick: int) -> Decision | None:
@@ -491,14 +549,14 @@ class Balancer:
         try:
             decision = self._step(observations)
         except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
-            self._break("controller", error)
+            self._health.broke("controller", error)
+            self._begin_anew("controller")
             return None
         self._last = tick
         self._decision = decision
-        try:
-            self._ledger.advance(tick + 1)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._break("ledger", error)
+        self._health.mended("controller")
+        self._roll_budget(tick + 1)
+        self._keeper.keep(observations, decision, self._controller)
         self._apply()
         for listener in self._listeners:
             try:
@@ -514,56 +572,99 @@ class Balancer:
         return self._desk.recorder.take(
             tick,
             self._desk.raw(),
-            reserved_nano_usd=self._ledger.reserved_nano_usd,
+            reserved_nano_usd=self._reserved(),
             memory_ppm=memory_ppm(),
             alerts=alerts,
             overrides=overrides,
         )
 
+    def _reserved(self) -> int:
+        try:
+            return max(0, self._ledger.reserved_nano_usd)
+        except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
+            self._health.broke("ledger", error)
+            return 0
+
     def _step(self, observations: Observations) -> Decision:
         try:
             return self._controller.step(observations)
         except ClockError as error:
-            logger.error("%s; the controller starts anew in normal", error)  # noqa: TRY400
-            self._controller = Controller(self._policy)
+            logger.error("%s; the controller begins anew", error)  # noqa: TRY400
+            self._begin_anew("leap")
             return self._controller.step(observations)
+
+    def _begin_anew(self, because: str) -> None:
+        self._controller = Controller(self._policy)
+        self._kept = "nothing"
+        self._keeper.begin(self._controller, because, self._kept)
+
+    def _roll_budget(self, tick: int) -> None:
+        try:
+            self._ledger.advance(tick)
+        except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
+            self._health.broke("ledger", error)
+        else:
+            self._health.mended("ledger")
 
     # --- failing open -------------------------------------------------------------------
 
     def _apply(self) -> None:
         """Put the last decision into force, or let calls through."""
-        if self._bypass or self._problems:
+        if self._health.open:
             self._desk.pass_through()
         else:
             self._desk.decide(self._decision, shadow=self._shadow)
-
-    def _break(self, source: str, error: BaseException) -> None:
-        """Something broke: calls go through unchanged from now on, and the log says so."""
-        problem = f"{type(error).__name__}: {error}"
-        self._failures[source] = self._failures.get(source, 0) + 1
-        if source not in self._problems:
-            logger.error("the %s broke: calls go through unchanged: %s", source, problem)
-        self._problems[source] = problem
-        self._desk.pass_through()
-
-    def _recover(self, source: str) -> None:
-        if self._problems.pop(source, None) is not None:
-            logger.warning("the %s is well again", source)
 
     def _stay_alive(self) -> None:
         """The ticker is here: it is overdue some ticks from now."""
         if self._ticker is not None:
             span_s = max(_OVERDUE_TICKS * self._clock.wall_s(self._policy.tick_s), _OVERDUE_S)
             self._desk.alive_until = self._desk.raw() + span_s
-            self._recover("ticker")
+            self._health.mended("ticker")
 
     def _overdue(self) -> None:
+        # Without the lock: a ticker that hangs may be holding it.
         self._desk.alive_until = math.inf
-        self._break("ticker", TimeoutError("no tick was stepped in time"))
+        self._health.broke("ticker", TimeoutError("no tick was stepped in time"))
 
     def _ticker_died(self, error: BaseException) -> None:
         self._desk.alive_until = math.inf
-        self._break("ticker", error)
+        self._health.broke("ticker", error)
+
+    # --- forks --------------------------------------------------------------------------
+
+    def before_fork(self) -> None:
+        """Hold the controller and the budget still, so that the child gets them whole."""
+        self._lock.acquire()
+        self._ledger.hold()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._ledger.release()
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Counters, ticker and files of its own; the budget is a copy of its own from here."""
+        parent = os.getppid()
+        self._lock = threading.RLock()
+        self._alerts, self._overrides = [], []
+        self._desk.after_fork()
+        self._ledger.forget_claims()
+        ticker, self._ticker = self._ticker, None
+        if self._health.closed:
+            return
+        if self._ledger.limited:
+            logger.warning(
+                "process %d forked: it may spend the whole budget beside process %d; make one "
+                "balancer a process, each with its part of the budget",
+                os.getpid(),
+                parent,
+            )
+        self._keeper.after_fork(self._controller, parent)
+        if isinstance(ticker, ThreadTicker):
+            self.start()
+        elif ticker is not None:
+            self._ticker_died(RuntimeError("forked from an event loop: start it again"))
 
 
 def _switched_off() -> str:

@@ -22,13 +22,14 @@ from .clock import Timekeeper
 from .ledger import Ledger
 from .recorder import ADMITTED, CALL, FALLBACK, MOST_PENDING, SHED, Place, Recorder
 
-__all__ = ["UNTOUCHED", "Call", "Desk"]
+__all__ = ["NO_LIMITS", "UNTOUCHED", "Call", "Desk"]
 
 UNTOUCHED = Plan(Mode.NORMAL, Strategy())
 """The plan of a call that goes through unchanged."""
 
 _FREE = (0, 0, 0, 0, 0, 0, 0)
-_NO_LIMITS = Limits()
+NO_LIMITS = Limits()
+"""Not to be compared with, but known by identity."""
 
 Row = tuple[float, Plan, Place, tuple[object, ...]]
 """A gate's row: draw below which it is taken, plan, what the call is charged to, and what is
@@ -49,12 +50,12 @@ class Call:
         since: raw clock when it began.
     """
 
+    # Without a constructor, which would cost a third of the hot path.
     __slots__ = ("place", "plan", "since")
 
-    def __init__(self, plan: Plan, place: Place, since: float) -> None:
-        self.plan = plan
-        self.place = place
-        self.since = since
+    plan: Plan
+    place: Place
+    since: float
 
     @property
     def admitted(self) -> bool:
@@ -76,14 +77,16 @@ class Desk:
         alive_until: raw clock after which the ticker is overdue, and `overdue` is called.
         broken: called with the name of a store that failed, and its error.
         enforces: whether plans are applied; False while calls go through unchanged.
+        reserves: whether a hard budget is kept.
         mode: in force.
+        table: for each priority, the rows of its gate.
         listeners: called with a `CallRecord` for every attempt that ends.
     """
 
     __slots__ = (
-        "_lock", "_retry_tokens", "_starts", "_strategies", "_table", "_warned", "alive_until",
+        "_lock", "_retry_tokens", "_starts", "_strategies", "_warned", "alive_until",
         "broken", "cards", "clock", "draws", "enforces", "ledger", "limits", "listeners", "mode",
-        "overdue", "raw", "recorder", "settings",
+        "overdue", "raw", "recorder", "reserves", "settings", "table",
     )  # fmt: skip
 
     def __init__(
@@ -135,18 +138,21 @@ class Desk:
             decision: of the policy in use.
             shadow: charge calls to the modes it says, but change nothing about them.
         """
-        self.limits = _NO_LIMITS if shadow else decision.limits
+        limits = decision.limits
+        bounded = limits.max_in_flight is not None or limits.max_starts is not None
+        self.limits = limits if bounded and not shadow else NO_LIMITS
         self.enforces = not shadow
+        self.reserves = not shadow and self.ledger.limited
         self.mode = decision.mode
         gates = decision.gates
-        self._table = self._rows(_unchanged(gates) if shadow else gates)
+        self.table = self._rows(_unchanged(gates) if shadow else gates)
 
     def pass_through(self) -> None:
         """Let calls go through unchanged from now on."""
-        self.limits = _NO_LIMITS
-        self.enforces = False
+        self.limits = NO_LIMITS
+        self.enforces = self.reserves = False
         self.mode = Mode.NORMAL
-        self._table = self._rows((((math.inf, UNTOUCHED),),) * 3)
+        self.table = self._rows((((math.inf, UNTOUCHED),),) * 3)
 
     def _rows(self, gates: tuple[Gate, ...]) -> Table:
         return tuple(
@@ -166,50 +172,31 @@ class Desk:
 
     # --- the callers' side --------------------------------------------------------------
 
-    def begin(self, priority: Priority, u: float, model: str | None) -> Call:
-        """Plan a call that starts at once; see `Balancer.begin`."""
-        now = self.raw()
-        if now > self.alive_until:
-            self.overdue()
-        for upper, plan, place, event in self._table[priority]:  # noqa: B007
-            if u < upper:
-                break
-        if model is not None and plan.strategy.model is None and plan.admitted:
-            place = (plan.mode, model)
-            event = (CALL, priority, place)
-        recorder = self.recorder
-        if plan.admitted:
-            call = Call(plan, place, now)
-            if self.limits is _NO_LIMITS or self._takes_place(call):
-                recorder.flights.add(call)
-                recorder.begun.append(event)
-                if len(recorder.begun) > MOST_PENDING:
-                    recorder.relieve()
-                return call
-            plan = replace(plan, admitted=False)
-            event = (SHED, priority, plan.strategy.static_fallback is not None)
-        recorder.begun.append(event)
-        if len(recorder.begun) > MOST_PENDING:
-            recorder.relieve()
-        return Call(plan, place, now)
-
     def look_up(self, priority: Priority, u: float) -> Plan:
         """The plan of a request, by the same look-up as `balancer.core.decisions.plan`."""
         if self.raw() > self.alive_until:
             self.overdue()
-        for upper, plan, _, _ in self._table[priority]:  # noqa: B007
+        for upper, plan, _, _ in self.table[priority]:  # noqa: B007
             if u < upper:
                 break
         return plan
 
-    def _takes_place(self, call: Call) -> bool:
-        """Let a call in under the limits, and count it; one at a time, to be exact."""
+    def takes_place(self, call: Call) -> bool:
+        """Let a plain call in under the limits, and count it; one at a time, to be exact."""
         with self._lock:
             if not self._has_place():
                 return False
             self._starts += 1
             self.recorder.flights.add(call)
             return True
+
+    def turned_away(self, call: Call, priority: Priority) -> Call:
+        """Shed a plain call, by its plan or by the limits."""
+        plan = call.plan
+        if plan.admitted:
+            call.plan = replace(plan, admitted=False)
+        self.shed(priority, fell_back=plan.strategy.static_fallback is not None)
+        return call
 
     def _has_place(self) -> bool:
         limits = self.limits
@@ -221,7 +208,7 @@ class Desk:
 
     def takes_start(self) -> bool:
         """Count a request as admitted, if the limits let it in."""
-        if self.limits is _NO_LIMITS:
+        if self.limits is NO_LIMITS:
             return True
         with self._lock:
             if not self._has_place():
@@ -231,7 +218,7 @@ class Desk:
 
     def returns_start(self) -> None:
         """A request that the limits let in was refused after all."""
-        if self.limits is not _NO_LIMITS:
+        if self.limits is not NO_LIMITS:
             with self._lock:
                 self._starts -= 1
 

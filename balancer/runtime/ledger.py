@@ -26,7 +26,7 @@ from ..core.pricing import NANO_USD, affordable_output_tokens, cost_nano_usd
 
 __all__ = ["Claim", "Ledger"]
 
-_Limit = tuple[str | None, int]
+_Limit = tuple[str | None, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Ledger:
         policy: its budgets, and the length of its ticks.
     """
 
-    __slots__ = ("_lock", "_reserved", "_rows", "_tick")
+    __slots__ = ("_lock", "_reserved", "_rows", "_tick", "_tick_s")
 
     def __init__(self, policy: Policy) -> None:
         # Re-entrant: a request may be dropped, and give its claim back, in the midst of this.
@@ -63,6 +63,7 @@ class Ledger:
         self._rows: dict[_Limit, list[int]] = {}
         self._reserved = 0
         self._tick = 0
+        self._tick_s = policy.tick_s
         self.use(policy)
 
     def use(self, policy: Policy) -> None:
@@ -71,15 +72,22 @@ class Ledger:
         """
         rows: dict[_Limit, list[int]] = {}
         with self._lock:
+            same_ticks = policy.tick_s == self._tick_s
+            self._tick = round(self._tick * self._tick_s / policy.tick_s)
+            self._tick_s = policy.tick_s
             for limit in policy.budgets:
-                ticks = max(1, round(limit.window_s / policy.tick_s))
+                name = (limit.key, limit.window_s)
                 nano_usd = round(limit.usd * NANO_USD)
-                row = self._rows.get((limit.key, ticks))
-                if row is None:
-                    row = budget.new_row(nano_usd, ticks)
+                row = before = self._rows.get(name)
+                if row is None or not same_ticks:
+                    row = budget.new_row(nano_usd, max(1, round(limit.window_s / policy.tick_s)))
                     budget.advance(row, self._tick)
+                    if before is not None:
+                        # When exactly it was spent is lost, so all of it counts as just now.
+                        spent = before[budget.SETTLED] + before[budget.RESERVED]
+                        budget.settle(row, 0, spent)
                 row[budget.LIMIT] = nano_usd
-                rows[limit.key, ticks] = row
+                rows[name] = row
             self._rows = rows
 
     @property
@@ -183,20 +191,30 @@ class Ledger:
         """
         with self._lock:
             rows = []
-            for (key, ticks), row in self._rows.items():
+            for (key, window_s), row in self._rows.items():
                 kept = list(row)
                 budget.settle(kept, kept[budget.RESERVED], kept[budget.RESERVED])
-                rows.append([key, ticks, kept])
-            return {"tick": self._tick, "rows": rows}
+                rows.append([key, window_s, kept])
+            return {"tick": self._tick, "tick_s": self._tick_s, "rows": rows}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what `state` gave, for limits of the same window and key."""
         with self._lock:
+            if state["tick_s"] != self._tick_s:
+                return
             self._tick = max(self._tick, state["tick"])
-            for key, ticks, kept in state["rows"]:
-                row = self._rows.get((key, ticks))
+            for key, window_s, kept in state["rows"]:
+                row = self._rows.get((key, window_s))
                 if row is not None and len(row) == len(kept):
                     row[1:] = kept[1:]
+
+    def hold(self) -> None:
+        """Keep everything as it is until `release`, for a fork."""
+        self._lock.acquire()
+
+    def release(self) -> None:
+        """See `hold`."""
+        self._lock.release()
 
     def forget_claims(self) -> None:
         """In the child of a fork: the calls in flight are the parent's, and so are their claims."""

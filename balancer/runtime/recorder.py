@@ -25,6 +25,7 @@ __all__ = [
     "ANSWER",
     "CALL",
     "FALLBACK",
+    "LONGEST_CALL_S",
     "MOST_PENDING",
     "SHED",
     "STARTED",
@@ -53,6 +54,9 @@ UNPRICED = -1
 
 MOST_PENDING = 16_384
 """Entries above which a caller adds them up."""
+
+LONGEST_CALL_S = 3600.0
+"""A call in flight for longer was forgotten by its caller: it is counted as abandoned."""
 
 _PATIENT = 4 * MOST_PENDING
 _MOST_MODELS = 64
@@ -237,9 +241,12 @@ class Recorder:
             self._reset()
         ages: dict[Place, dict[int, int]] = {}
         for flight in list(self.flights):
-            place = flight.place
-            counts = ages.setdefault(place, {})
-            index = bucket_index((now - flight.since) * self._speed)
+            age_s = (now - flight.since) * self._speed
+            if age_s > LONGEST_CALL_S:
+                self._forget(flight, now)
+                continue
+            counts = ages.setdefault(flight.place, {})
+            index = bucket_index(age_s)
             counts[index] = counts.get(index, 0) + 1
         return Observations(
             tick,
@@ -257,6 +264,14 @@ class Recorder:
             tuple(sorted(set(alerts))),
             tuple(sorted(set(overrides))),
         )
+
+    def _forget(self, flight: Flight, now: float) -> None:
+        """Nobody will finish it: it ends with the next tick."""
+        try:
+            self.flights.remove(flight)
+        except KeyError:  # it ended just now
+            return
+        self.ended.append((flight, now, ABANDONED, 0, 0, 0, 0, None, 0))
 
 
 def _served(place: Place, cell: _Cell | None, ages: dict[int, int] | None) -> ModeObservations:

@@ -92,7 +92,10 @@ class Attempt:
         request = self._request
         plan = request.plan
         # Not the attempt itself: a request that its caller dropped must be seen to be dropped.
-        flight = self._flight = Call(plan, (plan.mode, self.model), request._first_start(now))
+        flight = self._flight = Call()
+        flight.plan = plan
+        flight.place = (plan.mode, self.model)
+        flight.since = request._first_start(now)
         self.timeout_s = request._timeout_s(now)
         recorder = desk.recorder
         recorder.flights.add(flight)
@@ -133,12 +136,14 @@ class Attempt:
         now = desk.raw()
         flight = self._flight
         assert flight is not None
+        counted = flight in recorder.flights
         recorder.flights.discard(flight)
         prompt, cached, output, thinking, known = _usage(outcome, self._request.asked)
         cost = cost_nano_usd(desk.price(self.model), prompt, cached, output, thinking)
-        recorder.ended.append(
-            (flight, now, kind, prompt, cached, output, thinking, self._first, cost)
-        )
+        if counted:  # or the recorder gave it up long ago
+            recorder.ended.append(
+                (flight, now, kind, prompt, cached, output, thinking, self._first, cost)
+            )
         # What the caller cannot see may have cost all that was reserved.
         held = self._claim.nano_usd if self._claim is not None else 0
         self._settle(cost if known else max(cost, held))
@@ -331,7 +336,7 @@ class Request:
             cap = max(cap if own is None else min(cap, own), asked.min_output_tokens)
         attempt.output_cap_tokens = cap if cap is not None else own
         attempt.thinking = strategy.thinking
-        if not desk.enforces or not desk.ledger.limited:
+        if not desk.reserves:
             return attempt
         try:
             claim = self._claim(attempt, desk.cards.get(name))

@@ -42,6 +42,11 @@ class ThreadTicker:
         except BaseException as error:  # noqa: BLE001 - whatever it is, callers must go through
             self._died(error)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it still steps."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """End the thread and wait for it, unless it is the one that asks."""
         self._stop.set()
@@ -74,6 +79,11 @@ class TaskTicker:
             raise
         except BaseException as error:  # noqa: BLE001 - as above
             self._died(error)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still steps."""
+        return not self._task.done()
 
     def stop(self) -> None:
         """End the task at its next wait."""

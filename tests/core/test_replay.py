@@ -8,11 +8,11 @@ import json
 import pytest
 
 from balancer.core.controller import Controller
-from balancer.core.errors import JournalError
+from balancer.core.errors import JournalError, MisuseError
 from balancer.core.journal import JournalWriter, read
 from balancer.core.modes import Mode
-from balancer.core.replay import replay
-from tests.core.builders import make_policy, served, tick
+from balancer.core.replay import replay, resumed
+from tests.core.builders import make_policy, served, table, tick
 
 
 def slow_spell() -> list[str]:
@@ -72,3 +72,80 @@ def test_a_leap_no_controller_would_take_is_an_error() -> None:
     lines.append(lines[1].replace('"tick":1,', '"tick":100000000,'))
     with pytest.raises(JournalError, match="a leap of over a week"):
         replay(read(lines))
+
+
+def going_on(lines: list[str], at: int) -> list[str]:
+    """A journal that begins in the midst of another, with the state of that moment."""
+    journal = read(lines)
+    controller = Controller(journal.policy)
+    stream = io.StringIO()
+    entries = list(journal)
+    for entry in entries[:at]:
+        controller.step(entry.observations)
+    writer = JournalWriter(stream, journal.policy, {}, state=controller.state())
+    for entry in entries[at:]:
+        writer.write(entry.observations, entry.decision)
+    return stream.getvalue().splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("at", [1, 70, 90, 200, 299])
+def test_a_journal_that_goes_on_replays_by_itself(at: int) -> None:
+    """From the state in its first line."""
+    found = replay(read(going_on(slow_spell(), at)))
+    assert found.identical
+    assert found.ticks == 300 - at
+
+
+def test_another_policy_goes_on_from_the_state_too() -> None:
+    """In the mode it was in, where both are ladders."""
+    lines = going_on(slow_spell(), 90)
+    assert read(lines).state is not None
+    other = make_policy(table("latency_p95", 2.5, 5.0, 10.0))
+    assert resumed(read(lines), other).decision is not None
+    assert resumed(read(slow_spell()), other).decision is None
+    assert replay(read(lines), make_policy(law="none")).differences
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{}, {"version": 1, "law": "ladder"}, {"version": 2}, {"version": 1, "law": 7}],
+)
+def test_a_state_that_no_controller_has_is_an_error(state: dict[str, object]) -> None:
+    """Which names the first line."""
+    first, *rest = going_on(slow_spell(), 90)
+    values = json.loads(first)
+    values["state"] = state
+    with pytest.raises(JournalError, match="journal:1: state: no controller has one like this"):
+        replay(read([json.dumps(values) + "\n", *rest]))
+
+
+def test_a_state_with_any_part_missing_is_an_error() -> None:
+    """But for what only a change of policy looks at."""
+    first, *rest = going_on(slow_spell(), 90)
+    for name in json.loads(first)["state"]:
+        values = json.loads(first)
+        del values["state"][name]
+        lines = [json.dumps(values) + "\n", *rest]
+        if name == "bounds":
+            assert replay(read(lines)).identical
+            continue
+        with pytest.raises(JournalError, match="no controller has one like this"):
+            replay(read(lines))
+
+
+def test_a_state_goes_before_its_first_tick() -> None:
+    """A writer that goes on does not go back."""
+    policy = make_policy()
+    controller = Controller(policy)
+    decision = controller.step(tick(5))
+    writer = JournalWriter(io.StringIO(), policy, {}, state=controller.state())
+    with pytest.raises(MisuseError, match="after tick 5"):
+        writer.write(tick(5), decision)
+
+
+def test_a_state_that_is_no_object_is_refused() -> None:
+    """When the first line is read."""
+    values = json.loads(slow_spell()[0])
+    values["state"] = []
+    with pytest.raises(JournalError, match="state: expected an object"):
+        read([json.dumps(values) + "\n"])

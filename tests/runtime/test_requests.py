@@ -9,50 +9,16 @@ import pytest
 
 from balancer.core.errors import MisuseError
 from balancer.core.modes import Mode, Priority
-from balancer.core.observations import FAILURES, Observations
+from balancer.core.observations import FAILURES
 from balancer.core.policy import BudgetLimit, Policy, Strategy
 from balancer.policy_file import default_policy
-from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked, CallRecord, CallSettings, Outcome
-from balancer.runtime.clock import ManualClock
 from balancer.runtime.requests import Attempt, Request
+
+from .bench import ANSWER, Bench
 
 FAST, SMALL = "gemini-2.5-flash", "gemini-2.5-flash-lite"
 OVERLOADED = Outcome(kind="overloaded")
-ANSWER = Outcome(prompt_tokens=100, output_tokens=50)
-
-
-class Halves:
-    """Every draw is a half."""
-
-    def plan(self, index: int | None) -> float:
-        """A half."""
-        return 0.5
-
-    def backoff(self, index: int | None, attempt: int) -> float:
-        """A half."""
-        return 0.5
-
-
-class Bench:
-    """A balancer on a manual clock, and what it observed."""
-
-    def __init__(self, policy: Policy | None = None, settings: CallSettings | None = None) -> None:
-        self.clock = ManualClock()
-        self.balancer = Balancer(
-            default_policy() if policy is None else policy,
-            clock=self.clock,
-            settings=settings,
-            draws=Halves(),
-        )
-
-    def seen(self) -> Observations:
-        """Observations of the tick under way, which ends."""
-        found: list[Observations] = []
-        self.balancer.add_listener(lambda observations, _: found.append(observations))
-        self.clock.advance(1.0)
-        self.balancer.tick()
-        return found[-1]
 
 
 def policy_with(*, mode: Mode = Mode.NORMAL, **changes: object) -> Policy:
@@ -153,7 +119,7 @@ def test_retries_left_are_the_smaller_of_the_plans_and_the_modes_in_force() -> N
 def test_a_retry_budget_bounds_what_starts_over() -> None:
     """Ten retries are saved up; a request without one ends."""
     policy = policy_with(fallback_models=())
-    bench = Bench(policy, CallSettings(retry_budget=0.0))
+    bench = Bench(policy, settings=CallSettings(retry_budget=0.0))
     delays = [fail(bench.balancer.request()) for _ in range(12)]
     assert delays == [1.5] * 10 + [None, None]
 

@@ -347,6 +347,21 @@ class Ladder:
     def _stand(self, reasons: tuple[Reason, ...]) -> None:
         self._stance = stance(self._policy, self.mode, reasons, shedding=self.shedding)
 
+    def renew(self) -> Stance:
+        """Say anew what the mode means, as under strategies that changed; a probe round is
+        dropped, for its share was taken of other traffic.
+        """
+        self.probe = None
+        self._stand(self._stance.reasons)
+        return self._stance
+
+    def adopt(self, mode: Mode, tick: int, *, shedding: bool) -> Stance:
+        """Begin in a mode that another controller was in at `tick`, without its evidence."""
+        reason = Reason(kind="policy", text=f"{mode.label}: kept under a new policy")
+        self.entered = tick
+        self._enter(tick, mode, (reason,), shedding=shedding)
+        return self._stance
+
     def state(self) -> dict[str, object]:
         """Plain values."""
         values: dict[str, object] = {name: getattr(self, name) for name in FIELDS}

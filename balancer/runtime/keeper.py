@@ -1,0 +1,169 @@
+"""Keeps what a live controller saw, decided and remembers: journal, snapshot and budget file.
+
+Everything is written by the ticker, in its own time, never by a caller. What cannot be written
+is a problem of the balancer's health, and tried again some ticks later with a fresh file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..core.controller import Controller
+from ..core.decisions import Decision
+from ..core.journal import JournalWriter
+from ..core.observations import Observations
+from .clock import Timekeeper
+from .health import Health
+from .journal import JournalFiles
+from .ledger import Ledger
+from .snapshot import ledger_path, save, snapshot
+
+__all__ = ["Keeper"]
+
+_RETRY_TICKS = 10
+_SNAPSHOT_S = 60.0
+
+
+class Keeper:
+    """Writes to whatever of the two is wanted.
+
+    Args:
+        journal: files of the journal, or None.
+        state: path of the snapshot, or None.
+        run: what this is a journal of, for reports; put over what is said of itself.
+        clock, ledger, health: of the balancer.
+    """
+
+    __slots__ = (
+        "_clock", "_health", "_journal", "_ledger", "_retry_at", "_run", "_snapshot_at", "_state",
+        "_writer",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        journal: JournalFiles | None,
+        state: Path | None,
+        run: Mapping[str, object],
+        *,
+        clock: Timekeeper,
+        ledger: Ledger,
+        health: Health,
+    ) -> None:
+        self._journal = journal
+        self._state = state
+        self._run = dict(run)
+        self._clock = clock
+        self._ledger = ledger
+        self._health = health
+        self._writer: JournalWriter | None = None
+        self._retry_at = 0
+        self._snapshot_at = 0.0
+
+    @property
+    def journal(self) -> Path | None:
+        """The current file."""
+        return None if self._journal is None else self._journal.path
+
+    def begin(self, controller: Controller, because: str, kept: str = "") -> None:
+        """Begin a file of the journal, from what the controller remembers now.
+
+        Args:
+            controller: that will decide.
+            because: why a new file begins: start, restart, full, policy, journal, leap or fork.
+            kept: what the controller kept of the one before, as a sentence.
+        """
+        self._snapshot_at = 0.0
+        self._writer = None
+        if self._journal is None:
+            return
+        epoch = self._clock.epoch
+        run = {
+            "kind": "live",
+            "because": because,
+            "kept": kept,
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "pid": os.getpid(),
+            "epoch": epoch,
+            "speed": self._clock.speed,
+            "tick_s": controller.policy.tick_s,
+            **self._run,
+        }
+        state = None if controller.tick is None else controller.state()
+        try:
+            self._writer = self._journal.begin(controller.policy, run, state)
+        except Exception as error:  # noqa: BLE001 - a sink of any kind may fail in any way
+            self._lost(error)
+        else:
+            self._health.mended("journal")
+
+    def keep(self, observations: Observations, decision: Decision, controller: Controller) -> None:
+        """Write down a tick that was stepped."""
+        self._write(observations, decision, controller)
+        self._save(observations.tick, controller)
+
+    def _write(
+        self, observations: Observations, decision: Decision, controller: Controller
+    ) -> None:
+        journal = self._journal
+        if journal is None:
+            return
+        if self._writer is None:
+            self._retry_at -= 1
+            if self._retry_at <= 0:
+                self.begin(controller, "journal", "everything; ticks before could not be written")
+            return
+        try:
+            full = journal.put(self._writer, observations, decision)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._lost(error)
+            return
+        if full:
+            self.begin(controller, "full", "everything")
+
+    def _lost(self, error: Exception) -> None:
+        self._writer = None
+        self._retry_at = _RETRY_TICKS
+        assert self._journal is not None
+        self._journal.close()
+        self._health.broke("journal", error)
+
+    def _save(self, tick: int, controller: Controller, *, now: bool = False) -> None:
+        if self._state is None:
+            return
+        due = now or tick * controller.policy.tick_s >= self._snapshot_at
+        try:
+            if self._ledger.limited:
+                save(ledger_path(self._state), self._ledger.state())
+            if due:
+                save(self._state, snapshot(controller.policy, controller, self._clock.epoch))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._snapshot_at = 0.0
+            self._health.broke("state", error)
+            return
+        if due:
+            self._snapshot_at = tick * controller.policy.tick_s + _SNAPSHOT_S
+        self._health.mended("state")
+
+    def close(self, controller: Controller) -> None:
+        """Write a last snapshot and close the files."""
+        if controller.tick is not None:
+            self._save(controller.tick, controller, now=True)
+        self._writer = None
+        if self._journal is not None:
+            self._journal.close()
+
+    def after_fork(self, controller: Controller, parent: int) -> None:
+        """In the child: files of its own, named after its process."""
+        if self._journal is not None:
+            path = self._journal.path
+            self._journal = self._journal.named(_of_process(path))
+        if self._state is not None:
+            self._state = _of_process(self._state)
+        self.begin(controller, f"fork of {parent}", "everything")
+
+
+def _of_process(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-{os.getpid()}{path.suffix}")

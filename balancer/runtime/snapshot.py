@@ -1,0 +1,140 @@
+"""The state of a live controller in a file, and how to take it up again after a restart.
+
+A snapshot is written once a minute; what the controller did since then stands in the journal,
+whose tail is stepped again. What was spent under a hard budget is written every tick, to a file
+beside it. Both files are replaced whole: a crash leaves the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.controller import Controller
+from ..core.errors import BalancerError, JournalError
+from ..core.observations import Observations
+from ..core.plain import from_plain, to_plain
+from ..core.policy import Policy
+from ..core.replay import resumed
+from ..journal_file import open_journal
+
+__all__ = ["Resumed", "ledger_path", "resume", "save", "snapshot"]
+
+VERSION = 1
+
+logger = logging.getLogger("balancer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """What was found of the process before.
+
+    Attributes:
+        controller: under the policy of now.
+        kept: what it kept, as a sentence.
+        epoch: Unix time of scenario second 0.
+        ledger: state of the hard budget, or None.
+        spent: nano-dollars settled in the ticks that the ledger's state does not hold yet.
+    """
+
+    controller: Controller
+    kept: str
+    epoch: float | None
+    ledger: Mapping[str, Any] | None
+    spent: int
+
+
+def snapshot(policy: Policy, controller: Controller, epoch: float | None) -> dict[str, object]:
+    """Plain values to be saved."""
+    return {
+        "snapshot": VERSION,
+        "epoch": epoch,
+        "policy": to_plain(policy),
+        "state": controller.state(),
+    }
+
+
+def save(path: Path, values: Mapping[str, object]) -> None:
+    """Replace a file by plain values, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("w", encoding="utf-8") as stream:
+        stream.write(json.dumps(values, separators=(",", ":")))
+    fresh.replace(path)
+
+
+def ledger_path(state: Path) -> Path:
+    """Where what was spent stands, beside the snapshot."""
+    return state.with_name(state.name + ".budget")
+
+
+def resume(policy: Policy, state: Path, journal: Path | None) -> Resumed | None:
+    """Take up what a process before this one left.
+
+    What cannot be read is logged and left out: an application must start all the same.
+
+    Returns:
+        None if there is nothing to take up.
+    """
+    values = _load(state)
+    ledger = _load(ledger_path(state))
+    if values is None:
+        return None
+    try:
+        before = from_plain(Policy, values["policy"], "policy")
+        controller = Controller.restore(before, values["state"])
+        epoch = values["epoch"]
+        tail: list[Observations] = []
+        if journal is not None:
+            before, controller, tail = _tail(journal, before, controller)
+        spent = 0
+        for observations in tail:
+            controller.step(observations)
+            if ledger is not None and observations.tick >= ledger["tick"]:
+                spent += sum(entry.nano_usd for entry in observations.served)
+        kept = "everything"
+        if before != policy:
+            controller, kept = Controller.succeed(policy, controller.state())
+    except (BalancerError, LookupError, TypeError, ValueError, AssertionError) as error:
+        logger.error("the state in %s cannot be taken up: %s", state, error)  # noqa: TRY400
+        return None
+    return Resumed(controller=controller, kept=kept, epoch=epoch, ledger=ledger, spent=spent)
+
+
+def _tail(
+    path: Path, policy: Policy, controller: Controller
+) -> tuple[Policy, Controller, list[Observations]]:
+    """What the journal knows beyond a snapshot: where to go on from, and the ticks to step."""
+    last = -1 if controller.tick is None else controller.tick
+    try:
+        journal = open_journal(path, after_tick=last)
+        begun = resumed(journal)
+        if begun.tick is not None and begun.tick >= last:
+            policy, controller = journal.policy, begun
+        elif journal.policy != policy:
+            return policy, controller, []
+        return policy, controller, [entry.observations for entry in journal]
+    except JournalError as error:
+        logger.error("the journal's tail is lost: %s", error)  # noqa: TRY400
+        return policy, controller, []
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        logger.error("%s cannot be read: %s", path, error)  # noqa: TRY400
+        return None
+    if not isinstance(values, dict):
+        logger.error("%s holds no state", path)
+        return None
+    return values

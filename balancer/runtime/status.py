@@ -1,0 +1,53 @@
+"""How a live balancer is, at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..core.modes import Mode
+from ..core.observations import Override
+
+__all__ = ["Status"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How a live Balancer is.
+
+    Attributes:
+        mode: that the controller is in.
+        tick: the last one that was stepped; None before the first.
+        policy: its name.
+        running: whether it has a ticker, and that is alive.
+        enforced: whether plans are applied; False in shadow mode and while calls go through
+            unchanged.
+        shadow: decides and journals only.
+        bypass: reason of the kill switch, or "".
+        problems: what is broken now, by source (ticker, controller, journal, state, ledger);
+            while there is any, calls go through unchanged.
+        failures: how often each source has failed.
+        in_flight: calls in flight.
+        waiting: callers that wait for a place.
+        reserved_nano_usd: held in the budget for calls in flight.
+        reasons: of the decision in force, as texts.
+        override: the operator's order that holds.
+        journal: the current file, or "".
+        kept: what the controller took over when it last began from another's state.
+    """
+
+    mode: Mode
+    tick: int | None
+    policy: str
+    running: bool
+    enforced: bool
+    shadow: bool
+    bypass: str
+    problems: dict[str, str]
+    failures: dict[str, int]
+    in_flight: int
+    waiting: int
+    reserved_nano_usd: int
+    reasons: tuple[str, ...]
+    override: Override | None
+    journal: str
+    kept: str
