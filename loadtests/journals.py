@@ -10,9 +10,10 @@ from balancer.core.modes import Mode
 from balancer.core.policy import Policy
 from scenarios.schema import Scenario
 from sim.run_header import run_header, versions
+from sim.serving import Serving, serving
 from sim.timeline import Transition
 
-__all__ = ["transitions", "write_journal"]
+__all__ = ["servings", "transitions", "write_journal"]
 
 
 def transitions(entries: Iterable[Entry], policy: Policy, until_s: float) -> tuple[Transition, ...]:
@@ -26,6 +27,19 @@ def transitions(entries: Iterable[Entry], policy: Policy, until_s: float) -> tup
             reason = "; ".join(each.text for each in decision.reasons)
             found.append(Transition(at_s=at_s, before=mode, after=decision.mode, reason=reason))
             mode = decision.mode
+    return tuple(found)
+
+
+def servings(entries: Iterable[Entry], policy: Policy, until_s: float) -> tuple[Serving, ...]:
+    """Changes before a moment of what requests get, each at the second it came into force."""
+    found: list[Serving] = []
+    for entry in entries:
+        now = serving((entry.decision.tick + 1) * policy.tick_s, entry.decision)
+        last = found[-1] if found else None
+        if now.at_s < until_s and (
+            last is None or (now.worst, now.back) != (last.worst, last.back)
+        ):
+            found.append(now)
     return tuple(found)
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "ANSWER",
     "FAILED",
     "FALLBACK",
+    "REQUESTS",
     "SHED",
     "Call",
     "Fate",
@@ -24,6 +25,9 @@ __all__ = [
     "read_rows",
     "write_row",
 ]
+
+REQUESTS = "requests.jsonl"
+"""Where Locust notes requests."""
 
 ANSWER, SHED, FALLBACK, FAILED = "answer", "shed", "fallback", "failed"
 """How a request ended for its user."""

@@ -19,7 +19,16 @@ RECORDS = (VERDICTS, COMPARISON, GATE)
 """The files by one of which a report's directory is known."""
 
 OURS = frozenset({".html", ".json", ".jsonl", ".md", ".png", ".svg", ".xml"})
-TABLES = frozenset({"comparison.csv", "gate.csv"})
+TABLES = frozenset(
+    {
+        "comparison.csv",
+        "gate.csv",
+        "locust_exceptions.csv",
+        "locust_failures.csv",
+        "locust_stats.csv",
+        "locust_stats_history.csv",
+    }
+)
 
 
 @contextmanager

@@ -14,10 +14,12 @@ from typing import NoReturn
 import typer
 
 from ..version import VERSION
+from .agree import agree
 from .compare import compare
 from .datadog import datadog_app
 from .gate import gate
 from .library import list_scenarios, new
+from .load import load
 from .mock_gemini import mock_gemini
 from .policy import policy_app
 from .replay import replay
@@ -34,7 +36,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, gate, compare, search):
+for command in (run, gate, compare, search, load, agree):
     app.command()(command)
 app.command("scenarios")(list_scenarios)
 app.command()(new)

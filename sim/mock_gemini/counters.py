@@ -30,6 +30,7 @@ class CallRecord(NamedTuple):
         inside: whether the failure came after part of the response.
         ttft_s, duration_s: scenario seconds; the duration of a hang is None.
         prompt, cached, output, thinking: tokens.
+        delivered_ppm: part of the natural answer that was delivered, in millionths.
         bill_nano_usd: what is charged.
         cap: most output tokens asked for, or None.
         thinking_asked: the thinking setting asked for, or None.
@@ -51,6 +52,7 @@ class CallRecord(NamedTuple):
     cached: int
     output: int
     thinking: int
+    delivered_ppm: int
     bill_nano_usd: int
     cap: int | None
     thinking_asked: int | str | None
@@ -122,6 +124,7 @@ class Counters:
                 fate.cached,
                 fate.answered,
                 fate.thought,
+                fate.delivered_ppm,
                 fate.bill_nano_usd,
                 cap,
                 thinking,

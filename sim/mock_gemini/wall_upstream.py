@@ -48,7 +48,7 @@ class Fate(NamedTuple):
         inside: whether a failure or a hang comes after part of the response.
         ttft_s, duration_s, holds_s: as in `sim.upstream.CALL`.
         prompt, cached, answered, thought: tokens.
-        whole: whether nothing of the answer was cut off.
+        delivered_ppm: part of the natural answer that is delivered, in millionths.
         bill_nano_usd: what is charged.
         retry_after_s: of a refusal by quota.
         served: whether work was done.
@@ -67,10 +67,15 @@ class Fate(NamedTuple):
     cached: int
     answered: int
     thought: int
-    whole: bool
+    delivered_ppm: int
     bill_nano_usd: int
     retry_after_s: float
     served: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of the answer was cut off."""
+        return self.delivered_ppm >= 1_000_000
 
     @property
     def hangs(self) -> bool:
@@ -182,7 +187,7 @@ class WallUpstream:
             cached=int(call["cached"]),
             answered=answered,
             thought=int(call["thought"]),
-            whole=int(call["delivered_ppm"]) >= 1_000_000,
+            delivered_ppm=int(call["delivered_ppm"]),
             bill_nano_usd=int(call["bill_nano_usd"]),
             retry_after_s=float(call["retry_after_s"]),
             served=bool(call["served"]),

@@ -1,0 +1,230 @@
+"""`open-balancer load`: a scenario played in wall time, and judged as a simulated one is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .endings import FAIL, INCONCLUSIVE, told
+from .json_file import check_writable, write_too
+from .options import Quiet
+from .progress import progress
+
+__all__ = ["EXTRAS", "Overrides", "PolicyFile", "Replication", "Speed", "Target", "load"]
+
+EXTRAS = ("sim", "report", "mock", "service", "load")
+
+
+class Target(StrEnum):
+    """What the requests are sent to."""
+
+    PROXY = "proxy"
+    SERVICE = "service"
+    SDK = "sdk"
+
+
+class Upstream(StrEnum):
+    """Who answers them."""
+
+    MOCK = "mock"
+    GEMINI = "gemini"
+
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key of the scenario: workload.arrivals.rate=5. May be repeated.",
+        show_default=False,
+    ),
+]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Policy to try, instead of the scenario's or ours."),
+]
+Speed = Annotated[
+    float,
+    typer.Option(metavar="K", help="Scenario seconds in a second of wall time."),
+]
+Replication = Annotated[
+    int,
+    typer.Option(metavar="R", min=0, help="Which of the simulator's replications to play."),
+]
+Through = Annotated[
+    Target,
+    typer.Option(
+        help="proxy: Gemini's API at the service; service: POST /api/ai-chat; sdk: google-genai, "
+        "wrapped, in Locust's process."
+    ),
+]
+
+
+def load(
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="Name from the library, or a file.")
+    ],
+    target: Through = Target.PROXY,
+    speed: Speed = 1.0,
+    upstream: Annotated[
+        Upstream, typer.Option(help="The mock, or the real API, which costs money.")
+    ] = Upstream.MOCK,
+    spend_cap: Annotated[
+        float | None,
+        typer.Option(
+            metavar="USD", help="With --upstream gemini: dollars it may spend, at the very most."
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Spend up to the cap without asking.")
+    ] = False,
+    policy: PolicyFile = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenario's."),
+    ] = None,
+    replication: Replication = 0,
+    runs: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=1, max=100, help="Play so many replications, one after the other."
+        ),
+    ] = 1,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Directory for report, verdict and journals.")
+    ] = Path("balancer-load-report"),
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write verdict.json here too."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Play a scenario in wall time with Locust, and judge whether the policy holds.
+
+    Exit code 0: it holds; 1: it fails; 2: bad input; 3: more runs are needed to tell.
+    """
+    with told():
+        from ..installation import HARNESS, require
+
+        require(packages=(*HARNESS, "loadtests"), extras=EXTRAS)
+        from loadtests.scene import Scene
+
+        changes = tuple(overrides or ()) + (() if seed is None else (f"seed={seed}",))
+        scene = Scene(
+            source=scenario,
+            overrides=changes,
+            policy_file=None if policy is None else str(policy),
+            replication=replication,
+            speed=speed,
+        )
+        found = _load(
+            scene,
+            target=target,
+            spend=_spending(upstream, scene, spend_cap, agreed=yes),
+            runs=runs,
+            out=out,
+            json_file=json_file,
+            quiet=quiet,
+        )
+    if found["verdict"] == "fail":
+        raise typer.Exit(FAIL)
+    if found["verdict"] == "inconclusive":
+        raise typer.Exit(INCONCLUSIVE)
+
+
+def _spending(upstream: Upstream, scene: Any, cap_usd: float | None, *, agreed: bool) -> Any:
+    """What may be spent on the real API; None against the mock.
+
+    Raises:
+        InputError: no cap, no key, or no agreement.
+    """
+    from ..core.errors import InputError
+
+    if upstream is Upstream.MOCK:
+        if cap_usd is not None:
+            raise InputError("a mock costs nothing; leave --spend-cap out", where="--spend-cap")
+        return None
+    from loadtests.spending import real_gemini
+
+    spending = real_gemini(scene, cap_usd)
+    if not agreed:
+        if not sys.stdin.isatty():
+            raise InputError(
+                "there is nobody to ask whether to spend money; say --yes", where="--upstream"
+            )
+        typer.echo(spending.question)
+        if not typer.confirm(f"Spend up to ${spending.cap_usd:g}?"):
+            raise InputError("nothing was sent", where="--upstream")
+    return spending
+
+
+def _load(
+    scene: Any,
+    *,
+    target: Target,
+    spend: Any,
+    runs: int,
+    out: Path,
+    json_file: Path | None,
+    quiet: bool,
+) -> Mapping[str, Any]:
+    import tempfile
+    from dataclasses import replace
+
+    from loadtests.live import check, play
+    from loadtests.result import judged
+    from reports.html import write_report
+    from reports.verdicts import read_verdicts
+    from sim.record import write_records
+    from sim.report_directory import VERDICTS, report_directory
+
+    check(scene)
+    check_writable(json_file)
+    plays = []
+    with report_directory(out) as work, progress(quiet=quiet) as bar:
+        for place in range(runs):
+            each = replace(scene, replication=scene.replication + place)
+            name = scene.source if runs == 1 else f"{scene.source} {place + 1} of {runs}"
+            with tempfile.TemporaryDirectory(prefix="open-balancer-") as meeting:
+                plays.append(
+                    play(
+                        each,
+                        target=target.value,
+                        work=Path(meeting),
+                        out=work if place == 0 else None,
+                        spend=spend,
+                        progress=bar(name),
+                    )
+                )
+            if spend is not None and place + 1 < runs:
+                spend = spend.less(plays[-1].spent_nano_usd)
+        found = judged(plays, work, again(scene, target, ("--runs", str(runs))))
+        write_records(work / VERDICTS, [found])
+        write_report(work, [])
+    write_too(json_file, [found])
+    if not quiet:
+        from reports.console import show
+        from reports.terminal import verdict_tables
+
+        show(verdict_tables(read_verdicts(out)), sys.stdout)
+        for sentence in found["assumptions"][:2]:
+            typer.echo(sentence)
+        typer.echo(f"report: {out / 'report.html'}; Locust's own: {out / 'locust.html'}")
+    return found
+
+
+def again(scene: Any, target: Target, more: Sequence[str], command: str = "load") -> list[str]:
+    """Words of a command that does this again."""
+    words = ["open-balancer", command, scene.source, "--target", target.value]
+    words += ["--speed", f"{scene.speed:g}", "--replication", str(scene.replication)]
+    if scene.policy_file is not None:
+        words += ["--policy", scene.policy_file]
+    for override in scene.overrides:
+        words += ["--set", override]
+    return [*words, *more]

@@ -1,0 +1,193 @@
+"""What a Locust process plays: its options, its share of the traffic, and what came of it."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import gevent
+from locust.argument_parser import LocustArgumentParser
+from locust.contrib.fasthttp import FastHttpSession
+from locust.env import Environment
+from locust.runners import MasterRunner
+
+from .player import Player, lag
+from .rendezvous import Meeting
+from .rows import REQUESTS, Request, write_row
+from .scene import Scene
+from .senders import HttpSender
+from .steered_clock import SteeredClock
+from .traffic import Planned, plan_traffic, share_of
+
+__all__ = ["Playing", "add_options"]
+
+TARGETS = ("proxy", "service", "sdk")
+
+_BEGINS_IN_S = 2.0
+_EPOCH_WITHIN_S = 120.0
+_PROBES = 40
+_SLACK_S = 5.0
+
+logger = logging.getLogger("open-balancer")
+
+
+def add_options(parser: LocustArgumentParser) -> None:
+    """The options of a scenario, each with its environment variable."""
+    add = parser.add_argument
+    add("--scenario", env_var="OPEN_BALANCER_SCENARIO", default="conversation_overload",
+        help="Name in the library, or file")  # fmt: skip
+    add("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE",
+        help="Change a key of the scenario; may be repeated")  # fmt: skip
+    add("--policy", env_var="OPEN_BALANCER_POLICY", default=None, metavar="FILE",
+        help="Policy of the controller, for --target sdk")  # fmt: skip
+    add("--replication", env_var="OPEN_BALANCER_REPLICATION", type=int, default=0,
+        help="Selects every draw, with the scenario's seed")  # fmt: skip
+    add("--speed", env_var="OPEN_BALANCER_SPEED", type=float, default=1.0,
+        help="Scenario seconds in a second")  # fmt: skip
+    add("--target", env_var="OPEN_BALANCER_TARGET", choices=TARGETS, default="proxy",
+        help="proxy: Gemini's API; service: /api/ai-chat; sdk: google-genai, wrapped")  # fmt: skip
+    add("--api-key", env_var="GEMINI_API_KEY", default="mock-key", is_secret=True,
+        help="Sent as Gemini's API key")  # fmt: skip
+    add("--meeting", default=None, include_in_web_ui=False,
+        help="Directory in which the processes of a load test meet")  # fmt: skip
+
+
+class Playing:
+    """The part of one Locust process.
+
+    Args:
+        environment: Locust's, with its options parsed.
+
+    Attributes:
+        workers: how many play.
+        clock: of the scenario.
+        longest_wait_s: wall seconds after which a request is given up.
+
+    Raises:
+        InputError: a scenario that cannot be played.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        options = environment.parsed_options
+        assert options is not None
+        self._target: str = options.target
+        self._api_key: str = options.api_key
+        self._scene = Scene(
+            source=options.scenario,
+            overrides=tuple(options.overrides),
+            policy_file=options.policy,
+            replication=options.replication,
+            speed=options.speed,
+        )
+        self._meeting = Meeting(Path(options.meeting)) if options.meeting else None
+        self._scenario, self._policy = self._scene.load()
+        leads = isinstance(environment.runner, MasterRunner)
+        self._traffic = () if leads else plan_traffic(self._scenario, self._scene.replication)
+        self._share: Mapping[str, Any] | None = None
+        self._rows: list[Request] = []
+        self._sink: TextIO | None = None
+        self._over = 0
+        self.workers = 1
+        self.clock = SteeredClock(self._scene.speed)
+        patience_s = self._scenario.clients.patience
+        self.longest_wait_s = self.clock.wall_s(patience_s) + _SLACK_S
+
+    @property
+    def has_parent(self) -> bool:
+        """Whether `open-balancer load` started this process."""
+        return self._meeting is not None
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing more to play."""
+        stopped = self._meeting is not None and self._meeting.stopped()
+        return stopped or self._over >= self.workers
+
+    def own_epoch(self) -> float | None:
+        """When second 0 is, where this process decides it; None where others do."""
+        return None if self._meeting is not None else time.time() + _BEGINS_IN_S
+
+    def told(self, share: Mapping[str, Any]) -> None:
+        """Which share of the traffic is to be played, and when second 0 is."""
+        self._share = share
+
+    def one_finished(self) -> None:
+        """A worker has played its share."""
+        self._over += 1
+
+    def play(self, session: FastHttpSession) -> None:
+        """Play the share of this process."""
+        while self._share is None:
+            gevent.sleep(0.01)
+        share = self._share
+        sender = self._sender(session)
+        epoch = share["epoch"]
+        if epoch is None:
+            epoch = self._meet(session)
+        self.clock.steer(epoch)
+        requests = share_of(self._traffic, share["worker"], share["workers"])
+        player = Player(
+            requests,
+            send=sender.send,
+            note=self._note,
+            clock=self.clock,
+            spawn=gevent.spawn,
+            sleep=gevent.sleep,
+        )
+        player.play(
+            patience_s=self._scenario.clients.patience + _SLACK_S * self._scene.speed,
+            stopped=lambda: self._meeting is not None and self._meeting.stopped(),
+        )
+        self._tell(requests)
+        self.one_finished()
+
+    def _sender(self, session: FastHttpSession) -> HttpSender:
+        return HttpSender(
+            session,  # type: ignore[arg-type]  # of which we use what `Session` says
+            self._scenario,
+            chat=self._target == "service",
+            api_key=self._api_key,
+        )
+
+    def _meet(self, session: FastHttpSession) -> float:
+        """Measure what a call costs, say so, and wait for second 0."""
+        assert self._meeting is not None
+        self._sink = (self._meeting.directory / REQUESTS).open("w", encoding="utf-8")
+        self._meeting.ready("locust", call_s=self._probe(session))
+        return self._meeting.wait_for_epoch(_EPOCH_WITHIN_S, sleep=gevent.sleep)
+
+    def _probe(self, session: FastHttpSession) -> float:
+        """Wall seconds that a call takes which the upstream answers at once."""
+        times = []
+        model = self._scenario.clients.model
+        url = f"{session.base_url}/v1beta/models/{model}:countTokens"
+        body = b'{"contents":[{"role":"user","parts":[{"text":"How long does this take?"}]}]}'
+        headers = {"content-type": "application/json", "x-goog-api-key": self._api_key}
+        for _ in range(_PROBES):
+            began = time.perf_counter()
+            session.client.urlopen(url, method="POST", payload=body, headers=headers).read()
+            times.append(time.perf_counter() - began)
+        return statistics.median(times)
+
+    def _note(self, row: Request) -> None:
+        self._rows.append(row)
+        if self._sink is not None:
+            write_row(self._sink, row)
+
+    def _tell(self, requests: tuple[Planned, ...]) -> None:
+        found = lag(self._rows)
+        logger.info(
+            "played %d of %d requests; they were sent late by %.3f s (median) and %.3f s (P95) "
+            "of the scenario's time, at most by %.3f s",
+            len(self._rows), len(requests), found.p50_s, found.p95_s, found.max_s,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Complete the files."""
+        if self._sink is not None:
+            self._sink.close()
+            self._sink = None

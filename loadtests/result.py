@@ -1,0 +1,140 @@
+"""A live run as the result of a run: the same metrics, verdict and record as the simulator's.
+
+What it is held against, the same requests without a controller, is simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scenarios.schema import Scenario
+from sim.counterfactual import compare
+from sim.engine import simulate
+from sim.expectations import expected
+from sim.metrics import metrics
+from sim.record import record
+from sim.replications import journal_name
+from sim.run import ARMS, NONE, Run
+from sim.verdict import judge
+
+from .account import account
+from .journals import servings, transitions, write_journal
+from .live import Played
+from .overhead import Overhead, overhead
+
+__all__ = ["judged", "live_overhead", "live_run"]
+
+_POLICY = ARMS[0]
+
+
+def live_run(played: Played) -> Run:
+    """A live run by the simulator's metrics."""
+    scenario, policy = played.scenario, played.policy
+    totals = account(
+        scenario,
+        policy,
+        played.traffic,
+        requests=played.requests,
+        calls=played.calls,
+        fates=played.fates,
+    )
+    changes = transitions(played.journal, policy, scenario.duration)
+    return Run(
+        arm=_POLICY,
+        replication=played.scene.replication,
+        metrics=metrics(totals, transitions=len(changes), duration_s=scenario.duration),
+        transitions=changes,
+        servings=servings(played.journal, policy, scenario.duration),
+    )
+
+
+def live_overhead(played: Played) -> Overhead:
+    """What playing in wall time cost in accuracy."""
+    return overhead(
+        played.requests, played.fates, call_wall_s=played.call_s, speed=played.scene.speed
+    )
+
+
+def judged(plays: Sequence[Played], out: Path, command: Sequence[str]) -> dict[str, Any]:
+    """The object for `verdict.json` of one or more live runs of a scenario.
+
+    Args:
+        plays: one for each replication.
+        out: an existing directory for the journals of the first.
+        command: words that ask for this again.
+    """
+    first = plays[0]
+    scenario, policy = first.scenario, first.policy
+    replication = first.scene.replication
+    names = {arm: journal_name(scenario, arm, replication) for arm in ARMS}
+    live = [live_run(played) for played in plays]
+    without = [
+        simulate(
+            scenario,
+            policy,
+            replication=run.replication,
+            arm=NONE,
+            journal=out / names[NONE] if run is live[0] else None,
+        )
+        for run in live
+    ]
+    write_journal(out / names[_POLICY], first.journal, scenario, policy, replication=replication)
+    found = record(
+        scenario,
+        policy,
+        replications=len(live),
+        judgements=[judge(question, live, without) for question in expected(scenario)],
+        comparison=compare(live, without),
+        transitions=live[0].transitions,
+        journals=names,
+    )
+    cost = live_overhead(first)
+    found["assumptions"] = [*_sentences(scenario, first, cost), *found["assumptions"]]
+    found["live"] = _live(first, cost)
+    found["command"] = list(command)
+    return found
+
+
+def _live(played: Played, cost: Overhead) -> Mapping[str, Any]:
+    return {
+        "target": played.target,
+        "upstream": played.upstream,
+        "speed": played.scene.speed,
+        "replication": played.scene.replication,
+        **cost.plain(),
+    }
+
+
+def _sentences(scenario: Scenario, played: Played, cost: Overhead) -> list[str]:
+    against = {"mock": "a mock Gemini", "gemini": "the real Gemini"}[played.upstream]
+    found = [
+        f"Played live against {against} through {_THROUGH[played.target]} at speed "
+        f"{played.scene.speed:g}; what it is compared with, the same requests without a "
+        "controller, is simulated.",
+    ]
+    if played.upstream == "mock":
+        found.append(
+            f"Clients, service and network add {cost.p50_s * 1e3:.0f} ms of the scenario's time "
+            f"to a request (median; P95 {cost.p95_s * 1e3:.0f} ms), which is in the latencies; "
+            f"requests were sent {cost.sent_late.p95_s * 1e3:.0f} ms late at P95, at most "
+            f"{cost.sent_late.max_s * 1e3:.0f} ms."
+        )
+    else:
+        found.append(
+            "The true bill is taken to be what usage and price table say; faults of the upstream "
+            "are not played, and nothing is known of answers that were cut short."
+        )
+    if scenario.clients.concurrency is not None:
+        found.append(
+            "Clients keep at most as many requests, and not calls, in flight as the scenario says."
+        )
+    return found
+
+
+_THROUGH = {
+    "proxy": "the service's proxy",
+    "service": "the service's own API",
+    "sdk": "google-genai, wrapped",
+}

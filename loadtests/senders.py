@@ -1,0 +1,108 @@
+"""How a request is sent: Gemini-shaped through the proxy, or to the service's own API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from scenarios.schema import Scenario
+
+from .bodies import chat_body, gemini_body
+from .player import Sent
+from .rows import ANSWER, FAILED, FALLBACK, SHED
+from .traffic import Planned
+
+__all__ = ["HttpSender", "Response", "Session", "how_it_ended"]
+
+_SHED_MARK = b'"open-balancer"'
+_FALLBACK_HEADER = "x-open-balancer-fallback"
+
+
+class Response(Protocol):
+    """What is read of a response of Locust's fast client."""
+
+    @property
+    def status_code(self) -> int:
+        """HTTP status; 0 for none."""
+
+    @property
+    def content(self) -> bytes | None:
+        """The whole body."""
+
+    @property
+    def headers(self) -> Mapping[str, str] | None:
+        """By name, whatever its case."""
+
+
+class Session(Protocol):
+    """What is asked of Locust's fast client."""
+
+    def request(
+        self, method: str, url: str, name: str, data: bytes, headers: Mapping[str, str]
+    ) -> Response:
+        """Send a request, count it under a name, and give the whole response."""
+
+
+class HttpSender:
+    """Sends requests by HTTP.
+
+    Args:
+        session: of a Locust user.
+        scenario: its clients' model and settings.
+        chat: whether to the service's own API, instead of in Gemini's form.
+        api_key: sent along in Gemini's form.
+    """
+
+    __slots__ = ("_chat", "_clients", "_headers", "_path", "_session")
+
+    def __init__(self, session: Session, scenario: Scenario, *, chat: bool, api_key: str) -> None:
+        self._session = session
+        self._clients = scenario.clients
+        self._chat = chat
+        self._path = (
+            "/api/ai-chat" if chat else f"/v1beta/models/{scenario.clients.model}:generateContent"
+        )
+        self._headers = {"content-type": "application/json"}
+        if not chat:
+            self._headers["x-goog-api-key"] = api_key
+
+    def send(self, planned: Planned) -> Sent:
+        """Send one and wait for its end."""
+        headers = {
+            **self._headers,
+            "x-open-balancer-request": str(planned.number),
+            "x-open-balancer-priority": planned.priority.label,
+        }
+        if planned.key is not None:
+            headers["x-open-balancer-key"] = planned.key
+        body = chat_body(planned) if self._chat else gemini_body(planned, self._clients)
+        found = self._session.request(
+            "POST", self._path, name=request_name(planned), data=body, headers=headers
+        )
+        return how_it_ended(found)
+
+
+def request_name(planned: Planned) -> str:
+    """Under which Locust counts a request: its class, with the priority where it matters."""
+    return f"{planned.klass} ({planned.priority.label})"
+
+
+def how_it_ended(found: Response) -> Sent:
+    """Outcome of a response."""
+    status = found.status_code
+    if status == 200:
+        fell_back = bool(found.headers) and _FALLBACK_HEADER in (found.headers or {})
+        return Sent(FALLBACK if fell_back or _says_fallback(found) else ANSWER, status)
+    return Sent(SHED if _SHED_MARK in (found.content or b"") else FAILED, status)
+
+
+def _says_fallback(found: Response) -> bool:
+    content = found.content or b""
+    if b'"fallback"' not in content:
+        return False
+    try:
+        said: Any = json.loads(content)
+    except ValueError:
+        return False
+    return isinstance(said, dict) and bool(said.get("fallback"))

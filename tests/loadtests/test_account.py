@@ -1,0 +1,119 @@
+"""The account of a live run is the simulator's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from balancer.core.modes import Priority
+from balancer.policy_file import default_policy
+from loadtests.account import account
+from loadtests.rows import ANSWER, FAILED, FALLBACK, SHED, Call, Fate, Request
+from loadtests.spending import with_budget
+from loadtests.traffic import Planned
+from sim.totals import Totals
+
+from .small import small_scenario
+
+MODEL = "gemini-2.5-flash"
+LITE = "gemini-2.5-flash-lite"
+
+
+def planned(number: int, at_s: float = 10.0, priority: Priority = Priority.NORMAL) -> Planned:
+    """A request."""
+    return Planned(number, at_s, "chat", priority, None, 100)
+
+
+def sent(number: int, outcome: str = ANSWER, took_s: float = 2.0) -> Request:
+    """The same, as its user saw it."""
+    return Request(number, 10.0, 10.0, 10.0 + took_s, outcome, 200)
+
+
+def call(number: int, **changes: Any) -> Call:
+    """An attempt that was answered."""
+    return Call(number, 0, 0, MODEL, 10.0, 12.0, "", 100, 0, 50, 0, 7)._replace(**changes)
+
+
+def fate(number: int, **changes: Any) -> Fate:
+    """The same, as the mock dealt it."""
+    row = Fate(number, 0, MODEL, 10.0, 2.0, "", 100, 0, 50, 0, 1_000_000, 9)
+    return row._replace(**changes)
+
+
+def totals(
+    traffic: list[Planned], requests: list[Request], calls: list[Call], fates: list[Fate]
+) -> Totals:
+    """Their account."""
+    return account(
+        small_scenario(warm_up=5),
+        default_policy(),
+        traffic,
+        requests=requests,
+        calls=calls,
+        fates=fates,
+    )
+
+
+def test_the_bill_is_the_upstreams_and_the_estimate_the_applications() -> None:
+    """They differ where a fault raises prices or usage is lost."""
+    found = totals([planned(0)], [sent(0)], [call(0)], [fate(0)])
+    assert (found.true_nano_usd, found.observed_nano_usd) == (9, 7)
+
+
+def test_without_a_mock_the_estimate_is_taken_for_the_bill() -> None:
+    """The real API shows none."""
+    found = totals([planned(0)], [sent(0)], [call(0)], [])
+    assert (found.true_nano_usd, found.output_tokens) == (7, 50)
+
+
+def test_every_request_is_admitted_or_shed() -> None:
+    """And by priority."""
+    traffic = [planned(0), planned(1, priority=Priority.LOW), planned(2, priority=Priority.LOW)]
+    requests = [sent(0), sent(1, SHED), sent(2, FALLBACK)]
+    found = totals(traffic, requests, [call(0)], [fate(0)])
+    assert (found.offered, found.admitted, found.shed, found.answered) == (3, 1, 2, 1)
+    assert found.shed_by_priority == (2, 0, 0)
+    assert found.fallback == 1
+
+
+def test_what_came_before_the_warm_up_ended_is_left_out() -> None:
+    """As in the simulator."""
+    found = totals([planned(0, at_s=4.0)], [sent(0)], [call(0)], [fate(0)])
+    assert (found.offered, found.attempts, found.true_nano_usd) == (0, 0, 0)
+
+
+def test_latency_is_of_answers_and_timeouts() -> None:
+    """A fast failure must not lower it."""
+    traffic = [planned(0), planned(1), planned(2)]
+    requests = [sent(0, took_s=2.0), sent(1, FAILED, took_s=60.0), sent(2, FAILED, took_s=0.1)]
+    calls = [call(0), call(1, failure="timeout"), call(2, failure="overloaded")]
+    found = totals(traffic, requests, calls, [])
+    assert found.latency_sum_s == pytest.approx(62.0)
+    assert found.latency.total == 2
+    assert (found.failed, found.attempts_failed) == (2, 2)
+
+
+def test_quality_is_that_of_the_model_and_of_what_was_delivered() -> None:
+    """Of the attempt that answered."""
+    calls = [call(0, failure="overloaded"), call(0, attempt=1, mode=1, model=LITE)]
+    fates = [fate(0), fate(0, attempt=1, model=LITE, delivered_ppm=500_000)]
+    found = totals([planned(0)], [sent(0)], calls, fates)
+    assert found.truncated == 1
+    assert 0 < found.quality_ppm_sum < 500_000
+    assert found.attempts == 2
+
+
+def test_a_budget_is_overshot_by_the_worst_window() -> None:
+    """Bills count when their caller saw the outcome."""
+    policy = with_budget(default_policy(), 15)
+    requests = [sent(0), sent(1)]
+    found = account(
+        small_scenario(),
+        policy,
+        [planned(0), planned(1)],
+        requests=requests,
+        calls=[call(0), call(1, ended_s=30.0)],
+        fates=[fate(0), fate(1)],
+    )
+    assert found.overshoot_nano_usd == 3

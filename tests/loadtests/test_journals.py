@@ -1,0 +1,38 @@
+"""A journal's changes are those that the simulator counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from balancer.journal_file import open_journal
+from balancer.policy_file import default_policy
+from loadtests.journals import servings, transitions, write_journal
+from sim.engine import simulate
+
+from .small import small_scenario
+
+STORM = small_scenario(
+    duration=300,
+    workload={"arrivals": {"rate": 5}},
+    faults=[{"kind": "error", "at": 30, "for": 60, "share": "60%", "model": "gemini-2.5-flash"}],
+)
+
+
+def test_changes_are_those_of_the_run(tmp_path: Path) -> None:
+    """Modes, seconds and reasons, and what requests got."""
+    policy = default_policy()
+    path = tmp_path / "run.jsonl"
+    run = simulate(STORM, policy, replication=0, arm="policy", journal=path)
+    entries = list(open_journal(path))
+    assert run.transitions
+    assert transitions(entries, policy, STORM.duration) == run.transitions
+    assert servings(entries, policy, STORM.duration) == run.servings
+
+
+def test_a_journal_written_anew_is_the_same(tmp_path: Path) -> None:
+    """To the byte, header included."""
+    policy = default_policy()
+    one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
+    simulate(STORM, policy, replication=2, arm="policy", journal=one)
+    write_journal(other, list(open_journal(one)), STORM, policy, replication=2)
+    assert other.read_bytes() == one.read_bytes()

@@ -1,0 +1,50 @@
+"""Alerts and orders arrive as the simulator sends them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from balancer.core.errors import ScenarioError
+from balancer.core.modes import Mode
+from balancer.core.observations import Alert, Override
+from balancer.policy_file import default_policy
+from loadtests.messages import check_playable, messages
+
+from .small import small_scenario
+
+ALERT = {"kind": "alert", "name": "page", "mode": "soft", "at": 10, "for": 20, "delay": "5s"}
+ORDER = {"kind": "override", "mode": "hard", "at": 12, "for": 3, "reason": "drill"}
+STORM = {"kind": "error", "at": 1, "for": 5}
+
+
+def test_messages_come_in_order_with_their_delay() -> None:
+    """Faults of the upstream are no messages."""
+    found = messages(small_scenario(faults=[STORM, ALERT, ORDER]), default_policy())
+    assert [at_s for at_s, _ in found] == [12.0, 15.0, 35.0]
+    order, raised, cleared = (message for _, message in found)
+    assert isinstance(order, Override)
+    assert (order.mode, order.until_tick, order.reason) == (Mode.HARD, 15, "drill")
+    assert isinstance(raised, Alert)
+    assert isinstance(cleared, Alert)
+    assert (raised.raised, raised.at_tick, cleared.raised) == (True, 10, False)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "delay", "by": "5s", "at": 1, "for": 5},
+        {"kind": "loss", "at": 1, "for": 5},
+        {"kind": "memory", "level": "90%", "at": 1, "for": 5},
+    ],
+)
+def test_what_only_a_simulated_controller_can_suffer_is_refused(fault: dict[str, Any]) -> None:
+    """The message names the fault."""
+    with pytest.raises(ScenarioError, match=r"exists in the simulator only"):
+        check_playable(small_scenario(faults=[fault]))
+
+
+def test_a_scenario_of_upstream_faults_and_messages_can_be_played() -> None:
+    """Nothing is refused."""
+    check_playable(small_scenario(faults=[STORM, ALERT, ORDER]))

@@ -1,0 +1,79 @@
+"""What is sent, and how the end of it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from balancer.core.modes import Mode, Priority
+from balancer.service.proxy.answers import Reply, shed_reply, static_reply
+from loadtests.rows import ANSWER, FAILED, FALLBACK, SHED
+from loadtests.senders import HttpSender, how_it_ended
+from loadtests.traffic import Planned
+
+from .small import small_scenario
+
+PLANNED = Planned(7, 1.0, "paying", Priority.HIGH, "tenant", 20)
+
+
+@dataclass
+class Heard:
+    """A response."""
+
+    status_code: int
+    content: bytes | None = b"{}"
+    headers: Mapping[str, str] | None = None
+
+
+@dataclass
+class Session:
+    """Keeps what is sent."""
+
+    sent: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
+
+    def request(
+        self, method: str, url: str, name: str, data: bytes, headers: Mapping[str, str]
+    ) -> Heard:
+        """Keep it."""
+        self.sent.append((url, name, headers))
+        return Heard(200)
+
+
+def heard(reply: Reply) -> Heard:
+    """What the proxy sends, as a client hears it."""
+    headers = {name.decode(): value.decode() for name, value in reply.headers}
+    return Heard(reply.status, reply.body, headers)
+
+
+@pytest.mark.parametrize(
+    ("chat", "path"),
+    [(False, "/v1beta/models/gemini-2.5-flash:generateContent"), (True, "/api/ai-chat")],
+)
+def test_a_request_carries_its_number_priority_and_tenant(chat: bool, path: str) -> None:
+    """By Gemini's API and the service's own alike."""
+    session = Session()
+    HttpSender(session, small_scenario(), chat=chat, api_key="key").send(PLANNED)
+    ((url, name, headers),) = session.sent
+    assert url == path
+    assert name == "paying (high)"
+    assert headers["x-open-balancer-request"] == "7"
+    assert headers["x-open-balancer-priority"] == "high"
+    assert headers["x-open-balancer-key"] == "tenant"
+    assert ("x-goog-api-key" in headers) is not chat
+
+
+def test_endings_are_told_apart() -> None:
+    """Answers, refusals, static answers and failures."""
+    static = static_reply("later", Mode.HARD, streamed=False, events=False, refusal="")
+    assert how_it_ended(Heard(200)).outcome == ANSWER
+    assert how_it_ended(heard(shed_reply("shed", Mode.HARD))).outcome == SHED
+    assert how_it_ended(heard(static)).outcome == FALLBACK
+    assert how_it_ended(Heard(200, b'{"text":"later","fallback":true}')).outcome == FALLBACK
+    assert (
+        how_it_ended(Heard(200, b'{"text":"the \\"fallback\\"","fallback":false}')).outcome
+        == ANSWER
+    )
+    assert how_it_ended(Heard(503, b'{"error":{"code":503}}')).outcome == FAILED
+    assert how_it_ended(Heard(0, None)).outcome == FAILED
