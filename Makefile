@@ -4,6 +4,7 @@
 #   make test    the quick tests (a few minutes)
 #   make bench   the benchmarks: a table, and bench.json
 #   make prove   the long proofs, written to docs/proofs.md (half an hour or so)
+#   make datadog-schemas   our requests against Datadog's published OpenAPI documents (downloads 8 MB)
 #   make lint    style, types and the import directions of the house
 #
 # Each creates a virtual environment by itself and installs what it needs. VENV and PYTHON may
@@ -19,7 +20,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test bench prove lint clean
+.PHONY: help run test bench prove datadog-schemas lint clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +41,9 @@ bench: $(VENV)/.for-development
 
 prove: $(VENV)/.for-development
 	$(BIN)/python -m tests.prove docs/proofs.md
+
+datadog-schemas: $(VENV)/.for-development
+	$(BIN)/python -m tests.adapters.datadog.published_schemas
 
 lint: $(VENV)/.for-development
 	$(BIN)/ruff check .

@@ -184,7 +184,7 @@ def _create_tags(fake: Fake, match: re.Match[str], _q: dict[str, str], body: Any
         return NOT_FOUND
     if match[1] in fake.tag_configurations:
         return 409, {"errors": ["exists"]}
-    fake.tag_configurations[match[1]] = body["data"]["attributes"]
+    fake.tag_configurations[match[1]] = dict(body["data"]["attributes"])
     return 201, _tag_configuration(match[1], body["data"]["attributes"])
 
 
@@ -202,7 +202,7 @@ def _create_event(fake: Fake, _m: re.Match[str], _q: dict[str, str], body: Any) 
 
 def _create_incident(fake: Fake, _m: re.Match[str], _q: dict[str, str], body: Any) -> Answer:
     number = f"00000000-0000-0000-0000-{fake.new_id():012d}"
-    fake.incidents[number] = body["data"]["attributes"]
+    fake.incidents[number] = dict(body["data"]["attributes"])
     return 201, {"data": {"type": "incidents", "id": number, **body["data"]}}
 
 
