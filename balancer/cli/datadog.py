@@ -145,7 +145,7 @@ def _definitions(
     from ..adapters.datadog.definitions import definitions_of
     from ..policy_file import load_policy
 
-    secret = os.environ.get("OPEN_BALANCER_WEBHOOK_SECRET", "").strip()
+    secret = os.environ.get("OPEN_BALANCER_WEBHOOK_SECRET", "").partition(",")[0].strip()
     client.hide(secret)
     return definitions_of(load_policy(policy), target, url, secret)
 

@@ -30,6 +30,7 @@ from .proxy import Gateway
 from .recent import Recent
 from .settings import Settings
 from .site import Site
+from .webhook_api import webhook_routes
 
 if TYPE_CHECKING:
     from ..core.decisions import Decision
@@ -78,6 +79,7 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
         llm_routes,
         history_routes,
         health_routes,
+        webhook_routes,
     ):
         app.include_router(routes(site))
     # The last one added is the first to see a request.

@@ -23,6 +23,8 @@ __all__ = [
     "Prompt",
     "Readiness",
     "Refused",
+    "WebhookReadiness",
+    "WebhookVerdict",
     "mode_name",
 ]
 
@@ -258,6 +260,19 @@ class Readiness(BaseModel):
     ready: bool
     mode: ModeName
     problems: dict[str, str]
+
+
+class WebhookReadiness(BaseModel):
+    """Whether deliveries of Datadog's webhook are taken."""
+
+    status: Literal["ok", "no secret"]
+
+
+class WebhookVerdict(BaseModel):
+    """What became of a delivery."""
+
+    verdict: Literal["accepted", "noted", "duplicate", "stale"]
+    detail: str
 
 
 class RefusedError(BaseModel):

@@ -31,6 +31,8 @@ class Settings:
         token: what mutations must carry as `Authorization: Bearer`. None: mutations are taken
             from this machine only.
         client_keys: what callers of the proxy must send as their API key. Empty: any key.
+        webhook_secrets: what deliveries of Datadog's webhook carry, several while it is being
+            changed. Empty: all are refused.
         gemini_key: sent upstream instead of the callers' keys. None: theirs go through.
         policy_file: watched for changes; None is the policy that the balancer has.
         data: directory of the journal, the saved state and the SQLite database.
@@ -55,6 +57,7 @@ class Settings:
     port: int = 8080
     token: str | None = field(default=None, repr=False)
     client_keys: tuple[str, ...] = field(default=(), repr=False)
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     gemini_key: str | None = field(default=None, repr=False)
     policy_file: Path | None = None
     data: Path = Path("open-balancer-data")
@@ -112,8 +115,9 @@ class Settings:
             value = environment.get(variable, "").strip()
             if value:
                 found[name] = value
-        keys = environment.get("OPEN_BALANCER_CLIENT_KEYS", "")
-        found["client_keys"] = tuple(key.strip() for key in keys.split(",") if key.strip())
+        for name, variable in _LISTS.items():
+            keys = environment.get(variable, "")
+            found[name] = tuple(key.strip() for key in keys.split(",") if key.strip())
         found |= {name: value for name, value in given.items() if value is not None}
         if "data" in found:
             found["data"] = Path(str(found["data"]))
@@ -139,6 +143,13 @@ _VARIABLES = {
     "port": "PORT",
 }
 """Environment variables; `PORT` is what Cloud Run sets."""
+
+
+_LISTS = {
+    "client_keys": "OPEN_BALANCER_CLIENT_KEYS",
+    "webhook_secrets": "OPEN_BALANCER_WEBHOOK_SECRET",
+}
+"""Environment variables that hold several, with commas."""
 
 
 def is_loopback(host: str) -> bool:

@@ -4,13 +4,14 @@ A route hands what it got to `Inbox.receive` and answers with the verdict's stat
 in it go to the controller. Everything here is the standard library and the core.
 """
 
-from .delivery import PAYLOAD, Delivery, Transition, read_delivery
+from .delivery import PAYLOAD, WEBHOOK_PATH, Delivery, Transition, read_delivery
 from .inbox import LIFETIME_S, Inbox
 from .verdict import Verdict
 
 __all__ = [
     "LIFETIME_S",
     "PAYLOAD",
+    "WEBHOOK_PATH",
     "Delivery",
     "Inbox",
     "Transition",

@@ -18,7 +18,10 @@ from typing import Any, Final
 from ..core.errors import InputError, nearest
 from ..core.modes import MODES, Mode
 
-__all__ = ["PAYLOAD", "Delivery", "Transition", "read_delivery"]
+__all__ = ["PAYLOAD", "WEBHOOK_PATH", "Delivery", "Transition", "read_delivery"]
+
+WEBHOOK_PATH: Final = "/api/webhooks/datadog/brownout"
+"""Where the service takes deliveries."""
 
 PAYLOAD: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -8,19 +8,17 @@ import json
 import re
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 from ...core.errors import InputError
 from ...core.policy import Policy
-from ...webhook import PAYLOAD
+from ...webhook import PAYLOAD, WEBHOOK_PATH
 from ...webhook.inbox import SHORTEST_SECRET
 from .dashboard import PERCENTILES, dashboard_of
 from .monitors import KEY_TAG, Target, monitors_of
 
-__all__ = ["WEBHOOK_PATH", "Definition", "Kind", "definitions_of", "fingerprint", "variable_name"]
-
-WEBHOOK_PATH: Final = "/api/webhooks/datadog/brownout"
+__all__ = ["Definition", "Kind", "definitions_of", "fingerprint", "variable_name"]
 
 
 class Kind(Enum):

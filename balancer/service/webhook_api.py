@@ -1,0 +1,77 @@
+"""`/api/webhooks/datadog/brownout`: takes Datadog's deliveries, and says on GET that it does.
+
+It has a door of its own: deliveries carry the webhook's secret, not the service's token. The
+answer is ready in well under a millisecond, because nothing is done here but to judge and to
+hand the alert to the balancer's queue; what it leads to happens at the next tick.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from ..runtime.balancer import Balancer
+from ..webhook import WEBHOOK_PATH, Inbox
+from ..webhook.verdict import Fate
+from .problems import Problem
+from .schemas import WebhookReadiness, WebhookVerdict
+from .site import Site, refusals
+
+__all__ = ["webhook_routes"]
+
+_log = logging.getLogger("balancer.service.webhook")
+
+
+def webhook_routes(site: Site) -> APIRouter:
+    """The routes.
+
+    Raises:
+        InputError: a secret that is too short, or that no header can carry.
+    """
+    routes = APIRouter(tags=["webhooks"])
+    balancer = site.balancer
+    inbox = Inbox(
+        site.settings.webhook_secrets,
+        tick_of=lambda at_s: _tick_of(balancer, at_s),
+        tick_s=balancer.policy.tick_s,
+    )
+
+    @routes.get(WEBHOOK_PATH, responses=refusals(403, 429))
+    async def health() -> WebhookReadiness:
+        """Whether deliveries are taken."""
+        return WebhookReadiness(status="ok" if site.settings.webhook_secrets else "no secret")
+
+    @routes.post(
+        WEBHOOK_PATH,
+        response_model=WebhookVerdict,
+        responses=refusals(401, 403, 413, 415, 422, 429)
+        | {202: {"model": WebhookVerdict, "description": "It raises or clears an alert"}},
+    )
+    async def receive(request: Request) -> Response:
+        """Take a delivery of Datadog's webhook, with the webhook's secret as its bearer token."""
+        verdict = inbox.receive(await request.body(), request.headers, time.time())
+        if verdict.fate is Fate.REFUSED:
+            raise Problem(verdict.status, verdict.detail)
+        for alert in verdict.alerts:
+            balancer.alert(alert)
+        delivery = verdict.delivery
+        _log.info(
+            "datadog: monitor %s, %s: %s, %s",
+            delivery.monitor_id if delivery else "",
+            delivery.transition.value if delivery else "",
+            verdict.fate.value,
+            verdict.detail,
+        )
+        return JSONResponse(verdict.answer(), status_code=verdict.status)
+
+    return routes
+
+
+def _tick_of(balancer: Balancer, at_s: float) -> int:
+    """The controller's tick of a Unix time, which its clock may run faster than."""
+    passed_s = max(0.0, time.time() - at_s) * balancer.clock.speed
+    return max(0, balancer.now_tick - math.floor(passed_s / balancer.policy.tick_s))

@@ -1,0 +1,140 @@
+"""Datadog's deliveries, from the socket to the mode that calls are served in."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from balancer.core.errors import InputError
+from balancer.core.modes import Mode
+from balancer.service.settings import Settings
+from balancer.webhook import WEBHOOK_PATH
+from tests.service.conftest import TOKEN, Service, Start
+from tests.webhook.test_delivery import body
+
+SECRET = "0123456789abcdef" * 2
+
+
+def deliver(
+    service: Service, secret: str = SECRET, content: bytes | None = None, **said: Any
+) -> httpx.Response:
+    """What the service answers to a delivery about just now."""
+    payload = body(**({"date": round(time.time() * 1000)} | said)) if content is None else content
+    headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
+    return httpx.post(service.url + WEBHOOK_PATH, content=payload, headers=headers, timeout=20)
+
+
+def ask(service: Service) -> Any:
+    """What GET says."""
+    with service.client() as client:
+        return client.get(WEBHOOK_PATH).json()
+
+
+def wait_for(service: Service, mode: Mode) -> None:
+    """Until the next few ticks have decided on a mode."""
+    for _ in range(4):
+        if service.balancer.decision.mode is mode:
+            return
+        service.ticked.clear()
+        service.ticked.wait(5)
+    assert service.balancer.decision.mode is mode
+
+
+def test_a_delivery_changes_the_mode(start: Start) -> None:
+    """At the next tick; and its recovery takes that back from the reasons."""
+    service = start(webhook_secrets=(SECRET,))
+    service.wait_for_tick()
+    answer = deliver(service)
+    assert (answer.status_code, answer.json()["verdict"]) == (202, "accepted")
+    wait_for(service, Mode.HARD)
+    assert [reason.kind for reason in service.balancer.decision.reasons] == ["alert"]
+
+
+def test_the_same_delivery_twice_is_said_to_be_one(start: Start) -> None:
+    """With a status that ends Datadog's tries."""
+    service = start(webhook_secrets=(SECRET,))
+    date = round(time.time() * 1000)
+    assert [deliver(service, date=date).status_code for _ in range(2)] == [202, 200]
+
+
+@pytest.mark.parametrize(
+    ("secret", "content", "status"),
+    [
+        ("x" * 32, None, 401),
+        (TOKEN, None, 401),
+        (SECRET, b"{", 422),
+        (SECRET, b" " * 70_000, 413),
+        (SECRET, b" " * 2_000_000, 413),
+    ],
+    ids=["wrong", "the service's own token", "no JSON", "large", "too large for any route"],
+)
+def test_what_may_not_come_in_changes_nothing(
+    start: Start, secret: str, content: bytes | None, status: int
+) -> None:
+    """And is told why."""
+    service = start(webhook_secrets=(SECRET,))
+    service.wait_for_tick()
+    answer = deliver(service, secret, content)
+    assert answer.status_code == status
+    assert "message" in answer.json()["error"]
+    service.ticked.clear()
+    service.ticked.wait(5)
+    assert service.balancer.decision.mode is Mode.NORMAL
+
+
+def test_without_a_secret_nothing_comes_in(start: Start) -> None:
+    """Not even from this machine: Datadog is another."""
+    service = start(token=None)
+    assert deliver(service).status_code == 403
+    assert ask(service) == {"status": "no secret"}
+
+
+def test_the_webhooks_secret_opens_no_other_door(start: Start) -> None:
+    """Whoever has it may raise an alert, and nothing else."""
+    service = start(webhook_secrets=(SECRET,))
+    headers = {"authorization": f"Bearer {SECRET}"}
+    answer = httpx.post(
+        service.url + "/api/brownout", json={"mode": "hard", "reason": "x"}, headers=headers
+    )
+    assert answer.status_code == 401
+
+
+def test_get_is_health(start: Start) -> None:
+    """For whoever sets the webhook up."""
+    service = start(webhook_secrets=(SECRET,))
+    assert ask(service) == {"status": "ok"}
+
+
+def test_an_answer_takes_less_than_50_ms(start: Start) -> None:
+    """The median of some, over one connection: the machine may be busy."""
+    service = start(webhook_secrets=(SECRET,))
+    took_s = []
+    with service.client(headers={"authorization": f"Bearer {SECRET}"}) as client:
+        for event in range(15):
+            said = body(date=round(time.time() * 1000), event_id=str(event))
+            begin = time.perf_counter()
+            answer = client.post(
+                WEBHOOK_PATH, content=said, headers={"content-type": "application/json"}
+            )
+            took_s.append(time.perf_counter() - begin)
+            assert answer.status_code == 202
+    assert sorted(took_s)[7] < 0.05
+
+
+def test_secrets_come_from_the_environment() -> None:
+    """The new one first, the old one while it is still in Datadog."""
+    found = Settings.from_environment({"OPEN_BALANCER_WEBHOOK_SECRET": "new, old"})
+    assert found.webhook_secrets == ("new", "old")
+    assert "new" not in repr(found)
+
+
+def test_a_weak_secret_stops_the_start(start: Start) -> None:
+    """Before anything listens."""
+    from balancer.runtime.balancer import Balancer
+    from balancer.service.app import create_app
+
+    with pytest.raises(InputError, match="at least 32"):
+        create_app(Balancer(), Settings(webhook_secrets=("short",)))
