@@ -80,6 +80,7 @@ class Policies:
             text=show_policy(balancer.policy),
             reason="",
         )
+        self._file_text = self._current.text
         self.file_problem = ""
 
     @property
@@ -218,7 +219,10 @@ class Policies:
             _log.error("the policy file is wrong, the old policy stays in force: %s", error)
             return
         self.file_problem = ""
-        if show_policy(policy) != self._current.text:
+        text = show_policy(policy)
+        # A file that was only touched says nothing new, and the API may have spoken since.
+        if text != self._file_text:
+            self._file_text = text
             version, _, kept = await self._use(policy, "file", "the policy file changed")
             _log.warning(
                 "the policy file changed: version %s is in force; kept: %s", version.number, kept

@@ -72,7 +72,8 @@ def run(balancer: Balancer, settings: Settings, ready: Ready) -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=math.ceil(settings.drain_s),
     )
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    for name in ("uvicorn.error", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     server = _Server(config, ready)
     try:
         server.run()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from balancer.core.decisions import Decision
 from balancer.core.observations import Observations
@@ -46,6 +47,7 @@ class Service:
         settings: that it runs with.
         seen: every tick that was stepped.
         ticked: set once there is one.
+        app: itself.
     """
 
     url: str
@@ -55,6 +57,7 @@ class Service:
     loop: asyncio.AbstractEventLoop
     seen: list[Observations]
     ticked: threading.Event
+    app: FastAPI
 
     def client(self, **options: Any) -> httpx.Client:
         """An HTTP client that has the token."""
@@ -126,8 +129,9 @@ def serving(
                 ),
                 **settings,
             )
+            app = create_app(balancer, chosen)
             config = uvicorn.Config(
-                create_app(balancer, chosen),
+                app,
                 port=0,
                 lifespan="on",
                 log_config=None,
@@ -153,6 +157,7 @@ def serving(
                     loop=asyncio.get_running_loop(),
                     seen=ticks,
                     ticked=ticked,
+                    app=app,
                 )
             )
             started.set()

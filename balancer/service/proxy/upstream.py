@@ -1,4 +1,8 @@
-"""The HTTP client of the proxy: one host for each API, verified, and no redirects."""
+"""The HTTP client of the proxy: one host for each API, verified, and no redirects.
+
+aiohttp, because it takes 0.18 ms of CPU a call where httpx takes 0.68 ms (1,000 calls one after
+the other to the mock Gemini on the same machine, under uvloop).
+"""
 
 from __future__ import annotations
 
