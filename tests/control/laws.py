@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from balancer.core.modes import Mode
 from balancer.policy_file import default_policy
 from scenarios.loader import load
 from sim.counterfactual import cost_saved
 from sim.engine import simulate
+from sim.expectations import TimeBound, expected
 from sim.experiment import run_scenario
 from sim.intervals import Interval, mean_interval
 from sim.pool import fan_out
 from sim.run import Run
+from sim.serving import back_after_s
 from sim.timeline import Transition
 
 __all__ = [
@@ -32,6 +35,8 @@ __all__ = [
 FAULT_SCENARIOS = ("latency_spike", "error_storm", "cost_spike", "conversation_overload")
 FEWER_TRANSITIONS = 3.0
 """The threshold law makes at least so many times the ladder's transitions."""
+RECOVERED = 0.95
+"""Share of the runs that are back in normal in time."""
 MARGIN = 0.001
 """Availability is non-inferior when the whole interval lies above minus this."""
 
@@ -114,6 +119,7 @@ def claims(comparisons: Sequence[Comparison]) -> tuple[Claim, ...]:
             holds=cheaper.high < 0.0,
         ),
     ]
+    found += [_as_good_answers(ladder, none), _recovery(comparisons)]
     for each in comparisons:
         if each.scenario == "cost_spike":
             saved = mean_interval(cost_saved(each.ladder, each.none))
@@ -125,6 +131,38 @@ def claims(comparisons: Sequence[Comparison]) -> tuple[Claim, ...]:
                 )
             )
     return tuple(found)
+
+
+def _as_good_answers(ladder: Sequence[Sequence[Run]], none: Sequence[Sequence[Run]]) -> Claim:
+    """Cheaper answers are no merit where they are worse; weighted by quality they must be."""
+    cheaper = mean_interval(
+        [_per_weighted(a) / _per_weighted(b) - 1.0 for a, b in zip(ladder, none, strict=True)]
+    )
+    return Claim(
+        name="cost per quality-weighted answer below that without a controller",
+        measured=f"{_points(cheaper)} %",
+        holds=cheaper.high < 0.0,
+    )
+
+
+def _recovery(comparisons: Sequence[Comparison]) -> Claim:
+    """A ladder that never came back from soft would be cheap, available and calm as well."""
+    in_time, runs, slowest = 0, 0, 0.0
+    for each in comparisons:
+        for question in expected(load(each.scenario).scenario):
+            if isinstance(question, TimeBound) and question.mode is Mode.NORMAL:
+                times = [
+                    back_after_s(run.servings, question.from_s, question.until_s)
+                    for run in each.ladder
+                ]
+                runs += len(times)
+                in_time += sum(time <= question.within_s for time in times)
+                slowest = max(slowest, *times)
+    return Claim(
+        name=f"recovers in time in {RECOVERED:.0%} of the runs, as each scenario asks",
+        measured=f"{in_time} of {runs}, the slowest after {slowest:.0f} s",
+        holds=0 < runs * RECOVERED <= in_time,
+    )
 
 
 def days_of_steady_traffic(
@@ -162,6 +200,10 @@ def _availability(runs: Sequence[Run]) -> float:
 
 def _per_answer(runs: Sequence[Run]) -> float:
     return _total(runs, "cost_usd") / _total(runs, "answered")
+
+
+def _per_weighted(runs: Sequence[Run]) -> float:
+    return _total(runs, "cost_usd") / _total(runs, "quality_weighted_answers")
 
 
 def _points(value: Interval) -> str:

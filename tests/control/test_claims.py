@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from balancer.core.modes import Mode
 from sim.run import Run
+from sim.serving import Serving
 from tests.control.laws import Claim, Comparison, claims
 from tests.sim.samples import runs
 
@@ -66,5 +68,18 @@ def test_less_availability_is_found() -> None:
 
 
 def test_dearer_answers_are_found() -> None:
-    """Cost per answer, and with it the money saved."""
-    assert failing(claimed(ladder=some_runs(cost_usd=3.0))) == ["cost", "money"]
+    """Cost per answer, weighted by quality or not, and with it the money saved."""
+    assert failing(claimed(ladder=some_runs(cost_usd=3.0))) == ["cost", "cost", "money"]
+
+
+def test_answers_that_are_cheap_because_they_are_bad_are_found() -> None:
+    """Half as dear, and not half as good."""
+    assert failing(claimed(ladder=some_runs(quality_weighted_answers=0.4))) == ["cost"]
+
+
+def test_a_ladder_that_does_not_come_back_is_found() -> None:
+    """From soft, in one run of three."""
+    soft = Serving(at_s=1000.0, worst=Mode.SOFT, back=False)
+    first, *others = some_runs()
+    ladder = (replace(first, servings=(soft,)), *others)
+    assert failing(claimed(ladder=ladder)) == ["recovers"]
