@@ -7,8 +7,8 @@ print(response.text, served(response))
 
 from __future__ import annotations
 
-from .calls import Scorer
 from .client import AsyncWrapped, AsyncWrappedModels, Wrapped, WrappedModels, wrap
+from .given import Scorer
 from .options import CallOptions, balancing
 from .served import Served, served
 from .shed import FALLBACK_MODEL, ShedError

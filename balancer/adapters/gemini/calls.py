@@ -7,48 +7,26 @@ says, and goes on until there is no next one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
 from types import TracebackType
 from typing import Any, Self
 
 from google.genai import types
 
-from balancer.core.catalog import ModelCard
-from balancer.runtime.balancer import Balancer
-from balancer.runtime.calls import Asked as Reserved
 from balancer.runtime.calls import Outcome, Score
 from balancer.runtime.requests import Attempt, Request
-from balancer.wire import AnswerReader, Edits, Usage, edits, read_answer
+from balancer.wire import AnswerReader, Usage, read_answer
 
-from .asking import automatic, read_call
-from .editing import Sending, edited, http_options
-from .options import CallOptions, options_of
+from .editing import Sending
+from .given import Given, Wrapping
+from .options import CallOptions
 from .outcomes import answer_outcome, error_outcome, usage_of_calls, value
 from .served import Served, mark
 from .shed import ShedError, static_response
 
-__all__ = ["Call", "Scorer", "Wrapping"]
+__all__ = ["Call"]
 
-Scorer = Callable[[dict[str, Any], types.GenerateContentResponse], float]
-"""Gives an answer a quality from 0 to 1. It gets the call's arguments (model, contents, config)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wrapping:
-    """What all calls of a wrapped client share.
-
-    Attributes:
-        balancer: decides.
-        timeout_s: the client's own deadline of a request, in wall seconds; None is none.
-        retries: whether the client retries by itself.
-        scorer: gives answers a quality, or None.
-    """
-
-    balancer: Balancer
-    timeout_s: float | None = None
-    retries: bool = False
-    scorer: Scorer | None = None
+logger = logging.getLogger("balancer")
 
 
 class Call:
@@ -72,19 +50,7 @@ class Call:
         options: CallOptions | None,
     ) -> None:
         self._wrapping = wrapping
-        self._model = model
-        self._contents = contents
-        self._config = parsed = (
-            types.GenerateContentConfig.model_validate(config)
-            if isinstance(config, dict)
-            else config
-        )
-        http = parsed.http_options if parsed is not None else None
-        self._http = types.HttpOptions.model_validate(http) if isinstance(http, dict) else http
-        self._said = options_of(options, self._http.headers if self._http is not None else None)
-        catalog = wrapping.balancer.policy.catalog
-        self._asked = read_call(model, contents, parsed, self._said, catalog)
-        self._automatic = automatic(parsed)
+        self._given = Given(wrapping, model, contents, config, options)
         self._request: Request | None = None
         self._attempt: Attempt | None = None
         self._made = 0
@@ -103,22 +69,9 @@ class Call:
         return self._request
 
     def __enter__(self) -> Self:
-        asked, said, balancer = self._asked, self._said, self._wrapping.balancer
-        own_s = self._own_timeout_s()
-        self._request = balancer.request(
-            said.level,
-            key=said.key,
-            index=said.request,
-            asked=Reserved(
-                model=asked.model or None,
-                prompt_tokens=asked.prompt_tokens,
-                output_cap_tokens=asked.output_cap_tokens,
-                min_output_tokens=asked.min_output_tokens or 0,
-                thinking=asked.thinking,
-                timeout_s=None if own_s is None else own_s * balancer.clock.speed,
-                structured=asked.structured,
-                pinned=asked.pinned,
-            ),
+        said = self._given.said
+        self._request = self._wrapping.balancer.request(
+            said.level, key=said.key, index=said.request, asked=self._given.reserved()
         )
         return self
 
@@ -130,10 +83,6 @@ class Call:
     ) -> None:
         # An attempt under way is abandoned: its caller cancelled it, or closed the stream.
         self.request.close()
-
-    def _own_timeout_s(self) -> float | None:
-        own_ms = self._http.timeout if self._http is not None else None
-        return self._wrapping.timeout_s if own_ms is None else own_ms / 1000
 
     # --- attempts -----------------------------------------------------------------------
 
@@ -148,62 +97,7 @@ class Call:
         self._reader = AnswerReader()
         self._held = []
         self._spent = None
-        return self._sending(attempt)
-
-    def _sending(self, attempt: Attempt) -> Sending:
-        model, contents, config = self._model, self._contents, self._config
-        timeout_s = None
-        if self.request.enforced:
-            model, contents, config = edited(model, contents, config, self._edits(attempt))
-            timeout_s = self._timeout_s(attempt)
-        http = http_options(
-            self._http,
-            timeout_s=timeout_s,
-            own_retries_only=self._retries,
-            request=self._said.request,
-            attempt=attempt.number,
-        )
-        if http is not self._http:
-            config = (config or types.GenerateContentConfig()).model_copy(
-                update={"http_options": http}
-            )
-        return Sending(model=model, contents=contents, config=config, timeout_s=timeout_s)
-
-    def _edits(self, attempt: Attempt) -> Edits:
-        strategy = self.request.plan.strategy
-        card = _card(self._wrapping.balancer, attempt.model)
-        change = edits(strategy, card, self._asked)
-        if attempt.thinking_tokens is None or card is None:
-            return change
-        # A budget holds money for so many tokens; more must not be made.
-        held = attempt.output_cap_tokens or card.output_limit_tokens
-        cap = change.output_cap_tokens or self._asked.output_cap_tokens or card.output_limit_tokens
-        if cap <= held:
-            return change
-        return edits(strategy, card, self._asked, most_output_tokens=held)
-
-    def _timeout_s(self, attempt: Attempt) -> float | None:
-        """The attempt's deadline in wall seconds; the caller's own where that is shorter."""
-        own_s = self._own_timeout_s()
-        if attempt.timeout_s is None:
-            return own_s
-        planned_s = self._wrapping.balancer.clock.wall_s(attempt.timeout_s)
-        return planned_s if own_s is None else min(planned_s, own_s)
-
-    @property
-    def _retries(self) -> bool:
-        """Whether retries are ours. One layer makes them: a strategy that says something about
-        them, or else whoever the application says does.
-        """
-        if not self.request.enforced:
-            return False
-        strategy = self.request.plan.strategy
-        return (
-            strategy.retries is not None
-            or bool(strategy.fallback_models)
-            or self._wrapping.balancer.settings.retries > 0
-            or not self._wrapping.retries
-        )
+        return self._given.sending(self.request, attempt)
 
     def failed(self, error: BaseException) -> None:
         """The attempt raised.
@@ -225,7 +119,7 @@ class Call:
         assert self._attempt is not None
         answer = read_answer(value(response))
         self._response = response
-        usage = usage_of_calls(response, answer.usage) if self._automatic else answer.usage
+        usage = usage_of_calls(response, answer.usage) if self._given.automatic else answer.usage
         self._attempt.finish(answer_outcome(answer, usage))
 
     # --- streams ------------------------------------------------------------------------
@@ -238,7 +132,7 @@ class Call:
             ends before that can still be made anew.
         """
         assert self._attempt is not None
-        if self._automatic and self._reader.finished:
+        if self._given.automatic and self._reader.finished:
             # The SDK has called functions, and this is the answer to another call.
             self._spent = self._usage()
             self._reader = AnswerReader()
@@ -356,8 +250,11 @@ class Call:
         scorer = self._wrapping.scorer
         if scorer is None or not self.request.answered:
             return None
-        arguments = {"model": self._model, "contents": self._contents, "config": self._config}
-        quality = scorer(arguments, response)
+        try:
+            quality = float(scorer(self._given.arguments, response))
+        except Exception:
+            logger.exception("the scorer failed; the call is not affected")
+            return None
         request, attempt = self.request, self._attempt
         assert attempt is not None
         self._wrapping.balancer.scored(
@@ -371,13 +268,6 @@ class Call:
             )
         )
         return quality
-
-
-def _card(balancer: Balancer, model: str) -> ModelCard | None:
-    for card in balancer.policy.catalog.cards:
-        if card.name == model:
-            return card
-    return None
 
 
 def _kind(outcome: Outcome | None) -> str | None:

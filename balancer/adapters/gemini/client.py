@@ -12,10 +12,12 @@ from typing import Any, Self
 from google.genai import Client, types
 from google.genai.chats import AsyncChats, Chats
 
+from balancer.core.errors import MisuseError
 from balancer.runtime.balancer import Balancer
 
 from . import awaiting, blocking
-from .calls import Call, Scorer, Wrapping
+from .calls import Call
+from .given import Scorer, Wrapping
 from .options import CallOptions
 
 __all__ = ["AsyncWrapped", "AsyncWrappedModels", "Wrapped", "WrappedModels", "wrap"]
@@ -166,7 +168,12 @@ def wrap(client: Client, balancer: Balancer, *, scorer: Scorer | None = None) ->
         scorer: gives every complete answer a quality from 0 to 1, for `served(...).quality`
             and the balancer's listeners; without one, the quality of a mode is what the
             policy's author assumes.
+
+    Raises:
+        MisuseError: the client is wrapped already.
     """
+    if issubclass(type(client), Wrapped):
+        raise MisuseError("this client is wrapped already; wrap the genai.Client itself")
     http = _http_options(client)
     timeout_ms = getattr(http, "timeout", None)
     wrapping = Wrapping(

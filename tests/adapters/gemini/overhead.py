@@ -15,8 +15,8 @@ from typing import Any
 from google import genai
 from google.genai import types
 
-from balancer.adapters.gemini.calls import Wrapping
 from balancer.adapters.gemini.client import WrappedModels
+from balancer.adapters.gemini.given import Wrapping
 from balancer.core.modes import Mode
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer

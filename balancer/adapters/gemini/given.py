@@ -1,0 +1,172 @@
+"""What a caller gave for one call, and each attempt that a plan makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from google.genai import types
+
+from balancer.core.catalog import ModelCard
+from balancer.runtime.balancer import Balancer
+from balancer.runtime.calls import Asked as Reserved
+from balancer.runtime.requests import Attempt, Request
+from balancer.wire import Edits, edits
+
+from .asking import automatic, read_call
+from .editing import Sending, edited, http_options
+from .options import CallOptions, options_of
+
+__all__ = ["Given", "Scorer", "Wrapping"]
+
+Scorer = Callable[[dict[str, Any], types.GenerateContentResponse], float]
+"""Gives an answer a quality from 0 to 1. It gets the call's arguments (model, contents, config)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrapping:
+    """What all calls of a wrapped client share.
+
+    Attributes:
+        balancer: decides.
+        timeout_s: the client's own deadline of a request, in wall seconds; None is none.
+        retries: whether the client retries by itself.
+        scorer: gives answers a quality, or None.
+    """
+
+    balancer: Balancer
+    timeout_s: float | None = None
+    retries: bool = False
+    scorer: Scorer | None = None
+
+
+class Given:
+    """See the module.
+
+    Args:
+        wrapping: of the client.
+        model, contents, config: the caller's arguments.
+        options: the caller's, beside them.
+
+    Attributes:
+        said: options that count.
+        asked: what the call asks for.
+        automatic: whether the SDK may call functions by itself.
+
+    Raises:
+        pydantic.ValidationError: the config is none.
+    """
+
+    __slots__ = (
+        "_http", "_wrapping", "asked", "automatic", "config", "contents", "model", "said",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        wrapping: Wrapping,
+        model: str,
+        contents: Any,
+        config: types.GenerateContentConfigOrDict | None,
+        options: CallOptions | None,
+    ) -> None:
+        self._wrapping = wrapping
+        self.model = model
+        self.contents = contents
+        self.config = (
+            types.GenerateContentConfig.model_validate(config)
+            if isinstance(config, dict)
+            else config
+        )
+        http = self.config.http_options if self.config is not None else None
+        self._http = types.HttpOptions.model_validate(http) if isinstance(http, dict) else http
+        self.said = options_of(options, self._http.headers if self._http is not None else None)
+        catalog = wrapping.balancer.policy.catalog
+        self.asked = read_call(model, contents, self.config, self.said, catalog)
+        self.automatic = automatic(self.config)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As the caller gave them."""
+        return {"model": self.model, "contents": self.contents, "config": self.config}
+
+    def reserved(self) -> Reserved:
+        """What the balancer has to know of it."""
+        asked = self.asked
+        own_s = self._own_timeout_s()
+        return Reserved(
+            model=asked.model or None,
+            prompt_tokens=asked.prompt_tokens,
+            output_cap_tokens=asked.output_cap_tokens,
+            min_output_tokens=asked.min_output_tokens or 0,
+            thinking=asked.thinking,
+            timeout_s=None if own_s is None else own_s * self._wrapping.balancer.clock.speed,
+            structured=asked.structured,
+            pinned=asked.pinned,
+        )
+
+    def sending(self, request: Request, attempt: Attempt) -> Sending:
+        """An attempt as it is to be made: under the plan, or as asked where none is enforced."""
+        model, contents, config = self.model, self.contents, self.config
+        timeout_s = None
+        if request.enforced:
+            model, contents, config = edited(model, contents, config, self._edits(request, attempt))
+            timeout_s = self._timeout_s(attempt)
+        http = http_options(
+            self._http,
+            timeout_s=timeout_s,
+            own_retries_only=self._retries(request),
+            request=self.said.request,
+            attempt=attempt.number,
+        )
+        if http is not self._http:
+            config = (config or types.GenerateContentConfig()).model_copy(
+                update={"http_options": http}
+            )
+        return Sending(model=model, contents=contents, config=config, timeout_s=timeout_s)
+
+    def _edits(self, request: Request, attempt: Attempt) -> Edits:
+        strategy = request.plan.strategy
+        card = _card(self._wrapping.balancer, attempt.model)
+        change = edits(strategy, card, self.asked)
+        if attempt.thinking_tokens is None or card is None:
+            return change
+        # A budget holds money for so many tokens; more must not be made.
+        held = attempt.output_cap_tokens or card.output_limit_tokens
+        cap = change.output_cap_tokens or self.asked.output_cap_tokens or card.output_limit_tokens
+        if cap <= held:
+            return change
+        return edits(strategy, card, self.asked, most_output_tokens=held)
+
+    def _timeout_s(self, attempt: Attempt) -> float | None:
+        """The attempt's deadline in wall seconds; the caller's own where that is shorter."""
+        own_s = self._own_timeout_s()
+        if attempt.timeout_s is None:
+            return own_s
+        planned_s = self._wrapping.balancer.clock.wall_s(attempt.timeout_s)
+        return planned_s if own_s is None else min(planned_s, own_s)
+
+    def _retries(self, request: Request) -> bool:
+        """Whether retries are ours. One layer makes them: a strategy that says something about
+        them, or else whoever the application says does.
+        """
+        if not request.enforced:
+            return False
+        strategy = request.plan.strategy
+        return (
+            strategy.retries is not None
+            or bool(strategy.fallback_models)
+            or self._wrapping.balancer.settings.retries > 0
+            or not self._wrapping.retries
+        )
+
+    def _own_timeout_s(self) -> float | None:
+        own_ms = self._http.timeout if self._http is not None else None
+        return self._wrapping.timeout_s if own_ms is None else own_ms / 1000
+
+
+def _card(balancer: Balancer, model: str) -> ModelCard | None:
+    for card in balancer.policy.catalog.cards:
+        if card.name == model:
+            return card
+    return None
