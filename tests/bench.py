@@ -15,6 +15,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.live import measure_live
 from tests.benchmarks.proxy_latency import measure_proxy
 from tests.benchmarks.speed import measure
 
@@ -24,10 +25,15 @@ FLOORS: Mapping[str, float] = {
     "kernel_requests_per_s": 2_000_000,
     "ratio_50rps": 10,
     "ratio_500rps": 25,
+    "ratio_pybreaker_over_live": 1,
+    "budget_usable_percent": 90,
 }
 CEILINGS: Mapping[str, float] = {
     "plan_us": 1.0,
     "peak_rss_mb_2m_requests": 500,
+    "live_call_us": 2,
+    "live_call_cpu_us": 5,
+    "budget_overshoot_percent": 0,
     "proxy_added_p50_ms": 3.0,
 }
 
@@ -52,7 +58,8 @@ def table(figures: Mapping[str, float]) -> Table:
 
 def main(path: Path) -> None:
     """Measure everything; takes a few minutes."""
-    figures = {name: float(value) for name, value in {**measure(), **measure_proxy()}.items()}
+    measured = {**measure(), **measure_live(), **measure_proxy()}
+    figures = {name: float(value) for name, value in measured.items()}
     Console(highlight=False).print(table(figures))
     path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(f"written to {path}")
