@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..core.modes import Mode
 from ..runtime.balancer import Balancer
 from ..version import VERSION
 from . import problems
@@ -95,11 +94,11 @@ def _site(balancer: Balancer, settings: Settings) -> Site:
         settings=settings,
         store=store,
         policies=Policies(balancer, store, settings),
-        recent=Recent(),
+        recent=Recent(balancer.decision.mode),
         cpu=Cpu(),
         gateway=Gateway(balancer, settings),
     )
-    known = [Mode.NORMAL]
+    known = [balancer.decision.mode]
 
     def observe(observations: Observations, decision: Decision) -> None:
         """Once a tick, on the ticker: two appends and no waiting."""

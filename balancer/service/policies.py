@@ -25,7 +25,7 @@ from .history.tables import POLICY_VERSIONS
 from .problems import Problem
 from .settings import Settings
 
-__all__ = ["Policies", "Version"]
+__all__ = ["Policies", "Version", "policy_to_start_with"]
 
 _log = logging.getLogger("balancer.service")
 
@@ -81,6 +81,9 @@ class Policies:
             reason="",
         )
         self._file_text = self._current.text
+        if self._file is not None:
+            with contextlib.suppress(BalancerError):
+                self._file_text = show_policy(load_policy(self._file))
         self.file_problem = ""
 
     @property
@@ -93,16 +96,15 @@ class Policies:
         own = self._current
         origin = "start" if self._file is None else "file"
         try:
+            found = _newest_word(self._store, self._file_text)
             newest = self._store.newest_policy()
-            before = self._store.newest_policy("start", "file")
-            unchanged = before is not None and before["text"] == own.text
-            if newest is not None and unchanged:
-                version = _version(newest)
-                if version.text != own.text:
-                    self._balancer.use(parse_policy(version.text, f"version {version.number}"))
-                self._current = version
-                return
-            self._current = self._recorded(own, origin, "the service started")
+            if newest is not None and newest["text"] == own.text:
+                self._current = _version(newest)
+            elif found is not None:
+                self._balancer.use(parse_policy(found.text, f"version {found.number}"))
+                self._current = found
+            else:
+                self._current = self._recorded(own, origin, "the service started")
         except StoreError as error:
             _log.warning("the policy's version is not recorded: %s", error)
         except PolicyError:
@@ -227,6 +229,33 @@ class Policies:
             _log.warning(
                 "the policy file changed: version %s is in force; kept: %s", version.number, kept
             )
+
+
+def policy_to_start_with(given: Policy, database_url: str) -> Policy:
+    """The policy that has the newest word: the one given, or what the API put in force since.
+
+    A controller goes on from its saved state best under the policy that it had, so this is asked
+    before there is a balancer. Blocks. A history that cannot be read has no word.
+    """
+    store = Store(database_url)
+    try:
+        found = _newest_word(store, show_policy(given))
+        return given if found is None else parse_policy(found.text, f"version {found.number}")
+    except StoreError:
+        return given
+    except PolicyError:
+        _log.exception("the version in the history is not understood; the given one is in force")
+        return given
+    finally:
+        store.close()
+
+
+def _newest_word(store: Store, given: str) -> Version | None:
+    """The version of the API that is newer than the policy given; None where there is none."""
+    newest, before = store.newest_policy(), store.newest_policy("start", "file")
+    if newest is None or before is None or newest["origin"] != "api":
+        return None
+    return _version(newest) if before["text"] == given else None
 
 
 def _version(row: dict[str, Any]) -> Version:

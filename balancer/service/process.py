@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..core.errors import InputError
 from ..policy_file import load_policy
 from ..runtime.balancer import Balancer
 from ..runtime.clock import Clock
+from .policies import policy_to_start_with
 from .server import run
 from .settings import Settings
 
-__all__ = ["serve_process"]
+__all__ = ["JOURNAL", "STATE", "serve_process"]
+
+JOURNAL = "journal.jsonl"
+STATE = "state.json"
+"""Files under `Settings.data`."""
 
 
 def serve_process(
@@ -28,6 +34,15 @@ def serve_process(
         InputError: something it was started with cannot be meant.
     """
     policy = load_policy(settings.policy_file)
-    settings.data.mkdir(parents=True, exist_ok=True)
-    balancer = Balancer(policy, clock=Clock(speed), shadow=shadow)
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot be made: {error.strerror}", where=str(settings.data)) from None
+    balancer = Balancer(
+        policy_to_start_with(policy, settings.database_url),
+        journal=settings.data / JOURNAL,
+        state=settings.data / STATE,
+        clock=Clock(speed),
+        shadow=shadow,
+    )
     run(balancer, settings, ready)

@@ -50,6 +50,9 @@ class Recent:
 
     A listener of the balancer: `add` runs on its ticker, everything else on other threads.
 
+    Args:
+        mode: that the balancer begins in, which may be one it was in before a restart.
+
     Attributes:
         activations: entries of a degraded mode from a milder one, since the start.
         changes: changes of mode since the start.
@@ -58,12 +61,12 @@ class Recent:
         left_normal_s: when normal was left, in scenario seconds; None in normal.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, mode: Mode = Mode.NORMAL) -> None:
         self._lock = threading.Lock()
         self._ticks: deque[_Tick] = deque()
         self._minutes: deque[tuple[int, Span]] = deque(maxlen=DAY_MINUTES)
         self._minute: list[_Tick] = []
-        self._mode = Mode.NORMAL
+        self._mode = mode
         self.seen_s = 0.0
         self.activations = 0
         self.changes = 0

@@ -259,6 +259,7 @@ def test_the_api_describes_itself_with_examples(service: Service) -> None:
         "/api/history/{kind}",
         "/api/metrics",
         "/api/test-llm",
+        "/api/webhooks/datadog/brownout",
         "/healthz",
         "/readyz",
     }

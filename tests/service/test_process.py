@@ -1,0 +1,195 @@
+"""A real process: it drains when told to stop, and loses next to nothing when it is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from balancer.core.observations import Observations, merge_ticks
+from balancer.journal_file import open_journal
+from tests.service.conftest import TOKEN
+from tests.service.upstream import Connection, Script, answer, scripted_upstream
+
+ROOT = Path(__file__).parents[2]
+PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
+BODY = {"contents": [{"parts": [{"text": "hi"}]}]}
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    """An upstream on a thread of its own."""
+    ready, stop = threading.Event(), asyncio.Event()
+    found: list[Any] = []
+
+    async def main() -> None:
+        async with scripted_upstream() as made:
+            found.extend([made, asyncio.get_running_loop()])
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(main(),))
+    thread.start()
+    assert ready.wait(10)
+    yield found[0]
+    found[1].call_soon_threadsafe(stop.set)
+    thread.join(10)
+
+
+@contextmanager
+def process(
+    data: Path, upstream: str, *options: str
+) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+    """`open-balancer serve`, and a client that has its token."""
+    environment = {
+        **os.environ,
+        "OPEN_BALANCER_TOKEN": TOKEN,
+        "OPEN_BALANCER_UPSTREAM": upstream,
+        "OPEN_BALANCER_DATA": str(data),
+    }
+    child = subprocess.Popen(
+        [sys.executable, "-m", "balancer.cli", "serve", "--port", "0", *options],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stdout is not None and child.stderr is not None
+        line = child.stdout.readline()
+        assert line.startswith("open-balancer serves on http://127.0.0.1:"), child.stderr.read()
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        with httpx.Client(base_url=line.split()[-1], headers=headers, timeout=20) as client:
+            yield child, client
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.communicate(timeout=30)
+
+
+def journalled(data: Path) -> Observations:
+    """Everything in the journal's files."""
+    ticks = {}
+    for path in data.glob("journal*.jsonl"):
+        for entry in open_journal(path):
+            ticks[entry.observations.tick] = entry.observations
+    return merge_ticks(ticks[tick] for tick in sorted(ticks))
+
+
+def until(client: httpx.Client, **expected: Any) -> dict[str, Any]:
+    """The status, once it is as expected."""
+    for _ in range(500):
+        found: dict[str, Any] = client.get("/api/brownout").json()
+        if all(found[name] == value for name, value in expected.items()):
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"expected {expected}, found {found}")
+
+
+def test_a_stop_drains_what_is_in_flight_and_loses_no_observation(
+    tmp_path: Path, script: Script
+) -> None:
+    """The call is answered, and stands in the journal; the exit is a clean one."""
+
+    async def slow(connection: Connection) -> None:
+        begun.set()
+        await asyncio.sleep(1.0)
+        await connection.write(answer("late but whole"))
+
+    begun = threading.Event()
+    script.say(answer("x"), answer("x"), slow)
+    with process(tmp_path, script.url) as (child, client), ThreadPoolExecutor() as pool:
+        for _ in range(2):
+            client.post(PATH, json=BODY)
+        call = pool.submit(client.post, PATH, json=BODY)
+        assert begun.wait(10)
+        child.send_signal(signal.SIGTERM)
+        assert "late but whole" in call.result(20).text
+        assert child.wait(20) == 128 + signal.SIGTERM
+    seen = journalled(tmp_path)
+    assert sum(seen.offered) == 3
+    (entry,) = seen.served
+    assert (entry.started, entry.finished, entry.failed) == (3, 3, 0)
+
+
+def test_a_kill_loses_at_most_one_tick_and_a_restart_goes_on(
+    tmp_path: Path, script: Script
+) -> None:
+    """Journal, mode, order and policy are there again."""
+    policy = {"policy": "thresholds: {soft: {error_rate: 7%}}", "reason": "a try"}
+    order = {"mode": "soft", "reason": "a drill", "duration": "10m"}
+    with process(tmp_path, script.url) as (child, client):
+        assert client.put("/api/brownout", json=policy).json()["version"] == 2
+        for _ in range(5):
+            client.post(PATH, json=BODY)
+        client.post("/api/brownout", json=order)
+        tick = until(client, mode="soft")["tick"]
+        child.kill()
+        child.wait(20)
+    seen = journalled(tmp_path)
+    assert seen.tick >= tick
+    assert sum(seen.offered) == 5
+    with process(tmp_path, script.url) as (child, client):
+        found = until(client, mode="soft")
+        assert found["override"]["reason"] == "a drill"
+        assert found["policy"]["version"] == 2
+        assert "7%" in found["policy"]["text"]
+        assert until(client, problems={})["tick"] >= tick
+        modes = client.get("/api/history/modes").json()["entries"]
+        assert [row["to_mode"] for row in modes] == ["soft"]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--host", "0.0.0.0"], "no token is set"),  # noqa: S104
+        (["--policy", "no-such.yaml"], "no-such.yaml"),
+        (["--upstream", "nowhere"], "is no base URL"),
+        (["--database", "oracle9://x/y"], "is not one we know"),
+    ],
+)
+def test_what_cannot_be_meant_ends_with_one_message(
+    tmp_path: Path, options: list[str], problem: str
+) -> None:
+    """And exit code 2."""
+    environment = {name: value for name, value in os.environ.items() if "BALANCER" not in name}
+    done = subprocess.run(
+        [sys.executable, "-m", "balancer.cli", "serve", "--data", str(tmp_path), *options],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_named(tmp_path: Path, script: Script) -> None:
+    """With how to choose another."""
+    port = script.url.rpartition(":")[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "balancer.cli", "serve", "--data", str(tmp_path), "--port", port],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
