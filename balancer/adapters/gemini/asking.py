@@ -37,8 +37,15 @@ def read_call(
         card.name if card is not None else bare_model(model),
         min_output_tokens=options.min_output_tokens,
         needs_tools=bool(options.needs_tools) or _answers_a_tool(contents),
-        prompt_tokens=estimate(contents)
-        + (0 if config is None else estimate([config.system_instruction, config.tools])),
+        prompt_tokens=_prompt_tokens(contents, config)
+        if options.prompt_tokens is None
+        else options.prompt_tokens,
+    )
+
+
+def _prompt_tokens(contents: Any, config: types.GenerateContentConfig | None) -> int:
+    return estimate(
+        contents if config is None else [contents, config.system_instruction, config.tools]
     )
 
 

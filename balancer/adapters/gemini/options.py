@@ -40,6 +40,8 @@ class CallOptions:
         key: tenant, for budgets of a key.
         min_output_tokens: least room that the answer needs, thinking not counted.
         needs_tools: the call means nothing without its tools.
+        prompt_tokens: how many the prompt has, where the caller knows; a hard budget reserves
+            by it. Otherwise it is estimated from the contents.
         request: index of the request in a scenario, for load tests; sent on as a header, and
             the attempt's number with it.
 
@@ -51,12 +53,13 @@ class CallOptions:
     key: str | None = None
     min_output_tokens: int | None = None
     needs_tools: bool | None = None
+    prompt_tokens: int | None = None
     request: int | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.priority, str):
             object.__setattr__(self, "priority", _priority(self.priority))
-        for name in ("min_output_tokens", "request"):
+        for name in ("min_output_tokens", "prompt_tokens", "request"):
             value = getattr(self, name)
             if value is not None and value < 0:
                 raise MisuseError(f"{name} is {value!r}; expected a whole number from 0 on")
@@ -97,6 +100,7 @@ def balancing(
     key: str | None = None,
     min_output_tokens: int | None = None,
     needs_tools: bool | None = None,
+    prompt_tokens: int | None = None,
     request: int | None = None,
 ) -> Iterator[None]:
     """Say something about all calls made inside the block, in this thread or task.
@@ -108,6 +112,7 @@ def balancing(
         key=key,
         min_output_tokens=min_output_tokens,
         needs_tools=needs_tools,
+        prompt_tokens=prompt_tokens,
         request=request,
     )
     token = _current.set(options.inside(_current.get()))

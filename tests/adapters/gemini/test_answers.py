@@ -249,6 +249,18 @@ def test_a_budget_refuses(play: Play, bench: Make) -> None:
     assert script.received == []
 
 
+def test_a_budget_reserves_by_the_prompt_s_size_where_the_caller_knows_it(
+    play: Play, bench: Make
+) -> None:
+    """Otherwise by an estimate."""
+    script = play()
+    plan = policy(budgets=(BudgetLimit(usd=0.05, window_s=3600.0),))
+    here = bench(script, plan)
+    with pytest.raises(ShedError, match="hard budget"):
+        here.ask(options=CallOptions(prompt_tokens=1_000_000))
+    assert here.ask().text == "Hello."
+
+
 def test_a_budget_shortens_the_cap_and_the_thinking(play: Play, bench: Make) -> None:
     """To what it holds money for."""
     script = play()

@@ -9,8 +9,8 @@ from tests.older_genai import older_python
 
 HERE = Path(__file__).parent
 ESSENTIAL = (
-    "plan_is_applied or told_apart or tried_again or counted or shed or deadline or chat or "
-    "functions or cancelled or passed_through"
+    "not httpx and (plan_is_applied or told_apart or tried_again or counted or shed or deadline "
+    "or chat or functions or cancelled or passed_through)"
 )
 
 
