@@ -82,6 +82,25 @@ class Service:
 Start = Callable[..., Service]
 
 
+class _Server(uvicorn.Server):
+    """Looks for the end when it comes, and not ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._end = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        await self._end.wait()
+
+    def end(self) -> None:
+        """Stop, from any thread."""
+        self.should_exit = True
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self._end.set)
+
+
 @contextmanager
 def serving(
     directory: Path,
@@ -113,7 +132,7 @@ def serving(
     balancer.add_listener(observe)
     started = threading.Event()
     made: list[Service] = []
-    server: list[uvicorn.Server] = []
+    server: list[_Server] = []
 
     async def main() -> None:
         async with scripted_upstream() as script:
@@ -141,7 +160,7 @@ def serving(
                 proxy_headers=False,
                 timeout_graceful_shutdown=10,
             )
-            running = uvicorn.Server(config)
+            running = _Server(config)
             server.append(running)
             task = asyncio.create_task(running.serve())
             # uvicorn has no event to wait for
@@ -176,7 +195,7 @@ def serving(
     try:
         yield made[0]
     finally:
-        server[0].should_exit = True
+        server[0].end()
         runner.join(30)
 
 

@@ -304,7 +304,7 @@ def _engine(url: str) -> Engine:
     except ModuleNotFoundError as error:
         raise InputError(
             f"the database needs the package {error.name}; install it: "
-            "pip install 'psycopg[binary]'"
+            "pip install 'open-balancer[postgres]'"
         ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)

@@ -1,0 +1,110 @@
+"""The proxy in front of a mock Gemini: its faults, and the way down and back through the modes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from balancer.policy_file import parse_policy
+from balancer.runtime.balancer import Balancer
+from balancer.runtime.clock import Clock
+from sim.mock_gemini.process import MockProcess, spawn
+from tests.service.conftest import Service, serving
+
+PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
+BODY = {"contents": [{"role": "user", "parts": [{"text": "Why is the sky blue?"}]}]}
+QUICK = """\
+baseline: null
+thresholds:
+  soft: {error_rate: 20%}
+  hard: {error_rate: 40%}
+  emergency: {error_rate: 60%}
+ladder:
+  {min_samples: 5, hold: 10s, settle: 1s, probe_samples: 5, probe_share_max: 50%, probation: 10s}
+modes:
+  normal: {model: null, thinking: null, fallback_models: [], retries: 0, timeout: 5s}
+  soft: {timeout: 5s, retries: 0, fallback_models: []}
+  hard: {timeout: 5s, retries: 0, fallback_models: []}
+  emergency: {timeout: 5s, retries: 0, fallback_models: [], shed: {low: 0%}, static_fallback: null}
+"""
+
+
+@pytest.fixture(scope="module")
+def mock() -> Iterator[MockProcess]:
+    """Healthy until told otherwise."""
+    with spawn(latency=False) as running:
+        yield running
+
+
+@pytest.fixture
+def service(mock: MockProcess, tmp_path: Path) -> Iterator[Service]:
+    """Twenty times as fast as wall time."""
+    balancer = Balancer(parse_policy(QUICK), clock=Clock(20.0))
+    with serving(tmp_path, balancer=balancer, upstream=mock.addresses.url) as running:
+        yield running
+
+
+def test_answers_streams_and_models_come_through(mock: MockProcess, service: Service) -> None:
+    """As the mock gives them to a caller of its own."""
+    with service.client(headers={"x-goog-api-key": mock.addresses.api_key}) as client:
+        found = client.post(PATH, json=BODY).json()
+        assert found["candidates"][0]["finishReason"] == "STOP"
+        stream = client.post(
+            PATH.replace("generate", "streamGenerate") + "?alt=sse", json=BODY
+        ).content
+        assert stream.count(b"data: ") >= 1
+        count = client.post(PATH.replace("generateContent", "countTokens"), json=BODY).json()
+        assert count["totalTokens"] == 5
+        direct = httpx.get(
+            f"{mock.addresses.url}/v1beta/models",
+            headers={"x-goog-api-key": mock.addresses.api_key},
+        )
+        assert client.get("/v1beta/models").json() == direct.json()
+
+
+def test_a_wrong_key_and_an_unknown_model_are_the_mocks_to_refuse(
+    mock: MockProcess, service: Service
+) -> None:
+    """With its words, once."""
+    with service.client() as client:
+        wrong = client.post(PATH, json=BODY, headers={"x-goog-api-key": "wrong"})
+        unknown = client.post(
+            PATH.replace("2.5-flash", "9-ultra"),
+            json=BODY,
+            headers={"x-goog-api-key": mock.addresses.api_key},
+        )
+    assert (wrong.status_code, wrong.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
+    assert (unknown.status_code, unknown.json()["error"]["status"]) == (404, "NOT_FOUND")
+
+
+def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Service) -> None:
+    """Each one deeper while nothing helps, and step by step back once the fault is over."""
+    seen: list[str] = []
+    headers = {"x-goog-api-key": mock.addresses.api_key}
+    ends_at, storm = time.monotonic() + 60, True
+    mock.admin.put_fault("storm", {"kind": "error", "error": "overloaded", "share": "100%"})
+    try:
+        with service.client(headers=headers) as client:
+            while storm or seen[-1] != "normal":
+                assert time.monotonic() < ends_at, seen
+                mode = client.post(PATH, json=BODY).headers["x-open-balancer-mode"]
+                if not seen or seen[-1] != mode:
+                    seen.append(mode)
+                if mode == "emergency" and storm:
+                    mock.admin.drop_fault("storm")
+                    storm = False
+                time.sleep(0.005)
+            service.balancer.close()
+            changes = client.get("/api/history/modes").json()["entries"]
+            metrics = client.get("/api/metrics").json()["brownout"]
+    finally:
+        if "storm" in mock.admin.faults():
+            mock.admin.drop_fault("storm")
+    path = [row["to_mode"] for row in reversed(changes)]
+    assert path == ["soft", "hard", "emergency", "hard", "soft", "normal"]
+    assert (metrics["activations"], metrics["mode_changes"]) == (3, 6)
+    assert metrics["recovery_last_s"] > 30
