@@ -22,6 +22,7 @@ _EXTRAS = {
     "mock": ("httptools", "uvicorn"),
     "load": ("locust",),
     "service": ("fastapi", "uvicorn", "aiohttp", "sqlalchemy", "alembic"),
+    "telemetry": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.grpc"),
     "test": ("hypothesis",),
 }
 

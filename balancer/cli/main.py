@@ -26,6 +26,7 @@ from .replay import replay
 from .run import run
 from .search import search
 from .serve import serve
+from .telemetry import verify_telemetry
 
 __all__ = ["app", "main"]
 
@@ -43,6 +44,7 @@ app.command()(new)
 app.command()(replay)
 app.command()(mock_gemini)
 app.command()(serve)
+app.command("verify-telemetry")(verify_telemetry)
 app.add_typer(policy_app, name="policy")
 app.add_typer(datadog_app, name="datadog")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from .endings import FAIL, INCONCLUSIVE, told
 from .json_file import check_writable, write_too
 from .options import Quiet, Workers
 from .progress import progress
+from .telemetry import Otlp, OtlpProtocol
 
 __all__ = ["run"]
 
@@ -57,6 +58,12 @@ def run(
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write verdict.json here too."),
     ] = None,
+    otlp: Otlp = None,
+    otlp_protocol: OtlpProtocol = None,
+    shift_to_now: Annotated[
+        bool,
+        typer.Option("--shift-to-now", help="With --otlp: the exported run ends now."),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Simulate scenarios with and without the controller, and judge whether the policy holds.
@@ -66,7 +73,8 @@ def run(
     with told():
         from ..installation import require
 
-        require(extras=("sim", "report"))
+        require(extras=("sim", "report", *(("telemetry",) if otlp else ())))
+        send = None if otlp is None else _sender(otlp, otlp_protocol, shift_to_now=shift_to_now)
         outcomes = _run(
             scenarios or [MAIN_SCENARIO],
             policy_file=policy,
@@ -78,6 +86,8 @@ def run(
             json_file=json_file,
             quiet=quiet,
         )
+        if send is not None:
+            send(out, quiet)
     if "fail" in outcomes:
         raise typer.Exit(FAIL)
     if "inconclusive" in outcomes:
@@ -157,3 +167,39 @@ def _again(source: str, policy_file: Path | None, overrides: Sequence[str]) -> l
     for override in overrides:
         words += ["--set", override]
     return words
+
+
+def _sender(
+    endpoint: str, protocol: str | None, *, shift_to_now: bool
+) -> Callable[[Path, bool], None]:
+    """What sends the journals of a directory over OTLP, once they are there."""
+    from ..adapters.telemetry.destination import destination
+
+    # Before anything runs: a protocol that there is not must not cost a run.
+    to = destination(endpoint, protocol)
+
+    def send(directory: Path, quiet: bool) -> None:
+        from datetime import UTC, datetime
+
+        from reports.verdicts import read_verdicts
+
+        from ..adapters.telemetry.simulated import send_journal
+
+        now = datetime.now(UTC)
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        for verdict in read_verdicts(directory):
+            for name in verdict.journals.values():
+                sent = send_journal(
+                    directory / name,
+                    to,
+                    starts_ns=int(midnight.timestamp() * 1e9),
+                    ends_ns=int(now.timestamp() * 1e9) if shift_to_now else None,
+                    scenario=verdict.scenario,
+                )
+                if not quiet:
+                    typer.echo(
+                        f"{verdict.scenario}, {sent.arm}: {sent.reports} reports of metrics and "
+                        f"{sent.spans} spans sent to {to.name}"
+                    )
+
+    return send

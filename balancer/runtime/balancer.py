@@ -7,7 +7,7 @@ import math
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from ..core.errors import ClockError, MisuseError
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES, Alert, Observations, Override
 from ..core.policy import Policy
-from .calls import Asked, CallRecord, CallSettings, Draws, RandomDraws, Score
+from .calls import Asked, CallRecord, CallSettings, Draws, RandomDraws, RequestRecord, Score
 from .clock import Clock, Timekeeper
 from .desk import NO_LIMITS, Call, Desk
 from .forks import watch
@@ -28,7 +28,7 @@ from .journal import JournalFiles
 from .keeper import Keeper
 from .ledger import Ledger
 from .memory import memory_ppm
-from .recorder import ANSWER, CALL, LONGEST_CALL_S, MOST_PENDING, UNPRICED
+from .recorder import ANSWER, CALL, LONGEST_CALL_S, MOST_PENDING, UNPRICED, Ended
 from .requests import Request
 from .snapshot import resume
 from .status import Status
@@ -453,6 +453,26 @@ class Balancer:
         """Call a function for every attempt of a `Request` that ends, on its caller's time."""
         self._desk.listeners = (*self._desk.listeners, listener)
 
+    def add_request_listener(self, listener: Callable[[RequestRecord], object]) -> None:
+        """Call a function for every `Request` that is over, on its caller's time."""
+        self._desk.request_listeners = (*self._desk.request_listeners, listener)
+
+    def add_ended_listener(self, listener: Callable[[Sequence[Ended]], object]) -> None:
+        """Call a function with every batch of attempts that ended, when they are added up: from
+        the ticker, or from a caller who relieves it. Costs the callers nothing.
+        """
+        recorder = self._desk.recorder
+        recorder.watchers = (*recorder.watchers, listener)
+
+    def remove_listener(self, listener: Callable[..., object]) -> None:
+        """Call a function no more, whatever it listened to."""
+        desk, recorder = self._desk, self._desk.recorder
+        self._listeners = _without(self._listeners, listener)
+        self._score_listeners = _without(self._score_listeners, listener)
+        desk.listeners = _without(desk.listeners, listener)
+        desk.request_listeners = _without(desk.request_listeners, listener)
+        recorder.watchers = _without(recorder.watchers, listener)
+
     def add_score_listener(self, listener: Callable[[Score], object]) -> None:
         """Call a function for every answer that the application's scorer gave a quality."""
         self._score_listeners = (*self._score_listeners, listener)
@@ -686,3 +706,9 @@ def _at_rest(policy: Policy) -> Decision:
         stance.mixes,
         gates(stance, policy.strategies),
     )
+
+
+def _without(
+    listeners: tuple[Callable[..., object], ...], listener: Callable[..., object]
+) -> tuple[Callable[..., object], ...]:
+    return tuple(other for other in listeners if other != listener)

@@ -10,7 +10,16 @@ from ..core.catalog import Thinking
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES
 
-__all__ = ["Asked", "CallRecord", "CallSettings", "Draws", "Outcome", "RandomDraws", "Score"]
+__all__ = [
+    "Asked",
+    "CallRecord",
+    "CallSettings",
+    "Draws",
+    "Outcome",
+    "RandomDraws",
+    "RequestRecord",
+    "Score",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +116,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """One finished attempt, for spans: what `Balancer.add_call_listener` hands on.
+    """One finished attempt: what `Balancer.add_call_listener` hands on.
 
     Attributes:
         mode, model, priority: it was charged to.
@@ -134,6 +143,29 @@ class CallRecord:
     outcome: Outcome | None
     nano_usd: int
     output_cap_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord:
+    """A request that is over: what `Balancer.add_request_listener` hands on.
+
+    Attributes:
+        mode, priority, key, index: as in `CallRecord`.
+        started_s, ended_s: scenario seconds, from when it was asked.
+        refusal: why it was not admitted: "", "shed", "limits" or "budget".
+        answered: it got an answer of a model.
+        calls: its attempts, in order.
+    """
+
+    mode: Mode
+    priority: Priority
+    key: str | None
+    index: int | None
+    started_s: float
+    ended_s: float
+    refusal: str
+    answered: bool
+    calls: tuple[CallRecord, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

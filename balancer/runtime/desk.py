@@ -17,7 +17,7 @@ from ..core.chain import RETRY_BURST
 from ..core.decisions import Decision, Gate, Limits, Plan
 from ..core.modes import MODES, PRIORITIES, Mode, Priority
 from ..core.policy import Policy, Strategy
-from .calls import CallRecord, CallSettings, Draws
+from .calls import CallRecord, CallSettings, Draws, RequestRecord
 from .clock import Timekeeper
 from .ledger import Ledger
 from .recorder import ADMITTED, CALL, FALLBACK, MOST_PENDING, SHED, Place, Recorder
@@ -81,12 +81,13 @@ class Desk:
         mode: in force.
         table: for each priority, the rows of its gate.
         listeners: called with a `CallRecord` for every attempt that ends.
+        request_listeners: called with a `RequestRecord` for every request that is over.
     """
 
     __slots__ = (
         "_lock", "_retry_tokens", "_starts", "_strategies", "_warned", "alive_until",
         "broken", "cards", "clock", "draws", "enforces", "ledger", "limits", "listeners", "mode",
-        "overdue", "raw", "recorder", "reserves", "settings", "table",
+        "overdue", "raw", "recorder", "request_listeners", "reserves", "settings", "table",
     )  # fmt: skip
 
     def __init__(
@@ -104,6 +105,7 @@ class Desk:
         self.draws = draws
         self.recorder = Recorder(clock.speed, self.price)
         self.listeners: tuple[Callable[[CallRecord], object], ...] = ()
+        self.request_listeners: tuple[Callable[[RequestRecord], object], ...] = ()
         self.alive_until = math.inf
         self.overdue: Callable[[], None] = _nothing
         self.broken: Callable[[str, BaseException], None] = _nobody_to_tell

@@ -185,6 +185,11 @@ class Ledger:
             ]
         return min(rooms, default=None)
 
+    def left_nano_usd(self) -> tuple[int, ...]:
+        """What each of the policy's limits still affords, in their order."""
+        with self._lock:
+            return tuple(budget.headroom(row) for row in self._rows.values())
+
     def state(self) -> dict[str, Any]:
         """Plain values; what is held for calls in flight counts as spent in them, because
         whoever takes them up cannot know what became of those calls.

@@ -9,9 +9,10 @@ memory and lets the busiest pay.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..core.histogram import EMPTY, Histogram, bucket_index
@@ -34,6 +35,8 @@ __all__ = [
     "Place",
     "Recorder",
 ]
+
+logger = logging.getLogger("balancer")
 
 CALL, ADMITTED, SHED, STARTED, FALLBACK = range(5)
 """First item of what is appended to `Recorder.begun`:
@@ -118,16 +121,18 @@ class Recorder:
         begun, ended: appended to by callers.
         flights: calls in flight.
         waiting: gauge: callers that wait for a place before they start, a token each.
+        watchers: called with every batch of finished attempts, by whoever adds it up.
     """
 
     __slots__ = (
         "_admitted", "_cells", "_fallback", "_lock", "_offered", "_price", "_shed", "_speed",
-        "begun", "ended", "flights", "waiting",
+        "begun", "ended", "flights", "waiting", "watchers",
     )  # fmt: skip
 
     def __init__(self, speed: float, price: Callable[[str], Price]) -> None:
         self._speed = speed
         self._price = price
+        self.watchers: tuple[Callable[[Sequence[Ended]], object], ...] = ()
         self.clear()
 
     def clear(self) -> None:
@@ -164,6 +169,11 @@ class Recorder:
             self._count(event, count)
         if ended:
             self._add_up(ended)
+            for watcher in self.watchers:
+                try:
+                    watcher(ended)
+                except Exception:
+                    logger.exception("a watcher of calls failed; they are counted all the same")
 
     def _count(self, event: tuple[object, ...], count: int) -> None:
         kind = event[0]

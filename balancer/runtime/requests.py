@@ -34,7 +34,7 @@ from ..core.errors import MisuseError
 from ..core.modes import Priority
 from ..core.observations import FAILURES
 from ..core.pricing import cost_nano_usd
-from .calls import Asked, CallRecord, Outcome
+from .calls import Asked, CallRecord, Outcome, RequestRecord
 from .desk import Call, Desk
 from .ledger import Claim
 from .recorder import ABANDONED, ANSWER, MOST_PENDING, STARTED
@@ -149,7 +149,7 @@ class Attempt:
         self._settle(cost if known else max(cost, held))
         if len(recorder.ended) > MOST_PENDING:
             recorder.relieve()
-        if desk.listeners:
+        if desk.listeners or self._request._calls is not None:
             self._tell(outcome, now, cost, (now - flight.since) * desk.clock.speed)
 
     def _settle(self, nano_usd: int) -> None:
@@ -176,6 +176,8 @@ class Attempt:
             nano_usd=cost,
             output_cap_tokens=self.output_cap_tokens,
         )
+        if request._calls is not None:
+            request._calls.append(record)
         for listener in desk.listeners:
             try:
                 listener(record)
@@ -223,9 +225,9 @@ class Request:
     """
 
     __slots__ = (
-        "_attempt", "_dead", "_delay_s", "_desk", "_first", "_gives_up", "_link", "_models",
-        "_names", "answered", "asked", "enforced", "index", "key", "last", "over", "plan",
-        "priority", "refusal", "shed",
+        "_asked_s", "_attempt", "_calls", "_dead", "_delay_s", "_desk", "_first", "_gives_up",
+        "_link", "_models", "_names", "answered", "asked", "enforced", "index", "key", "last",
+        "over", "plan", "priority", "refusal", "shed",
     )  # fmt: skip
 
     def __init__(
@@ -244,6 +246,10 @@ class Request:
         self._link = 0
         self._dead = 0
         self._delay_s: float | None = 0.0
+        # Kept only where somebody listens; None once it was told, or where nobody does.
+        self._calls: list[CallRecord] | None = None
+        if desk.request_listeners:
+            self._calls, self._asked_s = [], desk.clock.now_s()
         patience_s = desk.settings.patience_s
         self._gives_up = (
             math.inf if patience_s is None else desk.raw() + desk.clock.wall_s(patience_s)
@@ -270,6 +276,7 @@ class Request:
         if self.shed:
             self.plan = replace(self.plan, admitted=False)
             desk.shed(priority, fell_back=self.static_fallback is not None)
+            self._tell()
         else:
             desk.admitted(priority)
 
@@ -408,6 +415,7 @@ class Request:
         if outcome.kind is None:
             self.answered = self.over = True
             self._delay_s = None
+            self._tell()
             return
         if outcome.kind == "quota_day":
             self._dead |= 1 << self._models[self._link % len(self._models)]
@@ -467,8 +475,32 @@ class Request:
         self._delay_s = None
         if self.static_fallback is not None:
             self._desk.fell_back(self.priority)
+        self._tell()
 
     # --- the end ------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        """Tell those who listen that it is over; once."""
+        calls, self._calls = self._calls, None
+        if calls is None:
+            return
+        desk = self._desk
+        record = RequestRecord(
+            mode=self.plan.mode,
+            priority=self.priority,
+            key=self.key,
+            index=self.index,
+            started_s=self._asked_s,
+            ended_s=desk.clock.now_s(),
+            refusal=self.refusal,
+            answered=self.answered,
+            calls=tuple(calls),
+        )
+        for listener in desk.request_listeners:
+            try:
+                listener(record)
+            except Exception:
+                logger.exception("a request listener failed; the request is not affected")
 
     def close(self) -> None:
         """Nothing more will be tried: an attempt in flight is abandoned, a claim given back.
@@ -481,6 +513,7 @@ class Request:
             attempt.abandon()
         self.over = True
         self._delay_s = None
+        self._tell()
 
     def __enter__(self) -> Self:
         return self

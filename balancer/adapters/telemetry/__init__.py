@@ -1,0 +1,1 @@
+"""OpenTelemetry: what the controller sees and decides, as metrics, traces and logs."""

@@ -1,0 +1,219 @@
+"""Telemetry of a live Balancer: listens to it, keeps the totals, and lets one thread send."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import set_span_in_context
+
+from balancer import metrics
+from balancer.core.decisions import Decision
+from balancer.core.errors import InputError
+from balancer.core.modes import Mode
+from balancer.core.observations import Observations
+from balancer.runtime.balancer import Balancer
+from balancer.runtime.calls import RequestRecord, Score
+from balancer.runtime.recorder import Ended
+from balancer.version import VERSION
+
+from .destination import Destination, destination
+from .genai import record_calls
+from .logs import Events, LogHandler
+from .outbox import LogBox, SpanBox
+from .resource import new_resource
+from .sender import Sender
+from .spans import CallSpans, ModeSpans
+from .tally import Tally
+
+__all__ = ["Telemetry"]
+
+INTERVAL_VARIABLE = "OTEL_METRIC_EXPORT_INTERVAL"
+DEFAULT_INTERVAL_S = 10.0
+MOST_WAITING = 4_096
+
+
+class Telemetry:
+    """Reports what a Balancer sees and decides, over OTLP.
+
+    Use it as a context manager beside the Balancer, or `start` and `close` it. Metrics cost the
+    callers nothing: they come from what the ticker adds up anyway. Spans cost their caller a
+    few microseconds where they are sampled (`OTEL_TRACES_SAMPLER`).
+
+    Args:
+        balancer: what to report of.
+        to: exporters; None is by the standard environment variables.
+        service: name of the service; None is `OTEL_SERVICE_NAME`, or "open-balancer".
+        attributes: of the resource, beside the usual ones.
+        provider: "gcp.gemini", or "gcp.vertex_ai".
+        traces: whether to make spans.
+        aliases: whether metrics go out under their promised names too.
+        interval_s: wall seconds between two reports of metrics; None is
+            `OTEL_METRIC_EXPORT_INTERVAL` (milliseconds), or 10 s.
+
+    Raises:
+        InputError: a variable of the environment that cannot be used.
+    """
+
+    def __init__(
+        self,
+        balancer: Balancer,
+        to: Destination | None = None,
+        *,
+        service: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+        provider: str = "gcp.gemini",
+        traces: bool = True,
+        aliases: bool = True,
+        interval_s: float | None = None,
+    ) -> None:
+        self._balancer = balancer
+        self._provider = provider
+        self._traces = traces
+        resource = new_resource(service, attributes)
+        self._lock = threading.Lock()
+        self._tally = Tally(balancer.policy, left=balancer.ledger.left_nano_usd)
+        self._cpu = (time.process_time(), time.monotonic())
+        spans, logs = SpanBox(MOST_WAITING), LogBox(MOST_WAITING)
+        self._tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._tracers.add_span_processor(spans)
+        self._loggers = LoggerProvider(resource=resource, shutdown_on_exit=False)
+        self._loggers.add_log_record_processor(logs)
+        self._events = Events(self._loggers)
+        self._handler = LogHandler(self._events)
+        tracer = self._tracers.get_tracer("open-balancer", VERSION)
+        self._modes = ModeSpans(tracer, self._at_ns)
+        self._calls = CallSpans(tracer, self._at_ns, provider)
+        self._mode = Mode.NORMAL
+        self._sender = Sender(
+            destination() if to is None else to,
+            resource,
+            self._tally.series,
+            self._lock,
+            spans,
+            logs,
+            interval_s=_interval_s() if interval_s is None else interval_s,
+            aliases=aliases,
+        )
+
+    @property
+    def sender(self) -> Sender:
+        """What sends, for its counts of drops and failures."""
+        return self._sender
+
+    def start(self) -> Telemetry:
+        """Listen to the Balancer, and send."""
+        self._balancer.add_listener(self._observe)
+        self._balancer.add_ended_listener(self._ended)
+        if self._traces:
+            self._balancer.add_request_listener(self._request)
+        self._balancer.add_score_listener(self._scored)
+        logging.getLogger("balancer").addHandler(self._handler)
+        self._sender.start()
+        return self
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Send what is left, for at most so long, and stop listening."""
+        for listener in (self._observe, self._ended, self._request, self._scored):
+            self._balancer.remove_listener(listener)
+        logging.getLogger("balancer").removeHandler(self._handler)
+        self._modes.close(self._balancer.clock.now_s())
+        self._sender.close(timeout_s)
+
+    def __enter__(self) -> Self:
+        """See `start`."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """See `close`."""
+        self.close()
+
+    # --- listeners ----------------------------------------------------------------------
+
+    def _at_ns(self, at_s: float) -> int:
+        clock = self._balancer.clock
+        return time.time_ns() - round(clock.wall_s(clock.now_s() - at_s) * 1e9)
+
+    def _observe(self, observations: Observations, decision: Decision) -> None:
+        policy = self._balancer.policy
+        with self._lock:
+            self._tally.use(policy)
+            self._tally.observe(observations, decision)
+            self._tally.series.set(metrics.CPU, self._cpu_share())
+        at_s = (observations.tick + 1) * policy.tick_s
+        span = self._modes.observe(at_s, decision)
+        if decision.mode is not self._mode:
+            before, self._mode = self._mode, decision.mode
+            reasons = "; ".join(reason.text for reason in decision.reasons)
+            self._events.emit(
+                "open_balancer.mode.change",
+                f"{before.label} to {decision.mode.label}: {reasons}",
+                {
+                    metrics.MODE_FROM: before.label,
+                    metrics.MODE_TO: decision.mode.label,
+                    "open_balancer.reasons": reasons,
+                },
+                level=logging.WARNING if decision.mode > before else logging.INFO,
+                at_ns=self._at_ns(at_s),
+                context=None if span is None else set_span_in_context(span),
+            )
+
+    def _ended(self, batch: Sequence[Ended]) -> None:
+        with self._lock:
+            record_calls(self._tally.series, batch, self._balancer.clock.speed, self._provider, ())
+
+    def _request(self, record: RequestRecord) -> None:
+        span = self._calls(record)
+        if not record.answered:
+            last = record.calls[-1].outcome if record.calls else None
+            why = record.refusal or (last.kind if last is not None and last.kind else "abandoned")
+            self._events.emit(
+                "open_balancer.request.failed",
+                f"request without an answer: {why}",
+                {
+                    metrics.MODE: record.mode.label,
+                    metrics.PRIORITY: record.priority.name.lower(),
+                    metrics.ERROR_TYPE: why,
+                },
+                level=logging.WARNING,
+                context=set_span_in_context(span),
+            )
+
+    def _scored(self, score: Score) -> None:
+        with self._lock:
+            self._tally.score(score.quality)
+
+    def _cpu_share(self) -> float:
+        before, now = self._cpu, (time.process_time(), time.monotonic())
+        self._cpu = now
+        span_s = max(now[1] - before[1], 1e-3)
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        return (now[0] - before[0]) / span_s / cores
+
+
+def _interval_s() -> float:
+    said = os.environ.get(INTERVAL_VARIABLE, "").strip()
+    if not said:
+        return DEFAULT_INTERVAL_S
+    try:
+        interval_s = int(said) / 1000.0
+    except ValueError:
+        interval_s = 0.0
+    if not 0.1 <= interval_s <= 3600.0:
+        raise InputError(
+            f"found {said!r}, expected milliseconds from 100 to 3600000", where=INTERVAL_VARIABLE
+        )
+    return interval_s

@@ -1,0 +1,32 @@
+"""Environments beside the development one, for what cannot live in it."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+__all__ = ["python_beside"]
+
+
+def python_beside(name: str, *packages: str) -> Path:
+    """Interpreter of an environment with some packages.
+
+    It is made when it is first asked for, and lives inside the development environment.
+
+    Args:
+        name: of the environment.
+        packages: as pip takes them.
+    """
+    home = Path(sys.prefix) / name
+    python, stamp = home / "bin" / "python", home / "complete"
+    with (Path(sys.prefix) / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
+        if not stamp.exists():
+            run = [sys.executable, "-m"]
+            subprocess.run([*run, "venv", "--clear", "--without-pip", home], check=True)
+            install = ["pip", "--python", str(python), "install", "--quiet"]
+            subprocess.run([*run, *install, *packages], check=True)
+            stamp.touch()
+    return python
