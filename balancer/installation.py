@@ -19,10 +19,10 @@ _EXTRAS = {
     "report": ("matplotlib", "jinja2"),
     "datadog": ("datadog_api_client",),
     "gemini": ("google.genai",),
-    "mock": ("httptools", "uvicorn"),
     "load": ("locust",),
     "service": ("fastapi", "uvicorn", "aiohttp", "sqlalchemy", "alembic"),
     "telemetry": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.grpc"),
+    "mock": ("httptools", "orjson", "uvicorn"),
     "test": ("hypothesis",),
 }
 

@@ -96,10 +96,8 @@ class Acting:
                 self._model.name,
                 "generateContent" if sse is None else "streamGenerateContent",
                 self._fate,
+                self._body,
                 left=left,
-                cap=self._body.cap,
-                thinking=self._body.thinking,
-                brief=self._body.brief,
             )
             self._release(left=left)
 
@@ -149,7 +147,8 @@ class Acting:
         fate = self._fate
         if fate.hangs:
             await self._hang()
-        await self._wait(fate.duration_s)
+        if self._settings.latency:
+            await self._wait(fate.duration_s)
         outcome = fate.outcome
         if outcome in (None, "empty", "cut"):
             await self._whole(200, self._answer().whole())
@@ -159,7 +158,7 @@ class Acting:
         elif outcome == "reset":
             if fate.inside:
                 raw = self._answer().whole().encode()
-                await send_head(self._send, 200, self._headers(), length=len(raw))
+                await send_head(self._scope, self._send, 200, self._headers(), length=len(raw))
                 await send_part(self._send, raw[: len(raw) // 2])
             await self._lose()
         else:
@@ -167,7 +166,7 @@ class Acting:
             await self._whole(refusal.code, refusal.body().decode())
 
     async def _whole(self, code: int, text: str) -> None:
-        await send_json(self._send, code, text.encode(), self._headers())
+        await send_json(self._scope, self._send, code, text.encode(), self._headers())
 
     def _headers(self) -> tuple[tuple[bytes, bytes], ...]:
         took_ms = int((self._loop.time() - self._began) * 1000)
@@ -196,7 +195,7 @@ class Acting:
             body = refusal.body().decode()
             await self._whole(refusal.code, body if sse else f"[{body}]")
             return
-        stream = Stream(self._send, sse=sse)
+        stream = Stream(self._scope, self._send, sse=sse)
         early = not fate.inside and fate.outcome in ("reset", "malformed")
         if not early and not (fate.hangs and not fate.inside):
             await self._chunks(stream)

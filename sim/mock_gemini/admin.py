@@ -56,7 +56,7 @@ class AdminApp:
             code, found = 400, {"error": str(error)}
         except Gone:
             return
-        await send_json(send, code, json.dumps(found).encode())
+        await send_json(scope, send, code, json.dumps(found).encode())
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, Mapping[str, Any]]:
         verb, path = scope["method"], scope["path"]

@@ -99,15 +99,11 @@ class Answer:
             sent_chars = until
 
     def _response(self, text: str, tokens: int, finish: str | None, *, thoughts: bool) -> str:
-        parts = ""
+        # Filler has no character to escape, and is most of what is sent.
+        quoted = f'"{text}"' if self._body.form is None else json.dumps(text)
+        parts = f'{{"text":{quoted}}}' if text else ""
         if thoughts and self._fate.thought > 0:
-            parts = f'{{"text":"{_THOUGHT}","thought":true}}'
-        if text:
-            parts = (
-                f'{parts},{{"text":{json.dumps(text)}}}'
-                if parts
-                else f'{{"text":{json.dumps(text)}}}'
-            )
+            parts = f'{{"text":"{_THOUGHT}","thought":true}}{"," if parts else ""}{parts}'
         content = f'{{"parts":[{parts}],"role":"model"}}' if parts else '{"role":"model"}'
         reason = f'"finishReason":"{finish}",' if finish else ""
         fate = self._fate
@@ -120,29 +116,24 @@ class Answer:
     def _usage(self, tokens: int) -> str:
         """Usage so far; a count of nothing is left out, as Gemini does."""
         fate = self._fate
-        said = [f'"promptTokenCount":{fate.prompt}']
-        if tokens:
-            said.append(f'"candidatesTokenCount":{tokens}')
-        if fate.thought:
-            said.append(f'"thoughtsTokenCount":{fate.thought}')
-        said.append(
-            f'"totalTokenCount":{fate.prompt + tokens + fate.thought},'
-            f'"promptTokensDetails":[{{"modality":"TEXT","tokenCount":{fate.prompt}}}]'
-        )
+        prompt, thought = fate.prompt, fate.thought
+        cached = candidates = ""
         if fate.cached:
-            said.append(
+            cached = (
                 f'"cachedContentTokenCount":{fate.cached},'
-                f'"cacheTokensDetails":[{{"modality":"TEXT","tokenCount":{fate.cached}}}]'
+                f'"cacheTokensDetails":[{{"modality":"TEXT","tokenCount":{fate.cached}}}],'
             )
-        if self._vertex:
-            if tokens:
-                said.append(
-                    f'"candidatesTokensDetails":[{{"modality":"TEXT","tokenCount":{tokens}}}]'
-                )
-            said.append('"trafficType":"ON_DEMAND"')
-        else:
-            said.append('"serviceTier":"standard"')
-        return "{" + ",".join(said) + "}"
+        if tokens and self._vertex:
+            candidates = f'"candidatesTokensDetails":[{{"modality":"TEXT","tokenCount":{tokens}}}],'
+        return (
+            f'{{"promptTokenCount":{prompt},'
+            + (f'"candidatesTokenCount":{tokens},' if tokens else "")
+            + (f'"thoughtsTokenCount":{thought},' if thought else "")
+            + f'"totalTokenCount":{prompt + tokens + thought},'
+            f'"promptTokensDetails":[{{"modality":"TEXT","tokenCount":{prompt}}}],'
+            f"{cached}{candidates}"
+            + ('"trafficType":"ON_DEMAND"}' if self._vertex else '"serviceTier":"standard"}')
+        )
 
 
 def answer_of(fate: Fate, body: Body, model: str, *, vertex: bool) -> Answer:

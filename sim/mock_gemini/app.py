@@ -53,7 +53,7 @@ class GeminiApp:
             await self._answer(scope, receive, send)
         except Refusal as refusal:
             self.counters.refused[refusal.code] += 1
-            await send_json(send, refusal.code, refusal.body())
+            await send_json(scope, send, refusal.code, refusal.body())
         except Gone:
             return
 
@@ -63,7 +63,7 @@ class GeminiApp:
         query: bytes = scope["query_string"]
         check_key(headers, query, self._key)
         if asked.method is None:
-            await send_json(send, 200, self._models(asked, query))
+            await send_json(scope, send, 200, self._models(asked, query))
             return
         raw = await self._read(headers, receive)
         document = parse(raw)
@@ -75,7 +75,7 @@ class GeminiApp:
                 count = self.upstream.prompt_tokens(headers.request)
             details = [{"modality": "TEXT", "tokenCount": count}]
             found = {"totalTokens": count, "promptTokensDetails": details}
-            await send_json(send, 200, json.dumps(found).encode())
+            await send_json(scope, send, 200, json.dumps(found).encode())
             return
         body = read_body(document, model.card)
         prompt = text_tokens(document) if headers.request is None else None

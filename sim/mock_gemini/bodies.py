@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import orjson
+
 from balancer.core.catalog import LEVEL_TOKENS, ModelCard, Thinking
 
 from .refusals import invalid_argument, malformed_json
@@ -22,6 +24,10 @@ _MEDIA_TOKENS = 258  # [D] of an image
 _BRIEF = re.compile(
     r"\b(?:concise|concisely|brief|briefly|short|(?:one or two|few) sentences)\b", re.IGNORECASE
 )
+_SNAKE = re.compile(r"_([a-z])")
+_COUNTED = ("contents", "systemInstruction", "system_instruction", "tools")
+_UNCOUNTED = ("role", "mimeType", "mime_type")
+_DEEPEST = 64
 _ROLES = (None, "user", "model", "function")
 
 
@@ -29,7 +35,6 @@ class Body(NamedTuple):
     """What a call of generateContent asks for.
 
     Attributes:
-        document: the whole body.
         cap: most output tokens, thinking included; None is the model's limit.
         thinking: a budget or a level; None leaves it to the model.
         shows_thoughts: whether thoughts are part of the answer.
@@ -38,7 +43,6 @@ class Body(NamedTuple):
         schema: of an answer in JSON, if one is given.
     """
 
-    document: dict[str, Any]
     cap: int | None
     thinking: Thinking | None
     shows_thoughts: bool
@@ -54,8 +58,8 @@ def parse(raw: bytes | bytearray) -> dict[str, Any]:
         Refusal: 400 for what is no JSON object.
     """
     try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        document = orjson.loads(raw)
+    except ValueError as error:
         raise malformed_json(str(error)) from None
     if not isinstance(document, dict):
         raise malformed_json("Root element must be a message.")
@@ -73,45 +77,45 @@ def read_body(document: dict[str, Any], card: ModelCard) -> Body:
         Refusal: 400 for what Gemini refuses.
     """
     _check_contents(document)
+    brief = _is_brief(document)
     config = _object(document, "generationConfig", "generation_config")
     if not config:
-        return Body(document, None, None, False, _is_brief(document), None, None)
-    candidates = _whole(config, "candidateCount", "candidate_count")
-    if candidates is not None and candidates != 1:
+        return Body(None, None, False, brief, None, None)
+    candidates = config.get("candidateCount")
+    if candidates is not None and _whole(candidates, "candidate_count") != 1:
         raise invalid_argument("Multiple candidates is not enabled for this model")
-    cap = _whole(config, "maxOutputTokens", "max_output_tokens")
-    if cap is not None and cap < 1:
-        raise invalid_argument(
-            f"* GenerateContentRequest.generation_config.max_output_tokens: {cap} must be positive."
-        )
+    cap = config.get("maxOutputTokens")
+    if cap is not None:
+        cap = _whole(cap, "max_output_tokens")
+        if cap < 1:
+            raise invalid_argument(
+                "* GenerateContentRequest.generation_config.max_output_tokens: "
+                f"{cap} must be positive."
+            )
     thinking, shows_thoughts = _thinking(config, card)
-    form = _get(config, "responseMimeType", "response_mime_type")
-    schema = _get(config, "responseSchema", "response_schema") or _get(
-        config, "responseJsonSchema", "response_json_schema"
-    )
+    form, schema = _form(config)
+    return Body(cap, thinking, shows_thoughts, brief, form, schema)
+
+
+def _form(config: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None]:
+    """MIME type of the answer, None for text, and its schema."""
+    form = config.get("responseMimeType")
+    schema = config.get("responseSchema") or config.get("responseJsonSchema")
+    if form is None and schema is None:
+        return None, None
     if form == "text/plain":
         form = None
     elif form not in (None, "application/json", "text/x.enum"):
         raise invalid_argument(
             "* GenerateContentRequest.generation_config.response_mime_type: allowed mimetypes are "
-            "`text/plain`, `application/json`, `application/xml`, `application/yaml` and "
-            "`text/x.enum`."
+            "`text/plain`, `application/json` and `text/x.enum`."
         )
     if schema is not None and form is None:
         raise invalid_argument(
-            f"Function calling with a response mime type: {form!r} is unsupported"
-            if _get(document, "tools")
-            else "A response schema needs the response mime type application/json"
+            "* GenerateContentRequest.generation_config.response_schema: only allowed with the "
+            "mimetypes `application/json` and `text/x.enum`."
         )
-    return Body(
-        document,
-        cap,
-        thinking,
-        shows_thoughts,
-        _is_brief(document),
-        form,
-        schema if isinstance(schema, dict) else None,
-    )
+    return form, schema if isinstance(schema, dict) else None
 
 
 def count_body(document: dict[str, Any]) -> int:
@@ -128,27 +132,49 @@ def count_body(document: dict[str, Any]) -> int:
 def text_tokens(document: dict[str, Any]) -> int:
     """Tokens of a prompt: four characters each, and what an image takes for other media."""
     chars = media = 0
-    for name in ("contents", "systemInstruction", "system_instruction", "tools"):
-        for key, value in _strings(document.get(name)):
-            if key == "data":
-                media += 1
-            elif key not in ("role", "mimeType", "mime_type"):
-                chars += len(value)
+    for name in _COUNTED:
+        value = document.get(name)
+        if value:
+            more, others = _size(value, 0)
+            chars += more
+            media += others
     return max(1, -(-chars // CHARS_PER_TOKEN) + media * _MEDIA_TOKENS)
 
 
-def _strings(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Every text in a value, with its key."""
+def _size(value: Any, depth: int) -> tuple[int, int]:
+    """Characters of the texts in a value, and how many media it holds."""
     if isinstance(value, str):
-        yield key, value
-    elif depth > 64:
-        return
-    elif isinstance(value, list):
+        return len(value), 0
+    chars = media = 0
+    if depth > _DEEPEST:
+        return 0, 0
+    if isinstance(value, list):
         for item in value:
-            yield from _strings(item, key, depth + 1)
+            more, others = _size(item, depth + 1)
+            chars += more
+            media += others
     elif isinstance(value, dict):
-        for inner, item in value.items():
-            yield from _strings(item, inner, depth + 1)
+        for key, item in value.items():
+            if key == "text" and isinstance(item, str):
+                chars += len(item)
+            elif key == "data" and isinstance(item, str):
+                media += 1
+            elif key not in _UNCOUNTED:
+                more, others = _size(item, depth + 1)
+                chars += more
+                media += others
+    return chars, media
+
+
+def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+    """Every text in a system instruction."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from _texts(list(value.values()), depth)
+    elif isinstance(value, list) and depth <= _DEEPEST:
+        for item in value:
+            yield from _texts(item, depth + 1)
 
 
 def _check_contents(document: dict[str, Any]) -> None:
@@ -161,17 +187,17 @@ def _check_contents(document: dict[str, Any]) -> None:
         if entry.get("role") not in _ROLES:
             raise invalid_argument("Please use a valid role: user, model.")
         parts = entry.get("parts")
-        if not parts or not isinstance(parts, list | dict):
+        if not parts or not isinstance(parts, list):
             raise invalid_argument(
                 "* GenerateContentRequest.contents.parts: contents.parts must not be empty."
             )
 
 
 def _is_brief(document: dict[str, Any]) -> bool:
-    instruction = _get(document, "systemInstruction", "system_instruction")
+    instruction = document.get("systemInstruction") or document.get("system_instruction")
     if not instruction:
         return False
-    return any(_BRIEF.search(text) for key, text in _strings(instruction) if key != "role")
+    return any(_BRIEF.search(text) for text in _texts(instruction))
 
 
 def _thinking(config: dict[str, Any], card: ModelCard) -> tuple[Thinking | None, bool]:
@@ -179,9 +205,11 @@ def _thinking(config: dict[str, Any], card: ModelCard) -> tuple[Thinking | None,
     said = _object(config, "thinkingConfig", "thinking_config")
     if not said:
         return None, False
-    shown = bool(_get(said, "includeThoughts", "include_thoughts"))
-    budget = _whole(said, "thinkingBudget", "thinking_budget")
-    level = _get(said, "thinkingLevel", "thinking_level")
+    shown = bool(said.get("includeThoughts"))
+    budget = said.get("thinkingBudget")
+    level = said.get("thinkingLevel")
+    if budget is not None:
+        budget = _whole(budget, "thinking_budget")
     if level is not None and budget is not None:
         raise invalid_argument("You can only set only one of thinking budget and thinking level.")
     thinking: Thinking | None = budget
@@ -214,24 +242,27 @@ def _refused(thinking: Thinking, card: ModelCard) -> str:
     )
 
 
-def _get(document: dict[str, Any], name: str, other: str = "") -> Any:
-    """Value of a key in either form; null is as good as absent."""
-    found = document.get(name)
-    return document.get(other) if found is None else found
-
-
 def _object(document: dict[str, Any], name: str, other: str) -> dict[str, Any] | None:
-    found = _get(document, name, other)
-    if found is None or isinstance(found, dict):
-        return found
-    raise malformed_json(f"Invalid value at '{other}': found {_kind(found)}.")
-
-
-def _whole(document: dict[str, Any], name: str, other: str) -> int | None:
-    """A whole number; text of digits and 12.0 are numbers too, as in protobuf's JSON."""
-    found = _get(document, name, other)
+    """A message in a message, its keys in camelCase whatever they were; None if it is absent."""
+    found = document.get(name)
     if found is None:
-        return None
+        found = document.get(other)
+        if found is None:
+            return None
+    if not isinstance(found, dict):
+        raise malformed_json(f"Invalid value at '{other}': found {_kind(found)}.")
+    for key in found:
+        if "_" in key:
+            return {_SNAKE.sub(_upper, key): value for key, value in found.items()}
+    return found
+
+
+def _upper(found: re.Match[str]) -> str:
+    return found[1].upper()
+
+
+def _whole(found: Any, name: str) -> int:
+    """A whole number; text of digits and 12.0 are numbers too, as in protobuf's JSON."""
     if not isinstance(found, bool):
         try:
             number = int(found)
@@ -239,7 +270,7 @@ def _whole(document: dict[str, Any], name: str, other: str) -> int | None:
                 return number
         except (TypeError, ValueError, OverflowError):
             pass
-    raise malformed_json(f"Invalid value at '{other}' (TYPE_INT32), {json.dumps(found)[:80]}")
+    raise malformed_json(f"Invalid value at '{name}' (TYPE_INT32), {json.dumps(found)[:80]}")
 
 
 def _kind(value: Any) -> str:

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from itertools import islice
 from typing import Any, NamedTuple
 
+from .bodies import Body
 from .wall_upstream import Fate
 
 __all__ = ["KEPT_CALLS", "CallRecord", "Counters"]
@@ -59,6 +60,49 @@ class CallRecord(NamedTuple):
     brief: bool
 
 
+class _Model:
+    """Counts of one model."""
+
+    __slots__ = (
+        "bill_nano_usd",
+        "cached",
+        "finished",
+        "left",
+        "outcomes",
+        "output",
+        "prompt",
+        "started",
+        "thinking",
+    )
+
+    def __init__(self) -> None:
+        self.started = self.finished = self.left = 0
+        self.prompt = self.cached = self.output = self.thinking = self.bill_nano_usd = 0
+        self.outcomes: dict[str, int] = {}
+
+    def add(self, other: _Model) -> None:
+        """Add another model's."""
+        for name in self.__slots__:
+            if name != "outcomes":
+                setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name, count in other.outcomes.items():
+            self.outcomes[name] = self.outcomes.get(name, 0) + count
+
+    def shown(self) -> dict[str, Any]:
+        """As the admin API says them."""
+        return {
+            "started": self.started,
+            "finished": self.finished,
+            "left": self.left,
+            "outcomes": dict(sorted(self.outcomes.items())),
+            "prompt_tokens": self.prompt,
+            "cached_tokens": self.cached,
+            "output_tokens": self.output,
+            "thinking_tokens": self.thinking,
+            "bill_nano_usd": self.bill_nano_usd,
+        }
+
+
 class Counters:
     """Counts since the scenario's second 0; a call counts when its client has its outcome.
 
@@ -72,74 +116,44 @@ class Counters:
     def __init__(self) -> None:
         self.refused: Counter[int] = Counter()
         self.other: Counter[str] = Counter()
-        self._models: dict[str, Counter[str]] = {}
-        self._calls: deque[CallRecord] = deque(maxlen=KEPT_CALLS)
+        self._models: dict[str, _Model] = {}
+        self._calls: deque[tuple[int, str, str, Fate, Body, bool]] = deque(maxlen=KEPT_CALLS)
         self._numbered = 0
 
     def began(self, model: str) -> None:
         """A call begins."""
         counts = self._models.get(model)
         if counts is None:
-            counts = self._models[model] = Counter()
-        counts["started"] += 1
+            counts = self._models[model] = _Model()
+        counts.started += 1
 
-    def ended(
-        self,
-        model: str,
-        method: str,
-        fate: Fate,
-        *,
-        left: bool,
-        cap: int | None,
-        thinking: int | str | None,
-        brief: bool,
-    ) -> None:
+    def ended(self, model: str, method: str, fate: Fate, body: Body, *, left: bool) -> None:
         """Its client has the outcome, or has gone."""
         counts = self._models[model]
         outcome = fate.outcome or ANSWER
-        counts["finished"] += 1
-        counts[f"outcome {outcome}"] += 1
+        counts.finished += 1
+        counts.outcomes[outcome] = counts.outcomes.get(outcome, 0) + 1
         if left:
-            counts["left"] += 1
+            counts.left += 1
         if fate.served:
-            counts["prompt"] += fate.prompt
-            counts["cached"] += fate.cached
-            counts["output"] += fate.answered
-            counts["thinking"] += fate.thought
-            counts["bill_nano_usd"] += fate.bill_nano_usd
-        self._calls.append(
-            CallRecord(
-                self._numbered,
-                model,
-                method,
-                fate.request,
-                fate.attempt,
-                fate.began_s,
-                outcome,
-                left,
-                fate.inside,
-                fate.ttft_s,
-                None if fate.hangs else fate.duration_s,
-                fate.prompt,
-                fate.cached,
-                fate.answered,
-                fate.thought,
-                fate.delivered_ppm,
-                fate.bill_nano_usd,
-                cap,
-                thinking,
-                brief,
-            )
-        )
+            counts.prompt += fate.prompt
+            counts.cached += fate.cached
+            counts.output += fate.answered
+            counts.thinking += fate.thought
+            counts.bill_nano_usd += fate.bill_nano_usd
+        self._calls.append((self._numbered, model, method, fate, body, left))
         self._numbered += 1
 
     def models(self) -> dict[str, dict[str, Any]]:
         """Counts of every model that was called."""
-        return {name: _shown(counts) for name, counts in sorted(self._models.items())}
+        return {name: counts.shown() for name, counts in sorted(self._models.items())}
 
     def total(self) -> dict[str, Any]:
         """Counts of all models together."""
-        return _shown(sum(self._models.values(), Counter()))
+        total = _Model()
+        for counts in self._models.values():
+            total.add(counts)
+        return total.shown()
 
     def calls(self, after: int, most: int) -> list[dict[str, Any]]:
         """Calls from a number on, in the order of their ends.
@@ -150,23 +164,29 @@ class Counters:
         """
         forgotten = self._numbered - len(self._calls)
         first = max(0, after - forgotten)
-        return [call._asdict() for call in islice(self._calls, first, first + most)]
+        return [_record(*call)._asdict() for call in islice(self._calls, first, first + most)]
 
 
-def _shown(counts: Counter[str]) -> dict[str, Any]:
-    outcomes = {
-        name.removeprefix("outcome "): count
-        for name, count in sorted(counts.items())
-        if name.startswith("outcome ")
-    }
-    return {
-        "started": counts["started"],
-        "finished": counts["finished"],
-        "left": counts["left"],
-        "outcomes": outcomes,
-        "prompt_tokens": counts["prompt"],
-        "cached_tokens": counts["cached"],
-        "output_tokens": counts["output"],
-        "thinking_tokens": counts["thinking"],
-        "bill_nano_usd": counts["bill_nano_usd"],
-    }
+def _record(number: int, model: str, method: str, fate: Fate, body: Body, left: bool) -> CallRecord:
+    return CallRecord(
+        number=number,
+        model=model,
+        method=method,
+        request=fate.request,
+        attempt=fate.attempt,
+        began_s=fate.began_s,
+        outcome=fate.outcome or ANSWER,
+        left=left,
+        inside=fate.inside,
+        ttft_s=fate.ttft_s,
+        duration_s=None if fate.hangs else fate.duration_s,
+        prompt=fate.prompt,
+        cached=fate.cached,
+        output=fate.answered,
+        thinking=fate.thought,
+        delivered_ppm=fate.delivered_ppm,
+        bill_nano_usd=fate.bill_nano_usd,
+        cap=body.cap,
+        thinking_asked=body.thinking,
+        brief=body.brief,
+    )

@@ -49,22 +49,20 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     Raises:
         Refusal: 400 for an index, an attempt or a deadline that cannot be.
     """
-    api_key = bearer = index = length = None
-    attempt = 0
-    for name, value in headers:
-        if name == b"x-goog-api-key":
-            api_key = value
-        elif name == b"content-length":
-            length = int(value)
-        elif name == b"x-open-balancer-request":
-            index = _number(name, value, _MOST_INDEX)
-        elif name == b"x-open-balancer-attempt":
-            attempt = _number(name, value, _MOST_ATTEMPT)
-        elif name == b"authorization":
-            bearer = value
-        elif name == b"x-server-timeout":
-            _check_deadline(value)
-    return Headers(api_key, bearer, index, attempt, length)
+    said = dict(headers)
+    index = said.get(b"x-open-balancer-request")
+    attempt = said.get(b"x-open-balancer-attempt")
+    deadline = said.get(b"x-server-timeout")
+    if deadline is not None:
+        _check_deadline(deadline)
+    length = said.get(b"content-length")
+    return Headers(
+        said.get(b"x-goog-api-key"),
+        said.get(b"authorization"),
+        None if index is None else _number("x-open-balancer-request", index, _MOST_INDEX),
+        0 if attempt is None else _number("x-open-balancer-attempt", attempt, _MOST_ATTEMPT),
+        None if length is None else int(length),
+    )
 
 
 def check_key(headers: Headers, query: bytes, key: bytes) -> None:
@@ -92,11 +90,11 @@ def bearer_is(header: bytes, token: bytes) -> bool:
     return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), token)
 
 
-def _number(name: bytes, value: bytes, most: int) -> int:
+def _number(name: str, value: bytes, most: int) -> int:
     if value.isdigit() and len(value) < 20 and int(value) < most:
         return int(value)
     raise invalid_argument(
-        f"{name.decode()}: found {value.decode('latin-1')[:40]!r}, expected a whole number from 0"
+        f"{name}: found {value.decode('latin-1')[:40]!r}, expected a whole number from 0"
     )
 
 

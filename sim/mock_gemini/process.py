@@ -20,7 +20,7 @@ from typing import Any, Self
 from balancer.core.errors import BalancerError, InputError
 
 from .admin_client import Admin
-from .server import Addresses, run_loop, serve
+from .server import Addresses, keep_for_good, run_loop, serve
 from .settings import DEFAULT_API_KEY, Settings, load_settings
 
 __all__ = ["MockProcess", "spawn"]
@@ -168,7 +168,12 @@ async def _serve_until_input_ends(settings: Settings) -> None:
         loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=watch, daemon=True).start()
-    await serve(settings, lambda addresses: _say(asdict(addresses)), stop)
+
+    def ready(addresses: Addresses) -> None:
+        keep_for_good()
+        _say(asdict(addresses))
+
+    await serve(settings, ready, stop)
 
 
 def _say(line: dict[str, Any]) -> None:

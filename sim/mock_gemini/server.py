@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import secrets
 import signal
 import socket
@@ -19,11 +20,11 @@ from balancer.core.errors import InputError
 
 from .admin import AdminApp
 from .app import GeminiApp
-from .connections import ResettableProtocol
+from .connections import ConnectionProtocol
 from .replies import Receive, Scope, Send
 from .settings import Settings
 
-__all__ = ["Addresses", "MockServer", "run", "run_loop", "serve", "uvicorn_config"]
+__all__ = ["Addresses", "MockServer", "keep_for_good", "run", "run_loop", "serve", "uvicorn_config"]
 
 _STARTS_WITHIN_S = 60.0
 _KEEP_ALIVE_S = 610
@@ -67,7 +68,7 @@ def uvicorn_config(app: Callable[[Scope, Receive, Send], Any]) -> uvicorn.Config
     """How every server of ours is set up."""
     return uvicorn.Config(
         app,
-        http=ResettableProtocol,
+        http=ConnectionProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -75,6 +76,7 @@ def uvicorn_config(app: Callable[[Scope, Receive, Send], Any]) -> uvicorn.Config
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
     )
@@ -156,9 +158,22 @@ def run(settings: Settings, ready: Callable[[Addresses], None]) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows has KeyboardInterrupt
                 loop.add_signal_handler(number, stop.set)
-        await serve(settings, ready, stop)
+        await serve(settings, started, stop)
+
+    def started(addresses: Addresses) -> None:
+        keep_for_good()
+        ready(addresses)
 
     run_loop(main())
+
+
+def keep_for_good() -> None:
+    """Take all that is loaded out of garbage collection, in a process that only serves.
+
+    A full collection would look at every object of the compiler, again and again.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def run_loop(main: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,9 @@ from scenarios.schema import GeminiUpstream, ModelProfile, Workload
 
 from ..compiled import direct
 from ..setup import new_upstream, thinking_bound
+from ..single_calls import begin_request
 from ..streams import replication_key
-from ..upstream import ANSWER, CALL, QUEUED, begin, end
+from ..upstream import ANSWER, CALL, QUEUED, end
 from ..workload import generate
 from .bodies import Body
 from .clock import ScenarioClock
@@ -26,6 +28,25 @@ __all__ = ["Fate", "ModelEntry", "WallUpstream"]
 
 _UNBOUNDED = 1 << 30
 _FIRST_CALLS = 256
+_FATE = (
+    "outcome",
+    "output",
+    "delivered_ppm",
+    "answered",
+    "thought",
+    "prompt",
+    "cached",
+    "inside",
+    "ttft_s",
+    "duration_s",
+    "holds_s",
+    "bill_nano_usd",
+    "retry_after_s",
+    "served",
+)
+"""Fields of a call's record that make its fate; from the third on in the order of `Fate`."""
+
+_fate = itemgetter(*((CALL.names or ()).index(name) for name in _FATE))
 
 
 class ModelEntry(NamedTuple):
@@ -45,10 +66,10 @@ class Fate(NamedTuple):
         request, attempt: indices by which its draws are keyed.
         began_s: second of the scenario.
         outcome: None for an answer, else one of `FAILURES`.
+        delivered_ppm: part of the natural answer that is delivered, in millionths.
+        answered, thought, prompt, cached: tokens.
         inside: whether a failure or a hang comes after part of the response.
         ttft_s, duration_s, holds_s: as in `sim.upstream.CALL`.
-        prompt, cached, answered, thought: tokens.
-        delivered_ppm: part of the natural answer that is delivered, in millionths.
         bill_nano_usd: what is charged.
         retry_after_s: of a refusal by quota.
         served: whether work was done.
@@ -59,15 +80,15 @@ class Fate(NamedTuple):
     attempt: int
     began_s: float
     outcome: str | None
+    delivered_ppm: int
+    answered: int
+    thought: int
+    prompt: int
+    cached: int
     inside: bool
     ttft_s: float
     duration_s: float
     holds_s: float
-    prompt: int
-    cached: int
-    answered: int
-    thought: int
-    delivered_ppm: int
     bill_nano_usd: int
     retry_after_s: float
     served: bool
@@ -121,7 +142,10 @@ class WallUpstream:
         self._requests = requests
         self._calls = np.zeros(_FIRST_CALLS, CALL)
         self._free = list(range(_FIRST_CALLS))
-        self._begin = direct(begin, self._upstream, self._calls, 0, 0.0)
+        numbers = (0,) * 7  # place, model, index, attempt, prompt, cap, budget
+        self._begin = direct(
+            begin_request, self._upstream, requests, self._calls, *numbers, 1.0, 0.0
+        )
         self._end = direct(end, self._upstream, self._calls, 0)
         self._next = 0
         self.site = FaultSite(scenario, self._upstream, names, clock, settings.policy.tick_s)
@@ -150,47 +174,37 @@ class WallUpstream:
         if index is None:
             index = self._next
             self._next += 1
-        request = self._requests[index % len(self._requests)]
         if not self._free:
             self._grow()
         place = self._free.pop()
-        call = self._calls[place]
-        call["model"] = model.row
-        call["index"] = index
-        call["attempt"] = attempt
-        call["prompt"] = request["prompt"] if prompt_tokens is None else prompt_tokens
-        call["cached"] = request["cached"] if prompt_tokens is None else 0
-        call["output"] = request["output"]
-        call["thinking"] = request["thinking"]
-        call["cap"] = _UNBOUNDED if body.cap is None else min(body.cap, _UNBOUNDED)
-        call["budget"] = thinking_bound(model.profile, model.card, body.thinking)
-        call["concise"] = self._concise if body.brief else 1.0
-        call["gives_up_s"] = math.inf
         now_s = self._clock.now_s()
         self.site.move(now_s)
-        self._begin(self._upstream, self._calls, place, now_s)
-        outcome = int(call["outcome"])
-        answered = int(call["answered"])
+        self._begin(
+            self._upstream,
+            self._requests,
+            self._calls,
+            place,
+            model.row,
+            index,
+            attempt,
+            -1 if prompt_tokens is None else prompt_tokens,
+            _UNBOUNDED if body.cap is None else min(body.cap, _UNBOUNDED),
+            thinking_bound(model.profile, model.card, body.thinking),
+            self._concise if body.brief else 1.0,
+            now_s,
+        )
+        outcome, output, delivered_ppm, answered, *rest = _fate(self._calls[place].item())
         if self._queued and outcome == ANSWER:
-            answered = int(call["output"])
+            answered = output
         return Fate(
-            place=place,
-            request=index,
-            attempt=attempt,
-            began_s=now_s,
-            outcome=None if outcome == ANSWER else FAILURES[outcome],
-            inside=bool(call["inside"]),
-            ttft_s=float(call["ttft_s"]),
-            duration_s=float(call["duration_s"]),
-            holds_s=float(call["holds_s"]),
-            prompt=int(call["prompt"]),
-            cached=int(call["cached"]),
-            answered=answered,
-            thought=int(call["thought"]),
-            delivered_ppm=int(call["delivered_ppm"]),
-            bill_nano_usd=int(call["bill_nano_usd"]),
-            retry_after_s=float(call["retry_after_s"]),
-            served=bool(call["served"]),
+            place,
+            index,
+            attempt,
+            now_s,
+            None if outcome == ANSWER else FAILURES[outcome],
+            delivered_ppm,
+            answered,
+            *rest,
         )
 
     def end(self, fate: Fate) -> None:

@@ -1,0 +1,130 @@
+"""Unary calls a second of the mock Gemini without latency, beside an empty application's.
+
+Both run on the same server in processes of their own, one saturating client (this process,
+over connections that are always busy) calls them in turns in the same run, and the ratio of
+the best rounds is the figure: it is about the application alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+from sim.mock_gemini.process import spawn
+from sim.mock_gemini.server import run_loop
+
+__all__ = ["mock_throughput"]
+
+_CONNECTIONS = 16
+_ROUNDS = 5
+_ROUND_S = 1.0
+_PROMPT = "Explain in plain words why a queue grows without bound when load exceeds capacity. " * 8
+
+
+class _Caller(asyncio.Protocol):
+    """One connection on which the same request is made again and again."""
+
+    def __init__(self, request: bytes, until: float, done: asyncio.Future[int]) -> None:
+        self._request = request
+        self._until = until
+        self._done = done
+        self._got = bytearray()
+        self._count = 0
+        self._transport: asyncio.WriteTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Make the first call."""
+        self._transport = cast("asyncio.WriteTransport", transport)
+        self._transport.write(self._request)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give up, if that was not meant."""
+        if not self._done.done():
+            self._done.set_exception(exc or ConnectionError("the server hung up"))
+
+    def data_received(self, data: bytes) -> None:
+        """Make the next call once this one is answered."""
+        self._got += data
+        head = self._got.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        at = self._got.find(b"content-length: ") + len(b"content-length: ")
+        length = int(self._got[at : self._got.find(b"\r", at)])
+        if len(self._got) < head + 4 + length:
+            return
+        if not self._got.startswith(b"HTTP/1.1 200"):
+            self._done.set_exception(AssertionError(bytes(self._got[:200])))
+            return
+        self._count += 1
+        self._got.clear()
+        if time.perf_counter() < self._until:
+            self._transport.write(self._request)
+        else:
+            self._transport.close()
+            self._done.set_result(self._count)
+
+
+def _request() -> bytes:
+    body = {
+        "contents": [{"role": "user", "parts": [{"text": _PROMPT}]}],
+        "generationConfig": {"maxOutputTokens": 400, "thinkingConfig": {"thinkingBudget": 0}},
+    }
+    raw = json.dumps(body).encode()
+    return (
+        b"POST /v1beta/models/gemini-2.5-flash:generateContent HTTP/1.1\r\n"
+        b"host: 127.0.0.1\r\nx-goog-api-key: mock-key\r\ncontent-type: application/json\r\n"
+        b"content-length: %d\r\n\r\n" % len(raw)
+    ) + raw
+
+
+async def _round(port: int, request: bytes) -> float:
+    """Calls a second over one round."""
+    loop = asyncio.get_running_loop()
+    began = time.perf_counter()
+    counts: list[asyncio.Future[int]] = [loop.create_future() for _ in range(_CONNECTIONS)]
+    for done in counts:
+        await loop.create_connection(
+            lambda done=done: _Caller(request, began + _ROUND_S, done),  # type: ignore[misc]
+            "127.0.0.1",
+            port,
+        )
+    total = sum(await asyncio.wait_for(asyncio.gather(*counts), 30.0))
+    return total / (time.perf_counter() - began)
+
+
+async def _rounds(empty: int, mock: int, best: dict[str, float]) -> None:
+    request = _request()
+    for _ in range(_ROUNDS):
+        best["empty_asgi_per_s"] = max(best["empty_asgi_per_s"], await _round(empty, request))
+        best["mock_unary_per_s"] = max(best["mock_unary_per_s"], await _round(mock, request))
+
+
+def mock_throughput() -> dict[str, float]:
+    """Calls a second of both, and their ratio."""
+    best = {"empty_asgi_per_s": 0.0, "mock_unary_per_s": 0.0}
+    with (
+        spawn(latency=False) as mock,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.empty_server"],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as empty,
+    ):
+        assert empty.stdout is not None and empty.stdin is not None
+        port = int(empty.stdout.readline())
+        run_loop(_rounds(port, urlsplit(mock.addresses.url).port or 0, best))
+        empty.stdin.close()
+    best["mock_unary_ratio"] = best["mock_unary_per_s"] / best["empty_asgi_per_s"]
+    return best
+
+
+if __name__ == "__main__":
+    print(json.dumps(mock_throughput(), indent=2))
