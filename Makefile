@@ -2,6 +2,7 @@
 #
 #   make run     simulate the main scenario, judge it, and say where the report is
 #   make test    the quick tests (a few minutes)
+#   make live    load tests from beginning to end (three minutes or so)
 #   make bench   the benchmarks: a table, and bench.json
 #   make prove   the long proofs, written to docs/proofs.md (half an hour or so)
 #   make datadog-schemas   our requests against Datadog's published OpenAPI documents (downloads 8 MB)
@@ -27,7 +28,7 @@ KNOWN_FAILURES := \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test bench prove datadog-schemas lint clean
+.PHONY: help run test live bench prove datadog-schemas lint clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +43,10 @@ run: $(VENV)/.for-run
 test: $(VENV)/.for-development
 	$(BIN)/python -m pytest -q -n $(WORKERS) tests/core --cov --cov-report=term
 	$(BIN)/python -m pytest -q -n $(WORKERS) --ignore=tests/core $(KNOWN_FAILURES)
+
+# By themselves, as they measure: two at once would disturb each other.
+live: $(VENV)/.for-development
+	$(BIN)/python -m pytest -q -m live tests/loadtests
 
 bench: $(VENV)/.for-development
 	$(BIN)/python -m tests.bench bench.json

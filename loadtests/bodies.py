@@ -59,4 +59,6 @@ def gemini_body(planned: Planned, clients: Clients) -> bytes:
 
 def chat_body(planned: Planned) -> bytes:
     """A body of the service's own POST /api/ai-chat."""
-    return json.dumps({"message": prompt(planned.prompt_tokens)}, separators=(",", ":")).encode()
+    turn = {"role": "user", "content": prompt(planned.prompt_tokens)}
+    body = {"messages": [turn], "priority": planned.priority.label}
+    return json.dumps(body, separators=(",", ":")).encode()

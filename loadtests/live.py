@@ -43,6 +43,7 @@ _READY_WITHIN_S = 120.0
 _BEGINS_IN_S = 1.0
 _LATE_S = 30.0
 _NAP_S = 0.05
+_REAL_PROBES = 3
 
 
 class LoadTestError(BalancerError):
@@ -132,7 +133,7 @@ def play(
         locust = stack.enter_context(
             Child(
                 "locust",
-                _locust_words(scene, target, url, work, out),
+                _locust_words(scene, target, url, work, out, spend),
                 log=work / "locust.log",
                 environment={**os.environ, "GEMINI_API_KEY": api_key},
             )
@@ -190,7 +191,12 @@ def _cut_short(sent: int, planned: int, spend: Spending | None, spent_nano_usd: 
 
 
 def _locust_words(
-    scene: Scene, target: Target, url: str, work: Path, out: Path | None
+    scene: Scene,
+    target: Target,
+    url: str,
+    work: Path,
+    out: Path | None,
+    spend: Spending | None,
 ) -> list[str]:
     words = ["--headless", "--only-summary", "--locustfile", str(LOCUSTFILE), "--host", url]
     words += ["--scenario", scene.source, "--target", target, "--meeting", str(work)]
@@ -199,6 +205,8 @@ def _locust_words(
         words += ["--set", override]
     if scene.policy_file is not None:
         words += ["--policy", scene.policy_file]
+    if spend is not None:
+        words += ["--probes", str(_REAL_PROBES)]
     if out is not None:
         words += ["--html", str(out / "locust.html"), "--csv", str(out / "locust")]
     return words

@@ -8,8 +8,10 @@ the scenario says so; how late it really started is measured and reported as lag
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from .rows import FAILED, Request
@@ -47,6 +49,9 @@ class Player:
         clock: whose second 0 is that of the scenario.
         spawn: runs a function beside the caller, such as `gevent.spawn`.
         sleep: waits wall seconds, such as `gevent.sleep`.
+        places: most requests under way at once; the others wait for a place, first come first
+            served. None is no bound.
+        patience_s: scenario seconds after its arrival at which one that still waits gives up.
 
     Attributes:
         under_way: requests sent and not over.
@@ -56,10 +61,13 @@ class Player:
     __slots__ = (
         "_clock",
         "_note",
+        "_patience_s",
+        "_places",
         "_requests",
         "_send",
         "_sleep",
         "_spawn",
+        "_waiting",
         "finished",
         "under_way",
     )
@@ -73,6 +81,8 @@ class Player:
         clock: WallClock,
         spawn: Callable[[Callable[[Planned], None], Planned], object],
         sleep: Callable[[float], object],
+        places: int | None = None,
+        patience_s: float = math.inf,
     ) -> None:
         self._requests = requests
         self._send = send
@@ -80,6 +90,9 @@ class Player:
         self._clock = clock
         self._spawn = spawn
         self._sleep = sleep
+        self._places = math.inf if places is None else places
+        self._patience_s = patience_s
+        self._waiting: deque[Planned] = deque()
         self.under_way = 0
         self.finished = False
 
@@ -94,10 +107,10 @@ class Player:
         for planned in self._requests:
             if stopped() or not self._wait_until(planned.at_s, stopped):
                 break
-            self.under_way += 1
-            self._spawn(self._one, planned)
+            self._waiting.append(planned)
+            self._start_waiting(planned.at_s)
         last_s = self._clock.now_s() + patience_s
-        while self.under_way and self._clock.now_s() < last_s:
+        while (self.under_way or self._waiting) and self._clock.now_s() < last_s:
             self._sleep(0.01)
         self.finished = True
 
@@ -108,7 +121,19 @@ class Player:
                 return False
         return True
 
-    def _one(self, planned: Planned) -> None:
+    def _start_waiting(self, due_s: float) -> None:
+        """Start those for whom there is a place, which came free at a moment."""
+        while self._waiting and self.under_way < self._places:
+            planned = self._waiting.popleft()
+            gives_up_s = planned.at_s + self._patience_s
+            if due_s >= gives_up_s:
+                row = Request(planned.number, gives_up_s, gives_up_s, gives_up_s, FAILED, 0)
+                self._note(row)
+                continue
+            self.under_way += 1
+            self._spawn(partial(self._one, due_s=max(due_s, planned.at_s)), planned)
+
+    def _one(self, planned: Planned, due_s: float) -> None:
         sent_s = self._clock.now_s()
         outcome, status = FAILED, 0
         try:
@@ -116,7 +141,8 @@ class Player:
         finally:
             self.under_way -= 1
             ended_s = self._clock.now_s()
-            self._note(Request(planned.number, planned.at_s, sent_s, ended_s, outcome, status))
+            self._note(Request(planned.number, due_s, sent_s, ended_s, outcome, status))
+            self._start_waiting(ended_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import statistics
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import gevent
 from locust.argument_parser import LocustArgumentParser
@@ -19,9 +20,12 @@ from .player import Player, lag
 from .rendezvous import Meeting
 from .rows import REQUESTS, Request, write_row
 from .scene import Scene
-from .senders import HttpSender
+from .senders import HttpSender, Sender
 from .steered_clock import SteeredClock
 from .traffic import Planned, plan_traffic, share_of
+
+if TYPE_CHECKING:
+    from .governed import Governed
 
 __all__ = ["Playing", "add_options"]
 
@@ -29,7 +33,6 @@ TARGETS = ("proxy", "service", "sdk")
 
 _BEGINS_IN_S = 2.0
 _EPOCH_WITHIN_S = 120.0
-_PROBES = 40
 _SLACK_S = 5.0
 
 logger = logging.getLogger("open-balancer")
@@ -52,6 +55,8 @@ def add_options(parser: LocustArgumentParser) -> None:
         help="proxy: Gemini's API; service: /api/ai-chat; sdk: google-genai, wrapped")  # fmt: skip
     add("--api-key", env_var="GEMINI_API_KEY", default="mock-key", is_secret=True,
         help="Sent as Gemini's API key")  # fmt: skip
+    add("--probes", type=int, default=40, include_in_web_ui=False,
+        help="Calls by which a call's cost is measured, before the first request")  # fmt: skip
     add("--meeting", default=None, include_in_web_ui=False,
         help="Directory in which the processes of a load test meet")  # fmt: skip
 
@@ -87,6 +92,11 @@ class Playing:
         self._scenario, self._policy = self._scene.load()
         leads = isinstance(environment.runner, MasterRunner)
         self._traffic = () if leads else plan_traffic(self._scenario, self._scene.replication)
+        self._probes: int = options.probes
+        self._environment = environment
+        self._governed: Governed | None = None
+        if self._target == "sdk" and not leads:
+            self._governed = self._make_governed()
         self._share: Mapping[str, Any] | None = None
         self._rows: list[Request] = []
         self._sink: TextIO | None = None
@@ -106,6 +116,17 @@ class Playing:
         """Whether there is nothing more to play."""
         stopped = self._meeting is not None and self._meeting.stopped()
         return stopped or self._over >= self.workers
+
+    def _make_governed(self) -> Governed:
+        """The controller of the SDK's calls, in this process."""
+        from .governed import Governed
+
+        if self._meeting is not None:
+            directory = self._meeting.directory
+        else:
+            directory = Path(tempfile.mkdtemp(prefix="open-balancer-"))
+            logger.info("the controller's journal is written to %s", directory)
+        return Governed(self._scene, self._scenario, self._policy, directory)
 
     def own_epoch(self) -> float | None:
         """When second 0 is, where this process decides it; None where others do."""
@@ -127,9 +148,12 @@ class Playing:
         sender = self._sender(session)
         epoch = share["epoch"]
         if epoch is None:
-            epoch = self._meet(session)
+            epoch = self._meet(sender)
         self.clock.steer(epoch)
+        if self._governed is not None:
+            self._governed.begin(epoch)
         requests = share_of(self._traffic, share["worker"], share["workers"])
+        places = self._scenario.clients.concurrency
         player = Player(
             requests,
             send=sender.send,
@@ -137,6 +161,8 @@ class Playing:
             clock=self.clock,
             spawn=gevent.spawn,
             sleep=gevent.sleep,
+            places=None if places is None else max(1, places // share["workers"]),
+            patience_s=self._scenario.clients.patience,
         )
         player.play(
             patience_s=self._scenario.clients.patience + _SLACK_S * self._scene.speed,
@@ -145,31 +171,49 @@ class Playing:
         self._tell(requests)
         self.one_finished()
 
-    def _sender(self, session: FastHttpSession) -> HttpSender:
-        return HttpSender(
-            session,  # type: ignore[arg-type]  # of which we use what `Session` says
+    def _sender(self, session: FastHttpSession) -> Sender:
+        if self._governed is None:
+            return HttpSender(
+                session,  # type: ignore[arg-type]  # of which we use what `Session` says
+                self._scenario,
+                chat=self._target == "service",
+                api_key=self._api_key,
+            )
+        from .sdk_sender import SdkSender
+
+        self._governed.balancer.start()
+        return SdkSender(
+            self._governed.balancer,
             self._scenario,
-            chat=self._target == "service",
+            url=session.base_url or "",
             api_key=self._api_key,
+            count=self._count,
         )
 
-    def _meet(self, session: FastHttpSession) -> float:
+    def _count(self, name: str, took_s: float, error: Exception | None) -> None:
+        hook: Any = self._environment.events.request
+        hook.fire(
+            request_type="SDK",
+            name=name,
+            response_time=took_s * 1e3,
+            response_length=0,
+            exception=error,
+            context={},
+        )
+
+    def _meet(self, sender: Sender) -> float:
         """Measure what a call costs, say so, and wait for second 0."""
         assert self._meeting is not None
         self._sink = (self._meeting.directory / REQUESTS).open("w", encoding="utf-8")
-        self._meeting.ready("locust", call_s=self._probe(session))
+        self._meeting.ready("locust", call_s=self._probe(sender))
         return self._meeting.wait_for_epoch(_EPOCH_WITHIN_S, sleep=gevent.sleep)
 
-    def _probe(self, session: FastHttpSession) -> float:
+    def _probe(self, sender: Sender) -> float:
         """Wall seconds that a call takes which the upstream answers at once."""
         times = []
-        model = self._scenario.clients.model
-        url = f"{session.base_url}/v1beta/models/{model}:countTokens"
-        body = b'{"contents":[{"role":"user","parts":[{"text":"How long does this take?"}]}]}'
-        headers = {"content-type": "application/json", "x-goog-api-key": self._api_key}
-        for _ in range(_PROBES):
+        for _ in range(self._probes):
             began = time.perf_counter()
-            session.client.urlopen(url, method="POST", payload=body, headers=headers).read()
+            sender.probe()
             times.append(time.perf_counter() - began)
         return statistics.median(times)
 
@@ -187,7 +231,9 @@ class Playing:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Complete the files."""
+        """Stop the controller, if it is in this process, and complete the files."""
+        if self._governed is not None:
+            self._governed.close()
         if self._sink is not None:
             self._sink.close()
             self._sink = None

@@ -128,7 +128,9 @@ def _sentences(scenario: Scenario, played: Played, cost: Overhead) -> list[str]:
         )
     if scenario.clients.concurrency is not None:
         found.append(
-            "Clients keep at most as many requests, and not calls, in flight as the scenario says."
+            f"Clients keep at most {scenario.clients.concurrency} requests under way, where the "
+            "simulated ones keep as many calls; those that wait do so before the service, which "
+            "does not see them."
         )
     return found
 

@@ -38,7 +38,7 @@ class Request(NamedTuple):
 
     Attributes:
         request: index in the workload.
-        at_s: when it should have been sent.
+        at_s: when it should have been sent: at its arrival, or when there was a place.
         sent_s: when it was.
         ended_s: when it was over.
         outcome: answer, shed, fallback (a static answer) or failed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from scenarios.schema import Scenario
 
@@ -13,8 +13,9 @@ from .player import Sent
 from .rows import ANSWER, FAILED, FALLBACK, SHED
 from .traffic import Planned
 
-__all__ = ["HttpSender", "Response", "Session", "how_it_ended"]
+__all__ = ["HttpSender", "Response", "Sender", "Session", "how_it_ended", "request_name"]
 
+_PROBE = b'{"contents":[{"role":"user","parts":[{"text":"How long does this take?"}]}]}'
 _SHED_MARK = b'"open-balancer"'
 _FALLBACK_HEADER = "x-open-balancer-fallback"
 
@@ -35,13 +36,42 @@ class Response(Protocol):
         """By name, whatever its case."""
 
 
+class Agent(Protocol):
+    """What lies under Locust's fast client."""
+
+    def urlopen(
+        self, url: str, method: str, payload: bytes, headers: Mapping[str, str]
+    ) -> BinaryIO:
+        """Send a request and give the response."""
+
+
 class Session(Protocol):
-    """What is asked of Locust's fast client."""
+    """What is asked of Locust's fast client.
+
+    Attributes:
+        base_url: of the host.
+    """
+
+    base_url: str | None
+
+    @property
+    def client(self) -> Agent:
+        """That is not counted."""
 
     def request(
         self, method: str, url: str, name: str, data: bytes, headers: Mapping[str, str]
     ) -> Response:
         """Send a request, count it under a name, and give the whole response."""
+
+
+class Sender(Protocol):
+    """Sends the requests of a load test."""
+
+    def probe(self) -> None:
+        """Make a call that is answered at once; Locust does not count it."""
+
+    def send(self, planned: Planned) -> Sent:
+        """Send one and wait for its end."""
 
 
 class HttpSender:
@@ -54,7 +84,7 @@ class HttpSender:
         api_key: sent along in Gemini's form.
     """
 
-    __slots__ = ("_chat", "_clients", "_headers", "_path", "_session")
+    __slots__ = ("_api_key", "_chat", "_clients", "_headers", "_path", "_probed", "_session")
 
     def __init__(self, session: Session, scenario: Scenario, *, chat: bool, api_key: str) -> None:
         self._session = session
@@ -63,9 +93,17 @@ class HttpSender:
         self._path = (
             "/api/ai-chat" if chat else f"/v1beta/models/{scenario.clients.model}:generateContent"
         )
+        self._api_key = api_key
+        self._probed = f"/v1beta/models/{scenario.clients.model}:countTokens"
         self._headers = {"content-type": "application/json"}
         if not chat:
             self._headers["x-goog-api-key"] = api_key
+
+    def probe(self) -> None:
+        """Make a call that is answered at once; Locust does not count it."""
+        headers = {"content-type": "application/json", "x-goog-api-key": self._api_key}
+        url = f"{self._session.base_url}{self._probed}"
+        self._session.client.urlopen(url, method="POST", payload=_PROBE, headers=headers).read()
 
     def send(self, planned: Planned) -> Sent:
         """Send one and wait for its end."""

@@ -7,15 +7,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from ..core.errors import nearest
 from ..core.modes import Mode, Priority
 from ..wire import find_card, read_asked, read_usage
 from .problems import Problem
-from .proxy.answers import FALLBACK_VERSION, Reply
+from .proxy.answers import FALLBACK_VERSION, Refusal, Reply
 from .proxy.paths import Target
-from .proxy.reading import Call
+from .proxy.reading import Call, read_labels
 from .schemas import Answer, Chat, Prompt, mode_name
 from .site import Site, refusals
 
@@ -29,13 +29,13 @@ def llm_routes(site: Site) -> APIRouter:
     routes = APIRouter(tags=["llm"], responses=_REFUSALS)
 
     @routes.post("/api/test-llm")
-    async def test_llm(given: Prompt) -> Answer:
+    async def test_llm(given: Prompt, request: Request) -> Answer:
         """Try a model with a prompt, as the mode in force would serve it."""
         body = {"contents": [_turn("user", given.prompt)]}
-        return await _ask(site, body, given.model, given.priority, len(given.prompt))
+        return await _ask(site, request, body, given.model, given.priority, len(given.prompt))
 
     @routes.post("/api/ai-chat")
-    async def ai_chat(given: Chat) -> Answer:
+    async def ai_chat(given: Chat, request: Request) -> Answer:
         """Continue a conversation."""
         body: dict[str, Any] = {
             "contents": [
@@ -47,7 +47,7 @@ def llm_routes(site: Site) -> APIRouter:
         if given.system:
             body["systemInstruction"] = {"parts": [{"text": given.system}]}
             size += len(given.system)
-        return await _ask(site, body, given.model, given.priority, size)
+        return await _ask(site, request, body, given.model, given.priority, size)
 
     return routes
 
@@ -57,7 +57,12 @@ def _turn(role: str, text: str) -> dict[str, Any]:
 
 
 async def _ask(
-    site: Site, body: dict[str, Any], model: str | None, priority: str, size: int
+    site: Site,
+    request: Request,
+    body: dict[str, Any],
+    model: str | None,
+    priority: str,
+    size: int,
 ) -> Answer:
     if size > site.settings.longest_prompt:
         raise Problem(
@@ -68,6 +73,10 @@ async def _ask(
         )
     if site.settings.gemini_key is None:
         raise Problem(503, "no key is configured; set GEMINI_API_KEY where the service runs")
+    try:
+        key, index = read_labels(dict(request.headers.raw))
+    except Refusal as refusal:
+        raise Problem(refusal.status, refusal.message) from None
     name = _model(site, model)
     target = Target(model=name, method="generateContent", version="v1beta")
     begun = time.monotonic()
@@ -80,6 +89,8 @@ async def _ask(
             headers=[(b"content-type", b"application/json")],
             asked=read_asked(body, name),
             priority=Priority[priority.upper()],
+            key=key,
+            index=index,
         )
     )
     return _answer(reply, time.monotonic() - begun)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from balancer.core.modes import Priority
+from balancer.service.schemas import Chat
 from balancer.wire.asked import read_asked
 from loadtests.bodies import chat_body, gemini_body
 from loadtests.traffic import Planned
@@ -33,6 +34,8 @@ def test_clients_that_ask_for_nothing_leave_the_body_bare() -> None:
     assert set(json.loads(gemini_body(PLANNED, Clients()))) == {"contents"}
 
 
-def test_a_chat_message_is_as_long_as_the_prompt() -> None:
-    """Four characters a token."""
-    assert len(json.loads(chat_body(PLANNED))["message"]) == 4 * 321
+def test_a_chat_is_one_message_as_long_as_the_prompt() -> None:
+    """Four characters a token, in the form that the service takes."""
+    chat = Chat.model_validate_json(chat_body(PLANNED))
+    assert [len(turn.content) for turn in chat.messages] == [4 * 321]
+    assert chat.priority == "normal"

@@ -20,6 +20,7 @@ class Stage:
         self.oversleeps_s = oversleeps_s
         self.begun: list[tuple[int, float]] = []
         self.pending: list[Callable[[], None]] = []
+        self.end_at = 60.0
 
     def now_s(self) -> float:
         """Scenario seconds."""
@@ -32,10 +33,10 @@ class Stage:
     def sleep(self, wall_s: float) -> None:
         """Time passes; what is pending ends after every arrival has come."""
         self.now += (wall_s + self.oversleeps_s) * self.speed
-        if self.now > 60.0:
-            for end in self.pending:
+        if self.now > self.end_at:
+            ending, self.pending = self.pending, []
+            for end in ending:
                 end()
-            self.pending.clear()
 
     def spawn(self, function: Callable[[Planned], None], planned: Planned) -> None:
         """A request is begun; it ends later."""
@@ -109,6 +110,26 @@ def test_a_request_that_raises_is_noted_as_failed() -> None:
     play.play(patience_s=1.0)
     assert [(note.outcome, note.status) for note in notes] == [(FAILED, 0)]
     assert play.under_way == 0
+
+
+def test_without_a_place_requests_wait_their_turn() -> None:
+    """First come, first served; the wait is no lag, and who waits too long gives up."""
+    stage, notes = Stage(), list[Request]()
+    play = Player(
+        planned(1.0, 2.0, 3.0),
+        send=lambda _: Sent(ANSWER, 200),
+        note=notes.append,
+        clock=stage,
+        spawn=stage.spawn,
+        sleep=stage.sleep,
+        places=1,
+        patience_s=58.5,
+    )
+    stage.end_at = 60.8
+    play.play(patience_s=100.0)
+    assert [number for number, _ in stage.begun] == [0, 2]
+    assert {note.request: note.outcome for note in notes} == {0: ANSWER, 1: FAILED, 2: ANSWER}
+    assert [note.at_s > 60.0 for note in notes if note.request == 2] == [True]
 
 
 def test_lag_is_how_late_requests_were_sent() -> None:

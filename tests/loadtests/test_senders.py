@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 
 import pytest
 
@@ -31,6 +32,17 @@ class Heard:
 class Session:
     """Keeps what is sent."""
 
+    @property
+    def client(self) -> Session:
+        """The same."""
+        return self
+
+    def urlopen(self, url: str, method: str, payload: bytes, headers: Mapping[str, str]) -> BytesIO:
+        """Keep it too."""
+        self.sent.append((url, "", headers))
+        return BytesIO()
+
+    base_url: str | None = "http://127.0.0.1:1"
     sent: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
 
     def request(
@@ -62,6 +74,15 @@ def test_a_request_carries_its_number_priority_and_tenant(chat: bool, path: str)
     assert headers["x-open-balancer-priority"] == "high"
     assert headers["x-open-balancer-key"] == "tenant"
     assert ("x-goog-api-key" in headers) is not chat
+
+
+def test_a_probe_is_a_call_that_no_plan_governs() -> None:
+    """And that Locust does not count: it has no name."""
+    session = Session()
+    HttpSender(session, small_scenario(), chat=False, api_key="key").probe()
+    ((url, name, _),) = session.sent
+    assert url.endswith("/v1beta/models/gemini-2.5-flash:countTokens")
+    assert not name
 
 
 def test_endings_are_told_apart() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,7 +15,7 @@ from ...wire import Asked, parse, read_asked
 from .answers import Headers, Refusal
 from .paths import Target
 
-__all__ = ["Call", "Gone", "read_body", "read_call"]
+__all__ = ["Call", "Gone", "read_body", "read_call", "read_labels"]
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -116,6 +116,7 @@ async def read_call(
         body, asked = await asyncio.to_thread(_read, raw, target, least, needs_tools)
     else:
         body, asked = _read(raw, target, least, needs_tools)
+    key, index = read_labels(known)
     return Call(
         target=target,
         raw=raw,
@@ -124,10 +125,20 @@ async def read_call(
         headers=headers,
         asked=asked,
         priority=_priority(known.get(b"x-open-balancer-priority")),
-        key=_key(known.get(b"x-open-balancer-key")),
-        index=_whole("request", known.get(b"x-open-balancer-request")),
+        key=key,
+        index=index,
         timeout_s=_timeout_s(known.get(b"x-server-timeout")),
     )
+
+
+def read_labels(known: Mapping[bytes, bytes]) -> tuple[str | None, int | None]:
+    """The tenant and the request's number in a scenario, from headers in lower case.
+
+    Raises:
+        Refusal: 400 for what can be neither.
+    """
+    key = _key(known.get(b"x-open-balancer-key"))
+    return key, _whole("request", known.get(b"x-open-balancer-request"))
 
 
 def _read(raw: bytes, target: Target, least: int | None, needs_tools: bool) -> tuple[Any, Asked]:
