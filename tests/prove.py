@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.proofs import contest, control, gate, library, theory
+from tests.proofs import agreement, contest, control, gate, library, theory
 from tests.proofs.document import Proof, put
 
 SECTIONS: Mapping[str, Callable[[int], Proof]] = {
@@ -25,6 +25,7 @@ SECTIONS: Mapping[str, Callable[[int], Proof]] = {
     "Laws over the library": contest.prove,
     "Gate": gate.prove,
     "Theory": theory.prove,
+    "Agreement": agreement.prove,
 }
 """What is proved, by title, in the document's order; each is told how many workers it may use."""
 
