@@ -86,6 +86,7 @@ def play(
     out: Path | None = None,
     spend: Spending | None = None,
     progress: Callable[[int, int], None] | None = None,
+    say: Callable[[str], object] | None = None,
 ) -> Played:
     """Play a scenario.
 
@@ -97,6 +98,7 @@ def play(
         out: directory for Locust's own report; None writes none.
         spend: against the real API, and at most so much; None plays against a mock.
         progress: called with seconds played and seconds in all.
+        say: takes a sentence about what the compression of time costs here, before it begins.
 
     Raises:
         InputError: a scenario that cannot be played.
@@ -139,6 +141,8 @@ def play(
             )
         )
         call_s = float(_ready(meeting, "locust", locust)["call_s"])
+        if say is not None:
+            say(_cost_of_speed(call_s, scene.speed))
         epoch = time.time() + _BEGINS_IN_S
         if mock is not None and fates is not None:
             mock.admin.set_clock(epoch)
@@ -176,8 +180,15 @@ def check(scene: Scene) -> tuple[Scenario, Policy, tuple[Planned, ...]]:
         InputError: it cannot.
     """
     scenario, policy = scene.load()
-    check_playable(scenario)
+    check_playable(scenario, policy)
     return scenario, policy, plan_traffic(scenario, scene.replication)
+
+
+def _cost_of_speed(call_s: float, speed: float) -> str:
+    return (
+        f"A call that is answered at once takes {call_s * 1e3:.1f} ms here; at speed {speed:g} "
+        f"that is {call_s * speed * 1e3:.0f} ms of the scenario's time on every latency."
+    )
 
 
 def _cut_short(sent: int, planned: int, spend: Spending | None, spent_nano_usd: int) -> str:

@@ -25,13 +25,19 @@ from sim.telemetry import Telemetry
 __all__ = ["check_playable", "messages"]
 
 
-def check_playable(scenario: Scenario) -> None:
+def check_playable(scenario: Scenario, policy: Policy) -> None:
     """Refuse a scenario with faults that only a simulated controller can suffer.
 
     Raises:
-        ScenarioError: observations that come late or are lost, or a gauge of memory.
+        ScenarioError: observations that come late or are lost, a gauge of memory, or monitors.
     """
     check_faults(scenario)
+    if scenario.monitors.alongside or policy.law == "alerts":
+        raise ScenarioError(
+            "the monitoring service that watches from outside exists in the simulator only; live, "
+            "connect a real one, or play its alerts as faults of kind alert",
+            where=f"{scenario.scenario}: monitors",
+        )
     for place, fault in enumerate(scenario.faults):
         if isinstance(fault, TelemetryFault | GaugeFault):
             raise ScenarioError(

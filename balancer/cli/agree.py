@@ -10,7 +10,7 @@ import typer
 
 from .endings import FAIL, told
 from .json_file import check_writable, write_too
-from .load import EXTRAS, Overrides, PolicyFile, Replication, Speed, Target, Through, again
+from .load import EXTRAS, Overrides, PolicyFile, Replication, Speed, Target, Through, again, note
 from .options import Quiet
 from .progress import progress
 
@@ -72,7 +72,13 @@ def _agree(scene: Any, *, target: Target, json_file: Path | None, quiet: bool) -
         progress(quiet=quiet) as bar,
     ):
         work = Path(meeting)
-        played = play(scene, target=target.value, work=work, progress=bar(scene.source))
+        played = play(
+            scene,
+            target=target.value,
+            work=work,
+            progress=bar(scene.source),
+            say=None if quiet else note,
+        )
         record = agreement(played, work, again(scene, target, (), "agree"))
     write_too(json_file, record)
     if not quiet:

@@ -200,6 +200,7 @@ def _load(
                         out=work if place == 0 else None,
                         spend=spend,
                         progress=bar(name),
+                        say=None if quiet or place else note,
                     )
                 )
             if spend is not None and place + 1 < runs:
@@ -217,6 +218,11 @@ def _load(
             typer.echo(sentence)
         typer.echo(f"report: {out / 'report.html'}; Locust's own: {out / 'locust.html'}")
     return found
+
+
+def note(sentence: str) -> None:
+    """Say something beside the result."""
+    typer.echo(sentence, err=True)
 
 
 def again(scene: Any, target: Target, more: Sequence[str], command: str = "load") -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,9 +43,18 @@ def test_messages_come_in_order_with_their_delay() -> None:
 def test_what_only_a_simulated_controller_can_suffer_is_refused(fault: dict[str, Any]) -> None:
     """The message names the fault."""
     with pytest.raises(ScenarioError, match=r"exists in the simulator only"):
-        check_playable(small_scenario(faults=[fault]))
+        check_playable(small_scenario(faults=[fault]), default_policy())
+
+
+def test_a_monitoring_service_that_watches_from_outside_is_refused() -> None:
+    """Beside a law, or as all that one hears."""
+    policy = default_policy()
+    with pytest.raises(ScenarioError, match=r"small: monitors"):
+        check_playable(small_scenario(monitors={"alongside": True}), policy)
+    with pytest.raises(ScenarioError, match=r"simulator only"):
+        check_playable(small_scenario(), replace(policy, law="alerts"))
 
 
 def test_a_scenario_of_upstream_faults_and_messages_can_be_played() -> None:
     """Nothing is refused."""
-    check_playable(small_scenario(faults=[STORM, ALERT, ORDER]))
+    check_playable(small_scenario(faults=[STORM, ALERT, ORDER]), default_policy())
