@@ -32,7 +32,16 @@ from .scene import Scene
 from .spending import Spending, spent_nano_usd
 from .traffic import Planned, plan_traffic
 
-__all__ = ["LOCUSTFILE", "LoadTestError", "Played", "Target", "Upstream", "check", "play"]
+__all__ = [
+    "LOCUSTFILE",
+    "LoadTestError",
+    "Played",
+    "Target",
+    "Upstream",
+    "check",
+    "play",
+    "wait_until_ready",
+]
 
 Target = Literal["proxy", "service", "sdk"]
 Upstream = Literal["mock", "gemini"]
@@ -131,7 +140,7 @@ def play(
                     "loadtests.target", log=work / "target.log", told={**told, "api_key": api_key}
                 )
             )
-            url = str(_ready(meeting, "target", served)["url"])
+            url = str(wait_until_ready(meeting, "target", served)["url"])
         locust = stack.enter_context(
             Child(
                 "locust",
@@ -140,7 +149,7 @@ def play(
                 environment={**os.environ, "GEMINI_API_KEY": api_key},
             )
         )
-        call_s = float(_ready(meeting, "locust", locust)["call_s"])
+        call_s = float(wait_until_ready(meeting, "locust", locust)["call_s"])
         if say is not None:
             say(_cost_of_speed(call_s, scene.speed))
         epoch = time.time() + _BEGINS_IN_S
@@ -223,7 +232,7 @@ def _locust_words(
     return words
 
 
-def _ready(meeting: Meeting, name: str, child: Child) -> dict[str, Any]:
+def wait_until_ready(meeting: Meeting, name: str, child: Child) -> dict[str, Any]:
     """What a process told when it was ready.
 
     Raises:
