@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sim.child_start import start_child
+
 __all__ = ["Child"]
 
 _ENDS_WITHIN_S = 8.0
@@ -46,7 +48,7 @@ class Child:
         self.name = module
         self._log = log
         with log.open("wb") as sink:
-            self._process = subprocess.Popen(  # noqa: S603  # this Python, our modules
+            self._process = start_child(
                 [sys.executable, "-m", module, *words],
                 stdin=subprocess.PIPE,
                 stdout=sink,

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from balancer.core.errors import BalancerError, InputError
 
+from ..child_start import start_child
 from .admin_client import Admin
 from .server import Addresses, keep_for_good, run_loop, serve
 from .settings import DEFAULT_API_KEY, Settings, load_settings
@@ -98,7 +99,7 @@ def spawn(
         "api_key": api_key,
         "token": token,
     }
-    child = subprocess.Popen(  # this Python, this module
+    child = start_child(
         [sys.executable, "-m", "sim.mock_gemini.process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

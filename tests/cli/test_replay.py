@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from balancer.core.controller import Controller
-from balancer.core.journal import JournalWriter
+from balancer.core.journal import LONGEST_HEADER, JournalWriter
 from balancer.core.policy import Policy
 from balancer.policy_file import default_policy
 from tests.cli.conftest import Command
@@ -104,7 +104,7 @@ def test_a_torn_end_is_reported(command: Command, journal: Path) -> None:
         (b"hello\n", ":1: not JSON"),
         (b"\xff\xfe\n", ":1: not UTF-8 text"),
         (b"\xff\xfe", ":1: not JSON"),
-        (b"x" * 1_100_000, ":1: longer than 1,000,000 characters"),
+        (b"x" * (LONGEST_HEADER + 3), ":1: longer than 64,000,000 characters"),
     ],
     ids=["missing", "empty", "text", "binary", "binary without newline", "endless"],
 )

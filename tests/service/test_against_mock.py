@@ -98,7 +98,12 @@ def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Se
                     storm = False
                 time.sleep(0.005)
             service.balancer.close()
-            changes = client.get("/api/history/modes").json()["entries"]
+            # Nothing waits for the history, so the history has to be waited for.
+            while (changes := client.get("/api/history/modes").json()["entries"])[0][
+                "to_mode"
+            ] != "normal":
+                assert time.monotonic() < ends_at, changes
+                time.sleep(0.02)
             metrics = client.get("/api/metrics").json()["brownout"]
     finally:
         if "storm" in mock.admin.faults():
