@@ -43,7 +43,7 @@ skewed, and in small numbers it then errs more often than it says: the rest is r
 
 FIRST_LOOK = 10
 """Replications at the first look: fewer say little about a spread."""
-LAST_LOOK = 320
+LAST_LOOK = 640
 """Replications at the last look, unless a gate is told otherwise."""
 
 

@@ -37,7 +37,7 @@ def gate(
     ] = None,
     replications_max: Annotated[
         int | None,
-        typer.Option(metavar="N", min=10, help="Pairs of runs of a scenario, at most: 320."),
+        typer.Option(metavar="N", min=10, help="Pairs of runs of a scenario, at most: 640."),
     ] = None,
     seed: Seed = None,
     workers: Workers = None,
