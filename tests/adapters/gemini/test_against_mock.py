@@ -21,7 +21,8 @@ from .test_answers import CHAIN
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession")
 
-PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "wrap-google-genai.md"
+ROOT = Path(__file__).parents[3]
+PAGES = ("README.md", "docs/how-to/wrap-google-genai.md")
 
 
 def bench(mock: Addresses, kind: str, plan: Strategy) -> Bench:
@@ -65,9 +66,12 @@ def test_a_hang_is_bounded_below_ten_seconds(kind: str) -> None:
         assert failures(served_models(here.seen())[FLASH]) == {"timeout": 1}
 
 
-def test_the_example_runs_as_printed() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_the_example_runs_as_printed(page: str) -> None:
     """With nothing but its environment to say where Gemini is."""
-    example = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0]
+    example = re.findall(
+        r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL
+    )[0]
     assert len(example.splitlines()) <= 24
     with MockServer(settings()) as mock:
         environment = {
