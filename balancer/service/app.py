@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -19,16 +19,18 @@ from .brownout_api import brownout_routes
 from .doors import Doors
 from .health_api import health_routes
 from .history import Store
-from .history.tables import MODE_CHANGES
 from .history_api import history_routes
+from .hub import Hub
 from .llm_api import llm_routes
 from .metrics import Cpu
 from .metrics_api import metrics_routes
+from .owner import owner_of
 from .policies import Policies
 from .proxy import Gateway
 from .recent import Recent
 from .settings import Settings
 from .site import Site
+from .watch import Watch
 from .webhook_api import webhook_routes
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app"]
 
+_TEND_S = 5.0
 _log = logging.getLogger("balancer.service")
 
 _ABOUT = """\
@@ -88,7 +91,7 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
 
 
 def _site(balancer: Balancer, settings: Settings) -> Site:
-    store = Store(settings.database_url)
+    store, hub = Store(settings.database_url), Hub()
     site = Site(
         balancer=balancer,
         settings=settings,
@@ -97,22 +100,14 @@ def _site(balancer: Balancer, settings: Settings) -> Site:
         recent=Recent(balancer.decision.mode),
         cpu=Cpu(),
         gateway=Gateway(balancer, settings),
+        hub=hub,
+        watch=Watch(balancer, hub, store),
     )
-    known = [balancer.decision.mode]
 
     def observe(observations: Observations, decision: Decision) -> None:
-        """Once a tick, on the ticker: two appends and no waiting."""
+        """Once a tick, on the ticker: appends and no waiting."""
         site.recent.add(observations, decision, balancer.policy.tick_s)
-        if decision.mode != known[0]:
-            store.add(
-                MODE_CHANGES,
-                at=time.time(),
-                tick=decision.tick,
-                from_mode=known[0].label,
-                to_mode=decision.mode.label,
-                reasons=[reason.text for reason in decision.reasons],
-            )
-            known[0] = decision.mode
+        site.watch.observe(observations, decision)
 
     balancer.add_listener(observe)
     return site
@@ -122,29 +117,41 @@ def _site(balancer: Balancer, settings: Settings) -> Site:
 async def _life(site: Site) -> AsyncIterator[None]:
     await asyncio.to_thread(site.store.open)
     await asyncio.to_thread(site.policies.open)
+    owner = await asyncio.to_thread(owner_of, site.settings.data)
+    await asyncio.to_thread(site.watch.open, owner)
     site.gateway.open()
     await asyncio.to_thread(site.balancer.start)
-    watcher = asyncio.create_task(_watch(site.policies))
+    tasks = [
+        asyncio.create_task(_lasting(site.policies.watch, "watching the policy file")),
+        asyncio.create_task(_lasting(partial(_tend, site.watch), "tending incidents")),
+    ]
     try:
         yield
     finally:
         # The server has drained what was in flight: what it observed is stepped, then written.
-        watcher.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watcher
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(site.balancer.close)
         await site.gateway.close()
         await asyncio.to_thread(site.store.close)
 
 
-async def _watch(policies: Policies) -> None:
+async def _lasting(work: Callable[[], Awaitable[None]], what: str) -> None:
+    """Do something that goes on, and go on with it whatever happens."""
     while True:
         try:
-            await policies.watch()
+            await work()
             return
-        except Exception:  # noqa: BLE001 - a watcher that dies would not be missed
-            _log.exception("watching the policy file failed; it goes on")
+        except Exception:  # noqa: BLE001 - what dies in silence would not be missed
+            _log.exception("%s failed; it goes on", what)
             await asyncio.sleep(1.0)
+
+
+async def _tend(watch: Watch) -> None:
+    while True:
+        await asyncio.sleep(_TEND_S)
+        await asyncio.to_thread(watch.tend)
 
 
 class _ProxyFirst:

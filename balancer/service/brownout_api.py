@@ -180,4 +180,5 @@ def _record(
         mode=None if mode is None else mode.label,
         until=None if until is None else until.timestamp(),
         reason=reason,
+        owner=site.watch.owner,
     )

@@ -33,7 +33,7 @@ _TABLES = {
     Kind.POLICIES: POLICY_VERSIONS,
     Kind.INCIDENTS: INCIDENTS,
 }
-_TIMES = ("at", "until", "opened_at", "closed_at")
+_TIMES = ("at", "until", "began_at", "opened_at", "closed_at", "seen_at")
 _LARGEST_ID = 2**31 - 1
 
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..runtime.balancer import Balancer
     from .history import Store
+    from .hub import Hub
     from .metrics import Cpu
     from .policies import Policies
     from .proxy import Gateway
     from .recent import Recent
     from .settings import Settings
+    from .watch import Watch
 
 __all__ = ["Site", "refusals"]
 
@@ -42,6 +44,8 @@ class Site:
     recent: Recent
     cpu: Cpu
     gateway: Gateway
+    hub: Hub
+    watch: Watch
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -10,33 +10,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Table,
-    create_engine,
-    event,
-    func,
-    insert,
-    select,
-)
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    InterfaceError,
-    NoSuchModuleError,
-    OperationalError,
-    SQLAlchemyError,
-)
+from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from ...core.errors import InputError
+from .engine import new_engine
 from .migrate import upgrade
 from .tables import POLICY_VERSIONS
 
@@ -48,6 +32,7 @@ _LARGEST_BATCH = 500
 _log = logging.getLogger("balancer.service.history")
 
 Found = TypeVar("Found")
+Work = Callable[[Connection], object]
 
 
 class StoreError(Exception):
@@ -88,9 +73,9 @@ class Store:
     """
 
     def __init__(self, url: str, *, retry_s: float = _RETRY_S) -> None:
-        self._engine = _engine(url)
+        self._engine = new_engine(url)
         self._retry_s = retry_s
-        self._waiting: deque[tuple[Table, dict[str, Any]]] = deque()
+        self._waiting: deque[Work] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._broken: str | None = "not opened yet"
@@ -130,11 +115,19 @@ class Store:
 
     def add(self, table: Table, **values: Any) -> None:
         """Write an entry soon. Returns at once and never raises."""
+        self.later(partial(_insert, table=table, values=values))
+
+    def later(self, work: Work) -> None:
+        """Do something with a connection soon, after what waits. Returns at once, never raises.
+
+        Args:
+            work: may be done again if the database fails meanwhile.
+        """
         with self._changed:
             if len(self._waiting) >= _MOST_WAITING:
                 self._waiting.popleft()
                 self._lost += 1
-            self._waiting.append((table, values))
+            self._waiting.append(work)
             self._changed.notify()
 
     def flush(self, timeout_s: float = 10.0) -> bool:
@@ -154,7 +147,7 @@ class Store:
             assert found is not None
             return int(found[0])
 
-        return self._run(work)
+        return self.run(work)
 
     def page(self, table: Table, *, limit: int, before: int | None = None) -> Page:
         """The newest entries of a table, or those older than `before`. Blocks.
@@ -172,7 +165,7 @@ class Store:
             rows = rows[:limit]
             return Page(rows=rows, before=rows[-1]["id"] if more else None)
 
-        return self._run(work)
+        return self.run(work)
 
     def get(self, table: Table, entry: int) -> dict[str, Any] | None:
         """One entry; None where there is none. Blocks.
@@ -185,7 +178,7 @@ class Store:
             row = connection.execute(select(table).where(table.c.id == entry)).mappings().first()
             return None if row is None else dict(row)
 
-        return self._run(work)
+        return self.run(work)
 
     def count(self, table: Table, *, since: float) -> int:
         """Entries at or after a Unix time. Blocks.
@@ -198,7 +191,7 @@ class Store:
             query = select(func.count()).select_from(table).where(table.c.at >= since)
             return int(connection.execute(query).scalar_one())
 
-        return self._run(work)
+        return self.run(work)
 
     def newest_policy(self, *origins: str) -> dict[str, Any] | None:
         """The newest policy version, of certain origins if any are given. Blocks.
@@ -214,9 +207,14 @@ class Store:
             row = connection.execute(query).mappings().first()
             return None if row is None else dict(row)
 
-        return self._run(work)
+        return self.run(work)
 
-    def _run(self, work: Callable[[Connection], Found]) -> Found:
+    def run(self, work: Callable[[Connection], Found]) -> Found:
+        """Do something with a connection, in a transaction of its own. Blocks.
+
+        Raises:
+            StoreError: it is not done.
+        """
         try:
             if not self._migrated:
                 self._migrate()
@@ -255,7 +253,7 @@ class Store:
             if not batch:
                 return
             try:
-                self._run(partial(_insert, rows=batch))
+                self.run(partial(_do, batch=batch))
             except StoreError as error:
                 if error.passing or not self._migrated:
                     if closing:
@@ -278,43 +276,10 @@ class Store:
                 self._changed.notify_all()
 
 
-def _insert(connection: Connection, rows: list[tuple[Table, dict[str, Any]]]) -> None:
-    for table, values in rows:
-        connection.execute(insert(table).values(**values))
+def _insert(connection: Connection, table: Table, values: dict[str, Any]) -> None:
+    connection.execute(insert(table).values(**values))
 
 
-def _engine(url: str) -> Engine:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise InputError(
-            "database is no URL; expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
-        ) from None
-    if parsed.drivername in ("postgres", "postgresql"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    options: Mapping[str, Any] = {}
-    if parsed.get_backend_name() == "postgresql":
-        options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
-    try:
-        engine = create_engine(parsed, **options)
-    except NoSuchModuleError:
-        raise InputError(
-            f"database {parsed.drivername!r} is not one we know; expected sqlite or postgresql"
-        ) from None
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"the database needs the package {error.name}; install it: "
-            "pip install 'open-balancer[postgres]'"
-        ) from None
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _tune_sqlite)
-    return engine
-
-
-def _tune_sqlite(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    # Readers do not wait for the writer, and a crash loses at most the last commits.
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA busy_timeout=5000")
-    cursor.close()
+def _do(connection: Connection, batch: list[Work]) -> None:
+    for work in batch:
+        work(connection)

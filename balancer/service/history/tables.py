@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Boolean, Column, Float, Integer, MetaData, String, Table, Text
 
-__all__ = ["INCIDENTS", "METADATA", "MODE_CHANGES", "ORDERS", "POLICY_VERSIONS"]
+__all__ = ["INCIDENTS", "METADATA", "MIRRORED", "MODE_CHANGES", "ORDERS", "POLICY_VERSIONS"]
 
 METADATA = MetaData(
     naming_convention={
@@ -26,8 +26,10 @@ MODE_CHANGES = Table(
     Column("from_mode", String(16), nullable=False),
     Column("to_mode", String(16), nullable=False),
     Column("reasons", JSON, nullable=False),
+    Column("owner", String(64), nullable=False, server_default=""),
 )
-"""The controller entered another mode, after `tick`."""
+"""The controller entered another mode, after `tick`. `owner` is the data directory of the service
+that says so, because several may share a database."""
 
 ORDERS = Table(
     "orders",
@@ -38,6 +40,7 @@ ORDERS = Table(
     Column("mode", String(16)),
     Column("until", Float),
     Column("reason", Text, nullable=False),
+    Column("owner", String(64), nullable=False, server_default=""),
 )
 """An operator spoke: `kind` is override, clear, bypass or resume."""
 
@@ -59,14 +62,35 @@ INCIDENTS = Table(
     "incidents",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("key", String(200), nullable=False, unique=True),
+    Column("key", String(100), nullable=False, unique=True),
+    Column("owner", String(64), nullable=False, index=True),
+    Column("epoch", Float),
+    Column("began_at", Float, nullable=False),
+    Column("began_s", Float, nullable=False),
     Column("opened_at", Float, nullable=False, index=True),
-    Column("closed_at", Float),
-    Column("source", String(32), nullable=False),
-    Column("severity", String(16), nullable=False),
-    Column("title", Text, nullable=False),
-    Column("mode", String(16)),
-    Column("acknowledged", Boolean, nullable=False, default=False),
-    Column("details", JSON, nullable=False),
+    Column("opened_s", Float, nullable=False),
+    Column("closed_at", Float, index=True),
+    Column("closed_s", Float),
+    Column("seen_at", Float, nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("worst", String(16), nullable=False),
+    Column("cause", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changes", Integer, nullable=False),
+    Column("shadow", Boolean, nullable=False),
+    Column("ended", Text, nullable=False),
 )
-"""Something went wrong; `key` identifies it from trigger to recovery."""
+"""An episode of hard or emergency brownout, see `balancer.service.incidents`. `seen_at` is when
+the process that follows it was last heard of."""
+
+MIRRORED = Table(
+    "mirrored",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(100), nullable=False, unique=True),
+    Column("remote_id", String(100)),
+    Column("told", String(32), nullable=False),
+    Column("at", Float, nullable=False),
+)
+"""What Datadog knows of an incident: `remote_id` is its own id, None while it is not known
+whether it made one; `told` is the state that it was last told."""
