@@ -13,9 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ..core.controller import Controller
-from ..core.decisions import Decision, Plan, Stance, gates, one_hot
-from ..core.errors import ClockError, MisuseError
+from ..core.decisions import Decision, Plan
+from ..core.errors import MisuseError
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES, Alert, Observations, Override
 from ..core.policy import Policy
@@ -27,11 +26,12 @@ from .health import Health
 from .journal import JournalFiles
 from .keeper import Keeper
 from .ledger import Ledger
-from .memory import memory_ppm
+from .orders import Orders
 from .recorder import ANSWER, CALL, LONGEST_CALL_S, MOST_PENDING, UNPRICED, Ended
 from .requests import Request
-from .snapshot import resume
+from .snapshot import Resumed, resume
 from .status import Status
+from .stepper import Stepper
 from .ticker import TaskTicker, ThreadTicker
 
 __all__ = ["OFF_VARIABLE", "Balancer"]
@@ -88,23 +88,18 @@ class Balancer:
             from ..policy_file import default_policy
 
             policy = default_policy()
-        self._policy = policy
         self._clock: Timekeeper = Clock() if clock is None else clock
         self._ledger = Ledger(policy) if ledger is None else ledger
         self._shadow = shadow
         self._lock = threading.RLock()
         self._ticker: ThreadTicker | TaskTicker | None = None
-        self._last: int | None = None
-        self._alerts: list[Alert] = []
-        self._overrides: list[Override] = []
+        self._orders = Orders()
         self._listeners: tuple[Callable[[Observations, Decision], object], ...] = ()
         self._score_listeners: tuple[Callable[[Score], object], ...] = ()
         self._random: Callable[[], float] = random.random
-        self._controller = Controller(policy)
-        self._decision = _at_rest(policy)
-        self._kept = ""
         files = JournalFiles(Path(journal)) if isinstance(journal, str | Path) else journal
-        because = self._resume(None if state is None else Path(state), files)
+        state_path = None if state is None else Path(state)
+        found = self._take_up(policy, state_path, files)
         self._desk = Desk(
             policy,
             CallSettings() if settings is None else settings,
@@ -117,35 +112,42 @@ class Balancer:
         self._desk.broken = self._health.broke
         self._keeper = Keeper(
             files,
-            None if state is None else Path(state),
+            state_path,
             {} if run is None else run,
             clock=self._clock,
             ledger=self._ledger,
             health=self._health,
         )
-        self._keeper.begin(self._controller, because, self._kept)
+        self._stepper = Stepper(
+            policy,
+            found,
+            desk=self._desk,
+            ledger=self._ledger,
+            orders=self._orders,
+            health=self._health,
+            keeper=self._keeper,
+        )
         self._apply()
         watch(self)
 
-    def _resume(self, state: Path | None, journal: JournalFiles | None) -> str:
-        """Go on from where a process before this one stopped. Returns why a journal begins."""
+    def _take_up(
+        self, policy: Policy, state: Path | None, journal: JournalFiles | None
+    ) -> Resumed | None:
+        """Start the clock, and go on from where a process before this one stopped."""
         found = None
         if state is not None:
-            found = resume(self._policy, state, None if journal is None else journal.path)
+            found = resume(policy, state, None if journal is None else journal.path)
         if found is None:
             self._clock.start()
-            return "start"
-        self._controller, self._kept = found.controller, found.kept
+            return None
         tick = found.controller.tick
         if found.ledger is not None:
             self._ledger.restore(found.ledger)
             self._ledger.book(found.spent)
         # Time may have been set back meanwhile; the tick index goes on all the same.
-        least_s = 0.0 if tick is None else (tick + 1) * self._policy.tick_s
+        least_s = 0.0 if tick is None else (tick + 1) * policy.tick_s
         self._clock.start(epoch=found.epoch, at_least_s=least_s)
-        self._last = tick
-        self._decision = found.controller.decision or self._decision
-        return "restart"
+        return found
 
     # --- life ---------------------------------------------------------------------------
 
@@ -160,7 +162,7 @@ class Balancer:
         self._ticker = ticker
         if self._health.closed:
             self._health.closed = False
-            self._keeper.begin(self._controller, "restart", "everything")
+            self._keeper.begin(self._stepper.controller, "restart", "everything")
         self._health.mended("ticker")
         self._stay_alive()
         self._apply()
@@ -178,7 +180,7 @@ class Balancer:
                 return
             self._desk.alive_until = math.inf
             self._close_tick(self.now_tick)
-            self._keeper.close(self._controller)
+            self._keeper.close(self._stepper.controller)
             self._health.closed = True
             self._apply()
 
@@ -360,7 +362,7 @@ class Balancer:
 
     def alert(self, alert: Alert) -> None:
         """Take in a message of an external monitor; `Balancer.now_tick` is now on its scale."""
-        self._alerts.append(alert)
+        self._orders.alert(alert)
 
     def override(
         self,
@@ -381,25 +383,19 @@ class Balancer:
         Raises:
             MisuseError: neither or both are given, no reason, or an end that is not to come.
         """
-        if (for_s is None) == (until_s is None):
-            raise MisuseError("an override needs an end: give for_s or until_s, one of both")
-        if not reason.strip():
-            raise MisuseError("an override needs a reason, for those who read the journal")
-        now_s = self._clock.now_s()
-        end_s = now_s + for_s if for_s is not None else until_s
-        assert end_s is not None
-        tick = self.now_tick
-        until = math.ceil(end_s / self._policy.tick_s - 1e-9) if math.isfinite(end_s) else 0
-        if until <= tick:
-            raise MisuseError(f"the override would end at {end_s:g} s; it is {now_s:g} s now")
-        order = Override(tick, until, mode, reason)
-        self._overrides.append(order)
-        return order
+        return self._orders.override(
+            mode,
+            reason,
+            for_s=for_s,
+            until_s=until_s,
+            now_s=self._clock.now_s(),
+            now_tick=self.now_tick,
+            tick_s=self.policy.tick_s,
+        )
 
     def lift(self, reason: str) -> None:
         """End the override that holds."""
-        tick = self.now_tick
-        self._overrides.append(Override(tick, tick, Mode.NORMAL, reason))
+        self._orders.lift(reason, self.now_tick)
 
     def bypass(self, on: bool, reason: str = "") -> None:
         """The kill switch: let all calls go through unchanged, or put it back.
@@ -424,18 +420,8 @@ class Balancer:
             What was kept, as a sentence.
         """
         with self._lock:
-            before = self._policy
-            self._controller, kept = Controller.succeed(policy, self._controller.state())
-            self._policy, self._kept = policy, kept
-            if policy.tick_s != before.tick_s:
-                self._last = self.now_tick - 1
-            self._decision = self._controller.decision or _at_rest(policy)
-            self._desk.use(policy)
-            try:
-                self._ledger.use(policy)
-            except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
-                self._health.broke("ledger", error)
-            self._keeper.begin(self._controller, "policy", kept)
+            before = self.policy
+            kept = self._stepper.use(policy, self.now_tick)
             self._apply()
         logger.info("policy %r follows %r, keeping %s", policy.name, before.name, kept)
         return kept
@@ -490,7 +476,7 @@ class Balancer:
     @property
     def policy(self) -> Policy:
         """In use."""
-        return self._policy
+        return self._stepper.policy
 
     @property
     def clock(self) -> Timekeeper:
@@ -510,23 +496,23 @@ class Balancer:
     @property
     def decision(self) -> Decision:
         """The last one; before the first, normal for everybody (of tick -1)."""
-        return self._decision
+        return self._stepper.decision
 
     @property
     def now_tick(self) -> int:
         """The tick under way, on the scale of `Alert.at_tick` and `Override.at_tick`."""
         # The margin keeps a tick that is over from being missed by the last bit of a division.
-        return math.floor(self._clock.now_s() / self._policy.tick_s + 1e-9)
+        return math.floor(self._clock.now_s() / self.policy.tick_s + 1e-9)
 
     def status(self) -> Status:
         """How it is."""
-        decision = self._decision
+        stepper = self._stepper
         recorder = self._desk.recorder
         ticker = self._ticker
         return Status(
-            mode=decision.mode,
-            tick=self._last,
-            policy=self._policy.name,
+            mode=stepper.decision.mode,
+            tick=stepper.last,
+            policy=stepper.policy.name,
             running=ticker is not None and ticker.alive and "ticker" not in self._health.problems,
             enforced=self._desk.enforces,
             shadow=self._shadow,
@@ -535,11 +521,11 @@ class Balancer:
             failures=dict(self._health.failures),
             in_flight=len(recorder.flights),
             waiting=len(recorder.waiting),
-            reserved_nano_usd=self._reserved(),
-            reasons=tuple(reason.text for reason in decision.reasons),
-            override=self._controller.override(),
+            reserved_nano_usd=stepper.reserved_nano_usd(),
+            reasons=tuple(reason.text for reason in stepper.decision.reasons),
+            override=stepper.controller.override(),
             journal=str(self._keeper.journal or ""),
-            kept=self._kept,
+            kept=stepper.kept,
         )
 
     # --- ticks --------------------------------------------------------------------------
@@ -558,25 +544,14 @@ class Balancer:
 
     def _wait_s(self) -> float:
         """Wall seconds to the end of the tick under way."""
-        end_s = (self.now_tick + 1) * self._policy.tick_s
+        end_s = (self.now_tick + 1) * self.policy.tick_s
         return self._clock.wall_s(end_s - self._clock.now_s())
 
     def _close_tick(self, tick: int) -> Decision | None:
-        if self._last is not None and tick <= self._last:
+        closed = self._stepper.close(tick)
+        if closed is None:
             return None
-        observations = self._observe(tick)
-        self._desk.new_tick()
-        try:
-            decision = self._step(observations)
-        except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
-            self._health.broke("controller", error)
-            self._begin_anew("controller")
-            return None
-        self._last = tick
-        self._decision = decision
-        self._health.mended("controller")
-        self._roll_budget(tick + 1)
-        self._keeper.keep(observations, decision, self._controller)
+        observations, decision = closed
         self._apply()
         for listener in self._listeners:
             try:
@@ -585,47 +560,6 @@ class Balancer:
                 logger.exception("a listener failed; the controller is not affected")
         return decision
 
-    def _observe(self, tick: int) -> Observations:
-        alerts, overrides = tuple(self._alerts), tuple(self._overrides)
-        del self._alerts[: len(alerts)]
-        del self._overrides[: len(overrides)]
-        return self._desk.recorder.take(
-            tick,
-            self._desk.raw(),
-            reserved_nano_usd=self._reserved(),
-            memory_ppm=memory_ppm(),
-            alerts=alerts,
-            overrides=overrides,
-        )
-
-    def _reserved(self) -> int:
-        try:
-            return max(0, self._ledger.reserved_nano_usd)
-        except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
-            self._health.broke("ledger", error)
-            return 0
-
-    def _step(self, observations: Observations) -> Decision:
-        try:
-            return self._controller.step(observations)
-        except ClockError as error:
-            logger.error("%s; the controller begins anew", error)  # noqa: TRY400
-            self._begin_anew("leap")
-            return self._controller.step(observations)
-
-    def _begin_anew(self, because: str) -> None:
-        self._controller = Controller(self._policy)
-        self._kept = "nothing"
-        self._keeper.begin(self._controller, because, self._kept)
-
-    def _roll_budget(self, tick: int) -> None:
-        try:
-            self._ledger.advance(tick)
-        except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
-            self._health.broke("ledger", error)
-        else:
-            self._health.mended("ledger")
-
     # --- failing open -------------------------------------------------------------------
 
     def _apply(self) -> None:
@@ -633,12 +567,12 @@ class Balancer:
         if self._health.open:
             self._desk.pass_through()
         else:
-            self._desk.decide(self._decision, shadow=self._shadow)
+            self._desk.decide(self._stepper.decision, shadow=self._shadow)
 
     def _stay_alive(self) -> None:
         """The ticker is here: it is overdue some ticks from now."""
         if self._ticker is not None:
-            span_s = max(_OVERDUE_TICKS * self._clock.wall_s(self._policy.tick_s), _OVERDUE_S)
+            span_s = max(_OVERDUE_TICKS * self._clock.wall_s(self.policy.tick_s), _OVERDUE_S)
             self._desk.alive_until = self._desk.raw() + span_s
             self._health.mended("ticker")
 
@@ -667,7 +601,7 @@ class Balancer:
         """Counters, ticker and files of its own; the budget is a copy of its own from here."""
         parent = os.getppid()
         self._lock = threading.RLock()
-        self._alerts, self._overrides = [], []
+        self._orders.forget()
         self._desk.after_fork()
         self._ledger.forget_claims()
         ticker, self._ticker = self._ticker, None
@@ -680,7 +614,7 @@ class Balancer:
                 os.getpid(),
                 parent,
             )
-        self._keeper.after_fork(self._controller, parent)
+        self._keeper.after_fork(self._stepper.controller, parent)
         if isinstance(ticker, ThreadTicker):
             self.start()
         elif ticker is not None:
@@ -690,22 +624,6 @@ class Balancer:
 def _switched_off() -> str:
     value = os.environ.get(OFF_VARIABLE, "")
     return "" if value.lower() in ("", "0", "false", "no") else f"{OFF_VARIABLE}={value}"
-
-
-def _at_rest(policy: Policy) -> Decision:
-    """What holds before the first decision: normal for everybody, as in the simulator."""
-    mix = one_hot(Mode.NORMAL)
-    stance = Stance(mode=Mode.NORMAL, mixes=(mix, mix, mix))
-    return Decision(
-        -1,
-        stance.mode,
-        mix,
-        stance.admit,
-        stance.limits,
-        stance.reasons,
-        stance.mixes,
-        gates(stance, policy.strategies),
-    )
 
 
 def _without(

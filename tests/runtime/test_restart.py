@@ -59,7 +59,7 @@ def test_the_journals_tail_brings_a_snapshot_up_to_date(tmp_path: Path) -> None:
     assert saved == json.loads((tmp_path / "state.json").read_text())
     killed(bench)
     after = Bench(now_s=21.0, **in_files(tmp_path))
-    assert after.balancer._controller.state() == bench.balancer._controller.state()
+    assert after.balancer._stepper.controller.state() == bench.balancer._stepper.controller.state()
     assert after.mode is bench.mode
     after.balancer.close()
 
@@ -72,7 +72,7 @@ def test_a_file_that_began_after_the_snapshot_counts(tmp_path: Path, max_bytes: 
     bench.brown_out(40)
     killed(bench)
     after = Bench(now_s=40.0, journal=files, state=tmp_path / "state.json")
-    assert after.balancer._controller.state() == bench.balancer._controller.state()
+    assert after.balancer._stepper.controller.state() == bench.balancer._stepper.controller.state()
     after.balancer.close()
 
 

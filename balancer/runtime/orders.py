@@ -1,0 +1,77 @@
+"""What the outside tells the controller: alerts of monitors and overrides of people."""
+
+from __future__ import annotations
+
+import math
+
+from ..core.errors import MisuseError
+from ..core.modes import Mode
+from ..core.observations import Alert, Override
+
+__all__ = ["Orders"]
+
+
+class Orders:
+    """Alerts and overrides that wait for the next tick; any thread may give one."""
+
+    __slots__ = ("_alerts", "_overrides")
+
+    def __init__(self) -> None:
+        self._alerts: list[Alert] = []
+        self._overrides: list[Override] = []
+
+    def alert(self, alert: Alert) -> None:
+        """Take in a message of an external monitor."""
+        self._alerts.append(alert)
+
+    def override(
+        self,
+        mode: Mode,
+        reason: str,
+        *,
+        for_s: float | None,
+        until_s: float | None,
+        now_s: float,
+        now_tick: int,
+        tick_s: float,
+    ) -> Override:
+        """Take in an order to hold a mode.
+
+        Args:
+            mode: to hold.
+            reason: for the journal.
+            for_s: scenario seconds from now.
+            until_s: scenario second; one of both is given.
+            now_s, now_tick: the moment it is given.
+            tick_s: length of a tick.
+
+        Raises:
+            MisuseError: neither or both are given, no reason, or an end that is not to come.
+        """
+        if (for_s is None) == (until_s is None):
+            raise MisuseError("an override needs an end: give for_s or until_s, one of both")
+        if not reason.strip():
+            raise MisuseError("an override needs a reason, for those who read the journal")
+        end_s = now_s + for_s if for_s is not None else until_s
+        assert end_s is not None
+        until = math.ceil(end_s / tick_s - 1e-9) if math.isfinite(end_s) else 0
+        if until <= now_tick:
+            raise MisuseError(f"the override would end at {end_s:g} s; it is {now_s:g} s now")
+        order = Override(now_tick, until, mode, reason)
+        self._overrides.append(order)
+        return order
+
+    def lift(self, reason: str, now_tick: int) -> None:
+        """Take in that the override which holds ends now."""
+        self._overrides.append(Override(now_tick, now_tick, Mode.NORMAL, reason))
+
+    def take(self) -> tuple[tuple[Alert, ...], tuple[Override, ...]]:
+        """Those that wait, in the order they came; they wait no longer."""
+        alerts, overrides = tuple(self._alerts), tuple(self._overrides)
+        del self._alerts[: len(alerts)]
+        del self._overrides[: len(overrides)]
+        return alerts, overrides
+
+    def forget(self) -> None:
+        """Drop those that wait."""
+        self._alerts, self._overrides = [], []
