@@ -21,6 +21,7 @@ from .health_api import health_routes
 from .history import Store
 from .history_api import history_routes
 from .hub import Hub
+from .incidents_api import incident_routes
 from .llm_api import llm_routes
 from .metrics import Cpu
 from .metrics_api import metrics_routes
@@ -80,6 +81,7 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
         brownout_routes,
         llm_routes,
         history_routes,
+        incident_routes,
         health_routes,
         webhook_routes,
     ):

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, func, insert, select
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from .engine import new_engine
@@ -149,8 +149,15 @@ class Store:
 
         return self.run(work)
 
-    def page(self, table: Table, *, limit: int, before: int | None = None) -> Page:
-        """The newest entries of a table, or those older than `before`. Blocks.
+    def page(
+        self,
+        table: Table,
+        *,
+        limit: int,
+        before: int | None = None,
+        where: ColumnElement[bool] | None = None,
+    ) -> Page:
+        """The newest entries of a table, or those older than `before`, that fit. Blocks.
 
         Raises:
             StoreError: they cannot be read.
@@ -160,6 +167,8 @@ class Store:
             query = select(table).order_by(table.c.id.desc()).limit(limit + 1)
             if before is not None:
                 query = query.where(table.c.id < before)
+            if where is not None:
+                query = query.where(where)
             rows = [dict(row) for row in connection.execute(query).mappings()]
             more = len(rows) > limit
             rows = rows[:limit]

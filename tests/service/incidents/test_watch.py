@@ -5,62 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from balancer.core.modes import Mode
-from balancer.runtime.balancer import Balancer
-from balancer.runtime.clock import ManualClock
 from balancer.service.history import Store
-from balancer.service.history.tables import INCIDENTS, MODE_CHANGES
-from balancer.service.hub import Happening, Hub, IncidentChange, ModeChange
+from balancer.service.history.tables import MODE_CHANGES
+from balancer.service.hub import Hub, IncidentChange, ModeChange
 from balancer.service.owner import owner_of
 from balancer.service.watch import GONE_S, Watch
-
-
-class Rig:
-    """A balancer by hand, watched.
-
-    Attributes:
-        told: to the hub.
-        now_s: Unix time.
-    """
-
-    def __init__(self, store: Store, owner: str = "a" * 32, **options: Any) -> None:
-        self.clock = ManualClock()
-        self.balancer = Balancer(clock=self.clock, **options)
-        self.store, self.now_s = store, 5000.0
-        self.told: list[Happening] = []
-        hub = Hub()
-        hub.subscribe(self.told.append)
-        self.watch = Watch(self.balancer, hub, store, lambda: self.now_s)
-        self.balancer.add_listener(self.watch.observe)
-        self.watch.open(owner)
-
-    def go(self, ticks: int = 1) -> None:
-        """Step so many ticks."""
-        for _ in range(ticks):
-            self.clock.advance(1.0)
-            self.now_s += 1.0
-            self.balancer.tick()
-
-    def hold(self, mode: Mode) -> None:
-        """Order a mode, and step until it holds."""
-        self.balancer.override(mode, "a drill", for_s=1000)
-        self.go(2)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Of the incidents, the oldest first."""
-        assert self.store.flush()
-        return self.store.page(INCIDENTS, limit=50).rows[::-1]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Any:
-    """An open history."""
-    store = Store(f"sqlite:///{tmp_path / 'history.sqlite3'}", retry_s=0.02)
-    store.open()
-    yield store
-    store.close()
+from tests.service.incidents.rig import Rig
 
 
 def test_an_episode_is_kept_from_beginning_to_end(store: Store) -> None:
@@ -99,6 +50,7 @@ def test_a_restart_goes_on_with_the_incident_that_is_open(store: Store, tmp_path
     files: dict[str, Any] = {"journal": tmp_path / "j.jsonl", "state": tmp_path / "s.json"}
     first = Rig(store, **files)
     first.hold(Mode.HARD)
+    assert first.rows()
     first.balancer.close()
     again = Rig(store, **files)
     again.go(2)

@@ -1,0 +1,62 @@
+"""What the history's database knows of the time of an incident."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, select
+
+from ..history.tables import MODE_CHANGES, ORDERS, POLICY_VERSIONS
+from .incident import Incident
+
+__all__ = ["Gathered", "gather"]
+
+_MARGIN_S = 0.001
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Rows of an incident's time, the earliest first.
+
+    Attributes:
+        modes: changes of mode.
+        orders: of operators.
+        policies: that came into force.
+        left_out: how many more there are.
+    """
+
+    modes: Rows
+    orders: Rows
+    policies: Rows
+    left_out: int
+
+
+def gather(connection: Connection, incident: Incident, most: int) -> Gathered:
+    """Look for at most so many of each kind."""
+    modes, more_modes = _rows(connection, MODE_CHANGES, incident, most)
+    orders, more_orders = _rows(connection, ORDERS, incident, most)
+    policies, more_policies = _rows(connection, POLICY_VERSIONS, incident, most)
+    return Gathered(
+        modes=modes,
+        orders=orders,
+        policies=policies,
+        left_out=more_modes + more_orders + more_policies,
+    )
+
+
+def _rows(connection: Connection, table: Table, incident: Incident, most: int) -> tuple[Rows, int]:
+    columns = [column for column in table.c if column.name != "text"]
+    wanted = table.c.at >= incident.began_at - _MARGIN_S
+    if incident.closed_at is not None:
+        wanted &= table.c.at <= incident.closed_at + _MARGIN_S
+    if "owner" in table.c:
+        wanted &= table.c.owner == incident.owner
+    query = select(*columns).where(wanted).order_by(table.c.id).limit(most)
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    total = len(rows)
+    if total == most:
+        total = int(connection.execute(select(func.count()).where(wanted)).scalar_one())
+    return rows, total - len(rows)
