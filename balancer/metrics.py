@@ -62,6 +62,8 @@ class Metric:
         kind: of instrument.
         attributes: keys that its points may have, beside the resource's.
         meaning: one sentence.
+        live_only: a simulated run has none: its journal holds sums a tick, and neither single
+            calls and requests nor a process.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Metric:
     kind: Kind
     attributes: tuple[str, ...] = ()
     meaning: str
+    live_only: bool = False
 
     @property
     def datadog_alias(self) -> str | None:
@@ -85,7 +88,8 @@ REQUEST_DURATION: Final = Metric(
     unit="s",
     kind=Kind.HISTOGRAM,
     attributes=(MODE, MODEL),
-    meaning="From a request's first attempt to its outcome; complete answers and timeouts only.",
+    meaning="From a request's first attempt to the end of each that was answered, timed out or "
+    "was given up by its caller; quick failures are left out.",
 )
 FIRST_TOKEN: Final = Metric(
     name="open_balancer.request.time_to_first_token",
@@ -101,7 +105,8 @@ REQUESTS: Final = Metric(
     unit="{request}",
     kind=Kind.COUNTER,
     attributes=(PRIORITY, OUTCOME),
-    meaning="Requests by what the balancer did with them: admitted, shed, or fallback beside it.",
+    meaning="Requests by what the balancer did with them: admitted or shed; those that got the "
+    "static answer are counted a second time, as fallback.",
 )
 ATTEMPTS_STARTED: Final = Metric(
     name="open_balancer.attempts.started",
@@ -116,7 +121,7 @@ ATTEMPTS_FINISHED: Final = Metric(
     unit="{attempt}",
     kind=Kind.COUNTER,
     attributes=(MODE, MODEL),
-    meaning="Calls upstream that ended, failed ones included.",
+    meaning="Calls upstream that ended, failed ones and those given up by their callers included.",
 )
 ATTEMPTS_FAILED: Final = Metric(
     name="open_balancer.attempts.failed",
@@ -157,6 +162,7 @@ OPERATION_DURATION: Final = Metric(
     kind=Kind.HISTOGRAM,
     attributes=(OPERATION, PROVIDER, MODEL, ERROR_TYPE),
     meaning="One call upstream, from start to end, as the GenAI conventions define it.",
+    live_only=True,
 )
 OPERATION_FIRST_CHUNK: Final = Metric(
     name="gen_ai.client.operation.time_to_first_chunk",
@@ -164,13 +170,15 @@ OPERATION_FIRST_CHUNK: Final = Metric(
     kind=Kind.HISTOGRAM,
     attributes=(OPERATION, PROVIDER, MODEL),
     meaning="One streamed call upstream, from start to its first chunk.",
+    live_only=True,
 )
 OPERATION_TOKENS: Final = Metric(
     name="gen_ai.client.token.usage",
     unit="{token}",
     kind=Kind.HISTOGRAM,
     attributes=(OPERATION, PROVIDER, MODEL, TOKEN_TYPE),
-    meaning="Tokens of one call upstream, input and output apart.",
+    meaning="Tokens of one call upstream, input and output apart; thinking counts as output.",
+    live_only=True,
 )
 TOKENS: Final = Metric(
     name="open_balancer.tokens",
@@ -178,14 +186,17 @@ TOKENS: Final = Metric(
     unit="{token}",
     kind=Kind.COUNTER,
     attributes=(MODE, MODEL, TOKEN_TYPE),
-    meaning="Tokens settled: input, cached (part of input), output, thinking.",
+    meaning="Tokens settled: input, output, thinking, and cached, which is part of input: leave it "
+    "out of a sum.",
 )
 SESSION_TOKENS: Final = Metric(
     name="open_balancer.session.tokens",
     alias="llm.tokens.per_session",
     unit="{token}",
     kind=Kind.HISTOGRAM,
-    meaning="Tokens that one session used, recorded when it ends.",
+    meaning="Tokens of one session (prompts, answers and thinking of all its requests), recorded "
+    "when it is over; only of requests whose caller names their session.",
+    live_only=True,
 )
 COST: Final = Metric(
     name="open_balancer.cost",
@@ -201,7 +212,9 @@ REQUEST_COST: Final = Metric(
     unit="{USD}",
     kind=Kind.HISTOGRAM,
     attributes=(MODE,),
-    meaning="Dollars of one request, all its attempts together.",
+    meaning="Dollars of one admitted request, all its attempts together, recorded when it is over; "
+    "0 where nothing was billed.",
+    live_only=True,
 )
 COST_PER_ANSWER: Final = Metric(
     name="open_balancer.cost.per_answer",
@@ -215,7 +228,8 @@ COST_RATE: Final = Metric(
     alias="token_cost_per_hour",
     unit="{USD}/h",
     kind=Kind.GAUGE,
-    meaning="The signal token_cost_per_hour of this replica; replicas add up.",
+    meaning="Mean cost of the last minute's calls, times those started, an hour: the signal "
+    "token_cost_per_hour over all modes, of this replica; replicas add up.",
 )
 SPEND: Final = Metric(
     name="open_balancer.spend",
@@ -231,15 +245,16 @@ BUDGET_LEFT: Final = Metric(
     unit="{USD}",
     kind=Kind.GAUGE,
     attributes=(BUDGET_WINDOW, BUDGET_KEY),
-    meaning="What a hard budget still affords in its window.",
+    meaning="What a hard budget still affords in its window, less what is reserved; of a key's "
+    "only live.",
 )
 BUDGET_PROJECTED: Final = Metric(
     name="open_balancer.budget.projected",
     alias="llm.budget.projected",
     unit="{USD}",
     kind=Kind.GAUGE,
-    attributes=(BUDGET_WINDOW, BUDGET_KEY),
-    meaning="Spend at the end of a budget's window if the last minute goes on.",
+    attributes=(BUDGET_WINDOW,),
+    meaning="Spend over a whole window of a hard budget at the last minute's rate; not of a key's.",
 )
 
 # ------------------------------------------------------------------------------- brownout
@@ -294,7 +309,9 @@ QUALITY: Final = Metric(
     alias="response.quality_score",
     unit="1",
     kind=Kind.GAUGE,
-    meaning="Mean declared quality of the answers of the last minute.",
+    meaning="Mean quality of the last minute's answers, as the application's scorer says; not "
+    "emitted without one.",
+    live_only=True,
 )
 
 # ---------------------------------------------------------------------------- the process
@@ -311,7 +328,7 @@ MEMORY: Final = Metric(
     alias="system.memory.usage",
     unit="1",
     kind=Kind.GAUGE,
-    meaning="Memory in use over what the process may use.",
+    meaning="Memory in use over what there is: of the container's limit, or of the machine.",
 )
 CPU: Final = Metric(
     name="open_balancer.cpu.utilization",
@@ -319,12 +336,15 @@ CPU: Final = Metric(
     unit="1",
     kind=Kind.GAUGE,
     meaning="CPU time of the process over the time that passed, over what it may use.",
+    live_only=True,
 )
 TELEMETRY_DROPPED: Final = Metric(
     name="open_balancer.telemetry.dropped",
     unit="{item}",
     kind=Kind.COUNTER,
-    meaning="Spans, points and log records that were given up because the receiver was not there.",
+    meaning="Spans and log records that were given up because the receiver was away or slow; "
+    "metrics are totals, and catch up.",
+    live_only=True,
 )
 
 METRICS: Final[tuple[Metric, ...]] = tuple(

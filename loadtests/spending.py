@@ -238,11 +238,12 @@ class GuardedBalancer(Balancer):
         key: str | None = None,
         index: int | None = None,
         asked: Asked = Asked(),  # noqa: B008  # frozen
+        session: str | None = None,
     ) -> Request:
         """As `Balancer.request`."""
         if self.guard is None:
-            return super().request(priority, key=key, index=index, asked=asked)
-        return _GuardedRequest(self._desk, priority, key, index, asked, self.guard)
+            return super().request(priority, key=key, index=index, asked=asked, session=session)
+        return _GuardedRequest(self._desk, priority, key, index, asked, session, self.guard)
 
 
 class _GuardedRequest(Request):
@@ -255,10 +256,11 @@ class _GuardedRequest(Request):
         key: str | None,
         index: int | None,
         asked: Asked,
+        session: str | None,
         guard: Guard,
     ) -> None:
         self._guard = guard
-        super().__init__(desk, priority, key, index, asked)
+        super().__init__(desk, priority, key, index, asked, session)
 
     def reserve(self) -> Attempt | None:
         """As `Request.reserve`; None too where the cap does not afford the worst case."""

@@ -27,7 +27,7 @@ from .journal import JournalFiles
 from .keeper import Keeper
 from .ledger import Ledger
 from .orders import Orders
-from .recorder import ANSWER, CALL, LONGEST_CALL_S, MOST_PENDING, UNPRICED, Ended
+from .recorder import ANSWER, CALL, LONGEST_CALL_S, MOST_PENDING, UNPRICED, Ended, Over
 from .requests import Request
 from .snapshot import Resumed, resume
 from .status import Status
@@ -96,6 +96,7 @@ class Balancer:
         self._orders = Orders()
         self._listeners: tuple[Callable[[Observations, Decision], object], ...] = ()
         self._score_listeners: tuple[Callable[[Score], object], ...] = ()
+        self._drops: Mapping[str, Callable[[], int]] = {}
         self._random: Callable[[], float] = random.random
         files = JournalFiles(Path(journal)) if isinstance(journal, str | Path) else journal
         state_path = None if state is None else Path(state)
@@ -336,6 +337,7 @@ class Balancer:
         key: str | None = None,
         index: int | None = None,
         asked: Asked = _NOTHING_ASKED,
+        session: str | None = None,
     ) -> Request:
         """Receive a request: plan, admission and budget; the caller then drives its attempts.
 
@@ -344,8 +346,10 @@ class Balancer:
             key: tenant, for budgets of a key.
             index: of the request in a scenario, for keyed draws.
             asked: what the caller asked for.
+            session: a name of the conversation that it belongs to, for the tokens of a session;
+                it decides nothing and is never sent anywhere.
         """
-        return Request(self._desk, priority, key, index, asked)
+        return Request(self._desk, priority, key, index, asked, session)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -443,12 +447,22 @@ class Balancer:
         """Call a function for every `Request` that is over, on its caller's time."""
         self._desk.request_listeners = (*self._desk.request_listeners, listener)
 
-    def add_ended_listener(self, listener: Callable[[Sequence[Ended]], object]) -> None:
-        """Call a function with every batch of attempts that ended, when they are added up: from
-        the ticker, or from a caller who relieves it. Costs the callers nothing.
+    def add_ended_listener(
+        self, listener: Callable[[Sequence[Ended], Sequence[int]], object]
+    ) -> None:
+        """Call a function with every batch of attempts that ended and the nano-dollars of each,
+        when they are added up: from the ticker, or from a caller who relieves it. Costs the
+        callers nothing.
         """
         recorder = self._desk.recorder
         recorder.watchers = (*recorder.watchers, listener)
+
+    def add_over_listener(self, listener: Callable[[Sequence[Over]], object]) -> None:
+        """Call a function with every batch of admitted requests that are over, as
+        `add_ended_listener` does with attempts. Plain calls (`begin`) are not among them.
+        """
+        recorder = self._desk.recorder
+        recorder.over_watchers = (*recorder.over_watchers, listener)
 
     def remove_listener(self, listener: Callable[..., object]) -> None:
         """Call a function no more, whatever it listened to."""
@@ -458,6 +472,16 @@ class Balancer:
         desk.listeners = _without(desk.listeners, listener)
         desk.request_listeners = _without(desk.request_listeners, listener)
         recorder.watchers = _without(recorder.watchers, listener)
+        recorder.over_watchers = _without(recorder.over_watchers, listener)
+
+    def watch_drops(self, source: str, count: Callable[[], int]) -> None:
+        """Let `status().dropped` say how much a source gave up, such as telemetry.
+
+        Args:
+            source: its name.
+            count: how many things it gave up since its start.
+        """
+        self._drops = {**self._drops, source: count}
 
     def add_score_listener(self, listener: Callable[[Score], object]) -> None:
         """Call a function for every answer that the application's scorer gave a quality."""
@@ -526,6 +550,7 @@ class Balancer:
             override=stepper.controller.override(),
             journal=str(self._keeper.journal or ""),
             kept=stepper.kept,
+            dropped={source: count() for source, count in self._drops.items()},
         )
 
     # --- ticks --------------------------------------------------------------------------

@@ -151,6 +151,7 @@ class RequestRecord:
 
     Attributes:
         mode, priority, key, index: as in `CallRecord`.
+        session: that it belongs to, as its caller named it; None where it did not.
         started_s, ended_s: scenario seconds, from when it was asked.
         refusal: why it was not admitted: "", "shed", "limits" or "budget".
         answered: it got an answer of a model.
@@ -161,6 +162,7 @@ class RequestRecord:
     priority: Priority
     key: str | None
     index: int | None
+    session: str | None
     started_s: float
     ended_s: float
     refusal: str

@@ -62,6 +62,11 @@ class Call:
         """False when it is shed."""
         return self.plan.admitted
 
+    @property
+    def began(self) -> float:
+        """Raw clock when the attempt began: a plain call is one attempt."""
+        return self.since
+
 
 class Desk:
     """See the module.

@@ -31,7 +31,9 @@ __all__ = [
     "SHED",
     "STARTED",
     "UNPRICED",
+    "Ended",
     "Flight",
+    "Over",
     "Place",
     "Recorder",
 ]
@@ -76,6 +78,10 @@ Ended = tuple["Flight", float, int, int, int, int, int, float | None, int]
 """A finished attempt: flight, raw end, outcome, prompt, cached, output and thinking tokens,
 seconds of raw clock to its first token or None, nano-dollars or `UNPRICED`."""
 
+Over = tuple[Mode, int, int, str | None]
+"""An admitted request that is over: its plan's mode, nano-dollars and tokens (prompt, output and
+thinking) of all its attempts, and its session."""
+
 
 class Flight(Protocol):
     """A call in flight.
@@ -83,6 +89,7 @@ class Flight(Protocol):
     Attributes:
         place: what it is charged to.
         since: raw clock when its request's first attempt started.
+        began: raw clock when this attempt started.
     """
 
     @property
@@ -92,6 +99,10 @@ class Flight(Protocol):
     @property
     def since(self) -> float:
         """Raw clock when its request's first attempt started."""
+
+    @property
+    def began(self) -> float:
+        """Raw clock when this attempt started."""
 
 
 class _Cell:
@@ -120,25 +131,30 @@ class Recorder:
     Attributes:
         begun, ended: appended to by callers.
         flights: calls in flight.
+        over: appended to by requests, while there are `over_watchers`.
         waiting: gauge: callers that wait for a place before they start, a token each.
-        watchers: called with every batch of finished attempts, by whoever adds it up.
+        watchers: called with every batch of finished attempts and their nano-dollars, by whoever
+            adds it up.
+        over_watchers: called with every batch of requests that are over, likewise.
     """
 
     __slots__ = (
         "_admitted", "_cells", "_fallback", "_lock", "_offered", "_price", "_shed", "_speed",
-        "begun", "ended", "flights", "waiting", "watchers",
+        "begun", "ended", "flights", "over", "over_watchers", "waiting", "watchers",
     )  # fmt: skip
 
     def __init__(self, speed: float, price: Callable[[str], Price]) -> None:
         self._speed = speed
         self._price = price
-        self.watchers: tuple[Callable[[Sequence[Ended]], object], ...] = ()
+        self.watchers: tuple[Callable[[Sequence[Ended], Sequence[int]], object], ...] = ()
+        self.over_watchers: tuple[Callable[[Sequence[Over]], object], ...] = ()
         self.clear()
 
     def clear(self) -> None:
         """Forget everything, calls in flight included, as the child of a fork must."""
         self.begun: list[tuple[object, ...]] = []
         self.ended: list[Ended] = []
+        self.over: list[Over] = []
         self.flights: set[Flight] = set()
         self.waiting: set[object] = set()
         self._lock = threading.Lock()
@@ -165,15 +181,17 @@ class Recorder:
         del self.ended[: len(ended)]
         begun = self.begun[:]
         del self.begun[: len(begun)]
+        over = self.over[:]
+        del self.over[: len(over)]
         for event, count in Counter(begun).items():
             self._count(event, count)
         if ended:
-            self._add_up(ended)
+            nano_usd = self._add_up(ended)
             for watcher in self.watchers:
-                try:
-                    watcher(ended)
-                except Exception:
-                    logger.exception("a watcher of calls failed; they are counted all the same")
+                _tell(watcher, ended, nano_usd)
+        if over:
+            for over_watcher in self.over_watchers:
+                _tell(over_watcher, over)
 
     def _count(self, event: tuple[object, ...], count: int) -> None:
         kind = event[0]
@@ -203,8 +221,10 @@ class Recorder:
             cell = self._cells.setdefault(place, _Cell())
         return cell
 
-    def _add_up(self, batch: list[Ended]) -> None:
+    def _add_up(self, batch: list[Ended]) -> list[int]:
+        """Count attempts; what each of them cost."""
         speed, price, cells = self._speed, self._price, self._cells
+        costs: list[int] = []
         for flight, at, kind, prompt, cached, output, thinking, first, nano_usd in batch:
             place = flight.place
             cell = cells.get(place) or self._cell(place)
@@ -225,6 +245,8 @@ class Recorder:
             cell.output += output
             cell.thinking += thinking
             cell.nano_usd += nano_usd
+            costs.append(nano_usd)
+        return costs
 
     def take(
         self,
@@ -282,6 +304,13 @@ class Recorder:
         except KeyError:  # it ended just now
             return
         self.ended.append((flight, now, ABANDONED, 0, 0, 0, 0, None, 0))
+
+
+def _tell(watcher: Callable[..., object], *batch: object) -> None:
+    try:
+        watcher(*batch)
+    except Exception:
+        logger.exception("a watcher of calls failed; they are counted all the same")
 
 
 def _served(place: Place, cell: _Cell | None, ages: dict[int, int] | None) -> ModeObservations:

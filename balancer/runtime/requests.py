@@ -49,6 +49,14 @@ _LARGE = 1 << 30
 logger = logging.getLogger("balancer")
 
 
+class _Flight(Call):
+    """An attempt in flight, which may not be its request's first."""
+
+    __slots__ = ("began",)
+
+    began: float
+
+
 class Attempt:
     """One call upstream, to be made as it says.
 
@@ -76,7 +84,7 @@ class Attempt:
         self._state = 0  # 0 reserved, 1 begun, 2 over
         self.number = number
         self.model = model
-        self._flight: Call | None = None
+        self._flight: _Flight | None = None
         self.output_cap_tokens: int | None = None
         self.thinking: Thinking | None = None
         self.thinking_tokens: int | None = None
@@ -92,7 +100,8 @@ class Attempt:
         request = self._request
         plan = request.plan
         # Not the attempt itself: a request that its caller dropped must be seen to be dropped.
-        flight = self._flight = Call()
+        flight = self._flight = _Flight()
+        flight.began = now
         flight.plan = plan
         flight.place = (plan.mode, self.model)
         flight.since = request._first_start(now)
@@ -140,6 +149,8 @@ class Attempt:
         recorder.flights.discard(flight)
         prompt, cached, output, thinking, known = _usage(outcome, self._request.asked)
         cost = cost_nano_usd(desk.price(self.model), prompt, cached, output, thinking)
+        self._request._nano_usd += cost
+        self._request._tokens += prompt + output + thinking
         if counted:  # or the recorder gave it up long ago
             recorder.ended.append(
                 (flight, now, kind, prompt, cached, output, thinking, self._first, cost)
@@ -226,18 +237,26 @@ class Request:
 
     __slots__ = (
         "_asked_s", "_attempt", "_calls", "_dead", "_delay_s", "_desk", "_first", "_gives_up",
-        "_link", "_models", "_names", "answered", "asked", "enforced", "index", "key", "last",
-        "over", "plan", "priority", "refusal", "shed",
+        "_link", "_models", "_names", "_nano_usd", "_tokens", "_told", "answered", "asked",
+        "enforced", "index", "key", "last", "over", "plan", "priority", "refusal", "session",
+        "shed",
     )  # fmt: skip
 
     def __init__(
-        self, desk: Desk, priority: Priority, key: str | None, index: int | None, asked: Asked
+        self,
+        desk: Desk,
+        priority: Priority,
+        key: str | None,
+        index: int | None,
+        asked: Asked,
+        session: str | None = None,
     ) -> None:
         self._desk = desk
         self._attempt: Attempt | None = None
         self.priority = priority
         self.key = key
         self.index = index
+        self.session = session
         self.asked = asked
         self.answered = False
         self.over = False
@@ -245,6 +264,8 @@ class Request:
         self._first: float | None = None
         self._link = 0
         self._dead = 0
+        self._nano_usd = self._tokens = 0
+        self._told = False
         self._delay_s: float | None = 0.0
         # Kept only where somebody listens; None once it was told, or where nobody does.
         self._calls: list[CallRecord] | None = None
@@ -481,15 +502,24 @@ class Request:
 
     def _tell(self) -> None:
         """Tell those who listen that it is over; once."""
+        if self._told:
+            return
+        self._told = True
+        desk = self._desk
+        recorder = desk.recorder
+        if recorder.over_watchers and not self.refusal:
+            recorder.over.append((self.plan.mode, self._nano_usd, self._tokens, self.session))
+            if len(recorder.over) > MOST_PENDING:
+                recorder.relieve()
         calls, self._calls = self._calls, None
         if calls is None:
             return
-        desk = self._desk
         record = RequestRecord(
             mode=self.plan.mode,
             priority=self.priority,
             key=self.key,
             index=self.index,
+            session=self.session,
             started_s=self._asked_s,
             ended_s=desk.clock.now_s(),
             refusal=self.refusal,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..core.modes import Mode
@@ -33,6 +34,8 @@ class Status:
         override: the operator's order that holds.
         journal: the current file, or "".
         kept: what the controller took over when it last began from another's state.
+        dropped: what was given up by whatever reports on the side, by source: spans and log
+            records of telemetry, whose receiver was away or slow. Calls are not affected.
     """
 
     mode: Mode
@@ -51,3 +54,4 @@ class Status:
     override: Override | None
     journal: str
     kept: str
+    dropped: Mapping[str, int]

@@ -74,7 +74,7 @@ async def _ask(
     if site.settings.gemini_key is None:
         raise Problem(503, "no key is configured; set GEMINI_API_KEY where the service runs")
     try:
-        key, index = read_labels(dict(request.headers.raw))
+        key, session, index = read_labels(dict(request.headers.raw))
     except Refusal as refusal:
         raise Problem(refusal.status, refusal.message) from None
     name = _model(site, model)
@@ -90,6 +90,7 @@ async def _ask(
             asked=read_asked(body, name),
             priority=Priority[priority.upper()],
             key=key,
+            session=session,
             index=index,
         )
     )

@@ -183,7 +183,7 @@ def test_a_flood_of_model_names_is_counted_as_others() -> None:
     class Flight:
         def __init__(self, model: str) -> None:
             self.place = (Mode.NORMAL, model)
-            self.since = 0.0
+            self.since = self.began = 0.0
 
     recorder = Recorder(1.0, lambda _: (0,) * 7)
     for number in range(1000):

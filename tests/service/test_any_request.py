@@ -144,6 +144,7 @@ def test_any_path_is_answered_or_refused(
             [
                 "x-open-balancer-priority",
                 "x-open-balancer-key",
+                "x-open-balancer-session",
                 "x-open-balancer-request",
                 "x-open-balancer-min-output-tokens",
                 "x-open-balancer-needs-tools",

@@ -255,6 +255,7 @@ def test_a_mode_that_is_ordered_serves_the_next_calls(start: Start) -> None:
         (b"{}", {"x-open-balancer-priority": "urgent"}, 400),
         (b"{}", {"x-open-balancer-request": "-1"}, 400),
         (b"{}", {"x-open-balancer-key": "a b"}, 400),
+        (b"{}", {"x-open-balancer-session": ""}, 400),
         (b"{}", {"content-encoding": "gzip"}, 415),
         (b" " * 2000, {}, 413),
     ],

@@ -71,7 +71,11 @@ class Call:
     def __enter__(self) -> Self:
         said = self._given.said
         self._request = self._wrapping.balancer.request(
-            said.level, key=said.key, index=said.request, asked=self._given.reserved()
+            said.level,
+            key=said.key,
+            index=said.request,
+            asked=self._given.reserved(),
+            session=said.session,
         )
         return self
 

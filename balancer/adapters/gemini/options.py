@@ -18,6 +18,7 @@ __all__ = [
     "OWN_HEADERS",
     "PRIORITY_HEADER",
     "REQUEST_HEADER",
+    "SESSION_HEADER",
     "CallOptions",
     "balancing",
     "options_of",
@@ -25,10 +26,13 @@ __all__ = [
 
 PRIORITY_HEADER = "x-open-balancer-priority"
 KEY_HEADER = "x-open-balancer-key"
+SESSION_HEADER = "x-open-balancer-session"
 REQUEST_HEADER = "x-open-balancer-request"
 ATTEMPT_HEADER = "x-open-balancer-attempt"
 MODE_HEADER = "x-open-balancer-mode"
-OWN_HEADERS = frozenset((PRIORITY_HEADER, KEY_HEADER, REQUEST_HEADER, ATTEMPT_HEADER))
+OWN_HEADERS = frozenset(
+    (PRIORITY_HEADER, KEY_HEADER, SESSION_HEADER, REQUEST_HEADER, ATTEMPT_HEADER)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,7 @@ class CallOptions:
     Attributes:
         priority: low, normal (the default) or high.
         key: tenant, for budgets of a key.
+        session: name of the conversation, for the tokens of a session; it goes nowhere.
         min_output_tokens: least room that the answer needs, thinking not counted.
         needs_tools: the call means nothing without its tools.
         prompt_tokens: how many the prompt has, where the caller knows; a hard budget reserves
@@ -51,6 +56,7 @@ class CallOptions:
 
     priority: Priority | str | None = None
     key: str | None = None
+    session: str | None = None
     min_output_tokens: int | None = None
     needs_tools: bool | None = None
     prompt_tokens: int | None = None
@@ -98,6 +104,7 @@ def balancing(
     *,
     priority: Priority | str | None = None,
     key: str | None = None,
+    session: str | None = None,
     min_output_tokens: int | None = None,
     needs_tools: bool | None = None,
     prompt_tokens: int | None = None,
@@ -110,6 +117,7 @@ def balancing(
     options = CallOptions(
         priority=priority,
         key=key,
+        session=session,
         min_output_tokens=min_output_tokens,
         needs_tools=needs_tools,
         prompt_tokens=prompt_tokens,
@@ -140,5 +148,6 @@ def _from_headers(headers: Mapping[str, Any]) -> CallOptions:
     return CallOptions(
         priority=priority if priority in {level.label for level in Priority} else None,
         key=said.get(KEY_HEADER),
+        session=said.get(SESSION_HEADER),
         request=int(index) if index.isascii() and index.isdigit() and len(index) < 19 else None,
     )

@@ -1,21 +1,29 @@
 """The GenAI conventions' metrics, from single calls: durations, first chunks, tokens.
 
 The conventions are still moving; this file and `spans` are where a change of them goes.
+
+Batches are taken apart by columns, and all of a kind are recorded at once: what a call costs
+here, the application pays in processor time, though none of its callers waits for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import compress
+from operator import add, eq, itemgetter, sub
+from typing import Any
 
 from balancer import metrics
 from balancer.core.observations import FAILURES
-from balancer.core.pricing import NANO_USD
+from balancer.runtime.desk import Call
 from balancer.runtime.recorder import ABANDONED, Ended
 
 from .series import Attributes, Series
 
 __all__ = ["record_calls"]
 
+_COLUMNS = (0, 1, 2, 3, 5, 6, 7)
+"""Of `Ended`: flight, end, outcome, prompt, output, thinking, first token."""
 _ERRORS = {ABANDONED: "abandoned", **dict(enumerate(FAILURES))}
 
 
@@ -31,31 +39,49 @@ def record_calls(
         provider: "gcp.gemini" or "gcp.vertex_ai".
         everywhere: attributes of every point.
     """
-    base: tuple[tuple[str, str], ...] = (
+    base: Attributes = (
         (metrics.OPERATION, "generate_content"),
         (metrics.PROVIDER, provider),
         *everywhere,
     )
-    keys: dict[tuple[str, int], Attributes] = {}
-    key: Callable[[str, int, str, str], Attributes] = lambda model, kind, name, value: tuple(  # noqa: E731
-        sorted((*base, (metrics.MODEL, model), *(((name, value),) if name else ())))
+    flights, ends, kinds, prompts, outputs, thoughts, firsts = (
+        list(map(itemgetter(place), batch)) for place in _COLUMNS
     )
-    for flight, ended, kind, prompt, _, output, thinking, first, nano_usd in batch:
-        mode, model = flight.place
-        attributes = keys.get((model, kind))
-        if attributes is None:
-            error = _ERRORS.get(kind)
-            attributes = keys[model, kind] = key(
-                model, kind, metrics.ERROR_TYPE if error else "", error or ""
-            )
-        series.record(metrics.OPERATION_DURATION, (ended - flight.since) * speed, attributes)
-        if first is not None:
-            series.record(metrics.OPERATION_FIRST_CHUNK, first * speed, key(model, kind, "", ""))
-        for name, tokens in (("input", prompt), ("output", output + thinking)):
-            if tokens:
-                series.record(
-                    metrics.OPERATION_TOKENS, tokens, key(model, kind, metrics.TOKEN_TYPE, name)
-                )
-        if nano_usd > 0:
-            place = tuple(sorted(((metrics.MODE, mode.label), *everywhere)))
-            series.record(metrics.REQUEST_COST, nano_usd / NANO_USD, place)
+    models = [flight.place[1] for flight in flights]
+    # Of a plain call, without the detour over its property.
+    begins = [each.since if each.__class__ is Call else each.began for each in flights]
+    columns = (list(map(sub, ends, begins)), prompts, list(map(add, outputs, thoughts)), firsts)
+    for (model, kind), (seconds, read, written, first) in _groups(models, kinds, columns):
+        of_model = (*base, (metrics.MODEL, model))
+        error = _ERRORS.get(kind)
+        ended = (*of_model, (metrics.ERROR_TYPE, error)) if error else of_model
+        series.record_all(metrics.OPERATION_DURATION, _scaled(seconds, speed), _key(ended))
+        chunks = [since for since in first if since is not None]
+        if chunks:
+            series.record_all(metrics.OPERATION_FIRST_CHUNK, _scaled(chunks, speed), _key(of_model))
+        for name, tokens in (("input", read), ("output", written)):
+            used = list(filter(None, tokens))
+            if used:
+                place = _key((*of_model, (metrics.TOKEN_TYPE, name)))
+                series.record_all(metrics.OPERATION_TOKENS, used, place)
+
+
+def _groups(
+    models: Sequence[str], kinds: Sequence[int], columns: tuple[Sequence[Any], ...]
+) -> Iterator[tuple[tuple[str, int], tuple[Sequence[Any], ...]]]:
+    """Columns of the calls of each model and outcome."""
+    if len(set(models)) == 1 and len(set(kinds)) == 1:
+        yield (models[0], kinds[0]), columns
+        return
+    keys = list(zip(models, kinds, strict=True))
+    for key in sorted(set(keys)):
+        chosen = [eq(key, other) for other in keys]
+        yield key, tuple(list(compress(column, chosen)) for column in columns)
+
+
+def _scaled(seconds: Sequence[float], speed: float) -> Sequence[float]:
+    return seconds if speed == 1.0 else [each * speed for each in seconds]
+
+
+def _key(pairs: Attributes) -> Attributes:
+    return tuple(sorted(pairs))

@@ -6,7 +6,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -21,15 +23,17 @@ from balancer.core.modes import Mode
 from balancer.core.observations import Observations
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import RequestRecord, Score
-from balancer.runtime.recorder import Ended
+from balancer.runtime.recorder import ABANDONED, Ended, Over
 from balancer.version import VERSION
 
+from .costs import record_plain_costs, record_request_costs
 from .destination import Destination, destination
 from .genai import record_calls
 from .logs import Events, LogHandler
 from .outbox import LogBox, SpanBox
 from .resource import new_resource
 from .sender import Sender
+from .sessions import IDLE_S, MOST_SESSIONS, Sessions
 from .spans import CallSpans, ModeSpans
 from .tally import Tally
 
@@ -43,9 +47,10 @@ MOST_WAITING = 4_096
 class Telemetry:
     """Reports what a Balancer sees and decides, over OTLP.
 
-    Use it as a context manager beside the Balancer, or `start` and `close` it. Metrics cost the
-    callers nothing: they come from what the ticker adds up anyway. Spans cost their caller a
-    few microseconds where they are sampled (`OTEL_TRACES_SAMPLER`).
+    Use it as a context manager around the Balancer's, or `start` it, and `close` it after the
+    Balancer was closed: so the last tick is reported too. Metrics cost the callers nothing: they
+    come from what the ticker adds up anyway. Spans cost their caller some microseconds, fewer
+    where they are not sampled (`OTEL_TRACES_SAMPLER`).
 
     Args:
         balancer: what to report of.
@@ -57,6 +62,8 @@ class Telemetry:
         aliases: whether metrics go out under their promised names too.
         interval_s: wall seconds between two reports of metrics; None is
             `OTEL_METRIC_EXPORT_INTERVAL` (milliseconds), or 10 s.
+        session_idle_s: scenario seconds without a request, after which a session is over.
+        most_sessions: at once; beyond it, the one that was silent longest is over.
 
     Raises:
         InputError: a variable of the environment that cannot be used.
@@ -73,6 +80,8 @@ class Telemetry:
         traces: bool = True,
         aliases: bool = True,
         interval_s: float | None = None,
+        session_idle_s: float = IDLE_S,
+        most_sessions: int = MOST_SESSIONS,
     ) -> None:
         self._balancer = balancer
         self._provider = provider
@@ -80,6 +89,9 @@ class Telemetry:
         resource = new_resource(service, attributes)
         self._lock = threading.Lock()
         self._tally = Tally(balancer.policy, left=balancer.ledger.left_nano_usd)
+        self._sessions = Sessions(session_idle_s, most_sessions)
+        self._ending: deque[str] = deque()
+        self._handed: deque[Callable[[], None]] = deque()
         self._cpu = (time.process_time(), time.monotonic())
         spans, logs = SpanBox(MOST_WAITING), LogBox(MOST_WAITING)
         self._tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
@@ -112,6 +124,8 @@ class Telemetry:
         """Listen to the Balancer, and send."""
         self._balancer.add_listener(self._observe)
         self._balancer.add_ended_listener(self._ended)
+        self._balancer.add_over_listener(self._over)
+        self._balancer.watch_drops("telemetry", lambda: self._sender.dropped)
         if self._traces:
             self._balancer.add_request_listener(self._request)
         self._balancer.add_score_listener(self._scored)
@@ -121,11 +135,19 @@ class Telemetry:
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Send what is left, for at most so long, and stop listening."""
-        for listener in (self._observe, self._ended, self._request, self._scored):
+        listeners = (self._observe, self._ended, self._over, self._request, self._scored)
+        for listener in listeners:
             self._balancer.remove_listener(listener)
+        with self._lock:
+            self._take_all()
+            self._end_sessions(self._sessions.close())
         logging.getLogger("balancer").removeHandler(self._handler)
         self._modes.close(self._balancer.clock.now_s())
         self._sender.close(timeout_s)
+
+    def end_session(self, session: str) -> None:
+        """A session is over: its tokens are reported once its last request was added up."""
+        self._ending.append(session)
 
     def __enter__(self) -> Self:
         """See `start`."""
@@ -150,9 +172,14 @@ class Telemetry:
     def _observe(self, observations: Observations, decision: Decision) -> None:
         policy = self._balancer.policy
         with self._lock:
+            self._take_all()
             self._tally.use(policy)
             self._tally.observe(observations, decision)
             self._tally.series.set(metrics.CPU, self._cpu_share())
+            self._end_sessions(self._sessions.silent(self._balancer.clock.now_s()))
+            for _ in range(len(self._ending)):
+                tokens = self._sessions.end(self._ending.popleft())
+                self._end_sessions([] if tokens is None else [tokens])
         at_s = (observations.tick + 1) * policy.tick_s
         span = self._modes.observe(at_s, decision)
         if decision.mode is not self._mode:
@@ -171,9 +198,42 @@ class Telemetry:
                 context=None if span is None else set_span_in_context(span),
             )
 
-    def _ended(self, batch: Sequence[Ended]) -> None:
-        with self._lock:
-            record_calls(self._tally.series, batch, self._balancer.clock.speed, self._provider, ())
+    def _ended(self, batch: Sequence[Ended], nano_usd: Sequence[int]) -> None:
+        self._hand_over(partial(self._take_calls, batch, nano_usd))
+
+    def _over(self, batch: Sequence[Over]) -> None:
+        self._hand_over(partial(self._take_requests, batch))
+
+    def _hand_over(self, take: Callable[[], None]) -> None:
+        # A finaliser may run this in the midst of whoever holds the lock: never wait for it.
+        self._handed.append(take)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._take_all()
+            finally:
+                self._lock.release()
+
+    def _take_all(self) -> None:
+        for _ in range(len(self._handed)):
+            self._handed.popleft()()
+
+    def _take_calls(self, batch: Sequence[Ended], nano_usd: Sequence[int]) -> None:
+        series = self._tally.series
+        record_calls(series, batch, self._balancer.clock.speed, self._provider, ())
+        record_plain_costs(series, batch, nano_usd, ())
+        self._tally.given_up += [entry[2] for entry in batch].count(ABANDONED)
+
+    def _take_requests(self, batch: Sequence[Over]) -> None:
+        now_s = self._balancer.clock.now_s()
+        record_request_costs(self._tally.series, batch, ())
+        for _, _, tokens, session in batch:
+            if session is not None:
+                gone = self._sessions.add(session, tokens, now_s)
+                self._end_sessions([] if gone is None else [gone])
+
+    def _end_sessions(self, tokens: Sequence[int]) -> None:
+        for used in tokens:
+            self._tally.series.record(metrics.SESSION_TOKENS, used)
 
     def _request(self, record: RequestRecord) -> None:
         span = self._calls(record)

@@ -67,6 +67,8 @@ class Sender:
         self._to = to
         self._resource = resource
         self._series = series
+        # So that a monitor of it has something to look at before it is too late.
+        series.begin(metrics.TELEMETRY_DROPPED)
         self._lock = lock
         self._spans = spans
         self._logs = logs

@@ -8,9 +8,12 @@ lower.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from math import ceil, log2
+from operator import mul
 
 from balancer.metrics import Kind, Metric
 
@@ -28,6 +31,18 @@ MOST_SERIES = 2_000
 OTHER: Attributes = (("otel.metric.overflow", "true"),)
 
 
+class _Above(dict[int, int]):
+    """Index of the bucket above that of a whole number, kept once it was computed."""
+
+    def __missing__(self, value: int) -> int:
+        above = self[value] = ceil(log2(value) * BUCKETS_PER_OCTAVE)
+        return above
+
+
+MOST_KNOWN = 65_536
+_ABOVE = _Above()
+
+
 class Distribution:
     """A histogram that grows.
 
@@ -36,46 +51,69 @@ class Distribution:
         zeros: samples of 0.
         total: sum of the samples. Of samples that came already counted into buckets it is
             taken from the middles of the buckets, at most 0.55 % off.
-        low, high: least and largest sample, or the middles of their buckets.
     """
 
-    __slots__ = ("counts", "high", "low", "total", "zeros")
+    __slots__ = ("counts", "total", "zeros")
 
     def __init__(self) -> None:
         self.counts: dict[int, int] = {}
         self.zeros = 0
         self.total = 0.0
-        self.low = float("inf")
-        self.high = float("-inf")
 
     @property
     def count(self) -> int:
         """How many samples."""
         return self.zeros + sum(self.counts.values())
 
+    @property
+    def low(self) -> float:
+        """Least sample, at most 0.55 % off: the middle of its bucket."""
+        return 0.0 if self.zeros else _middle(min(self.counts))
+
+    @property
+    def high(self) -> float:
+        """Largest sample, as `low`."""
+        return _middle(max(self.counts)) if self.counts else 0.0
+
     def add(self, value: float, count: int = 1) -> None:
         """Take in samples of one value, which is not negative."""
         if value <= 0.0:
             self.zeros += count
-            value = 0.0
-        else:
-            index = math.ceil(math.log2(value) * BUCKETS_PER_OCTAVE) - 1
-            self.counts[index] = self.counts.get(index, 0) + count
+            return
         self.total += value * count
-        self.low = min(self.low, value)
-        self.high = max(self.high, value)
+        self._count({ceil(log2(value) * BUCKETS_PER_OCTAVE): count})
+
+    def add_all(self, values: Sequence[float]) -> None:
+        """Take in samples, which are not negative, at once."""
+        if min(values) <= 0.0:
+            positive = [value for value in values if value > 0.0]
+            self.zeros += len(values) - len(positive)
+            values = positive
+        self.total += sum(values)
+        # As in `add`, and every step of it in C.
+        logs = map(mul, map(log2, values), repeat(float(BUCKETS_PER_OCTAVE)))
+        self._count(Counter(map(ceil, logs)))
+
+    def add_whole(self, values: Sequence[int]) -> None:
+        """Take in samples that are whole numbers above 0, at once."""
+        if len(_ABOVE) > MOST_KNOWN:
+            _ABOVE.clear()
+        self.total += sum(values)
+        self._count(Counter(map(_ABOVE.__getitem__, values)))
+
+    def _count(self, found: Mapping[int, int]) -> None:
+        counts = self.counts
+        for above, count in found.items():
+            counts[above - 1] = counts.get(above - 1, 0) + count
 
     def add_counts(self, counts: Mapping[int, int]) -> None:
         """Take in samples that are counted by bucket."""
         for index, count in counts.items():
             self.counts[index] = self.counts.get(index, 0) + count
-            middle = 2.0 ** ((index + 0.5) / BUCKETS_PER_OCTAVE)
-            self.total += middle * count
-            self.low = min(self.low, middle)
-            self.high = max(self.high, middle)
+            self.total += _middle(index) * count
 
     def since(self, earlier: Distribution | None) -> Distribution:
-        """What was added since a copy was taken; least and largest are of all."""
+        """What was added since a copy was taken."""
         found = self.copy()
         if earlier is not None:
             found.zeros -= earlier.zeros
@@ -89,13 +127,12 @@ class Distribution:
         """The same, apart."""
         found = Distribution()
         found.counts = dict(self.counts)
-        found.zeros, found.total, found.low, found.high = (
-            self.zeros,
-            self.total,
-            self.low,
-            self.high,
-        )
+        found.zeros, found.total = self.zeros, self.total
         return found
+
+
+def _middle(index: int) -> float:
+    return float(2.0 ** ((index + 0.5) / BUCKETS_PER_OCTAVE))
 
 
 Value = float | Distribution
@@ -123,6 +160,11 @@ class Series:
             assert not isinstance(before, Distribution)
             values[key] = before + amount
 
+    def begin(self, metric: Metric, attributes: Attributes = ()) -> None:
+        """Report a counter from now on, though nothing was counted yet."""
+        values, key = self._place(metric, Kind.COUNTER, attributes)
+        values.setdefault(key, 0.0)
+
     def set(self, metric: Metric, value: float | None, attributes: Attributes = ()) -> None:
         """Set a gauge; None takes the point away: what is not known is not reported."""
         values, key = self._place(metric, Kind.GAUGE, attributes)
@@ -146,6 +188,21 @@ class Series:
             found.add(value)
         else:
             found.add_counts(value)
+
+    def record_all(
+        self, metric: Metric, values: Sequence[float], attributes: Attributes = ()
+    ) -> None:
+        """Add samples to a histogram at once: at least one, all of them floats, or all of them
+        whole numbers above 0.
+        """
+        rows, key = self._place(metric, Kind.HISTOGRAM, attributes)
+        found = rows.get(key)
+        if not isinstance(found, Distribution):
+            found = rows[key] = Distribution()
+        if isinstance(values[0], int):
+            found.add_whole(values)  # type: ignore[arg-type]
+        else:
+            found.add_all(values)
 
     def _place(
         self, metric: Metric, kind: Kind, attributes: Attributes

@@ -15,6 +15,7 @@ from balancer.core.modes import MODES, PRIORITIES, Mode
 from balancer.core.observations import FAILURES, ModeObservations, Observations
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
+from balancer.runtime.ledger import Ledger
 
 from .rolling import Rolling
 from .series import Attributes, Series
@@ -23,7 +24,16 @@ __all__ = ["Tally"]
 
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
 
-_STARTED, _FINISHED, _FAILED, _NANO, _OFFERED, _NORMAL_FINISHED, _NORMAL_NANO = range(7)
+(
+    _STARTED,
+    _FINISHED,
+    _FAILED,
+    _NANO,
+    _OFFERED,
+    _NORMAL_FINISHED,
+    _NORMAL_NANO,
+    _GIVEN_UP,
+) = range(8)
 """Columns of the rolling sums."""
 
 
@@ -34,12 +44,17 @@ class Tally:
         policy: its budgets and, for the estimate of what is saved, its prices.
         everywhere: attributes that every point gets, such as the arm of a simulation.
         left: what the policy's hard budgets still afford, in nano-dollars and in their order;
-            None where that is not known.
+            None reckons it from what was observed, for those that are everybody's.
+
+    Attributes:
+        series: the totals.
+        given_up: calls that their callers gave up since the last tick, to be counted by whoever
+            sees single calls: they ended without failing, and are no answers.
     """
 
     __slots__ = (
         "_activated_tick", "_day", "_everywhere", "_flying", "_hour", "_left", "_minute", "_mode",
-        "_policy", "_quality", "_scores", "series",
+        "_policy", "_quality", "_reckoned", "_scores", "given_up", "series",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +67,8 @@ class Tally:
         self._policy = policy
         self._everywhere = everywhere
         self._left = left
+        self._reckoned = Ledger(policy) if left is None else None
+        self.given_up = 0
         self._flying: set[Attributes] = set()
         self._mode = Mode.NORMAL
         self._activated_tick: int | None = None
@@ -66,6 +83,8 @@ class Tally:
 
     def use(self, policy: Policy) -> None:
         """Go on under another policy of the same tick."""
+        if self._reckoned is not None and policy is not self._policy:
+            self._reckoned.use(policy)
         self._policy = policy
 
     def observe(self, observations: Observations, decision: Decision) -> None:
@@ -80,7 +99,9 @@ class Tally:
         self._look_back(observations)
         self._brownout(observations.tick, decision)
         self._set(metrics.QUEUE_DEPTH, observations.waiting)
-        self._set(metrics.MEMORY, observations.memory_ppm / 1e6)
+        # 0 is what a system gives that does not tell.
+        memory = observations.memory_ppm / 1e6
+        self._set(metrics.MEMORY, memory or None)
 
     # --- counters -----------------------------------------------------------------------
 
@@ -135,11 +156,13 @@ class Tally:
             sum(observations.offered),
             sum(entry.finished for entry in normal),
             sum(entry.nano_usd for entry in normal),
+            self.given_up,
         )
+        self.given_up = 0
         for window in (self._minute, self._hour, self._day):
             window.add(observations.tick, row)
         minute, hour, day = self._minute.total, self._hour.total, self._day.total
-        answers = minute[_FINISHED] - minute[_FAILED]
+        answers = minute[_FINISHED] - minute[_FAILED] - minute[_GIVEN_UP]
         self._set(metrics.ERROR_RATE, _ratio(minute[_FAILED], minute[_FINISHED]))
         share = _ratio(answers, minute[_OFFERED])
         # Answers come later than the requests they answer; more than all is all.
@@ -147,7 +170,7 @@ class Tally:
         a_call = _ratio(minute[_NANO], minute[_FINISHED])
         per_hour = self._per_hour(minute[_STARTED])
         self._set(metrics.COST_RATE, None if a_call is None else a_call * per_hour / NANO_USD)
-        answered = hour[_FINISHED] - hour[_FAILED]
+        answered = hour[_FINISHED] - hour[_FAILED] - hour[_GIVEN_UP]
         self._set(metrics.COST_PER_ANSWER, _ratio(hour[_NANO] / NANO_USD, answered))
         self._set(metrics.COST_SAVED, self._saved(hour))
         self._set(metrics.SPEND, hour[_NANO] / NANO_USD, (metrics.BUDGET_WINDOW, "1h"))
@@ -156,7 +179,7 @@ class Tally:
         self._scores = [0, 0]
         count, total = self._quality.total
         self._set(metrics.QUALITY, _ratio(total / 1e6, count))
-        self._budgets()
+        self._budgets(observations, row[_NANO])
 
     def score(self, quality: float) -> None:
         """A scorer's verdict on an answer, from 0 to 1."""
@@ -176,17 +199,30 @@ class Tally:
             return None
         return (usual * hour[_FINISHED] - hour[_NANO]) / NANO_USD
 
-    def _budgets(self) -> None:
-        if self._left is None:
+    def _budgets(self, observations: Observations, nano_usd: int) -> None:
+        limits = self._policy.budgets
+        if not limits:
             return
+        lefts = self._lefts(observations, nano_usd)
         rate = self._minute.total[_NANO] / (self._ticks(MINUTE_S) * self._policy.tick_s)
-        for limit, left in zip(self._policy.budgets, self._left(), strict=False):
-            key = ((metrics.BUDGET_KEY, limit.key),) if limit.key else ()
-            place = (*key, (metrics.BUDGET_WINDOW, f"{limit.window_s:g}s"))
-            self._set(metrics.BUDGET_LEFT, left / NANO_USD, *place)
+        for limit, left in zip(limits, lefts, strict=False):
+            window = (metrics.BUDGET_WINDOW, f"{limit.window_s:g}s")
             # What one key spends by itself is not among the observations.
             if limit.key is None:
-                self._set(metrics.BUDGET_PROJECTED, rate * limit.window_s / NANO_USD, *place)
+                self._set(metrics.BUDGET_LEFT, left / NANO_USD, window)
+                self._set(metrics.BUDGET_PROJECTED, rate * limit.window_s / NANO_USD, window)
+            elif self._left is not None:
+                key = (metrics.BUDGET_KEY, limit.key)
+                self._set(metrics.BUDGET_LEFT, left / NANO_USD, key, window)
+
+    def _lefts(self, observations: Observations, nano_usd: int) -> Sequence[int]:
+        if self._left is not None:
+            return self._left()
+        assert self._reckoned is not None
+        self._reckoned.advance(observations.tick)
+        self._reckoned.book(nano_usd)
+        reserved = observations.reserved_nano_usd
+        return [left - reserved for left in self._reckoned.left_nano_usd()]
 
     # --- brownout -----------------------------------------------------------------------
 

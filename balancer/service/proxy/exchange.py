@@ -72,6 +72,7 @@ class Exchange:
             call.priority,
             key=call.key,
             index=call.index,
+            session=call.session,
             asked=Asked(
                 model=asked.model or None,
                 prompt_tokens=asked.prompt_tokens,

@@ -22,7 +22,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _LARGE = 1 << 18
 """A body above this is parsed in a thread, so that other calls need not wait for it."""
 _PRIORITIES = {priority.label.encode(): priority for priority in Priority}
-_KEY = re.compile(rb"[\x21-\x7e]{1,200}")
+_NAME = re.compile(rb"[\x21-\x7e]{1,200}")
 _MOST_WHOLE = 1 << 53
 
 
@@ -41,7 +41,7 @@ class Call:
         query: as it came.
         headers: lower case, as they came.
         asked: what the body asks for.
-        priority, key, index: of the request.
+        priority, key, session, index: of the request.
         timeout_s: the deadline that the caller's client named; None is none.
     """
 
@@ -53,6 +53,7 @@ class Call:
     asked: Asked
     priority: Priority = Priority.NORMAL
     key: str | None = None
+    session: str | None = None
     index: int | None = None
     timeout_s: float | None = None
 
@@ -116,7 +117,7 @@ async def read_call(
         body, asked = await asyncio.to_thread(_read, raw, target, least, needs_tools)
     else:
         body, asked = _read(raw, target, least, needs_tools)
-    key, index = read_labels(known)
+    key, session, index = read_labels(known)
     return Call(
         target=target,
         raw=raw,
@@ -126,19 +127,21 @@ async def read_call(
         asked=asked,
         priority=_priority(known.get(b"x-open-balancer-priority")),
         key=key,
+        session=session,
         index=index,
         timeout_s=_timeout_s(known.get(b"x-server-timeout")),
     )
 
 
-def read_labels(known: Mapping[bytes, bytes]) -> tuple[str | None, int | None]:
-    """The tenant and the request's number in a scenario, from headers in lower case.
+def read_labels(known: Mapping[bytes, bytes]) -> tuple[str | None, str | None, int | None]:
+    """The tenant, the session and the request's number in a scenario, from headers in lower case.
 
     Raises:
         Refusal: 400 for what can be neither.
     """
-    key = _key(known.get(b"x-open-balancer-key"))
-    return key, _whole("request", known.get(b"x-open-balancer-request"))
+    key = _name("key", known.get(b"x-open-balancer-key"), "a tenant's")
+    session = _name("session", known.get(b"x-open-balancer-session"), "a session's")
+    return key, session, _whole("request", known.get(b"x-open-balancer-request"))
 
 
 def _read(raw: bytes, target: Target, least: int | None, needs_tools: bool) -> tuple[Any, Asked]:
@@ -170,12 +173,13 @@ def _priority(value: bytes | None) -> Priority:
     return found
 
 
-def _key(value: bytes | None) -> str | None:
+def _name(label: str, value: bytes | None, whose: str) -> str | None:
     if value is None:
         return None
-    if not _KEY.fullmatch(value):
+    if not _NAME.fullmatch(value):
         raise Refusal(
-            400, "x-open-balancer-key is empty, too long or holds spaces; expected a tenant's name"
+            400,
+            f"x-open-balancer-{label} is empty, too long or holds spaces; expected {whose} name",
         )
     return value.decode("ascii")
 
