@@ -16,6 +16,7 @@ import typer
 from ..version import VERSION
 from .agree import agree
 from .compare import compare
+from .dashboards import dashboards
 from .datadog import datadog_app
 from .gate import gate
 from .library import list_scenarios, new
@@ -44,6 +45,7 @@ app.command()(new)
 app.command()(replay)
 app.command()(mock_gemini)
 app.command()(serve)
+app.command()(dashboards)
 app.command("verify-telemetry")(verify_telemetry)
 app.add_typer(policy_app, name="policy")
 app.add_typer(datadog_app, name="datadog")

@@ -1,0 +1,391 @@
+"""What the Grafana dashboard shows, as data: rows of panels over the metric table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from ... import metrics
+from ...core.modes import MODES, Mode
+from ...core.policy import Policy
+from .promql import Queries, signal_query
+
+__all__ = ["MODE_COLOURS", "OVER", "Panel", "Query", "Row", "Shape", "rows_of"]
+
+MODE_COLOURS: Final = {
+    Mode.NORMAL: "#3f7d6b",
+    Mode.SOFT: "#e3b93f",
+    Mode.HARD: "#e58440",
+    Mode.EMERGENCY: "#d2577f",
+}
+"""Those of the mode band in reports, on a dark screen: Grafana's default."""
+
+OVER: Final = "$__rate_interval"
+"""Grafana's variable: long enough for a rate, and no longer than a pixel needs."""
+
+
+class Shape(Enum):
+    """How a panel draws."""
+
+    BAND = "state-timeline"
+    FIGURE = "stat"
+    LINES = "timeseries"
+    STACK = "stacked"
+    SHARES = "shares"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One query of a panel.
+
+    Attributes:
+        expression: in PromQL.
+        legend: of its series; the arm of a simulated run is appended.
+        mode: attribute whose value says which mode's colour the series has; "" without.
+    """
+
+    expression: str
+    legend: str
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One panel.
+
+    Attributes:
+        title, description: for a person.
+        shape: how it draws.
+        unit: as Grafana names it.
+        queries: at least one.
+        width, height: of 24 columns, and in rows of 30 pixels.
+        limits: value and mode of threshold lines, ascending.
+        most: upper end of the axis; None: by the data.
+        none: shown without data.
+    """
+
+    title: str
+    description: str
+    shape: Shape = Shape.LINES
+    unit: str
+    queries: tuple[Query, ...]
+    width: int = 8
+    height: int = 8
+    limits: tuple[tuple[float, Mode], ...] = ()
+    most: float | None = None
+    none: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A headed row of panels."""
+
+    title: str
+    panels: tuple[Panel, ...]
+
+
+def rows_of(policy: Policy, queries: Queries) -> tuple[Row, ...]:
+    """All panels, from the top.
+
+    Args:
+        policy: whose thresholds are drawn.
+        queries: over whose metrics; its results keep the arm.
+    """
+    return (
+        Row(title="Brownout", panels=_brownout(policy, queries)),
+        Row(title="Latency and errors", panels=_latency(policy, queries)),
+        Row(title="Traffic", panels=_traffic(queries)),
+        Row(title="Tokens, cost and budget", panels=_money(policy, queries)),
+        Row(title="The process", panels=_process(policy, queries)),
+    )
+
+
+def _limits(policy: Policy, signal: str) -> tuple[tuple[float, Mode], ...]:
+    """The lowest threshold of each mode, where it is not above that of a worse one."""
+    found: list[tuple[float, Mode]] = []
+    for mode in reversed(MODES):
+        asked = [r.threshold for r in policy.rules if r.signal == signal and r.level == mode]
+        if asked and (not found or min(asked) < found[-1][0]):
+            found.append((min(asked), mode))
+    return tuple(reversed(found))
+
+
+def _brownout(policy: Policy, q: Queries) -> tuple[Panel, ...]:
+    mode = q.gauge("max", metrics.CURRENT_MODE)
+    return (
+        Panel(
+            title="Mode",
+            description="Of the replica that is in the worst one.",
+            shape=Shape.FIGURE,
+            unit="short",
+            queries=(Query(expression=mode, legend="mode"),),
+            width=4,
+            height=4,
+        ),
+        Panel(
+            title="P95 latency",
+            description="From a request's first attempt to its outcome.",
+            shape=Shape.FIGURE,
+            unit="s",
+            queries=(Query(expression=signal_query(q, "latency_p95", OVER), legend="P95"),),
+            width=4,
+            height=4,
+            limits=_limits(policy, "latency_p95"),
+        ),
+        Panel(
+            title="Error rate",
+            description="Calls upstream that failed, over those that ended.",
+            shape=Shape.FIGURE,
+            unit="percentunit",
+            queries=(Query(expression=signal_query(q, "error_rate", OVER), legend="errors"),),
+            width=4,
+            height=4,
+            limits=_limits(policy, "error_rate"),
+        ),
+        Panel(
+            title="Availability",
+            description=metrics.AVAILABILITY.meaning,
+            shape=Shape.FIGURE,
+            unit="percentunit",
+            queries=(Query(expression=q.gauge("avg", metrics.AVAILABILITY), legend="available"),),
+            width=4,
+            height=4,
+        ),
+        Panel(
+            title="Cost per hour",
+            description="Dollars settled, at the present rate.",
+            shape=Shape.FIGURE,
+            unit="currencyUSD",
+            queries=(
+                Query(expression=signal_query(q, "token_cost_per_hour", OVER), legend="cost"),
+            ),
+            width=4,
+            height=4,
+            limits=_limits(policy, "token_cost_per_hour"),
+        ),
+        Panel(
+            title="Saved in the last hour (estimate)",
+            description=metrics.COST_SAVED.meaning,
+            shape=Shape.FIGURE,
+            unit="currencyUSD",
+            queries=(Query(expression=q.gauge("sum", metrics.COST_SAVED), legend="saved"),),
+            width=4,
+            height=4,
+        ),
+        Panel(
+            title="Mode over time",
+            description="Which mode was in force; each arm of a simulated run has its own line.",
+            shape=Shape.BAND,
+            unit="short",
+            queries=(Query(expression=mode, legend="mode"),),
+            width=24,
+            height=5,
+        ),
+    )
+
+
+def _latency(policy: Policy, q: Queries) -> tuple[Panel, ...]:
+    return (
+        Panel(
+            title="Latency, and what brings each mode",
+            description="First attempt to outcome, complete answers and timeouts. Dashed: the "
+            "thresholds of the policy for P95.",
+            unit="s",
+            queries=(
+                Query(expression=signal_query(q, "latency_p50", OVER), legend="P50"),
+                Query(expression=signal_query(q, "latency_p95", OVER), legend="P95"),
+            ),
+            width=12,
+            height=9,
+            limits=_limits(policy, "latency_p95"),
+        ),
+        Panel(
+            title="Error rate, and what brings each mode",
+            description="Calls upstream that failed, over those that ended. Dashed: the "
+            "thresholds of the policy.",
+            unit="percentunit",
+            queries=(Query(expression=signal_query(q, "error_rate", OVER), legend="error rate"),),
+            width=12,
+            height=9,
+            limits=_limits(policy, "error_rate"),
+            most=1.0,
+        ),
+        Panel(
+            title="Time to first token",
+            description=f"{metrics.FIRST_TOKEN.meaning} Streams only.",
+            unit="s",
+            queries=(
+                Query(expression=q.quantile(0.5, metrics.FIRST_TOKEN, OVER), legend="P50"),
+                Query(expression=signal_query(q, "ttft_p95", OVER), legend="P95"),
+            ),
+            width=12,
+            limits=_limits(policy, "ttft_p95"),
+            none="no streams",
+        ),
+        Panel(
+            title="Failed calls by kind",
+            description=metrics.ATTEMPTS_FAILED.meaning,
+            shape=Shape.STACK,
+            unit="reqps",
+            queries=(
+                Query(
+                    expression=q.rate(metrics.ATTEMPTS_FAILED, OVER, by=(metrics.ERROR_TYPE,)),
+                    legend=_label(q, metrics.ERROR_TYPE),
+                ),
+            ),
+            width=12,
+            none="no failures",
+        ),
+    )
+
+
+def _traffic(q: Queries) -> tuple[Panel, ...]:
+    return (
+        Panel(
+            title="Requests by outcome",
+            description=metrics.REQUESTS.meaning,
+            shape=Shape.STACK,
+            unit="reqps",
+            queries=(
+                Query(
+                    expression=q.rate(metrics.REQUESTS, OVER, by=(metrics.OUTCOME,)),
+                    legend=_label(q, metrics.OUTCOME),
+                ),
+            ),
+        ),
+        Panel(
+            title="Calls by mode",
+            description=metrics.ATTEMPTS_STARTED.meaning,
+            shape=Shape.SHARES,
+            unit="reqps",
+            queries=(
+                Query(
+                    expression=q.rate(metrics.ATTEMPTS_STARTED, OVER, by=(metrics.MODE,)),
+                    legend=_label(q, metrics.MODE),
+                    mode=metrics.MODE,
+                ),
+            ),
+        ),
+        Panel(
+            title="Availability",
+            description=metrics.AVAILABILITY.meaning,
+            unit="percentunit",
+            queries=(
+                Query(expression=q.gauge("avg", metrics.AVAILABILITY), legend="availability"),
+            ),
+            most=1.0,
+        ),
+    )
+
+
+def _money(policy: Policy, q: Queries) -> tuple[Panel, ...]:
+    budget = (metrics.BUDGET_WINDOW, metrics.BUDGET_KEY)
+    names = f"{_label(q, metrics.BUDGET_WINDOW)} {_label(q, metrics.BUDGET_KEY)}"
+    return (
+        Panel(
+            title="Cost per hour, and what brings each mode",
+            description="Dollars settled, and the signal that the controller judges: what a call "
+            "costs in the present mode, times all calls. Dashed: the thresholds of the policy.",
+            unit="currencyUSD",
+            queries=(
+                Query(expression=signal_query(q, "token_cost_per_hour", OVER), legend="settled"),
+                Query(expression=q.gauge("sum", metrics.COST_RATE), legend="signal"),
+            ),
+            width=12,
+            height=9,
+            limits=_limits(policy, "token_cost_per_hour"),
+        ),
+        Panel(
+            title="Tokens a minute",
+            description=f"{metrics.TOKENS.meaning} Not stacked: cached are counted in input too.",
+            unit="short",
+            queries=(
+                Query(
+                    expression=q.rate(metrics.TOKENS, OVER, by=(metrics.TOKEN_TYPE,)) + " * 60",
+                    legend=_label(q, metrics.TOKEN_TYPE),
+                ),
+            ),
+            width=12,
+            height=9,
+        ),
+        Panel(
+            title="Budget left",
+            description=metrics.BUDGET_LEFT.meaning,
+            unit="currencyUSD",
+            queries=(
+                Query(expression=q.gauge("min", metrics.BUDGET_LEFT, by=budget), legend=names),
+            ),
+            width=6,
+            none="no hard budget",
+        ),
+        Panel(
+            title="Budget, projected spend",
+            description=metrics.BUDGET_PROJECTED.meaning,
+            unit="currencyUSD",
+            queries=(
+                Query(expression=q.gauge("max", metrics.BUDGET_PROJECTED, by=budget), legend=names),
+            ),
+            width=6,
+            none="no hard budget",
+        ),
+        Panel(
+            title="Spend",
+            description=metrics.SPEND.meaning,
+            unit="currencyUSD",
+            queries=(
+                Query(
+                    expression=q.gauge("sum", metrics.SPEND, by=(metrics.BUDGET_WINDOW,)),
+                    legend="last " + _label(q, metrics.BUDGET_WINDOW),
+                ),
+            ),
+            width=6,
+        ),
+        Panel(
+            title="Cost saved (estimate)",
+            description=metrics.COST_SAVED.meaning,
+            unit="currencyUSD",
+            queries=(
+                Query(expression=q.gauge("sum", metrics.COST_SAVED), legend="saved, estimated"),
+            ),
+            width=6,
+        ),
+    )
+
+
+def _process(policy: Policy, q: Queries) -> tuple[Panel, ...]:
+    return (
+        Panel(
+            title="Requests waiting and calls in flight",
+            description=f"{metrics.QUEUE_DEPTH.meaning} {metrics.IN_FLIGHT.meaning}",
+            unit="short",
+            queries=(
+                Query(expression=q.gauge("sum", metrics.QUEUE_DEPTH), legend="waiting"),
+                Query(expression=q.gauge("sum", metrics.IN_FLIGHT), legend="in flight"),
+            ),
+            limits=_limits(policy, "queue_depth"),
+        ),
+        Panel(
+            title="Memory and CPU",
+            description=f"{metrics.MEMORY.meaning} {metrics.CPU.meaning} The fullest replica.",
+            unit="percentunit",
+            queries=(
+                Query(expression=q.gauge("max", metrics.MEMORY), legend="memory"),
+                Query(expression=q.gauge("max", metrics.CPU), legend="CPU"),
+            ),
+            limits=_limits(policy, "memory"),
+            most=1.0,
+        ),
+        Panel(
+            title="Telemetry dropped",
+            description=metrics.TELEMETRY_DROPPED.meaning,
+            unit="cps",
+            queries=(Query(expression=q.rate(metrics.TELEMETRY_DROPPED, OVER), legend="dropped"),),
+            none="nothing dropped",
+        ),
+    )
+
+
+def _label(queries: Queries, attribute: str) -> str:
+    """A label's value in a legend."""
+    return f"{{{{{queries.label(attribute)}}}}}"
