@@ -21,6 +21,7 @@ _EXTRAS = {
     "datadog": ("datadog_api_client",),
     "gemini": ("google.genai",),
     "load": ("locust",),
+    "notify": ("aiohttp",),
     "service": ("fastapi", "uvicorn", "aiohttp", "sqlalchemy", "alembic"),
     "telemetry": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.grpc"),
     "mock": ("httptools", "orjson", "uvicorn"),
