@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from balancer.core.errors import BalancerError
+from balancer.core.errors import BalancerError, ScenarioError
 from balancer.core.journal import Entry
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
@@ -113,7 +113,7 @@ def play(
         InputError: a scenario that cannot be played.
         LoadTestError: a process died, or did not come to its end in time.
     """
-    scenario, policy, traffic = check(scene)
+    scenario, policy, traffic = check(scene, target)
     meeting = Meeting(work)
     with ExitStack() as stack:
         mock = fates = None
@@ -182,15 +182,33 @@ def play(
     )
 
 
-def check(scene: Scene) -> tuple[Scenario, Policy, tuple[Planned, ...]]:
-    """Scenario, policy and traffic of a scene that can be played live.
+def check(scene: Scene, target: Target) -> tuple[Scenario, Policy, tuple[Planned, ...]]:
+    """Scenario, policy and traffic of a scene that can be played live through a target.
 
     Raises:
         InputError: it cannot.
     """
     scenario, policy = scene.load()
     check_playable(scenario, policy)
+    if target == "service":
+        _check_chat(scenario)
     return scenario, policy, plan_traffic(scenario, scene.replication)
+
+
+def _check_chat(scenario: Scenario) -> None:
+    """Refuse clients who ask for what the service's own API has no word for.
+
+    Raises:
+        ScenarioError: a cap or thinking of their own.
+    """
+    for name in ("output_cap", "thinking"):
+        found = getattr(scenario.clients, name)
+        if found is not None:
+            raise ScenarioError(
+                f"found {found!r}, but POST /api/ai-chat takes no such setting of its callers; "
+                "use --target proxy or --target sdk",
+                where=f"{scenario.scenario}: clients.{name}",
+            )
 
 
 def _cost_of_speed(call_s: float, speed: float) -> str:

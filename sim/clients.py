@@ -74,7 +74,7 @@ def reserve(world: World, i: int) -> bool:
     call.model = plan.models[place]
     call.budget = plan.budgets[place]
     model = world.upstream.models[call.model]
-    call.cap = min(plan.cap, model.output_limit)
+    call.cap = min(plan.caps[place], model.output_limit)
     if len(world.ledgers) == 0:
         return True
     key = world.requests[slot.request].key

@@ -10,15 +10,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from balancer.core import budget
-from balancer.core.catalog import ModelCard, Thinking
+from balancer.core.catalog import ModelCard
 from balancer.core.errors import ScenarioError, nearest
-from balancer.core.modes import MODES, PRIORITIES, Mode
+from balancer.core.modes import MODES, PRIORITIES
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
 from scenarios.loader import profiles
 from scenarios.schema import GeminiUpstream, ModelProfile, QueueUpstream, Scenario
 
 from . import fifo_queue, spend
+from .call_bounds import call_bounds
 from .events import DAYS, EVENT, LATER, chained, days_per_s
 from .processor_sharing import JOB
 from .quota import CELLS
@@ -53,10 +54,8 @@ __all__ = [
     "SPARE_FAULTS",
     "aligned",
     "model_names",
-    "most_thinking_tokens",
     "new_upstream",
     "new_world",
-    "thinking_bound",
 ]
 
 SPARE_FAULTS = 8
@@ -68,7 +67,6 @@ _LINE = 64  # bytes
 _MILLION = 1_000_000
 _PACIFIC = ZoneInfo("America/Los_Angeles")
 _Z95 = 1.6448536269514722
-_UNBOUNDED = 1 << 30
 
 
 def aligned(count: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
@@ -246,28 +244,15 @@ def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.nd
             )
         for place, name in enumerate(chain):
             plan["models"][place] = models.index(name)
-            plan["budgets"][place] = most_thinking_tokens(scenario, policy, mode, name)
+            bounds = call_bounds(scenario, strategy, policy.catalog.card(name))
+            plan["caps"][place] = bounds.cap_tokens
+            plan["budgets"][place] = bounds.thinking_tokens
         plan["length"] = len(chain)
-        plan["cap"] = strategy.output_cap_tokens or scenario.clients.output_cap or _UNBOUNDED
         plan["concise"] = concise if strategy.instruction else 1.0
         plan["timeout_s"] = _else(strategy.timeout_s, scenario.clients.timeout)
         plan["retries"] = _else(strategy.retries, scenario.clients.retries)
         plan["static_fallback"] = strategy.static_fallback is not None
     return plans
-
-
-def most_thinking_tokens(scenario: Scenario, policy: Policy, mode: Mode, model: str) -> int:
-    """Most thinking tokens of a call in a mode, by what its plan, or else its client, says."""
-    said = policy.strategies[mode].thinking
-    thinking = scenario.clients.thinking if said is None else said
-    return thinking_bound(profiles(scenario).get(model), policy.catalog.card(model), thinking)
-
-
-def thinking_bound(profile: ModelProfile | None, card: ModelCard, thinking: Thinking | None) -> int:
-    """Most thinking tokens of a call that asks for this much; None leaves it to the model."""
-    if thinking is None and profile is not None and not profile.thinks_unasked:
-        return 0
-    return card.most_thinking_tokens(thinking)
 
 
 def _else(value: float | None, otherwise: float) -> float:

@@ -126,9 +126,9 @@ FLIGHT = np.dtype([("since_s", "f8"), ("tally", "i4"), ("slot", "i4")], align=Tr
 PLAN = np.dtype(
     [
         ("models", "i4", (LONGEST_CHAIN,)),
+        ("caps", "i4", (LONGEST_CHAIN,)),  # most output tokens of each
         ("budgets", "i4", (LONGEST_CHAIN,)),  # most thinking tokens of each
         ("length", "i4"),
-        ("cap", "i4"),
         ("concise", "f8"),
         ("timeout_s", "f8"),
         ("retries", "i4"),

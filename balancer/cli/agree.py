@@ -65,7 +65,7 @@ def _agree(scene: Any, *, target: Target, json_file: Path | None, quiet: bool) -
     from loadtests.agreement import agreement
     from loadtests.live import check, play
 
-    check(scene)
+    check(scene, target.value)
     check_writable(json_file)
     with (
         tempfile.TemporaryDirectory(prefix="open-balancer-") as meeting,

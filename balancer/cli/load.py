@@ -184,7 +184,7 @@ def _load(
     from sim.record import write_records
     from sim.report_directory import VERDICTS, report_directory
 
-    check(scene)
+    check(scene, target.value)
     check_writable(json_file)
     plays = []
     with report_directory(out) as work, progress(quiet=quiet) as bar:

@@ -62,7 +62,7 @@ class Asked:
         output_cap_tokens: the caller's `max_output_tokens`; a plan only ever lowers it.
         min_output_tokens: the call is of no use below this cap: neither plan nor budget
             shortens it further, the budget rather refuses it.
-        thinking: the caller's own setting.
+        thinking: the caller's own setting; a plan only ever lowers it.
         timeout_s: the caller's own deadline of an attempt, where the plan has none.
         structured: the answer has to keep to a format. A plan's cap could tear it and a static
             answer is none, so it gets neither, unless `min_output_tokens` says what it needs.

@@ -363,11 +363,13 @@ class Request:
         if cap is not None:
             cap = max(cap if own is None else min(cap, own), asked.min_output_tokens)
         attempt.output_cap_tokens = cap if cap is not None else own
-        attempt.thinking = strategy.thinking
+        card = desk.cards.get(name)
+        if strategy.thinking is not None and not self._thinks_less(strategy.thinking, card):
+            attempt.thinking = strategy.thinking
         if not desk.reserves:
             return attempt
         try:
-            claim = self._claim(attempt, desk.cards.get(name))
+            claim = self._claim(attempt, card)
         except Exception as error:  # noqa: BLE001 - whatever breaks a store must not stop calls
             desk.broken("ledger", error)
             return attempt
@@ -375,6 +377,13 @@ class Request:
             return None
         attempt._claim = claim
         return attempt
+
+    def _thinks_less(self, planned: Thinking, card: ModelCard | None) -> bool:
+        """Whether the caller asked for less thinking than the plan, which then keeps out of it."""
+        own = self.asked.thinking
+        if own is None or card is None:
+            return False
+        return card.most_thinking_tokens(own) < card.most_thinking_tokens(planned)
 
     def _claim(self, attempt: Attempt, card: ModelCard | None) -> Claim | None:
         desk = self._desk

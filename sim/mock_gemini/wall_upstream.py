@@ -13,8 +13,9 @@ from balancer.core.observations import FAILURES
 from scenarios.loader import profiles
 from scenarios.schema import GeminiUpstream, ModelProfile, Workload
 
+from ..call_bounds import UNBOUNDED, thinking_bound
 from ..compiled import direct
-from ..setup import new_upstream, thinking_bound
+from ..setup import new_upstream
 from ..single_calls import begin_request
 from ..streams import replication_key
 from ..upstream import ANSWER, CALL, QUEUED, end
@@ -26,7 +27,6 @@ from .settings import Settings
 
 __all__ = ["Fate", "ModelEntry", "WallUpstream"]
 
-_UNBOUNDED = 1 << 30
 _FIRST_CALLS = 256
 _FATE = (
     "outcome",
@@ -188,7 +188,7 @@ class WallUpstream:
             index,
             attempt,
             -1 if prompt_tokens is None else prompt_tokens,
-            _UNBOUNDED if body.cap is None else min(body.cap, _UNBOUNDED),
+            UNBOUNDED if body.cap is None else min(body.cap, UNBOUNDED),
             thinking_bound(model.profile, model.card, body.thinking),
             self._concise if body.brief else 1.0,
             now_s,

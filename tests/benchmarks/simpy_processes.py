@@ -25,7 +25,8 @@ from balancer.core.observations import FAILURES, ModeObservations, Observations
 from balancer.core.policy import Policy
 from balancer.core.pricing import cost_nano_usd
 from scenarios.schema import Scenario
-from sim.setup import model_names, most_thinking_tokens, new_upstream
+from sim.call_bounds import call_bounds
+from sim.setup import model_names, new_upstream
 from sim.streams import BACKOFF, PLAN, uniform
 from sim.upstream import ANSWER, CALL, begin, end
 
@@ -37,7 +38,6 @@ _TIMEOUT = FAILURES.index("timeout")
 _RESET = FAILURES.index("reset")
 _QUOTA_DAY = FAILURES.index("quota_day")
 _QUOTA_MINUTE = FAILURES.index("quota_minute")
-_UNBOUNDED = 1 << 30
 
 
 @dataclass(slots=True)
@@ -91,8 +91,10 @@ class SimpyProcesses:
         self._key = key
         self._models = model_names(scenario, policy)
         self.upstream = new_upstream(scenario, policy, key, self._models)
-        self._budgets = {
-            (mode, model): most_thinking_tokens(scenario, policy, mode, model)
+        self._bounds = {
+            (mode, model): call_bounds(
+                scenario, policy.strategies[mode], policy.catalog.card(model)
+            )
             for mode in MODES
             for model in self._models
         }
@@ -206,8 +208,7 @@ class SimpyProcesses:
         call["attempt"] = attempt
         for name in ("prompt", "cached", "output", "thinking"):
             call[name] = request[name]
-        call["cap"] = strategy.output_cap_tokens or clients.output_cap or _UNBOUNDED
-        call["budget"] = self._budgets[chosen.mode, model]
+        call["cap"], call["budget"] = self._bounds[chosen.mode, model]
         concise = getattr(self._scenario.upstream, "concise_factor", 1.0)
         call["concise"] = concise if strategy.instruction else 1.0
         call["gives_up_s"] = stays_until_s

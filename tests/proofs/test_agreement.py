@@ -66,7 +66,7 @@ def test_a_change_on_one_side_only_does_not_hold() -> None:
 @pytest.mark.parametrize("name", SCENES)
 def test_scenes_can_be_played_and_keep_to_eight_requests_a_second(name: str) -> None:
     """More than that two cores cannot send at ten times the speed."""
-    scenario, _, traffic = check(Scene(source=name, overrides=tuple(SCENES[name])))
+    scenario, _, traffic = check(Scene(source=name, overrides=tuple(SCENES[name])), "proxy")
     arrivals = scenario.workload.arrivals
     rates = curve(arrivals.pattern, arrivals.rate, scenario.duration)["rate"]
     assert max(rates) <= 8

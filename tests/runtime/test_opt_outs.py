@@ -35,6 +35,22 @@ def test_a_format_is_neither_capped_nor_answered_by_a_static_text() -> None:
     request.close()
 
 
+@pytest.mark.parametrize(
+    ("own", "planned", "left"),
+    [(0, -1, None), (512, 1024, None), (2048, 1024, 1024), (None, 1024, 1024), (512, None, None)],
+)
+def test_a_plan_never_makes_a_call_think_more_than_its_caller_asked_for(
+    own: int | None, planned: int | None, left: int | None
+) -> None:
+    """None leaves the caller's own."""
+    live = balancer(thinking=planned)
+    request = live.request(asked=Asked(model=FAST, thinking=own))
+    attempt = request.start()
+    assert attempt is not None
+    assert attempt.thinking == left
+    request.close()
+
+
 def test_a_pinned_request_keeps_its_model() -> None:
     """What Google keeps for it is of that model."""
     live = balancer(model=SMALL, fallback_models=(SMALL,))

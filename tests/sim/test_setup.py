@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from balancer.core.errors import ScenarioError
-from balancer.core.modes import Mode
 from balancer.core.policy import Strategy
 from balancer.prices import default_catalog
 from scenarios.loader import calibrated_profiles
-from sim.setup import aligned, model_names, most_thinking_tokens, new_upstream, new_world
+from sim.setup import aligned, model_names, new_upstream, new_world
 from sim.upstream import CALL
 from sim.world import SLOT
 
@@ -73,23 +72,3 @@ def test_days_turn_at_midnight_pacific(starts_at: str | None, first_midnight_s: 
     """Daylight saving included."""
     upstream = new_upstream(scenario(starts_at=starts_at), policy(), 1, (FLASH,))
     assert upstream.midnights[0] == first_midnight_s
-
-
-@pytest.mark.parametrize(
-    ("model", "client", "strategy", "most"),
-    [
-        pytest.param(FLASH, None, None, 24_576, id="thinks as much as it likes"),
-        pytest.param(LITE, None, None, 0, id="thinks only when told to"),
-        pytest.param(LITE, None, -1, 24_576, id="told to choose"),
-        pytest.param(FLASH, 512, None, 512, id="the client's budget"),
-        pytest.param(FLASH, 512, 0, 0, id="the strategy's wins"),
-        pytest.param("gemini-3.5-flash", "LOW", None, 1024, id="a level"),
-    ],
-)
-def test_most_thinking_follows_strategy_client_and_model(
-    model: str, client: int | str | None, strategy: int | None, most: int
-) -> None:
-    """In this order."""
-    of = scenario(clients={"thinking": client, "model": model})
-    under = policy(Strategy(thinking=strategy))
-    assert most_thinking_tokens(of, under, Mode.NORMAL, model) == most
