@@ -47,6 +47,14 @@ def serve(
         str | None,
         typer.Option(metavar="URL", help="Base URL of Vertex AI; {location} is replaced."),
     ] = None,
+    datadog: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USES",
+            help="poll (its signals), mirror (events and incidents), otlp (telemetry); with "
+            "commas. Keys and site come from the environment.",
+        ),
+    ] = None,
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Decide and journal, but change no call.")
     ] = False,
@@ -58,7 +66,8 @@ def serve(
     """Serve the API and a Gemini-compatible proxy, under a policy.
 
     Secrets come from the environment only: OPEN_BALANCER_TOKEN for changes, GEMINI_API_KEY for
-    calls, OPEN_BALANCER_CLIENT_KEYS for callers.
+    calls, OPEN_BALANCER_CLIENT_KEYS for callers, DD_API_KEY and DD_APP_KEY for Datadog. Where
+    OTEL_EXPORTER_OTLP_ENDPOINT is set, telemetry goes there.
     """
     with told():
         from ..installation import require
@@ -76,6 +85,7 @@ def serve(
             database=database,
             upstream=upstream,
             vertex_upstream=vertex_upstream,
+            datadog=datadog,
         )
         logging.basicConfig(
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"

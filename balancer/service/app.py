@@ -25,6 +25,7 @@ from .incidents_api import incident_routes
 from .llm_api import llm_routes
 from .metrics import Cpu
 from .metrics_api import metrics_routes
+from .outside import outside_of
 from .owner import owner_of
 from .policies import Policies
 from .proxy import Gateway
@@ -62,7 +63,8 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
         settings: how.
 
     Raises:
-        InputError: a database URL that cannot be used.
+        InputError: a database URL that cannot be used, or something beside the service that
+            it was asked to talk to and cannot.
     """
     site = _site(balancer, settings)
     app = FastAPI(
@@ -94,6 +96,7 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
 
 def _site(balancer: Balancer, settings: Settings) -> Site:
     store, hub = Store(settings.database_url), Hub()
+    watch = Watch(balancer, hub, store)
     site = Site(
         balancer=balancer,
         settings=settings,
@@ -103,7 +106,8 @@ def _site(balancer: Balancer, settings: Settings) -> Site:
         cpu=Cpu(),
         gateway=Gateway(balancer, settings),
         hub=hub,
-        watch=Watch(balancer, hub, store),
+        watch=watch,
+        outside=outside_of(balancer, settings, hub, store, watch),
     )
 
     def observe(observations: Observations, decision: Decision) -> None:
@@ -122,6 +126,7 @@ async def _life(site: Site) -> AsyncIterator[None]:
     owner = await asyncio.to_thread(owner_of, site.settings.data)
     await asyncio.to_thread(site.watch.open, owner)
     site.gateway.open()
+    await asyncio.to_thread(site.outside.start)
     await asyncio.to_thread(site.balancer.start)
     tasks = [
         asyncio.create_task(_lasting(site.policies.watch, "watching the policy file")),
@@ -136,6 +141,7 @@ async def _life(site: Site) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(site.balancer.close)
         await site.gateway.close()
+        await site.outside.close()
         await asyncio.to_thread(site.store.close)
 
 

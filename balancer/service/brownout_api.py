@@ -13,6 +13,7 @@ from ..core.modes import MODES, PRIORITIES, Mode
 from ..core.observations import Override
 from ..units import parse_seconds
 from .history.tables import ORDERS
+from .outside_shown import integrations, polled
 from .problems import Problem
 from .schemas import (
     BrownoutStatus,
@@ -112,6 +113,8 @@ def brownout_status(site: Site) -> BrownoutStatus:
         reserved_usd=status.reserved_nano_usd / 1e9,
         problems=status.problems,
         history=site.store.broken or "",
+        integrations=integrations(site.outside),
+        polled=polled(site.outside, time.time()),
         policy=PolicyStatus(
             name=policy.name,
             law=policy.law,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from .outside_shown import integrations
 from .schemas import Readiness, mode_name
 from .site import Site
 
@@ -23,8 +24,9 @@ def health_routes(site: Site) -> APIRouter:
     async def ready(response: Response) -> Readiness:
         """Calls are served.
 
-        A history that is broken, and a controller that fails open, are named and are no reason
-        to take the service out of rotation: calls go through.
+        A history that is broken, a controller that fails open, and trouble with Datadog or
+        telemetry are named and are no reason to take the service out of rotation: calls go
+        through.
         """
         status = site.balancer.status()
         found = dict.fromkeys(status.problems, "broken: calls go through unchanged")
@@ -36,6 +38,11 @@ def health_routes(site: Site) -> APIRouter:
         if not serving:
             found["ticker"] = "not started"
             response.status_code = 503
-        return Readiness(ready=serving, mode=mode_name(status.mode), problems=found)
+        return Readiness(
+            ready=serving,
+            mode=mode_name(status.mode),
+            problems=found,
+            integrations=integrations(site.outside),
+        )
 
     return routes

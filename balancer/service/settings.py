@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..core.errors import InputError
+from .datadog.use import DatadogUse, datadog_use
+from .telemetry import Otlp, otlp_of
 
 __all__ = ["GEMINI", "VERTEX", "Settings", "is_loopback"]
 
@@ -33,6 +35,9 @@ class Settings:
         client_keys: what callers of the proxy must send as their API key. Empty: any key.
         webhook_secrets: what deliveries of Datadog's webhook carry, several while it is being
             changed. Empty: all are refused.
+        datadog: what Datadog is used for, and where it is; None: nothing.
+        otlp: where telemetry goes: "" is nowhere, "environment" by the standard variables,
+            "datadog" its intake.
         gemini_key: sent upstream instead of the callers' keys. None: theirs go through.
         policy_file: watched for changes; None is the policy that the balancer has.
         data: directory of the journal, the saved state and the SQLite database.
@@ -58,6 +63,8 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     client_keys: tuple[str, ...] = field(default=(), repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    datadog: DatadogUse | None = field(default=None, repr=False)
+    otlp: Otlp = ""
     gemini_key: str | None = field(default=None, repr=False)
     policy_file: Path | None = None
     data: Path = Path("open-balancer-data")
@@ -125,6 +132,9 @@ class Settings:
             found["policy_file"] = Path(str(found["policy_file"]))
         if "port" in found:
             found["port"] = _whole(found["port"])
+        datadog = datadog_use(str(found.pop("datadog", "")), environment)
+        found["datadog"] = datadog
+        found["otlp"] = otlp_of(environment, datadog=datadog is not None and datadog.otlp)
         # A mock, or a gateway, stands for both APIs unless it is said where the other one is.
         if "upstream" in found and "vertex_upstream" not in found:
             found["vertex_upstream"] = found["upstream"]
@@ -139,6 +149,7 @@ _VARIABLES = {
     "database": "OPEN_BALANCER_DATABASE",
     "upstream": "OPEN_BALANCER_UPSTREAM",
     "vertex_upstream": "OPEN_BALANCER_VERTEX_UPSTREAM",
+    "datadog": "OPEN_BALANCER_DATADOG",
     "host": "OPEN_BALANCER_HOST",
     "port": "PORT",
 }

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .history import Store
     from .hub import Hub
     from .metrics import Cpu
+    from .outside import Outside
     from .policies import Policies
     from .proxy import Gateway
     from .recent import Recent
@@ -46,6 +47,7 @@ class Site:
     gateway: Gateway
     hub: Hub
     watch: Watch
+    outside: Outside
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -8,18 +8,17 @@ hand the alert to the balancer's queue; what it leads to happens at the next tic
 from __future__ import annotations
 
 import logging
-import math
 import time
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from ..runtime.balancer import Balancer
 from ..webhook import WEBHOOK_PATH, Inbox
 from ..webhook.verdict import Fate
 from .problems import Problem
 from .schemas import WebhookReadiness, WebhookVerdict
 from .site import Site, refusals
+from .ticks import tick_of
 
 __all__ = ["webhook_routes"]
 
@@ -36,7 +35,7 @@ def webhook_routes(site: Site) -> APIRouter:
     balancer = site.balancer
     inbox = Inbox(
         site.settings.webhook_secrets,
-        tick_of=lambda at_s: _tick_of(balancer, at_s),
+        tick_of=lambda at_s: tick_of(balancer, at_s),
         tick_s=balancer.policy.tick_s,
     )
 
@@ -69,9 +68,3 @@ def webhook_routes(site: Site) -> APIRouter:
         return JSONResponse(verdict.answer(), status_code=verdict.status)
 
     return routes
-
-
-def _tick_of(balancer: Balancer, at_s: float) -> int:
-    """The controller's tick of a Unix time, which its clock may run faster than."""
-    passed_s = max(0.0, time.time() - at_s) * balancer.clock.speed
-    return max(0, balancer.now_tick - math.floor(passed_s / balancer.policy.tick_s))

@@ -59,7 +59,7 @@ class Client:
         *,
         connect_s: float = 5.0,
         read_s: float = 20.0,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         try:
             import datadog_api_client as datadog

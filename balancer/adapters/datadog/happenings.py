@@ -14,7 +14,13 @@ from .client import Client
 from .errors import DatadogError
 from .monitors import Target
 
-__all__ = ["close_incident", "open_incident", "send_mode_event", "update_incident"]
+__all__ = [
+    "close_incident",
+    "find_incident",
+    "open_incident",
+    "send_mode_event",
+    "update_incident",
+]
 
 _ALERT_TYPES: Final = {
     Mode.NORMAL: "success",
@@ -61,7 +67,14 @@ def send_mode_event(
 
 
 def open_incident(
-    client: Client, target: Target, *, key: str, mode: Mode, summary: str, at_s: float
+    client: Client,
+    target: Target,
+    *,
+    key: str,
+    mode: Mode,
+    summary: str,
+    at_s: float,
+    look_first: bool = False,
 ) -> str:
     """Declare an incident, and return Datadog's id of it.
 
@@ -72,10 +85,19 @@ def open_incident(
         mode: that the application is in.
         summary: what users notice.
         at_s: Unix time of its begin, in seconds.
+        look_first: an earlier try may have made it.
 
     Raises:
-        DatadogError: it was not taken, or may not have been.
+        DatadogError: it was not taken, or may not have been. Try again with `look_first`.
     """
+    number = find_incident(client, key) if look_first else None
+    if number is None:
+        number = _create(client, target, key, mode, summary)
+    _change(client, number, {"customer_impact_start": _time(at_s), "detected": _time(at_s)})
+    return number
+
+
+def _create(client: Client, target: Target, key: str, mode: Mode, summary: str) -> str:
     title = f"{target.service}: {mode.label} brownout [{key}]"[-_LONGEST_TITLE:]
     attributes = {
         "title": title,
@@ -89,13 +111,11 @@ def open_incident(
             body={"data": {"type": "incidents", "attributes": attributes}},
         )
     except DatadogError as error:
-        found = _find(client, key) if error.unknown_outcome else None
+        found = find_incident(client, key) if error.unknown_outcome else None
         if found is None:
             raise
         return found
-    number = str(answer.body["data"]["id"])
-    _change(client, number, {"customer_impact_start": _time(at_s), "detected": _time(at_s)})
-    return number
+    return str(answer.body["data"]["id"])
 
 
 def update_incident(client: Client, number: str, *, mode: Mode, summary: str) -> None:
@@ -135,7 +155,12 @@ def _change(client: Client, number: str, attributes: dict[str, Any]) -> None:
     client.update("v2.incidents.update_incident", incident_id=number, body=body)
 
 
-def _find(client: Client, key: str) -> str | None:
+def find_incident(client: Client, key: str) -> str | None:
+    """Datadog's id of the incident of an episode; None where it knows none.
+
+    Raises:
+        DatadogError: it was not answered.
+    """
     answer = client.read("v2.incidents.search_incidents", query=f'"{key}"')
     for entry in answer.body["data"]["attributes"].get("incidents") or []:
         if f"[{key}]" in (entry["data"].get("attributes") or {}).get("title", ""):

@@ -53,8 +53,24 @@ class Poller:
         self._client = client
         self._policy = policy
         self._target = target
+        self._tick_of = tick_of
         self._judge = Judge(policy, target, tick_of=tick_of)
         self._failures = 0
+
+    def use(self, policy: Policy, now_s: float) -> tuple[Alert, ...]:
+        """Ask for another policy's signals from now on.
+
+        Args:
+            policy: whose.
+            now_s: Unix time, in seconds.
+
+        Returns:
+            Alerts that clear what rules raised that there no longer are.
+        """
+        judge = Judge(policy, self._target, tick_of=self._tick_of)
+        cleared = judge.follow(self._judge, now_s)
+        self._policy, self._judge = policy, judge
+        return cleared
 
     def poll(self, now_s: float) -> Poll:
         """Ask once. Trouble is a state of the readings and is not raised.
@@ -62,6 +78,8 @@ class Poller:
         Args:
             now_s: Unix time, in seconds.
         """
+        if not self._policy.rules:
+            return Poll(readings=())
         try:
             answer = self._client.read(
                 "v2.metrics.query_timeseries_data",

@@ -170,11 +170,33 @@ class Judge:
         lifetime_s: float = 600.0,
     ) -> None:
         self._exit = policy.ladder.exit
+        self._rules = policy.rules
         self._target = target
         self._tick_of = tick_of
         self._lifetime_ticks = max(1, round(lifetime_s / policy.tick_s))
         self._raised: dict[str, float] = {}
         self._lifetime_s = lifetime_s
+
+    def follow(self, before: Judge, now_s: float) -> tuple[Alert, ...]:
+        """Take over from the judge of a policy before; what its rules raised and no rule of
+        this one can clear is cleared.
+
+        Args:
+            before: whose alerts hold.
+            now_s: Unix time.
+        """
+        cleared = []
+        for name, end_s in before.raised.items():
+            rule = before.rule(name)
+            if any(other.name == name for other in self._rules):
+                self._raised[name] = end_s
+            elif rule is not None and end_s > now_s:
+                cleared.append(self._alert(rule, now_s, raised=False))
+        return tuple(cleared)
+
+    def rule(self, name: str) -> Rule | None:
+        """The policy's rule of a name."""
+        return next((rule for rule in self._rules if rule.name == name), None)
 
     @property
     def raised(self) -> Mapping[str, float]:
