@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Courier"]
 
+_AFTER_A_BUG_S = 1.0
 _log = logging.getLogger("balancer.notify")
 
 
@@ -80,19 +81,29 @@ class Courier:
         """Serve until the end."""
         self._news = asyncio.Event()
         try:
+            while not await self._serve(session):
+                pass
+        finally:
+            # What is left would have had to wait for longer than there is time.
+            self._failed += len(self._backlog)
+            self._backlog.take()
+
+    async def _serve(self, session: aiohttp.ClientSession) -> bool:
+        """Serve; whether that is over, or came to grief."""
+        try:
             while True:
                 self._news.clear()
                 wait_s = self._wait_s()
                 if wait_s == 0.0:
                     await self._tell(session)
                 elif wait_s is None and self._ends_at_s is not None:
-                    break
+                    return True
                 else:
                     await self._sleep(wait_s)
-        finally:
-            # What is left would have had to wait for longer than there is time.
-            self._failed += len(self._backlog)
-            self._backlog.take()
+        except Exception:  # noqa: BLE001 - a channel that dies in silence would not be missed
+            _log.exception("%s: a message could not be told", self.channel.name)
+            await asyncio.sleep(_AFTER_A_BUG_S)
+            return False
 
     def _wait_s(self) -> float | None:
         now_s = time.monotonic()

@@ -101,13 +101,17 @@ class Notifier:
         Raises:
             InputError: a variable that cannot be used.
         """
-        found = NotifySettings.from_environment(environment)
+        return cls.of(NotifySettings.from_environment(environment))
+
+    @classmethod
+    def of(cls, settings: NotifySettings) -> Notifier:
+        """A notifier as settings say."""
         return cls(
-            found.channels,
-            level=found.level,
-            service=found.service,
-            link=found.link,
-            timing=Timing(per_window=found.per_minute),
+            settings.channels,
+            level=settings.level,
+            service=settings.service,
+            link=settings.link,
+            timing=Timing(per_window=settings.per_minute),
         )
 
     # --- telling ------------------------------------------------------------------------
