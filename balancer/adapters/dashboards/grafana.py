@@ -44,6 +44,10 @@ STEP: Final = "30s"
 _SOURCE: Final = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 _PLAIN: Final = "text"
 """Grafana's name for the colour of its text."""
+_STACKS: Final = {
+    Shape.STACK: common.StackingMode.NORMAL,
+    Shape.SHARES: common.StackingMode.PERCENT,
+}
 _NORMAL, *_DEGRADED = MODES
 
 
@@ -201,7 +205,7 @@ def _panel(
         field_config=dashboard.FieldConfigSource(
             defaults=dashboard.FieldConfig(
                 unit=panel.unit,
-                min_val=None if panel.shape is Shape.FIGURE or _may_fall(panel) else 0.0,
+                min_val=None if panel.shape is Shape.FIGURE else panel.least,
                 max_val=panel.most,
                 no_value=panel.none or None,
                 mappings=[_mode_names()] if _shows_mode(panel) else [],
@@ -213,7 +217,7 @@ def _panel(
                 ),
                 custom=_drawing(panel),
             ),
-            overrides=_mode_series(panel),
+            overrides=[*_mode_series(panel), *_without_a_controller(panel)],
         ),
     )
 
@@ -235,11 +239,6 @@ def _target(query: Query, ref: str, queries: Queries) -> prometheus.Dataquery:
 
 def _shows_mode(panel: Panel) -> bool:
     return any(query.legend == "mode" for query in panel.queries)
-
-
-def _may_fall(panel: Panel) -> bool:
-    """Below 0, where a mode cost more than normal does."""
-    return any("saved" in query.legend for query in panel.queries)
 
 
 def _mode_names() -> dashboard.ValueMap:
@@ -274,19 +273,40 @@ def _mode_series(panel: Panel) -> list[dashboard.DashboardFieldConfigSourceOverr
     if not any(query.mode for query in panel.queries):
         return []
     return [
-        dashboard.DashboardFieldConfigSourceOverrides(
-            matcher=dashboard.MatcherConfig(id_val="byRegexp", options=f"/^{mode.label}( |$)/"),
-            properties=[
-                dashboard.DynamicConfigValue(
-                    id_val="color",
-                    value=dashboard.FieldColor(
-                        mode=dashboard.FieldColorModeId.FIXED, fixed_color=MODE_COLOURS[mode]
-                    ),
-                )
-            ],
+        _override(
+            f"/^{mode.label}( |$)/",
+            color=dashboard.FieldColor(
+                mode=dashboard.FieldColorModeId.FIXED, fixed_color=MODE_COLOURS[mode]
+            ),
         )
         for mode in MODES
     ]
+
+
+def _without_a_controller(
+    panel: Panel,
+) -> list[dashboard.DashboardFieldConfigSourceOverrides]:
+    """The other arm of a simulated run is dashed, and no stack is put on that of the policy."""
+    if panel.shape in (Shape.FIGURE, Shape.BAND):
+        return []
+    dashed = common.LineStyle(fill="dash", dash=[6, 4])
+    if panel.shape not in _STACKS:
+        return [_override("/ none$/", lineStyle=dashed)]
+    stacking = common.StackingConfig(mode=_STACKS[panel.shape], group="none")
+    return [_override("/ none$/", lineStyle=dashed, stacking=stacking, fillOpacity=10)]
+
+
+def _override(pattern: str, **changed: object) -> dashboard.DashboardFieldConfigSourceOverrides:
+    """Series whose name has a pattern are drawn otherwise."""
+    return dashboard.DashboardFieldConfigSourceOverrides(
+        matcher=dashboard.MatcherConfig(id_val="byRegexp", options=pattern),
+        properties=[
+            dashboard.DynamicConfigValue(
+                id_val=name if name == "color" else f"custom.{name}", value=value
+            )
+            for name, value in changed.items()
+        ],
+    )
 
 
 def _options(panel: Panel) -> object:
@@ -319,14 +339,13 @@ def _drawing(panel: Panel) -> object:
         return None
     if panel.shape is Shape.BAND:
         return statetimeline.FieldConfig(fill_opacity=90, line_width=0)
-    stacking = {Shape.STACK: common.StackingMode.NORMAL, Shape.SHARES: common.StackingMode.PERCENT}
     found = timeseries.FieldConfig(
         draw_style=common.GraphDrawStyle.LINE,
         line_width=1,
-        fill_opacity=60 if panel.shape in stacking else 0,
+        fill_opacity=60 if panel.shape in _STACKS else 0,
         show_points=common.VisibilityMode.NEVER,
         stacking=common.StackingConfig(
-            mode=stacking.get(panel.shape, common.StackingMode.NONE), group="A"
+            mode=_STACKS.get(panel.shape, common.StackingMode.NONE), group="A"
         ),
     )
     if panel.limits:

@@ -61,7 +61,7 @@ class Panel:
         queries: at least one.
         width, height: of 24 columns, and in rows of 30 pixels.
         limits: value and mode of threshold lines, ascending.
-        most: upper end of the axis; None: by the data.
+        least, most: ends of the axis; None: by the data.
         none: shown without data.
     """
 
@@ -73,6 +73,7 @@ class Panel:
     width: int = 8
     height: int = 8
     limits: tuple[tuple[float, Mode], ...] = ()
+    least: float | None = 0.0
     most: float | None = None
     none: str = ""
 
@@ -209,7 +210,6 @@ def _latency(policy: Policy, q: Queries) -> tuple[Panel, ...]:
             width=12,
             height=9,
             limits=_limits(policy, "error_rate"),
-            most=1.0,
         ),
         Panel(
             title="Time to first token",
@@ -274,6 +274,7 @@ def _traffic(q: Queries) -> tuple[Panel, ...]:
             queries=(
                 Query(expression=q.gauge("avg", metrics.AVAILABILITY), legend="availability"),
             ),
+            least=None,
             most=1.0,
         ),
     )
@@ -349,6 +350,7 @@ def _money(policy: Policy, q: Queries) -> tuple[Panel, ...]:
                 Query(expression=q.gauge("sum", metrics.COST_SAVED), legend="saved, estimated"),
             ),
             width=6,
+            least=None,  # a mode may cost more than normal does
         ),
     )
 
@@ -375,6 +377,7 @@ def _process(policy: Policy, q: Queries) -> tuple[Panel, ...]:
             ),
             limits=_limits(policy, "memory"),
             most=1.0,
+            none="not in a simulated run",
         ),
         Panel(
             title="Telemetry dropped",

@@ -181,6 +181,20 @@ def test_thresholds_of_the_policy_are_lines(
     assert defaults["custom"]["thresholdsStyle"]["mode"] == "dashed"
 
 
+def test_arms_are_not_stacked_on_each_other(default: Policy) -> None:
+    """Each has a stack of its own, and that without a controller is dashed everywhere."""
+    for panel in panels_of(board_of(default)):
+        if panel["type"] != "timeseries":
+            continue
+        override = panel["fieldConfig"]["overrides"][-1]
+        assert override["matcher"]["options"] == "/ none$/"
+        changed = {entry["id"]: entry["value"] for entry in override["properties"]}
+        assert changed["custom.lineStyle"]["fill"] == "dash"
+        stacking = panel["fieldConfig"]["defaults"]["custom"]["stacking"]
+        if stacking["mode"] != "none":
+            assert changed["custom.stacking"] == {**stacking, "group": "none"}
+
+
 def test_the_lowest_of_two_thresholds_of_a_mode_is_drawn(default: Policy) -> None:
     """That is where the mode begins; a milder mode above a worse one is not reached."""
     (soft, *_) = (rule for rule in default.rules if rule.signal == "latency_p95")
