@@ -67,7 +67,8 @@ def serve(
 
     Secrets come from the environment only: OPEN_BALANCER_TOKEN for changes, GEMINI_API_KEY for
     calls, OPEN_BALANCER_CLIENT_KEYS for callers, DD_API_KEY and DD_APP_KEY for Datadog. Where
-    OTEL_EXPORTER_OTLP_ENDPOINT is set, telemetry goes there.
+    OTEL_EXPORTER_OTLP_ENDPOINT is set, telemetry goes there; the channels of
+    OPEN_BALANCER_NOTIFY hear of mode changes and incidents.
     """
     with told():
         from ..installation import require

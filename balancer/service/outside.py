@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .integration import Health, Integration
+from .notifying import notifying_of
 from .telemetry import reporting_of
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def outside_of(
     reporting = reporting_of(balancer, settings.otlp)
     if reporting is not None:
         found.append(reporting)
+    notifying = notifying_of(balancer, hub, watch, settings.notify)
+    if notifying is not None:
+        found.append(notifying)
     return Outside(found, polling)
 
 

@@ -312,7 +312,7 @@ class Readiness(BaseModel):
     mode: ModeName
     problems: dict[str, str]
     integrations: dict[str, IntegrationHealth] = Field(
-        description="What runs beside the service: datadog_poll, datadog_mirror, telemetry"
+        description="What runs beside the service: datadog_poll, datadog_mirror, telemetry, notify"
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..adapters.notify.settings import NotifySettings
 from ..core.errors import InputError
 from .datadog.use import DatadogUse, datadog_use
 from .telemetry import Otlp, otlp_of
@@ -35,6 +36,7 @@ class Settings:
         client_keys: what callers of the proxy must send as their API key. Empty: any key.
         webhook_secrets: what deliveries of Datadog's webhook carry, several while it is being
             changed. Empty: all are refused.
+        notify: who is told what; the settings without channels tell nobody.
         datadog: what Datadog is used for, and where it is; None: nothing.
         otlp: where telemetry goes: "" is nowhere, "environment" by the standard variables,
             "datadog" its intake.
@@ -64,6 +66,7 @@ class Settings:
     client_keys: tuple[str, ...] = field(default=(), repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     datadog: DatadogUse | None = field(default=None, repr=False)
+    notify: NotifySettings = field(default=NotifySettings(), repr=False)
     otlp: Otlp = ""
     gemini_key: str | None = field(default=None, repr=False)
     policy_file: Path | None = None
@@ -134,6 +137,7 @@ class Settings:
             found["port"] = _whole(found["port"])
         datadog = datadog_use(str(found.pop("datadog", "")), environment)
         found["datadog"] = datadog
+        found["notify"] = NotifySettings.from_environment(environment)
         found["otlp"] = otlp_of(environment, datadog=datadog is not None and datadog.otlp)
         # A mock, or a gateway, stands for both APIs unless it is said where the other one is.
         if "upstream" in found and "vertex_upstream" not in found:
