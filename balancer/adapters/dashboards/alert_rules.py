@@ -9,19 +9,18 @@ policy's hold: so long must it be calm before the alert ends. That is the ladder
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from ... import metrics
 from ...core.modes import Mode
 from ...core.policy import BudgetLimit, Policy
 from ...core.rules import SIGNALS, Rule
-from ...units import show_seconds, show_share, show_usd
+from ...units import show_seconds
+from .alert import THRESHOLDS, VALUES, Alert, Recording, alert_name, number, plain, tidy
 from .prometheus_names import Translation
 from .promql import JOB, Queries, duration, signal_query
 
-__all__ = ["Alert", "Recording", "rules_of"]
+__all__ = ["rules_of"]
 
 SHORTEST_S: Final = 60.0
 """Shortest window, and shortest time that something must last: a rate needs a few points, and
@@ -32,57 +31,14 @@ FLAPS_PER_HOUR: Final = 12
 BUDGET_LOW: Final = 0.1
 
 _SEVERITIES: Final = {Mode.SOFT: "warning", Mode.HARD: "critical", Mode.EMERGENCY: "critical"}
-_VALUES: Final = {
-    "seconds": '{{ printf "%.3g" $value }}s',
-    "share": "{{ $value | humanizePercentage }}",
-    "usd_per_hour": '${{ printf "%.2f" $value }}',
-    "tokens_per_minute": '{{ printf "%.0f" $value }}',
-    "requests": '{{ printf "%.0f" $value }}',
-}
-_THRESHOLDS: Final[dict[str, Callable[[float], str]]] = {
-    "seconds": show_seconds,
-    "share": show_share,
-    "usd_per_hour": show_usd,
-    "tokens_per_minute": lambda tokens: f"{tokens:.0f}",
-    "requests": lambda requests: f"{requests:g}",
-}
 _SAMPLED: Final = frozenset(SIGNALS) - {"queue_depth", "memory"}
 """Signals of calls, which a few calls do not show."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
-    """A recording rule.
-
-    Attributes:
-        name: of the series.
-        expression: in PromQL.
-    """
-
-    name: str
-    expression: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """An alerting rule.
-
-    Attributes:
-        name: of the alert.
-        expression: in PromQL.
-        for_s: it fires when the expression held so long.
-        keep_s: it goes on for so long after the expression held last; 0: it ends at once.
-        labels: beside the service's.
-        summary, description: for a person.
-    """
-
-    name: str
-    expression: str
-    for_s: float
-    keep_s: float = 0.0
-    labels: Mapping[str, str] = field(default_factory=dict)
-    summary: str
-    description: str
+_OURS: Final = frozenset(
+    f"OpenBalancer{name}"
+    for name in ("Stalled", "NoData", "ModeFlapping", "Degraded", "BudgetProjected", "BudgetLow")
+)
+"""Names that no rule of a policy gets: a rule looks itself up by its name."""
 
 
 def rules_of(
@@ -122,7 +78,7 @@ class _Writer:
 
     def rule(self, rule: Rule) -> None:
         """The alert of a rule of the policy."""
-        name = self._free(_camel(rule.name))
+        name = self._free(alert_name(rule.name))
         threshold = rule.threshold
         if rule.objective is not None:
             threshold *= 1 - rule.objective
@@ -143,7 +99,7 @@ class _Writer:
         # A burn rate is an error rate, measured by what it may be.
         unit = "share" if rule.signal == "burn_rate" else SIGNALS[rule.signal]
         what = "error_rate" if rule.signal == "burn_rate" else rule.signal
-        shown = _THRESHOLDS[unit]
+        shown = THRESHOLDS[unit]
         self.alerts.append(
             Alert(
                 name=name,
@@ -155,11 +111,11 @@ class _Writer:
                     "brownout": rule.level.label,
                     "signal": rule.signal,
                 },
-                summary=f"{self._service}: {_plain(rule.name)}",
-                description=f"{what} over {duration(_window(windows[0]))} is {_VALUES[unit]}. The "
-                f"threshold of {rule.level.label} brownout is {shown(_tidy(threshold))} in policy "
-                f"{_plain(self._policy.name)}; the alert ends when it was at most "
-                f"{shown(_tidy(ends))} for {show_seconds(self._policy.ladder.hold_s)}.",
+                summary=f"{self._service}: {plain(rule.name)}",
+                description=f"{what} over {duration(_window(windows[0]))} is {VALUES[unit]}. The "
+                f"threshold of {rule.level.label} brownout is {shown(tidy(threshold))} in policy "
+                f"{plain(self._policy.name)}; the alert ends when it was at most "
+                f"{shown(tidy(ends))} for {show_seconds(self._policy.ladder.hold_s)}.",
             )
         )
 
@@ -246,14 +202,14 @@ class _Writer:
         whose = "everybody"
         if limit.key is not None:
             labels["budget_key"] = limit.key
-            whose = _plain(limit.key)
+            whose = plain(limit.key)
         budget = f"${limit.usd:g} in {duration(limit.window_s)} for {whose}"
         if limit.key is None:  # what one key is heading for is not known
             projected = self._queries.gauge("max", metrics.BUDGET_PROJECTED, *where)
             self.alerts.append(
                 Alert(
                     name="OpenBalancerBudgetProjected",
-                    expression=f"{projected} > {_number(limit.usd)}",
+                    expression=f"{projected} > {number(limit.usd)}",
                     for_s=5 * SHORTEST_S,
                     keep_s=5 * SHORTEST_S,
                     labels={"severity": "warning", **labels},
@@ -266,7 +222,7 @@ class _Writer:
         self.alerts.append(
             Alert(
                 name="OpenBalancerBudgetLow",
-                expression=f"{left} < {_number(limit.usd * BUDGET_LOW)}",
+                expression=f"{left} < {number(limit.usd * BUDGET_LOW)}",
                 for_s=SHORTEST_S,
                 keep_s=SHORTEST_S,
                 labels={"severity": "critical", **labels},
@@ -279,7 +235,7 @@ class _Writer:
     def _above(self, rule: Rule, windows: list[float], threshold: float) -> str:
         """The signal is above a threshold in every window."""
         signal = "error_rate" if rule.signal == "burn_rate" else rule.signal
-        each = [f"{self._recorded(signal, w)} > {_number(threshold)}" for w in windows]
+        each = [f"{self._recorded(signal, w)} > {number(threshold)}" for w in windows]
         return f" and on ({JOB}) ".join(each)
 
     def _recorded(self, what: str, window_s: float) -> str:
@@ -298,7 +254,7 @@ class _Writer:
         return f'{name}{{{job}{sign}"{escaped}"}}'
 
     def _free(self, name: str) -> str:
-        taken = {alert.name for alert in self.alerts}
+        taken = _OURS | {alert.name for alert in self.alerts}
         found, number = name, 2
         while found in taken:
             found, number = f"{name}{number}", number + 1
@@ -307,23 +263,3 @@ class _Writer:
 
 def _window(seconds: float) -> float:
     return max(seconds, SHORTEST_S)
-
-
-def _tidy(value: float) -> float:
-    """Without what floating point adds: 0.04 and not 0.04000000000000001."""
-    return float(f"{value:.10g}")
-
-
-def _number(value: float) -> str:
-    return f"{value:.10g}"
-
-
-def _plain(text: str) -> str:
-    """A text of the user's inside a template: one line, and no template itself."""
-    return " ".join(text.split()).replace("{{", '{{ "{{" }}')
-
-
-def _camel(text: str) -> str:
-    """A rule's name as the name of an alert: `soft latency_p95` is OpenBalancerSoftLatencyP95."""
-    words = re.findall(r"[^\W_]+", text)
-    return "OpenBalancer" + ("".join(word[0].upper() + word[1:] for word in words) or "Rule")

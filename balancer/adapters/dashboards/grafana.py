@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import warnings
 from dataclasses import replace
 from typing import Final
 
@@ -16,21 +15,12 @@ from ... import metrics
 from ...core.modes import MODES
 from ...core.policy import Policy
 from ...metrics import ARM
-from .panels import MODE_COLOURS, Panel, Query, Row, Shape, rows_of
+from .grafana_looks import drawing, mode_names, options_of, overrides_of, shows_mode, thresholds
+from .grafana_sdk import JSONEncoder, common, dashboard, prometheus
+from .panel import MODE_COLOURS, Panel, Query, Row, Shape
+from .panels import rows_of
 from .prometheus_names import Translation
 from .promql import JOB, Queries
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from grafana_foundation_sdk.cog.encoder import JSONEncoder
-    from grafana_foundation_sdk.models import (
-        common,
-        dashboard,
-        prometheus,
-        stat,
-        statetimeline,
-        timeseries,
-    )
 
 __all__ = ["dashboard_text"]
 
@@ -42,13 +32,6 @@ STEP: Final = "30s"
 """How near in time a change of mode is marked."""
 
 _SOURCE: Final = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
-_PLAIN: Final = "text"
-"""Grafana's name for the colour of its text."""
-_STACKS: Final = {
-    Shape.STACK: common.StackingMode.NORMAL,
-    Shape.SHARES: common.StackingMode.PERCENT,
-}
-_NORMAL, *_DEGRADED = MODES
 
 
 def dashboard_text(policy: Policy, service: str, translation: Translation) -> str:
@@ -201,23 +184,23 @@ def _panel(
             _target(query, ref, queries)
             for query, ref in zip(panel.queries, "ABCDEF", strict=False)
         ],
-        options=_options(panel),
+        options=options_of(panel),
         field_config=dashboard.FieldConfigSource(
             defaults=dashboard.FieldConfig(
                 unit=panel.unit,
                 min_val=None if panel.shape is Shape.FIGURE else panel.least,
                 max_val=panel.most,
                 no_value=panel.none or None,
-                mappings=[_mode_names()] if _shows_mode(panel) else [],
-                thresholds=_thresholds(panel),
+                mappings=[mode_names()] if shows_mode(panel) else [],
+                thresholds=thresholds(panel),
                 color=dashboard.FieldColor(
                     mode=dashboard.FieldColorModeId.THRESHOLDS
                     if panel.shape in (Shape.FIGURE, Shape.BAND)
                     else dashboard.FieldColorModeId.PALETTE_CLASSIC
                 ),
-                custom=_drawing(panel),
+                custom=drawing(panel),
             ),
-            overrides=[*_mode_series(panel), *_without_a_controller(panel)],
+            overrides=overrides_of(panel),
         ),
     )
 
@@ -232,126 +215,3 @@ def _target(query: Query, ref: str, queries: Queries) -> prometheus.Dataquery:
         range_val=True,
         instant=False,
     )
-
-
-# ------------------------------------------------------------------------------ looks
-
-
-def _shows_mode(panel: Panel) -> bool:
-    return any(query.legend == "mode" for query in panel.queries)
-
-
-def _mode_names() -> dashboard.ValueMap:
-    return dashboard.ValueMap(
-        options={
-            str(int(mode)): dashboard.ValueMappingResult(
-                text=mode.label, color=MODE_COLOURS[mode], index=int(mode)
-            )
-            for mode in MODES
-        }
-    )
-
-
-def _thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
-    """From each threshold on, the colour of the mode that it brings."""
-    if _shows_mode(panel):
-        steps = [(float(mode), mode) for mode in _DEGRADED]
-    else:
-        steps = list(panel.limits)
-    base = MODE_COLOURS[_NORMAL] if steps else _PLAIN
-    return dashboard.ThresholdsConfig(
-        mode=dashboard.ThresholdsMode.ABSOLUTE,
-        steps=[
-            dashboard.Threshold(value=None, color=base),
-            *(dashboard.Threshold(value=value, color=MODE_COLOURS[mode]) for value, mode in steps),
-        ],
-    )
-
-
-def _mode_series(panel: Panel) -> list[dashboard.DashboardFieldConfigSourceOverrides]:
-    """Series of a mode have its colour."""
-    if not any(query.mode for query in panel.queries):
-        return []
-    return [
-        _override(
-            f"/^{mode.label}( |$)/",
-            color=dashboard.FieldColor(
-                mode=dashboard.FieldColorModeId.FIXED, fixed_color=MODE_COLOURS[mode]
-            ),
-        )
-        for mode in MODES
-    ]
-
-
-def _without_a_controller(
-    panel: Panel,
-) -> list[dashboard.DashboardFieldConfigSourceOverrides]:
-    """The other arm of a simulated run is dashed, and no stack is put on that of the policy."""
-    if panel.shape in (Shape.FIGURE, Shape.BAND):
-        return []
-    dashed = common.LineStyle(fill="dash", dash=[6, 4])
-    if panel.shape not in _STACKS:
-        return [_override("/ none$/", lineStyle=dashed)]
-    stacking = common.StackingConfig(mode=_STACKS[panel.shape], group="none")
-    return [_override("/ none$/", lineStyle=dashed, stacking=stacking, fillOpacity=10)]
-
-
-def _override(pattern: str, **changed: object) -> dashboard.DashboardFieldConfigSourceOverrides:
-    """Series whose name has a pattern are drawn otherwise."""
-    return dashboard.DashboardFieldConfigSourceOverrides(
-        matcher=dashboard.MatcherConfig(id_val="byRegexp", options=pattern),
-        properties=[
-            dashboard.DynamicConfigValue(
-                id_val=name if name == "color" else f"custom.{name}", value=value
-            )
-            for name, value in changed.items()
-        ],
-    )
-
-
-def _options(panel: Panel) -> object:
-    legend = common.VizLegendOptions(
-        display_mode=common.LegendDisplayMode.LIST,
-        placement=common.LegendPlacement.BOTTOM,
-        show_legend=True,
-        calcs=[],
-    )
-    tooltip = common.VizTooltipOptions(
-        mode=common.TooltipDisplayMode.MULTI, sort=common.SortOrder.DESCENDING
-    )
-    if panel.shape is Shape.BAND:
-        return statetimeline.Options(
-            show_value=common.VisibilityMode.AUTO, legend=legend, tooltip=tooltip
-        )
-    if panel.shape is Shape.FIGURE:
-        return stat.Options(
-            graph_mode=common.BigValueGraphMode.NONE,
-            color_mode=common.BigValueColorMode.BACKGROUND
-            if _shows_mode(panel)
-            else common.BigValueColorMode.VALUE,
-            reduce_options=common.ReduceDataOptions(calcs=["lastNotNull"], fields="", values=False),
-        )
-    return timeseries.Options(legend=legend, tooltip=tooltip)
-
-
-def _drawing(panel: Panel) -> object:
-    if panel.shape is Shape.FIGURE:
-        return None
-    if panel.shape is Shape.BAND:
-        return statetimeline.FieldConfig(fill_opacity=90, line_width=0)
-    found = timeseries.FieldConfig(
-        draw_style=common.GraphDrawStyle.LINE,
-        line_width=1,
-        fill_opacity=60 if panel.shape in _STACKS else 0,
-        show_points=common.VisibilityMode.NEVER,
-        stacking=common.StackingConfig(
-            mode=_STACKS.get(panel.shape, common.StackingMode.NONE), group="A"
-        ),
-    )
-    if panel.limits:
-        found.thresholds_style = common.GraphThresholdsStyleConfig(
-            mode=common.GraphThresholdsStyleMode.DASHED
-        )
-        # Without it, a quiet day would not show how far away the first threshold is.
-        found.axis_soft_max = panel.limits[0][0] * 1.1
-    return found

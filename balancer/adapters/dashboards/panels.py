@@ -1,89 +1,14 @@
-"""What the Grafana dashboard shows, as data: rows of panels over the metric table."""
+"""What the Grafana dashboard shows: rows of panels over the metric table."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from enum import Enum
-from typing import Final
 
 from ... import metrics
 from ...core.modes import MODES, Mode
 from ...core.policy import Policy
+from .panel import OVER, Panel, Query, Row, Shape
 from .promql import Queries, signal_query
 
-__all__ = ["MODE_COLOURS", "OVER", "Panel", "Query", "Row", "Shape", "rows_of"]
-
-MODE_COLOURS: Final = {
-    Mode.NORMAL: "#3f7d6b",
-    Mode.SOFT: "#e3b93f",
-    Mode.HARD: "#e58440",
-    Mode.EMERGENCY: "#d2577f",
-}
-"""Those of the mode band in reports, on a dark screen: Grafana's default."""
-
-OVER: Final = "$__rate_interval"
-"""Grafana's variable: long enough for a rate, and no longer than a pixel needs."""
-
-
-class Shape(Enum):
-    """How a panel draws."""
-
-    BAND = "state-timeline"
-    FIGURE = "stat"
-    LINES = "timeseries"
-    STACK = "stacked"
-    SHARES = "shares"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """One query of a panel.
-
-    Attributes:
-        expression: in PromQL.
-        legend: of its series; the arm of a simulated run is appended.
-        mode: attribute whose value says which mode's colour the series has; "" without.
-    """
-
-    expression: str
-    legend: str
-    mode: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
-    """One panel.
-
-    Attributes:
-        title, description: for a person.
-        shape: how it draws.
-        unit: as Grafana names it.
-        queries: at least one.
-        width, height: of 24 columns, and in rows of 30 pixels.
-        limits: value and mode of threshold lines, ascending.
-        least, most: ends of the axis; None: by the data.
-        none: shown without data.
-    """
-
-    title: str
-    description: str
-    shape: Shape = Shape.LINES
-    unit: str
-    queries: tuple[Query, ...]
-    width: int = 8
-    height: int = 8
-    limits: tuple[tuple[float, Mode], ...] = ()
-    least: float | None = 0.0
-    most: float | None = None
-    none: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A headed row of panels."""
-
-    title: str
-    panels: tuple[Panel, ...]
+__all__ = ["rows_of"]
 
 
 def rows_of(policy: Policy, queries: Queries) -> tuple[Row, ...]:

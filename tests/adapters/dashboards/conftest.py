@@ -24,6 +24,7 @@ alerts:
     action: "Activate soft brownout mode"
 budget:
   per_hour: $50
+  per_key: {acme: {per_day: $20}}
 ladder: {hold: 3m, exit: 75%}
 """
 

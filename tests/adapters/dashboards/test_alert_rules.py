@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,20 +48,28 @@ def test_every_signal_has_an_alert(everything: Policy) -> None:
     assert signals >= set(SIGNALS)
 
 
-def test_names_are_given_once(everything: Policy) -> None:
-    """An alert looks itself up by its name, and must not find another."""
-    names = [alert.name for alert in rules_of(everything, "shop", Translation.UNDERSCORES)[1]]
-    assert len(names) == len(set(names))
-    assert "OpenBalancerHighP95Latency" in names
+def test_an_alert_that_looks_itself_up_finds_no_other(everything: Policy) -> None:
+    """Its name is its own; only budgets share one, and are told apart by labels."""
+    alerts = rules_of(everything, "shop", Translation.UNDERSCORES)[1]
+    names = [alert.name for alert in alerts]
+    looking = [alert.name for alert in alerts if f'alertname="{alert.name}"' in alert.expression]
+    assert "OpenBalancerHighP95Latency" in looking
+    assert {names.count(name) for name in looking} == {1}
+    assert {name for name in names if names.count(name) > 1} == {"OpenBalancerBudgetLow"}
 
 
-def test_two_rules_of_one_name_get_two_names(default: Policy) -> None:
-    """Rules may be called alike."""
-    from dataclasses import replace
-
-    again = replace(default, rules=tuple(replace(rule, name="slow!") for rule in default.rules))
-    names = list(alerts_of(again))
-    assert names[:3] == ["OpenBalancerSlow", "OpenBalancerSlow2", "OpenBalancerSlow3"]
+def test_rules_that_are_called_alike_get_names_of_their_own(default: Policy) -> None:
+    """Like each other, or like an alert of ours."""
+    names = ["slow!", "slow", "no data", "mode flapping", "!"]
+    rules = [replace(default.rules[0], name=name) for name in names]
+    alerts = rules_of(replace(default, rules=tuple(rules)), "shop", Translation.UNDERSCORES)[1]
+    assert [alert.name.removeprefix("OpenBalancer") for alert in alerts[:5]] == [
+        "Slow",
+        "Slow2",
+        "NoData2",
+        "ModeFlapping2",
+        "Rule",
+    ]
 
 
 def test_times_are_the_policys(everything: Policy) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from balancer import metrics
 from balancer.adapters.dashboards.grafana import COLUMNS, dashboard_text
-from balancer.adapters.dashboards.panels import MODE_COLOURS
+from balancer.adapters.dashboards.panel import MODE_COLOURS
 from balancer.adapters.dashboards.prometheus_names import Translation, metric_name
 from balancer.core.modes import Mode
 from balancer.core.policy import Policy

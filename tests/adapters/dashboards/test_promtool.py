@@ -248,6 +248,7 @@ def test_budgets_warn_before_they_are_used_up(everything: Policy, promtool: Prom
     """$50 an hour: heading for $60 is a warning, $4 left is critical; another window's is not."""
     labels = 'job="shop", open_balancer_budget_window="{}"'
     mine, other = labels.format("3600s"), labels.format("86400s")
+    tenant = other + ', open_balancer_budget_key="acme"'
     promtool.play(
         alerts_text(everything, "shop", Translation.UNDERSCORES),
         {
@@ -255,11 +256,13 @@ def test_budgets_warn_before_they_are_used_up(everything: Policy, promtool: Prom
             f"open_balancer_budget_projected{{{other}}}": stands((20, 900)),
             f"open_balancer_budget_left{{{mine}}}": stands((10, 30), (10, 4)),
             f"open_balancer_budget_left{{{other}}}": stands((20, 1)),
+            f"open_balancer_budget_left{{{tenant}}}": stands((15, 9), (5, 1)),
         },
         [
             (9 * 60, FIRING.format("OpenBalancerBudgetProjected"), 0),
             (18 * 60, FIRING.format("OpenBalancerBudgetProjected"), 1),
             (9 * 60, FIRING.format("OpenBalancerBudgetLow"), 0),
-            (18 * 60, FIRING.format("OpenBalancerBudgetLow"), 1),
+            (14 * 60, FIRING.format("OpenBalancerBudgetLow"), 1),
+            (18 * 60, FIRING.format("OpenBalancerBudgetLow"), 2),  # the tenant's too
         ],
     )
