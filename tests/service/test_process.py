@@ -161,6 +161,8 @@ def test_a_kill_loses_at_most_one_tick_and_a_restart_goes_on(
         (["--policy", "no-such.yaml"], "no-such.yaml"),
         (["--upstream", "nowhere"], "is no base URL"),
         (["--database", "oracle9://x/y"], "is not one we know"),
+        (["--datadog", "poll"], "the API key is missing; set DATADOG_API_KEY or DD_API_KEY"),
+        (["--datadog", "pol"], "did you mean 'poll'?"),
     ],
 )
 def test_what_cannot_be_meant_ends_with_one_message(
@@ -168,6 +170,7 @@ def test_what_cannot_be_meant_ends_with_one_message(
 ) -> None:
     """And exit code 2."""
     environment = {name: value for name, value in os.environ.items() if "BALANCER" not in name}
+    environment = {k: v for k, v in environment.items() if not k.startswith(("DD_", "DATADOG_"))}
     done = subprocess.run(
         [sys.executable, "-m", "balancer.cli", "serve", "--data", str(tmp_path), *options],
         cwd=ROOT,

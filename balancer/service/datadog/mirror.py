@@ -53,7 +53,7 @@ class Mirror:
         known: what Datadog knows.
         owner: gives the name of this service, whose unfinished incidents are gone on with.
         clock: Unix time.
-        stop: set when there is no more time; the client's waits may end with it.
+        stop: set when it closes; the client's waits may end with it.
     """
 
     name = "datadog_mirror"
@@ -75,7 +75,7 @@ class Mirror:
         self._owner = owner
         self._clock = clock
         self._changed = threading.Condition()
-        self._closing_by: float | None = None
+        self._closing = False
         self._numbers = count()
         self._events = Lane[ModeChange]("events", self._event, self._changed)
         self._incidents = Lane[_Story]("incidents", self._incident, self._changed)
@@ -94,15 +94,15 @@ class Mirror:
         self._thread.start()
 
     def close(self, timeout_s: float) -> None:
-        """Tell what can be told within so long; incidents that cannot are gone on with by the
-        next process, events are lost.
+        """Tell what can be told at once, within so long; incidents that cannot are gone on with
+        by the next process, events are lost.
         """
         with self._changed:
-            self._closing_by = time.monotonic() + timeout_s
+            self._closing = True
             self._changed.notify_all()
+        self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
-        self._stop.set()
         lost = len(self._events)
         if lost:
             _log.warning("%d changes of mode were not told to Datadog", lost)
@@ -130,9 +130,9 @@ class Mirror:
             with self._changed:
                 due = [lane.due_s for lane in (self._incidents, self._events) if len(lane)]
                 wait_s = max(0.0, min(due) - self._clock()) if due else None
-                if self._ends(wait_s):
-                    return
                 if wait_s is None or wait_s > 0:
+                    if self._closing:
+                        return
                     self._changed.wait(wait_s)
 
     def recall(self) -> None:
@@ -146,12 +146,6 @@ class Mirror:
         """Tell one thing of each kind, where it may be tried now. Blocks, and never raises."""
         for lane in (self._incidents, self._events):
             lane.step(self._clock())
-
-    def _ends(self, wait_s: float | None) -> bool:
-        """Whether it closes, and nothing more can be told in time."""
-        if self._closing_by is None:
-            return False
-        return wait_s is None or time.monotonic() + wait_s > self._closing_by
 
     def _event(self, change: ModeChange) -> None:
         if change.at_s < self._clock() - OLDEST_EVENT_S:

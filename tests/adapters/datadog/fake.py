@@ -26,6 +26,8 @@ class Fake:
             A status answers with it; "late" does the work and answers 503; "drop" does the
             work and closes; "hang" answers too late; "text" answers without JSON.
         requests: method, path and body of each request that was let in.
+        keys: API key and application key that it lets in.
+        told: said before all else where it fails by a status.
         limits: rate limit headers of every answer.
         series: answers of timeseries queries, the first first.
     """
@@ -44,6 +46,8 @@ class Fake:
         self.series: list[dict[str, Any]] = []
         self.failures: list[tuple[str, str, int | str]] = []
         self.requests: list[tuple[str, str, Any]] = []
+        self.keys = (API_KEY, APP_KEY)
+        self.told = ""
         self.limits: dict[str, str] = {}
         self.released = threading.Event()
         self.made = 100
@@ -296,13 +300,14 @@ def _handler(fake: Fake) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(content)
 
         def _judge(self, path: str, query: dict[str, str], body: Any) -> tuple[int, Any, str]:
-            if self.headers.get("DD-API-KEY") != API_KEY:
+            api_key, app_key = fake.keys
+            if self.headers.get("DD-API-KEY") != api_key:
                 return 401, {"errors": ["Unauthorized"]}, ""
-            if path != "/api/v1/events" and self.headers.get("DD-APPLICATION-KEY") != APP_KEY:
+            if path != "/api/v1/events" and self.headers.get("DD-APPLICATION-KEY") != app_key:
                 return 403, {"errors": ["Forbidden"]}, ""
             how = fake.failure(self.command, path)
             if isinstance(how, int):
-                return how, {"errors": [f"told to fail with {body}"]}, ""
+                return how, {"errors": [f"{fake.told}told to fail with {body}"]}, ""
             fake.requests.append((self.command, path, body))
             status, found = fake.answer(self.command, path, query, body)
             if how == "late":
