@@ -127,7 +127,7 @@ def test_of_several_stories_the_most_urgent_gives_the_title() -> None:
     """And comes first."""
     calm = Told(notice=replace(notice("a test", "all is well", key="o"), level="info"))
     bad = Told(notice=notice())
-    body = body_of(message(bad, calm), "slack")
+    body = body_of(message(calm, bad), "slack")
     assert slack_text(body)[:4] == [
         "shop: hard brownout (stands for 2 notices)",
         "Why: p95",

@@ -1,4 +1,4 @@
-"""A notifier and receivers over loopback: told, coalesced, tried again, never blocking."""
+"""A notifier and receivers over loopback: told, put together, tried again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -33,6 +32,8 @@ def test_every_channel_is_told_in_its_own_way(make: Make, there: Receiver) -> No
     assert hook.body["title"] == "shop: soft brownout"
     assert hook.headers["Authorization"].startswith("Basic ")
     assert hook.headers["Idempotency-Key"] == hook.body["id"]
+    flow = next(post for post in posts if post.path.startswith("/workflows"))
+    assert there.teams.endswith(flow.path)  # as it was given: it is signed
     notifier.close()
     for channel in notifier.status().channels:
         assert (channel.messages, channel.notices, channel.problem) == (1, 1, "")
@@ -127,80 +128,6 @@ def test_patience_ends(make: Make) -> None:
     found = notifier.status().channels[0]
     assert found.attempts > 1 and found.waiting == 0
     assert found.problem == "cannot be reached: Connection refused"
-
-
-def test_a_hanging_receiver_holds_up_nobody(make: Make, there: Receiver) -> None:
-    """Neither who tells, nor the other channels, nor the end."""
-    there.replies.append(Reply(status=-1))
-    notifier = make(there.slack)
-    notifier.tell(notice())
-    assert there.hanging.wait(5.0)
-    began_s = time.perf_counter()
-    for _ in range(10_000):
-        notifier.tell(notice())
-    assert time.perf_counter() - began_s < 1.0
-    both = make(there.teams, there.hook)
-    there.replies.append(Reply(status=-1))
-    both.tell(notice())
-    until(lambda: len(there.taken) == 1)
-    began_s = time.perf_counter()
-    notifier.close(0.3)
-    assert 0.2 < time.perf_counter() - began_s < 1.2
-    found = notifier.status()
-    assert not found.running
-    counted = found.channels[0].failed + found.dropped + found.waiting
-    assert counted == 10_001
-
-
-def test_a_hanging_receiver_is_given_up_and_tried_again(make: Make, there: Receiver) -> None:
-    """After `timeout_s`."""
-    there.replies.append(Reply(status=-1))
-    notifier = make(there.slack, timeout_s=0.2)
-    notifier.tell(notice())
-    until(lambda: notifier.status().channels[0].messages == 1)
-    assert notifier.status().channels[0].attempts == 2
-
-
-def test_what_does_not_fit_is_counted(make: Make, there: Receiver) -> None:
-    """Stories without end, while the receiver hangs; everything is accounted for."""
-    there.replies.append(Reply(status=-1))
-    notifier = make(there.hook)
-    notifier.tell(notice(key="first"))
-    assert there.hanging.wait(5.0)
-    for number in range(5_000):
-        notifier.tell(notice(key=str(number)))
-    until(lambda: notifier.status().waiting == 0)
-    found = notifier.status()
-    (channel,) = found.channels
-    assert channel.waiting == 65
-    assert found.dropped + channel.dropped == 5_000 - 64
-
-
-def test_close_tells_what_waits(make: Make, there: Receiver) -> None:
-    """Whatever the bounds; later notices are dropped."""
-    notifier = make(there.hook, per_window=1, window_s=600.0)
-    for number in range(5):
-        notifier.tell(notice(f"n{number}"))
-    there.wait(1)
-    notifier.close()
-    assert sum(post.body["stands_for"] for post in there.taken) == 5
-    notifier.tell(notice())
-    notifier.close()
-    assert notifier.status().dropped == 1
-    assert len(there.posts) <= 2
-
-
-def test_close_does_not_wait_for_a_pause_that_is_longer(make: Make, there: Receiver) -> None:
-    """Nor does it disturb a channel that asked for one."""
-    there.replies.append(Reply(status=429, headers={"Retry-After": "60"}))
-    notifier = make(there.slack)
-    notifier.tell(notice())
-    until(lambda: notifier.status().channels[0].problem != "")
-    began_s = time.perf_counter()
-    notifier.close(5.0)
-    assert time.perf_counter() - began_s < 1.0
-    assert notifier.status().channels[0].failed == 1
-    assert len(there.posts) == 1
 
 
 def test_the_level_keeps_the_mild_away(make: Make, there: Receiver) -> None:
