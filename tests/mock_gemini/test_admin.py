@@ -1,0 +1,128 @@
+"""The admin API: counters, faults, the clock, behind a token on a port of its own."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from balancer.core.errors import InputError
+from sim.mock_gemini.admin_client import Admin
+from sim.mock_gemini.server import Addresses, MockServer
+
+from .caller import FLASH, call, settings
+
+STORM = {"kind": "error", "error": "overloaded"}
+
+
+@pytest.fixture
+def mock() -> Iterator[Addresses]:
+    """Without waits."""
+    with MockServer(settings(latency=False)) as server:
+        yield server.addresses
+
+
+@pytest.fixture
+def admin(mock: Addresses) -> Admin:
+    """Its admin API."""
+    return Admin(mock.admin_url, mock.token)
+
+
+def ask(
+    mock: Addresses, verb: str, path: str, body: bytes = b"", token: str | None = None
+) -> tuple[int, Any]:
+    """Status and answer of the admin API."""
+    connection = HTTPConnection(urlsplit(mock.admin_url).netloc, timeout=10)
+    headers = {"authorization": f"Bearer {mock.token if token is None else token}"}
+    try:
+        connection.request(verb, path, body, headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def test_faults_come_and_go_while_it_runs(mock: Addresses, admin: Admin) -> None:
+    """Each under its name, from the moment it is put."""
+    assert call(mock).status == 200
+    admin.put_fault("storm", STORM)
+    assert admin.faults()["storm"]["in_force"]
+    assert call(mock).status == 503
+    admin.put_fault("storm", {**STORM, "error": "internal"})
+    assert list(admin.faults()) == ["storm"]
+    assert call(mock).status == 500
+    admin.drop_fault("storm")
+    assert admin.faults() == {}
+    assert call(mock).status == 200
+
+
+def test_calls_are_counted_by_model_and_outcome(mock: Addresses, admin: Admin) -> None:
+    """And each is kept with its fate; what never became a call is counted by its status."""
+    admin.put_fault("storm", STORM)
+    call(mock)
+    admin.drop_fault("storm")
+    call(mock, headers={"x-open-balancer-request": "5", "x-open-balancer-attempt": "1"})
+    call(mock, key="other")
+    counters = admin.counters()
+    assert counters["models"][FLASH]["outcomes"] == {"overloaded": 1, "answer": 1}
+    assert counters["in_flight"][FLASH] == 0
+    assert counters["refused"] == {"400": 1}
+    assert [(each["request"], each["attempt"], each["outcome"]) for each in admin.calls()] == [
+        (0, 0, "overloaded"),
+        (5, 1, "answer"),
+    ]
+    assert [each["number"] for each in admin.calls(after=1)] == [1]
+
+
+def test_the_clock_starts_the_scenario_anew(mock: Addresses, admin: Admin) -> None:
+    """At the Unix time it is told, with nothing counted."""
+    call(mock)
+    admin.set_clock(time.time() - 10.0)
+    assert admin.health()["now_s"] >= 10 * 50
+    assert admin.counters()["total"]["started"] == 0
+
+
+@pytest.mark.parametrize("path", ["/counters", "/calls", "/faults"])
+def test_without_the_token_it_says_nothing(mock: Addresses, path: str) -> None:
+    """Nor does the key of the Gemini API open it."""
+    for token in ("", "wrong", mock.api_key):
+        assert ask(mock, "GET", path, token=token)[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body", "status", "says"),
+    [
+        ("PUT", "/faults/x", b'{"kind": "eror"}', 400, "did you mean 'error'"),
+        ("PUT", "/faults/x", b'{"kind": "error", "share": NaN}', 400, "share: found nan"),
+        ("PUT", "/faults/x", b'{"kind": "latency"}', 400, "needs a factor"),
+        ("PUT", "/faults/x", b'{"kind": "error", "model": "gemini-9"}', 400, "gemini-9"),
+        ("PUT", "/faults/x", b"{", 400, "no JSON"),
+        ("PUT", "/faults/x", b"[]", 400, "expected a JSON object"),
+        ("PUT", "/faults/x", b'{"a": "' + b"x" * 2_000_000 + b'"}', 413, "longer than"),
+        ("DELETE", "/faults/x", b"", 404, "no fault is called 'x'"),
+        ("POST", "/clock", b'{"epoch": NaN}', 400, "Unix time"),
+        ("POST", "/clock", b'{"epoch": "now"}', 400, "Unix time"),
+        ("GET", "/calls?after=-1", b"", 400, "whole number"),
+        ("GET", "/nothing", b"", 404, "nothing"),
+    ],
+)
+def test_what_cannot_be_meant_changes_nothing(
+    mock: Addresses, verb: str, path: str, body: bytes, status: int, says: str
+) -> None:
+    """And is told what was expected."""
+    found, said = ask(mock, verb, path, body)
+    assert found == status
+    assert says in said["error"]
+    assert Admin(mock.admin_url, mock.token).faults() == {}
+    assert call(mock).status == 200
+
+
+def test_its_client_raises_what_it_is_told(admin: Admin) -> None:
+    """Under the request that was refused."""
+    with pytest.raises(InputError, match=r"PUT /faults/x.*did you mean 'error'"):
+        admin.put_fault("x", {"kind": "eror"})
