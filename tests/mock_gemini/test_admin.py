@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ from sim.mock_gemini.server import Addresses, MockServer
 
 from .caller import FLASH, call, settings
 
+ROOT = Path(__file__).parents[2]
 STORM = {"kind": "error", "error": "overloaded"}
 
 
@@ -126,3 +129,11 @@ def test_its_client_raises_what_it_is_told(admin: Admin) -> None:
     """Under the request that was refused."""
     with pytest.raises(InputError, match=r"PUT /faults/x.*did you mean 'error'"):
         admin.put_fault("x", {"kind": "eror"})
+
+
+def test_the_page_s_fault_is_one(admin: Admin) -> None:
+    """As it is printed."""
+    page = (ROOT / "docs/how-to/run-the-mock-gemini.md").read_text(encoding="utf-8")
+    (fault,) = re.findall(r"-d '(.*)'", page)
+    admin.put_fault("storm", json.loads(fault))
+    assert admin.faults()["storm"]["share"] == 0.5
