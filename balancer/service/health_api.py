@@ -3,12 +3,48 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
 
+from .outside_schemas import IntegrationHealth
 from .outside_shown import integrations
-from .schemas import Readiness, mode_name
+from .schemas import ModeName, mode_name
 from .site import Site
 
 __all__ = ["health_routes"]
+
+
+class Readiness(BaseModel):
+    """Whether calls are served as the policy says, and what is wrong if not."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "ready": True,
+                    "mode": "normal",
+                    "problems": {},
+                    "integrations": {
+                        "datadog_poll": {
+                            "state": "trouble",
+                            "error": "Datadog: query timeseries data: api.datadoghq.eu did not "
+                            "answer in time",
+                            "waiting": 0,
+                            "dropped": 0,
+                            "failures": 3,
+                            "ok_at": "2026-01-31T12:00:00Z",
+                        }
+                    },
+                }
+            ]
+        }
+    )
+
+    ready: bool
+    mode: ModeName
+    problems: dict[str, str]
+    integrations: dict[str, IntegrationHealth] = Field(
+        description="What runs beside the service: datadog_poll, datadog_mirror, telemetry, notify"
+    )
 
 
 def health_routes(site: Site) -> APIRouter:

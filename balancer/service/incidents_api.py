@@ -41,6 +41,8 @@ def incident_routes(site: Site) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["incidents"])
     book = Casebook(site.balancer, site.store)
+    # Whoever waits for the journal must not hold a thread meanwhile: others need those.
+    reading = asyncio.Lock()
 
     @routes.get("/api/incidents", responses=refusals(403, 422, 429, 503))
     async def incidents(
@@ -90,7 +92,8 @@ def incident_routes(site: Site) -> APIRouter:
 
     async def _case(number: int) -> Case:
         try:
-            found = await asyncio.to_thread(book.case, number)
+            async with reading:
+                found = await asyncio.to_thread(book.case, number)
         except StoreError as error:
             raise Problem(503, str(error)) from None
         if found is None:

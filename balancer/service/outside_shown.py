@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from .outside import Outside
-from .schemas import IntegrationHealth, PolledReading
+from .outside_schemas import IntegrationHealth, PolledReading
 
 __all__ = ["integrations", "polled"]
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from ..core.modes import Mode
+from .outside_schemas import IntegrationHealth, PolledReading
 
 __all__ = [
     "Answer",
@@ -15,15 +16,12 @@ __all__ = [
     "Chat",
     "ChatTurn",
     "HistoryPage",
-    "IntegrationHealth",
     "Order",
     "OverrideStatus",
     "PolicyChange",
     "PolicyChanged",
     "PolicyStatus",
-    "PolledReading",
     "Prompt",
-    "Readiness",
     "Refused",
     "WebhookReadiness",
     "WebhookVerdict",
@@ -165,30 +163,6 @@ class OverrideStatus(BaseModel):
     reason: str
 
 
-class IntegrationHealth(BaseModel):
-    """How something beside the service is. Its trouble affects no call."""
-
-    state: Literal["starting", "ok", "stale", "trouble", "off"]
-    error: str = Field(description="What is wrong; empty: nothing")
-    waiting: int = Field(description="Yet to be sent")
-    dropped: int = Field(description="Given up since the start")
-    failures: int = Field(description="Tries that failed")
-    ok_at: datetime | None = Field(description="Of the last try that went well, where it is kept")
-
-
-class PolledReading(BaseModel):
-    """A signal as it was polled last."""
-
-    rule: str
-    signal: str
-    state: Literal["fresh", "stale", "missing", "failed"] = Field(
-        description="Only a fresh value raises or clears anything"
-    )
-    value: float | None = Field(description="In the signal's unit; null is unknown, never zero")
-    age_s: float | None = Field(description="Since the end of the minute that it is of")
-    above: bool = Field(description="Above its threshold for as long as the rule asks")
-
-
 class BrownoutStatus(BaseModel):
     """How the application is served."""
 
@@ -280,40 +254,6 @@ class HistoryPage(BaseModel):
 
     entries: list[dict[str, Any]]
     before: int | None = Field(description="Ask for what is older with ?before=; null: no more")
-
-
-class Readiness(BaseModel):
-    """Whether calls are served as the policy says, and what is wrong if not."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "ready": True,
-                    "mode": "normal",
-                    "problems": {},
-                    "integrations": {
-                        "datadog_poll": {
-                            "state": "trouble",
-                            "error": "Datadog: query timeseries data: api.datadoghq.eu did not "
-                            "answer in time",
-                            "waiting": 0,
-                            "dropped": 0,
-                            "failures": 3,
-                            "ok_at": "2026-01-31T12:00:00Z",
-                        }
-                    },
-                }
-            ]
-        }
-    )
-
-    ready: bool
-    mode: ModeName
-    problems: dict[str, str]
-    integrations: dict[str, IntegrationHealth] = Field(
-        description="What runs beside the service: datadog_poll, datadog_mirror, telemetry, notify"
-    )
 
 
 class WebhookReadiness(BaseModel):

@@ -64,11 +64,13 @@ class Reporting:
         """How it is."""
         sender = self._telemetry.sender
         failing = [signal for signal, count in sender.failures.items() if count]
+        state = State.STARTING if sender.arrived_at is None else State.OK
         return Health(
-            state=State.TROUBLE if failing else State.OK,
+            state=State.TROUBLE if failing else state,
             error=f"{', '.join(failing)} do not arrive; see the log" if failing else "",
             dropped=sender.dropped,
             failures=sum(sender.failures.values()),
+            ok_at=sender.arrived_at,
         )
 
 

@@ -44,7 +44,8 @@ def mock() -> Iterator[MockProcess]:
 @pytest.fixture
 def service(mock: MockProcess, tmp_path: Path) -> Iterator[Service]:
     """Twenty times as fast as wall time."""
-    balancer = Balancer(parse_policy(QUICK), clock=Clock(20.0))
+    journal = tmp_path / "journal.jsonl"
+    balancer = Balancer(parse_policy(QUICK), clock=Clock(20.0), journal=journal)
     with serving(tmp_path, balancer=balancer, upstream=mock.addresses.url) as running:
         yield running
 
@@ -86,6 +87,11 @@ def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Se
     """Each one deeper while nothing helps, and step by step back once the fault is over."""
     headers = {"x-goog-api-key": mock.addresses.api_key}
     ends_at, storm = time.monotonic() + 60, True
+    with service.client(headers=headers) as client:
+        for _ in range(50):
+            assert client.post(PATH, json=BODY).status_code == 200
+        service.ticked.clear()
+        service.ticked.wait(5)
     mock.admin.put_fault("storm", {"kind": "error", "error": "overloaded", "share": "100%"})
     try:
         with service.client(headers=headers) as client:
@@ -105,6 +111,8 @@ def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Se
                 assert time.monotonic() < ends_at, changes
                 time.sleep(0.02)
             metrics = client.get("/api/metrics").json()["brownout"]
+            (incident,) = client.get("/api/incidents").json()["incidents"]
+            summary = client.get(f"/api/incidents/{incident['id']}/summary").json()
     finally:
         if "storm" in mock.admin.faults():
             mock.admin.drop_fault("storm")
@@ -112,3 +120,14 @@ def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Se
     assert path == ["soft", "hard", "emergency", "hard", "soft", "normal"]
     assert (metrics["activations"], metrics["mode_changes"]) == (3, 6)
     assert metrics["recovery_last_s"] > 30
+    assert (incident["worst"], incident["cause"]) == ("emergency", "controller")
+    assert [span["mode"] for span in summary["modes"]] == path[:-1]
+    crossed = {signal["rule"]: signal for signal in summary["signals"]}
+    # A rung is entered by the worst rule that is true, which may be that of a deeper one.
+    assert {"soft error_rate", "emergency error_rate"} <= set(crossed)
+    assert all(signal["value"] > signal["threshold"] for signal in crossed.values())
+    assert summary["before"]["error_rate"] == 0
+    assert summary["during"]["errors"]["overloaded"] > 20
+    assert summary["during"]["latency_p95_s"] > 0
+    assert summary["during"]["offered"]["normal"] == summary["during"]["admitted"]["normal"]
+    assert summary["journal"]["complete"]

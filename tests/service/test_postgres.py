@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from balancer.service.datadog.known import CLOSED, Known, Mirrored
 from balancer.service.history import Store
 from balancer.service.history.migrate import downgrade, revision, upgrade
 from balancer.service.history.tables import METADATA, MODE_CHANGES, ORDERS
+from balancer.service.incidents.gathering import gather
+from balancer.service.incidents.rows import incident_of, open_rows, put
+from tests.service.datadog.test_mirror import EPISODE, OVER
 
 ORDER = {"at": 1.0, "kind": "override", "mode": "soft", "until": 61.0, "reason": "a drill"}
 
@@ -91,6 +96,30 @@ def test_what_is_written_is_read(url: str) -> None:
     assert [row["reason"] for row in store.page(ORDERS, limit=9).rows] == ["the last", "a drill"]
     assert store.page(MODE_CHANGES, limit=9).rows[0]["reasons"] == ["why"]
     assert store.lost == 1
+    store.close()
+
+
+def test_incidents_and_what_datadog_knows_of_them_are_kept(url: str) -> None:
+    """Scenario seconds and the epoch to the bit: they find the journal again."""
+    store = Store(url)
+    store.open()
+    opened = replace(EPISODE, epoch=1_763_800_000.123456789, opened_s=0.1 + 0.2)
+    store.run(lambda connection: put(connection, opened, 1.0))
+    store.run(lambda connection: put(connection, OVER, 2.0))
+    assert store.run(open_rows) == []
+    store.run(lambda connection: put(connection, opened, 3.0))
+    (row,) = store.run(open_rows)
+    assert incident_of(row) == opened
+    known = Known(store, lambda: opened.opened_at)
+    assert known.get(opened.key) is None
+    assert [found.key for found in known.unfinished(opened.owner)] == [opened.key]
+    known.note(opened.key, Mirrored(number="abc", told="hard"))
+    again = Known(store, lambda: opened.opened_at)
+    assert again.get(opened.key) == Mirrored(number="abc", told="hard")
+    known.note(opened.key, Mirrored(number="abc", told=CLOSED))
+    assert again.unfinished(opened.owner) == []
+    found = store.run(lambda connection: gather(connection, opened, 10))
+    assert (found.modes, found.left_out) == ([], 0)
     store.close()
 
 

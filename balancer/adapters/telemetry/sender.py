@@ -48,7 +48,8 @@ class Sender:
         clock_ns: Unix time in nanoseconds.
 
     Attributes:
-        failures: exports that failed, by signal.
+        failures: exports that failed in a row, by signal.
+        arrived_at: Unix time of the last export that arrived; None: none did yet.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Sender:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.failures = {"metrics": 0, "spans": 0, "logs": 0}
+        self.arrived_at: float | None = None
 
     def start(self) -> None:
         """Begin to send; again does nothing."""
@@ -171,6 +173,7 @@ class Sender:
             SpanExportResult.SUCCESS,
             LogRecordExportResult.SUCCESS,
         ):
+            self.arrived_at = self._clock_ns() / 1e9
             if self.failures[signal]:
                 self.failures[signal] = 0
                 logger.warning("%s arrive again at %s", signal, self._to.name)
