@@ -22,7 +22,7 @@ from .core.errors import nearest
 from .core.modes import Mode
 from .core.policy import SIGNALS
 from .prices import PriceTable
-from .units import Count, Factor, Seconds, Share, Tokens, Usd, parse_tokens
+from .units import Count, Factor, Number, Seconds, Share, Tokens, Usd, parse_tokens
 
 __all__ = [
     "WINDOWS_S",
@@ -45,7 +45,7 @@ __all__ = [
 WINDOWS_S = {"per_minute": 60.0, "per_hour": 3600.0, "per_day": 86_400.0}
 """Windows a budget may have, by key."""
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[Number, Field(gt=0)]
 BrownoutName = Literal["soft", "hard", "emergency"]
 
 
@@ -158,7 +158,7 @@ class StrategyEntry(_Entry):
     instruction: str | None = None
     tools: bool = True
     history_turns: Count | None = None
-    temperature: float | None = None
+    temperature: Number | None = None
     timeout: Seconds | None = None
     retries: Count | None = None
     shed: ShedEntry = ShedEntry()
@@ -180,7 +180,7 @@ class LadderEntry(_Entry):
     """Constants of the ladder law, see `LadderSettings`."""
 
     min_samples: Count | None = None
-    z: float | None = None
+    z: Number | None = None
     exit: Factor | None = None
     hold: Seconds | None = None
     settle: Seconds | None = None
@@ -214,7 +214,7 @@ class BaselineEntry(_Entry):
     requests_per_s: Positive
     prompt_tokens: Positive
     output_tokens: Positive
-    thinking_tokens: Annotated[float, Field(ge=0)] = 0.0
+    thinking_tokens: Annotated[Number, Field(ge=0)] = 0.0
     latency_p95: Seconds | None = None
 
 

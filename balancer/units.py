@@ -17,11 +17,13 @@ from pydantic import BeforeValidator
 __all__ = [
     "Count",
     "Factor",
+    "Number",
     "Quantity",
     "Seconds",
     "Share",
     "Tokens",
     "Usd",
+    "Whole",
     "parse_count",
     "parse_factor",
     "parse_quantity",
@@ -29,6 +31,7 @@ __all__ = [
     "parse_share",
     "parse_tokens",
     "parse_usd",
+    "refuse_truth",
     "show_factor",
     "show_seconds",
     "show_share",
@@ -269,6 +272,21 @@ def _plain(number: float) -> str:
     return f"{number:.0f}" if number % 1 == 0 and number < 1e15 else repr(number)
 
 
+def refuse_truth(found: object) -> object:
+    """Anything but true and false, which Python would take for 1 and 0.
+
+    Raises:
+        ValueError: true or false.
+    """
+    if isinstance(found, bool):
+        raise _problem(found, "a number")
+    return found
+
+
+Number = Annotated[float, BeforeValidator(refuse_truth)]
+"""A plain number."""
+Whole = Annotated[int, BeforeValidator(refuse_truth)]
+"""A plain whole number."""
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
 """A duration in seconds."""
 Share = Annotated[float, BeforeValidator(parse_share)]

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from balancer.policy_schema import ThinkingSetting
-from balancer.units import Count, Factor, Seconds, Share, Tokens
+from balancer.units import Count, Factor, Seconds, Share, Tokens, Whole
 
 from .frozen import Duration, Frozen
 
@@ -41,5 +41,5 @@ class Clients(Frozen):
     """Retries may be at most this share of requests (token bucket); None: no bound."""
     patience: Duration = 120.0
     """The user gives up this long after asking."""
-    concurrency: Annotated[int, Field(gt=0)] | None = None
+    concurrency: Annotated[Whole, Field(gt=0)] | None = None
     """Most calls the application keeps in flight; the rest wait."""

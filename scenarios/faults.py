@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from balancer.units import Factor, Seconds, Share
+from balancer.units import Factor, Seconds, Share, Whole
 
 from .frozen import Duration, Frozen
 
@@ -119,7 +119,7 @@ class AlertFault(Windowed):
     kind: Literal["alert"]
     mode: Literal["soft", "hard", "emergency"]
     delay: Seconds = 60.0
-    copies: Annotated[int, Field(ge=1, le=100)] = 1
+    copies: Annotated[Whole, Field(ge=1, le=100)] = 1
     out_of_order: bool = False
     loses_recovery: bool = False
     lifetime: Seconds = 600.0

@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from balancer.units import Count, Seconds
+from balancer.units import Count, Seconds, Whole
 
 from .clients import Backoff, Clients
 from .expectations import Bound, Expectation, Recovers
@@ -76,10 +76,23 @@ __all__ = [
 ]
 
 
+LONGEST_NAME = 100
+"""Characters: files are named after scenarios."""
+
+
+def _name(name: str) -> str:
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        shown = name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…"
+        raise ValueError(
+            f"found {shown!r}, expected a name of 1 to {LONGEST_NAME} printable characters"
+        )
+    return name
+
+
 class Scenario(Frozen):
     """A scenario file."""
 
-    scenario: str
+    scenario: Annotated[str, AfterValidator(_name)]
     """Its name."""
     title: str
     teaches: str = ""
@@ -89,7 +102,7 @@ class Scenario(Frozen):
     """Requests that come earlier are left out of every metric."""
     starts_at: datetime | None = None
     """Wall time of second 0, for daily quotas; None: midnight Pacific."""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 1
     replications: Annotated[Count, Field(ge=1, le=100_000)] = 10
     policy: str | dict[str, Any] | None = None
     workload: Workload = Workload()

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from balancer.core.errors import InputError
+from balancer.documents import parse
 
 from .loader import library
 
@@ -39,7 +40,9 @@ def write_starter(name: str, folder: Path) -> Path:
         raise InputError("is not a directory; create it first", where=str(folder))
     path = folder / f"{name}.yaml"
     text = files("scenarios").joinpath("starter.yaml").read_text(encoding="utf-8")
-    text = text.replace("THIS_FILE", path.name).replace("scenario: NAME", f"scenario: {name}")
+    text = text.replace("THIS_FILE", path.name).replace(
+        "scenario: NAME", f"scenario: {_as_text(name)}"
+    )
     try:
         with path.open("x", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
@@ -48,3 +51,9 @@ def write_starter(name: str, folder: Path) -> Path:
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from None
     return path
+
+
+def _as_text(name: str) -> str:
+    """The name as YAML text; some, such as 2026 and null, would be read as something else."""
+    read = parse(f"name: {name}\n", "the name", InputError).values["name"]
+    return name if isinstance(read, str) else f'"{name}"'

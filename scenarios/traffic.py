@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from balancer.units import Factor, Seconds, Share, Tokens
+from balancer.units import Factor, Number, Seconds, Share, Tokens
 
 from .frozen import Duration, Frozen
 
@@ -76,8 +76,8 @@ class Arrivals(Frozen):
     """
 
     process: Literal["constant", "poisson", "gamma"] = "poisson"
-    rate: Annotated[float, Field(gt=0, le=100_000)] = 5.5
-    cv: Annotated[float, Field(gt=0, le=10)] = 1.0
+    rate: Annotated[Number, Field(gt=0, le=100_000)] = 5.5
+    cv: Annotated[Number, Field(gt=0, le=10)] = 1.0
     pattern: tuple[PatternPart, ...] = ()
     trace: str | None = None
     format: Literal["azure", "burstgpt", "mooncake"] | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from balancer.units import Factor, Seconds, Share, Tokens
+from balancer.units import Factor, Number, Seconds, Share, Tokens, Whole
 
 from .frozen import Duration, Frozen
 
@@ -26,18 +26,18 @@ class ModelProfile(Frozen):
 
     ttft_p50: Seconds
     ttft_p95: Seconds
-    tokens_per_s: Annotated[float, Field(gt=0)]
+    tokens_per_s: Annotated[Number, Field(gt=0)]
     """Median speed of output, thinking included."""
-    speed_sigma: Annotated[float, Field(ge=0, le=3)] = 0.15
+    speed_sigma: Annotated[Number, Field(ge=0, le=3)] = 0.15
     """Sigma of the lognormal spread of a call's speed."""
     thinking_factor: Factor = 1.0
     """Natural thinking of this model, as a multiple of the workload's."""
     thinks_unasked: bool = True
     """Whether it thinks when nothing is said about thinking."""
-    capacity: Annotated[float, Field(gt=0)] | None = None
+    capacity: Annotated[Number, Field(gt=0)] | None = None
     """Calls in flight beyond which it slows: durations times (calls / capacity) ** slowdown."""
-    slowdown: Annotated[float, Field(ge=0, le=10)] = 1.0
-    overload_limit: Annotated[float, Field(gt=0)] | None = None
+    slowdown: Annotated[Number, Field(ge=0, le=10)] = 1.0
+    overload_limit: Annotated[Number, Field(gt=0)] | None = None
     """Calls in flight beyond which the excess share is refused with 503."""
     error_share: Share = 0.0
     """503s when healthy."""
@@ -71,13 +71,13 @@ class QueueUpstream(Frozen):
     """A plain queue, to check the simulator against theory."""
 
     kind: Literal["queue"]
-    servers: Annotated[int, Field(gt=0, le=100_000)] = 1
+    servers: Annotated[Whole, Field(gt=0, le=100_000)] = 1
     service: Literal["exponential", "deterministic", "general"] = "exponential"
     mean: Duration = 1.0
-    cv2: Annotated[float, Field(ge=0, le=100)] = 1.0
+    cv2: Annotated[Number, Field(ge=0, le=100)] = 1.0
     """Squared CV of a general service (lognormal)."""
     discipline: Literal["fifo", "processor_sharing"] = "fifo"
-    bound: Annotated[int, Field(ge=0)] | None = None
+    bound: Annotated[Whole, Field(ge=0)] | None = None
     """Most waiting in the queue (beside those in service); the others are refused."""
     cancels: bool = True
     """Whether a caller that gives up takes its work out of the queue or server."""

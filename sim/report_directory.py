@@ -42,8 +42,12 @@ def report_directory(out: Path) -> Iterator[Path]:
         InputError: `out` is a file, holds something that is no report of ours, or cannot
             be written.
     """
-    out = out.resolve()
-    _check_replaceable(out)
+    try:
+        out = out.resolve()
+        _check_replaceable(out)
+    except (OSError, RuntimeError) as error:
+        # A name that is too long, a loop of links, a directory that must not be looked into.
+        raise InputError(f"cannot be used: {_reason(error)}", where=str(out)) from None
     work = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -57,6 +61,10 @@ def report_directory(out: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
+
+
+def _reason(error: OSError | RuntimeError) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _swap(work: Path, out: Path) -> None:

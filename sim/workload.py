@@ -38,7 +38,7 @@ from .streams import PROMPT as PROMPT_DRAW
 from .streams import THINKING as THINKING_DRAW
 from .traces import Trace, read_trace
 
-__all__ = ["REQUEST", "generate", "scenario_keys"]
+__all__ = ["REQUEST", "check_traffic", "generate", "scenario_keys"]
 
 REQUEST = np.dtype(
     [
@@ -119,25 +119,24 @@ def generate(scenario: Scenario, key: int, base: Path | None = None) -> Table:
     return requests[np.argsort(requests["s"], kind="stable")]
 
 
+def check_traffic(scenario: Scenario, base: Path | None = None) -> None:
+    """Refuse traffic that `generate` would refuse, without drawing it.
+
+    Raises:
+        TraceError, ScenarioError: as of `generate`.
+    """
+    workload = scenario.workload
+    own = [entry.arrivals for entry in workload.classes if entry.arrivals is not None]
+    for arrivals in (workload.arrivals, *own):
+        _plan(scenario, arrivals, base)
+
+
 def _stream(
     scenario: Scenario, arrivals: Arrivals, places: list[int], key: int, base: Path | None
 ) -> Table:
     """Requests of the classes at `places`, which share these arrivals."""
-    trace = None
-    rate = arrivals.rate
-    if arrivals.trace is not None and arrivals.format is not None:
-        trace = read_trace((base or Path()) / arrivals.trace, arrivals.format)
-        rate = arrivals.rate_scale
-    segments = curve(arrivals.pattern, rate, scenario.duration)
-    end = integral(segments)
-    expected = end if trace is None else end / trace.span_s * len(trace.s)
-    if expected > _MOST_REQUESTS:
-        raise ScenarioError(
-            f"{expected:,.0f} requests are more than the {_MOST_REQUESTS:,} that fit; lower the "
-            "rate or the duration",
-            where="workload.arrivals",
-        )
-    times = unit_arrivals(arrivals, trace, key, end)
+    trace, segments = _plan(scenario, arrivals, base)
+    times = unit_arrivals(arrivals, trace, key, integral(segments))
     stretch(times, segments)
     requests = np.zeros(len(times), REQUEST)
     requests["s"] = times
@@ -156,6 +155,25 @@ def _stream(
     if places != list(range(len(places))):
         requests["klass"] = np.array(places)[requests["klass"]]
     return requests
+
+
+def _plan(scenario: Scenario, arrivals: Arrivals, base: Path | None) -> tuple[Trace | None, Table]:
+    """The trace of these arrivals, if they have one, and the curve of their rate."""
+    trace = None
+    rate = arrivals.rate
+    if arrivals.trace is not None and arrivals.format is not None:
+        trace = read_trace((base or Path()) / arrivals.trace, arrivals.format)
+        rate = arrivals.rate_scale
+    segments = curve(arrivals.pattern, rate, scenario.duration)
+    end = integral(segments)
+    expected = end if trace is None else end / trace.span_s * len(trace.s)
+    if expected > _MOST_REQUESTS:
+        raise ScenarioError(
+            f"{expected:,.0f} requests are more than the {_MOST_REQUESTS:,} that fit; lower the "
+            "rate or the duration",
+            where="workload.arrivals",
+        )
+    return trace, segments
 
 
 def _tables(

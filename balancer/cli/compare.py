@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
+from .asked import asked
 from .endings import told
 from .json_file import check_writable, write_too
-from .options import LibraryScenarios, Quiet, Seed, Workers
+from .options import LibraryScenarios, Quiet, Replications, Seed, Workers
 from .progress import progress
 
 __all__ = ["compare"]
@@ -29,10 +30,7 @@ def compare(
         Path | None,
         typer.Option(metavar="FILE", help="Rules and modes, instead of the scenario's or ours."),
     ] = None,
-    replications: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Independent runs, instead of the scenario's."),
-    ] = None,
+    replications: Replications = None,
     seed: Seed = None,
     workers: Workers = None,
     out: Annotated[
@@ -79,7 +77,7 @@ def _compare(
     from reports.comparison_tables import comparison_tables
     from reports.comparisons import read_comparison
     from reports.console import show
-    from scenarios.loader import library, load
+    from scenarios.loader import library
     from sim.compare import LawComparison, contest
     from sim.json_values import write_json
     from sim.report_directory import COMPARISON, report_directory
@@ -87,8 +85,9 @@ def _compare(
 
     from ..policy_file import load_policy
 
+    check_writable(json_file)
     given = None if policy_file is None else load_policy(policy_file)
-    loaded = [load(source) for source in sources or library()]
+    loaded = asked(sources or list(library()))
     comparison = LawComparison(
         [
             contest(scenario, given or own or load_policy(), replications=replications, seed=seed)
@@ -96,7 +95,6 @@ def _compare(
         ],
         chosen_laws(laws),
     )
-    check_writable(json_file)
     words = ["open-balancer", "compare"]
     for option, value in (
         ("--laws", laws),

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from .asked import asked
 from .endings import FAIL, INCONCLUSIVE, PASS, told
 from .options import LibraryScenarios, Quiet, Seed, Workers
 from .progress import progress
@@ -86,7 +87,7 @@ def _gate(
     from reports.gate_page import write_gate_report
     from reports.gates import read_gate
     from reports.terminal_gate import gate_tables
-    from scenarios.loader import library, load
+    from scenarios.loader import library
     from sim.gate import Gate
     from sim.gate_record import gate_record
     from sim.json_values import write_json
@@ -97,7 +98,7 @@ def _gate(
     from ..policy_file import load_policy
 
     pair = Gate(
-        [load(source).scenario for source in sources or library()],
+        [each.scenario for each in asked(sources or list(library()))],
         baseline=load_policy(baseline_file),
         candidate=load_policy(candidate_file),
         margins=parse_margins(DEFAULT_MARGINS if margin is None else margin),

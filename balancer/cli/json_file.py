@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,17 @@ def check_writable(json_file: Path | None) -> None:
     """Refuse a file that could not be written, before anything runs.
 
     Raises:
-        InputError: it is in no directory that exists.
+        InputError: it is a directory, in none that exists, or must not be written.
     """
-    if json_file is not None and not json_file.resolve().parent.is_dir():
+    if json_file is None:
+        return
+    if json_file.is_dir():
+        raise InputError("found a directory, expected a file", where=str(json_file))
+    folder = json_file.resolve().parent
+    if not folder.is_dir():
         raise InputError("is in no directory that exists", where=str(json_file))
+    if not os.access(json_file if json_file.exists() else folder, os.W_OK):
+        raise InputError("cannot be written: Permission denied", where=str(json_file))
 
 
 def write_too(json_file: Path | None, record: Any) -> None:

@@ -63,6 +63,9 @@ def main() -> None:
     """Run the command."""
     # Pipelines cancel with SIGTERM; unwinding takes away what is half-written.
     signal.signal(signal.SIGTERM, _terminated)
+    # So does a terminal that closes. Not every system has the signal, and nohup ignores it.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _terminated)
     app(prog_name="open-balancer")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["LibraryScenarios", "Quiet", "Seed", "Workers"]
+__all__ = ["LibraryScenarios", "Quiet", "Replications", "Seed", "Workers"]
 
 
 Workers = Annotated[
@@ -16,6 +16,13 @@ Workers = Annotated[
 Seed = Annotated[
     int | None,
     typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenarios'."),
+]
+Replications = Annotated[
+    int | None,
+    # As many as a scenario file may ask for.
+    typer.Option(
+        metavar="N", min=1, max=100_000, help="Independent runs, instead of the scenario's."
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 LibraryScenarios = Annotated[

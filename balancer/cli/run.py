@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from .asked import asked
 from .endings import FAIL, INCONCLUSIVE, told
 from .json_file import check_writable, write_too
-from .options import Quiet, Workers
+from .options import Quiet, Replications, Workers
 from .progress import progress
 from .telemetry import Otlp, OtlpProtocol
 
@@ -33,10 +34,7 @@ def run(
         Path | None,
         typer.Option(metavar="FILE", help="Policy to try, instead of the scenario's or ours."),
     ] = None,
-    replications: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Independent runs, instead of the scenario's."),
-    ] = None,
+    replications: Replications = None,
     seed: Annotated[
         int | None,
         typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenario's."),
@@ -109,16 +107,14 @@ def _run(
     """Run scenarios into one directory; the verdict of each."""
     from reports.html import write_report
     from reports.verdicts import read_verdicts
-    from scenarios.loader import load
     from sim.experiment import run_scenario
     from sim.record import keep_journals, write_records
     from sim.report_directory import VERDICTS, report_directory
 
     from ..policy_file import load_policy
 
-    # Every input is read before anything runs: a mistake in the last must not cost the first.
     given = load_policy(policy_file) if policy_file is not None else None
-    loaded = [load(source, overrides) for source in sources]
+    loaded = asked(sources, overrides)
     check_writable(json_file)
     records: list[Mapping[str, Any]] = []
     missing: list[str] = []

@@ -41,7 +41,7 @@ def search(
         ),
     ] = None,
     replications: Annotated[
-        int, typer.Option(metavar="N", min=2, help="Independent runs of each timeline.")
+        int, typer.Option(metavar="N", min=2, max=1000, help="Independent runs of each timeline.")
     ] = 5,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of the search.")] = 1,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Scenario file to write.")] = Path(

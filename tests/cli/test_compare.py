@@ -67,9 +67,10 @@ def test_the_file_says_how_to_compare_again(
     ("arguments", "problem"),
     [
         (("tiny.yaml", "--laws", "laddder"), "unknown law 'laddder'"),
-        (("tiny.yaml", "tiny.yaml"), "two scenarios are named 'tiny'"),
+        (("tiny.yaml", "tiny.yaml"), "is named 'tiny', as tiny.yaml is"),
         (("tinny.yaml",), "tinny.yaml"),
         (("tiny.yaml", "--json", "nowhere/it.json"), "no directory that exists"),
+        (("tiny.yaml", "--json", "."), "found a directory"),
         (("tiny.yaml", "--out", "tiny.yaml"), "is a file"),
     ],
 )

@@ -86,7 +86,7 @@ def test_too_few_replications_are_inconclusive_with_3(command: Command, files: P
         (["--baseline", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["nowhere.yaml"], "nowhere.yaml: no such file"),
         (["study"], "no scenario is called 'study' (did you mean 'steady'?)"),
-        (["tiny.yaml", "tiny.yaml"], "two scenarios are named 'tiny'"),
+        (["tiny.yaml", "tiny.yaml"], "is named 'tiny', as tiny.yaml is"),
         (["--margin", "availabilty=1pp"], "did you mean 'availability'?"),
         (["--margin", "availability=0pp"], "expected more than 0"),
         (["--replications-max", "1000000"], "expected 10 to 100000"),

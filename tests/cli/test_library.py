@@ -42,6 +42,15 @@ def test_a_new_scenario_passes_as_it_stands(command: Command) -> None:
     assert command("run", "my_first.yaml", "--replications", "6", "--quiet").exit_code == 0
 
 
+@pytest.mark.parametrize("name", ["2026", "null", "true", "1e3"])
+def test_a_new_scenario_may_have_a_name_that_yaml_reads_otherwise(
+    command: Command, tmp_path: Path, name: str
+) -> None:
+    """It is text in the file, too."""
+    assert command("new", name).exit_code == 0
+    assert load(tmp_path / f"{name}.yaml").scenario.scenario == name
+
+
 def test_a_new_scenario_lands_where_it_is_told_to(command: Command, tmp_path: Path) -> None:
     """Under its name, in a folder that exists."""
     (tmp_path / "cases").mkdir()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +192,9 @@ def test_what_was_set_is_what_is_run(command: Command, scenario: Path, tmp_path:
         (["tiny.yaml", "--policy", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["tiny.yaml", "--json", "no/where.json"], "is in no directory that exists"),
         (["tiny.yaml", "--out", "tiny.yaml"], "is a file; expected a directory"),
-        (["tiny.yaml", "tiny.yaml"], "another scenario of this run is named 'tiny' too"),
+        (["tiny.yaml", "--json", "."], "found a directory, expected a file"),
+        (["tiny.yaml", "--out", "x" * 300], "cannot be used: File name too long"),
+        (["tiny.yaml", "tiny.yaml"], "is named 'tiny', as tiny.yaml is"),
     ],
 )
 def test_bad_input_is_one_message_and_exits_with_2(
@@ -203,11 +209,45 @@ def test_bad_input_is_one_message_and_exits_with_2(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.yaml"]
 
 
+def test_a_mistake_in_the_last_scenario_does_not_cost_the_first(
+    command: Command, scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only the simulator knows to be wrong is found before anything runs, too."""
+    monkeypatch.setattr("sim.experiment.run_scenario", lambda *_, **__: pytest.fail("it ran"))
+    (tmp_path / "last.yaml").write_text(
+        SCENARIO.replace("tiny", "last") + "  - reaches: {mode: soft, within: 1m, of: flood}\n"
+    )
+    done = command("run", scenario, "last.yaml")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: last.yaml: expectations.2: the scenario has no fault")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there are no such terminals here")
+def test_a_terminal_that_closes_leaves_nothing_half_written(scenario: Path) -> None:
+    """As Ctrl-C does; the exit code is the signal's."""
+    words = [sys.executable, "-m", "balancer.cli", "run", str(scenario)]
+    with subprocess.Popen(
+        [*words, "--replications", "100000", "--workers", "1"],
+        cwd=scenario.parent,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        deadline = time.monotonic() + 60.0
+        while not list(scenario.parent.glob(".balancer-report.*.partial/*.jsonl")):
+            assert child.poll() is None, "it ended by itself"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        child.send_signal(signal.SIGHUP)
+        assert child.wait(30) == 128 + signal.SIGHUP
+    assert [path.name for path in scenario.parent.iterdir()] == ["tiny.yaml"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["--replications", "0"],
         ["--replications", "many"],
+        ["--replications", "10000000000000000000000"],
         ["--workers", "0"],
         ["--seed", "-1"],
         ["--colour"],

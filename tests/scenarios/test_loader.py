@@ -185,6 +185,8 @@ def test_faults_are_read_in_their_units(tmp_path: Path) -> None:
         ("title: again", ':3: key "title" is given twice'),
         ("workload: {arrivals: {rate: 0}}", "workload.arrivals.rate: found 0"),
         ("workload: {arrivals: {rate: .inf}}", "expected a finite number"),
+        ("workload: {arrivals: {rate: true}}", "arrivals.rate: found True, expected a number"),
+        ("upstream: {kind: queue, servers: true}", "servers: found True, expected a number"),
         ("workload: {arrivals: {trace: x.csv}}", "trace is given without format"),
         ("workload: {arrivals: {format: azure}}", "format is given without trace"),
         ("workload: {arrivals: {format: azur, trace: x}}", "(did you mean 'azure'?)"),
@@ -246,6 +248,17 @@ def test_a_mistake_is_one_message_that_names_the_line(tmp_path: Path, text: str,
     assert said in message
     assert str(path.parent) in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\\nb", "x" * 101])
+def test_a_scenario_needs_a_name_that_can_be_shown(tmp_path: Path, name: str) -> None:
+    """Files, tables and tests are named after it."""
+    path = tmp_path / "named.yaml"
+    path.write_text(f'scenario: "{name}"\ntitle: What is in a name?\n')
+    message = refusal(path)
+    assert f"{path}:1: scenario: found " in message
+    assert "expected a name of 1 to 100 printable characters" in message
+    assert len(message) < 100 + len(str(path)) + 100
 
 
 @pytest.mark.parametrize(

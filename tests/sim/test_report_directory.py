@@ -100,6 +100,22 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_a_name_that_no_directory_can_have_is_refused(tmp_path: Path) -> None:
+    """In one sentence, with the reason."""
+    with (
+        pytest.raises(InputError, match="cannot be used: File name too long"),
+        report_directory(tmp_path / ("x" * 300)),
+    ):
+        pass
+
+
+def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
+    """It leads to no directory."""
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match="cannot be"), report_directory(tmp_path / "loop"):
+        pass
+
+
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """In one sentence."""
     (tmp_path / "file").write_text("")
