@@ -126,7 +126,7 @@ def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Se
     # A rung is entered by the worst rule that is true, which may be that of a deeper one.
     assert {"soft error_rate", "emergency error_rate"} <= set(crossed)
     assert all(signal["value"] > signal["threshold"] for signal in crossed.values())
-    assert summary["before"]["error_rate"] == 0
+    assert summary["before"]["answers"] >= 50
     assert summary["during"]["errors"]["overloaded"] > 20
     assert summary["during"]["latency_p95_s"] > 0
     assert summary["during"]["offered"]["normal"] == summary["during"]["admitted"]["normal"]
