@@ -127,7 +127,7 @@ def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Se
     assert {"soft error_rate", "emergency error_rate"} <= set(crossed)
     assert all(signal["value"] > signal["threshold"] for signal in crossed.values())
     assert summary["before"]["answers"] >= 50
-    assert summary["during"]["errors"]["overloaded"] > 20
+    assert summary["during"]["errors"]["overloaded"] >= 5
     assert summary["during"]["latency_p95_s"] > 0
     assert summary["during"]["offered"]["normal"] == summary["during"]["admitted"]["normal"]
     assert summary["journal"]["complete"]
