@@ -175,4 +175,8 @@ class _ProxyFirst:
             if target is not None:
                 await self._gateway.serve(target, scope, receive, send)
                 return
+            # Past here it would be asked for the service's token, which its caller has no use for.
+            if self._gateway.is_gemini(scope["path"]):
+                await self._gateway.refuse(send)
+                return
         await self._app(scope, receive, send)

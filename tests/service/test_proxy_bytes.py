@@ -67,6 +67,27 @@ def test_no_other_path_reaches_the_upstream(service: Service, path: str) -> None
     assert service.script.asked == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1beta/models/gemini-2.5-flash:batchGenerateContent",
+        "/v1/models/gemini-2.5-flash:predict",
+        "/models/gemini-2.5-flash:tune",
+        "/v1beta/cachedContents",
+        "/v1beta",
+        "/v1/projects/p/locations/l/endpoints/1:generateContent",
+    ],
+)
+def test_another_method_of_the_api_is_not_found(service: Service, path: str) -> None:
+    """In the form that its client reads; its caller has no token of ours, and needs none."""
+    for verb in ("POST", "GET"):
+        found = httpx.request(verb, service.url + path, content=BODY, headers=JSON)
+        error = found.json()["error"]
+        assert (found.status_code, error["code"], error["status"]) == (404, 404, "NOT_FOUND")
+        assert "generateContent, streamGenerateContent" in error["message"]
+    assert service.script.asked == []
+
+
 def test_bytes_that_a_plan_does_not_change_pass_as_they_are(service: Service) -> None:
     """In both directions, with what nobody knows yet."""
     with service.client() as client:

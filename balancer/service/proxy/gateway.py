@@ -17,7 +17,7 @@ from ..settings import Settings
 from .answers import MODE_HEADER, Headers, Refusal, Reply, error_chunk, error_reply
 from .exchange import Exchange, Stream, outcome_of
 from .headers import downstream
-from .paths import Target, find_target
+from .paths import METHODS, Target, find_target, looks_like_gemini
 from .reading import Call, Gone, Receive, has_key, read_body, read_call
 from .upstream import Upstream
 
@@ -57,6 +57,23 @@ class Gateway:
     def serves(path: str) -> Target | None:
         """What a path asks of the proxy; None where it is not the proxy's."""
         return find_target(path) if "/models" in path else None
+
+    @staticmethod
+    def is_gemini(path: str) -> bool:
+        """Whether a path is of the Gemini API's kind, served or not."""
+        return looks_like_gemini(path)
+
+    @staticmethod
+    async def refuse(send: Send) -> None:
+        """Answer a call of a method that the proxy does not have, in the form its client reads."""
+        await _send(
+            send,
+            error_reply(
+                404,
+                "this proxy has no such method; it serves models, models/M, and of a model "
+                f"{METHODS.replace('|', ', ')}",
+            ),
+        )
 
     async def generate(self, call: Call) -> Reply:
         """Make a whole call for the service itself: the one path that there is for plans."""

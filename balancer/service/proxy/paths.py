@@ -12,22 +12,23 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["Target", "find_target"]
+__all__ = ["METHODS", "Target", "find_target", "looks_like_gemini"]
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}"
 _VERSION = r"v\d+(?:(?:alpha|beta)\d*)?"
 _PROJECT = r"projects/(?P<project>[A-Za-z0-9][A-Za-z0-9.:_-]{0,127})"
 _LOCATION = r"locations/(?P<location>[a-z][a-z0-9-]{0,39})"
-_METHODS = "generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents"
+METHODS = "generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents"
+"""Of a model."""
 
 _GEMINI = re.compile(
     rf"(?:/{_VERSION}|/models/{_NAME})*?"
-    rf"(?:/(?P<version>{_VERSION}))?/models(?:/(?P<model>{_NAME})(?::(?P<method>{_METHODS}))?)?/?"
+    rf"(?:/(?P<version>{_VERSION}))?/models(?:/(?P<model>{_NAME})(?::(?P<method>{METHODS}))?)?/?"
 )
 _VERTEX = re.compile(
     rf"(?:/{_VERSION})*?(?:/(?P<version>{_VERSION}))?"
     rf"(?:/{_PROJECT}/{_LOCATION})?/publishers/google"
-    rf"/models(?:/(?P<model>{_NAME})(?::(?P<method>{_METHODS}))?)?/?"
+    rf"/models(?:/(?P<model>{_NAME})(?::(?P<method>{METHODS}))?)?/?"
 )
 
 
@@ -78,6 +79,14 @@ class Target:
         if self.method is not None:
             parts.append(f":{self.method}")
         return "".join(parts)
+
+
+_OTHER = re.compile(rf"/(?:{_VERSION}|models)(?:[/:].*)?", re.DOTALL)
+
+
+def looks_like_gemini(path: str) -> bool:
+    """Whether a path is of the API's kind, known or not: nothing else of ours begins so."""
+    return _OTHER.fullmatch(path) is not None
 
 
 @lru_cache(maxsize=1024)
