@@ -42,6 +42,15 @@ def test_the_winner_stands_before_everything_else(tmp_path: Path) -> None:
     assert places == sorted(places)
 
 
+def test_what_a_law_is_run_with_leaves_the_table_its_width(tmp_path: Path) -> None:
+    """Below the table of laws: in it, its last columns were out of sight."""
+    page = written(tmp_path, sample_comparison())
+    table = page[page.index('<h3 id="laws">') :]
+    table = table[: table.index("</table>")]
+    assert "the policy as it is" not in table
+    assert "Dearer than ladder" in table
+
+
 def test_what_does_not_count_is_not_said_to_be_missed(tmp_path: Path) -> None:
     """`reaches` names a mechanism that rivals do not have."""
     page = written(tmp_path, sample_comparison())
