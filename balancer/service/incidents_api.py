@@ -40,7 +40,7 @@ class Form(Enum):
 def incident_routes(site: Site) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["incidents"])
-    book = Casebook(site.balancer, site.store)
+    book = Casebook(site.balancer, site.store, lambda: site.watch.owner)
     # Whoever waits for the journal must not hold a thread meanwhile: others need those.
     reading = asyncio.Lock()
 

@@ -20,6 +20,7 @@ import pytest
 
 from balancer.core.observations import Observations, merge_ticks
 from balancer.journal_file import open_journal
+from tests.adapters.datadog.fake import API_KEY, APP_KEY, a_datadog
 from tests.service.conftest import TOKEN
 from tests.service.upstream import Connection, Script, answer, scripted_upstream
 
@@ -50,7 +51,7 @@ def script() -> Iterator[Script]:
 
 @contextmanager
 def process(
-    data: Path, upstream: str, *options: str
+    data: Path, upstream: str, *options: str, **more: str
 ) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     """`open-balancer serve`, and a client that has its token."""
     environment = {
@@ -58,6 +59,7 @@ def process(
         "OPEN_BALANCER_TOKEN": TOKEN,
         "OPEN_BALANCER_UPSTREAM": upstream,
         "OPEN_BALANCER_DATA": str(data),
+        **more,
     }
     child = subprocess.Popen(
         [sys.executable, "-m", "balancer.cli", "serve", "--port", "0", *options],
@@ -152,6 +154,41 @@ def test_a_kill_loses_at_most_one_tick_and_a_restart_goes_on(
         assert until(client, problems={})["tick"] >= tick
         modes = client.get("/api/history/modes").json()["entries"]
         assert [row["to_mode"] for row in modes] == ["soft"]
+
+
+def test_a_kill_in_the_middle_of_an_incident_makes_no_second_one(
+    tmp_path: Path, script: Script
+) -> None:
+    """Neither in the history nor in Datadog, where the next process resolves it."""
+
+    def state() -> list[str]:
+        return [entry["fields"]["state"]["value"] for entry in fake.incidents.values()]
+
+    def come(expected: list[str]) -> None:
+        for _ in range(500):
+            if state() == expected:
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"expected {expected}, found {state()}")
+
+    order = {"mode": "hard", "reason": "a drill", "duration": "10m"}
+    with a_datadog() as fake:
+        more = {"DD_API_KEY": API_KEY, "DD_APP_KEY": APP_KEY, "DD_HOST": fake.url}
+        with process(tmp_path, script.url, "--datadog", "mirror", **more) as (child, client):
+            client.post("/api/brownout", json=order)
+            tick = until(client, mode="hard")["tick"]
+            come(["active"])
+            until(client, tick=tick + 2)
+            child.kill()
+            child.wait(20)
+        with process(tmp_path, script.url, "--datadog", "mirror", **more) as (child, client):
+            until(client, mode="hard")
+            client.post("/api/brownout", json={**order, "mode": "normal"})
+            come(["resolved"])
+            (incident,) = client.get("/api/incidents").json()["incidents"]
+            summary = client.get(f"/api/incidents/{incident['id']}/summary").json()
+    assert incident["ended"] == "normal is back"
+    assert summary["during"]["seconds"] >= 2
 
 
 @pytest.mark.parametrize(

@@ -34,12 +34,13 @@ class Case:
         number: its id.
         incident: the episode.
         gathered: of the database.
-        figures: of the journal; None where the service keeps none.
+        figures: of the journal; None where there is none here.
         now_s: Unix time.
         to_s: end of the episode, in scenario seconds; of one that goes on: now.
+        ours: whether it is of this service, whose journal is read.
     """
 
-    __slots__ = ("figures", "gathered", "incident", "now_s", "number", "to_s")
+    __slots__ = ("figures", "gathered", "incident", "now_s", "number", "ours", "to_s")
 
     def __init__(
         self,
@@ -50,7 +51,9 @@ class Case:
         *,
         now_s: float,
         to_s: float,
+        ours: bool,
     ) -> None:
+        self.ours = ours
         self.number = number
         self.incident = incident
         self.gathered = gathered
@@ -65,12 +68,18 @@ class Casebook:
     Args:
         balancer: whose journal is read.
         store: the history.
+        owner: gives the name of this service.
         clock: Unix time.
     """
 
     def __init__(
-        self, balancer: Balancer, store: Store, clock: Callable[[], float] = time.time
+        self,
+        balancer: Balancer,
+        store: Store,
+        owner: Callable[[], str],
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._owner = owner
         self._balancer = balancer
         self._store = store
         self._clock = clock
@@ -102,13 +111,15 @@ class Casebook:
         incident = incident_of(row)
         gathered = self._store.run(lambda connection: gather(connection, incident, _MOST_ROWS))
         to_s = self._end_s(incident)
+        ours = incident.owner == self._owner()
         return Case(
             number,
             incident,
             gathered,
-            self._figures(incident, to_s),
+            self._figures(incident, to_s) if ours else None,
             now_s=self._clock(),
             to_s=to_s,
+            ours=ours,
         )
 
     def _end_s(self, incident: Incident) -> float:

@@ -76,7 +76,8 @@ class Episodes:
             return self._told(Step.OPENED, moment, self._opened(moment))
         if moment.mode is Mode.NORMAL:
             ended = "normal is back"
-            if left_open:
+            # An order that comes in the first tick ends it now.
+            if left_open and _cause(moment.reasons) is not Cause.OVERRIDE:
                 ended = f"it ended while the service was down, after {_time(self._seen_at)}"
             after = replace(
                 before,

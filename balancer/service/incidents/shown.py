@@ -239,6 +239,8 @@ def _journal(case: Case) -> JournalShare:
     episode_s = max(0.0, end_s - begin_s)
     if found is None:
         notes = ["the service keeps no journal"]
+        if not case.ours:
+            notes = ["it is of another service on this database, whose journal is not here"]
         return JournalShare(complete=False, episode_s=episode_s, known_s=0.0, notes=notes)
     known_s = found.during.seconds
     missing_s = episode_s - known_s

@@ -42,7 +42,9 @@ def journal(tmp_path: Path) -> Path:
 def case_of(rig: Rig) -> Case:
     """All that is known of the only incident."""
     (row,) = rig.rows()
-    found = Casebook(rig.balancer, rig.store, lambda: rig.now_s).case(row["id"])
+    found = Casebook(rig.balancer, rig.store, lambda: rig.watch.owner, lambda: rig.now_s).case(
+        row["id"]
+    )
     assert found is not None
     return found
 
@@ -146,6 +148,36 @@ def test_a_journal_that_is_gone_leaves_what_the_database_has(store: Store, journ
     assert (found.before, found.during, found.after, found.cost) == (None, None, None, None)
     assert [span.mode for span in found.modes] == ["hard"]
     assert "the journal no longer has it" in as_markdown(found)
+
+
+def test_a_journal_that_was_damaged_ends_where_it_was(store: Store, journal: Path) -> None:
+    """The rest is said to be missing."""
+    rig = Rig(store, journal=journal, policy=FREE)
+    an_episode(rig)
+    lines = journal.read_text().splitlines(keepends=True)
+    lines[700] = "{damaged\n"
+    journal.write_text("".join(lines))
+    found = summary_of(rig)
+    assert found.during is not None and 90 < found.during.seconds < 101
+    assert not found.journal.complete
+    assert any("are not in the journal" in note for note in found.journal.notes)
+
+
+def test_an_incident_of_another_service_has_no_journal_here(store: Store, journal: Path) -> None:
+    """Its rows are in the database that both share."""
+    other = Rig(store, owner="b" * 32, journal=journal, policy=FREE)
+    an_episode(other)
+    (row,) = other.rows()
+    here = Rig(store, journal=journal.with_name("here.jsonl"), policy=FREE)
+    case = Casebook(here.balancer, store, lambda: here.watch.owner, lambda: here.now_s).case(
+        row["id"]
+    )
+    assert case is not None
+    found = shown_summary(case)
+    assert found.journal.notes == [
+        "it is of another service on this database, whose journal is not here"
+    ]
+    assert [span.mode for span in found.modes] == ["hard"]
 
 
 def test_a_service_without_a_journal_says_so(store: Store) -> None:
@@ -252,7 +284,7 @@ def test_what_no_longer_changes_is_read_once(
     """Reading a journal holds up calls."""
     rig = Rig(store, journal=journal, policy=FREE)
     an_episode(rig)
-    book = Casebook(rig.balancer, store, lambda: rig.now_s)
+    book = Casebook(rig.balancer, store, lambda: rig.watch.owner, lambda: rig.now_s)
     first = book.case(1)
     rig.now_s += 1000
     monkeypatch.setattr("balancer.service.incidents.casebook.lines", None)

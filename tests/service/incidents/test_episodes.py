@@ -90,3 +90,11 @@ def test_one_that_ended_while_nobody_looked_is_closed_and_says_so() -> None:
     assert closed.incident.ended == (
         "it ended while the service was down, after 1970-01-01 00:16:40 UTC"
     )
+
+
+def test_an_order_in_the_first_tick_ends_it_now() -> None:
+    """The service was up when it came."""
+    order = Reason(kind="override", text="normal: override until tick 99: over")
+    closed = Episodes("o", left_open().incident, 1000.0).observe(moment(50, NORMAL, order))
+    assert closed is not None
+    assert closed.incident.ended == "normal is back"
