@@ -21,6 +21,7 @@ from .alert_sentences import Condition, parse_action, parse_condition, parse_thr
 from .core.errors import nearest
 from .core.modes import Mode
 from .core.policy import SIGNALS
+from .names import Name
 from .prices import PriceTable
 from .units import Count, Factor, Number, Seconds, Share, Tokens, Usd, parse_tokens
 
@@ -221,7 +222,7 @@ class BaselineEntry(_Entry):
 class PolicyEntry(_Entry):
     """A policy file."""
 
-    name: str | None = None
+    name: Name | None = None
     law: str | None = None
     tick: Seconds | None = None
     thresholds: ThresholdsEntry = ThresholdsEntry()

@@ -30,6 +30,10 @@ NAMED = re.compile(rb"""^(["']?)scenario\1[ \t]*:[ \t]+[^\s#]""", re.MULTILINE)
 """A key `scenario` at the top, with a name: files of other tools may nest something there."""
 
 
+MOST = 100_000
+"""Replications, or workers."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options and the ini value of the plugin."""
     group = parser.getgroup("open-balancer", "open-Balancer: scenario files as tests")
@@ -71,8 +75,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"found {text!r}, expected a whole number above 0")
+    # As many as `open-balancer run` takes; a number of more digits is larger in any case.
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6 and 1 <= int(text) <= MOST):
+        raise ArgumentTypeError(f"found {text!r}, expected a whole number from 1 to {MOST}")
     return int(text)
 
 

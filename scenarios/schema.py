@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from balancer.names import Name
 from balancer.units import Count, Seconds, Whole
 
 from .clients import Backoff, Clients
@@ -76,23 +77,10 @@ __all__ = [
 ]
 
 
-LONGEST_NAME = 100
-"""Characters: files are named after scenarios."""
-
-
-def _name(name: str) -> str:
-    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
-        shown = name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…"
-        raise ValueError(
-            f"found {shown!r}, expected a name of 1 to {LONGEST_NAME} printable characters"
-        )
-    return name
-
-
 class Scenario(Frozen):
     """A scenario file."""
 
-    scenario: Annotated[str, AfterValidator(_name)]
+    scenario: Name
     """Its name."""
     title: str
     teaches: str = ""

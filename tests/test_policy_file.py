@@ -263,6 +263,9 @@ def test_tight_thresholds_are_accepted_with_a_warning() -> None:
     ("text", "said"),
     [
         ("", "p.yaml: is empty"),
+        ('name: ""', "p.yaml:1: name: found '', expected a name of 1 to 100 printable"),
+        ('name: "a\\nb"', "p.yaml:1: name: found 'a\\nb', expected a name"),
+        ("ladder: {z: true}", "p.yaml:1: ladder.z: found True, expected a number"),
         ("3", "p.yaml: found 3, expected a mapping"),
         ("[]", "p.yaml: found an empty list, expected a mapping"),
         ("- 1", "p.yaml:1: alerts.0: found 1, expected a mapping"),

@@ -100,6 +100,16 @@ def test_what_is_not_decided_is_told_apart(
     assert "inconclusive: tiny: availability at least 50%" in found.stdout.str()
 
 
+@pytest.mark.parametrize("count", ["0", "-1", "ten", "1.5", "²", "100001", "1" + "0" * 30])
+def test_an_impossible_number_of_replications_is_refused(
+    project: pytest.Pytester, count: str
+) -> None:
+    """In one line, before anything is collected."""
+    found = project.runpytest(f"--balancer-replications={count}")
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"found '{count}', expected a whole number from 1 to 100000" in found.stderr.str()
+
+
 def test_tests_are_chosen_by_mark_name_and_fault(project: pytest.Pytester) -> None:
     """-m and -k, by what is expected and by what goes wrong."""
     project.path.joinpath("tiny.yaml").write_text(HOLDS)
