@@ -16,7 +16,7 @@ from .history.tables import MODE_CHANGES
 from .hub import Happening, Hub, IncidentChange, ModeChange, Step
 from .incidents.episodes import Episodes, Moment
 from .incidents.incident import Incident
-from .incidents.rows import incident_of, open_rows, put, seen
+from .incidents.rows import incident_of, left_normal, open_rows, put, seen
 
 if TYPE_CHECKING:
     from ..core.decisions import Decision
@@ -75,9 +75,20 @@ class Watch:
         Args:
             owner: name of this service.
         """
-        self._episodes = Episodes(owner)
+        self._episodes = Episodes(owner, began=self._began(owner))
         self._look(owner)
         self.owner = owner
+
+    def _began(self, owner: str) -> tuple[float, float] | None:
+        """When normal was left, where the controller goes on outside of it."""
+        if self._mode is Mode.NORMAL:
+            return None
+        try:
+            found = self._store.run(partial(left_normal, owner=owner))
+        except StoreError:
+            return None  # it counts from the start, and that the database is away is told
+        tick_s = self._balancer.policy.tick_s
+        return None if found is None else (found[0], (found[1] + 1) * tick_s)
 
     def _look(self, owner: str) -> None:
         now_s = self._clock()

@@ -18,6 +18,7 @@ from ...adapters.datadog.client import Client
 from ...adapters.datadog.errors import DatadogError, Trouble
 from ...adapters.datadog.happenings import (
     close_incident,
+    find_incident,
     open_incident,
     send_mode_event,
     update_incident,
@@ -78,7 +79,7 @@ class Mirror:
         self._closing = False
         self._numbers = count()
         self._events = Lane[ModeChange]("events", self._event, self._changed)
-        self._incidents = Lane[_Story]("incidents", self._incident, self._changed)
+        self._incidents = Lane[_Story | None]("incidents", self._incident, self._changed)
         self._thread = threading.Thread(target=self._run, name="datadog mirror", daemon=True)
 
     def tell(self, happening: Happening) -> None:
@@ -124,6 +125,7 @@ class Mirror:
         )
 
     def _run(self) -> None:
+        self.try_out()
         self.recall()
         while True:
             self.work()
@@ -134,6 +136,10 @@ class Mirror:
                     if self._closing:
                         return
                     self._changed.wait(wait_s)
+
+    def try_out(self) -> None:
+        """Let a wrong key or a missing permission show now, and not in the first incident."""
+        self._incidents.put(None, None)
 
     def recall(self) -> None:
         """Go on with what a process before this one left unfinished. Blocks."""
@@ -162,7 +168,10 @@ class Mirror:
             at_s=change.at_s,
         )
 
-    def _incident(self, story: _Story) -> None:
+    def _incident(self, story: _Story | None) -> None:
+        if story is None:
+            find_incident(self._client, self._target.owner)
+            return
         incident = story.incident
         key, wanted = incident.key, incident.mode.label
         if incident.closed_at is not None:

@@ -46,16 +46,21 @@ class Episodes:
         owner: of the incidents.
         current: the one that a process before this one left open.
         seen_at: Unix time at which that process was last heard of.
+        began: when it left normal, if it did not come back: Unix and scenario seconds.
     """
 
     def __init__(
-        self, owner: str, current: Incident | None = None, seen_at: float | None = None
+        self,
+        owner: str,
+        current: Incident | None = None,
+        seen_at: float | None = None,
+        began: tuple[float, float] | None = None,
     ) -> None:
         self._owner = owner
         self._current = current
         self._left_open = current is not None
         self._seen_at = seen_at
-        self._began: tuple[float, float] | None = None
+        self._began = began
 
     @property
     def current(self) -> Incident | None:

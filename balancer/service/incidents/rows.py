@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from ...core.modes import Mode
-from ..history.tables import INCIDENTS
+from ..history.tables import INCIDENTS, MODE_CHANGES
 from .incident import Cause, Incident
 
-__all__ = ["incident_of", "open_rows", "put", "seen"]
+__all__ = ["incident_of", "left_normal", "open_rows", "put", "seen"]
 
 
 def put(connection: Connection, incident: Incident, seen_at: float) -> None:
@@ -52,6 +52,20 @@ def open_rows(connection: Connection) -> Sequence[Mapping[str, Any]]:
         .order_by(INCIDENTS.c.opened_at.desc(), INCIDENTS.c.id.desc())
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def left_normal(connection: Connection, owner: str) -> tuple[float, int] | None:
+    """Unix time and tick at which a service last left normal; None: it is not known to have."""
+    changes = MODE_CHANGES.c
+    query = (
+        select(changes.at, changes.tick)
+        .where(changes.owner == owner)
+        .where(changes.from_mode == Mode.NORMAL.label)
+        .order_by(changes.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else (row[0], row[1])
 
 
 def incident_of(row: Mapping[str, Any]) -> Incident:

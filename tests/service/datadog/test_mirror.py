@@ -214,6 +214,18 @@ def test_incidents_that_are_not_allowed_leave_events_alone(
     assert said in health.error
 
 
+def test_a_key_that_is_not_allowed_shows_before_there_is_an_incident(rig: Rig, fake: Fake) -> None:
+    """And is well again when it is."""
+    fake.failures = [("GET", "/api/v2/incidents/search", 403)]
+    rig.mirror.try_out()
+    rig.work()
+    assert rig.mirror.health().state is State.TROUBLE
+    assert "DD_APP_KEY" in rig.mirror.health().error
+    rig.work(LONGEST_S + 1)
+    assert rig.mirror.health().state is State.OK
+    assert fake.incidents == {}
+
+
 def test_a_key_that_is_refused_is_tried_rarely(rig: Rig, fake: Fake) -> None:
     """It will not mend by itself."""
     fake.failures = [("POST", "/api/v2/incidents", 403)]

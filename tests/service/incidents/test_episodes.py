@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis.strategies import booleans, lists, sampled_from
+
 from balancer.core.decisions import Reason
 from balancer.core.modes import Mode
 from balancer.service.hub import IncidentChange, Step
@@ -98,3 +101,25 @@ def test_an_order_in_the_first_tick_ends_it_now() -> None:
     closed = Episodes("o", left_open().incident, 1000.0).observe(moment(50, NORMAL, order))
     assert closed is not None
     assert closed.incident.ended == "normal is back"
+
+
+@given(modes=lists(sampled_from(Mode), max_size=60), left=booleans())
+def test_whatever_the_modes_each_episode_is_opened_and_closed_once(
+    modes: list[Mode], left: bool
+) -> None:
+    """Open from hard to normal, and at no other time."""
+    before = left_open().incident if left else None
+    episodes = Episodes("o", before, 1000.0)
+    is_open, keys = left, {before.key} if before else set[str]()
+    for tick, mode in enumerate(modes, start=10):
+        change = episodes.observe(moment(tick, mode))
+        if change is not None and change.step is Step.OPENED:
+            assert not is_open and mode >= HARD and change.incident.key not in keys
+        if change is not None:
+            assert (change.incident.closed_at is None) == (change.step is not Step.CLOSED)
+            assert change.incident.worst >= change.incident.mode
+            keys.add(change.incident.key)
+        is_open = mode is not NORMAL and (is_open or mode >= HARD)
+        assert (episodes.current is not None) == is_open
+        if episodes.current is not None:
+            assert episodes.current.mode is mode

@@ -62,6 +62,21 @@ def test_a_restart_goes_on_with_the_incident_that_is_open(store: Store, tmp_path
     assert row["closed_at"] is not None
 
 
+def test_a_restart_in_soft_remembers_when_normal_was_left(store: Store, tmp_path: Path) -> None:
+    """Should it become an incident, its episode began then."""
+    files: dict[str, Any] = {"journal": tmp_path / "j.jsonl", "state": tmp_path / "s.json"}
+    first = Rig(store, **files)
+    first.hold(Mode.SOFT)
+    assert first.rows() == []
+    first.balancer.close()
+    again = Rig(store, **files)
+    again.now_s += 500.0
+    again.hold(Mode.HARD)
+    (row,) = again.rows()
+    assert (row["began_at"], row["began_s"]) == (5001.0, 1.0)
+    assert row["opened_at"] > 5500
+
+
 def test_an_incident_that_ended_meanwhile_is_closed_with_that_said(store: Store) -> None:
     """The state of the process before is lost here, so that the mode begins at normal."""
     first = Rig(store)
