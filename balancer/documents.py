@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -161,6 +161,9 @@ def _plain(tree: Any, key: Key, lines: dict[Key, int], name: str, refuse: Refuse
             lines[*key, index] = at[0] + 1 if at else lines.get(key, 1)
             items.append(_plain(value, (*key, index), lines, name, refuse))
         return items
+    if isinstance(tree, datetime):
+        # The reader's own kind forgets its time zone when it is copied.
+        return datetime.combine(tree.date(), tree.timetz())
     if tree is None or isinstance(tree, date):
         return tree
     for kind in (bool, int, float, str):

@@ -328,7 +328,8 @@ MEMORY: Final = Metric(
     alias="system.memory.usage",
     unit="1",
     kind=Kind.GAUGE,
-    meaning="Memory in use over what there is: of the container's limit, or of the machine.",
+    meaning="Memory in use over what there is: of the container's limit, or of the machine; in a "
+    "simulation only while a fault sets it.",
 )
 CPU: Final = Metric(
     name="open_balancer.cpu.utilization",

@@ -6,7 +6,7 @@ in dollars; `balancer.units` reads them as users write them.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
@@ -89,7 +89,7 @@ class Scenario(Frozen):
     warm_up: Seconds = 300.0
     """Requests that come earlier are left out of every metric."""
     starts_at: datetime | None = None
-    """Wall time of second 0, for daily quotas; None: midnight Pacific."""
+    """Wall time of second 0, for daily quotas and exported telemetry; None: midnight Pacific."""
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 1
     replications: Annotated[Count, Field(ge=1, le=100_000)] = 10
     policy: str | dict[str, Any] | None = None
@@ -101,6 +101,12 @@ class Scenario(Frozen):
     monitors: Monitors = Monitors()
     faults: tuple[Fault, ...] = ()
     expectations: tuple[Expectation, ...] = ()
+
+    @property
+    def start(self) -> datetime | None:
+        """Second 0 with its time zone, which is UTC where the file names none."""
+        start = self.starts_at
+        return start.replace(tzinfo=UTC) if start is not None and start.tzinfo is None else start
 
     @field_validator("upstream", mode="before")
     @classmethod

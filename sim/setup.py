@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -299,10 +299,9 @@ def _queue(upstream: QueueUpstream) -> np.ndarray[Any, Any]:
 
 def _midnights(scenario: Scenario) -> np.ndarray[Any, Any]:
     """Seconds of the run at which it is midnight Pacific, daylight saving included."""
-    start = scenario.starts_at
+    start = scenario.start
     if start is None:
         return np.arange(86_400.0, scenario.duration + 3 * 86_400.0, 86_400.0)
-    start = start.replace(tzinfo=UTC) if start.tzinfo is None else start
     day = start.astimezone(_PACIFIC).date()
     found: list[float] = []
     while not found or found[-1] < scenario.duration + 86_400.0:

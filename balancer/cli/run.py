@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..core.errors import InputError
 from .asked import asked
 from .endings import FAIL, INCONCLUSIVE, told
 from .json_file import check_writable, write_too
 from .options import Quiet, Replications, Workers
 from .progress import progress
-from .telemetry import Otlp, OtlpProtocol
+from .telemetry import Export, OtlpProtocol
 
 __all__ = ["run"]
 
 MAIN_SCENARIO = "conversation_overload"
+REPORT = "report.html"
+
+Starts = Mapping[str, datetime | None]
+"""Wall time of second 0 of each scenario, where it says so."""
 
 
 def run(
@@ -56,7 +62,7 @@ def run(
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write verdict.json here too."),
     ] = None,
-    otlp: Otlp = None,
+    otlp: Export = None,
     otlp_protocol: OtlpProtocol = None,
     shift_to_now: Annotated[
         bool,
@@ -66,14 +72,16 @@ def run(
 ) -> None:
     """Simulate scenarios with and without the controller, and judge whether the policy holds.
 
-    Exit code 0: it holds; 1: it fails; 2: bad input; 3: more replications are needed to tell.
+    Exit code 0: it holds; 1: it fails; 2: bad input, or --otlp could not send; 3: more
+    replications are needed to tell.
     """
     with told():
         from ..installation import require
 
+        _check_export(otlp, otlp_protocol, shift_to_now=shift_to_now)
         require(extras=("sim", "report", *(("telemetry",) if otlp else ())))
         send = None if otlp is None else _sender(otlp, otlp_protocol, shift_to_now=shift_to_now)
-        outcomes = _run(
+        outcomes, starts = _run(
             scenarios or [MAIN_SCENARIO],
             policy_file=policy,
             replications=replications,
@@ -85,7 +93,7 @@ def run(
             quiet=quiet,
         )
         if send is not None:
-            send(out, quiet)
+            send(out, starts, quiet)
     if "fail" in outcomes:
         raise typer.Exit(FAIL)
     if "inconclusive" in outcomes:
@@ -103,8 +111,8 @@ def _run(
     out: Path,
     json_file: Path | None,
     quiet: bool,
-) -> list[str]:
-    """Run scenarios into one directory; the verdict of each."""
+) -> tuple[list[str], Starts]:
+    """Run scenarios into one directory; the verdict of each, and when it starts."""
     from reports.html import write_report
     from reports.verdicts import read_verdicts
     from sim.experiment import run_scenario
@@ -148,11 +156,12 @@ def _run(
         from reports.terminal import verdict_tables
 
         show(verdict_tables(read_verdicts(out)), sys.stdout)
-        typer.echo(f"report: {out / 'report.html'}")
+        typer.echo(f"report: {out / REPORT}")
     if interrupt is not None:
         typer.echo(f"not finished: {', '.join(missing)}", err=True)
         raise interrupt
-    return [record["verdict"] for record in records]
+    starts = {scenario.scenario: scenario.start for scenario, _ in loaded}
+    return [record["verdict"] for record in records], starts
 
 
 def _again(source: str, policy_file: Path | None, overrides: Sequence[str]) -> list[str]:
@@ -165,18 +174,24 @@ def _again(source: str, policy_file: Path | None, overrides: Sequence[str]) -> l
     return words
 
 
+def _check_export(otlp: str | None, protocol: str | None, *, shift_to_now: bool) -> None:
+    """Refuse what would have no effect."""
+    given = {"--otlp-protocol": protocol is not None, "--shift-to-now": shift_to_now}
+    for name, is_given in given.items():
+        if is_given and otlp is None:
+            raise InputError("says how to send telemetry, but not where to: add --otlp", where=name)
+
+
 def _sender(
     endpoint: str, protocol: str | None, *, shift_to_now: bool
-) -> Callable[[Path, bool], None]:
+) -> Callable[[Path, Starts, bool], None]:
     """What sends the journals of a directory over OTLP, once they are there."""
     from ..adapters.telemetry.destination import destination
 
     # Before anything runs: a protocol that there is not must not cost a run.
     to = destination(endpoint, protocol)
 
-    def send(directory: Path, quiet: bool) -> None:
-        from datetime import UTC, datetime
-
+    def send(directory: Path, starts: Starts, quiet: bool) -> None:
         from reports.verdicts import read_verdicts
 
         from ..adapters.telemetry.simulated import send_journal
@@ -184,14 +199,19 @@ def _sender(
         now = datetime.now(UTC)
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         for verdict in read_verdicts(directory):
+            start = starts.get(verdict.scenario) or midnight
             for name in verdict.journals.values():
-                sent = send_journal(
-                    directory / name,
-                    to,
-                    starts_ns=int(midnight.timestamp() * 1e9),
-                    ends_ns=int(now.timestamp() * 1e9) if shift_to_now else None,
-                    scenario=verdict.scenario,
-                )
+                try:
+                    sent = send_journal(
+                        directory / name,
+                        to,
+                        starts_ns=_unix_ns(start),
+                        ends_ns=_unix_ns(now) if shift_to_now else None,
+                        scenario=verdict.scenario,
+                    )
+                except InputError as error:
+                    problem = f"{error.problem}; the report is kept: {directory / REPORT}"
+                    raise InputError(problem, where=error.where) from None
                 if not quiet:
                     typer.echo(
                         f"{verdict.scenario}, {sent.arm}: {sent.reports} reports of metrics and "
@@ -199,3 +219,8 @@ def _sender(
                     )
 
     return send
+
+
+def _unix_ns(moment: datetime) -> int:
+    # Nanoseconds of today do not fit a float, microseconds do.
+    return int(moment.timestamp() * 1e6) * 1_000

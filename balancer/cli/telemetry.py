@@ -6,15 +6,17 @@ from typing import Annotated
 
 import typer
 
+from ..core.errors import InputError
 from .endings import FAIL, told
 
-__all__ = ["Otlp", "OtlpProtocol", "verify_telemetry"]
+__all__ = ["Export", "OtlpProtocol", "verify_telemetry"]
 
-Otlp = Annotated[
+Export = Annotated[
     str | None,
     typer.Option(
+        "--otlp",
         metavar="ENDPOINT",
-        help="OTLP receiver: http://127.0.0.1:4317. Without it: OTEL_EXPORTER_OTLP_ENDPOINT.",
+        help="Send the simulated telemetry to an OTLP receiver: http://127.0.0.1:4317.",
         show_default=False,
     ),
 ]
@@ -29,7 +31,14 @@ OtlpProtocol = Annotated[
 
 
 def verify_telemetry(
-    otlp: Otlp = None,
+    otlp: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENDPOINT",
+            help="OTLP receiver: http://127.0.0.1:4317. Without it: OTEL_EXPORTER_OTLP_ENDPOINT.",
+            show_default=False,
+        ),
+    ] = None,
     protocol: OtlpProtocol = None,
     datadog: Annotated[
         bool, typer.Option("--datadog", help="Send to Datadog's intake: DD_API_KEY, DD_SITE.")
@@ -44,6 +53,9 @@ def verify_telemetry(
     Exit code 0: everything did; 1: something did not; 2: bad input.
     """
     with told():
+        if datadog and (otlp, protocol) != (None, None):
+            problem = "goes to Datadog's intake; leave out --otlp and --protocol"
+            raise InputError(problem, where="--datadog")
         from ..installation import require
 
         require(extras=("telemetry",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -286,3 +287,19 @@ def test_a_mistake_in_an_override_names_the_override(
     message = refusal(path, override)
     assert message.startswith(f"--set {override}: ")
     assert said in message
+
+
+@pytest.mark.parametrize(
+    ("said", "start"),
+    [
+        ("2026-11-22T21:30:00-08:00", datetime(2026, 11, 23, 5, 30, tzinfo=UTC)),
+        ("2026-11-22T21:30:00Z", datetime(2026, 11, 22, 21, 30, tzinfo=UTC)),
+        ("2026-11-22T21:30:00", datetime(2026, 11, 22, 21, 30, tzinfo=UTC)),
+        ("null", None),
+    ],
+)
+def test_a_start_keeps_its_time_zone(tmp_path: Path, said: str, start: datetime | None) -> None:
+    """With overrides and without; UTC where none is named."""
+    path = write(tmp_path, f"starts_at: {said}")
+    for overrides in ([], ["seed=3"]):
+        assert load(path, overrides).scenario.start == start

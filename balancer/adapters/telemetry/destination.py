@@ -1,16 +1,17 @@
 """Where telemetry goes: OTLP exporters by the standard environment variables, or Datadog's intake.
 
 `OTEL_EXPORTER_OTLP_ENDPOINT`, `…_HEADERS`, `…_TIMEOUT` and their per-signal forms are read by
-the exporters themselves; here the protocol and the temporality are chosen. Secrets are taken
-from the environment and go into headers only.
+the exporters themselves; here the protocols, the temporality and what is sent at all are chosen,
+and addresses are checked before anything is sent. Secrets are taken from the environment and go
+into headers only.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 from opentelemetry.sdk._logs.export import LogRecordExporter
 from opentelemetry.sdk.metrics.export import MetricExporter
@@ -18,12 +19,21 @@ from opentelemetry.sdk.trace.export import SpanExporter
 
 from balancer.core.errors import InputError, nearest
 
-__all__ = ["Destination", "Protocol", "datadog_destination", "destination"]
+from .addresses import check_address, shown
+
+__all__ = ["Destination", "Protocol", "datadog_destination", "destination", "disabled"]
 
 Protocol = Literal["grpc", "http/protobuf"]
+Signal = Literal["metrics", "traces", "logs"]
 
-PROTOCOLS: tuple[Protocol, ...] = ("grpc", "http/protobuf")
-DATADOG_SITES = (
+PROTOCOLS: Final[tuple[Protocol, ...]] = ("grpc", "http/protobuf")
+SIGNALS: Final[tuple[Signal, ...]] = ("metrics", "traces", "logs")
+EXPORTERS: Final = ("otlp", "none")
+ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+PROTOCOL: Final = "OTEL_EXPORTER_OTLP_PROTOCOL"
+TEMPORALITY: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
+HTTP_PORT: Final = 4318
+DATADOG_SITES: Final = (
     "datadoghq.com",
     "us3.datadoghq.com",
     "us5.datadoghq.com",
@@ -32,11 +42,11 @@ DATADOG_SITES = (
     "ap2.datadoghq.com",
     "ddog-gov.com",
 )
-DATADOG_METRICS = (
+DATADOG_METRICS: Final = (
     '{"resource_attributes_as_tags":true,'
     '"histograms":{"mode":"distributions","send_aggregation_metrics":true}}'
 )
-MOST_POINTS = 5_000
+MOST_POINTS: Final = 5_000
 """Points of one request; a receiver may bound its size."""
 
 
@@ -51,10 +61,15 @@ class Destination:
     """
 
     name: str
-    metrics: MetricExporter
+    metrics: MetricExporter | None
     spans: SpanExporter | None
     logs: LogRecordExporter | None
     delta: bool
+
+
+def disabled(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether `OTEL_SDK_DISABLED` switches all telemetry off."""
+    return environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
 def destination(
@@ -65,84 +80,141 @@ def destination(
     """An OTLP receiver, such as a collector or an agent.
 
     Args:
-        endpoint: base address; None is `OTEL_EXPORTER_OTLP_ENDPOINT`, or the exporters' default.
-        protocol: "grpc" or "http/protobuf"; None is `OTEL_EXPORTER_OTLP_PROTOCOL`, or by the
-            port of the endpoint (4318 is HTTP), or grpc.
+        endpoint: base address; None is by `OTEL_EXPORTER_OTLP_ENDPOINT` and its per-signal
+            forms, or the exporters' default.
+        protocol: "grpc" or "http/protobuf"; None is by `OTEL_EXPORTER_OTLP_PROTOCOL` and its
+            per-signal forms, or by the port of the endpoint (4318 is HTTP), or grpc.
         environment: variables.
 
     Raises:
-        InputError: a protocol or a temporality that there is not.
+        InputError: an address that is no URL; a protocol, an exporter or a temporality that
+            there is not; anything else that the exporters cannot use.
     """
-    chosen = _protocol(endpoint, protocol, environment)
     delta = _delta(environment)
-    name = endpoint or environment.get("OTEL_EXPORTER_OTLP_ENDPOINT") or "the default endpoint"
-    if chosen == "grpc":
-        return _grpc(endpoint, name, delta=delta)
-    return _http(endpoint, name, {}, delta=delta)
+    protocols = {signal: _protocol(signal, endpoint, protocol, environment) for signal in SIGNALS}
+    if endpoint is not None:
+        check_address(endpoint, "the OTLP endpoint")
+    else:
+        _check_addresses(protocols, environment)
+    wanted = {signal: endpoint is not None or _wanted(signal, environment) for signal in SIGNALS}
+    made = {
+        signal: _made(signal, spoken, endpoint, None) if wanted[signal] else None
+        for signal, spoken in protocols.items()
+    }
+    spoken = sorted({"gRPC" if each == "grpc" else "HTTP" for each in protocols.values()})
+    address = endpoint or environment.get(ENDPOINT) or "the default endpoint"
+    return Destination(
+        name=f"{shown(address)} ({' and '.join(spoken)})",
+        metrics=made["metrics"],
+        spans=made["traces"],
+        logs=made["logs"],
+        delta=delta,
+    )
 
 
 def _protocol(
-    endpoint: str | None, protocol: str | None, environment: Mapping[str, str]
+    signal: Signal, endpoint: str | None, protocol: str | None, environment: Mapping[str, str]
 ) -> Protocol:
-    said = protocol or environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip()
-    if said:
-        for known in PROTOCOLS:
-            if said == known:
-                return known
+    own = f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL"
+    said = [("the OTLP protocol", protocol)]
+    said += [(name, environment.get(name, "").strip()) for name in (own, PROTOCOL)]
+    for where, value in said:
+        if value:
+            return _known_protocol(value, where)
+    address = endpoint or environment.get(_endpoint_of(signal)) or environment.get(ENDPOINT, "")
+    return "http/protobuf" if address and _port(address) == HTTP_PORT else "grpc"
+
+
+def _known_protocol(said: str, where: str) -> Protocol:
+    for known in PROTOCOLS:
+        if said == known:
+            return known
+    raise InputError(
+        f"found {said!r}{nearest(said, PROTOCOLS)}; expected one of {', '.join(PROTOCOLS)}",
+        where=where,
+    )
+
+
+def _port(address: str) -> int | None:
+    digits = address.rpartition(":")[2].partition("/")[0]
+    return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+def _endpoint_of(signal: Signal) -> str:
+    return f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
+
+
+def _check_addresses(protocols: Mapping[Signal, Protocol], environment: Mapping[str, str]) -> None:
+    for signal, protocol in protocols.items():
+        for name in (_endpoint_of(signal), ENDPOINT):
+            address = environment.get(name, "").strip()
+            if address:
+                # A signal's own address has a path, and gRPC knows addresses without a scheme.
+                grpc = protocol == "grpc"
+                check_address(address, name, base=name == ENDPOINT, scheme=not grpc)
+
+
+def _wanted(signal: Signal, environment: Mapping[str, str]) -> bool:
+    name = f"OTEL_{signal.upper()}_EXPORTER"
+    said = environment.get(name, "").strip() or "otlp"
+    if said not in EXPORTERS:
         raise InputError(
-            f"found {said!r}{nearest(said, PROTOCOLS)}; expected one of {', '.join(PROTOCOLS)}",
-            where="the OTLP protocol" if protocol else "OTEL_EXPORTER_OTLP_PROTOCOL",
+            f"found {said!r}{nearest(said, EXPORTERS)}; expected one of {', '.join(EXPORTERS)}",
+            where=name,
         )
-    address = endpoint or environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
-    return "http/protobuf" if ":4318" in address else "grpc"
+    return said == "otlp"
 
 
 def _delta(environment: Mapping[str, str]) -> bool:
-    name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
-    said = environment.get(name, "").strip().lower() or "cumulative"
+    said = environment.get(TEMPORALITY, "").strip().lower() or "cumulative"
     known = ("cumulative", "delta", "lowmemory")
     if said not in known:
         raise InputError(
-            f"found {said!r}{nearest(said, known)}; expected one of {', '.join(known)}", where=name
+            f"found {said!r}{nearest(said, known)}; expected one of {', '.join(known)}",
+            where=TEMPORALITY,
         )
     return said != "cumulative"
 
 
-def _grpc(endpoint: str | None, name: str, *, delta: bool) -> Destination:
+def _made(
+    signal: Signal, protocol: Protocol, endpoint: str | None, headers: dict[str, str] | None
+) -> Any:
+    """The exporter of a signal.
+
+    Raises:
+        InputError: it cannot be made by what the environment says.
+    """
+    make = _grpc if protocol == "grpc" else _http
+    try:
+        return make(signal, endpoint, headers)
+    except Exception as error:  # noqa: BLE001 -- timeouts, certificates, compression: whatever
+        raise InputError(
+            f"cannot be used: {error}", where=f"OTEL_EXPORTER_OTLP_*, for {signal}"
+        ) from None
+
+
+def _grpc(signal: Signal, endpoint: str | None, headers: dict[str, str] | None) -> Any:
     from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
     insecure = None if endpoint is None else not endpoint.startswith("https://")
-    return Destination(
-        name=f"{name} (gRPC)",
-        metrics=OTLPMetricExporter(
-            endpoint=endpoint, insecure=insecure, max_export_batch_size=MOST_POINTS
-        ),
-        spans=OTLPSpanExporter(endpoint=endpoint, insecure=insecure),
-        logs=OTLPLogExporter(endpoint=endpoint, insecure=insecure),
-        delta=delta,
-    )
+    more: dict[str, Any] = {"endpoint": endpoint, "insecure": insecure, "headers": headers}
+    if signal == "metrics":
+        return OTLPMetricExporter(max_export_batch_size=MOST_POINTS, **more)
+    return OTLPSpanExporter(**more) if signal == "traces" else OTLPLogExporter(**more)
 
 
-def _http(endpoint: str | None, name: str, headers: dict[str, str], *, delta: bool) -> Destination:
+def _http(signal: Signal, endpoint: str | None, headers: dict[str, str] | None) -> Any:
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    def signal(path: str) -> str | None:
-        return None if endpoint is None else f"{endpoint.rstrip('/')}/v1/{path}"
-
-    more = headers or None
-    return Destination(
-        name=f"{name} (HTTP)",
-        metrics=OTLPMetricExporter(
-            endpoint=signal("metrics"), headers=more, max_export_batch_size=MOST_POINTS
-        ),
-        spans=OTLPSpanExporter(endpoint=signal("traces"), headers=more),
-        logs=OTLPLogExporter(endpoint=signal("logs"), headers=more),
-        delta=delta,
-    )
+    address = None if endpoint is None else f"{endpoint.rstrip('/')}/v1/{signal}"
+    more: dict[str, Any] = {"endpoint": address, "headers": headers}
+    if signal == "metrics":
+        return OTLPMetricExporter(max_export_batch_size=MOST_POINTS, **more)
+    return OTLPSpanExporter(**more) if signal == "traces" else OTLPLogExporter(**more)
 
 
 def datadog_destination(
@@ -158,26 +230,33 @@ def datadog_destination(
         endpoint: instead of the site's, for tests.
 
     Raises:
-        InputError: no key, or a site that there is not.
+        InputError: no key, a key that cannot be one, or a site that there is not.
     """
-    key = environment.get("DD_API_KEY") or environment.get("DATADOG_API_KEY")
+    key = (environment.get("DD_API_KEY") or environment.get("DATADOG_API_KEY") or "").strip()
     if not key:
         raise InputError("no key; set DD_API_KEY or DATADOG_API_KEY", where="Datadog's intake")
-    site = environment.get("DD_SITE") or environment.get("DATADOG_SITE") or DATADOG_SITES[0]
+    if not (key.isascii() and key.isprintable()):
+        raise InputError("holds what no header can; expected 32 characters", where="DD_API_KEY")
+    name = "DD_SITE" if environment.get("DD_SITE") else "DATADOG_SITE"
+    site = (environment.get(name) or DATADOG_SITES[0]).strip()
     if site not in DATADOG_SITES:
         raise InputError(
             f"found {site!r}{nearest(site, DATADOG_SITES)}; known: {', '.join(DATADOG_SITES)}",
-            where="DD_SITE",
+            where=name,
         )
-    headers = {"dd-api-key": key, "dd-otel-metric-config": DATADOG_METRICS}
     base = endpoint or f"https://otlp.{site}"
-    found = _http(base, base, headers, delta=True)
-    traces = environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    spans = None
-    if traces:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-        spans = OTLPSpanExporter(endpoint=traces)
-    return Destination(
-        name=found.name, metrics=found.metrics, spans=spans, logs=found.logs, delta=True
+    headers = {"dd-api-key": key, "dd-otel-metric-config": DATADOG_METRICS}
+    found = Destination(
+        name=f"{shown(base)} (HTTP)",
+        metrics=_made("metrics", "http/protobuf", base, headers),
+        spans=None,
+        logs=_made("logs", "http/protobuf", base, headers),
+        delta=True,
     )
+    variable = _endpoint_of("traces")
+    traces = environment.get(variable, "").strip()
+    if not traces:
+        return found
+    protocol = _protocol("traces", None, None, environment)
+    check_address(traces, variable, base=False, scheme=protocol != "grpc")
+    return replace(found, spans=_made("traces", protocol, None, None))

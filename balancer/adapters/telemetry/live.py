@@ -27,7 +27,7 @@ from balancer.runtime.recorder import ABANDONED, Ended, Over
 from balancer.version import VERSION
 
 from .costs import record_plain_costs, record_request_costs
-from .destination import Destination, destination
+from .destination import Destination, destination, disabled
 from .genai import record_calls
 from .logs import Events, LogHandler
 from .outbox import LogBox, SpanBox
@@ -121,7 +121,9 @@ class Telemetry:
         return self._sender
 
     def start(self) -> Telemetry:
-        """Listen to the Balancer, and send."""
+        """Listen to the Balancer, and send; nothing where `OTEL_SDK_DISABLED` says so."""
+        if disabled():
+            return self
         self._balancer.add_listener(self._observe)
         self._balancer.add_ended_listener(self._ended)
         self._balancer.add_over_listener(self._over)

@@ -25,6 +25,7 @@ from balancer import metrics
 from .destination import Destination
 from .otlp import Snapshot, metrics_data
 from .outbox import Box, LogBox, SpanBox
+from .reasons import Reasons
 from .series import Series
 
 __all__ = ["Sender"]
@@ -81,6 +82,7 @@ class Sender:
         self._before_ns = self._start_ns
         self._lost = 0
         self._told_lost = 0
+        self._reasons = Reasons()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.failures = {"metrics": 0, "spans": 0, "logs": 0}
@@ -108,6 +110,13 @@ class Sender:
     def _run(self) -> None:
         # What exporters do is not itself to be traced or logged over the same way.
         attach(set_value("suppress_instrumentation", True))
+        with self._reasons:
+            self._send_until_stopped()
+        for exporter in (self._to.metrics, self._to.spans, self._to.logs):
+            if exporter is not None:
+                exporter.shutdown()
+
+    def _send_until_stopped(self) -> None:
         due_s = time.monotonic() + self._interval_s
         while not self._stop.wait(min(PAUSE_S, self._interval_s)):
             self.send_items()
@@ -116,12 +125,12 @@ class Sender:
                 due_s = time.monotonic() + self._interval_s
         self.send_items()
         self.send_metrics()
-        for exporter in (self._to.metrics, self._to.spans, self._to.logs):
-            if exporter is not None:
-                exporter.shutdown()
 
     def send_metrics(self) -> bool:
-        """Report all metrics as of now; whether the report arrived."""
+        """Report all metrics as of now; whether the report arrived, if any was wanted."""
+        exporter = self._to.metrics
+        if exporter is None:
+            return True
         now_ns = self._clock_ns()
         with self._lock:
             dropped = self.dropped
@@ -137,7 +146,7 @@ class Sender:
                 aliases=self._aliases,
             )
             taken = self._series.copy() if self._to.delta else None
-        arrived = self._export("metrics", partial(self._to.metrics.export, data))
+        arrived = self._export("metrics", partial(exporter.export, data))
         if arrived and self._to.delta:
             self._before, self._before_ns = taken, now_ns
         return arrived
@@ -156,18 +165,19 @@ class Sender:
         # No more than are there now: a busy application must not keep metrics waiting.
         for _ in range(-(-len(box) // BATCH)):
             items: Sequence[Any] = box.take(BATCH)
-            if exporter is None:
-                self._lost += len(items)
-            elif not self._export(signal, partial(exporter.export, items)):
+            if exporter is None:  # not wanted, and so not missed
+                continue
+            if not self._export(signal, partial(exporter.export, items)):
                 self._lost += len(items)
                 return False
         return True
 
     def _export(self, signal: str, export: Callable[[], object]) -> bool:
+        raised: Exception | None = None
         try:
             result = export()
         except Exception as error:  # noqa: BLE001 -- whatever an exporter does, the thread lives
-            result = error
+            result = raised = error
         if result in (
             MetricExportResult.SUCCESS,
             SpanExportResult.SUCCESS,
@@ -178,7 +188,10 @@ class Sender:
                 self.failures[signal] = 0
                 logger.warning("%s arrive again at %s", signal, self._to.name)
             return True
+        why = self._reasons.why(raised)
         if not self.failures[signal]:
-            logger.warning("%s do not arrive at %s; calls are not affected", signal, self._to.name)
+            logger.warning(
+                "%s do not arrive at %s: %s; calls are not affected", signal, self._to.name, why
+            )
         self.failures[signal] += 1
         return False

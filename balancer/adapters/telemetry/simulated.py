@@ -7,8 +7,9 @@ controller. What only single calls can tell is not in a journal, and not here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from opentelemetry.sdk.metrics.export import MetricExportResult
@@ -23,6 +24,7 @@ from balancer.journal_file import open_journal
 from .destination import Destination
 from .otlp import Snapshot, metrics_data
 from .outbox import SpanBox
+from .reasons import Reasons
 from .resource import new_resource
 from .spans import ModeSpans
 from .tally import Tally
@@ -106,10 +108,10 @@ def send_journal(
     report.send(at_ns(at_s))
     modes.close(at_s)
     spans = 0
-    for batch in _batches(box):
-        spans += len(batch)
-        if to.spans is not None and to.spans.export(batch) is not SpanExportResult.SUCCESS:
-            raise InputError("does not take the spans", where=to.name)
+    if to.spans is not None:
+        for batch in _batches(box):
+            spans += len(batch)
+            _send(partial(to.spans.export, batch), SpanExportResult.SUCCESS, "spans", to)
     return Sent(
         arm=arm,
         ticks=ticks,
@@ -123,6 +125,17 @@ def send_journal(
 def _batches(box: SpanBox) -> Iterator[list[ReadableSpan]]:
     while len(box.box):
         yield box.box.take(512)
+
+
+def _send(export: Callable[[], object], success: object, what: str, to: Destination) -> None:
+    raised: Exception | None = None
+    with Reasons() as reasons:
+        try:
+            arrived = export() is success
+        except Exception as error:  # noqa: BLE001 -- told to the user, whatever it is
+            arrived, raised = False, error
+    if not arrived:
+        raise InputError(f"the {what} do not arrive: {reasons.why(raised)}", where=to.name)
 
 
 class _Reports:
@@ -139,7 +152,9 @@ class _Reports:
         self.sent = 0
 
     def send(self, now_ns: int) -> None:
-        series = self._tally.series
+        meter, series = self._to.metrics, self._tally.series
+        if meter is None:
+            return
         data = metrics_data(
             series,
             self._resource,
@@ -148,8 +163,7 @@ class _Reports:
             before=self._before,
             before_ns=self._before_ns if self._to.delta else 0,
         )
-        if self._to.metrics.export(data) is not MetricExportResult.SUCCESS:
-            raise InputError("does not take the metrics; is a receiver there?", where=self._to.name)
+        _send(partial(meter.export, data), MetricExportResult.SUCCESS, "metrics", self._to)
         if self._to.delta:
             self._before, self._before_ns = series.copy(), now_ns
         self.sent += 1

@@ -21,6 +21,7 @@ from .destination import Destination
 from .logs import Events
 from .otlp import metrics_data
 from .outbox import LogBox, SpanBox
+from .reasons import Reasons
 from .resource import new_resource
 from .series import Series
 
@@ -64,12 +65,16 @@ def verify(to: Destination, service: str | None = None) -> Iterator[Step]:
         now_ns=now_ns,
         before_ns=now_ns - 1_000_000_000 if to.delta else 0,
     )
-    yield _step(
-        "metrics",
-        lambda: to.metrics.export(data) is MetricExportResult.SUCCESS,
-        f"{metrics.CURRENT_MODE.name} = 0 and {metrics.REQUESTS.name} + 1, service {name}",
-        to,
-    )
+    meter = to.metrics
+    if meter is None:
+        yield Step(name="metrics", ok=None, text="switched off by OTEL_METRICS_EXPORTER")
+    else:
+        yield _step(
+            "metrics",
+            lambda: meter.export(data) is MetricExportResult.SUCCESS,
+            f"{metrics.CURRENT_MODE.name} = 0 and {metrics.REQUESTS.name} + 1, service {name}",
+            to,
+        )
     spans, logs = SpanBox(8), LogBox(8)
     tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
     tracers.add_span_processor(spans)
@@ -87,7 +92,12 @@ def verify(to: Destination, service: str | None = None) -> Iterator[Step]:
     trace_id = f"{span.get_span_context().trace_id:032x}"
     exporter = to.spans
     if exporter is None:
-        yield Step(name="traces", ok=None, text=f"{to.name} takes none; send them to an agent")
+        yield Step(
+            name="traces",
+            ok=None,
+            text="switched off by OTEL_TRACES_EXPORTER, or taken by an agent only: set "
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        )
     else:
         items = spans.box.take(8)
         yield _step(
@@ -98,7 +108,7 @@ def verify(to: Destination, service: str | None = None) -> Iterator[Step]:
         )
     sink = to.logs
     if sink is None:
-        yield Step(name="logs", ok=None, text=f"{to.name} takes none")
+        yield Step(name="logs", ok=None, text="switched off by OTEL_LOGS_EXPORTER")
         return
     records = logs.box.take(8)
     yield _step(
@@ -110,8 +120,11 @@ def verify(to: Destination, service: str | None = None) -> Iterator[Step]:
 
 
 def _step(name: str, send: Callable[[], bool], sent: str, to: Destination) -> Step:
-    try:
-        ok, why = send(), "the receiver refused it, or there is none"
-    except Exception as error:  # noqa: BLE001 -- told to the user, whatever it is
-        ok, why = False, type(error).__name__
-    return Step(name=name, ok=ok, text=sent if ok else f"did not arrive at {to.name}: {why}")
+    raised: Exception | None = None
+    with Reasons() as reasons:
+        try:
+            ok = send()
+        except Exception as error:  # noqa: BLE001 -- told to the user, whatever it is
+            ok, raised = False, error
+    text = sent if ok else f"did not arrive at {to.name}: {reasons.why(raised)}"
+    return Step(name=name, ok=ok, text=text)

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from opentelemetry.sdk._logs.export import LogRecordExportResult
-from opentelemetry.sdk.metrics.export import Metric, MetricExportResult, MetricsData
+from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
@@ -54,7 +54,7 @@ class Kept:
             delta=delta,
         )
 
-    def reports(self) -> list[dict[str, Metric]]:
+    def reports(self) -> list[dict[str, Any]]:
         """Metrics by name, of each report."""
         return [_by_name(data) for data in self.metrics.taken]
 
@@ -73,7 +73,7 @@ class Kept:
         return [span for batch in self.spans.taken for span in batch]
 
 
-def _by_name(data: MetricsData) -> dict[str, Metric]:
+def _by_name(data: MetricsData) -> dict[str, Any]:
     return {
         metric.name: metric
         for resource in data.resource_metrics
