@@ -120,8 +120,9 @@ def _regret(law: LawResult) -> str:
 
 
 def _summary(comparison: Comparison) -> Table:
+    count = len(comparison.scenarios)
     rows = table()
-    rows.title = Text(f"over {len(comparison.scenarios)} scenarios", style="bold")
+    rows.title = Text(f"over {count} scenario{'s' if count != 1 else ''}", style="bold")
     rows.title_justify = "left"
     rows.add_column("law", no_wrap=True)
     for head in ("best", "within best", "meets all"):
@@ -156,4 +157,6 @@ def _largest(law: LawSummary) -> str:
     largest = law.largest_regret
     ends = difference_interval(largest.low, largest.high, "relative")
     text = difference(largest.estimate, "relative")
+    if largest.estimate <= 0.0:
+        return text  # the best of every scenario: there is none to name
     return f"{text} ({ends})\n{law.largest_in}" if ends else f"{text}\n{law.largest_in}"

@@ -10,8 +10,8 @@ import typer
 
 from .endings import FAIL, told
 from .json_file import check_writable, write_too
-from .load import EXTRAS, Overrides, PolicyFile, Replication, Speed, Target, Through, again, note
-from .options import Quiet
+from .load import Replication, Speed, Target, Through, again, asked_scene, note
+from .options import OneSeed, Overrides, PolicyFile, Quiet
 from .progress import progress
 
 __all__ = ["agree"]
@@ -24,10 +24,7 @@ def agree(
     target: Through = Target.PROXY,
     speed: Speed = 10.0,
     policy: PolicyFile = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenario's."),
-    ] = None,
+    seed: OneSeed = None,
     replication: Replication = 0,
     overrides: Overrides = None,
     json_file: Annotated[
@@ -41,18 +38,8 @@ def agree(
     Exit code 0: they agree; 1: they disagree; 2: bad input.
     """
     with told():
-        from ..installation import HARNESS, require
-
-        require(packages=(*HARNESS, "loadtests"), extras=EXTRAS)
-        from loadtests.scene import Scene
-
-        changes = tuple(overrides or ()) + (() if seed is None else (f"seed={seed}",))
-        scene = Scene(
-            source=scenario,
-            overrides=changes,
-            policy_file=None if policy is None else str(policy),
-            replication=replication,
-            speed=speed,
+        scene = asked_scene(
+            scenario, overrides, policy=policy, seed=seed, replication=replication, speed=speed
         )
         record = _agree(scene, target=target, json_file=json_file, quiet=quiet)
     if not record["agrees"]:

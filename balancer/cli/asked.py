@@ -1,14 +1,14 @@
-"""The scenarios a command was asked for, read and checked before the first of them runs."""
+"""What a command was asked for: its scenarios, checked before the first runs, and its words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scenarios.loader import Loaded
 
-__all__ = ["asked"]
+__all__ = ["asked", "command_words"]
 
 
 def asked(sources: Sequence[str], overrides: Sequence[str] = ()) -> list[Loaded]:
@@ -25,3 +25,13 @@ def asked(sources: Sequence[str], overrides: Sequence[str] = ()) -> list[Loaded]
     loaded = [load(source, overrides) for source in sources]
     check_scenarios([each.scenario for each in loaded], sources)
     return loaded
+
+
+def command_words(
+    command: str, options: Mapping[str, object | None], arguments: Sequence[str]
+) -> list[str]:
+    """Words that ask for the same again; an option that was not given is left out."""
+    words = ["open-balancer", command]
+    for option, value in options.items():
+        words += [] if value is None else [option, str(value)]
+    return [*words, *arguments]

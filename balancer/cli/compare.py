@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from .asked import asked
-from .endings import told
+from .asked import asked, command_words
+from .endings import kept, told
 from .json_file import check_writable, write_too
 from .options import LibraryScenarios, Quiet, Replications, Seed, Workers
 from .progress import progress
@@ -95,30 +95,20 @@ def _compare(
         ],
         chosen_laws(laws),
     )
-    words = ["open-balancer", "compare"]
-    for option, value in (
-        ("--laws", laws),
-        ("--policy", policy_file),
-        ("--replications", replications),
-        ("--seed", seed),
-    ):
-        words += [] if value is None else [option, str(value)]
-    interrupt: BaseException | None = None
+    options = {
+        "--laws": laws,
+        "--policy": policy_file,
+        "--replications": replications,
+        "--seed": seed,
+    }
     with report_directory(out) as work, progress(quiet=quiet) as bar:
-        try:
+        with kept(lambda: comparison.finished) as interruption:
             comparison.run(workers=workers, progress=bar("runs"))
-        except (KeyboardInterrupt, SystemExit) as error:
-            # What is finished took its time: it is written, and says what is missing.
-            if not comparison.finished:
-                raise
-            interrupt = error
-        record = comparison.record([*words, *sources])
+        record = comparison.record(command_words("compare", options, sources))
         write_json(work / COMPARISON, record)
         write_comparison_report(work)
     write_too(json_file, record)
     if not quiet:
         show(comparison_tables(read_comparison(out)), sys.stdout)
         typer.echo(f"report: {out / 'report.html'}")
-    if interrupt is not None:
-        typer.echo(f"not finished: {', '.join(comparison.missing)}", err=True)
-        raise interrupt
+    interruption.end(comparison.missing)

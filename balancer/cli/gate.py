@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from .asked import asked
-from .endings import FAIL, INCONCLUSIVE, PASS, told
+from .asked import asked, command_words
+from .endings import FAIL, INCONCLUSIVE, PASS, kept, told
 from .options import LibraryScenarios, Quiet, Seed, Workers
 from .progress import progress
 
@@ -105,35 +105,26 @@ def _gate(
         replications_max=LAST_LOOK if replications_max is None else replications_max,
         seed=seed,
     )
-    words = ["open-balancer", "gate", "--candidate", str(candidate_file)]
-    for option, value in (
-        ("--baseline", baseline_file),
-        ("--margin", margin),
-        ("--replications-max", replications_max),
-        ("--seed", seed),
-    ):
-        words += [] if value is None else [option, str(value)]
-    interrupt: BaseException | None = None
+    options = {
+        "--candidate": candidate_file,
+        "--baseline": baseline_file,
+        "--margin": margin,
+        "--replications-max": replications_max,
+        "--seed": seed,
+    }
     with report_directory(out) as work, progress(quiet=quiet) as bar:
-        try:
+        with kept(lambda: pair.finished) as interruption:
             pair.run(workers=workers, progress=bar("scenarios decided"))
-        except (KeyboardInterrupt, SystemExit) as error:
-            # What is decided took its time: it is written, and says what is missing.
-            if not pair.finished:
-                raise
-            interrupt = error
         record = gate_record(
             pair,
             baseline_file=baseline_file,
             candidate_file=candidate_file,
-            command=[*words, *sources],
+            command=command_words("gate", options, sources),
         )
         write_json(work / GATE, record)
         write_gate_report(work)
     if not quiet:
         show(gate_tables(read_gate(out)), sys.stdout)
         typer.echo(f"report: {out / 'report.html'}")
-    if interrupt is not None:
-        typer.echo(f"not finished: {', '.join(pair.missing)}", err=True)
-        raise interrupt
+    interruption.end(pair.missing)
     return pair.verdict

@@ -12,7 +12,7 @@ import typer
 
 from .endings import FAIL, INCONCLUSIVE, told
 from .json_file import check_writable, write_too
-from .options import Quiet
+from .options import OneSeed, Overrides, PolicyFile, Quiet
 from .progress import progress
 
 __all__ = ["EXTRAS", "Overrides", "PolicyFile", "Replication", "Speed", "Target", "load"]
@@ -35,19 +35,6 @@ class Upstream(StrEnum):
     GEMINI = "gemini"
 
 
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Change a key of the scenario: workload.arrivals.rate=5. May be repeated.",
-        show_default=False,
-    ),
-]
-PolicyFile = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Policy to try, instead of the scenario's or ours."),
-]
 Speed = Annotated[
     float,
     typer.Option(metavar="K", help="Scenario seconds in a second of wall time."),
@@ -84,10 +71,7 @@ def load(
         bool, typer.Option("--yes", "-y", help="Spend up to the cap without asking.")
     ] = False,
     policy: PolicyFile = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenario's."),
-    ] = None,
+    seed: OneSeed = None,
     replication: Replication = 0,
     runs: Annotated[
         int,
@@ -110,18 +94,8 @@ def load(
     Exit code 0: it holds; 1: it fails; 2: bad input; 3: more runs are needed to tell.
     """
     with told():
-        from ..installation import HARNESS, require
-
-        require(packages=(*HARNESS, "loadtests"), extras=EXTRAS)
-        from loadtests.scene import Scene
-
-        changes = tuple(overrides or ()) + (() if seed is None else (f"seed={seed}",))
-        scene = Scene(
-            source=scenario,
-            overrides=changes,
-            policy_file=None if policy is None else str(policy),
-            replication=replication,
-            speed=speed,
+        scene = asked_scene(
+            scenario, overrides, policy=policy, seed=seed, replication=replication, speed=speed
         )
         found = _load(
             scene,
@@ -136,6 +110,34 @@ def load(
         raise typer.Exit(FAIL)
     if found["verdict"] == "inconclusive":
         raise typer.Exit(INCONCLUSIVE)
+
+
+def asked_scene(
+    scenario: str,
+    overrides: Sequence[str] | None,
+    *,
+    policy: Path | None,
+    seed: int | None,
+    replication: int,
+    speed: float,
+) -> Any:
+    """The `loadtests.scene.Scene` that the options describe.
+
+    Raises:
+        InputError: something is not installed, or a number cannot be.
+    """
+    from ..installation import HARNESS, require
+
+    require(packages=(*HARNESS, "loadtests"), extras=EXTRAS)
+    from loadtests.scene import Scene
+
+    return Scene(
+        source=scenario,
+        overrides=tuple(overrides or ()) + (() if seed is None else (f"seed={seed}",)),
+        policy_file=None if policy is None else str(policy),
+        replication=replication,
+        speed=speed,
+    )
 
 
 def _spending(upstream: Upstream, scene: Any, cap_usd: float | None, *, agreed: bool) -> Any:

@@ -1,23 +1,26 @@
 """The command `open-balancer`: its subcommands, put together.
 
 Exit codes: 0 the policy holds (or there was nothing to judge), 1 it fails, 2 bad input,
-3 inconclusive, 130 interrupted, 143 terminated. Whatever is slow to import is imported inside
-the command that needs it, so that `--help` answers at once and works without the extras.
+3 inconclusive, 129 hung up, 130 interrupted, 141 unheard, 143 terminated. Whatever is slow to
+import is imported inside the command that needs it, so that `--help` answers at once and works
+without the extras.
 """
 
 from __future__ import annotations
 
 import signal
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from ..version import VERSION
 from .agree import agree
 from .compare import compare
 from .dashboards import dashboards
 from .datadog import datadog_app
+from .endings import told
 from .gate import gate
 from .library import list_scenarios, new
 from .load import load
@@ -32,7 +35,18 @@ from .telemetry import verify_telemetry
 
 __all__ = ["app", "main"]
 
+
+class _Told(TyperGroup):
+    """Whatever a command does outside of its own `told`, such as printing, ends well, too."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Call the command."""
+        with told():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
+    cls=_Told,
     name="open-balancer",
     help="Keeps Gemini-powered applications answering, fast and inside budget.",
     no_args_is_help=True,

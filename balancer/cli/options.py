@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["LibraryScenarios", "Quiet", "Replications", "Seed", "Workers"]
+__all__ = [
+    "LibraryScenarios",
+    "OneSeed",
+    "Overrides",
+    "PolicyFile",
+    "Quiet",
+    "Replications",
+    "Seed",
+    "Workers",
+]
 
 
 Workers = Annotated[
@@ -16,6 +26,23 @@ Workers = Annotated[
 Seed = Annotated[
     int | None,
     typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenarios'."),
+]
+OneSeed = Annotated[
+    int | None,
+    typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenario's."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key of the scenario: workload.arrivals.rate=5. May be repeated.",
+        show_default=False,
+    ),
+]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Policy to try, instead of the scenario's or ours."),
 ]
 Replications = Annotated[
     int | None,

@@ -12,9 +12,9 @@ import typer
 
 from ..core.errors import InputError
 from .asked import asked
-from .endings import FAIL, INCONCLUSIVE, told
+from .endings import FAIL, INCONCLUSIVE, kept, told
 from .json_file import check_writable, write_too
-from .options import Quiet, Replications, Workers
+from .options import OneSeed, Overrides, PolicyFile, Quiet, Replications, Workers
 from .progress import progress
 from .telemetry import Export, OtlpProtocol
 
@@ -36,24 +36,10 @@ def run(
             show_default=False,
         ),
     ] = None,
-    policy: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Policy to try, instead of the scenario's or ours."),
-    ] = None,
+    policy: PolicyFile = None,
     replications: Replications = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(metavar="S", min=0, max=2**63 - 1, help="Instead of the scenario's."),
-    ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change a key of the scenarios: workload.arrivals.rate=20. May be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    seed: OneSeed = None,
+    overrides: Overrides = None,
     workers: Workers = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for report, verdict and journals.")
@@ -125,10 +111,8 @@ def _run(
     loaded = asked(sources, overrides)
     check_writable(json_file)
     records: list[Mapping[str, Any]] = []
-    missing: list[str] = []
-    interrupt: BaseException | None = None
     with report_directory(out) as work, progress(quiet=quiet) as bar:
-        try:
+        with kept(lambda: records) as interruption:
             for source, (scenario, own) in zip(sources, loaded, strict=True):
                 result = run_scenario(
                     scenario,
@@ -141,12 +125,8 @@ def _run(
                     progress=bar(scenario.scenario),
                 )
                 records.append(result.record)
-        except (KeyboardInterrupt, SystemExit) as error:
-            # What is finished took its time: it is written, and says what is missing.
-            if not records:
-                raise
-            interrupt = error
-            missing = [scenario.scenario for scenario, _ in loaded[len(records) :]]
+        missing = [scenario.scenario for scenario, _ in loaded[len(records) :]]
+        if missing:
             keep_journals(work, records)
         write_records(work / VERDICTS, records)
         write_report(work, missing)
@@ -157,9 +137,7 @@ def _run(
 
         show(verdict_tables(read_verdicts(out)), sys.stdout)
         typer.echo(f"report: {out / REPORT}")
-    if interrupt is not None:
-        typer.echo(f"not finished: {', '.join(missing)}", err=True)
-        raise interrupt
+    interruption.end(missing)
     starts = {scenario.scenario: scenario.start for scenario, _ in loaded}
     return [record["verdict"] for record in records], starts
 

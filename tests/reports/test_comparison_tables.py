@@ -142,6 +142,16 @@ def test_the_summary_names_the_largest_regret() -> None:
     assert "storm" in text
 
 
+def test_the_summary_names_no_scenario_where_nothing_is_regretted() -> None:
+    """The best law of all scenarios; and one scenario is one."""
+    own = comparison(BEST)
+    nothing = replace(own.summary[0].largest_regret, estimate=0.0, low=0.0, high=0.0)
+    best = replace(own, summary=(replace(own.summary[0], largest_regret=nothing),))
+    lines = [line.rstrip() for line in shown(best)]
+    after = lines[lines.index("over 1 scenario") :]
+    assert "storm" not in " ".join(after)
+
+
 def test_the_summary_tells_availability_and_who_is_dearer() -> None:
     """Of the law that others are compared to, the second would be nothing."""
     own = comparison(BEST)
