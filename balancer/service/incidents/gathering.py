@@ -23,7 +23,7 @@ class Gathered:
 
     Attributes:
         modes: changes of mode.
-        orders: of operators.
+        orders: of operators, the one that held at the beginning among them.
         policies: that came into force.
         left_out: how many more there are.
     """
@@ -38,6 +38,7 @@ def gather(connection: Connection, incident: Incident, most: int) -> Gathered:
     """Look for at most so many of each kind."""
     modes, more_modes = _rows(connection, MODE_CHANGES, incident, most)
     orders, more_orders = _rows(connection, ORDERS, incident, most)
+    orders = [*_held(connection, incident), *orders]
     policies, more_policies = _rows(connection, POLICY_VERSIONS, incident, most)
     return Gathered(
         modes=modes,
@@ -45,6 +46,22 @@ def gather(connection: Connection, incident: Incident, most: int) -> Gathered:
         policies=policies,
         left_out=more_modes + more_orders + more_policies,
     )
+
+
+def _held(connection: Connection, incident: Incident) -> Rows:
+    """The order that held when normal was left: given before that, and maybe the reason for it."""
+    orders = ORDERS.c
+    query = (
+        select(ORDERS)
+        .where(orders.owner == incident.owner)
+        .where(orders.kind.in_(("override", "clear")))
+        .where(orders.at < incident.began_at - _MARGIN_S)
+        .order_by(orders.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().first()
+    holds = row is not None and row["until"] is not None and row["until"] >= incident.began_at
+    return [dict(row)] if row is not None and holds else []
 
 
 def _rows(connection: Connection, table: Table, incident: Incident, most: int) -> tuple[Rows, int]:

@@ -9,6 +9,11 @@ from .schemas import IncidentSummary, OrderShown, PhaseShown
 
 __all__ = ["as_markdown"]
 
+_WANTED = {
+    "controller": "the controller",
+    "alert": "an alert from outside",
+    "override": "an operator",
+}
 _SHADOW = "Shadow mode: this was decided and journalled only; no call was changed."
 
 
@@ -22,9 +27,11 @@ def _document(summary: IncidentSummary) -> Iterator[str]:
     yield f"# Incident {incident.id}: {_plain(incident.title)}"
     yield ""
     end = _time(incident.closed_at) if incident.closed_at else "it goes on"
-    yield f"- **When**: {_time(incident.began_at)} (normal left), {_time(incident.opened_at)} "
-    yield f"  (hard reached) to {end}; {_span(incident.duration_s)}"
-    yield f"- **Worst mode**: {incident.worst}; wanted by the {incident.cause} at first"
+    yield (
+        f"- **When**: {_time(incident.began_at)} (normal left), {_time(incident.opened_at)} "
+        f"(hard reached) to {end}; {_span(incident.duration_s)}"
+    )
+    yield f"- **Worst mode**: {incident.worst}; first wanted by {_WANTED[incident.cause]}"
     yield f"- **Why**: {_plain(incident.reason) or 'no reason is known'}"
     yield f"- **How it ended**: {_plain(incident.ended) or 'it goes on'}"
     yield f"- **Key**: `{incident.key}`"

@@ -114,8 +114,9 @@ def _timeline(case: Case) -> list[TimelineEntry]:
     if incident.closed_at is not None:
         text = f"incident closed: {incident.ended}"
         found.append(TimelineEntry(at=_time(incident.closed_at), kind="closed", text=text))
-    # What opened it comes before that it was opened, within the same moment.
-    return sorted(found, key=lambda entry: (entry.at, entry.kind in ("opened", "closed")))
+    # Within one moment: what led to a mode, the mode, and what that did to the incident.
+    rank = {"mode": 1, "opened": 2, "closed": 2}
+    return sorted(found, key=lambda entry: (entry.at, rank.get(entry.kind, 0)))
 
 
 def _order(kind: str, mode: str | None) -> str:

@@ -246,13 +246,26 @@ def test_a_timeline_has_modes_orders_alerts_and_policies_in_order(
     case = case_of(rig)
     found = shown_detail(case, 100)
     assert [entry.kind for entry in found.timeline] == [
-        "mode", "alert", "opened", "order", "policy", "mode", "closed",
-    ] or [entry.kind for entry in found.timeline] == [
         "alert", "mode", "opened", "order", "policy", "mode", "closed",
     ]  # fmt: skip
     assert found.cause == "alert"
     short = shown_detail(case, 3)
     assert (len(short.timeline), short.left_out) == (3, 4)
+
+
+def test_orders_that_ended_before_are_no_part_of_it(store: Store) -> None:
+    """Nor one that was taken back; only what held when normal was left."""
+    rig = Rig(store, policy=FREE)
+    begun_s = rig.now_s
+    held = {"kind": "override", "mode": "soft", "owner": rig.watch.owner}
+    store.add(ORDERS, at=begun_s - 50, until=begun_s + 900, reason="taken back", **held)
+    store.add(ORDERS, at=begun_s - 40, kind="clear", reason="by this", owner=rig.watch.owner)
+    rig.hold(Mode.HARD)
+    assert summary_of(rig).orders == []
+    store.add(ORDERS, at=begun_s - 30, until=begun_s - 20, reason="ended", **held)
+    assert summary_of(rig).orders == []
+    store.add(ORDERS, at=begun_s - 10, until=begun_s + 90, reason="held", **held)
+    assert [order.reason for order in summary_of(rig).orders] == ["held"]
 
 
 def test_markdown_shows_what_people_wrote_as_they_wrote_it(store: Store, journal: Path) -> None:
