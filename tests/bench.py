@@ -19,6 +19,7 @@ from tests.benchmarks.live import measure_live
 from tests.benchmarks.mock_throughput import mock_throughput
 from tests.benchmarks.proxy_latency import measure_proxy
 from tests.benchmarks.speed import measure
+from tests.benchmarks.telemetry import measure_telemetry
 
 FLOORS: Mapping[str, float] = {
     "sim_requests_per_s_50rps": 600_000,
@@ -35,6 +36,8 @@ CEILINGS: Mapping[str, float] = {
     "peak_rss_mb_2m_requests": 500,
     "live_call_us": 2,
     "live_call_cpu_us": 5,
+    "hot_path_metrics_ratio": 1.5,
+    "live_call_cpu_metrics_ratio": 1.5,
     "budget_overshoot_percent": 0,
     "proxy_added_p50_ms": 3.0,
 }
@@ -60,7 +63,13 @@ def table(figures: Mapping[str, float]) -> Table:
 
 def main(path: Path) -> None:
     """Measure everything; takes a few minutes."""
-    measured = {**measure(), **measure_live(), **measure_proxy(), **mock_throughput()}
+    measured = {
+        **measure(),
+        **measure_live(),
+        **measure_telemetry(),
+        **measure_proxy(),
+        **mock_throughput(),
+    }
     figures = {name: float(value) for name, value in measured.items()}
     Console(highlight=False).print(table(figures))
     path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

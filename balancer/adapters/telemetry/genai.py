@@ -1,40 +1,35 @@
 """The GenAI conventions' metrics, from single calls: durations, first chunks, tokens.
 
 The conventions are still moving; this file and `spans` are where a change of them goes.
-
-Batches are taken apart by columns, and all of a kind are recorded at once: what a call costs
-here, the application pays in processor time, though none of its callers waits for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import compress
-from operator import add, eq, itemgetter, sub
+from operator import eq
 from typing import Any
 
 from balancer import metrics
 from balancer.core.observations import FAILURES
-from balancer.runtime.desk import Call
-from balancer.runtime.recorder import ABANDONED, Ended
+from balancer.runtime.recorder import ABANDONED
 
+from .batches import Batch
 from .series import Attributes, Series
 
 __all__ = ["record_calls"]
 
-_COLUMNS = (0, 1, 2, 3, 5, 6, 7)
-"""Of `Ended`: flight, end, outcome, prompt, output, thinking, first token."""
 _ERRORS = {ABANDONED: "abandoned", **dict(enumerate(FAILURES))}
 
 
 def record_calls(
-    series: Series, batch: Sequence[Ended], speed: float, provider: str, everywhere: Attributes
+    series: Series, batch: Batch, speed: float, provider: str, everywhere: Attributes
 ) -> None:
     """Record calls that ended.
 
     Args:
         series: where to.
-        batch: as the runtime's recorder hands them over.
+        batch: the calls.
         speed: scenario seconds in a second of the raw clock.
         provider: "gcp.gemini" or "gcp.vertex_ai".
         everywhere: attributes of every point.
@@ -44,14 +39,10 @@ def record_calls(
         (metrics.PROVIDER, provider),
         *everywhere,
     )
-    flights, ends, kinds, prompts, outputs, thoughts, firsts = (
-        list(map(itemgetter(place), batch)) for place in _COLUMNS
-    )
-    models = [flight.place[1] for flight in flights]
-    # Of a plain call, without the detour over its property.
-    begins = [each.since if each.__class__ is Call else each.began for each in flights]
-    columns = (list(map(sub, ends, begins)), prompts, list(map(add, outputs, thoughts)), firsts)
-    for (model, kind), (seconds, read, written, first) in _groups(models, kinds, columns):
+    columns = (batch.seconds, batch.read, batch.written, batch.first)
+    for (model, kind), (seconds, read, written, first) in _groups(
+        batch.models, batch.kinds, columns
+    ):
         of_model = (*base, (metrics.MODEL, model))
         error = _ERRORS.get(kind)
         ended = (*of_model, (metrics.ERROR_TYPE, error)) if error else of_model
