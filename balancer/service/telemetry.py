@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote
 
 from ..core.errors import InputError
 from .integration import Health, State
@@ -16,6 +19,8 @@ __all__ = ["Otlp", "Reporting", "otlp_of", "reporting_of"]
 
 Otlp = Literal["", "environment", "datadog"]
 """Where telemetry goes: nowhere, by the standard variables, or to Datadog's intake."""
+_SHORTEST_SECRET = 6
+_LONGEST_ERROR = 300
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
 
 
@@ -67,11 +72,29 @@ class Reporting:
         state = State.STARTING if sender.arrived_at is None else State.OK
         return Health(
             state=State.TROUBLE if failing else state,
-            error=f"{', '.join(failing)} do not arrive; see the log" if failing else "",
+            error=f"{', '.join(failing)} do not arrive: {self._why()}" if failing else "",
             dropped=sender.dropped,
             failures=sum(sender.failures.values()),
             ok_at=sender.arrived_at,
         )
+
+    def _why(self) -> str:
+        """The exporter's words for everybody: `/readyz` asks for no token."""
+        said = " ".join(self._telemetry.sender.why.split())
+        for secret in _secrets(os.environ):
+            said = said.replace(secret, "***")
+        return re.sub(r"//[^/@\s]*@", "//***@", said)[:_LONGEST_ERROR]
+
+
+def _secrets(environment: Mapping[str, str]) -> list[str]:
+    """What the environment gives exporters to send as credentials, longest first."""
+    found = [environment.get(name, "") for name in ("DD_API_KEY", "DATADOG_API_KEY")]
+    for name, value in environment.items():
+        if name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("HEADERS"):
+            for header in value.split(","):
+                secret = header.partition("=")[2].strip()
+                found += [secret, unquote(secret), *unquote(secret).split()]
+    return sorted((secret for secret in found if len(secret) >= _SHORTEST_SECRET), key=len)[::-1]
 
 
 class Missing:

@@ -8,7 +8,7 @@ from balancer.core.errors import InputError
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import ManualClock
 from balancer.service.integration import State
-from balancer.service.telemetry import Otlp, reporting_of
+from balancer.service.telemetry import Otlp, Reporting, reporting_of
 
 
 @pytest.fixture
@@ -58,3 +58,18 @@ def test_a_variable_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "soon")
     with pytest.raises(InputError, match="OTEL_METRIC_EXPORT_INTERVAL"):
         report("environment")
+
+
+def test_why_nothing_arrives_is_told_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the exporter repeats."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20s3cr3t-header,x=1")
+    monkeypatch.setenv("DD_API_KEY", "s3cr3t-of-datadog")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    balancer = Balancer(clock=ManualClock())
+    found = reporting_of(balancer, "environment")
+    assert isinstance(found, Reporting)
+    sender = found._telemetry.sender
+    sender.failures["metrics"] = 1
+    sender.why = "http://me:pw@x/ refused 'Bearer s3cr3t-header' and\n s3cr3t-of-datadog"
+    assert found.health().state is State.TROUBLE
+    assert found.health().error == "metrics do not arrive: http://***@x/ refused '***' and ***"

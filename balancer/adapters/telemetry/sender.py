@@ -51,6 +51,7 @@ class Sender:
     Attributes:
         failures: exports that failed in a row, by signal.
         arrived_at: Unix time of the last export that arrived; None: none did yet.
+        why: the last one did not; in the exporter's words, which nobody looked through for keys.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Sender:
         self._thread: threading.Thread | None = None
         self.failures = {"metrics": 0, "spans": 0, "logs": 0}
         self.arrived_at: float | None = None
+        self.why = ""
 
     def start(self) -> None:
         """Begin to send; again does nothing."""
@@ -188,7 +190,7 @@ class Sender:
                 self.failures[signal] = 0
                 logger.warning("%s arrive again at %s", signal, self._to.name)
             return True
-        why = self._reasons.why(raised)
+        why = self.why = self._reasons.why(raised)
         if not self.failures[signal]:
             logger.warning(
                 "%s do not arrive at %s: %s; calls are not affected", signal, self._to.name, why
