@@ -74,3 +74,6 @@ def fan_out(
 def _leave_interrupts_to_the_parent() -> None:
     # Ctrl-C reaches every process of a terminal; each worker would print a traceback of its own.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # So does its closing; workers that die of it would look like workers that broke.
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -50,6 +50,18 @@ def test_the_death_of_a_worker_is_one_clear_error() -> None:
         fan_out(die, [1, 2], workers=2, done=print)
 
 
+def hang_up(value: int) -> int:
+    """A task whose terminal closes."""
+    os.kill(os.getpid(), signal.SIGHUP)
+    return value
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there are no such terminals here")
+def test_a_terminal_that_closes_is_left_to_the_parent() -> None:
+    """A worker that dies of it would look like one that broke."""
+    assert fan_out(hang_up, [1, 2], workers=2, done=print) == [1, 2]
+
+
 def test_an_interrupt_leaves_no_worker_behind() -> None:
     """The interrupt goes on to the caller; the processes are gone."""
     before = set(multiprocessing.active_children())
