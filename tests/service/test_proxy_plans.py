@@ -10,6 +10,7 @@ import pytest
 
 from balancer.core.modes import Mode
 from balancer.core.observations import FAILURES, ModeObservations, Observations, merge_ticks
+from balancer.runtime.calls import RequestRecord
 from tests.service.conftest import Service, Start
 from tests.service.upstream import Connection, answer, error, hang, response
 
@@ -298,3 +299,16 @@ def test_an_upstream_that_is_not_there_is_a_failure_like_others(start: Start) ->
     assert (found.status_code, other.status_code) == (503, 503)
     assert failed(only(service)) == {"reset": 1}
     assert "127.0.0.1" not in json.dumps([found.json(), other.json()])
+
+
+def test_a_session_is_known_here_and_nowhere_else(start: Start) -> None:
+    """For the tokens of a session; the header stays on this side."""
+    service = start()
+    told: list[RequestRecord] = []
+    service.balancer.add_request_listener(told.append)
+    with service.client() as client:
+        client.post(PATH, json=BODY, headers={"x-open-balancer-session": "chat-7"})
+        client.post(PATH, json=BODY)
+    assert [record.session for record in told] == ["chat-7", None]
+    for sent in service.script.asked:
+        assert not [name for name in sent.headers if name.startswith("x-open-balancer")]

@@ -18,8 +18,7 @@ from opentelemetry.trace import set_span_in_context
 
 from balancer import metrics
 from balancer.core.decisions import Decision
-from balancer.core.errors import InputError
-from balancer.core.modes import Mode
+from balancer.core.errors import InputError, MisuseError
 from balancer.core.observations import Observations
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import RequestRecord, Score
@@ -87,9 +86,12 @@ class Telemetry:
         self._balancer = balancer
         self._provider = provider
         self._traces = traces
+        self._listens = self._closed = False
         resource = new_resource(service, attributes)
         self._lock = threading.Lock()
-        self._tally = Tally(balancer.policy, left=balancer.ledger.left_nano_usd)
+        # A balancer that goes on from a snapshot did not change its mode just now.
+        self._mode = balancer.decision.mode
+        self._tally = Tally(balancer.policy, left=balancer.ledger.left_nano_usd, mode=self._mode)
         self._sessions = Sessions(session_idle_s, most_sessions)
         self._ending: deque[str] = deque()
         self._handed: deque[Callable[[], None]] = deque()
@@ -104,7 +106,6 @@ class Telemetry:
         tracer = self._tracers.get_tracer("open-balancer", VERSION)
         self._modes = ModeSpans(tracer, self._at_ns)
         self._calls = CallSpans(tracer, self._at_ns, provider)
-        self._mode = Mode.NORMAL
         self._sender = Sender(
             destination() if to is None else to,
             resource,
@@ -122,9 +123,17 @@ class Telemetry:
         return self._sender
 
     def start(self) -> Telemetry:
-        """Listen to the Balancer, and send; nothing where `OTEL_SDK_DISABLED` says so."""
-        if disabled():
+        """Listen to the Balancer, and send; nothing where `OTEL_SDK_DISABLED` says so. Again does
+        nothing.
+
+        Raises:
+            MisuseError: it was closed.
+        """
+        if self._closed:
+            raise MisuseError("this telemetry was closed; make another one")
+        if self._listens or disabled():
             return self
+        self._listens = True
         self._balancer.add_listener(self._observe)
         self._balancer.add_ended_listener(self._ended)
         self._balancer.add_over_listener(self._over)
@@ -137,7 +146,10 @@ class Telemetry:
         return self
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Send what is left, for at most so long, and stop listening."""
+        """Send what is left, for at most so long, and stop listening. Again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         listeners = (self._observe, self._ended, self._over, self._request, self._scored)
         for listener in listeners:
             self._balancer.remove_listener(listener)

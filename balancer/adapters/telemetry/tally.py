@@ -45,6 +45,7 @@ class Tally:
         everywhere: attributes that every point gets, such as the arm of a simulation.
         left: what the policy's hard budgets still afford, in nano-dollars and in their order;
             None reckons it from what was observed, for those that are everybody's.
+        mode: that the controller is in; what was before is not this one's to count.
 
     Attributes:
         series: the totals.
@@ -62,6 +63,7 @@ class Tally:
         policy: Policy,
         everywhere: Attributes = (),
         left: Callable[[], Sequence[int]] | None = None,
+        mode: Mode = Mode.NORMAL,
     ) -> None:
         self.series = Series()
         self._policy = policy
@@ -70,22 +72,33 @@ class Tally:
         self._reckoned = Ledger(policy) if left is None else None
         self.given_up = 0
         self._flying: set[Attributes] = set()
-        self._mode = Mode.NORMAL
+        self._mode = mode
         self._activated_tick: int | None = None
         self._scores = [0, 0]
-        self._quality = Rolling(self._ticks(MINUTE_S), 60)
-        self._minute = Rolling(self._ticks(MINUTE_S), 60)
-        self._hour = Rolling(self._ticks(HOUR_S), 60)
-        self._day = Rolling(self._ticks(DAY_S), 96)
+        self._look_back_anew()
 
     def _ticks(self, seconds: float) -> int:
         return max(1, round(seconds / self._policy.tick_s))
 
     def use(self, policy: Policy) -> None:
-        """Go on under another policy of the same tick."""
-        if self._reckoned is not None and policy is not self._policy:
+        """Go on under another policy. If its ticks have another length, what looks back begins
+        anew: the old ticks have no place among the new ones.
+        """
+        if policy is self._policy:
+            return
+        if self._reckoned is not None:
             self._reckoned.use(policy)
-        self._policy = policy
+        before, self._policy = self._policy, policy
+        if policy.tick_s != before.tick_s:
+            if self._activated_tick is not None:
+                self._activated_tick = round(self._activated_tick * before.tick_s / policy.tick_s)
+            self._look_back_anew()
+
+    def _look_back_anew(self) -> None:
+        self._quality = Rolling(self._ticks(MINUTE_S), 60)
+        self._minute = Rolling(self._ticks(MINUTE_S), 60)
+        self._hour = Rolling(self._ticks(HOUR_S), 60)
+        self._day = Rolling(self._ticks(DAY_S), 96)
 
     def observe(self, observations: Observations, decision: Decision) -> None:
         """Take in a tick and what was decided on it."""

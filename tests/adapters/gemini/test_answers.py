@@ -10,7 +10,7 @@ from google.genai import errors, types
 from balancer.adapters.gemini import FALLBACK_MODEL, CallOptions, ShedError, balancing, served
 from balancer.core.modes import Mode, Priority
 from balancer.core.policy import BudgetLimit, Strategy
-from balancer.runtime.calls import CallSettings, Score
+from balancer.runtime.calls import CallSettings, RequestRecord, Score
 
 from .bench import FLASH, HIDDEN_RETRY, LITE, Bench, failures, policy, served_models
 from .script import Reply, Script, error, quota, whole
@@ -359,3 +359,21 @@ def test_vertex_ai_is_wrapped_too(play: Play, bench: Make) -> None:
     paths = [sent.path.partition("projects")[2] for sent in script.received]
     expected = [f"{place}/{FLASH}:generateContent", f"{place}/{LITE}:generateContent"]
     assert ["projects" + path for path in paths] == expected
+
+
+def test_a_session_comes_from_argument_block_or_header(play: Play, bench: Make) -> None:
+    """In this order; it is told to listeners and not sent on."""
+    script, told = play(), list[RequestRecord]()
+    here = bench(script)
+    here.balancer.add_request_listener(told.append)
+    config = types.GenerateContentConfig(
+        http_options=types.HttpOptions(headers={"X-Open-Balancer-Session": "header"})
+    )
+    here.ask(config=config)
+    with balancing(session="block"):
+        here.ask(config=config)
+        here.ask(config=config, options=CallOptions(session="argument"))
+    here.ask()
+    assert [record.session for record in told] == ["header", "block", "argument", None]
+    for sent in script.received:
+        assert not [name for name in sent.headers if name.startswith("x-open-balancer")]

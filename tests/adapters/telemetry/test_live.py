@@ -1,0 +1,99 @@
+"""Telemetry beside a Balancer: its own life, and what happens to the Balancer meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from balancer.adapters.telemetry.live import Telemetry
+from balancer.core.errors import InputError, MisuseError
+from balancer.core.modes import Mode
+from balancer.core.observations import Alert
+from balancer.policy_file import default_policy
+from tests.adapters.telemetry.kept import Kept
+from tests.runtime.bench import Bench
+
+FINISHED = "open_balancer.attempts.finished"
+
+
+def total(kept: Kept, name: str) -> float:
+    """Sum of a metric's last values."""
+    return float(sum(point.value for point in kept.points(name).values()))
+
+
+def test_starting_twice_counts_once() -> None:
+    """And closing twice sends once more only."""
+    bench, kept = Bench(), Kept()
+    telemetry = Telemetry(bench.balancer, kept.destination, interval_s=60)
+    with telemetry:
+        telemetry.start()
+        bench.calls(5)
+        bench.seen()
+    assert total(kept, FINISHED) == 5
+    reports = len(kept.reports())
+    telemetry.close()
+    assert len(kept.reports()) == reports
+    with pytest.raises(MisuseError, match="make another"):
+        telemetry.start()
+
+
+def test_what_ends_with_the_balancer_is_reported_if_telemetry_closes_after_it() -> None:
+    """The tick under way is stepped by closing the balancer."""
+    bench, kept = Bench(), Kept()
+    with Telemetry(bench.balancer, kept.destination, interval_s=60), bench.balancer:
+        bench.calls(5)
+    assert total(kept, FINISHED) == 5
+
+
+def test_after_closing_nothing_is_listened_to() -> None:
+    """Not even by the log."""
+    bench, kept = Bench(), Kept()
+    with Telemetry(bench.balancer, kept.destination, interval_s=60):
+        bench.seen()
+    bench.calls(5)
+    bench.seen()
+    recorder = bench.balancer._desk.recorder
+    assert (recorder.watchers, recorder.over_watchers) == ((), ())
+    assert total(kept, FINISHED) == 0
+
+
+def test_a_mode_that_holds_already_is_no_change() -> None:
+    """As after a restart from a snapshot; the way back is one."""
+    bench, kept = Bench(), Kept()
+    bench.balancer.alert(Alert("monitor", at_tick=0, mode=Mode.HARD, lifetime_ticks=300))
+    bench.seen()
+    assert bench.mode is Mode.HARD
+    with Telemetry(bench.balancer, kept.destination, interval_s=60):
+        bench.seen()
+    assert total(kept, "open_balancer.mode.current") == 2
+    assert kept.points("open_balancer.mode.changes") == {}
+    assert kept.points("open_balancer.activations") == {}
+    names = [record.log_record.event_name for batch in kept.logs.taken for record in batch]
+    assert "open_balancer.mode.change" not in names
+
+
+def test_a_policy_with_other_ticks_looks_back_a_minute_too() -> None:
+    """What failed more than a minute ago is forgotten, whatever a tick is."""
+    bench, kept = Bench(), Kept()
+    with Telemetry(bench.balancer, kept.destination, interval_s=60) as telemetry:
+        bench.calls(5, kind="internal")
+        bench.seen()
+        bench.balancer.use(replace(default_policy(), tick_s=5.0))
+        for _ in range(30):
+            bench.calls(1)
+            bench.clock.advance(5.0)
+            bench.balancer.tick()
+        assert telemetry.sender.send_metrics()
+    assert total(kept, "open_balancer.error_rate") == 0
+    assert total(kept, "open_balancer.availability") == 1
+
+
+@pytest.mark.parametrize("said", ["soon", "99", "3600001", "-1"])
+def test_an_interval_that_cannot_be_meant_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """Milliseconds, within reason."""
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", said)
+    with pytest.raises(InputError, match=rf"^OTEL_METRIC_EXPORT_INTERVAL: found '{said}'"):
+        Telemetry(Bench().balancer, Kept().destination)
