@@ -281,7 +281,7 @@ def test_tight_thresholds_are_accepted_with_a_warning() -> None:
         ("thresholds: {soft: {error_rate: 5}}", "write 5% for 5 in a hundred"),
         (
             "thresholds:\n  soft: {latency_p95: 5s}\n  hard: {latency_p95: 2s}",
-            "p.yaml:3: rule 'hard latency_p95': hard is entered at 2, not above",
+            "p.yaml:3: rule 'hard latency_p95': hard is entered at 2 s, not above",
         ),
         ("law: lader", "p.yaml:1: law: unknown law 'lader' (did you mean 'ladder'?)"),
         ("modes:\n  soft:\n    modle: x", "p.yaml:3: unknown key 'modle' in modes.soft"),

@@ -14,7 +14,7 @@ from .catalog import Catalog
 from .errors import PolicyError, nearest
 from .modes import MODES, Mode
 from .pricing import NANO_USD, cost_nano_usd
-from .rules import LONGEST_WINDOW_S, SIGNALS, Rule, check_monotone, check_rule
+from .rules import LONGEST_WINDOW_S, SIGNALS, Rule, check_monotone, check_rule, shown
 from .strategy import Strategy, check_strategy
 
 __all__ = [
@@ -179,8 +179,8 @@ class Policy:
             if entry and at_rest > share * min(entry):
                 found.append(
                     f"{signal} at rest on {self.baseline.workload if self.baseline else ''} is "
-                    f"{at_rest:.4g}, above {share:.0%} of the lowest entry threshold "
-                    f"{min(entry):.4g}: the policy may leave normal without a fault"
+                    f"{shown(at_rest, signal)}, above {share:.0%} of the lowest entry threshold "
+                    f"{shown(min(entry), signal)}: the policy may leave normal without a fault"
                 )
         return tuple(found)
 

@@ -8,7 +8,7 @@ from .errors import PolicyError, nearest
 from .histogram import edge_s, snap
 from .modes import Mode
 
-__all__ = ["LONGEST_WINDOW_S", "SIGNALS", "Rule", "check_monotone", "check_rule"]
+__all__ = ["LONGEST_WINDOW_S", "SIGNALS", "Rule", "check_monotone", "check_rule", "shown"]
 
 SIGNALS: dict[str, str] = {
     "latency_p50": "seconds",
@@ -143,8 +143,25 @@ def check_monotone(rules: tuple[Rule, ...]) -> None:
             )
             if same and milder.level < worse.level and worse.threshold <= milder.threshold:
                 raise PolicyError(
-                    f"{worse.level.label} is entered at {worse.threshold:g}, not above the "
-                    f"{milder.level.label} threshold {milder.threshold:g} of {milder.signal}; "
-                    "raise it",
+                    f"{worse.level.label} is entered at "
+                    f"{shown(worse.threshold, worse.signal)}, not above the "
+                    f"{milder.level.label} threshold {shown(milder.threshold, milder.signal)} of "
+                    f"{milder.signal}; raise it",
                     where=f"rule {worse.name!r}",
                 )
+
+
+def shown(value: float, signal: str) -> str:
+    """A value of a signal with its unit, for a person: "6.2 s", "5.0%", "$120/h"."""
+    unit = SIGNALS[signal]
+    if unit == "seconds":
+        return f"{value:.3g} s"
+    if unit == "share":
+        return f"{value:.3%}" if value < 0.001 else f"{value:.1%}"
+    if unit == "usd_per_hour":
+        return f"${value:,.2f}/h" if value < 100 else f"${value:,.0f}/h"
+    if unit == "tokens_per_minute":
+        return f"{value:,.0f} tokens/min"
+    if unit == "times":
+        return f"{value:.3g}x"
+    return f"{value:,.0f}"

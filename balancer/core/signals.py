@@ -19,6 +19,7 @@ from .histogram import EMPTY, Histogram, edge_s, merge, snap
 from .modes import MODES, Mode
 from .observations import Observations
 from .policy import SIGNALS, Policy, Rule
+from .rules import shown
 from .windows import (
     ALL,
     CUTS,
@@ -330,8 +331,7 @@ def describe(bound: Bound, measured: Measurement, *, lasting: bool = True, ok: b
         ok: the bound was kept.
     """
     rule = bound.rule
-    unit = SIGNALS[rule.signal]
-    threshold = _amount(bound.threshold, unit)
+    threshold = shown(bound.threshold, rule.signal)
     if ok and measured.n and rule.signal not in SPENDING:
         # Of a small round the counts say more than a quantile or a share would.
         what = "failed" if rule.signal in ERRORS else f"above {threshold}"
@@ -339,27 +339,13 @@ def describe(bound: Bound, measured: Measurement, *, lasting: bool = True, ok: b
     if measured.value is None:
         seen = f"{measured.k} of {measured.n} samples" if measured.n else "nothing seen"
     else:
-        seen = _amount(measured.value, unit)
+        seen = shown(measured.value, rule.signal)
     text = f"{rule.signal} {seen} {'within' if ok else '>'} {threshold}"
     if lasting and rule.signal not in GAUGES:
         text += f" over {_span(rule.window_s)}"
     if lasting and rule.sustained_s:
         text += f", for {_span(rule.sustained_s)}"
     return text
-
-
-def _amount(value: float, unit: str) -> str:
-    if unit == "seconds":
-        return f"{value:.3g} s"
-    if unit == "share":
-        return f"{value:.3%}" if value < 0.001 else f"{value:.1%}"
-    if unit == "usd_per_hour":
-        return f"${value:,.2f}/h" if value < 100 else f"${value:,.0f}/h"
-    if unit == "tokens_per_minute":
-        return f"{value:,.0f} tokens/min"
-    if unit == "times":
-        return f"{value:.3g}x"
-    return f"{value:,.0f}"
 
 
 def _span(seconds: float) -> str:

@@ -229,7 +229,7 @@ def test_a_worse_mode_entered_at_a_lower_threshold_is_refused() -> None:
     """Hard at 1 s below soft at 2 s: hard would come first."""
     worse = replace(LATENCY, name="slower", level=Mode.HARD, threshold=1.0)
     assert refusal(rules=(LATENCY, worse)) == (
-        "rule 'slower': hard is entered at 1, not above the soft threshold 2 of latency_p95; "
+        "rule 'slower': hard is entered at 1 s, not above the soft threshold 2 s of latency_p95; "
         "raise it"
     )
 
@@ -465,15 +465,15 @@ def test_a_latency_at_rest_near_its_threshold_is_warned_of() -> None:
     """Above 85 % of entry, chance alone will cross it."""
     near = replace(BASELINE, requests_per_s=1.0, latency_p95_s=1.8)
     assert make_policy(baseline=near).warnings() == (
-        "latency_p95 at rest on conversation is 1.8, above 85% of the lowest entry threshold 2: "
-        "the policy may leave normal without a fault",
+        "latency_p95 at rest on conversation is 1.8 s, above 85% of the lowest entry threshold "
+        "2 s: the policy may leave normal without a fault",
     )
 
 
 def test_a_cost_at_rest_above_the_exit_threshold_is_warned_of() -> None:
     """Brownouts could never end: $59.4 an hour against an exit of $40."""
     (found,) = make_policy(baseline=BASELINE).warnings()
-    assert found.startswith("token_cost_per_hour at rest on conversation is 59.4, above 80% of")
+    assert found.startswith("token_cost_per_hour at rest on conversation is $59.40/h, above 80% of")
 
 
 def test_a_baseline_without_a_latency_is_judged_by_cost_alone() -> None:
