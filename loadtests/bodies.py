@@ -7,11 +7,19 @@ from functools import lru_cache
 from typing import Any
 
 from balancer.core.catalog import Thinking
-from scenarios.schema import Clients
+from balancer.core.errors import ScenarioError
+from scenarios.schema import Clients, Scenario
 
 from .traffic import Planned
 
-__all__ = ["CHARS_PER_TOKEN", "chat_body", "gemini_body", "generation_config", "prompt"]
+__all__ = [
+    "CHARS_PER_TOKEN",
+    "chat_body",
+    "check_chat",
+    "gemini_body",
+    "generation_config",
+    "prompt",
+]
 
 CHARS_PER_TOKEN = 4
 """Usual figure for English, and the one by which the balancer and the mock estimate."""
@@ -62,3 +70,19 @@ def chat_body(planned: Planned) -> bytes:
     turn = {"role": "user", "content": prompt(planned.prompt_tokens)}
     body = {"messages": [turn], "priority": planned.priority.label}
     return json.dumps(body, separators=(",", ":")).encode()
+
+
+def check_chat(scenario: Scenario) -> None:
+    """Refuse clients who ask for what the service's own API has no word for.
+
+    Raises:
+        ScenarioError: a cap or thinking of their own.
+    """
+    for name in ("output_cap", "thinking"):
+        found = getattr(scenario.clients, name)
+        if found is not None:
+            raise ScenarioError(
+                f"found {found!r}, but POST /api/ai-chat takes no such setting of its callers; "
+                "use --target proxy or --target sdk",
+                where=f"{scenario.scenario}: clients.{name}",
+            )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from balancer.core.errors import BalancerError, ScenarioError
+from balancer.core.errors import BalancerError
 from balancer.core.journal import Entry
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
@@ -22,6 +22,7 @@ from balancer.journal_file import open_journal
 from scenarios.schema import Scenario
 from sim.mock_gemini.process import spawn as spawn_mock
 
+from .bodies import check_chat
 from .children import Child
 from .fates import FATES, FateCollector
 from .governed import CALLS, JOURNAL
@@ -191,24 +192,8 @@ def check(scene: Scene, target: Target) -> tuple[Scenario, Policy, tuple[Planned
     scenario, policy = scene.load()
     check_playable(scenario, policy)
     if target == "service":
-        _check_chat(scenario)
+        check_chat(scenario)
     return scenario, policy, plan_traffic(scenario, scene.replication)
-
-
-def _check_chat(scenario: Scenario) -> None:
-    """Refuse clients who ask for what the service's own API has no word for.
-
-    Raises:
-        ScenarioError: a cap or thinking of their own.
-    """
-    for name in ("output_cap", "thinking"):
-        found = getattr(scenario.clients, name)
-        if found is not None:
-            raise ScenarioError(
-                f"found {found!r}, but POST /api/ai-chat takes no such setting of its callers; "
-                "use --target proxy or --target sdk",
-                where=f"{scenario.scenario}: clients.{name}",
-            )
 
 
 def _cost_of_speed(call_s: float, speed: float) -> str:

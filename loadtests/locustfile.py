@@ -11,6 +11,7 @@ Locust patches the standard library on import, so this runs in a process of its 
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import gevent
@@ -19,6 +20,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
+from balancer.core.errors import BalancerError
 from loadtests.playing import Playing, add_options
 
 __all__ = ["ScenarioShape", "ScenarioUser"]
@@ -31,7 +33,11 @@ def _options(parser: LocustArgumentParser, **_: Any) -> None:
 
 
 def _init(environment: Environment, **_: Any) -> None:
-    playing = Playing(environment)
+    try:
+        playing = Playing(environment)
+    except BalancerError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)  # which Locust lets through, where it would log an error and go on
     environment.playing = playing  # type: ignore[attr-defined]  # as Locust's guide does
     runner = environment.runner
     if isinstance(runner, MasterRunner):

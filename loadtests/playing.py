@@ -16,6 +16,8 @@ from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
 from locust.runners import MasterRunner
 
+from .bodies import check_chat
+from .messages import check_playable
 from .player import Player, lag
 from .rendezvous import Meeting
 from .rows import REQUESTS, Request, write_row
@@ -90,6 +92,10 @@ class Playing:
         )
         self._meeting = Meeting(Path(options.meeting)) if options.meeting else None
         self._scenario, self._policy = self._scene.load()
+        if self._target == "sdk":
+            check_playable(self._scenario, self._policy)
+        elif self._target == "service":
+            check_chat(self._scenario)
         leads = isinstance(environment.runner, MasterRunner)
         self._traffic = () if leads else plan_traffic(self._scenario, self._scene.replication)
         self._probes: int = options.probes
