@@ -96,9 +96,8 @@ def destination(
         check_address(endpoint, "the OTLP endpoint")
     else:
         _check_addresses(protocols, environment)
-    wanted = {signal: endpoint is not None or _wanted(signal, environment) for signal in SIGNALS}
     made = {
-        signal: _made(signal, spoken, endpoint, None) if wanted[signal] else None
+        signal: _made(signal, spoken, endpoint, None) if _wanted(signal, environment) else None
         for signal, spoken in protocols.items()
     }
     spoken = sorted({"gRPC" if each == "grpc" else "HTTP" for each in protocols.values()})

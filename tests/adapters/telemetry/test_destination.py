@@ -106,8 +106,8 @@ def test_temporality_is_by_the_standard_variable(said: str, delta: bool) -> None
 def test_a_signal_can_be_switched_off(here: Taker) -> None:
     """It is then neither sent nor missed."""
     off = {"OTEL_LOGS_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}
-    to = destination(environment={BASE: here.url, **off})
-    assert (to.metrics, to.logs) == (None, None)
+    for to in (destination(environment={BASE: here.url, **off}), destination(here.url, None, off)):
+        assert (to.metrics, to.logs) == (None, None)
     assert to.spans is not None
     bench = Bench()
     without = Destination(name="here", metrics=None, spans=None, logs=None, delta=False)
