@@ -239,10 +239,12 @@ def wait_until_ready(meeting: Meeting, name: str, child: Child) -> dict[str, Any
     """What a process told when it was ready.
 
     Raises:
-        LoadTestError: it died, or was not ready in time.
+        LoadTestError: it died, cannot begin, or was not ready in time.
     """
     until = time.monotonic() + _READY_WITHIN_S
     while (told := meeting.who_is_ready(name)) is None:
+        if (why := meeting.why_not(name)) is not None:
+            raise LoadTestError(why)
         if child.exit_code is not None:
             raise LoadTestError(
                 f"{name} ended before it was ready, with exit code {child.exit_code}:\n"

@@ -22,7 +22,7 @@ from .player import Player, lag
 from .rendezvous import Meeting
 from .rows import REQUESTS, Request, write_row
 from .scene import Scene
-from .senders import HttpSender, Sender
+from .senders import HttpSender, Sender, in_words
 from .steered_clock import SteeredClock
 from .traffic import Planned, plan_traffic, share_of
 
@@ -155,6 +155,8 @@ class Playing:
         epoch = share["epoch"]
         if epoch is None:
             epoch = self._meet(sender)
+            if epoch is None:
+                return
         self.clock.steer(epoch)
         if self._governed is not None:
             self._governed.begin(epoch)
@@ -207,11 +209,16 @@ class Playing:
             context={},
         )
 
-    def _meet(self, sender: Sender) -> float:
-        """Measure what a call costs, say so, and wait for second 0."""
+    def _meet(self, sender: Sender) -> float | None:
+        """Measure what a call costs, say so, and wait for second 0; None where no call succeeds."""
         assert self._meeting is not None
         self._sink = (self._meeting.directory / REQUESTS).open("w", encoding="utf-8")
-        self._meeting.ready("locust", call_s=self._probe(sender))
+        try:
+            call_s = self._probe(sender)
+        except Exception as error:  # noqa: BLE001  # of whichever client; Locust would try for ever
+            self._meeting.failed("locust", f"the first call failed: {in_words(error)}")
+            return None
+        self._meeting.ready("locust", call_s=call_s)
         return self._meeting.wait_for_epoch(_EPOCH_WITHIN_S, sleep=gevent.sleep)
 
     def _probe(self, sender: Sender) -> float:

@@ -52,6 +52,16 @@ class Meeting:
         """What process `name` told, or None before it is ready."""
         return self._read(f"{name}.ready")
 
+    def failed(self, name: str, why: str) -> None:
+        """Say that process `name` cannot begin, and ask everybody to come to an end."""
+        self._write(f"{name}.failed", {"why": why})
+        self.stop()
+
+    def why_not(self, name: str) -> str | None:
+        """Why process `name` cannot begin, if it said so."""
+        found = self._read(f"{name}.failed")
+        return None if found is None else str(found["why"])
+
     def set_epoch(self, epoch: float) -> None:
         """Say when second 0 is, in Unix time."""
         self._write(_EPOCH, {"epoch": epoch})

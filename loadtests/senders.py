@@ -13,7 +13,15 @@ from .player import Sent
 from .rows import ANSWER, FAILED, FALLBACK, SHED
 from .traffic import Planned
 
-__all__ = ["HttpSender", "Response", "Sender", "Session", "how_it_ended", "request_name"]
+__all__ = [
+    "HttpSender",
+    "Response",
+    "Sender",
+    "Session",
+    "how_it_ended",
+    "in_words",
+    "request_name",
+]
 
 _PROBE = b'{"contents":[{"role":"user","parts":[{"text":"How long does this take?"}]}]}'
 _SHED_MARK = b'"open-balancer"'
@@ -144,3 +152,12 @@ def _says_fallback(found: Response) -> bool:
     except ValueError:
         return False
     return isinstance(said, dict) and bool(said.get("fallback"))
+
+
+def in_words(error: Exception) -> str:
+    """Why a call failed: the upstream's own words where it has some."""
+    content = getattr(getattr(error, "response", None), "content", None)
+    try:
+        return str(json.loads(content)["error"]["message"])[:500]  # type: ignore[arg-type]
+    except (TypeError, ValueError, KeyError):
+        return f"{type(error).__name__}: {error}"[:500]

@@ -158,6 +158,20 @@ def test_a_cap_that_suffices_lets_the_test_come_to_its_end(tmp_path: Path) -> No
     )
 
 
+@pytest.mark.parametrize("target", ["proxy", "sdk"])
+def test_a_wrong_key_is_said_before_anything_is_played(tmp_path: Path, target: str) -> None:
+    """In the upstream's words, at the first call."""
+    with spawn("steady", speed=10.0) as mock:
+        environment = {URL_VARIABLE: mock.addresses.url, "GEMINI_API_KEY": "wrong"}
+        words = (*REAL, "--target", target, "--spend-cap", "1", "--out", str(tmp_path / "report"))
+        done = command(*words, environment=environment)
+        assert mock.admin.counters()["total"]["started"] == 0
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "the first call failed: " in done.stderr
+    assert "API key not valid" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_two_locust_workers_play_every_request_once() -> None:
     """With the locustfile alone, as the how-to has it."""
     with socket.socket() as free:

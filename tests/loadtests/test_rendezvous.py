@@ -36,3 +36,12 @@ def test_a_meeting_that_is_over_ends_the_waiting(tmp_path: Path) -> None:
     assert meeting.stopped()
     with pytest.raises(LateError):
         meeting.wait_for_epoch(600.0)
+
+
+def test_who_cannot_begin_says_why_and_ends_it(tmp_path: Path) -> None:
+    """So that nobody waits for what will not come."""
+    meeting = Meeting(tmp_path)
+    assert meeting.why_not("locust") is None
+    Meeting(tmp_path).failed("locust", "the first call failed")
+    assert meeting.why_not("locust") == "the first call failed"
+    assert meeting.stopped()
