@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import signal
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -48,7 +48,7 @@ class _Told(TyperGroup):
 app = typer.Typer(
     cls=_Told,
     name="open-balancer",
-    help="Keeps Gemini-powered applications answering, fast and inside budget.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -65,6 +65,22 @@ app.command("verify-telemetry")(verify_telemetry)
 app.add_typer(policy_app, name="policy")
 app.add_typer(datadog_app, name="datadog")
 app.add_typer(notify_app, name="notify")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Keeps Gemini-powered applications answering, fast and inside budget."""
 
 
 @app.command()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from balancer.policy_file import default_policy, parse_policy
 from balancer.version import VERSION
 from tests.cli.conftest import Command
@@ -48,6 +50,12 @@ def test_a_shown_policy_has_every_default_filled_in(command: Command, tmp_path: 
     assert "hold:" in shown
 
 
-def test_the_version_is_printed(command: Command) -> None:
-    """As it stands in verdicts and journals."""
-    assert command("version").stdout == f"open-balancer {VERSION}\n"
+@pytest.mark.parametrize("words", [("version",), ("--version",)])
+def test_the_version_is_printed(command: Command, words: tuple[str, ...]) -> None:
+    """As it stands in verdicts and journals, however one asks for it."""
+    assert command(*words).stdout == f"open-balancer {VERSION}\n"
+
+
+def test_help_has_a_short_name(command: Command) -> None:
+    """Everywhere."""
+    assert command("policy", "check", "-h").stdout == command("policy", "check", "--help").stdout
