@@ -63,7 +63,7 @@ class Asked:
         min_output_tokens: the call is of no use below this cap: neither plan nor budget
             shortens it further, the budget rather refuses it.
         thinking: the caller's own setting; a plan only ever lowers it.
-        timeout_s: the caller's own deadline of an attempt, where the plan has none.
+        timeout_s: the caller's own deadline of an attempt; a plan only ever shortens it.
         structured: the answer has to keep to a format. A plan's cap could tear it and a static
             answer is none, so it gets neither, unless `min_output_tokens` says what it needs.
         pinned: the call goes with what Google keeps for its model (cached content, an answer to

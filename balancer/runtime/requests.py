@@ -430,9 +430,11 @@ class Request:
 
     def _timeout_s(self, now: float) -> float | None:
         desk = self._desk
-        timeout_s = self.plan.strategy.timeout_s
-        if timeout_s is None:
-            timeout_s = self.asked.timeout_s
+        planned_s, own_s = self.plan.strategy.timeout_s, self.asked.timeout_s
+        if planned_s is None or own_s is None:
+            timeout_s = own_s if planned_s is None else planned_s
+        else:
+            timeout_s = min(planned_s, own_s)
         if timeout_s is None:
             timeout_s = desk.settings.timeout_s
         if self._gives_up < math.inf:

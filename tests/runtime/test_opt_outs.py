@@ -51,6 +51,22 @@ def test_a_plan_never_makes_a_call_think_more_than_its_caller_asked_for(
     request.close()
 
 
+@pytest.mark.parametrize(
+    ("own_s", "planned_s", "left_s"),
+    [(15.0, 60.0, 15.0), (90.0, 60.0, 60.0), (None, 60.0, 60.0), (15.0, None, 15.0)],
+)
+def test_the_shorter_deadline_of_caller_and_plan_holds(
+    own_s: float | None, planned_s: float | None, left_s: float
+) -> None:
+    """The plan's replaces what the application has set up, and not what one call asks for."""
+    live = balancer(timeout_s=planned_s)
+    request = live.request(asked=Asked(model=FAST, timeout_s=own_s))
+    attempt = request.start()
+    assert attempt is not None
+    assert attempt.timeout_s == left_s
+    request.close()
+
+
 def test_a_pinned_request_keeps_its_model() -> None:
     """What Google keeps for it is of that model."""
     live = balancer(model=SMALL, fallback_models=(SMALL,))
