@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -51,7 +53,7 @@ def fan_out(
         min(workers, len(tasks)),
         # Forking a process that runs threads (numba's, a progress bar's) can deadlock the child.
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_leave_interrupts_to_the_parent,
+        initializer=_follow_the_parent,
     )
     try:
         futures = [executor.submit(function, task) for task in tasks]
@@ -71,9 +73,20 @@ def fan_out(
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _follow_the_parent() -> None:
+    """Leave interrupts to the parent, and do not outlive it."""
     # Ctrl-C reaches every process of a terminal; each worker would print a traceback of its own.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # So does its closing; workers that die of it would look like workers that broke.
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # A parent that is killed, for want of memory or by a pipeline, can end nobody; its workers
+    # would wait for their next task for ever.
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

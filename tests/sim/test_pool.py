@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import select
 import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +65,46 @@ def hang_up(value: int) -> int:
 def test_a_terminal_that_closes_is_left_to_the_parent() -> None:
     """A worker that dies of it would look like one that broke."""
     assert fan_out(hang_up, [1, 2], workers=2, done=print) == [1, 2]
+
+
+def hold(fifo: str) -> None:
+    """A task that never ends; while it lives, it holds a FIFO open."""
+    with Path(fifo).open("wb", buffering=0) as stream:
+        stream.write(b"x")
+        threading.Event().wait()
+
+
+def read(stream: int) -> bytes:
+    """What comes out of a FIFO; b"" when nobody holds it any more."""
+    ready, _, _ = select.select([stream], [], [], 60.0)
+    assert ready, "nothing happened"
+    return os.read(stream, 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs here")
+def test_a_parent_that_is_killed_leaves_no_worker_behind(tmp_path: Path) -> None:
+    """It cannot end them, so they watch it."""
+    fifo = tmp_path / "alive"
+    os.mkfifo(fifo)
+    script = "from tests.sim.test_pool import fan_out, hold; import sys\n"
+    script += "if __name__ == '__main__': fan_out(hold, sys.argv[1:] * 2, workers=2, done=print)"
+    program = tmp_path / "program.py"
+    program.write_text(script)
+    root = str(Path(__file__).parents[2])
+    stream = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with subprocess.Popen(
+            [sys.executable, str(program), str(fifo)], env={**os.environ, "PYTHONPATH": root}
+        ) as child:
+            held = b""
+            while len(held) < 2:
+                # Until the first writer comes, a FIFO may read as if at its end.
+                held += read(stream)
+                assert child.poll() is None, "it ended by itself"
+            child.kill()
+        assert read(stream) == b""
+    finally:
+        os.close(stream)
 
 
 def test_an_interrupt_leaves_no_worker_behind() -> None:
