@@ -262,7 +262,7 @@ BUDGET_PROJECTED: Final = Metric(
 CURRENT_MODE: Final = Metric(
     name="open_balancer.mode.current",
     alias="brownout.current_mode",
-    unit="1",
+    unit="{mode}",
     kind=Kind.GAUGE,
     meaning="The mode: 0 normal, 1 soft, 2 hard, 3 emergency. Emitted without traffic too.",
 )

@@ -16,6 +16,7 @@ from ..runtime.balancer import Balancer
 from ..version import VERSION
 from . import problems
 from .brownout_api import brownout_routes
+from .conversations import Conversations
 from .doors import Doors
 from .health_api import health_routes
 from .history import Store
@@ -103,6 +104,7 @@ def _site(balancer: Balancer, settings: Settings) -> Site:
         store=store,
         policies=Policies(balancer, store, settings),
         recent=Recent(balancer.decision.mode),
+        conversations=Conversations(balancer),
         cpu=Cpu(),
         gateway=Gateway(balancer, settings),
         hub=hub,

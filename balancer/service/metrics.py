@@ -15,6 +15,7 @@ from ..core.observations import FAILURES, ModeObservations, Observations
 from ..core.policy import Policy
 from ..core.pricing import NANO_USD
 from ..runtime.balancer import Balancer
+from .conversations import Conversations
 from .recent import Recent, Span
 
 __all__ = ["WINDOWS_S", "Cpu", "Metrics", "measure"]
@@ -59,7 +60,7 @@ class Llm(BaseModel):
     cost_per_request_usd: float | None
     cost_per_answer_usd: float | None
     tokens_per_session: float | None = Field(
-        description="null: a proxy does not see where a session ends"
+        description="So far, of those with a request in the window; null: no caller named one"
     )
     token_cost_per_hour_usd: float | None = Field(description="At the last minute's rate")
     spend_last_hour_usd: float
@@ -170,7 +171,9 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def measure(balancer: Balancer, recent: Recent, cpu: Cpu, window: str) -> Metrics:
+def measure(
+    balancer: Balancer, recent: Recent, conversations: Conversations, cpu: Cpu, window: str
+) -> Metrics:
     """All figures over a window of `WINDOWS_S`. Adds up a day at most: not for the event loop."""
     span = recent.last(WINDOWS_S[window])
     minute, hour, day = (recent.last(WINDOWS_S[name]) for name in ("1m", "1h", "24h"))
@@ -183,7 +186,14 @@ def measure(balancer: Balancer, recent: Recent, cpu: Cpu, window: str) -> Metric
         window_s=span.seconds,
         tick=status.tick,
         performance=performance,
-        llm=_llm(seen, minute, hour, day, balancer.policy),
+        llm=_llm(
+            seen,
+            minute,
+            hour,
+            day,
+            balancer.policy,
+            conversations.mean_tokens(WINDOWS_S[window]),
+        ),
         brownout=_brownout(status.mode, span, recent),
         business=Business(
             cost_saved_usd=_saved(hour, day),
@@ -257,7 +267,14 @@ def _performance(seen: Observations, seconds: float) -> Performance:
     )
 
 
-def _llm(seen: Observations, minute: Span, hour: Span, day: Span, policy: Policy) -> Llm:
+def _llm(
+    seen: Observations,
+    minute: Span,
+    hour: Span,
+    day: Span,
+    policy: Policy,
+    sessions: float | None,
+) -> Llm:
     nano = sum(entry.nano_usd for entry in seen.served)
     rate = _over(_usd(_nano(minute)), minute.seconds)
     hour_rate = _over(_usd(_nano(hour)), hour.seconds)
@@ -270,7 +287,7 @@ def _llm(seen: Observations, minute: Span, hour: Span, day: Span, policy: Policy
         cost_usd=_usd(nano),
         cost_per_request_usd=_over(_usd(nano), sum(seen.admitted)),
         cost_per_answer_usd=_over(_usd(nano), _answers(seen)),
-        tokens_per_session=None,
+        tokens_per_session=sessions,
         token_cost_per_hour_usd=None if rate is None else rate * 3600.0,
         spend_last_hour_usd=_usd(_nano(hour)),
         spend_last_day_usd=_usd(_nano(day)),

@@ -24,6 +24,8 @@ def metrics_routes(site: Site) -> APIRouter:
         ] = "5m",
     ) -> Metrics:
         """All metrics over a window, from what the balancer observed; null is unknown."""
-        return await asyncio.to_thread(measure, site.balancer, site.recent, site.cpu, window)
+        return await asyncio.to_thread(
+            measure, site.balancer, site.recent, site.conversations, site.cpu, window
+        )
 
     return routes

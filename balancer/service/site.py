@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..runtime.balancer import Balancer
+    from .conversations import Conversations
     from .history import Store
     from .hub import Hub
     from .metrics import Cpu
@@ -43,6 +44,7 @@ class Site:
     store: Store
     policies: Policies
     recent: Recent
+    conversations: Conversations
     cpu: Cpu
     gateway: Gateway
     hub: Hub

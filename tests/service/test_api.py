@@ -63,6 +63,20 @@ def test_what_is_unknown_is_null_and_never_a_placeholder(service: Service) -> No
     assert found["brownout"]["recovery_mean_s"] is None
 
 
+def test_tokens_of_a_session_are_those_of_all_its_requests(service: Service) -> None:
+    """Those that name none are of no session."""
+    for _ in range(4):
+        service.script.say(answer("Hello.", prompt=100, output=20))
+    with service.client() as client:
+        for session in ("ada", "ada", "bob", None):
+            named = {} if session is None else {"x-open-balancer-session": session}
+            client.post(PATH, json=BODY, headers=named)
+        service.balancer.close()
+        llm = client.get("/api/metrics").json()["llm"]
+    assert llm["tokens_used"] == 4 * 120
+    assert llm["tokens_per_session"] == 3 * 120 / 2
+
+
 def test_a_budget_is_shown_with_where_it_is_heading(start: Start) -> None:
     """An alert before it is spent."""
     service = start(policy="budget: {per_hour: $0.01, per_key: {a: {per_day: $1}}}")

@@ -68,6 +68,14 @@ _ADD_UP: Final = (
 )
 """Gauges of which replicas have a part each; of the others they have all the same."""
 
+_BY: Final = {
+    metrics.ATTEMPTS_FAILED: metrics.ERROR_TYPE,
+    metrics.REQUESTS: metrics.OUTCOME,
+    metrics.TOKENS: metrics.TOKEN_TYPE,
+}
+"""What a metric is told apart by where that is not its first attribute. Tokens added up over
+their types would count the cached ones twice: they are part of the input."""
+
 _SCOPE: Final = "$service,$env"
 
 
@@ -120,7 +128,8 @@ def _widget(metric: Metric) -> dict[str, Any]:
 
 
 def _queries(metric: Metric) -> dict[str, str]:
-    groups = f" by {{{metric.attributes[0]}}}" if metric.attributes else ""
+    by = _BY.get(metric, metric.attributes[0] if metric.attributes else None)
+    groups = "" if by is None else f" by {{{by}}}"
     if metric.kind is Kind.COUNTER:
         return {"count": f"sum:{metric.name}{{{_SCOPE}}}{groups}.as_count()"}
     if metric.kind is Kind.HISTOGRAM:

@@ -23,6 +23,7 @@ from balancer.core.observations import Observations
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import RequestRecord, Score
 from balancer.runtime.recorder import Ended, Over
+from balancer.runtime.sessions import IDLE_S, MOST_SESSIONS, Sessions
 from balancer.version import VERSION
 
 from .batches import Batch
@@ -33,7 +34,6 @@ from .logs import Events, LogHandler
 from .outbox import LogBox, SpanBox
 from .resource import new_resource
 from .sender import Sender
-from .sessions import IDLE_S, MOST_SESSIONS, Sessions
 from .spans import CallSpans, ModeSpans
 from .tally import Tally
 

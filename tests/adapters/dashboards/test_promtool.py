@@ -18,7 +18,7 @@ FINISHED = 'open_balancer_attempts_finished_total{job="shop"}'
 FAILED = 'open_balancer_attempts_failed_total{job="shop"}'
 STARTED = 'open_balancer_attempts_started_total{job="shop"}'
 COST = 'open_balancer_cost_total{job="shop"}'
-MODE = 'open_balancer_mode_current_ratio{job="shop", instance="1"}'
+MODE = 'open_balancer_mode_current{job="shop", instance="1"}'
 EDGES = ("10", "14", "20", "30", "+Inf")
 
 

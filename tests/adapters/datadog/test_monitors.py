@@ -166,4 +166,8 @@ def test_every_query_of_the_dashboard_is_valid() -> None:
     assert len(queries) > 20
     for query in queries:
         (series,) = series_of(parse_expression(query))
-        assert metric_named(series.metric) is not None
+        metric = metric_named(series.metric)
+        assert metric is not None
+        assert set(series.by) <= set(metric.attributes)
+    # Cached tokens are part of the input: over all types together they would count twice.
+    assert any("open_balancer.tokens{" in q and "by {gen_ai.token.type}" in q for q in queries)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.adapters.telemetry.live import Telemetry
-from balancer.adapters.telemetry.sessions import LONGEST_NAME, Sessions
 from balancer.runtime.calls import Asked, Outcome
+from balancer.runtime.sessions import LONGEST_NAME, Sessions
 from tests.adapters.telemetry.kept import Kept
 from tests.runtime.bench import ANSWER, Bench
 

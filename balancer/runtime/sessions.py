@@ -61,6 +61,11 @@ class Sessions:
             found.append(tokens)
         return found
 
+    def active(self, since_s: float) -> tuple[int, int]:
+        """How many sessions had a request since then, and their tokens so far."""
+        found = [tokens for tokens, last_s in self._open.values() if last_s >= since_s]
+        return len(found), sum(found)
+
     def end(self, name: str) -> int | None:
         """Tokens of a session that its application ended; None where there is no such one."""
         found = self._open.pop(_short(name), None)
