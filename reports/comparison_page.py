@@ -18,6 +18,7 @@ from .comparisons import ComparedScenario, Comparison, LawResult, LawSummary, re
 from .data_files import Cell, write_csv
 from .fields import UNDEFINED, Estimate
 from .html import REPORT
+from .law_figure import law_figure
 from .layout import Layout
 from .metrics import METRICS, Metric, metric
 from .page import render
@@ -30,6 +31,9 @@ COMPARISON_DATA: Final = "comparison.csv"
 
 WIDE: Final = Layout(width=720, left=136, right=4, font=8.6, time_ticks=0)
 NARROW: Final = Layout(width=300, left=86, right=16, font=8.2, time_ticks=0)
+
+LAWS_WIDE: Final = Layout(width=720, left=66, right=10, font=8.2, time_ticks=0)
+LAWS_NARROW: Final = Layout(width=300, left=66, right=10, font=8.6, time_ticks=0)
 
 SHOWN: Final = (
     "availability",
@@ -68,12 +72,16 @@ class LawHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonSection:
-    """One scenario of the page; `rows` are a label and a cell for each law."""
+    """One scenario of the page; `wide` and `narrow` are its drawing, empty where there is
+    nothing to draw; `rows` are a label and a cell for each law.
+    """
 
     anchor: str
     scenario: str
     title: str
     outcome: str
+    wide: Markup
+    narrow: Markup
     heads: tuple[LawHead, ...]
     rows: tuple[tuple[str, tuple[LawCell, ...]], ...]
     facts: str
@@ -180,14 +188,32 @@ def _section(scenario: ComparedScenario, anchor: str) -> ComparisonSection:
     facts = f"Policy {scenario.policy}, {runs}, seed {scenario.seed}."
     if scenario.left_out:
         facts += f" Does not count for meeting what is expected: {'; '.join(scenario.left_out)}."
+    wide, narrow = (
+        _drawn(scenario, layout, f"{anchor}-{name}")
+        for name, layout in (("wide", LAWS_WIDE), ("narrow", LAWS_NARROW))
+    )
     return ComparisonSection(
         anchor=anchor,
         scenario=scenario.scenario,
         title=scenario.title if scenario.title != scenario.scenario else "",
         outcome=_outcome(scenario),
+        wide=wide,
+        narrow=narrow,
         heads=tuple(_head(law) for law in scenario.laws),
         rows=tuple((shown.label, _cells(shown, values)) for shown, values in rows),
         facts=facts,
+    )
+
+
+def _drawn(scenario: ComparedScenario, layout: Layout, prefix: str) -> Markup:
+    figure = law_figure(scenario, layout)
+    if figure is None:
+        return Markup()
+    return inline_svg(
+        figure,
+        prefix=prefix,
+        title=f"The laws in {scenario.scenario}",
+        description=f"{_outcome(scenario)} The table below has every figure.",
     )
 
 

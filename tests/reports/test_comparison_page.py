@@ -72,7 +72,7 @@ def test_no_colour_of_the_figure_is_fixed(tmp_path: Path) -> None:
     """Dark mode and print choose their own."""
     page = written(tmp_path, sample_comparison())
     figures = re.findall(r'<svg[^>]*role="img".*?</svg>', page, flags=re.DOTALL)
-    assert len(figures) == 2
+    assert len(figures) == 2 + 2 * 2, "the map, and the laws of each scenario, both wide and narrow"
     assert not any(re.search(r"(fill|stroke): #(?!000000|ffffff)", drawn) for drawn in figures)
 
 
