@@ -5,6 +5,7 @@ What it is held against, the same requests without a controller, is simulated.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,19 @@ from scenarios.schema import Scenario
 from sim.counterfactual import compare
 from sim.engine import simulate
 from sim.expectations import expected
+from sim.intervals import Interval
 from sim.metrics import metrics
 from sim.record import record
 from sim.replications import journal_name
 from sim.run import ARMS, NONE, Run
-from sim.verdict import judge
+from sim.verdict import Judgement, judge
 
 from .account import account
 from .journals import servings, transitions, write_journal
 from .live import Played
 from .overhead import Overhead, overhead
 
-__all__ = ["judged", "live_overhead", "live_run"]
+__all__ = ["judged", "live_overhead", "live_run", "on_time"]
 
 _POLICY = ARMS[0]
 
@@ -85,7 +87,10 @@ def judged(plays: Sequence[Played], out: Path, command: Sequence[str]) -> dict[s
         scenario,
         policy,
         replications=len(live),
-        judgements=[judge(question, live, without) for question in expected(scenario)],
+        judgements=[
+            *(judge(question, live, without) for question in expected(scenario)),
+            on_time([live_overhead(played) for played in plays], policy.tick_s),
+        ],
         comparison=compare(live, without),
         transitions=live[0].transitions,
         journals=names,
@@ -95,6 +100,31 @@ def judged(plays: Sequence[Played], out: Path, command: Sequence[str]) -> dict[s
     found["live"] = _live(first, cost)
     found["command"] = list(command)
     return found
+
+
+def on_time(costs: Sequence[Overhead], tick_s: float) -> Judgement:
+    """Whether requests were sent when the scenario has them: never a fail of the policy, but
+    nothing is proved by other traffic than was asked for.
+
+    Args:
+        costs: of every run.
+        tick_s: how late at most, at P95.
+    """
+    late = [cost.sent_late.p95_s for cost in costs]
+    worst = math.nan if any(map(math.isnan, late)) else max(late)
+    kept = worst <= tick_s
+    return Judgement(
+        name=f"requests sent within {tick_s:g} s of their time (P95)",
+        verdict="pass" if kept else "inconclusive",
+        value=Interval(estimate=worst, low=min(late), high=worst),
+        bound=tick_s,
+        better="lower",
+        unit="seconds",
+        note=""
+        if kept
+        else "the machine did not keep up, so this is another traffic than the scenario's: "
+        "lower --speed or the rate",
+    )
 
 
 def _live(played: Played, cost: Overhead) -> Mapping[str, Any]:

@@ -89,7 +89,10 @@ def test_the_service_passes_through_all_four_modes_and_back(tmp_path: Path) -> N
         "soft",
         "normal",
     ]
-    assert [each["note"] for each in record["expectations"]] == ["1 of 1 runs in time"] * 2
+    *modes, on_time = record["expectations"]
+    assert [each["note"] for each in modes] == ["1 of 1 runs in time"] * 2
+    assert on_time["name"] == "requests sent within 1 s of their time (P95)"
+    assert 0 <= on_time["estimate"] < 30
     assert record["live"]["speed"] == 12
     for name in ("report.html", "locust.html", "locust_stats.csv", "junit.xml"):
         assert (out / name).stat().st_size > 0
