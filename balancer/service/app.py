@@ -26,6 +26,7 @@ from .incidents_api import incident_routes
 from .llm_api import llm_routes
 from .metrics import Cpu
 from .metrics_api import metrics_routes
+from .openapi import Described
 from .outside import outside_of
 from .owner import owner_of
 from .policies import Policies
@@ -68,7 +69,7 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
             it was asked to talk to and cannot.
     """
     site = _site(balancer, settings)
-    app = FastAPI(
+    app = Described(
         title="open-Balancer",
         version=VERSION,
         description=_ABOUT,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal
 
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from .examples import ALIVE, READINESS, with_examples
 from .outside_schemas import IntegrationHealth
 from .outside_shown import integrations
 from .schemas import ModeName, mode_name
@@ -13,31 +16,18 @@ from .site import Site
 __all__ = ["health_routes"]
 
 
+class Alive(BaseModel):
+    """The process answers."""
+
+    model_config = with_examples(ALIVE)
+
+    status: Literal["ok"] = "ok"
+
+
 class Readiness(BaseModel):
     """Whether calls are served as the policy says, and what is wrong if not."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "ready": True,
-                    "mode": "normal",
-                    "problems": {},
-                    "integrations": {
-                        "datadog_poll": {
-                            "state": "trouble",
-                            "error": "Datadog: query timeseries data: api.datadoghq.eu did not "
-                            "answer in time",
-                            "waiting": 0,
-                            "dropped": 0,
-                            "failures": 3,
-                            "ok_at": "2026-01-31T12:00:00Z",
-                        }
-                    },
-                }
-            ]
-        }
-    )
+    model_config = with_examples(READINESS)
 
     ready: bool
     mode: ModeName
@@ -52,9 +42,9 @@ def health_routes(site: Site) -> APIRouter:
     routes = APIRouter(tags=["health"])
 
     @routes.get("/healthz")
-    async def health() -> dict[str, str]:
+    async def health() -> Alive:
         """The process is alive."""
-        return {"status": "ok"}
+        return Alive()
 
     @routes.get("/readyz", responses={503: {"model": Readiness, "description": "Not ready"}})
     async def ready(response: Response) -> Readiness:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Query
 from .history import StoreError
 from .history.tables import INCIDENTS, MODE_CHANGES, ORDERS, POLICY_VERSIONS
 from .problems import Problem
-from .schemas import HistoryPage
+from .schemas import HistoryPage, PolicyVersion
 from .site import Site, refusals
 
 __all__ = ["history_routes"]
@@ -55,13 +55,13 @@ def history_routes(site: Site) -> APIRouter:
         except StoreError as error:
             raise Problem(503, str(error)) from None
         return HistoryPage(
-            entries=[_shown(row, text=False) for row in page.rows], before=page.before
+            entries=[_without_text(_shown(row)) for row in page.rows], before=page.before
         )
 
     @routes.get("/api/history/policies/{version}", responses=refusals(403, 404, 422, 429, 503))
     async def policy_version(
         version: Annotated[int, Path(ge=1, le=_LARGEST_ID)],
-    ) -> dict[str, Any]:
+    ) -> PolicyVersion:
         """One policy version, with its text."""
         try:
             row = await asyncio.to_thread(site.store.get, POLICY_VERSIONS, version)
@@ -69,16 +69,21 @@ def history_routes(site: Site) -> APIRouter:
             raise Problem(503, str(error)) from None
         if row is None:
             raise Problem(404, f"there is no policy version {version}")
-        return _shown(row, text=True)
+        return PolicyVersion.model_validate(_shown(row))
 
     return routes
 
 
-def _shown(row: dict[str, Any], *, text: bool) -> dict[str, Any]:
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: datetime.fromtimestamp(value, UTC).isoformat()
-        if name in _TIMES and value is not None
-        else value
+        name: _time(value) if name in _TIMES and value is not None else value
         for name, value in row.items()
-        if text or name != "text"
     }
+
+
+def _without_text(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "text"}
+
+
+def _time(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat().replace("+00:00", "Z")

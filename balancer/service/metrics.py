@@ -7,8 +7,6 @@ import os
 import time
 from collections.abc import Iterable
 
-from pydantic import BaseModel, Field
-
 from ..core.histogram import merge
 from ..core.modes import MODES, Mode, Priority
 from ..core.observations import FAILURES, ModeObservations, Observations
@@ -16,130 +14,24 @@ from ..core.policy import Policy
 from ..core.pricing import NANO_USD
 from ..runtime.balancer import Balancer
 from .conversations import Conversations
+from .metrics_schemas import (
+    Brownout,
+    Budget,
+    Business,
+    Llm,
+    Metrics,
+    ModeShare,
+    Performance,
+    System,
+)
 from .recent import Recent, Span
 
-__all__ = ["WINDOWS_S", "Cpu", "Metrics", "measure"]
+__all__ = ["WINDOWS_S", "Cpu", "measure"]
 
 WINDOWS_S = {"1m": 60.0, "5m": 300.0, "1h": 3600.0, "24h": 86_400.0}
 
 _CLIENT_ERRORS = ("quota_minute", "quota_day", "rejected")
 _SERVER_ERRORS = ("overloaded", "internal")
-
-
-class Performance(BaseModel):
-    """How calls went in the window."""
-
-    latency_p50_s: float | None = Field(description="First attempt to outcome, seconds")
-    latency_p95_s: float | None
-    latency_p99_s: float | None
-    ttft_p95_s: float | None = Field(description="Streams only")
-    error_rate: float | None = Field(description="Failed attempts over finished ones")
-    error_rate_4xx: float | None = Field(description="429 and other 4xx over finished attempts")
-    error_rate_5xx: float | None = Field(description="500 and 503 over finished attempts")
-    failures: dict[str, int] = Field(description="Failed attempts by kind")
-    requests: int
-    throughput_per_s: float | None = Field(description="Requests offered a second")
-    tokens_per_minute: float | None
-    availability: float | None = Field(
-        description="Complete answers of a model over requests offered"
-    )
-    retry_amplification: float | None = Field(description="Attempts over admitted requests")
-    shed: dict[str, int] = Field(description="Refused requests by priority")
-    static_fallbacks: int
-
-
-class Llm(BaseModel):
-    """Tokens and money, as estimated from usage and prices."""
-
-    tokens_used: int
-    prompt_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    thinking_tokens: int
-    cost_usd: float = Field(description="Settled in the window")
-    cost_per_request_usd: float | None
-    cost_per_answer_usd: float | None
-    tokens_per_session: float | None = Field(
-        description="So far, of those with a request in the window; null: no caller named one"
-    )
-    token_cost_per_hour_usd: float | None = Field(description="At the last minute's rate")
-    spend_last_hour_usd: float
-    spend_last_day_usd: float = Field(description="Since the start, at most 24 h")
-    projected_day_usd: float | None = Field(description="24 h at the last hour's rate")
-    budgets: list[Budget]
-
-
-class Budget(BaseModel):
-    """A hard limit of the policy, and where the spend is heading."""
-
-    window_s: float
-    key: str | None
-    limit_usd: float
-    projected_usd: float | None = Field(
-        description="Of everybody's: the last minute's rate over the window; null for a tenant's"
-    )
-    alert: bool | None = Field(description="Whether the projection is above the limit")
-
-
-class ModeShare(BaseModel):
-    """What was served in one mode during the window."""
-
-    time_share: float | None = Field(description="Of the ticks")
-    attempts: int
-    latency_p95_s: float | None
-    error_rate: float | None
-    cost_per_attempt_usd: float | None
-
-
-class Brownout(BaseModel):
-    """The mode, and how often it changed."""
-
-    current_mode: int = Field(description="0 normal, 1 soft, 2 hard, 3 emergency")
-    mode: str
-    activations: int = Field(description="Entries of a deeper mode since the start")
-    mode_changes: int
-    activations_per_hour: float | None = Field(description="Over the time since the start")
-    recovery_mean_s: float | None = Field(description="From leaving normal to being back")
-    recovery_last_s: float | None
-    modes: dict[str, ModeShare]
-    degraded_share: float | None = Field(description="Attempts served above normal")
-
-
-class Business(BaseModel):
-    """What it was worth."""
-
-    cost_saved_usd: float | None = Field(
-        description="An estimate: the last hour's degraded attempts at the mean cost of the last "
-        "day's normal ones, less what they cost; null without normal ones to compare with"
-    )
-    availability: float | None
-    quality_score: float | None = Field(description="null: nobody scores the answers")
-
-
-class System(BaseModel):
-    """The process."""
-
-    memory: float | None = Field(description="Share in use of what there is")
-    cpu: float | None = Field(description="CPU seconds a second, over the cores it may use")
-    queue_depth: int
-    in_flight: int
-    uptime_s: float
-
-
-class Metrics(BaseModel):
-    """Everything that is measured."""
-
-    window: str
-    window_s: float = Field(description="Seconds of the window that were seen")
-    tick: int | None
-    performance: Performance
-    llm: Llm
-    brownout: Brownout
-    business: Business
-    system: System
-
-
-Llm.model_rebuild()
 
 
 class Cpu:

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from .metrics import Metrics, measure
+from .metrics import measure
+from .metrics_schemas import Metrics
 from .site import Site, refusals
 
 __all__ = ["metrics_routes"]

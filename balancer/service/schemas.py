@@ -1,4 +1,4 @@
-"""What the API takes and gives, with examples for its OpenAPI document."""
+"""What the API takes and gives."""
 
 from __future__ import annotations
 
@@ -8,6 +8,21 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from ..core.modes import Mode
+from .examples import (
+    ANSWER,
+    BROWNOUT_STATUS,
+    CHATS,
+    HISTORY_PAGES,
+    ORDERS,
+    POLICY_CHANGED,
+    POLICY_CHANGES,
+    POLICY_STATUS,
+    POLICY_VERSION,
+    PROMPTS,
+    WEBHOOK_READINESS,
+    WEBHOOK_VERDICT,
+    with_examples,
+)
 from .outside_schemas import IntegrationHealth, PolledReading
 
 __all__ = [
@@ -21,6 +36,7 @@ __all__ = [
     "PolicyChange",
     "PolicyChanged",
     "PolicyStatus",
+    "PolicyVersion",
     "Prompt",
     "Refused",
     "WebhookReadiness",
@@ -52,15 +68,7 @@ class _Given(BaseModel):
 class Order(_Given):
     """An operator's order: hold a mode, stop holding one, or use the kill switch."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"mode": "soft", "reason": "load test at noon", "duration": "15m"},
-                {"mode": "auto", "reason": "the test is over"},
-                {"bypass": True, "reason": "the policy misbehaves"},
-            ]
-        }
-    )
+    model_config = with_examples(*ORDERS)
 
     mode: ModeName | Literal["auto"] | None = Field(
         default=None, description="The mode to hold; auto gives it back to the controller"
@@ -98,22 +106,7 @@ class Order(_Given):
 class PolicyChange(_Given):
     """A new policy, or an older version of it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "policy": "thresholds:\n  soft: {latency_p95: 2500ms}\n",
-                    "reason": "2 s was too near to what is usual",
-                },
-                {
-                    "policy": {"thresholds": {"soft": {"error_rate": "5%"}}},
-                    "reason": "the same as an object",
-                    "if_version": 3,
-                },
-                {"version": 2, "reason": "back to what worked"},
-            ]
-        }
-    )
+    model_config = with_examples(*POLICY_CHANGES)
 
     policy: str | dict[str, Any] | None = Field(
         default=None, description="A policy file's text, or the same as an object"
@@ -134,6 +127,8 @@ class PolicyChange(_Given):
 class PolicyStatus(BaseModel):
     """The policy in force."""
 
+    model_config = with_examples(POLICY_STATUS)
+
     name: str
     law: str
     version: int | None = Field(description="null: the history could not be written")
@@ -146,6 +141,8 @@ class PolicyStatus(BaseModel):
 
 class PolicyChanged(BaseModel):
     """What came of a change of policy."""
+
+    model_config = with_examples(POLICY_CHANGED)
 
     version: int | None
     recorded: bool = Field(description="false: in force, but the history could not be written")
@@ -165,6 +162,8 @@ class OverrideStatus(BaseModel):
 
 class BrownoutStatus(BaseModel):
     """How the application is served."""
+
+    model_config = with_examples(BROWNOUT_STATUS)
 
     mode: ModeName
     mode_number: int
@@ -189,11 +188,7 @@ class BrownoutStatus(BaseModel):
 class Prompt(_Given):
     """A prompt to try a model with."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"prompt": "Say hello in one word.", "model": "gemini-2.5-flash"}]
-        }
-    )
+    model_config = with_examples(*PROMPTS)
 
     prompt: Annotated[str, StringConstraints(min_length=1)]
     model: ModelName | None = Field(default=None, description="The plan's goes before it")
@@ -210,20 +205,7 @@ class ChatTurn(_Given):
 class Chat(_Given):
     """A conversation to be continued."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "messages": [
-                        {"role": "user", "content": "What is a brownout?"},
-                        {"role": "model", "content": "A planned reduction of service."},
-                        {"role": "user", "content": "And in one line?"},
-                    ],
-                    "system": "You explain to engineers.",
-                }
-            ]
-        }
-    )
+    model_config = with_examples(*CHATS)
 
     messages: Annotated[list[ChatTurn], Field(min_length=1, max_length=500)]
     system: str | None = None
@@ -240,6 +222,8 @@ class Chat(_Given):
 class Answer(BaseModel):
     """A model's answer, and how it was made."""
 
+    model_config = with_examples(ANSWER)
+
     text: str
     model: str | None = Field(description="As the upstream names it")
     mode: ModeName
@@ -252,18 +236,38 @@ class Answer(BaseModel):
 class HistoryPage(BaseModel):
     """A part of the history, the newest first."""
 
+    model_config = with_examples(*HISTORY_PAGES)
+
     entries: list[dict[str, Any]]
     before: int | None = Field(description="Ask for what is older with ?before=; null: no more")
 
 
+class PolicyVersion(BaseModel):
+    """A policy that came into force, complete."""
+
+    model_config = with_examples(POLICY_VERSION)
+
+    id: int
+    at: datetime
+    origin: str = Field(description="start, file or api")
+    name: str
+    text: str = Field(description="As YAML, complete")
+    reason: str
+    restores: int | None = Field(description="The version that it brings back")
+
+
 class WebhookReadiness(BaseModel):
     """Whether deliveries of Datadog's webhook are taken."""
+
+    model_config = with_examples(WEBHOOK_READINESS)
 
     status: Literal["ok", "no secret"]
 
 
 class WebhookVerdict(BaseModel):
     """What became of a delivery."""
+
+    model_config = with_examples(WEBHOOK_VERDICT)
 
     verdict: Literal["accepted", "noted", "duplicate", "stale"]
     detail: str

@@ -33,6 +33,24 @@ _MEANINGS = {
     503: "Something that this needs is broken",
     504: "The upstream did not answer in time",
 }
+_SAID = {
+    400: ("body.17: JSON decode error", "body.17"),
+    401: (
+        "expected the header 'Authorization: Bearer …' with the service's token "
+        "(OPEN_BALANCER_TOKEN)",
+        "Authorization",
+    ),
+    403: ("the request comes from a page of another site", "Origin"),
+    404: ("there is no policy version 9", ""),
+    409: ("version 4 is in force, not 3", "if_version"),
+    413: ("the body is larger than 1,100,000 bytes, the most that is taken", ""),
+    415: ("expected a body in JSON (Content-Type: application/json)", "Content-Type"),
+    422: ("query.limit: Input should be less than or equal to 500", "query.limit"),
+    429: ("too many requests from this address; try again in 0.20 s", ""),
+    503: ("no key is configured; set GEMINI_API_KEY where the service runs", ""),
+    504: ("the upstream says 504: Deadline expired before operation could complete.", ""),
+}
+"""Of each, what is said, and of what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +71,18 @@ class Site:
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For the OpenAPI document: how a route refuses."""
+    """For the OpenAPI document: how a route refuses, with an example."""
+    from .problems import body_of
     from .schemas import Refused
 
-    return {status: {"model": Refused, "description": _MEANINGS[status]} for status in statuses}
+    return {
+        status: {
+            "model": Refused,
+            "description": _MEANINGS[status],
+            "content": {
+                "application/json": {"example": body_of(status, message, where=where)},
+            },
+        }
+        for status in statuses
+        for message, where in [_SAID[status]]
+    }

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 
 from ..webhook import WEBHOOK_PATH, Inbox
 from ..webhook.verdict import Fate
+from .examples import WEBHOOK_BODY
 from .problems import Problem
 from .schemas import WebhookReadiness, WebhookVerdict
 from .site import Site, refusals
@@ -49,6 +50,7 @@ def webhook_routes(site: Site) -> APIRouter:
         response_model=WebhookVerdict,
         responses=refusals(401, 403, 413, 415, 422, 429)
         | {202: {"model": WebhookVerdict, "description": "It raises or clears an alert"}},
+        openapi_extra={"requestBody": WEBHOOK_BODY},
     )
     async def receive(request: Request) -> Response:
         """Take a delivery of Datadog's webhook, with the webhook's secret as its bearer token."""

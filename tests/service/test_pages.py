@@ -7,7 +7,14 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from balancer.service.metrics import Brownout, Business, Llm, ModeShare, Performance, System
+from balancer.service.metrics_schemas import (
+    Brownout,
+    Business,
+    Llm,
+    ModeShare,
+    Performance,
+    System,
+)
 from balancer.service.settings import _LISTS, _VARIABLES
 from tests.service.conftest import Service
 

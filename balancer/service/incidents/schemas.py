@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from pydantic.config import JsonDict, JsonValue
 
+from ..examples import with_examples
 from ..schemas import ModeName
 
 __all__ = [
@@ -112,7 +113,7 @@ _SUMMARY: JsonDict = {
 class IncidentShown(BaseModel):
     """An episode of hard or emergency brownout."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_INCIDENT]})
+    model_config = with_examples(_INCIDENT)
 
     id: int
     key: str = Field(description="Names the episode, in Datadog and notifications too")
@@ -136,9 +137,7 @@ class IncidentShown(BaseModel):
 class IncidentPage(BaseModel):
     """Incidents, the newest first."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"incidents": [_INCIDENT], "before": None}]}
-    )
+    model_config = with_examples({"incidents": [_INCIDENT], "before": None})
 
     incidents: list[IncidentShown]
     before: int | None = Field(description="Ask for what is older with ?before=; null: no more")
@@ -156,11 +155,7 @@ class TimelineEntry(BaseModel):
 class IncidentDetail(IncidentShown):
     """An incident with what happened in its time, in order."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{**_INCIDENT, "timeline": _TIMELINE, "left_out": 0, "notes": []}]
-        }
-    )
+    model_config = with_examples({**_INCIDENT, "timeline": _TIMELINE, "left_out": 0, "notes": []})
 
     timeline: list[TimelineEntry]
     left_out: int = Field(description="Entries beyond the limit; the earliest are shown")
@@ -249,7 +244,7 @@ class JournalShare(BaseModel):
 class IncidentSummary(BaseModel):
     """A post-incident summary, drawn from the journal."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_SUMMARY]})
+    model_config = with_examples(_SUMMARY)
 
     incident: IncidentShown
     signals: list[CrossingShown]
