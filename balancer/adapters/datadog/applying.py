@@ -16,7 +16,7 @@ from .client import Client
 from .definitions import Definition, Kind
 from .errors import DatadogError, Trouble
 from .monitors import Target
-from .stores import STORES, Found
+from .stores import STORES, Found, others_of_ours
 
 __all__ = ["Action", "Change", "Difference", "apply", "plan", "plan_removal"]
 
@@ -87,10 +87,19 @@ def plan(client: Client, target: Target, definitions: Sequence[Definition]) -> t
 
 
 def plan_removal(client: Client, target: Target) -> tuple[Change, ...]:
-    """What has to be removed so that nothing of ours is left, what depends on others first."""
+    """What has to be removed so that nothing of ours is left, what depends on others first.
+
+    Percentiles are of a metric, whichever application sends it: they stay as long as another
+    one has monitors of ours, which would have no data without them.
+
+    Raises:
+        DatadogError: Datadog cannot be asked.
+    """
+    shared = {Kind.PERCENTILES} if others_of_ours(client, target) else set()
     return tuple(
         _removal(found, "")
-        for store in reversed(STORES.values())
+        for kind, store in reversed(STORES.items())
+        if kind not in shared
         for found in store.find(client, target)
         if found.ours
     )

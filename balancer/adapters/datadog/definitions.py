@@ -121,10 +121,16 @@ def fingerprint(secret: str) -> str:
 
 
 def variable_name(target: Target) -> str:
-    """Name of the secret variable, one for each application."""
-    return "OPEN_BALANCER_SECRET_" + re.sub(r"[^A-Z0-9]+", "_", target.owner.upper()[14:]).strip(
-        "_"
-    )
+    """Name of the secret variable, one for each application.
+
+    Datadog takes capitals, digits and '_' only. Where that leaves something out, six digits of a
+    hash tell `shop-prod` from the environment `prod` of `shop`, whose secret is not ours.
+    """
+    said = target.owner.removeprefix("open-balancer/")
+    name = re.sub(r"[^A-Z0-9]+", "_", said.upper()).strip("_")
+    if name.lower() != said:
+        name += "_" + hashlib.sha256(said.encode()).hexdigest()[:6].upper()
+    return f"OPEN_BALANCER_SECRET_{name}"
 
 
 def _address(url: str) -> str:

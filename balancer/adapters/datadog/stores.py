@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from .client import Client
 from .definitions import Definition, Kind, variable_name
 from .errors import DatadogError, Trouble
-from .monitors import KEY_TAG, Target
+from .monitors import KEY_TAG, OWNER_TAG, Target
 
-__all__ = ["STORES", "Found", "Store"]
+__all__ = ["STORES", "Found", "Store", "others_of_ours"]
 
 _PAGE: Final = 100
 
@@ -66,31 +66,47 @@ def _if_there(read: Callable[[], Any]) -> Any:
         raise
 
 
+def _monitors(client: Client, tags: Sequence[str]) -> Iterator[Any]:
+    """All monitors with these tags, page by page."""
+    for page in range(1000):
+        bodies = client.read(
+            "v1.monitors.list_monitors", monitor_tags=",".join(tags), page=page, page_size=_PAGE
+        ).body
+        yield from bodies
+        if len(bodies) < _PAGE:
+            return
+
+
+def _is_of(tags: Sequence[str], target: Target) -> bool:
+    """Whether a monitor of ours is of this application: the filter of a service without
+    environment also finds those with one.
+    """
+    inside = target.environment or not any(tag.startswith("env:") for tag in tags)
+    return set(target.tags) <= set(tags) and bool(inside)
+
+
+def others_of_ours(client: Client, target: Target) -> bool:
+    """Whether another application has monitors of ours, which look at the same metrics.
+
+    Raises:
+        DatadogError: it cannot be asked.
+    """
+    return any(not _is_of(body["tags"], target) for body in _monitors(client, (OWNER_TAG,)))
+
+
 class _Monitors:
     def find(self, client: Client, target: Target) -> Iterable[Found]:
-        found: list[Found] = []
-        for page in range(1000):
-            bodies = client.read(
-                "v1.monitors.list_monitors",
-                monitor_tags=",".join(target.tags),
-                page=page,
-                page_size=_PAGE,
-            ).body
-            found += [
-                Found(
-                    kind=Kind.MONITOR,
-                    key=next((tag for tag in body["tags"] if tag.startswith(KEY_TAG)), ""),
-                    id=str(body["id"]),
-                    title=body["name"],
-                    body=body,
-                )
-                for body in bodies
-                # The filter of a service without environment also finds those with one.
-                if set(target.tags) <= set(body["tags"])
-                and (target.environment or not any(t.startswith("env:") for t in body["tags"]))
-            ]
-            if len(bodies) < _PAGE:
-                break
+        found = [
+            Found(
+                kind=Kind.MONITOR,
+                key=next((tag for tag in body["tags"] if tag.startswith(KEY_TAG)), ""),
+                id=str(body["id"]),
+                title=body["name"],
+                body=body,
+            )
+            for body in _monitors(client, target.tags)
+            if _is_of(body["tags"], target)
+        ]
         return sorted(found, key=lambda each: int(each.id))
 
     def create(self, client: Client, definition: Definition) -> None:

@@ -191,12 +191,35 @@ def test_destroy_removes_only_its_own(client: Client, fake: Fake) -> None:
     """Other people's monitors, and those of another service of ours, stay."""
     other = Target(service="other", webhook="other")
     applied(client, target=other)
-    kept = fake.things() - 2  # percentiles are of the metric, whichever service sends it
+    kept = fake.things()
     fake.monitors[1] = {"id": 1, "name": "theirs", "tags": ["service:shop"], "options": {}}
     applied(client)
     list(apply(client, TARGET, plan_removal(client, TARGET)))
     assert fake.things() == kept + 1
     assert plan_removal(client, TARGET) == ()
+
+
+def test_percentiles_go_with_the_last_service_that_needs_them(client: Client, fake: Fake) -> None:
+    """They are of the metric, whichever service sends it."""
+    other = Target(service="other", webhook="other")
+    applied(client)
+    applied(client, target=other)
+    list(apply(client, TARGET, plan_removal(client, TARGET)))
+    assert len(fake.tag_configurations) == 2
+    assert actions(plan(client, other, wanted(target=other))) == {Action.KEEP}
+    list(apply(client, other, plan_removal(client, other)))
+    assert fake.things() == 0
+
+
+def test_names_that_look_alike_have_secrets_of_their_own(client: Client, fake: Fake) -> None:
+    """A service in an environment, and one whose name reads the same in capitals."""
+    inside = Target(service="shop", environment="prod", webhook="one")
+    beside = Target(service="shop-prod", webhook="two")
+    for target in (inside, beside):
+        applied(client, target=target)
+    assert len(fake.variables) == 2
+    list(apply(client, beside, plan_removal(client, beside)))
+    assert actions(plan(client, inside, wanted(target=inside))) == {Action.KEEP}
 
 
 def test_services_and_environments_do_not_touch_each_other(client: Client, fake: Fake) -> None:
