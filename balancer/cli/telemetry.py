@@ -59,9 +59,11 @@ def verify_telemetry(
         from ..installation import require
 
         require(extras=("telemetry",))
-        from ..adapters.telemetry.destination import datadog_destination, destination
+        from ..adapters.telemetry.destination import datadog_destination, destination, disabled
         from ..adapters.telemetry.verify import verify
 
+        if disabled():
+            raise InputError("is true: no telemetry is sent at all", where="OTEL_SDK_DISABLED")
         to = datadog_destination() if datadog else destination(otlp, protocol)
         typer.echo(f"sending to {to.name}")
         failed = False

@@ -65,6 +65,17 @@ def scenario(directory: Path, name: str = "tiny", more: str = "") -> Path:
 # ------------------------------------------------------------------------ verify-telemetry
 
 
+def test_what_is_switched_off_is_not_said_to_arrive(
+    command: Command, here: Taker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The application would send nothing either."""
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    done = command("verify-telemetry", "--otlp", here.url, "--protocol", "http/protobuf")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "OTEL_SDK_DISABLED: is true" in done.stderr
+    assert here.paths == []
+
+
 @pytest.mark.parametrize("transport", ["grpc", "http/protobuf"])
 def test_a_good_receiver_gets_one_of_everything(
     command: Command, agent: Receiver, transport: str
@@ -151,7 +162,7 @@ def test_a_receiver_of_the_other_protocol_is_said_so(
     [
         (("--otlp", NOWHERE, "--protocol", "http"), "the OTLP protocol: found 'http'"),
         (("--otlp", "localhost"), "the OTLP endpoint: found 'localhost', expected a URL"),
-        (("--datadog",), "Datadog's intake: no key; set DD_API_KEY or DATADOG_API_KEY"),
+        (("--datadog",), "Datadog: the API key is missing; set DATADOG_API_KEY or DD_API_KEY"),
         (("--datadog", "--otlp", NOWHERE), "--datadog: goes to Datadog's intake"),
     ],
 )

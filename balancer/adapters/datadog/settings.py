@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from ...core.errors import InputError, nearest
+from ...core.errors import InputError
+from ...datadog_account import SITES, api_key_from, app_key_from, said_in, site_from
 
-__all__ = ["SITES", "Settings", "settings_from"]
+__all__ = ["Settings", "settings_from"]
 
-SITES: Final = (
-    "datadoghq.com",
-    "us3.datadoghq.com",
-    "us5.datadoghq.com",
-    "datadoghq.eu",
-    "ap1.datadoghq.com",
-    "ap2.datadoghq.com",
-    "ddog-gov.com",
-)
-_API_KEYS: Final = ("DATADOG_API_KEY", "DD_API_KEY")
-_APP_KEYS: Final = ("DATADOG_APP_KEY", "DD_APP_KEY")
-_SITE: Final = ("DATADOG_SITE", "DD_SITE")
 _HOST: Final = ("DATADOG_HOST", "DD_HOST")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -55,37 +43,12 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     Raises:
         InputError: a key is missing or cannot be one, or the site is unknown.
     """
-    api_key = _key(environment, _API_KEYS, "API key")
-    app_key = _key(environment, _APP_KEYS, "application key")
-    site, name = _first(environment, _SITE)
-    if site and site not in SITES:
-        bare = re.sub(r"^(https?://)?(api\.|app\.)?|/.*$", "", site)
-        raise InputError(
-            f"found {site!r:.60}, expected one of {', '.join(SITES)}{nearest(bare, SITES)}",
-            where=name,
-        )
-    host, name = _first(environment, _HOST)
+    api_key, app_key = api_key_from(environment), app_key_from(environment)
+    site = site_from(environment)
+    host, name = said_in(environment, _HOST)
     if host:
         _check_host(host, name)
-    return Settings(
-        api_key=api_key, app_key=app_key, site=site or SITES[0], host=host.rstrip("/") or None
-    )
-
-
-def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, str]:
-    for name in names:
-        if environment.get(name, "").strip():
-            return environment[name].strip(), name
-    return "", names[0]
-
-
-def _key(environment: Mapping[str, str], names: tuple[str, ...], what: str) -> str:
-    key, name = _first(environment, names)
-    if not key:
-        raise InputError(f"the {what} is missing; set {names[0]} or {names[1]}", where="Datadog")
-    if not re.fullmatch(r"[!-~]{1,200}", key):
-        raise InputError(f"holds characters that no {what} has", where=name)
-    return key
+    return Settings(api_key=api_key, app_key=app_key, site=site, host=host.rstrip("/") or None)
 
 
 def _check_host(host: str, name: str) -> None:

@@ -18,6 +18,7 @@ from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from balancer.core.errors import InputError, nearest
+from balancer.datadog_account import api_key_from, site_from
 
 from .addresses import check_address, shown
 
@@ -33,15 +34,11 @@ ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
 PROTOCOL: Final = "OTEL_EXPORTER_OTLP_PROTOCOL"
 TEMPORALITY: Final = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 HTTP_PORT: Final = 4318
-DATADOG_SITES: Final = (
-    "datadoghq.com",
-    "us3.datadoghq.com",
-    "us5.datadoghq.com",
-    "datadoghq.eu",
-    "ap1.datadoghq.com",
-    "ap2.datadoghq.com",
-    "ddog-gov.com",
-)
+DEFAULTS: Final[Mapping[Protocol, str]] = {
+    "grpc": "http://localhost:4317",
+    "http/protobuf": f"http://localhost:{HTTP_PORT}",
+}
+"""Where the exporters send to when nothing says where."""
 DATADOG_METRICS: Final = (
     '{"resource_attributes_as_tags":true,'
     '"histograms":{"mode":"distributions","send_aggregation_metrics":true}}'
@@ -101,9 +98,17 @@ def destination(
         for signal, spoken in protocols.items()
     }
     spoken = sorted({"gRPC" if each == "grpc" else "HTTP" for each in protocols.values()})
-    address = endpoint or environment.get(ENDPOINT) or "the default endpoint"
+    places = [
+        endpoint
+        or environment.get(_endpoint_of(signal))
+        or environment.get(ENDPOINT)
+        or DEFAULTS[protocols[signal]]
+        for signal, exporter in made.items()
+        if exporter is not None
+    ]
+    addresses = list(dict.fromkeys(shown(place.strip()) for place in places)) or ["nowhere"]
     return Destination(
-        name=f"{shown(address)} ({' and '.join(spoken)})",
+        name=f"{' and '.join(addresses)} ({' and '.join(spoken)})",
         metrics=made["metrics"],
         spans=made["traces"],
         logs=made["logs"],
@@ -225,24 +230,13 @@ def datadog_destination(
     `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` and they are sent there.
 
     Args:
-        environment: with `DD_API_KEY` or `DATADOG_API_KEY`, and `DD_SITE` or `DATADOG_SITE`.
+        environment: with `DATADOG_API_KEY` or `DD_API_KEY`, and `DATADOG_SITE` or `DD_SITE`.
         endpoint: instead of the site's, for tests.
 
     Raises:
         InputError: no key, a key that cannot be one, or a site that there is not.
     """
-    key = (environment.get("DD_API_KEY") or environment.get("DATADOG_API_KEY") or "").strip()
-    if not key:
-        raise InputError("no key; set DD_API_KEY or DATADOG_API_KEY", where="Datadog's intake")
-    if not (key.isascii() and key.isprintable()):
-        raise InputError("holds what no header can; expected 32 characters", where="DD_API_KEY")
-    name = "DD_SITE" if environment.get("DD_SITE") else "DATADOG_SITE"
-    site = (environment.get(name) or DATADOG_SITES[0]).strip()
-    if site not in DATADOG_SITES:
-        raise InputError(
-            f"found {site!r}{nearest(site, DATADOG_SITES)}; known: {', '.join(DATADOG_SITES)}",
-            where=name,
-        )
+    key, site = api_key_from(environment), site_from(environment)
     base = endpoint or f"https://otlp.{site}"
     headers = {"dd-api-key": key, "dd-otel-metric-config": DATADOG_METRICS}
     found = Destination(
