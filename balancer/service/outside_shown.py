@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from ..adapters.datadog.readings import STALE_S, Freshness, Reading
 from .outside import Outside
 from .outside_schemas import IntegrationHealth, PolledReading
 
@@ -35,10 +36,16 @@ def polled(outside: Outside, now_s: float) -> list[PolledReading]:
         PolledReading(
             rule=reading.rule.name,
             signal=reading.rule.signal,
-            state=reading.freshness.value,
+            state=_freshness(reading, since_s).value,
             value=reading.value,
             age_s=None if reading.age_s is None else reading.age_s + since_s,
             above=reading.above,
         )
         for reading in found.readings
     ]
+
+
+def _freshness(reading: Reading, since_s: float) -> Freshness:
+    """Of a reading now: the next poll may be minutes away, and it grows old meanwhile."""
+    old = reading.age_s is not None and reading.age_s + since_s > STALE_S
+    return Freshness.STALE if old and reading.freshness is Freshness.FRESH else reading.freshness

@@ -8,8 +8,8 @@ from typing import Final
 
 from ...core.observations import Alert
 from ...core.policy import Policy
-from .client import Client
-from .errors import DatadogError
+from .client import Answer, Client
+from .errors import DatadogError, Trouble
 from .monitors import Target
 from .readings import Freshness, Judge, Reading, read_answer, request_of
 
@@ -85,21 +85,34 @@ class Poller:
                 "v2.metrics.query_timeseries_data",
                 body=request_of(self._policy, self._target, now_s),
             )
+            readings = _read(self._policy, self._target, answer, now_s)
         except DatadogError as error:
-            self._failures += 1
-            wait_s = min(LONGEST_S, SHORTEST_S * 2.0 ** min(self._failures, 10))
-            readings = tuple(
-                Reading(rule=rule, freshness=Freshness.FAILED) for rule in self._policy.rules
-            )
-            self._judge.alerts(readings, now_s)
-            return Poll(readings=readings, next_s=max(wait_s, error.wait_s or 0.0), error=error)
+            return self._failed(error, now_s)
         self._failures = 0
-        readings = read_answer(self._policy, self._target, answer.body, now_s)
         return Poll(
             readings=readings,
             alerts=self._judge.alerts(readings, now_s),
             next_s=interval_s(answer.headers),
         )
+
+    def _failed(self, error: DatadogError, now_s: float) -> Poll:
+        self._failures += 1
+        wait_s = min(LONGEST_S, SHORTEST_S * 2.0 ** min(self._failures, 10))
+        readings = tuple(
+            Reading(rule=rule, freshness=Freshness.FAILED) for rule in self._policy.rules
+        )
+        self._judge.alerts(readings, now_s)
+        return Poll(readings=readings, next_s=max(wait_s, error.wait_s or 0.0), error=error)
+
+
+def _read(policy: Policy, target: Target, answer: Answer, now_s: float) -> tuple[Reading, ...]:
+    try:
+        return read_answer(policy, target, answer.body, now_s)
+    except (AttributeError, OverflowError, TypeError):
+        raise DatadogError(
+            Trouble.UNAVAILABLE,
+            "query timeseries data: the answer is not in the form that Datadog documents",
+        ) from None
 
 
 def interval_s(headers: Mapping[str, str]) -> float:

@@ -144,6 +144,25 @@ def test_trouble_is_a_state_and_is_not_raised(client: Client, fake: Fake, how: i
     assert poller.poll(NOW_S).next_s == 30.0
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"times": 7, "values": [[1.0]], "series": [{"query_index": 0}]},
+        {"times": [1], "values": "x", "series": [None]},
+        {"times": [1], "values": [5], "series": [{"query_index": 0}]},
+        [],
+    ],
+)
+def test_an_answer_in_another_form_is_trouble(client: Client, fake: Fake, answer: Any) -> None:
+    """No reading of before is shown on as if it were fresh, and the next poll is soon."""
+    first, second = polled(client, fake, an_answer([3.0], [0.5]), answer)
+    assert {reading.freshness for reading in first.readings} == {Freshness.FRESH}
+    assert {reading.freshness for reading in second.readings} == {Freshness.FAILED}
+    assert second.error is not None
+    assert "not in the form that Datadog documents" in str(second.error)
+    assert (second.alerts, second.next_s) == ((), 60.0)
+
+
 def test_a_rate_limit_is_kept_to(client: Client, fake: Fake) -> None:
     """Its reset is waited for, however long."""
     fake.failures = [("POST", "/api/v2/query", 429)]
