@@ -50,7 +50,7 @@ class Settings:
         largest_api_body: most bytes of a request of the service's own API.
         longest_prompt: most characters of a prompt of test-llm and ai-chat.
         reads_per_s, mutations_per_s: most requests a second of one address; ten times as many
-            may come at once.
+            may come at once. Deliveries of the webhook are as many as reads, beside them.
         proxied_per_s: the same for the proxy; None is no bound, because the controller and the
             budget bound it.
         drain_s: how long calls in flight may still take when the service stops.

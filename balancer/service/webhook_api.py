@@ -37,7 +37,7 @@ def webhook_routes(site: Site) -> APIRouter:
     inbox = Inbox(
         site.settings.webhook_secrets,
         tick_of=lambda at_s: tick_of(balancer, at_s),
-        tick_s=balancer.policy.tick_s,
+        tick_s=lambda: balancer.policy.tick_s,
     )
 
     @routes.get(WEBHOOK_PATH, responses=refusals(403, 429))

@@ -44,7 +44,7 @@ class Inbox:
             Without any, every delivery is refused.
         tick_of: the controller's tick of a Unix time in seconds.
         lifetime_s: how long a raised alert holds when nothing more is heard of it.
-        tick_s: length of a tick, in seconds.
+        tick_s: gives the length of a tick, in seconds; another policy may have another one.
         oldest_s: a delivery about something that happened longer ago is stale.
         ahead_s: a date that is further ahead of our clock is taken for a wrong clock.
         largest_bytes: longest body.
@@ -59,7 +59,7 @@ class Inbox:
         secrets: Sequence[str],
         *,
         tick_of: Callable[[float], int],
-        tick_s: float = 1.0,
+        tick_s: Callable[[], float] = lambda: 1.0,
         lifetime_s: float = LIFETIME_S,
         oldest_s: float = 300.0,
         ahead_s: float = 60.0,
@@ -75,7 +75,8 @@ class Inbox:
                 )
         self._tokens = tuple(b"Bearer " + secret.encode("ascii") for secret in secrets)
         self._tick_of = tick_of
-        self._lifetime_ticks = max(1, round(lifetime_s / tick_s))
+        self._tick_s = tick_s
+        self._lifetime_s = lifetime_s
         self._oldest_ms = round(oldest_s * 1000)
         self._ahead_ms = round(ahead_s * 1000)
         self.largest_bytes = largest_bytes
@@ -137,7 +138,7 @@ class Inbox:
             at_tick=self._tick_of(at_ms / 1000),
             mode=mode or Mode.SOFT,
             raised=raised,
-            lifetime_ticks=self._lifetime_ticks,
+            lifetime_ticks=max(1, round(self._lifetime_s / self._tick_s())),
         )
         detail = f"asks for {alert.mode.label}" if raised else "recovered"
         return Verdict(

@@ -108,6 +108,22 @@ def test_get_is_health(start: Start) -> None:
     assert ask(service) == {"status": "ok"}
 
 
+def test_get_is_health_under_the_name_that_datadog_has_for_it(start: Start) -> None:
+    """Deliveries are taken under it, too, also where no token is set."""
+    service = start(token=None, webhook_secrets=(SECRET,))
+    host = {"host": "balancer.example.org"}
+    assert httpx.get(service.url + WEBHOOK_PATH, headers=host).json() == {"status": "ok"}
+
+
+def test_many_monitors_may_speak_at_once(start: Start) -> None:
+    """Datadog repeats nothing that was refused by a 429; guesses are limited all the same."""
+    service = start(webhook_secrets=(SECRET,), mutations_per_s=0.1, reads_per_s=1.0)
+    assert [deliver(service, monitor_id=str(number)).status_code for number in range(5)] == [
+        202
+    ] * 5
+    assert 429 in [deliver(service, "x" * 32).status_code for _ in range(8)]
+
+
 def test_an_answer_takes_less_than_50_ms(start: Start) -> None:
     """The median of some, over one connection: the machine may be busy."""
     service = start(webhook_secrets=(SECRET,))

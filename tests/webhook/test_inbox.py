@@ -37,6 +37,16 @@ def test_a_trigger_raises_an_alert_that_ends_by_itself() -> None:
     )
 
 
+def test_a_lifetime_is_as_long_under_a_policy_of_other_ticks() -> None:
+    """Which may come into force while the service runs."""
+    tick_s = 1.0
+    inbox = Inbox([SECRET], tick_of=int, tick_s=lambda: tick_s)
+    (before,) = receive(inbox).alerts
+    tick_s = 0.1
+    (after,) = receive(inbox, 60).alerts
+    assert (before.lifetime_ticks, after.lifetime_ticks) == (1800, 18_000)
+
+
 def test_a_recovery_clears_the_alert_of_its_monitor_and_scope() -> None:
     """Whatever cycle it belongs to: the recovery of an earlier one may have been lost."""
     inbox = an_inbox()
