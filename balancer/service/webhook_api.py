@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from ..webhook import WEBHOOK_PATH, Inbox
-from ..webhook.verdict import Fate
+from ..webhook.verdict import Fate, Verdict
 from .examples import WEBHOOK_BODY
 from .problems import Problem
 from .schemas import WebhookReadiness, WebhookVerdict
@@ -26,6 +26,25 @@ __all__ = ["webhook_routes"]
 _log = logging.getLogger("balancer.service.webhook")
 
 
+class _Refusals:
+    """Logs that deliveries are refused, once a minute at most: a secret that is wrong in Datadog
+    shows nowhere else, and a flood of guesses must not fill the log.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._due_s = 0.0
+
+    def add(self, verdict: Verdict) -> None:
+        self._count += 1
+        now_s = time.monotonic()
+        if now_s < self._due_s:
+            return
+        what = "a delivery was" if self._count == 1 else f"{self._count} deliveries were"
+        _log.warning("datadog: %s refused (%d): %s", what, verdict.status, verdict.detail)
+        self._count, self._due_s = 0, now_s + 60.0
+
+
 def webhook_routes(site: Site) -> APIRouter:
     """The routes.
 
@@ -33,7 +52,7 @@ def webhook_routes(site: Site) -> APIRouter:
         InputError: a secret that is too short, or that no header can carry.
     """
     routes = APIRouter(tags=["webhooks"])
-    balancer = site.balancer
+    balancer, refused = site.balancer, _Refusals()
     inbox = Inbox(
         site.settings.webhook_secrets,
         tick_of=lambda at_s: tick_of(balancer, at_s),
@@ -56,6 +75,7 @@ def webhook_routes(site: Site) -> APIRouter:
         """Take a delivery of Datadog's webhook, with the webhook's secret as its bearer token."""
         verdict = inbox.receive(await request.body(), request.headers, time.time())
         if verdict.fate is Fate.REFUSED:
+            refused.add(verdict)
             raise Problem(verdict.status, verdict.detail)
         for alert in verdict.alerts:
             balancer.alert(alert)

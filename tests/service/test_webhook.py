@@ -102,6 +102,18 @@ def test_the_webhooks_secret_opens_no_other_door(start: Start) -> None:
     assert answer.status_code == 401
 
 
+def test_refusals_are_logged_once_a_minute(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    """A secret that is wrong in Datadog shows nowhere else; it is not shown here either."""
+    service = start(webhook_secrets=(SECRET,))
+    with caplog.at_level("WARNING", "balancer.service.webhook"):
+        for _ in range(3):
+            assert deliver(service, "wrong" * 8).status_code == 401
+    assert [record.getMessage() for record in caplog.records] == [
+        "datadog: a delivery was refused (401): the Authorization header does not carry the "
+        "webhook's secret"
+    ]
+
+
 def test_get_is_health(start: Start) -> None:
     """For whoever sets the webhook up."""
     service = start(webhook_secrets=(SECRET,))

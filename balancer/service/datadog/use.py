@@ -13,6 +13,8 @@ __all__ = ["DatadogUse", "datadog_use"]
 
 _VARIABLE = "OPEN_BALANCER_DATADOG"
 _USES = ("poll", "mirror", "otlp")
+_SAID_BY = {"--service": "OTEL_SERVICE_NAME", "--env": "DD_ENV"}
+"""What says here what is an option elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,10 @@ def datadog_use(said: str, environment: Mapping[str, str]) -> DatadogUse | None:
     if not uses:
         return None
     service = environment.get("OTEL_SERVICE_NAME", "").strip() or "open-balancer"
-    target = Target(service=service, environment=environment.get("DD_ENV", "").strip() or None)
+    try:
+        target = Target(service=service, environment=environment.get("DD_ENV", "").strip() or None)
+    except InputError as error:
+        raise InputError(error.problem, where=_SAID_BY.get(error.where, error.where)) from None
     asks = "poll" in uses or "mirror" in uses
     return DatadogUse(
         settings=settings_from(environment) if asks else None,

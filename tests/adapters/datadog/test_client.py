@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import warnings
+from types import SimpleNamespace
 
 import pytest
 
@@ -80,6 +82,24 @@ def test_a_creation_is_not_repeated(client: Client, fake: Fake, waits: list[floa
         client.create("v1.monitors.create_monitor", body={"type": "query alert", "query": "q"})
     assert caught.value.unknown_outcome
     assert waits == []
+
+
+def test_a_call_takes_no_filter_of_warnings_away(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Filters are of the process: another thread may set one in the midst of a call, and lost it,
+    so that the warning of an unstable operation stood in the service's log.
+    """
+
+    class Api:
+        def search_incidents(self, query: str) -> SimpleNamespace:
+            warnings.warn("Using unstable operation 'search_incidents'", stacklevel=1)
+            warnings.filterwarnings("ignore", message="of another thread")
+            return SimpleNamespace(data=b"{}", headers={})
+
+    monkeypatch.setattr(client, "_api", lambda *_names: Api())
+    client.read("v2.incidents.search_incidents", query="x")
+    warnings.warn("of another thread", stacklevel=1)
 
 
 def test_a_body_that_is_not_valid_is_refused_here(client: Client, fake: Fake) -> None:

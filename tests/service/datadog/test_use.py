@@ -53,7 +53,11 @@ def test_telemetry_goes_where_the_standard_variables_say() -> None:
             {"OPEN_BALANCER_DATADOG": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:1"},
             "telemetry goes to one place",
         ),
-        ({"OPEN_BALANCER_DATADOG": "poll", **KEYS, "OTEL_SERVICE_NAME": "My Shop"}, "--service"),
+        (
+            {"OPEN_BALANCER_DATADOG": "poll", **KEYS, "OTEL_SERVICE_NAME": "My Shop"},
+            "^OTEL_SERVICE_NAME: found 'My Shop'",
+        ),
+        ({"OPEN_BALANCER_DATADOG": "poll", **KEYS, "DD_ENV": "a b"}, "^DD_ENV: found 'a b'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(environment: dict[str, str], problem: str) -> None:
