@@ -7,6 +7,7 @@ from ...core.modes import MODES, Mode
 from ...core.policy import Policy
 from .panel import OVER, Panel, Query, Row, Shape
 from .promql import Queries, signal_query
+from .worth_panels import coming_and_going, worth
 
 __all__ = ["rows_of"]
 
@@ -19,10 +20,11 @@ def rows_of(policy: Policy, queries: Queries) -> tuple[Row, ...]:
         queries: over whose metrics; its results keep the arm.
     """
     return (
-        Row(title="Brownout", panels=_brownout(policy, queries)),
+        Row(title="Brownout", panels=(*_brownout(policy, queries), *coming_and_going(queries))),
         Row(title="Latency and errors", panels=_latency(policy, queries)),
         Row(title="Traffic", panels=_traffic(queries)),
         Row(title="Tokens, cost and budget", panels=_money(policy, queries)),
+        Row(title="What an answer costs and is worth", panels=worth(queries)),
         Row(title="The process", panels=_process(policy, queries)),
     )
 

@@ -90,13 +90,16 @@ class Queries:
             f"histogram_quantile({share:g}, {native})\nor histogram_quantile({share:g}, {classic})"
         )
 
-    def mean(self, metric: Metric, over: str) -> str:
-        """The mean of a histogram's samples, native or classic."""
-        native = self.grouped("sum", f"rate({self.series(metric)}[{over}])")
-        total, count = (
-            self.grouped("sum", f"rate({self.series(metric, part=part)}[{over}])")
-            for part in ("_sum", "_count")
-        )
+    def mean(self, metric: Metric, over: str = "") -> str:
+        """The mean of a histogram's samples, native or classic: over a time, or without one
+        since the start, where samples are so rare that growth would miss the first.
+        """
+
+        def taken(part: str = "") -> str:
+            series = self.series(metric, part=part)
+            return self.grouped("sum", f"rate({series}[{over}])" if over else series)
+
+        native, total, count = taken(), taken("_sum"), taken("_count")
         return f"histogram_sum({native}) / histogram_count({native})\nor {total} / {count}"
 
     def share(self, part: Metric, whole: Metric, over: str) -> str:

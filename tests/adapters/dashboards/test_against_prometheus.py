@@ -17,6 +17,7 @@ from balancer.adapters.dashboards.promql import JOB, Queries, signal_query
 from balancer.adapters.telemetry.destination import Destination
 from balancer.adapters.telemetry.simulated import send_journal
 from balancer.core.histogram import merge
+from balancer.core.modes import Mode
 from balancer.journal_file import open_journal
 from balancer.metrics import ARM
 from balancer.policy_file import load_policy
@@ -37,8 +38,11 @@ NOT_SIMULATED = {
     "Budget, projected spend",
     "Memory and CPU",
     "Telemetry dropped",
+    "Cost of a request",
+    "Tokens of a session",
+    "Quality of answers",
 }
-"""Of a process, or of a budget, which the default policy has not."""
+"""Of a process, of single calls, or of a budget, which the default policy has not."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,32 @@ def test_every_panel_shows_both_arms(played: Played, board: Any) -> None:
                 assert arms == set()
             elif panel["title"] == "Failed calls by kind":
                 assert arms == {"none"}
+            elif panel["title"] in ("Modes entered", "Time until normal is back"):
+                assert arms == {"policy"}
             else:
                 assert arms == set(ARMS), panel["title"]
+
+
+def test_a_brownout_that_came_once_is_counted(played: Played, board: Any) -> None:
+    """And so is its end: growth of a counter, or of a histogram, would miss the first."""
+    titles = {
+        panel["title"]: panel["targets"][0]["expr"]
+        for panel in board["panels"][1:]
+        if panel["type"] != "row"
+    }
+    entered = {
+        series["metric"]["open_balancer_mode"]: float(series["values"][-1][1])
+        for series in played.query(titles["Modes entered"])
+    }
+    modes = [entry.decision.mode for entry in open_journal(played.journals["policy"])]
+    changes = list(zip([Mode.NORMAL, *modes], modes, strict=False))
+    assert entered == {
+        mode.label: count
+        for mode in Mode
+        if (count := sum(after is mode and before < after for before, after in changes))
+    }
+    (back,) = played.query(titles["Time until normal is back"])
+    assert float(back["values"][-1][1]) > 60.0
 
 
 def test_live_traffic_is_not_mixed_with_simulated(played: Played, board: Any) -> None:

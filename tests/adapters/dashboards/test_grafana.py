@@ -84,6 +84,12 @@ def test_every_query_is_of_the_chosen_service_and_traffic(
         metrics.COST_SAVED,
         metrics.TELEMETRY_DROPPED,
         metrics.MODE_CHANGES,
+        metrics.ACTIVATIONS,
+        metrics.RECOVERY,
+        metrics.REQUEST_COST,
+        metrics.COST_PER_ANSWER,
+        metrics.SESSION_TOKENS,
+        metrics.QUALITY,
     ],
     ids=lambda metric: metric.name,
 )
