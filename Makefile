@@ -4,7 +4,7 @@
 #   make test    the quick tests (a few minutes)
 #   make live    load tests from beginning to end (three minutes or so)
 #   make bench   the benchmarks: a table, and bench.json
-#   make prove   the long proofs, written to docs/proofs.md (half an hour or so)
+#   make prove   the long proofs, written to docs/proofs.md (25 minutes or so)
 #   make datadog-schemas   our requests against Datadog's published OpenAPI documents (downloads 8 MB)
 #   make lint    style, types and the import directions of the house
 #
@@ -17,7 +17,8 @@ OUT ?= balancer-report
 
 BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-WORKERS ?= 2
+# One more than the two cores these are made for: many tests wait for servers and clocks.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -49,7 +49,7 @@ def test_datadogs_intake_without_a_key_is_refused(monkeypatch: pytest.MonkeyPatc
     """By one sentence."""
     for name in ("DD_API_KEY", "DATADOG_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(InputError, match="set DD_API_KEY or DATADOG_API_KEY"):
+    with pytest.raises(InputError, match="set DATADOG_API_KEY or DD_API_KEY"):
         report("datadog")
 
 
