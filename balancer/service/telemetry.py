@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import unquote
 
 from ..core.errors import InputError
 from .integration import Health, State
@@ -19,7 +16,6 @@ __all__ = ["Otlp", "Reporting", "otlp_of", "reporting_of"]
 
 Otlp = Literal["", "environment", "datadog"]
 """Where telemetry goes: nowhere, by the standard variables, or to Datadog's intake."""
-_SHORTEST_SECRET = 6
 _LONGEST_ERROR = 300
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
 
@@ -79,22 +75,7 @@ class Reporting:
         )
 
     def _why(self) -> str:
-        """The exporter's words for everybody: `/readyz` asks for no token."""
-        said = " ".join(self._telemetry.sender.why.split())
-        for secret in _secrets(os.environ):
-            said = said.replace(secret, "***")
-        return re.sub(r"//[^/@\s]*@", "//***@", said)[:_LONGEST_ERROR]
-
-
-def _secrets(environment: Mapping[str, str]) -> list[str]:
-    """What the environment gives exporters to send as credentials, longest first."""
-    found = [environment.get(name, "") for name in ("DD_API_KEY", "DATADOG_API_KEY")]
-    for name, value in environment.items():
-        if name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("HEADERS"):
-            for header in value.split(","):
-                secret = header.partition("=")[2].strip()
-                found += [secret, unquote(secret), *unquote(secret).split()]
-    return sorted((secret for secret in found if len(secret) >= _SHORTEST_SECRET), key=len)[::-1]
+        return " ".join(self._telemetry.sender.why.split())[:_LONGEST_ERROR]
 
 
 class Missing:

@@ -13,6 +13,8 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from .secrecy import without_secrets
+
 __all__ = ["Reasons", "in_words"]
 
 _EXPORTERS = "opentelemetry.exporter.otlp."
@@ -81,13 +83,14 @@ class Reasons:
         return False
 
     def why(self, error: BaseException | None = None) -> str:
-        """What was heard since the last time this was asked.
+        """What was heard since the last time this was asked, without secrets.
 
         Args:
             error: that the exporter raised.
         """
         said, self._said = self._said, ""
-        return in_words(said if error is None else f"{type(error).__name__}: {error}")
+        words = in_words(said if error is None else f"{type(error).__name__}: {error}")
+        return without_secrets(words)
 
 
 def in_words(said: str) -> str:

@@ -51,7 +51,7 @@ class Sender:
     Attributes:
         failures: exports that failed in a row, by signal.
         arrived_at: Unix time of the last export that arrived; None: none did yet.
-        why: the last one did not; in the exporter's words, which nobody looked through for keys.
+        why: the last one did not; in the exporter's words, without secrets.
     """
 
     def __init__(

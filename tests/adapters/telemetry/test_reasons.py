@@ -75,3 +75,22 @@ def test_only_this_thread_is_heard_and_kept_quiet(caplog: pytest.LogCaptureFixtu
         assert reasons.why() == "ours"
     logger.error("afterwards")
     assert [record.getMessage() for record in caplog.records] == ["theirs", "afterwards"]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("no route to http://me:pw@host:1/x", "no route to http://***@host:1/x"),
+        ("errors resolving me:pw@[::1]:9: no", "errors resolving ***@[::1]:9: no"),
+        ("to token@host", "to ***@host"),
+        ("it refused 'Bearer s3cr3t-header', s3cr3t-of-datadog", "it refused '***', ***"),
+        ("a space @ somewhere", "a space @ somewhere"),
+    ],
+)
+def test_secrets_are_taken_out(monkeypatch: pytest.MonkeyPatch, said: str, shown: str) -> None:
+    """Of addresses, of headers and Datadog's key, whatever an exporter repeats."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20s3cr3t-header,x=1")
+    monkeypatch.setenv("DD_API_KEY", "s3cr3t-of-datadog")
+    with Reasons() as reasons:
+        logging.getLogger(NAME).error(said)
+        assert reasons.why() == shown
