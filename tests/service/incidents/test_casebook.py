@@ -209,6 +209,23 @@ def test_a_restart_in_the_middle_is_a_gap_that_is_named(store: Store, tmp_path: 
     assert any("the service was down" in note for note in found.journal.notes)
 
 
+def test_ticks_that_a_late_ticker_closed_together_are_no_gap(store: Store, journal: Path) -> None:
+    """One line of the journal has all that was seen in them."""
+    rig = Rig(store, journal=journal, policy=FREE)
+    rig.serve(20)
+    rig.hold(Mode.HARD)
+    rig.serve(10)
+    rig.clock.advance(7.0)
+    rig.now_s += 7.0
+    rig.serve(10)
+    rig.balancer.override(Mode.NORMAL, "over", for_s=1000)
+    rig.go(5)
+    rig.balancer.close()
+    found = summary_of(rig).journal
+    assert found.complete
+    assert found.known_s == pytest.approx(found.episode_s, abs=1.0)
+
+
 def test_another_life_of_the_controller_is_not_mixed_in(store: Store, tmp_path: Path) -> None:
     """Its scenario seconds count from elsewhere."""
     path = tmp_path / "j.jsonl"
