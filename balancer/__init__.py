@@ -42,12 +42,13 @@ if TYPE_CHECKING:
     from .core.policy import Baseline, BudgetLimit, LadderSettings, Policy, Rule, Strategy
     from .policy_file import default_policy, load_policy, parse_policy, show_policy
     from .prices import default_catalog, load_prices
+    from .runtime.attempts import Attempt
     from .runtime.balancer import Balancer
     from .runtime.calls import Asked, CallRecord, CallSettings, Outcome
     from .runtime.clock import Clock, ManualClock
     from .runtime.journal import JournalFiles
     from .runtime.ledger import Ledger
-    from .runtime.requests import Attempt, Request
+    from .runtime.requests import Request
     from .runtime.status import Status
 
 __all__ = [
@@ -108,7 +109,7 @@ __version__ = VERSION
 _HOMES = {
     "Alert": "core.observations",
     "Asked": "runtime.calls",
-    "Attempt": "runtime.requests",
+    "Attempt": "runtime.attempts",
     "Balancer": "runtime.balancer",
     "BalancerError": "core.errors",
     "Baseline": "core.policy",

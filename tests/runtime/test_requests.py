@@ -12,8 +12,9 @@ from balancer.core.modes import Mode, Priority
 from balancer.core.observations import FAILURES
 from balancer.core.policy import BudgetLimit, Policy, Strategy
 from balancer.policy_file import default_policy
+from balancer.runtime.attempts import Attempt
 from balancer.runtime.calls import Asked, CallRecord, CallSettings, Outcome
-from balancer.runtime.requests import Attempt, Request
+from balancer.runtime.requests import Request
 
 from .bench import ANSWER, Bench
 

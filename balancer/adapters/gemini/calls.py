@@ -13,8 +13,9 @@ from typing import Any, Self
 
 from google.genai import types
 
+from balancer.runtime.attempts import Attempt
 from balancer.runtime.calls import Outcome, Score
-from balancer.runtime.requests import Attempt, Request
+from balancer.runtime.requests import Request
 from balancer.wire import AnswerReader, Usage, read_answer
 
 from .editing import Sending

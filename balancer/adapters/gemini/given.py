@@ -9,9 +9,10 @@ from typing import Any
 from google.genai import types
 
 from balancer.core.catalog import ModelCard
+from balancer.runtime.attempts import Attempt
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked as Reserved
-from balancer.runtime.requests import Attempt, Request
+from balancer.runtime.requests import Request
 from balancer.wire import Edits, edits
 
 from .asking import automatic, read_call

@@ -21,8 +21,9 @@ from .upstream import Upstream, plain
 if TYPE_CHECKING:
     import aiohttp
 
+    from ...runtime.attempts import Attempt
     from ...runtime.balancer import Balancer
-    from ...runtime.requests import Attempt, Request
+    from ...runtime.requests import Request
 
 __all__ = ["Exchange", "Stream", "outcome_of"]
 

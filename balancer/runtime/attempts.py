@@ -1,0 +1,203 @@
+"""One call upstream of a request: what it may use, when it began, and what it came to.
+
+It ends once, by its caller's word or because its caller is gone, and is charged then.
+"""
+
+# ruff: noqa: SLF001
+# A request and its attempts are two halves of one thing; they see each other's members.
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ..core.catalog import Thinking
+from ..core.errors import MisuseError
+from ..core.observations import FAILURES
+from ..core.pricing import cost_nano_usd
+from .calls import Asked, CallRecord, Outcome
+from .desk import Call
+from .ledger import Claim
+from .recorder import ABANDONED, ANSWER, MOST_PENDING, STARTED
+
+if TYPE_CHECKING:
+    from .requests import Request
+
+__all__ = ["Attempt"]
+
+_NOT_BILLED = ("overloaded", "internal", "quota_minute", "quota_day", "rejected")
+_UNSEEN = ("timeout", "reset")
+_KINDS: dict[str | None, int] = {None: ANSWER, **{kind: i for i, kind in enumerate(FAILURES)}}
+
+logger = logging.getLogger("balancer")
+
+
+class _Flight(Call):
+    """An attempt in flight, which may not be its request's first."""
+
+    __slots__ = ("began",)
+
+    began: float
+
+
+class Attempt:
+    """One call upstream, to be made as it says.
+
+    Attributes:
+        number: within the request, from 0.
+        model: to call.
+        output_cap_tokens: `max_output_tokens`, thinking included; None leaves the caller's.
+        thinking: the setting, or None for the caller's own. A budget that shortened the call
+            leaves a number of tokens here, which the model may not accept as it is: whoever
+            writes the call keeps within `thinking_tokens` by what the model's card accepts.
+        thinking_tokens: most thinking tokens the cap allows for; None is no bound.
+        timeout_s: deadline in scenario seconds; None is none. `Clock.wall_s` makes wall seconds.
+    """
+
+    __slots__ = (
+        "_began", "_claim", "_first", "_flight", "_request", "_state", "model", "number",
+        "output_cap_tokens", "thinking", "thinking_tokens", "timeout_s",
+    )  # fmt: skip
+
+    def __init__(self, request: Request, number: int, model: str) -> None:
+        self._request = request
+        self._claim: Claim | None = None
+        self._began = 0.0
+        self._first: float | None = None
+        self._state = 0  # 0 reserved, 1 begun, 2 over
+        self.number = number
+        self.model = model
+        self._flight: _Flight | None = None
+        self.output_cap_tokens: int | None = None
+        self.thinking: Thinking | None = None
+        self.thinking_tokens: int | None = None
+        self.timeout_s: float | None = None
+
+    def begin(self) -> None:
+        """The call starts now; `Request.start` does this, `Request.reserve` does not."""
+        if self._state:
+            return
+        self._state = 1
+        desk = self._request._desk
+        now = self._began = desk.raw()
+        request = self._request
+        plan = request.plan
+        # Not the attempt itself: a request that its caller dropped must be seen to be dropped.
+        flight = self._flight = _Flight()
+        flight.began = now
+        flight.plan = plan
+        flight.place = (plan.mode, self.model)
+        flight.since = request._first_start(now)
+        self.timeout_s = request._timeout_s(now)
+        recorder = desk.recorder
+        recorder.flights.add(flight)
+        recorder.begun.append((STARTED, flight.place))
+        if len(recorder.begun) > MOST_PENDING:
+            recorder.relieve()
+
+    def first_token(self) -> None:
+        """The answer's first token is here; later calls change nothing."""
+        if self._first is None:
+            self._first = self._request._desk.raw() - self._began
+
+    def finish(self, outcome: Outcome) -> None:
+        """The call ended.
+
+        Raises:
+            MisuseError: it had ended before, or had not begun.
+        """
+        if self._state != 1:
+            raise MisuseError("an attempt is finished once, after it began")
+        self._end(outcome, _KINDS[outcome.kind])
+        self._request._ended(outcome)
+
+    def abandon(self) -> None:
+        """Its caller gave it up (a cancelled task, a closed stream): no failure, but a latency of
+        at least its age. What it cost is not known; the budget books what was held for it.
+        """
+        if self._state == 1:
+            self._end(None, ABANDONED)
+        elif self._state == 0:
+            self._state = 2
+            self._settle(0)
+
+    def _end(self, outcome: Outcome | None, kind: int) -> None:
+        self._state = 2
+        desk = self._request._desk
+        recorder = desk.recorder
+        now = desk.raw()
+        flight = self._flight
+        assert flight is not None
+        counted = flight in recorder.flights
+        recorder.flights.discard(flight)
+        prompt, cached, output, thinking, known = _usage(outcome, self._request.asked)
+        cost = cost_nano_usd(desk.price(self.model), prompt, cached, output, thinking)
+        self._request._nano_usd += cost
+        self._request._tokens += prompt + output + thinking
+        if counted:  # or the recorder gave it up long ago
+            recorder.ended.append(
+                (flight, now, kind, prompt, cached, output, thinking, self._first, cost)
+            )
+        # What the caller cannot see may have cost all that was reserved.
+        held = self._claim.nano_usd if self._claim is not None else 0
+        self._settle(cost if known else max(cost, held))
+        if len(recorder.ended) > MOST_PENDING:
+            recorder.relieve()
+        if desk.listeners or self._request._calls is not None:
+            self._tell(outcome, now, cost, (now - flight.since) * desk.clock.speed)
+
+    def _settle(self, nano_usd: int) -> None:
+        claim, self._claim = self._claim, None
+        self._request._settle(claim, nano_usd)
+
+    def _tell(self, outcome: Outcome | None, now: float, cost: int, latency_s: float) -> None:
+        request = self._request
+        desk = request._desk
+        speed = desk.clock.speed
+        ended_s = desk.clock.now_s()
+        record = CallRecord(
+            mode=request.plan.mode,
+            model=self.model,
+            priority=request.priority,
+            key=request.key,
+            index=request.index,
+            attempt=self.number,
+            started_s=ended_s - (now - self._began) * speed,
+            ended_s=ended_s,
+            latency_s=latency_s,
+            first_token_s=None if self._first is None else self._first * speed,
+            outcome=outcome,
+            nano_usd=cost,
+            output_cap_tokens=self.output_cap_tokens,
+        )
+        if request._calls is not None:
+            request._calls.append(record)
+        for listener in desk.listeners:
+            try:
+                listener(record)
+            except Exception:
+                logger.exception("a call listener failed; the call is not affected")
+
+
+def _usage(outcome: Outcome | None, asked: Asked) -> tuple[int, int, int, int, bool]:
+    """Tokens to charge (prompt, cached, output, thinking), and whether they are all there were."""
+    kind = "reset" if outcome is None else outcome.kind
+    billed = None if outcome is None else outcome.billed
+    if billed is None:
+        billed = kind not in _NOT_BILLED
+    if not billed:
+        return 0, 0, 0, 0, True
+    if outcome is None or kind in _UNSEEN:
+        prompt = outcome.prompt_tokens if outcome is not None else 0
+        cached = outcome.cached_tokens if outcome is not None else 0
+        return prompt or asked.prompt_tokens, cached, 0, 0, False
+    if outcome.prompt_tokens == 0:
+        output, thinking = outcome.output_tokens, outcome.thinking_tokens
+        return asked.prompt_tokens, 0, output, thinking, False
+    return (
+        outcome.prompt_tokens,
+        outcome.cached_tokens,
+        outcome.output_tokens,
+        outcome.thinking_tokens,
+        True,
+    )
