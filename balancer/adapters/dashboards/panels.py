@@ -39,67 +39,68 @@ def _limits(policy: Policy, signal: str) -> tuple[tuple[float, Mode], ...]:
     return tuple(reversed(found))
 
 
+def _figure(
+    title: str,
+    description: str,
+    query: Query,
+    *,
+    unit: str,
+    limits: tuple[tuple[float, Mode], ...] = (),
+) -> Panel:
+    """One number, large, as it is now."""
+    return Panel(
+        title=title,
+        description=description,
+        shape=Shape.FIGURE,
+        unit=unit,
+        queries=(query,),
+        width=4,
+        height=4,
+        limits=limits,
+    )
+
+
 def _brownout(policy: Policy, q: Queries) -> tuple[Panel, ...]:
     mode = q.gauge("max", metrics.CURRENT_MODE)
     return (
-        Panel(
-            title="Mode",
-            description="Of the replica that is in the worst one.",
-            shape=Shape.FIGURE,
+        _figure(
+            "Mode",
+            "Of the replica that is in the worst one.",
+            Query(expression=mode, legend="mode"),
             unit="short",
-            queries=(Query(expression=mode, legend="mode"),),
-            width=4,
-            height=4,
         ),
-        Panel(
-            title="P95 latency",
-            description="From a request's first attempt to its outcome.",
-            shape=Shape.FIGURE,
+        _figure(
+            "P95 latency",
+            "From a request's first attempt to its outcome.",
+            Query(expression=signal_query(q, "latency_p95", OVER), legend="P95"),
             unit="s",
-            queries=(Query(expression=signal_query(q, "latency_p95", OVER), legend="P95"),),
-            width=4,
-            height=4,
             limits=_limits(policy, "latency_p95"),
         ),
-        Panel(
-            title="Error rate",
-            description="Calls upstream that failed, over those that ended.",
-            shape=Shape.FIGURE,
+        _figure(
+            "Error rate",
+            "Calls upstream that failed, over those that ended.",
+            Query(expression=signal_query(q, "error_rate", OVER), legend="errors"),
             unit="percentunit",
-            queries=(Query(expression=signal_query(q, "error_rate", OVER), legend="errors"),),
-            width=4,
-            height=4,
             limits=_limits(policy, "error_rate"),
         ),
-        Panel(
-            title="Availability",
-            description=metrics.AVAILABILITY.meaning,
-            shape=Shape.FIGURE,
+        _figure(
+            "Availability",
+            metrics.AVAILABILITY.meaning,
+            Query(expression=q.gauge("avg", metrics.AVAILABILITY), legend="available"),
             unit="percentunit",
-            queries=(Query(expression=q.gauge("avg", metrics.AVAILABILITY), legend="available"),),
-            width=4,
-            height=4,
         ),
-        Panel(
-            title="Cost per hour",
-            description="Dollars settled, at the present rate.",
-            shape=Shape.FIGURE,
+        _figure(
+            "Cost per hour",
+            "Dollars settled, at the present rate.",
+            Query(expression=signal_query(q, "token_cost_per_hour", OVER), legend="cost"),
             unit="currencyUSD",
-            queries=(
-                Query(expression=signal_query(q, "token_cost_per_hour", OVER), legend="cost"),
-            ),
-            width=4,
-            height=4,
             limits=_limits(policy, "token_cost_per_hour"),
         ),
-        Panel(
-            title="Saved in the last hour (estimate)",
-            description=metrics.COST_SAVED.meaning,
-            shape=Shape.FIGURE,
+        _figure(
+            "Saved in the last hour (estimate)",
+            metrics.COST_SAVED.meaning,
+            Query(expression=q.gauge("sum", metrics.COST_SAVED), legend="saved"),
             unit="currencyUSD",
-            queries=(Query(expression=q.gauge("sum", metrics.COST_SAVED), legend="saved"),),
-            width=4,
-            height=4,
         ),
         Panel(
             title="Mode over time",

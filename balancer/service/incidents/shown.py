@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any, Literal
 
 from ...core.modes import PRIORITIES, Mode
 from ...core.observations import FAILURES
 from ...core.pricing import NANO_USD
-from ..schemas import mode_name
+from ..schemas import ModeName, mode_name
 from .casebook import Case
 from .figures import AROUND_S, Figures, Phase
 from .incident import Incident
@@ -69,31 +71,36 @@ def shown_detail(case: Case, limit: int) -> IncidentDetail:
     )
 
 
+def _noted(
+    row: Mapping[str, Any],
+    kind: Literal["mode", "order", "policy"],
+    text: str,
+    mode: ModeName | None = None,
+) -> TimelineEntry:
+    """An entry from a row of the history."""
+    return TimelineEntry(at=_time(row["at"]), kind=kind, text=text, mode=mode)
+
+
 def _timeline(case: Case) -> list[TimelineEntry]:
     incident, gathered = case.incident, case.gathered
     found = [
-        TimelineEntry(
-            at=_time(row["at"]),
-            kind="mode",
-            text=f"{row['from_mode']} to {row['to_mode']}: {'; '.join(row['reasons'])}",
-            mode=row["to_mode"],
+        _noted(
+            row,
+            "mode",
+            f"{row['from_mode']} to {row['to_mode']}: {'; '.join(row['reasons'])}",
+            row["to_mode"],
         )
         for row in gathered.modes
     ]
     found += [
-        TimelineEntry(
-            at=_time(row["at"]),
-            kind="order",
-            text=f"{_order(row['kind'], row['mode'])}: {row['reason']}",
-            mode=row["mode"],
-        )
+        _noted(row, "order", f"{_order(row['kind'], row['mode'])}: {row['reason']}", row["mode"])
         for row in gathered.orders
     ]
     found += [
-        TimelineEntry(
-            at=_time(row["at"]),
-            kind="policy",
-            text=f"version {row['id']}, {row['name']!r}, by the {row['origin']}: {row['reason']}",
+        _noted(
+            row,
+            "policy",
+            f"version {row['id']}, {row['name']!r}, by the {row['origin']}: {row['reason']}",
         )
         for row in gathered.policies
     ]
