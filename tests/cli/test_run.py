@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from balancer.core.policy import Policy
 from scenarios.schema import Scenario
 from sim import experiment
 from tests.cli.conftest import Command
+from tests.waiting import until
 
 SCENARIO = """\
 scenario: tiny
@@ -232,11 +232,11 @@ def test_a_terminal_that_closes_leaves_nothing_half_written(scenario: Path) -> N
         stderr=subprocess.PIPE,
         text=True,
     ) as child:
-        deadline = time.monotonic() + 60.0
-        while not list(scenario.parent.glob(".balancer-report.*.partial/*.jsonl")):
-            assert child.poll() is None, "it ended by itself"
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        written = ".balancer-report.*.partial/*.jsonl"
+        until(
+            lambda: list(scenario.parent.glob(written)) or child.poll() is not None, within_s=60.0
+        )
+        assert child.poll() is None, "it ended by itself"
         child.send_signal(signal.SIGHUP)
         assert child.wait(30) == 128 + signal.SIGHUP
     assert [path.name for path in scenario.parent.iterdir()] == ["tiny.yaml"]

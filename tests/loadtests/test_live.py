@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from loadtests.scene import Scene
 from loadtests.spending import URL_VARIABLE
 from loadtests.traffic import plan_traffic
 from sim.mock_gemini.process import spawn
+from tests.waiting import until
 
 pytestmark = pytest.mark.live
 
@@ -223,13 +223,8 @@ def test_an_interrupt_leaves_no_process_and_no_report(tmp_path: Path) -> None:
 
 def _children_once_there(pid: int, count: int) -> list[int]:
     """Process ids of the children of a process, when there are as many as that."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        found = [int(child) for child in _child_file(pid).split()]
-        if len(found) >= count:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"fewer than {count} children")
+    until(lambda: len(_child_file(pid).split()) >= count, f"{count} children", within_s=60.0)
+    return [int(child) for child in _child_file(pid).split()]
 
 
 def _child_file(pid: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import Clock
 from sim.mock_gemini.process import MockProcess, spawn
 from tests.service.conftest import Service, serving
+from tests.waiting import until
 
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
 BODY = {"contents": [{"role": "user", "parts": [{"text": "Why is the sky blue?"}]}]}
@@ -83,6 +85,12 @@ def test_a_wrong_key_and_an_unknown_model_are_the_mocks_to_refuse(
     assert (unknown.status_code, unknown.json()["error"]["status"]) == (404, "NOT_FOUND")
 
 
+def _changes_back_to_normal(client: httpx.Client) -> list[dict[str, Any]]:
+    """Changes of mode in the history, the latest first, once that is back in normal."""
+    found: list[dict[str, Any]] = client.get("/api/history/modes").json()["entries"]
+    return found if found[0]["to_mode"] == "normal" else []
+
+
 def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Service) -> None:
     """Each one deeper while nothing helps, and step by step back once the fault is over."""
     headers = {"x-goog-api-key": mock.addresses.api_key}
@@ -105,11 +113,7 @@ def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Se
                 time.sleep(0.005)
             service.balancer.close()
             # Nothing waits for the history, so the history has to be waited for.
-            while (changes := client.get("/api/history/modes").json()["entries"])[0][
-                "to_mode"
-            ] != "normal":
-                assert time.monotonic() < ends_at, changes
-                time.sleep(0.02)
+            changes = until(lambda: _changes_back_to_normal(client), "normal in the history")
             metrics = client.get("/api/metrics").json()["brownout"]
             (incident,) = client.get("/api/incidents").json()["incidents"]
             summary = client.get(f"/api/incidents/{incident['id']}/summary").json()

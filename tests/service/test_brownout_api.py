@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,38 +13,24 @@ import pytest
 from balancer import load_policy, show_policy
 from balancer.policy_file import parse_policy
 from tests.service.conftest import Service, Start, serving
+from tests.service.status import status, status_with
+from tests.waiting import until
 
 WHY = {"reason": "a drill"}
-
-
-def status(client: httpx.Client) -> dict[str, Any]:
-    """As the API gives it."""
-    found: dict[str, Any] = client.get("/api/brownout").json()
-    return found
-
-
-def until(client: httpx.Client, **expected: Any) -> dict[str, Any]:
-    """The status, once it is as expected; orders count from the end of a tick."""
-    for _ in range(300):
-        found = status(client)
-        if all(found[name] == value for name, value in expected.items()):
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"expected {expected}, found {found}")
 
 
 def test_a_mode_is_held_and_given_back(service: Service) -> None:
     """With who said why, and until when."""
     with service.client() as client:
         client.post("/api/brownout", json={"mode": "hard", "duration": "15m"} | WHY)
-        held = until(client, mode="hard")
+        held = status_with(client, mode="hard")
         assert held["override"]["mode"] == "hard"
         assert held["override"]["reason"] == "a drill"
         left = datetime.fromisoformat(held["override"]["until"]) - datetime.now(UTC)
         assert timedelta(minutes=14) < left < timedelta(minutes=15, seconds=2)
         assert held["mix"] == {"normal": 0, "soft": 0, "hard": 1, "emergency": 0}
         client.post("/api/brownout", json={"mode": "auto", "reason": "enough"})
-        until(client, override=None)
+        status_with(client, override=None)
         service.balancer.close()
         kinds = [row["kind"] for row in client.get("/api/history/orders").json()["entries"]]
         assert kinds == ["clear", "override"]
@@ -60,7 +45,7 @@ def test_an_order_may_name_its_end(service: Service) -> None:
     with service.client() as client:
         given = {"mode": "soft", "until": end.isoformat()} | WHY
         assert client.post("/api/brownout", json=given).status_code == 200
-        found = until(client, mode="soft")["override"]["until"]
+        found = status_with(client, mode="soft")["override"]["until"]
     assert abs(datetime.fromisoformat(found) - end) < timedelta(seconds=2)
 
 
@@ -224,20 +209,12 @@ def test_a_change_of_the_policy_file_is_followed(start: Start, tmp_path: Path) -
     service = start(policy=load_policy(path), policy_file=path)
     with service.client() as client:
         path.write_text("thresholds: {soft: {error_rate: 6%, }")
-        for _ in range(300):
-            problem = status(client)["policy"]["file_problem"]
-            if problem:
-                break
-            time.sleep(0.02)
-        assert str(path) in problem
+        assert str(path) in until(lambda: status(client)["policy"]["file_problem"])
         assert "policy_file" in client.get("/readyz").json()["problems"]
         assert service.balancer.policy.rules[0].threshold == 0.05
         path.write_text("thresholds: {soft: {error_rate: 8%}}")
-        for _ in range(300):
-            shown = status(client)["policy"]
-            if shown["version"] == 2:
-                break
-            time.sleep(0.02)
+        until(lambda: status(client)["policy"]["version"] == 2)
+        shown = status(client)["policy"]
     assert (shown["version"], shown["origin"], shown["file_problem"]) == (2, "file", "")
     assert service.balancer.policy.rules[0].threshold == 0.08
 

@@ -16,9 +16,9 @@ from balancer.service.hub import Hub
 from balancer.service.notifying import Notifying, notifying_of
 from balancer.service.settings import Settings
 from balancer.service.watch import Watch
-from tests.adapters.notify.conftest import until
 from tests.adapters.notify.receiver import MARKER, Receiver, Reply, receiver
 from tests.service.conftest import Start, serving
+from tests.waiting import until
 
 
 class Listening(Notifier):

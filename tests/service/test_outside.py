@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from balancer.service.datadog.use import DatadogUse
 from tests.adapters.datadog.fake import API_KEY, APP_KEY, Fake, a_datadog
 from tests.service.conftest import Service, Start, serving
 from tests.service.otlp_sink import Sink, an_otlp_sink
+from tests.waiting import until
 
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
 BODY = {"contents": [{"parts": [{"text": "hi"}]}]}
@@ -54,15 +55,6 @@ def use(
     """Of the fake."""
     settings = Settings(api_key=api_key, app_key=app_key, host=fake.url)
     return DatadogUse(settings=settings, target=Target(service="shop"), poll=poll, mirror=mirror)
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    """Wait for what another thread does."""
-    for _ in range(1000):
-        if holds():
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"did not come: {what}")
 
 
 def order(service: Service, mode: str) -> None:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,7 +21,9 @@ from balancer.core.observations import Observations, merge_ticks
 from balancer.journal_file import open_journal
 from tests.adapters.datadog.fake import API_KEY, APP_KEY, a_datadog
 from tests.service.conftest import TOKEN
+from tests.service.status import status_with
 from tests.service.upstream import Connection, Script, answer, scripted_upstream
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
@@ -91,16 +92,6 @@ def journalled(data: Path) -> Observations:
     return merge_ticks(ticks[tick] for tick in sorted(ticks))
 
 
-def until(client: httpx.Client, **expected: Any) -> dict[str, Any]:
-    """The status, once it is as expected."""
-    for _ in range(500):
-        found: dict[str, Any] = client.get("/api/brownout").json()
-        if all(found[name] == value for name, value in expected.items()):
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"expected {expected}, found {found}")
-
-
 def test_a_stop_drains_what_is_in_flight_and_loses_no_observation(
     tmp_path: Path, script: Script
 ) -> None:
@@ -138,20 +129,20 @@ def test_a_kill_loses_at_most_one_tick_and_a_restart_goes_on(
         for _ in range(5):
             client.post(PATH, json=BODY)
         client.post("/api/brownout", json=order)
-        tick = until(client, mode="soft")["tick"]
+        tick = status_with(client, mode="soft")["tick"]
         # What is lost is the tick under way: the one of the change must be over.
-        until(client, tick=tick + 2)
+        status_with(client, tick=tick + 2)
         child.kill()
         child.wait(20)
     seen = journalled(tmp_path)
     assert seen.tick >= tick
     assert sum(seen.offered) == 5
     with process(tmp_path, script.url) as (child, client):
-        found = until(client, mode="soft")
+        found = status_with(client, mode="soft")
         assert found["override"]["reason"] == "a drill"
         assert found["policy"]["version"] == 2
         assert "7%" in found["policy"]["text"]
-        assert until(client, problems={})["tick"] >= tick
+        assert status_with(client, problems={})["tick"] >= tick
         modes = client.get("/api/history/modes").json()["entries"]
         assert [row["to_mode"] for row in modes] == ["soft"]
 
@@ -165,24 +156,20 @@ def test_a_kill_in_the_middle_of_an_incident_makes_no_second_one(
         return [entry["fields"]["state"]["value"] for entry in fake.incidents.values()]
 
     def come(expected: list[str]) -> None:
-        for _ in range(500):
-            if state() == expected:
-                return
-            time.sleep(0.02)
-        raise AssertionError(f"expected {expected}, found {state()}")
+        until(lambda: state() == expected, f"{expected} in Datadog")
 
     order = {"mode": "hard", "reason": "a drill", "duration": "10m"}
     with a_datadog() as fake:
         more = {"DD_API_KEY": API_KEY, "DD_APP_KEY": APP_KEY, "DD_HOST": fake.url}
         with process(tmp_path, script.url, "--datadog", "mirror", **more) as (child, client):
             client.post("/api/brownout", json=order)
-            tick = until(client, mode="hard")["tick"]
+            tick = status_with(client, mode="hard")["tick"]
             come(["active"])
-            until(client, tick=tick + 2)
+            status_with(client, tick=tick + 2)
             child.kill()
             child.wait(20)
         with process(tmp_path, script.url, "--datadog", "mirror", **more) as (child, client):
-            until(client, mode="hard")
+            status_with(client, mode="hard")
             client.post("/api/brownout", json={**order, "mode": "normal"})
             come(["resolved"])
             (incident,) = client.get("/api/incidents").json()["incidents"]

@@ -9,10 +9,8 @@ OpenTelemetry specification. The body is protobuf by hand, "compressed" by Snapp
 from __future__ import annotations
 
 import json
-import socket
 import struct
 import subprocess
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,10 +28,10 @@ from opentelemetry.sdk.metrics.export import (
 
 from balancer.adapters.dashboards.prometheus_names import Translation, label_name, metric_name
 from balancer.metrics import metric_named
+from tests.waiting import free_port, until_ready
 
 __all__ = ["Kept", "Prometheus", "prometheus"]
 
-READY_S = 60.0
 MOST_SERIES = 2_000
 
 Point = tuple[int, bytes]
@@ -202,7 +200,7 @@ def prometheus(directory: Path) -> Iterator[Prometheus]:
     """Start a server that stores in a directory, and stop it."""
     config, log = directory / "prometheus.yml", directory / "log"
     config.write_text("global: {}\n")
-    port = _free_port()
+    port = free_port()
     command = [
         "prometheus",
         f"--config.file={config}",
@@ -214,26 +212,16 @@ def prometheus(directory: Path) -> Iterator[Prometheus]:
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
-        _wait(process, f"http://127.0.0.1:{port}/-/ready", log)
+        until_ready(process, log, lambda: _ready(f"http://127.0.0.1:{port}/-/ready"))
         yield Prometheus(f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
         process.wait(30)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    until = time.monotonic() + READY_S
-    while True:
-        if process.poll() is not None or time.monotonic() > until:
-            raise RuntimeError(f"Prometheus did not start: {log.read_text()[-2000:]}")
-        try:
-            with urllib.request.urlopen(address, timeout=5):  # noqa: S310
-                return
-        except OSError:
-            time.sleep(0.1)
+def _ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=5):  # noqa: S310
+            return True
+    except OSError:
+        return False

@@ -1,4 +1,4 @@
-"""A simulated hour in a real Prometheus, with native histograms: every panel shows something."""
+"""A simulated hour in a real Prometheus, with native histograms: every panel shows both arms."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from balancer.adapters.gemini.given import Wrapping
 from balancer.core.modes import Mode
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
+from tests.waiting import until
 
 from .bench import FLASH
 from .script import Script, whole
@@ -61,8 +62,7 @@ def main() -> None:
         models = WrappedModels(Instant(), Wrapping(balancer=balancer))
         rows.append(("in normal", cpu_us(lambda: models.generate_content(**arguments), CALLS)))
         balancer.override(Mode.HARD, "to measure", for_s=3600)
-        while balancer.decision.mode != Mode.HARD:
-            time.sleep(0.1)
+        until(lambda: balancer.decision.mode == Mode.HARD)
         rows.append(("in hard", cpu_us(lambda: models.generate_content(**arguments), CALLS)))
     with Script() as script:
         options = types.HttpOptions(base_url=script.url)

@@ -61,11 +61,3 @@ def make() -> Iterator[Make]:
         notifier.close(0.2)
     left = [thread.name for thread in threading.enumerate() if "notify" in thread.name]
     assert left == []
-
-
-def until(true: Callable[[], bool], within_s: float = 10.0) -> None:
-    """Wait for what another thread does."""
-    end_s = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end_s, "it did not happen"
-        time.sleep(0.005)

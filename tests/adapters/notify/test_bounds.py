@@ -9,8 +9,9 @@ import time
 
 from balancer.adapters.notify import Notice
 from balancer.adapters.notify.gate import Gate
-from tests.adapters.notify.conftest import Make, notice, until
+from tests.adapters.notify.conftest import Make, notice
 from tests.adapters.notify.receiver import Receiver, Reply
+from tests.waiting import until
 
 
 def test_a_hanging_receiver_holds_up_nobody(make: Make, there: Receiver) -> None:
@@ -114,7 +115,7 @@ from balancer.adapters.notify import Notice, Notifier, parse_channels
 looked = threading.Event()
 def look(*_given):
     looked.set()
-    time.sleep(60.0)
+    threading.Event().wait(60.0)
 socket.getaddrinfo = look
 notifier = Notifier(parse_channels("https://hooks.slack.com/services/T/B/X"))
 notifier.tell(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from balancer import Balancer, ManualClock, Mode
 from balancer.adapters.notify import Notice
 from balancer.adapters.notify.following import follow
-from tests.adapters.notify.conftest import Make, until
+from tests.adapters.notify.conftest import Make
 from tests.adapters.notify.receiver import Receiver
+from tests.waiting import until
 
 
 def led(balancer: Balancer, clock: ManualClock, *modes: Mode) -> None:

@@ -6,13 +6,15 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from balancer.adapters.notify import Notifier, parse_channels
 from balancer.core.errors import InputError, MisuseError
-from tests.adapters.notify.conftest import Make, notice, until
+from tests.adapters.notify.conftest import Make, notice
 from tests.adapters.notify.receiver import Receiver, Reply
+from tests.waiting import until
 
 
 def closed_port() -> int:
@@ -160,14 +162,13 @@ def test_nothing_that_is_told_raises(make: Make, there: Receiver) -> None:
 FORKING = """
 import os, sys, time, warnings
 from balancer.adapters.notify import Notice, Notifier, parse_channels
+from tests.waiting import until
 warnings.simplefilter("ignore")
 notifier = Notifier(parse_channels(sys.argv[1]))
 def tell(title):
     at = time.time()
     notifier.tell(Notice(kind="mode", level="info", title=title, text="", at=at, key="k"))
-    end = time.monotonic() + 10.0
-    while notifier.status().channels[0].messages == 0 and time.monotonic() < end:
-        time.sleep(0.01)
+    until(lambda: notifier.status().channels[0].messages > 0)
 tell("parent")
 child = os.fork()
 if child == 0:
@@ -181,7 +182,8 @@ notifier.close()
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_tells_for_itself(there: Receiver) -> None:
     """As with servers that load the application and then fork their workers."""
-    subprocess.run([sys.executable, "-c", FORKING, there.hook], check=True, timeout=60)
+    root = Path(__file__).parents[3]
+    subprocess.run([sys.executable, "-c", FORKING, there.hook], check=True, timeout=60, cwd=root)
     assert [post.body["title"] for post in there.taken] == ["parent", "child"]
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from balancer.adapters.notify import parse_channels
 from balancer.adapters.notify.trial import try_channels
-from tests.adapters.notify.conftest import Make, notice, until
+from tests.adapters.notify.conftest import Make, notice
 from tests.adapters.notify.receiver import MARKER, Receiver, Reply
 from tests.adapters.notify.test_notifier import closed_port
+from tests.waiting import until
 
 FAULTS = [
     Reply(status=404, text=f"<p>Cannot POST /hook/{MARKER}?key={MARKER}</p>"),

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-import socket
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.environments import python_beside
+from tests.waiting import free_port, listens, until_ready
 
 __all__ = ["Receiver", "receiver", "values"]
 
@@ -91,7 +90,7 @@ def values(attributes: list[dict[str, Any]]) -> dict[str, Any]:
 def receiver(log: Path) -> Iterator[Receiver]:
     """Start the agent, and stop it."""
     python = python_beside("ddapm-test-agent", AGENT)
-    ports = [_free_port() for _ in range(3)]
+    ports = [free_port() for _ in range(3)]
     options = ["-p", "--otlp-http-port", "--otlp-grpc-port"]
     command = [str(python.parent / "ddapm-test-agent"), "--host", "127.0.0.1"]
     command.append("--disable-llmobs-data-forwarding")
@@ -102,28 +101,8 @@ def receiver(log: Path) -> Iterator[Receiver]:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
     try:
         found = Receiver(ports[1], ports[2])
-        _wait(process, ports, log)
+        until_ready(process, log, lambda: all(map(listens, ports)))
         yield found
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _wait(process: subprocess.Popen[bytes], ports: list[int], log: Path) -> None:
-    """Until all three ports answer."""
-    until = time.monotonic() + READY_S
-    for port in ports:
-        while True:
-            if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"the receiver did not start: {log.read_text()[-2000:]}")
-            try:
-                with socket.create_connection(("127.0.0.1", port), timeout=1):
-                    break
-            except OSError:
-                time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

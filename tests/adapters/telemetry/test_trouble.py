@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,7 @@ from balancer.adapters.telemetry.live import Telemetry
 from balancer.runtime.calls import Outcome
 from tests.adapters.telemetry.kept import Kept
 from tests.runtime.bench import ANSWER, Bench
+from tests.waiting import until
 
 DROPPED = "open_balancer.telemetry.dropped"
 MOST = 16
@@ -72,16 +74,19 @@ def test_a_receiver_that_hangs_costs_spans_and_logs_but_no_call_and_no_count() -
     assert sum(point.value for point in finished) == sum(entry.finished for entry in seen)
 
 
+def _gave_up(telemetry: Telemetry, at_least: int) -> bool:
+    """Whether so many items were dropped."""
+    return telemetry.sender.dropped >= at_least
+
+
 def test_an_outage_is_told_once_and_its_end_too(caplog: pytest.LogCaptureFixture) -> None:
     """Through the log, while what did not arrive is counted."""
     bench, kept = Bench(), Kept()
     kept.spans.away = True
     telemetry = Telemetry(bench.balancer, kept.destination, interval_s=0.1).start()
-    ends_s = time.monotonic() + 10.0
     for expected in (2, 4):
         ask(bench, 2)
-        while telemetry.sender.dropped < expected and time.monotonic() < ends_s:
-            time.sleep(0.01)
+        until(partial(_gave_up, telemetry, expected))
     kept.spans.away = False
     ask(bench, 1)
     telemetry.close(10)

@@ -1,0 +1,30 @@
+"""The service's status, as its API gives it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from tests.waiting import until
+
+__all__ = ["status", "status_with"]
+
+
+def status(client: httpx.Client) -> dict[str, Any]:
+    """As it is now."""
+    found: dict[str, Any] = client.get("/api/brownout").json()
+    return found
+
+
+def status_with(client: httpx.Client, **expected: Any) -> dict[str, Any]:
+    """Once it is as expected; orders count from the end of a tick."""
+
+    def look() -> dict[str, Any] | None:
+        found = status(client)
+        as_expected = all(found[name] == value for name, value in expected.items())
+        return found if as_expected else None
+
+    found = until(look, f"{expected}")
+    assert found is not None
+    return found
