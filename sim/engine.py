@@ -22,14 +22,14 @@ from balancer.core.errors import InputError
 from balancer.core.journal import JournalWriter
 from balancer.core.modes import Mode
 from balancer.core.observations import Observations
-from balancer.core.policy import Policy, Strategy
+from balancer.core.policy import FIXED_LAWS, Policy, Strategy
 from scenarios.schema import Scenario
 
 from .faults import Stage, start
 from .metrics import metrics
 from .monitors import MonitoringService
 from .plant import Plant
-from .run import NONE, Run
+from .run import CHEAPEST, NONE, STATIC, Run
 from .run_header import run_header, versions
 from .serving import Serving, serving
 from .streams import replication_key
@@ -39,16 +39,22 @@ from .workload import generate
 
 __all__ = ["arm_policy", "simulate"]
 
+_FIXED = {STATIC: "none", CHEAPEST: "always_soft"}
+"""Law of the arms in which the policy's modes are used without a controller."""
+
 _Write = Callable[[Observations, Decision], None]
 
 
 def arm_policy(policy: Policy, arm: str) -> Policy:
     """The policy an arm runs under.
 
-    In the arm "none", without a controller, the application's clients call as they do by
-    themselves, with the model, the deadline and the retries the scenario gives them, and no
-    budget is enforced. Every other arm runs under its policy as it is.
+    In the arm "none" the application's clients call as they do by themselves, with the model,
+    the deadline and the retries the scenario gives them, and no budget is enforced. In "static"
+    and "cheapest" the policy's normal or soft mode holds for ever, its budgets enforced. Every
+    other arm runs under its policy as it is.
     """
+    if arm in _FIXED:
+        return replace(policy, law=_FIXED[arm])
     if arm != NONE:
         return policy
     plain = Strategy()
@@ -222,5 +228,6 @@ class _Simulation:
 
 def _monitors(scenario: Scenario, policy: Policy, key: int) -> MonitoringService | None:
     """The service that watches from outside, where somebody listens to it."""
-    heard = policy.law == "alerts" or (scenario.monitors.alongside and policy.law != "none")
+    own = policy.law not in FIXED_LAWS
+    heard = policy.law == "alerts" or (scenario.monitors.alongside and own)
     return MonitoringService(policy, scenario.monitors, key) if heard else None

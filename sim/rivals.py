@@ -41,6 +41,8 @@ RIVALS: Mapping[str, str] = {
         "normal, unless an alert asks for more: the policy's rules as a monitoring service "
         "evaluates them from outside, once a minute, told by webhook"
     ),
+    "always_soft": "soft for ever: the cheap model always, and no controller",
+    "always_hard": "hard for ever, and no controller",
     "none": "no controller and no budget",
 }
 """Every law, and with what it is run."""

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from .serving import Serving
 from .timeline import Transition
 
-__all__ = ["ARMS", "NONE", "Run"]
+__all__ = ["ARMS", "CHEAPEST", "NONE", "POLICY", "STATIC", "Run"]
 
+POLICY = "policy"
+"""The arm with the controller."""
+STATIC = "static"
+"""The policy's normal mode with its retries, fallback and budgets, and no controller: what a
+router gives today, and what every claim is held against first."""
+CHEAPEST = "cheapest"
+"""Soft for ever: what is saved without any controller by whoever takes the cheap model always."""
 NONE = "none"
-"""The arm without a controller: the counterfactual."""
-ARMS = ("policy", NONE)
-"""Arms of an experiment about one policy: with its controller, and without."""
+"""The application's own clients: one model, their retries, no budget."""
+ARMS = (POLICY, STATIC, CHEAPEST, NONE)
+"""Arms of an experiment about one policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,14 +13,14 @@ from .errors import ClockError, MisuseError
 from .laws.breaker import Breaker
 from .laws.commanded import Commanded
 from .laws.dimmer import Dimmer
+from .laws.fixed import Fixed
 from .laws.gradient import Gradient
 from .laws.ladder import Ladder
 from .laws.law import Law
-from .laws.none import NoLaw
 from .laws.stances import stance_from_plain, stance_to_plain
 from .laws.threshold import Threshold
 from .laws.throttle import Throttle
-from .modes import MODES
+from .modes import MODES, Mode
 from .observations import Observations, Override
 from .orders import Orders
 from .policy import Policy
@@ -38,15 +38,21 @@ _PEERS: Mapping[str, Callable[[Policy, Signals], Law]] = {
     "gradient": Gradient,
     "breaker": Breaker,
     # Orders from outside, over nothing of its own.
-    "alerts": lambda _policy, _signals: NoLaw(),
+    "alerts": lambda policy, _signals: Fixed(policy, Mode.NORMAL),
+}
+
+_FIXED: Mapping[str, Mode] = {
+    "always_soft": Mode.SOFT,
+    "always_hard": Mode.HARD,
+    "none": Mode.NORMAL,
 }
 
 
 def _law(policy: Policy, signals: Signals, orders: Orders) -> Law:
     if policy.law == "ladder":
         return Ladder(policy, signals, orders)
-    if policy.law == "none":
-        return NoLaw()
+    if policy.law in _FIXED:
+        return Fixed(policy, _FIXED[policy.law])
     return Commanded(policy, orders, _PEERS[policy.law](policy, signals))
 
 

@@ -18,6 +18,7 @@ from .rules import LONGEST_WINDOW_S, SIGNALS, Rule, check_monotone, check_rule, 
 from .strategy import Strategy, check_strategy
 
 __all__ = [
+    "FIXED_LAWS",
     "LAWS",
     "LONGEST_WINDOW_S",
     "SIGNALS",
@@ -29,8 +30,22 @@ __all__ = [
     "Strategy",
 ]
 
-LAWS = ("ladder", "threshold", "dimmer", "throttle", "gradient", "breaker", "alerts", "none")
+LAWS = (
+    "ladder",
+    "threshold",
+    "dimmer",
+    "throttle",
+    "gradient",
+    "breaker",
+    "alerts",
+    "always_soft",
+    "always_hard",
+    "none",
+)
 """Names of the transition laws."""
+
+FIXED_LAWS = ("always_soft", "always_hard", "none")
+"""Those that stay in one mode whatever happens, and hear nobody."""
 
 LONGEST_HOLD_TICKS = 1_000_000
 

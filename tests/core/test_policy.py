@@ -57,7 +57,7 @@ def test_an_unknown_law_is_refused_with_the_nearest_one() -> None:
     """Named by what the user wrote."""
     assert refusal(law="lader") == (
         "law: unknown law 'lader' (did you mean 'ladder'?); known: ladder, threshold, dimmer, "
-        "throttle, gradient, breaker, alerts, none"
+        "throttle, gradient, breaker, alerts, always_soft, always_hard, none"
     )
 
 

@@ -1,6 +1,8 @@
-"""No law: normal for ever, the counterfactual of every saving."""
+"""One mode for ever: no controller, and the cheap model always."""
 
 from __future__ import annotations
+
+import pytest
 
 from balancer.core.controller import Controller
 from balancer.core.modes import Mode
@@ -8,18 +10,23 @@ from balancer.core.observations import Alert, Override
 from tests.core.builders import make_policy
 from tests.core.loop import Health, Loop, always
 
+LAWS = {"none": Mode.NORMAL, "always_soft": Mode.SOFT, "always_hard": Mode.HARD}
 
-def test_nothing_moves_it() -> None:
+
+@pytest.mark.parametrize("law", LAWS)
+def test_nothing_moves_it(law: str) -> None:
     """Neither failures nor alerts nor overrides."""
     run = Loop(
-        Controller(make_policy(law="none")),
+        Controller(make_policy(law=law)),
         always(normal=Health(failing=1.0)),
         alerts={5: (Alert("a", 5, Mode.EMERGENCY),)},
         overrides={6: (Override(6, 60, Mode.EMERGENCY, "drill"),)},
     ).run(100)
-    assert run.steps == []
+    mode = LAWS[law]
+    assert run.steps == ([] if mode == Mode.NORMAL else run.steps[:1])
+    assert run.now.mode == mode
     assert run.now.admit == (1.0, 1.0, 1.0)
-    assert run.now.mix == (1.0, 0.0, 0.0, 0.0)
+    assert run.now.mix == tuple(float(each == mode) for each in Mode)
 
 
 def test_it_has_nothing_to_remember() -> None:
