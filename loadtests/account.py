@@ -141,6 +141,7 @@ class _Book:
         sums, by = self._sums, {name: tuple(found) for name, found in self._priority.items()}
         return Totals(
             offered=sum(by["offered"]),
+            reasked=0,
             admitted=sum(by["admitted"]),
             shed=sum(by["shed"]),
             answered=sum(by["answered"]),

@@ -34,7 +34,7 @@ def servings(entries: Iterable[Entry], policy: Policy, until_s: float) -> tuple[
     """Changes before a moment of what requests get, each at the second it came into force."""
     found: list[Serving] = []
     for entry in entries:
-        now = serving((entry.decision.tick + 1) * policy.tick_s, entry.decision)
+        now = serving((entry.decision.tick + 1) * policy.tick_s, (entry.decision,))
         last = found[-1] if found else None
         if now.at_s < until_s and (
             last is None or (now.worst, now.back) != (last.worst, last.back)

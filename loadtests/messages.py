@@ -55,7 +55,7 @@ def messages(scenario: Scenario, policy: Policy) -> list[tuple[float, Alert | Ov
     stage = Stage(
         env=env,
         plant=_Nowhere(),
-        telemetry=sink,
+        telemetry=(sink,),
         scenario=scenario.model_copy(update={"faults": told}),
         tick_s=policy.tick_s,
     )

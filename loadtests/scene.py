@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from balancer.core.errors import InputError
+from balancer.core.errors import InputError, ScenarioError
 from balancer.core.policy import Policy
 from balancer.policy_file import default_policy, load_policy
 from scenarios.loader import load
@@ -45,10 +45,22 @@ class Scene:
     def load(self) -> tuple[Scenario, Policy]:
         """Scenario and policy.
 
+        A load test sends every request once: nobody asks again in it, nor in the simulation it
+        is held against.
+
         Raises:
             InputError: one of them cannot be used.
         """
         scenario, own = load(self.source, self.overrides)
+        if scenario.replicas > 1:
+            raise ScenarioError(
+                f"replicas is {scenario.replicas}; a load test plays one process with one "
+                "controller: --set replicas=1",
+                where=self.source,
+            )
+        once = scenario.clients.reasks.model_copy(update={"share": 0.0})
+        clients = scenario.clients.model_copy(update={"reasks": once})
+        scenario = scenario.model_copy(update={"clients": clients})
         if self.policy_file is not None:
             return scenario, load_policy(Path(self.policy_file))
         return scenario, own or default_policy()

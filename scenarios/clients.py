@@ -7,11 +7,11 @@ from typing import Annotated
 from pydantic import Field
 
 from balancer.policy_schema import ThinkingSetting
-from balancer.units import Count, Factor, Seconds, Share, Tokens, Whole
+from balancer.units import Count, Factor, Number, Seconds, Share, Tokens, Whole
 
 from .frozen import Duration, Frozen
 
-__all__ = ["Backoff", "Clients"]
+__all__ = ["Backoff", "Clients", "PromptEstimate", "Reasks"]
 
 
 class Backoff(Frozen):
@@ -24,6 +24,30 @@ class Backoff(Frozen):
     factor: Factor = 2.0
     max: Seconds = 60.0
     jitter: Seconds = 1.0
+
+
+class Reasks(Frozen):
+    """Users who got nothing, refused or failed, and ask again.
+
+    The shares are assumptions: half of them, some twenty seconds later (between half of `after`
+    and one and a half), and each time anew.
+    """
+
+    share: Annotated[Share, Field(lt=1)] = 0.5
+    after: Duration = 20.0
+
+
+class PromptEstimate(Frozen):
+    """How far off an application is about the tokens of a prompt that it has not counted.
+
+    What it reserves of a budget rests on the estimate; what it books, on the usage. A rule of
+    four characters a token is off by a tenth or so on English text [assumed].
+    """
+
+    bias: Annotated[Number, Field(gt=-1, le=10)] = 0.0
+    """Mean error, as a share of the true count."""
+    error: Annotated[Share, Field(ge=0)] = 0.1
+    """Sigma of the lognormal spread about it."""
 
 
 class Clients(Frozen):
@@ -42,4 +66,8 @@ class Clients(Frozen):
     patience: Duration = 120.0
     """The user gives up this long after asking."""
     concurrency: Annotated[Whole, Field(gt=0)] | None = None
-    """Most calls the application keeps in flight; the rest wait."""
+    """Most calls the application keeps in flight, over all its replicas; the rest wait."""
+    reasks: Reasks = Reasks()
+    overhead: Seconds = 0.003
+    """The client's own time for a call: google-genai costs 2 to 3 ms of a core [T]."""
+    prompt_estimate: PromptEstimate = PromptEstimate()

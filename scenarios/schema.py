@@ -98,6 +98,11 @@ class Scenario(Frozen):
         GeminiUpstream()
     )
     clients: Clients = Clients()
+    replicas: Annotated[Whole, Field(ge=1, le=1000)] = 1
+    """Processes the application runs as, each with its share of the traffic and a controller and a
+    budget ledger of its own, as in processes that share nothing."""
+    decision_lag: Seconds = 0.1
+    """From the end of a tick until what was decided governs new requests [assumed]."""
     monitors: Monitors = Monitors()
     faults: tuple[Fault, ...] = ()
     expectations: tuple[Expectation, ...] = ()

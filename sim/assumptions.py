@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balancer.core.policy import Policy
-from balancer.units import show_share
+from balancer.units import show_seconds, show_share
 from scenarios.loader import profiles
 from scenarios.schema import GeminiUpstream, Scenario
 
@@ -72,6 +72,7 @@ def _sentences(scenario: Scenario, policy: Policy) -> Iterator[str]:
         "Models slow down or refuse under load only where the scenario gives them a capacity or "
         "a quota; tools, history and temperature change neither tokens nor quality."
     )
+    yield from _clients(scenario, policy)
     yield (
         "Clients retry every failure but a spent daily quota, billed ones such as empty or "
         "malformed answers included."
@@ -83,3 +84,29 @@ def _sentences(scenario: Scenario, policy: Policy) -> Iterator[str]:
         "A call that its caller gave up on runs on and is billed in full; calls answered with an "
         "error are not billed."
     )
+
+
+def _clients(scenario: Scenario, policy: Policy) -> Iterator[str]:
+    """What the application and its users do that nobody measured."""
+    clients = scenario.clients
+    if clients.reasks.share > 0.0:
+        yield (
+            f"Of the users who got nothing {show_share(clients.reasks.share)} ask again about "
+            f"{show_seconds(clients.reasks.after)} later, each time anew, as a new request."
+        )
+    yield (
+        f"A call costs its client {show_seconds(clients.overhead)} of its own; a decision governs "
+        f"{show_seconds(scenario.decision_lag)} after the tick it was taken at."
+    )
+    if policy.budgets and (clients.prompt_estimate.error or clients.prompt_estimate.bias):
+        yield (
+            "Budgets are reserved by an estimate of the prompt's tokens, off by "
+            f"{show_share(clients.prompt_estimate.error)} (sigma) about a mean error of "
+            f"{show_share(clients.prompt_estimate.bias)}, and booked by the usage."
+        )
+    if scenario.replicas > 1:
+        yield (
+            f"The application is {scenario.replicas} processes, each with its share of the "
+            "requests and a controller and budget ledger of its own that know nothing of the "
+            "others; journals are the first one's."
+        )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from balancer.core.modes import MODES
 from balancer.core.observations import FAILURES
 from balancer.core.pricing import cost_nano_usd
 
 from .buckets import place_of
-from .clients import NO_MORE, NOBODY, next_attempt, next_waiting, reserve, settle
+from .clients import NO_MORE, NOBODY, next_attempt, next_waiting, replica_of, reserve, settle
 from .compiled import compiled, inlined
 from .events import ATTEMPT_ENDS, JOB_ENDS, RELEASE, RETRY, push
 from .fifo_queue import service_s
@@ -38,6 +39,9 @@ def start(world: World, i: int, now_s: float) -> None:
         slot.first_start_s = now_s
     call.gives_up_s = min(now_s + world.plans[slot.mode].timeout_s, slot.gives_up_s)
     begin(world.upstream, world.calls, i, now_s)
+    overhead_s = world.client[0].overhead_s
+    call.duration_s += overhead_s
+    call.ttft_s += overhead_s
     ends_s = now_s + call.duration_s
     slot.outcome = call.outcome
     if ends_s > call.gives_up_s:
@@ -49,7 +53,7 @@ def start(world: World, i: int, now_s: float) -> None:
         join(queue, world.jobs, i, service_s(queue, key, call.index, call.attempt), now_s)
         _await_next_job(world)
     push(state, world, ends_s, ATTEMPT_ENDS, i, slot.generation)
-    place = slot.mode * len(world.upstream.models) + call.model
+    place = _tally_of(world, i)
     world.tallies[place].started += 1
     world.tallies[place].in_flight += 1
     flight = world.flights[state.flights]
@@ -58,7 +62,16 @@ def start(world: World, i: int, now_s: float) -> None:
     flight.slot = i
     slot.flight = state.flights
     state.flights += 1
+    world.replicas[replica_of(world, slot.request)].flights += 1
     world.totals[0].attempts += slot.counts
+
+
+@inlined
+def _tally_of(world: World, i: int) -> int:
+    """Row of the replica, mode and model of slot i's attempt."""
+    slot = world.slots[i]
+    modes = replica_of(world, slot.request) * len(MODES) + slot.mode
+    return int(modes * len(world.upstream.models) + world.calls[i].model)
 
 
 @inlined
@@ -68,11 +81,13 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     slot = world.slots[i]
     call = world.calls[i]
     outcome = slot.outcome
-    place = slot.mode * len(world.upstream.models) + call.model
+    place = _tally_of(world, i)
+    replica = world.replicas[replica_of(world, slot.request)]
     if world.upstream.settings[0].kind == PROCESSOR_SHARING and outcome == _TIMEOUT:
         leave(world.upstream.queue[0], world.jobs, i, now_s)
         _await_next_job(world)
     _land(state, world.slots, world.flights, world.tallies[place], slot.flight)
+    replica.flights -= 1
     slot.generation += 1
     unseen = outcome in (_TIMEOUT, _RESET)
     _book(world, i, place, unseen)
@@ -95,7 +110,7 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
         delay_s = NO_MORE
         if now_s < slot.gives_up_s:
             delay_s = next_attempt(
-                state,
+                replica,
                 world.client[0],
                 world.plans,
                 slot,
@@ -112,7 +127,7 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
                 failed(world, i, now_s)
             else:
                 push(state, world, now_s + delay_s, RETRY, i, slot.generation)
-    return next_waiting(state, world.client[0], world.slots)
+    return next_waiting(replica, world.client[0], world.slots)
 
 
 @inlined
@@ -157,7 +172,7 @@ def _book(world: World, i: int, place: int, unseen: bool) -> None:
             totals.thinking_tokens += call.thought
             totals.observed_nano_usd += cost
             totals.true_nano_usd += call.bill_nano_usd
-    if len(world.ledgers) > 0:
+    if len(world.ledger_keys) > 0:
         # What the client cannot see may have cost all that was reserved.
         known = slot.reserved_nano_usd if unseen and call.served else cost
         settle(world, i, known, call.bill_nano_usd)

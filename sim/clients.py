@@ -1,7 +1,11 @@
-"""What an application does by itself: choose a plan, reserve its money, wait, try again."""
+"""What an application does by itself: choose a plan, reserve its money, wait, try again.
+
+And what its users do who got nothing: some ask again.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from balancer.core import budget, chain, claims
@@ -12,18 +16,20 @@ from balancer.core.pricing import affordable_output_tokens, cost_nano_usd
 
 from . import spend, streams
 from .compiled import compiled, inlined
-from .streams import uniform
-from .world import GATES, World
+from .streams import normal, uniform
+from .world import ASK, GATES, World
 
 __all__ = [
     "NOBODY",
     "NO_MORE",
+    "asks_again_after_s",
     "choose",
     "enqueue",
     "leave_queue",
     "next_attempt",
     "next_waiting",
     "refill_retry_budget",
+    "replica_of",
     "reserve",
     "settle",
 ]
@@ -45,6 +51,13 @@ _claimed_cap = compiled(claims.claimed_cap)
 _claimed_thinking = compiled(claims.claimed_thinking)
 _next_link = compiled(chain.next_link)
 _backoff_s = compiled(chain.backoff_s)
+
+
+@inlined
+def replica_of(world: World, request: int) -> int:
+    """Process of the application that a request came to."""
+    # A look at a request that is long under way is slow, and one process needs none.
+    return int(world.requests[request].replica) if len(world.replicas) > 1 else 0
 
 
 @inlined
@@ -75,27 +88,41 @@ def reserve(world: World, i: int) -> bool:
     call.budget = plan.budgets[place]
     model = world.upstream.models[call.model]
     call.cap = min(plan.caps[place], model.output_limit)
-    if len(world.ledgers) == 0:
+    if len(world.ledger_keys) == 0:
         return True
     key = world.requests[slot.request].key
+    ledgers = world.ledgers[replica_of(world, slot.request)]
     room = MOST_A_CALL_COSTS_NANO_USD
-    for row in range(len(world.ledgers)):
+    for row in range(len(ledgers)):
         if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
-            room = min(room, _headroom(world.ledgers[row]))
-    affordable = _affordable_output_tokens(model.price, call.prompt, room)
-    share = _affordable_output_tokens(model.price, call.prompt, room // CLAIMS)
+            room = min(room, _headroom(ledgers[row]))
+    prompt = _estimated_prompt(world, i)
+    affordable = _affordable_output_tokens(model.price, prompt, room)
+    share = _affordable_output_tokens(model.price, prompt, room // CLAIMS)
     claimed = _claimed_cap(affordable, share, call.cap, call.budget)
     if claimed < 0:
         return False
     call.budget = _claimed_thinking(claimed, call.cap, call.budget)
     call.cap = claimed
-    worst = _cost_nano_usd(model.price, call.prompt, 0, call.cap, 0)
-    for row in range(len(world.ledgers)):
+    worst = _cost_nano_usd(model.price, prompt, 0, call.cap, 0)
+    for row in range(len(ledgers)):
         if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
-            _reserve(world.ledgers[row], worst)
+            _reserve(ledgers[row], worst)
     slot.reserved_nano_usd = worst
-    world.state[0].reserved_nano_usd += worst
+    world.replicas[replica_of(world, slot.request)].reserved_nano_usd += worst
     return True
+
+
+@inlined
+def _estimated_prompt(world: World, i: int) -> int:
+    """Prompt tokens of slot i as its client takes them to be, who has not counted them."""
+    client = world.client[0]
+    prompt = world.calls[i].prompt
+    if client.estimate_sigma == 0.0 and client.estimate_bias == 1.0:
+        return int(prompt)
+    key = world.upstream.settings[0].key
+    error = normal(key, streams.ESTIMATE, world.slots[i].request, 0)
+    return max(1, int(prompt * client.estimate_bias * math.exp(client.estimate_sigma * error)))
 
 
 @compiled
@@ -110,23 +137,25 @@ def settle(world: World, i: int, cost_nano_usd: int, bill_nano_usd: int) -> None
     """
     slot = world.slots[i]
     key = world.requests[slot.request].key
-    for row in range(len(world.ledgers)):
+    replica = replica_of(world, slot.request)
+    ledgers = world.ledgers[replica]
+    for row in range(len(ledgers)):
         if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
-            _settle(world.ledgers[row], slot.reserved_nano_usd, cost_nano_usd)
+            _settle(ledgers[row], slot.reserved_nano_usd, cost_nano_usd)
             world.spends[row, spend.THIS_TICK] += bill_nano_usd
-    world.state[0].reserved_nano_usd -= slot.reserved_nano_usd
+    world.replicas[replica].reserved_nano_usd -= slot.reserved_nano_usd
     slot.reserved_nano_usd = 0
 
 
 @inlined
-def refill_retry_budget(state: Any, client: Any) -> None:
+def refill_retry_budget(replica: Any, client: Any) -> None:
     """A request came: it earns its share of a retry."""
     if client.retry_budget >= 0:
-        state.retry_tokens = min(RETRY_BURST, state.retry_tokens + client.retry_budget)
+        replica.retry_tokens = min(RETRY_BURST, replica.retry_tokens + client.retry_budget)
 
 
 @compiled
-def next_attempt(state: Any, client: Any, plans: Any, slot: Any, call: Any, key: int) -> float:
+def next_attempt(replica: Any, client: Any, plans: Any, slot: Any, call: Any, key: int) -> float:
     """Delay until a request's next attempt, after a failed one.
 
     The plan's models are tried in order, at once; when the list is through, it starts over
@@ -136,8 +165,8 @@ def next_attempt(state: Any, client: Any, plans: Any, slot: Any, call: Any, key:
         Seconds, or `NO_MORE`.
     """
     plan = plans[slot.mode]
-    made = call.attempt + 1
-    most = min(plan.retries, plans[state.mode].retries)
+    made = call.attempt % ASK + 1
+    most = min(plan.retries, plans[replica.mode].retries)
     link = _next_link(plan.models, plan.length, slot.link, slot.dead, made, most)
     if link == END:
         return NO_MORE
@@ -147,57 +176,72 @@ def next_attempt(state: Any, client: Any, plans: Any, slot: Any, call: Any, key:
     if not starts_over:
         return 0.0
     if client.retry_budget >= 0:
-        if state.retry_tokens < 1.0:
+        if replica.retry_tokens < 1.0:
             return NO_MORE
-        state.retry_tokens -= 1.0
+        replica.retry_tokens -= 1.0
     delay_s = _backoff_s(
         client.backoff_initial_s,
         client.backoff_factor,
         client.backoff_max_s,
         client.backoff_jitter_s,
         round_,
-        uniform(key, streams.BACKOFF, slot.request, made),
+        uniform(key, streams.BACKOFF, slot.request, call.attempt + 1),
     )
     if client.honours_retry_delay and slot.outcome == _QUOTA_MINUTE:
         delay_s = max(delay_s, call.retry_after_s)
     return float(delay_s)
 
 
+@inlined
+def asks_again_after_s(world: World, i: int, now_s: float) -> float:
+    """Seconds until the user of slot i, who got nothing, asks again; `NO_MORE`: they leave."""
+    client = world.client[0]
+    if client.reask_share == 0.0:
+        return NO_MORE
+    key = world.upstream.settings[0].key
+    request = world.slots[i].request
+    asked = world.calls[i].attempt // ASK
+    if uniform(key, streams.REASK, request, 2 * asked) >= client.reask_share:
+        return NO_MORE
+    after_s = client.reask_after_s * (0.5 + uniform(key, streams.REASK, request, 2 * asked + 1))
+    return float(after_s if now_s + after_s < client.horizon_s else NO_MORE)
+
+
 @compiled
-def enqueue(state: Any, slots: Any, i: int) -> None:
+def enqueue(replica: Any, slots: Any, i: int) -> None:
     """Slot i joins those waiting for a place, last."""
     slot = slots[i]
-    slot.previous = state.last_waiting
+    slot.previous = replica.last_waiting
     slot.next = -1
-    if state.last_waiting >= 0:
-        slots[state.last_waiting].next = i
+    if replica.last_waiting >= 0:
+        slots[replica.last_waiting].next = i
     else:
-        state.first_waiting = i
-    state.last_waiting = i
-    state.waiting += 1
+        replica.first_waiting = i
+    replica.last_waiting = i
+    replica.waiting += 1
 
 
 @compiled
-def leave_queue(state: Any, slots: Any, i: int) -> None:
+def leave_queue(replica: Any, slots: Any, i: int) -> None:
     """Slot i leaves those waiting, from wherever it stands."""
     slot = slots[i]
     slot.generation += 1
     if slot.previous >= 0:
         slots[slot.previous].next = slot.next
     else:
-        state.first_waiting = slot.next
+        replica.first_waiting = slot.next
     if slot.next >= 0:
         slots[slot.next].previous = slot.previous
     else:
-        state.last_waiting = slot.previous
-    state.waiting -= 1
+        replica.last_waiting = slot.previous
+    replica.waiting -= 1
 
 
 @inlined
-def next_waiting(state: Any, client: Any, slots: Any) -> int:
+def next_waiting(replica: Any, client: Any, slots: Any) -> int:
     """Take the first of those waiting, if there is a place."""
-    i = int(state.first_waiting)
-    if i < 0 or state.flights >= client.concurrency:
+    i = int(replica.first_waiting)
+    if i < 0 or replica.flights >= client.concurrency:
         return NOBODY
-    leave_queue(state, slots, i)
+    leave_queue(replica, slots, i)
     return i

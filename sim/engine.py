@@ -2,47 +2,44 @@
 
 Tick k covers the seconds [k · tick, (k + 1) · tick). At its end the plant is advanced and
 observed, the observations go through telemetry, and what reaches the controller makes it
-decide; a decision governs the requests that start from then on. Faults are simpy processes
-beside the ticker. Arrivals stop at the horizon; the ticks go on while the run drains.
+decide; a short lag later the decision governs the requests that start from then on. So it is for
+each replica; they share nothing but the upstream. Faults are simpy processes beside the ticker.
+Arrivals stop at the horizon; the ticks go on while the run drains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 from simpy import Environment, Event
 
-from balancer.core.controller import Controller
 from balancer.core.decisions import Decision
 from balancer.core.errors import InputError
 from balancer.core.journal import JournalWriter
-from balancer.core.modes import Mode
-from balancer.core.observations import Observations
+from balancer.core.observations import merge_replicas
 from balancer.core.policy import FIXED_LAWS, Policy, Strategy
 from scenarios.schema import Scenario
 
 from .faults import Stage, start
+from .fleet import Fleet, Replica, Write
 from .metrics import metrics
-from .monitors import MonitoringService
+from .monitors import Message, MonitoringService
 from .plant import Plant
 from .run import CHEAPEST, NONE, STATIC, Run
 from .run_header import run_header, versions
-from .serving import Serving, serving
 from .streams import replication_key
 from .telemetry import Telemetry
-from .timeline import Transition
 from .workload import generate
 
 __all__ = ["arm_policy", "simulate"]
 
 _FIXED = {STATIC: "none", CHEAPEST: "always_soft"}
 """Law of the arms in which the policy's modes are used without a controller."""
-
-_Write = Callable[[Observations, Decision], None]
 
 
 def arm_policy(policy: Policy, arm: str) -> Policy:
@@ -88,18 +85,19 @@ def simulate(
     key = replication_key(scenario.seed, replication)
     if requests is None:
         requests = generate(scenario, key)
-    simulation = _Simulation(
+    simulation = partial(
+        _Simulation,
         scenario=scenario,
         policy=policy,
         plant=Plant(scenario, policy, requests, key),
         key=key,
     )
     if journal is None:
-        return simulation.run(arm, replication, write=None)
+        return simulation(write=None).run(arm, replication)
     try:
         with journal.open("w", encoding="utf-8", newline="\n") as stream:
             writer = _writer(stream, scenario, policy, arm, replication)
-            return simulation.run(arm, replication, write=writer.write)
+            return simulation(write=writer.write).run(arm, replication)
     except OSError as error:
         problem = f"the journal cannot be written: {error.strerror}"
         raise InputError(problem, where=str(journal)) from None
@@ -115,110 +113,99 @@ def _writer(
 class _Simulation:
     """The processes of one run."""
 
-    __slots__ = (
-        "_controller",
-        "_env",
-        "_plant",
-        "_policy",
-        "_scenario",
-        "_servings",
-        "_telemetry",
-        "_transitions",
-    )
+    __slots__ = ("_env", "_fleet", "_monitors", "_plant", "_policy", "_replicas", "_scenario")
 
     def __init__(
-        self,
-        *,
-        scenario: Scenario,
-        policy: Policy,
-        plant: Plant,
-        key: int,
+        self, *, scenario: Scenario, policy: Policy, plant: Plant, key: int, write: Write | None
     ) -> None:
         self._scenario = scenario
         self._policy = policy
         self._plant = plant
         self._env = Environment()
-        self._controller = Controller(policy)
-        self._telemetry = Telemetry(
-            key=key,
-            tick_s=policy.tick_s,
-            faults=len(scenario.faults),
-            monitors=_monitors(scenario, policy, key),
+        self._fleet = Fleet(scenario.replicas)
+        self._monitors = _monitors(scenario, policy, key)
+        self._replicas = [
+            Replica(
+                place,
+                policy,
+                Telemetry(
+                    key=replication_key(key, place) if place else key,
+                    tick_s=policy.tick_s,
+                    faults=len(scenario.faults),
+                ),
+                # A journal is of one controller: the first.
+                None if place else write,
+            )
+            for place in range(scenario.replicas)
+        ]
+        start(
+            Stage(
+                env=self._env,
+                plant=plant,
+                telemetry=[replica.telemetry for replica in self._replicas],
+                scenario=scenario,
+                tick_s=policy.tick_s,
+            )
         )
-        self._transitions: list[Transition] = []
-        self._servings: list[Serving] = []
-        stage = Stage(
-            env=self._env,
-            plant=plant,
-            telemetry=self._telemetry,
-            scenario=scenario,
-            tick_s=policy.tick_s,
-        )
-        start(stage)
 
-    def run(self, arm: str, replication: int, *, write: _Write | None) -> Run:
+    def run(self, arm: str, replication: int) -> Run:
         """Run to the end and account for it."""
-        self._env.run(until=self._env.process(self._ticks(write)))
+        self._env.run(until=self._env.process(self._ticks()))
         self._plant.drain()
-        horizon_s = self._scenario.duration
-        before = tuple(change for change in self._transitions if change.at_s < horizon_s)
+        horizon_s, fleet = self._scenario.duration, self._fleet
         return Run(
             arm=arm,
             replication=replication,
-            metrics=metrics(self._plant.totals(), transitions=len(before), duration_s=horizon_s),
-            transitions=before,
-            servings=tuple(change for change in self._servings if change.at_s < horizon_s),
+            metrics=metrics(
+                self._plant.totals(), transitions=fleet.moves(horizon_s), duration_s=horizon_s
+            ),
+            transitions=tuple(each for each in fleet.transitions if each.at_s < horizon_s),
+            servings=tuple(each for each in fleet.servings if each.at_s < horizon_s),
         )
 
-    def _ticks(self, write: _Write | None) -> Generator[Event, Any, None]:
+    def _ticks(self) -> Generator[Event, Any, None]:
         # This loop runs every simulated second, so it looks up nothing twice.
-        plant, telemetry = self._plant, self._telemetry
-        advance, observe, apply = plant.advance, plant.observe, plant.apply
-        timeout, step = self._env.timeout, self._controller.step
+        plant, replicas = self._plant, self._replicas
+        advance, observe, timeout = plant.advance, plant.observe, self._env.timeout
         tick_s = self._policy.tick_s
         horizon_s = self._scenario.duration
         last_s = horizon_s + self._longest_drain_s()
-        tick, end_s, mode = 0, tick_s, Mode.NORMAL
-        gates: object = None
+        tick, end_s = 0, tick_s
         while True:
             yield timeout(end_s - self._env.now)
             advance(end_s)
-            observations = observe(tick)
-            if telemetry.clear:
-                decision = step(observations)
-                if write is not None:
-                    write(observations, decision)
-                apply(decision)
-                if decision.gates is not gates:
-                    gates = decision.gates
-                    mode = self._changed(end_s, mode, decision)
-            else:
-                for arrived in telemetry.carry(observations):
-                    decision = step(arrived)
-                    if write is not None:
-                        write(arrived, decision)
-                    apply(decision)
-                    if decision.gates is not gates:
-                        gates = decision.gates
-                        mode = self._changed(end_s, mode, decision)
+            seen = [observe(tick, replica.place) for replica in replicas]
+            if self._monitors is not None:
+                self._tell(self._monitors.observe(merge_replicas(seen)))
+            for replica, observations in zip(replicas, seen, strict=True):
+                for decision in replica.decide(observations):
+                    self._deploy(replica.place, decision)
             if end_s >= horizon_s and (plant.empty or end_s >= last_s):
                 return
             tick += 1
             # A multiple and not a running sum, so that ticks of 0.1 s stay where they belong.
             end_s = (tick + 1) * tick_s
 
-    def _changed(self, at_s: float, mode: Mode, decision: Decision) -> Mode:
-        """Take down what a new stance changes: what requests get, and the mode."""
-        now, servings = serving(at_s, decision), self._servings
-        if not servings or (now.worst, now.back) != (servings[-1].worst, servings[-1].back):
-            servings.append(now)
-        if decision.mode is mode:
-            return mode
-        reason = "; ".join(reason.text for reason in decision.reasons)
-        self._transitions.append(
-            Transition(at_s=at_s, before=mode, after=decision.mode, reason=reason)
-        )
-        return decision.mode
+    def _tell(self, messages: Iterable[Message]) -> None:
+        for at_s, alert in messages:
+            for replica in self._replicas:
+                replica.telemetry.alert(at_s, alert)
+
+    def _deploy(self, place: int, decision: Decision) -> None:
+        """Let a decision govern a replica's requests, once it has got to where calls start."""
+        if self._scenario.decision_lag > 0.0:
+            self._env.process(self._deployed(place, decision))
+        else:
+            self._govern(place, decision)
+
+    def _deployed(self, place: int, decision: Decision) -> Generator[Event, Any, None]:
+        yield self._env.timeout(self._scenario.decision_lag)
+        self._plant.advance(self._env.now)
+        self._govern(place, decision)
+
+    def _govern(self, place: int, decision: Decision) -> None:
+        self._plant.apply(decision, place)
+        self._fleet.govern(self._env.now, place, decision)
 
     def _longest_drain_s(self) -> float:
         """No caller waits longer than this after the last arrival."""

@@ -19,6 +19,7 @@ import numpy as np
 from .compiled import compiled, inlined
 
 __all__ = [
+    "ASKS_AGAIN",
     "ATTEMPT_ENDS",
     "DAYS",
     "GIVES_UP",
@@ -33,10 +34,10 @@ __all__ = [
     "turn_to",
 ]
 
-ATTEMPT_ENDS, RETRY, GIVES_UP, RELEASE, JOB_ENDS = range(5)
+ATTEMPT_ENDS, RETRY, GIVES_UP, RELEASE, JOB_ENDS, ASKS_AGAIN = range(6)
 """Kinds of events: an attempt's outcome reaches its client; a backoff is over; a user who
 waits for a place loses patience; the upstream is done with a call its client gave up on; a
-processor that is shared is done with a call."""
+processor that is shared is done with a call; a user who got nothing asks again."""
 
 _EVENT: list[tuple[str, str]] = [
     ("at_s", "f8"),

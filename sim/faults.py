@@ -8,7 +8,7 @@ are not touched.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 from simpy import Environment, Event
@@ -43,8 +43,8 @@ class Stage:
         env: the simpy clock, in seconds of the scenario.
         plant: where upstream faults strike: the simulator's data plane, or a mock server's
             upstream.
-        telemetry: the way from the plant to the controller; None where there is no
-            controller, as in a mock server.
+        telemetry: the way from the plant to each controller; empty where there is none, as
+            in a mock server.
         scenario: what is simulated.
         tick_s: length of a tick.
     """
@@ -56,13 +56,13 @@ class Stage:
         *,
         env: Environment,
         plant: Site,
-        telemetry: Telemetry | None,
+        telemetry: Sequence[Telemetry],
         scenario: Scenario,
         tick_s: float,
     ) -> None:
         self.env = env
         self.plant = plant
-        self.telemetry = telemetry
+        self.telemetry = tuple(telemetry)
         self.scenario = scenario
         self.tick_s = tick_s
         self._memory = [0.0] * len(scenario.faults)
@@ -102,8 +102,8 @@ def processes(stage: Stage) -> Iterator[tuple[int, Fault, Process]]:
             row += 1
         elif isinstance(fault, ProcessFault):
             yield slot, fault, _python(stage, fault, load(fault, slot))
-        elif stage.telemetry is not None:
-            yield slot, fault, _for_the_controller(stage, stage.telemetry, fault, slot)
+        elif stage.telemetry:
+            yield slot, fault, _for_the_controllers(stage, fault, slot)
 
 
 def upstream_process(stage: Stage, fault: UpstreamFault, row: int) -> Process:
@@ -111,20 +111,19 @@ def upstream_process(stage: Stage, fault: UpstreamFault, row: int) -> Process:
     return _ramped(stage, fault, _upstream(stage, fault, row))
 
 
-def _for_the_controller(
+def _for_the_controllers(
     stage: Stage,
-    telemetry: Telemetry,
     fault: TelemetryFault | GaugeFault | AlertFault | OperatorFault,
     slot: int,
 ) -> Process:
-    """Process of a fault that acts on what the controller sees and is told."""
+    """Process of a fault that acts on what the controllers see and are told."""
     if isinstance(fault, TelemetryFault):
-        return _ramped(stage, fault, _telemetry(telemetry, fault, slot))
+        return _ramped(stage, fault, _telemetry(stage, fault, slot))
     if isinstance(fault, GaugeFault):
         return _ramped(stage, fault, _memory(stage, fault, slot))
     if isinstance(fault, AlertFault):
-        return _alerts(stage, telemetry, fault, slot)
-    return _overrides(stage, telemetry, fault)
+        return _alerts(stage, fault, slot)
+    return _overrides(stage, fault)
 
 
 def _ramped(stage: Stage, fault: Fault, act: Callable[[float], None]) -> Process:
@@ -173,12 +172,13 @@ def _upstream(stage: Stage, fault: UpstreamFault, row: int) -> Callable[[float],
     return act
 
 
-def _telemetry(telemetry: Telemetry, fault: TelemetryFault, slot: int) -> Callable[[float], None]:
+def _telemetry(stage: Stage, fault: TelemetryFault, slot: int) -> Callable[[float], None]:
     def act(far: float) -> None:
-        if fault.kind == "delay":
-            telemetry.delay(slot, fault.by * far)
-        else:
-            telemetry.lose(slot, fault.share * far)
+        for telemetry in stage.telemetry:
+            if fault.kind == "delay":
+                telemetry.delay(slot, fault.by * far)
+            else:
+                telemetry.lose(slot, fault.share * far)
 
     return act
 
@@ -190,10 +190,11 @@ def _memory(stage: Stage, fault: GaugeFault, slot: int) -> Callable[[float], Non
     return act
 
 
-def _alerts(stage: Stage, telemetry: Telemetry, fault: AlertFault, slot: int) -> Process:
+def _alerts(stage: Stage, fault: AlertFault, slot: int) -> Process:
     for at_s, message in _messages(stage, fault, slot):
         yield stage.until(at_s)
-        telemetry.alert(stage.env.now, message)
+        for telemetry in stage.telemetry:
+            telemetry.alert(stage.env.now, message)
 
 
 def _messages(stage: Stage, fault: AlertFault, slot: int) -> list[tuple[float, Alert]]:
@@ -225,7 +226,7 @@ def _messages(stage: Stage, fault: AlertFault, slot: int) -> list[tuple[float, A
     return sorted(found, key=lambda entry: (entry[0], entry[1].at_tick))
 
 
-def _overrides(stage: Stage, telemetry: Telemetry, fault: OperatorFault) -> Process:
+def _overrides(stage: Stage, fault: OperatorFault) -> Process:
     for window in windows(fault, stage.scenario.duration):
         yield stage.until(window.from_s)
         order = Override(
@@ -234,7 +235,8 @@ def _overrides(stage: Stage, telemetry: Telemetry, fault: OperatorFault) -> Proc
             mode=Mode[fault.mode.upper()],
             reason=fault.reason,
         )
-        telemetry.override(stage.env.now, order)
+        for telemetry in stage.telemetry:
+            telemetry.override(stage.env.now, order)
 
 
 def _python(stage: Stage, fault: ProcessFault, function: Callable[..., Any]) -> Process:

@@ -12,13 +12,22 @@ import math
 from balancer.core.observations import FAILURES
 
 from .attempts import attempt_ends, job_ends, start
-from .clients import NOBODY, choose, enqueue, leave_queue, refill_retry_budget, reserve, settle
+from .clients import (
+    NOBODY,
+    choose,
+    enqueue,
+    leave_queue,
+    refill_retry_budget,
+    replica_of,
+    reserve,
+    settle,
+)
 from .compiled import compiled, inlined
-from .events import ATTEMPT_ENDS, GIVES_UP, JOB_ENDS, RETRY, pop, push, turn_to
-from .outcomes import failed, free
+from .events import ASKS_AGAIN, ATTEMPT_ENDS, GIVES_UP, JOB_ENDS, RETRY, pop, push, turn_to
+from .outcomes import failed, free, leave
 from .streams import PLAN, uniform
 from .upstream import end
-from .world import World
+from .world import ASK, World
 
 __all__ = ["DONE", "ROOM_NEEDED", "advance"]
 
@@ -93,6 +102,10 @@ def _happens(world: World, kind: int, i: int, generation: int, now_s: float) -> 
         return attempt_ends(world, i, now_s)
     if kind == RETRY:
         return _retry(world, i, now_s)
+    if kind == ASKS_AGAIN:
+        world.calls[i].attempt = (world.calls[i].attempt // ASK + 1) * ASK
+        world.totals[0].reasked += world.slots[i].counts
+        return _ask(world, i, now_s)
     if kind == GIVES_UP:
         _give_up(world, i, now_s)
     else:
@@ -103,50 +116,61 @@ def _happens(world: World, kind: int, i: int, generation: int, now_s: float) -> 
 
 @inlined
 def _arrive(world: World, now_s: float) -> int:
-    """A request comes: it is admitted or shed. Returns the slot to start, if one is."""
+    """A request comes. Returns the slot to start, if it is admitted and may."""
     state = world.state[0]
-    client = world.client[0]
-    totals = world.totals[0]
-    request = world.requests[state.arrivals]
-    counts = now_s >= client.warm_up_s
-    priority = request.priority
-    state.offered[priority] += 1
-    totals.offered[priority] += counts
-    refill_retry_budget(state, client)
-    u = uniform(world.upstream.settings[0].key, PLAN, state.arrivals, 0)
-    mode, admitted = choose(world.gates, priority, u)
-    if state.flights >= state.max_in_flight or state.starts >= state.max_starts:
-        admitted = False
     i = state.free
-    if admitted:
-        _occupy(world, i, now_s, mode, counts)
-        admitted = reserve(world, i)
-        totals.refused += counts and not admitted
-    state.arrivals += 1
-    if not admitted:
-        state.shed[priority] += 1
-        totals.shed[priority] += counts
-        if world.plans[mode].static_fallback:
-            state.fallback[priority] += 1
-            totals.fallback += counts
-        return NOBODY
-    state.free = world.slots[i].next
+    slot = world.slots[i]
+    state.free = slot.next
     state.free_slots -= 1
     state.live += 1
-    state.starts += 1
-    state.admitted[priority] += 1
-    totals.admitted[priority] += counts
-    totals.admitted_by_mode[mode] += counts
+    slot.request = state.arrivals
+    slot.counts = now_s >= world.client[0].warm_up_s
+    world.calls[i].attempt = 0
+    state.arrivals += 1
+    return _ask(world, i, now_s)
+
+
+@inlined
+def _ask(world: World, i: int, now_s: float) -> int:
+    """The request of slot i is admitted or shed. Returns the slot to start, if one is."""
+    client = world.client[0]
+    totals = world.totals[0]
+    slot = world.slots[i]
+    priority = world.requests[slot.request].priority
+    place = replica_of(world, slot.request)
+    replica = world.replicas[place]
+    replica.offered[priority] += 1
+    totals.offered[priority] += slot.counts
+    refill_retry_budget(replica, client)
+    key = world.upstream.settings[0].key
+    u = uniform(key, PLAN, slot.request, world.calls[i].attempt)
+    mode, admitted = choose(world.gates[place], priority, u)
+    if replica.flights >= replica.max_in_flight or replica.starts >= replica.max_starts:
+        admitted = False
+    _occupy(world, i, now_s, mode)
+    if admitted:
+        admitted = reserve(world, i)
+        totals.refused += slot.counts and not admitted
+    if not admitted:
+        replica.shed[priority] += 1
+        totals.shed[priority] += slot.counts
+        if world.plans[mode].static_fallback:
+            replica.fallback[priority] += 1
+            totals.fallback += slot.counts
+        leave(world, i, now_s)
+        return NOBODY
+    replica.starts += 1
+    replica.admitted[priority] += 1
+    totals.admitted[priority] += slot.counts
+    totals.admitted_by_mode[mode] += slot.counts
     return _start_or_wait(world, i)
 
 
 @inlined
-def _occupy(world: World, i: int, now_s: float, mode: int, counts: bool) -> None:
-    """Write a request into a slot, which stays in the list of free ones for now."""
-    state = world.state[0]
-    request = world.requests[state.arrivals]
+def _occupy(world: World, i: int, now_s: float, mode: int) -> None:
+    """Write what slot i's request asks for into it."""
     slot = world.slots[i]
-    slot.request = state.arrivals
+    request = world.requests[slot.request]
     slot.first_start_s = math.nan
     slot.gives_up_s = now_s + world.client[0].patience_s
     slot.reserved_nano_usd = 0
@@ -155,10 +179,8 @@ def _occupy(world: World, i: int, now_s: float, mode: int, counts: bool) -> None
     slot.priority = request.priority
     slot.link = 0
     slot.outcome = _TIMEOUT
-    slot.counts = counts
     call = world.calls[i]
-    call.index = state.arrivals
-    call.attempt = 0
+    call.index = slot.request
     call.prompt = request.prompt
     call.cached = request.cached
     call.output = request.output
@@ -169,12 +191,12 @@ def _occupy(world: World, i: int, now_s: float, mode: int, counts: bool) -> None
 @inlined
 def _start_or_wait(world: World, i: int) -> int:
     """Slot i may start (and is returned), or joins those waiting for a place."""
-    state = world.state[0]
-    if state.flights < world.client[0].concurrency:
-        return i
-    enqueue(state, world.slots, i)
     slot = world.slots[i]
-    push(state, world, slot.gives_up_s, GIVES_UP, i, slot.generation)
+    replica = world.replicas[replica_of(world, slot.request)]
+    if replica.flights < world.client[0].concurrency:
+        return i
+    enqueue(replica, world.slots, i)
+    push(world.state[0], world, slot.gives_up_s, GIVES_UP, i, slot.generation)
     return NOBODY
 
 
@@ -190,8 +212,8 @@ def _retry(world: World, i: int, now_s: float) -> int:
 @inlined
 def _give_up(world: World, i: int, now_s: float) -> None:
     """A user who waited for a place has lost patience."""
-    state = world.state[0]
-    leave_queue(state, world.slots, i)
+    replica = world.replicas[replica_of(world, world.slots[i].request)]
+    leave_queue(replica, world.slots, i)
     settle(world, i, 0, 0)
     world.slots[i].outcome = _TIMEOUT
     failed(world, i, now_s)

@@ -20,6 +20,7 @@ MILLIONTHS = 1_000_000
 
 METRICS: Mapping[str, str] = {
     "offered": "count",
+    "reasked": "count",
     "admitted": "count",
     "answered": "count",
     "attempts": "count",
@@ -48,12 +49,12 @@ METRICS: Mapping[str, str] = {
 """Every metric of `verdict.json` with its unit; `docs/reference/verdict.md` defines each."""
 
 
-def metrics(totals: Totals, *, transitions: int, duration_s: float) -> dict[str, float]:
+def metrics(totals: Totals, *, transitions: float, duration_s: float) -> dict[str, float]:
     """The metrics of a run, but for `cost_saved`, which takes two; NaN where undefined.
 
     Args:
         totals: the plant's account of the requests after the warm-up.
-        transitions: changes of mode before the horizon.
+        transitions: changes of mode before the horizon, in the mean of the replicas.
         duration_s: from second 0 to the horizon.
     """
     cost_usd = totals.true_nano_usd / NANO_USD
@@ -61,6 +62,7 @@ def metrics(totals: Totals, *, transitions: int, duration_s: float) -> dict[str,
     latency = totals.latency
     return {
         "offered": float(totals.offered),
+        "reasked": float(totals.reasked),
         "admitted": float(totals.admitted),
         "answered": float(totals.answered),
         "attempts": float(totals.attempts),

@@ -8,10 +8,12 @@ from typing import Any
 from balancer.core.observations import FAILURES
 
 from .buckets import place_of
+from .clients import NO_MORE, asks_again_after_s, replica_of
 from .compiled import compiled, inlined
+from .events import ASKS_AGAIN, push
 from .world import World
 
-__all__ = ["answered", "failed", "free"]
+__all__ = ["answered", "failed", "free", "leave"]
 
 _TIMEOUT = FAILURES.index("timeout")
 
@@ -36,18 +38,29 @@ def answered(world: World, i: int, now_s: float, bucket: int) -> None:
 def failed(world: World, i: int, now_s: float) -> None:
     """A request is given up."""
     slot = world.slots[i]
-    state = world.state[0]
     totals = world.totals[0]
     if world.plans[slot.mode].static_fallback:
-        state.fallback[slot.priority] += 1
+        world.replicas[replica_of(world, slot.request)].fallback[slot.priority] += 1
         totals.fallback += slot.counts
     if slot.counts:
         totals.failed[slot.priority] += 1
         if slot.outcome == _TIMEOUT and not math.isnan(slot.first_start_s):
             bucket = place_of(now_s - slot.first_start_s)
             _measure(world, slot, now_s, bucket)
-    state.live -= 1
-    free(state, world.slots, i)
+    leave(world, i, now_s)
+
+
+@compiled
+def leave(world: World, i: int, now_s: float) -> None:
+    """The user of slot i got nothing, and goes, or comes back a while later."""
+    state = world.state[0]
+    after_s = asks_again_after_s(world, i, now_s)
+    if after_s == NO_MORE:
+        state.live -= 1
+        free(state, world.slots, i)
+    else:
+        world.slots[i].generation += 1
+        push(state, world, now_s + after_s, ASKS_AGAIN, i, world.slots[i].generation)
 
 
 @inlined

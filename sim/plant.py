@@ -51,9 +51,9 @@ class Plant:
         "_advance",
         "_close_tick",
         "_gates",
-        "_mode",
         "_models",
         "_record",
+        "_replicas",
         "_state",
         "_world",
         "faults",
@@ -74,13 +74,13 @@ class Plant:
             scenario, policy, requests, key, self._models, keep_latencies=keep_latencies
         )
         self._state = self._world.state[0]
+        self._replicas = self._world.replicas
         self._record = Record(self._models)
         self._advance = direct(advance, self._world, 0.0)
         self._close_tick = direct(
-            close_tick, self._world, self._record.numbers, self._record.buckets, 0
+            close_tick, self._world, 0, self._record.numbers, self._record.buckets, 0
         )
-        self._gates: object = None
-        self._mode = 0
+        self._gates: list[object] = [None] * scenario.replicas
         self.faults = self._world.upstream.faults
         self.memory_ppm = 0
 
@@ -111,37 +111,37 @@ class Plant:
             slots=slots, calls=calls, flights=flights, events=events, later=later, jobs=jobs
         )
 
-    def observe(self, tick: int) -> Observations:
-        """What happened since the last call, and the gauges as of now.
+    def observe(self, tick: int, replica: int = 0) -> Observations:
+        """What happened to a replica since the last call, and the gauges as of now.
 
         Args:
             tick: index of the tick that ends now.
+            replica: which; all of them, in order, end a tick.
         """
         record = self._record
-        self._close_tick(self._world, record.numbers, record.buckets, tick)
+        self._close_tick(self._world, replica, record.numbers, record.buckets, tick)
         return record.read(tick, self.memory_ppm)
 
-    def apply(self, decision: Decision) -> None:
-        """Let a decision govern the requests that come from now on."""
-        if decision.gates is not self._gates:
-            self._gates = decision.gates
-            self._write_gates(decision)
-            limits = decision.limits
-            state = self._state
-            state["max_in_flight"] = (
-                _NO_LIMIT if limits.max_in_flight is None else limits.max_in_flight
-            )
-            state["max_starts"] = _NO_LIMIT if limits.max_starts is None else limits.max_starts
-        if decision.mode != self._mode:
-            self._mode = int(decision.mode)
-            self._state["mode"] = self._mode
+    def apply(self, decision: Decision, replica: int = 0) -> None:
+        """Let a decision govern the requests that come to a replica from now on."""
+        if decision.gates is self._gates[replica]:
+            return
+        self._gates[replica] = decision.gates
+        self._write_gates(decision, replica)
+        limits = decision.limits
+        record = self._replicas[replica]
+        record["max_in_flight"] = (
+            _NO_LIMIT if limits.max_in_flight is None else limits.max_in_flight
+        )
+        record["max_starts"] = _NO_LIMIT if limits.max_starts is None else limits.max_starts
+        record["mode"] = int(decision.mode)
 
-    def _write_gates(self, decision: Decision) -> None:
+    def _write_gates(self, decision: Decision, replica: int) -> None:
         for priority in PRIORITIES:
             rows = decision.gates[priority]
             for place in range(GATES):
                 below, plan = rows[min(place, len(rows) - 1)]
-                self._world.gates[priority, place] = (below, plan.mode, plan.admitted)
+                self._world.gates[replica, priority, place] = (below, plan.mode, plan.admitted)
 
     def set_fault(
         self,
@@ -185,7 +185,7 @@ class Plant:
 
     @property
     def gates(self) -> np.ndarray[Any, Any]:
-        """The look-up table of plans in force, as `sim.clients.choose` reads it."""
+        """The look-up tables of plans in force, by replica, as `sim.clients.choose` reads them."""
         return np.asarray(self._world.gates)
 
     @property

@@ -196,7 +196,8 @@ def _replication_s(plan: Plan) -> float:
     scenario = plan.scenario
     requests = scenario.workload.arrivals.rate * scenario.duration
     return sum(
-        requests / REQUESTS_PER_S + scenario.duration / policy.tick_s / STEPS_PER_S
+        requests / REQUESTS_PER_S
+        + scenario.replicas * scenario.duration / policy.tick_s / STEPS_PER_S
         for policy in plan.arms.values()
     )
 

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from balancer.core.decisions import Decision
-from balancer.core.modes import MODES, Mode
+from balancer.core.modes import MODES, PRIORITIES, Mode
 
 __all__ = ["BACK", "Serving", "back_after_s", "serving", "worst_served"]
 
@@ -44,14 +44,22 @@ class Serving:
     back: bool
 
 
-def serving(at_s: float, decision: Decision) -> Serving:
-    """What a decision gives to the requests it governs from a second on."""
-    served = (mode for mode in MODES if any(mix[mode] > 0.0 for mix in decision.mixes))
-    full = (
-        admitted * mix[Mode.NORMAL]
-        for admitted, mix in zip(decision.admit, decision.mixes, strict=True)
+def serving(at_s: float, decisions: Sequence[Decision]) -> Serving:
+    """What decisions, one of each replica, give to the requests they govern from a second on.
+
+    Replicas get equal shares of the traffic.
+    """
+    served = (
+        mode
+        for mode in MODES
+        if any(mix[mode] > 0.0 for decision in decisions for mix in decision.mixes)
     )
-    return Serving(at_s=at_s, worst=max(decision.mode, *served), back=min(full) >= BACK)
+    worst = max(*(decision.mode for decision in decisions), *served)
+    full = (
+        sum(each.admit[priority] * each.mixes[priority][Mode.NORMAL] for each in decisions)
+        for priority in PRIORITIES
+    )
+    return Serving(at_s=at_s, worst=worst, back=min(full) >= BACK * len(decisions))
 
 
 def worst_served(changes: Sequence[Serving]) -> Mode:

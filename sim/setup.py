@@ -43,6 +43,7 @@ from .world import (
     LONGEST_CHAIN,
     MOST_MODELS,
     PLAN,
+    REPLICA,
     SLOT,
     STATE,
     TALLY,
@@ -110,11 +111,12 @@ def new_world(
     later = np.zeros(_FIRST_EVENTS, LATER)
     chained(later, 0, -1)
     ledgers, ledger_keys, spends = _ledgers(policy, scenario_keys(scenario))
-    tallies = np.zeros(len(MODES) * len(models), TALLY)
+    tallies = np.zeros(scenario.replicas * len(MODES) * len(models), TALLY)
     tallies["low"] = BUCKETS
     tallies["high"] = -1
     return World(
         state=_state(len(requests) / scenario.duration),
+        replicas=_replicas(scenario.replicas),
         client=_client(scenario, keep_latencies=keep_latencies),
         requests=requests,
         slots=slots,
@@ -124,10 +126,10 @@ def new_world(
         days=np.full(DAYS, -1, np.int32),
         flights=np.zeros(_FIRST_SLOTS, FLIGHT),
         plans=_plans(scenario, policy, models),
-        gates=_normal_gates(),
+        gates=_normal_gates(scenario.replicas),
         upstream=new_upstream(scenario, policy, key, models),
         jobs=np.zeros(_FIRST_SLOTS, JOB),
-        ledgers=ledgers,
+        ledgers=np.repeat(ledgers[np.newaxis], scenario.replicas, axis=0),
         ledger_keys=ledger_keys,
         spends=spends,
         tallies=tallies,
@@ -198,12 +200,17 @@ def _state(requests_per_s: float) -> np.ndarray[Any, Any]:
     state["days_per_s"] = days_per_s(requests_per_s)
     state["day_s"] = 1.0 / state["days_per_s"]
     state["free_slots"] = _FIRST_SLOTS
-    state["first_waiting"] = -1
-    state["last_waiting"] = -1
-    state["retry_tokens"] = 10.0
-    state["max_in_flight"] = 1 << 62
-    state["max_starts"] = 1 << 62
     return state
+
+
+def _replicas(count: int) -> np.ndarray[Any, Any]:
+    replicas = np.zeros(count, REPLICA)
+    replicas["first_waiting"] = -1
+    replicas["last_waiting"] = -1
+    replicas["retry_tokens"] = 10.0
+    replicas["max_in_flight"] = 1 << 62
+    replicas["max_starts"] = 1 << 62
+    return replicas
 
 
 def _client(scenario: Scenario, *, keep_latencies: bool) -> np.ndarray[Any, Any]:
@@ -216,15 +223,29 @@ def _client(scenario: Scenario, *, keep_latencies: bool) -> np.ndarray[Any, Any]
     client["honours_retry_delay"] = clients.honours_retry_delay
     client["retry_budget"] = -1.0 if clients.retry_budget is None else clients.retry_budget
     client["patience_s"] = clients.patience
-    client["concurrency"] = 1 << 62 if clients.concurrency is None else clients.concurrency
+    client["concurrency"] = (
+        1 << 62
+        if clients.concurrency is None
+        else math.ceil(clients.concurrency / scenario.replicas)
+    )
+    # A plain queue is there to be held against theory, which knows neither unless it is told to.
+    theory = isinstance(scenario.upstream, QueueUpstream)
+    if not theory or "overhead" in clients.model_fields_set:
+        client["overhead_s"] = clients.overhead
+    if not theory or "reasks" in clients.model_fields_set:
+        client["reask_share"] = clients.reasks.share
+        client["reask_after_s"] = clients.reasks.after
+    client["estimate_bias"] = 1.0 + clients.prompt_estimate.bias
+    client["estimate_sigma"] = clients.prompt_estimate.error
+    client["horizon_s"] = scenario.duration
     client["warm_up_s"] = scenario.warm_up
     client["keeps_latencies"] = keep_latencies
     return client
 
 
-def _normal_gates() -> np.ndarray[Any, Any]:
+def _normal_gates(replicas: int) -> np.ndarray[Any, Any]:
     """Every request in normal, as before the first decision."""
-    gates = np.zeros((len(PRIORITIES), GATES), GATE)
+    gates = np.zeros((replicas, len(PRIORITIES), GATES), GATE)
     gates["below"] = math.inf
     gates["admitted"] = True
     return gates

@@ -21,6 +21,7 @@ __all__ = [
     "CLASS",
     "CUT",
     "ERROR",
+    "ESTIMATE",
     "FAULT0",
     "GAP",
     "LOSS",
@@ -32,6 +33,8 @@ __all__ = [
     "PLAN",
     "PROMPT",
     "QUOTA_DELAY",
+    "REASK",
+    "REPLICA",
     "SERVICE",
     "SPEED",
     "THINKING",
@@ -62,6 +65,9 @@ QUOTA_DELAY = 15
 LOSS = 16
 MONITOR_LOSS = 17
 MONITOR_COPY = 18
+REPLICA = 19
+REASK = 20
+ESTIMATE = 21
 FAULT0 = 1000
 """Fault row i draws under FAULT0 + i."""
 

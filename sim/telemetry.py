@@ -10,7 +10,6 @@ from collections import deque
 
 from balancer.core.observations import Alert, Observations, Override
 
-from .monitors import MonitoringService
 from .streams import LOSS, uniform
 
 __all__ = ["Telemetry"]
@@ -23,7 +22,9 @@ class Telemetry:
         key: stream key of the replication, for the draws of losses.
         tick_s: length of a tick.
         faults: number of faults in the scenario; each has a slot of its own.
-        monitors: a monitoring service that sees every tick as it was, and sends alerts.
+
+    Attributes:
+        clear: whether observations pass as they are, so that `carry` need not be asked.
     """
 
     __slots__ = (
@@ -32,20 +33,12 @@ class Telemetry:
         "_key",
         "_late",
         "_losses",
-        "_monitors",
         "_overrides",
         "_tick_s",
         "clear",
     )
 
-    def __init__(
-        self,
-        *,
-        key: int,
-        tick_s: float,
-        faults: int,
-        monitors: MonitoringService | None = None,
-    ) -> None:
+    def __init__(self, *, key: int, tick_s: float, faults: int) -> None:
         self._key = key
         self._tick_s = tick_s
         self._delays_s = [0.0] * faults
@@ -53,9 +46,7 @@ class Telemetry:
         self._alerts: list[tuple[float, Alert]] = []
         self._overrides: list[tuple[float, Override]] = []
         self._late: deque[Observations] = deque()
-        self._monitors = monitors
-        self.clear = monitors is None
-        """Whether observations pass as they are, so that `carry` need not be asked."""
+        self.clear = True
 
     def delay(self, slot: int, by_s: float) -> None:
         """Observations come this late; of several delays the longest holds."""
@@ -84,8 +75,6 @@ class Telemetry:
             observations: of the tick that just ended.
         """
         tick = observations.tick
-        if self._monitors is not None:
-            self._alerts += self._monitors.observe(observations)
         lost = any(
             share > 0.0 and uniform(self._key, LOSS, tick, slot) < share
             for slot, share in enumerate(self._losses)
@@ -115,7 +104,7 @@ class Telemetry:
         )
 
     def _settle(self) -> None:
-        self.clear = self._monitors is None and not (
+        self.clear = not (
             self._late
             or self._alerts
             or self._overrides

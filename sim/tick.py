@@ -96,49 +96,52 @@ class Record:
 
 
 @compiled
-def close_tick(world: World, numbers: Any, buckets: Any, tick: int) -> None:
-    """Write the record of a tick and reset its counts; gauges are as of now.
+def close_tick(world: World, place: int, numbers: Any, buckets: Any, tick: int) -> None:
+    """Write the record of a replica's tick and reset its counts; gauges are as of now.
 
     Args:
         world: all arrays.
+        place: of the replica; all of them, in order, end a tick.
         numbers: `Record.numbers`.
         buckets: `Record.buckets`.
         tick: the tick that ends; ticks must come one by one.
     """
-    state = world.state[0]
+    replica = world.replicas[place]
     for priority in range(3):
-        numbers[1 + priority] = state.offered[priority]
-        numbers[4 + priority] = state.admitted[priority]
-        numbers[7 + priority] = state.shed[priority]
-        numbers[10 + priority] = state.fallback[priority]
-        state.offered[priority] = 0
-        state.admitted[priority] = 0
-        state.shed[priority] = 0
-        state.fallback[priority] = 0
-    numbers[13] = state.waiting
-    numbers[14] = state.reserved_nano_usd
-    state.starts = 0
+        numbers[1 + priority] = replica.offered[priority]
+        numbers[4 + priority] = replica.admitted[priority]
+        numbers[7 + priority] = replica.shed[priority]
+        numbers[10 + priority] = replica.fallback[priority]
+        replica.offered[priority] = 0
+        replica.admitted[priority] = 0
+        replica.shed[priority] = 0
+        replica.fallback[priority] = 0
+    numbers[13] = replica.waiting
+    numbers[14] = replica.reserved_nano_usd
+    replica.starts = 0
     rows = 0
     written = 0
-    for place in range(len(world.tallies)):
-        tally = world.tallies[place]
+    tallies = len(MODES) * len(world.upstream.models)
+    for kind in range(tallies):
+        tally = world.tallies[place * tallies + kind]
         if tally.started or tally.finished or tally.in_flight:
             row = numbers[_HEAD + rows * _ROW : _HEAD + (rows + 1) * _ROW]
-            written = _write_row(world, place, row, buckets, written)
+            written = _write_row(world, place * tallies + kind, row, buckets, written)
+            row[0] = kind
             rows += 1
     numbers[0] = rows
-    for limit in range(len(world.ledgers)):
-        spend.close(world.spends[limit], tick)
-        _advance_ledger(world.ledgers[limit], tick + 1)
-        world.totals[0].overshoot_nano_usd = max(
-            world.totals[0].overshoot_nano_usd, world.spends[limit, spend.OVERSHOOT]
-        )
+    for limit in range(len(world.ledger_keys)):
+        _advance_ledger(world.ledgers[place, limit], tick + 1)
+        if place == 0:
+            spend.close(world.spends[limit], tick)
+            world.totals[0].overshoot_nano_usd = max(
+                world.totals[0].overshoot_nano_usd, world.spends[limit, spend.OVERSHOOT]
+            )
 
 
 @inlined
 def _write_row(world: World, place: int, row: Any, buckets: Any, written: int) -> int:
     tally = world.tallies[place]
-    row[0] = place
     row[1] = tally.started
     row[2] = tally.finished
     for kind in range(_KINDS):

@@ -19,6 +19,7 @@ class Totals:
 
     Attributes:
         offered, admitted, shed, answered, failed: requests; shed includes the refused.
+        reasked: requests of users who ask again because they got nothing; among the offered.
         offered_by_priority, admitted_by_priority, shed_by_priority, answered_by_priority:
             the same, low priority first.
         refused: requests shed because a budget could not afford them.
@@ -38,6 +39,7 @@ class Totals:
     """
 
     offered: int
+    reasked: int
     admitted: int
     shed: int
     answered: int
@@ -74,6 +76,7 @@ def read_totals(world: World) -> Totals:
     modes = tuple(totals["admitted_by_mode"].tolist())
     return Totals(
         offered=int(totals["offered"].sum()),
+        reasked=int(totals["reasked"]),
         admitted=int(totals["admitted"].sum()),
         shed=int(totals["shed"].sum()),
         answered=int(totals["answered"].sum()),

@@ -32,7 +32,7 @@ from .arrivals import stretch, unit_arrivals
 from .compiled import compiled, inlined
 from .conversation import ANSWER, PROMPT, THINKING
 from .rate_curve import curve, integral
-from .streams import CLASS, replication_key, standard_normal, uniform
+from .streams import CLASS, REPLICA, replication_key, standard_normal, uniform
 from .streams import OUTPUT as OUTPUT_DRAW
 from .streams import PROMPT as PROMPT_DRAW
 from .streams import THINKING as THINKING_DRAW
@@ -46,6 +46,7 @@ REQUEST = np.dtype(
         ("priority", "i1"),  # 0 low .. 2 high
         ("klass", "i1"),  # index of its class
         ("key", "i2"),  # index in `scenario_keys`; -1 is none
+        ("replica", "i4"),  # process of the application that it comes to
         ("prompt", "i4"),  # tokens, cached ones included
         ("cached", "i4"),
         ("output", "i4"),  # tokens of the answer when nothing shortens it
@@ -113,10 +114,20 @@ def generate(scenario: Scenario, key: int, base: Path | None = None) -> Table:
             streams.append(
                 _stream(scenario, entry.arrivals, [place], replication_key(key, place), base)
             )
-    if len(streams) == 1:
-        return streams[0]
-    requests = np.concatenate(streams)
-    return requests[np.argsort(requests["s"], kind="stable")]
+    requests = streams[0]
+    if len(streams) > 1:
+        requests = np.concatenate(streams)
+        requests = requests[np.argsort(requests["s"], kind="stable")]
+    if scenario.replicas > 1:
+        _spread(key, requests, scenario.replicas)
+    return requests
+
+
+@compiled
+def _spread(key: int, requests: Table, replicas: int) -> None:
+    """Each request comes to any of the replicas, as from a load balancer that keeps no count."""
+    for i in range(len(requests)):
+        requests[i].replica = int(uniform(key, REPLICA, i, 0) * replicas)
 
 
 def check_traffic(scenario: Scenario, base: Path | None = None) -> None:

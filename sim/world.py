@@ -17,6 +17,7 @@ from balancer.core.observations import FAILURES
 from .upstream import Upstream
 
 __all__ = [
+    "ASK",
     "BUCKETS",
     "CLIENT",
     "FLIGHT",
@@ -26,6 +27,7 @@ __all__ = [
     "LONGEST_CHAIN",
     "MOST_MODELS",
     "PLAN",
+    "REPLICA",
     "SLOT",
     "STATE",
     "TALLY",
@@ -39,6 +41,9 @@ LONGEST_CHAIN = 8
 
 MOST_MODELS = 32
 """Most models that may be called in one run: bits of `SLOT`'s dead."""
+
+ASK = 256
+"""Attempts of a user's k-th asking are numbered from k times this, which no asking reaches."""
 
 GATES = len(MODES) + 1
 """Most rows of a gate: every mode, and the refusal."""
@@ -64,6 +69,14 @@ STATE = np.dtype(
         ("free", "i8"),  # head of the list of free slots
         ("free_slots", "i8"),
         ("flights", "i8"),  # calls in flight, as clients see it
+    ],
+    align=True,
+)
+"""What the whole world has one of."""
+
+REPLICA = np.dtype(
+    [
+        ("flights", "i8"),  # calls in flight, as its clients see it
         ("first_waiting", "i8"),
         ("last_waiting", "i8"),
         ("waiting", "i8"),
@@ -82,6 +95,7 @@ STATE = np.dtype(
     ],
     align=True,
 )
+"""One process of the application, with a controller of its own."""
 
 CLIENT = np.dtype(
     [
@@ -92,7 +106,13 @@ CLIENT = np.dtype(
         ("honours_retry_delay", "?"),
         ("retry_budget", "f8"),  # negative: none
         ("patience_s", "f8"),
-        ("concurrency", "i8"),
+        ("concurrency", "i8"),  # of one replica
+        ("overhead_s", "f8"),  # the client's own time, for each call
+        ("estimate_bias", "f8"),  # of prompt tokens, as a factor
+        ("estimate_sigma", "f8"),
+        ("reask_share", "f8"),
+        ("reask_after_s", "f8"),
+        ("horizon_s", "f8"),  # nobody asks again after it
         ("warm_up_s", "f8"),
         ("keeps_latencies", "?"),
     ],
@@ -160,6 +180,7 @@ TALLY = np.dtype(
 TOTALS = np.dtype(
     [
         ("offered", "i8", (len(PRIORITIES),)),
+        ("reasked", "i8"),
         ("admitted", "i8", (len(PRIORITIES),)),
         ("shed", "i8", (len(PRIORITIES),)),
         ("answered", "i8", (len(PRIORITIES),)),
@@ -190,6 +211,7 @@ class World(NamedTuple):
 
     Attributes:
         state: one record of `STATE`.
+        replicas: records of `REPLICA`: the application's processes.
         client: one record of `CLIENT`.
         requests: records of `sim.workload.REQUEST`.
         slots: records of `SLOT`.
@@ -199,13 +221,13 @@ class World(NamedTuple):
         days: the first of each chain; -1 where there is none.
         flights: records of `FLIGHT`, dense, in no order.
         plans: a record of `PLAN` for each mode.
-        gates: records of `GATE`, shape (priorities, GATES).
+        gates: records of `GATE`, shape (replicas, priorities, GATES).
         upstream: the upstream's own arrays.
         jobs: heap of `sim.processor_sharing.JOB`.
-        ledgers: a row of `balancer.core.budget` for each limit.
+        ledgers: rows of `balancer.core.budget`, shape (replicas, limits, width).
         ledger_keys: budget key of each limit; -1 is everybody.
         spends: true spend for each limit, see `sim.spend`.
-        tallies: records of `TALLY`, mode by mode, each over all models.
+        tallies: records of `TALLY`, replica by replica, each mode by mode, each over all models.
         histograms: counts by tally, LATENCY or TTFT, and bucket.
         scratch: one histogram, all zero between uses.
         totals: one record of `TOTALS`.
@@ -214,6 +236,7 @@ class World(NamedTuple):
     """
 
     state: Any
+    replicas: Any
     client: Any
     requests: Any
     slots: Any

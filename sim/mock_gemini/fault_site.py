@@ -84,7 +84,7 @@ class FaultSite:
         self.broken = ""
         self._env = Environment()
         self._stage = Stage(
-            env=self._env, plant=self, telemetry=None, scenario=scenario, tick_s=tick_s
+            env=self._env, plant=self, telemetry=(), scenario=scenario, tick_s=tick_s
         )
         self._playing: dict[str, _Playing] = {}
         row = 0

@@ -108,7 +108,7 @@ def test_an_arm_runs_under_its_policy_whatever_its_name() -> None:
 
 def test_a_decision_governs_the_requests_of_the_next_tick(tmp_path: Path) -> None:
     """An order received in tick 50 is decided at its end and first felt in tick 51."""
-    found, entries = journalled(tmp_path, world(faults=[DRILL]))
+    found, entries = journalled(tmp_path, world(faults=[DRILL], decision_lag=0))
     ordered = next(entry for entry in entries if entry.observations.overrides)
     assert ordered.observations.tick == 50
     assert ordered.decision.mode is Mode.EMERGENCY
@@ -152,7 +152,7 @@ def test_a_change_after_the_horizon_is_not_counted() -> None:
     """It governs no request."""
     late = {**DRILL, "at": 200, "for": 105}
     found = run(faults=[late])
-    assert [change.at_s for change in found.transitions] == [201.0]
+    assert [change.at_s for change in found.transitions] == [201.1]
     assert found.metrics["transitions"] == 1.0
 
 

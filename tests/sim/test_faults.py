@@ -52,7 +52,7 @@ def stage(
     found = Stage(
         env=recorder.env,
         plant=recorder,
-        telemetry=Telemetry(key=1, tick_s=tick_s, faults=len(faults)),
+        telemetry=(Telemetry(key=1, tick_s=tick_s, faults=len(faults)),),
         scenario=scenario,
         tick_s=tick_s,
     )
@@ -155,8 +155,7 @@ def test_the_highest_of_several_memory_levels_is_the_gauge() -> None:
 def carried(found: Stage, recorder: Recorder, *, ticks: int) -> list[list[Observations]]:
     """What the controller is handed in each tick, all processes running."""
     handed = []
-    telemetry = found.telemetry
-    assert telemetry is not None
+    (telemetry,) = found.telemetry
     for tick in range(ticks):
         recorder.env.run(until=tick + 1)
         handed.append(telemetry.carry(Observations(tick, waiting=1)))
@@ -229,8 +228,8 @@ def test_moments_lie_in_their_ticks_however_short_those_are() -> None:
     """0.3 s is tick 3 of 0.1 s, though 0.3 / 0.1 is less than 3."""
     found, recorder = stage({"kind": "override", "mode": "soft", "at": 0.3, "for": 0.4}, tick_s=0.1)
     recorder.env.run()
-    assert found.telemetry is not None
-    (handed,) = found.telemetry.carry(Observations(9))
+    (telemetry,) = found.telemetry
+    (handed,) = telemetry.carry(Observations(9))
     assert (handed.overrides[0].at_tick, handed.overrides[0].until_tick) == (3, 7)
 
 
@@ -269,7 +268,7 @@ def test_without_telemetry_only_the_upstream_is_struck() -> None:
         }
     )
     recorder = Recorder()
-    start(Stage(env=recorder.env, plant=recorder, telemetry=None, scenario=scenario, tick_s=1.0))
+    start(Stage(env=recorder.env, plant=recorder, telemetry=(), scenario=scenario, tick_s=1.0))
     recorder.env.run()
     assert [(at_s, row) for at_s, row, _ in recorder.written] == [(1, 0), (2, 0)]
     assert recorder.memory_ppm == 0

@@ -63,7 +63,13 @@ def _scenario(faults: list[dict[str, Any]]) -> Scenario:
                     }
                 },
             },
-            "clients": {"timeout": 25, "patience": 50, "honours_retry_delay": True},
+            "clients": {
+                "timeout": 25,
+                "patience": 50,
+                "honours_retry_delay": True,
+                "reasks": {"share": 0},
+                "overhead": 0,
+            },
             "faults": [{"at": 0, "for": SECONDS, **fault} for fault in faults],
         }
     )

@@ -116,7 +116,7 @@ def test_plans_are_those_of_the_core(
     made = decision(under, admit=admit, mixes=(mix, mix, mix))
     run = plant(requests(), under=under)
     run.apply(made)
-    mode, admitted = choose(run.gates, int(priority), u)
+    mode, admitted = choose(run.gates[0], int(priority), u)
     expected = plan(made, priority, u)
     assert (Mode(mode), admitted) == (expected.mode, expected.admitted)
 

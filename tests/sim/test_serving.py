@@ -51,18 +51,18 @@ def test_a_blend_is_as_bad_as_its_worst_part_and_back_when_nine_in_ten_are(
     mode: Mode, mix: Mix, worst: Mode, back: bool
 ) -> None:
     """A probe round below the mode makes nothing worse."""
-    assert serving(5.0, decision(mode, mix)) == Serving(at_s=5.0, worst=worst, back=back)
+    assert serving(5.0, (decision(mode, mix),)) == Serving(at_s=5.0, worst=worst, back=back)
 
 
 def test_no_priority_may_be_left_behind() -> None:
     """Most requests are served in full, those of low priority are not."""
     low: Mix = (0.5, 0.5, 0.0, 0.0)
-    assert not serving(0.0, decision(NORMAL, low, FULL, FULL)).back
+    assert not serving(0.0, (decision(NORMAL, low, FULL, FULL),)).back
 
 
 def test_a_law_that_refuses_requests_is_not_back() -> None:
     """Though whom it admits gets everything."""
-    assert not serving(0.0, decision(NORMAL, FULL, admit=(0.8, 1.0, 1.0))).back
+    assert not serving(0.0, (decision(NORMAL, FULL, admit=(0.8, 1.0, 1.0)),)).back
 
 
 def timeline(*steps: tuple[float, Mode, bool]) -> tuple[Serving, ...]:

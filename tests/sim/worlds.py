@@ -39,6 +39,7 @@ def scenario(
             "title": "Hand-made",
             "duration": 3600,
             "warm_up": 0,
+            "decision_lag": 0,
             "upstream": {
                 "kind": "gemini",
                 "models": {FLASH: {**_STEADY, **(flash or {})}, LITE: _STEADY},
@@ -47,6 +48,9 @@ def scenario(
                 "thinking": 0,
                 "timeout": 60,
                 "backoff": {"initial": 1.0, "jitter": 0.0},
+                "reasks": {"share": 0},
+                "overhead": 0,
+                "prompt_estimate": {"error": 0},
                 **(clients or {}),
             },
             **fields,

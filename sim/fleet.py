@@ -1,0 +1,108 @@
+"""The application's processes: a controller each, and what all of them together give to users.
+
+A fleet is in the worst mode that at least half of its replicas are in; how often it moves is
+the mean over its replicas. One replica is a fleet of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from balancer.core.controller import Controller
+from balancer.core.decisions import Decision
+from balancer.core.modes import Mode
+from balancer.core.observations import Observations
+from balancer.core.policy import Policy
+
+from .serving import Serving, serving
+from .telemetry import Telemetry
+from .timeline import Transition
+
+__all__ = ["Fleet", "Replica", "Write"]
+
+Write = Callable[[Observations, Decision], None]
+"""Writes a line of a journal."""
+
+
+class Replica:
+    """One process.
+
+    Args:
+        place: from 0.
+        policy: of its controller.
+        telemetry: the way from the plant to the controller.
+        write: its journal; None keeps none.
+
+    Attributes:
+        decided: what was decided last, whether or not it governs already.
+    """
+
+    __slots__ = ("_step", "_write", "decided", "place", "telemetry")
+
+    def __init__(
+        self, place: int, policy: Policy, telemetry: Telemetry, write: Write | None
+    ) -> None:
+        self.place = place
+        self.telemetry = telemetry
+        self.decided: Decision | None = None
+        self._step = Controller(policy).step
+        self._write = write
+
+    def decide(self, observations: Observations) -> list[Decision]:
+        """What its controller makes of a tick: the decisions that change something, in order."""
+        changed = []
+        clear = self.telemetry.clear
+        for arrived in (observations,) if clear else self.telemetry.carry(observations):
+            decision = self._step(arrived)
+            if self._write is not None:
+                self._write(arrived, decision)
+            if self.decided is None or decision.gates is not self.decided.gates:
+                self.decided = decision
+                changed.append(decision)
+        return changed
+
+
+class Fleet:
+    """What governs the requests of all replicas over time.
+
+    Args:
+        replicas: how many.
+
+    Attributes:
+        transitions: changes of the fleet's mode, in order.
+        servings: changes of what requests get, in order.
+    """
+
+    __slots__ = ("_governing", "_mode", "_moves_s", "servings", "transitions")
+
+    def __init__(self, replicas: int) -> None:
+        self._governing: list[Decision | None] = [None] * replicas
+        self._mode = Mode.NORMAL
+        self._moves_s: list[float] = []
+        self.transitions: list[Transition] = []
+        self.servings: list[Serving] = []
+
+    def govern(self, at_s: float, place: int, decision: Decision) -> None:
+        """From a second on a decision governs the requests of a replica."""
+        before = self._governing[place]
+        if decision.mode is not (Mode.NORMAL if before is None else before.mode):
+            self._moves_s.append(at_s)
+        self._governing[place] = decision
+        known = [each for each in self._governing if each is not None]
+        if len(known) < len(self._governing):
+            return  # the first tick of all: its decisions come one after the other
+        now = serving(at_s, known)
+        last = self.servings[-1] if self.servings else None
+        if last is None or (now.worst, now.back) != (last.worst, last.back):
+            self.servings.append(now)
+        mode = sorted(each.mode for each in known)[len(known) // 2]
+        if mode is not self._mode:
+            reason = "; ".join(reason.text for reason in decision.reasons)
+            self.transitions.append(
+                Transition(at_s=at_s, before=self._mode, after=mode, reason=reason)
+            )
+            self._mode = mode
+
+    def moves(self, before_s: float) -> float:
+        """Changes of mode earlier than a second, in the mean of the replicas."""
+        return sum(at_s < before_s for at_s in self._moves_s) / len(self._governing)
