@@ -31,8 +31,7 @@ def _sentences(scenario: Scenario, policy: Policy) -> Iterator[str]:
     if not isinstance(upstream, GeminiUpstream):
         yield (
             f"The upstream is a plain queue of {upstream.servers} servers with "
-            f"{upstream.service} service of mean {upstream.mean:g} s; calls cost what the price "
-            "table says of their tokens."
+            f"{upstream.service} service of mean {upstream.mean:g} s; its calls are not billed."
         )
         return
     known = profiles(scenario)
