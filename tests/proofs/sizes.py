@@ -65,7 +65,7 @@ def prove(workers: int) -> Proof:
         for scenario, (key, values, _) in SWEEPS.items()
         for value in values
     ]
-    records = fan_out(run_size, sizes, workers=workers, done=lambda record: _tell(record))
+    records = fan_out(run_size, sizes, workers=workers, done=_tell)
     claims = sizes_claims(sizes, records)
     parts = [_TEXT, claim_table(claims)]
     for scenario, (key, _, said) in SWEEPS.items():
