@@ -36,7 +36,7 @@ COMPARED = (
 HARM = "bold red"
 CHANGES = ("with \N{MINUS SIGN} static", "95 % interval")
 LABEL_WIDTH = 16
-"""Characters of a metric's label that stay on a line."""
+"""Characters of a metric's label that need not wrap."""
 ROOM = 1000
 """Width of a terminal that has room for everything."""
 
@@ -118,13 +118,19 @@ class _Arms:
     verdict: Verdict
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        whole = _arms(self.verdict, (POLICY, STATIC), changes=True, more=(NONE, CHEAPEST))
-        if console.measure(whole, options=options.update(width=ROOM)).minimum <= options.max_width:
+        ours, others = (POLICY, STATIC), (NONE, CHEAPEST)
+        whole = _arms(self.verdict, ours, changes=True, more=others)
+        # Labels wrap, and numbers do not: what the table takes if labels are cut short.
+        labels, room = whole.columns[0], options.update(width=ROOM)
+        labels.max_width = LABEL_WIDTH
+        needed = console.measure(whole, options=room).maximum
+        labels.max_width = None
+        if needed <= options.max_width:
             yield whole
             return
-        yield _arms(self.verdict, (POLICY, STATIC), changes=True)
+        yield _arms(self.verdict, ours, changes=True)
         yield Text()
-        yield _arms(self.verdict, (NONE, CHEAPEST))
+        yield _arms(self.verdict, others)
 
 
 def _arms(
@@ -133,7 +139,7 @@ def _arms(
     """Metrics of some arms, what the controller changed of static, and of more arms."""
     rows = table()
     runs = verdict.replications
-    rows.add_column(f"mean of {runs} runs" if runs > 1 else "one run", min_width=LABEL_WIDTH)
+    rows.add_column(f"mean of {runs} runs" if runs > 1 else "one run")
     heads = [*(LABELS[arm] for arm in arms), *(CHANGES if changes else ())]
     for head in (*heads, *(LABELS[arm] for arm in more)):
         rows.add_column(head, justify="right", no_wrap=True)

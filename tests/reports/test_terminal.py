@@ -142,7 +142,7 @@ def test_it_fits_a_narrow_terminal(tmp_path: Path) -> None:
 
 def test_on_a_narrow_terminal_the_other_arms_have_a_table_of_their_own(tmp_path: Path) -> None:
     """Rather than cut numbers."""
-    lines = shown(tmp_path, sample_verdict(), width=70)
-    assert max(map(len, lines)) <= 70
+    lines = shown(tmp_path, sample_verdict(), width=75)
+    assert max(map(len, lines)) <= 75
     assert any(line.endswith("−$16.10 to −$15.50") for line in lines)
     assert any(line.split() == ["Cost,", "billed", "$47.50", "$9.40"] for line in lines)
