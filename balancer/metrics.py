@@ -35,7 +35,9 @@ BUDGET_WINDOW: Final = "open_balancer.budget.window"
 MODE_FROM: Final = "open_balancer.mode.from"
 MODE_TO: Final = "open_balancer.mode.to"
 ARM: Final = "open_balancer.arm"
-"""Of simulated traffic only, on every metric: `policy`, or `none` for the counterfactual."""
+"""Of simulated traffic only, on every metric: `policy`, or an arm without a controller
+(`static`, `cheapest`, `none`).
+"""
 MODEL: Final = "gen_ai.request.model"
 OPERATION: Final = "gen_ai.operation.name"
 PROVIDER: Final = "gen_ai.provider.name"

@@ -18,7 +18,7 @@ from balancer.version import VERSION
 from sim.engine import simulate
 from sim.json_values import number
 from sim.metrics import METRICS
-from sim.run import ARMS
+from sim.run import POLICY
 from sim.run_header import versions
 from sim.timeline import Transition
 
@@ -122,7 +122,7 @@ def agreement(played: Played, work: Path, command: Sequence[str] = ()) -> dict[s
     scenario, policy = played.scenario, played.policy
     journal = work / "simulated.jsonl"
     replication = played.scene.replication
-    simulated = simulate(scenario, policy, replication=replication, arm=ARMS[0], journal=journal)
+    simulated = simulate(scenario, policy, replication=replication, arm=POLICY, journal=journal)
     live = live_run(played)
     cost = live_overhead(played)
     around = spread(

@@ -1,6 +1,6 @@
 """A live run as the result of a run: the same metrics, verdict and record as the simulator's.
 
-What it is held against, the same requests without a controller, is simulated.
+What it is held against, the same requests in the arms without a controller, is simulated.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sim.intervals import Interval
 from sim.metrics import metrics
 from sim.record import record
 from sim.replications import journal_name
-from sim.run import ARMS, NONE, Run
+from sim.run import ARMS, POLICY, Run
 from sim.verdict import Judgement, judge
 
 from .account import account
@@ -27,8 +27,6 @@ from .live import Played
 from .overhead import Overhead, overhead
 
 __all__ = ["judged", "live_overhead", "live_run", "on_time"]
-
-_POLICY = ARMS[0]
 
 
 def live_run(played: Played) -> Run:
@@ -44,7 +42,7 @@ def live_run(played: Played) -> Run:
     )
     changes = transitions(played.journal, policy, scenario.duration)
     return Run(
-        arm=_POLICY,
+        arm=POLICY,
         replication=played.scene.replication,
         metrics=metrics(totals, transitions=len(changes), duration_s=scenario.duration),
         transitions=changes,
@@ -72,26 +70,30 @@ def judged(plays: Sequence[Played], out: Path, command: Sequence[str]) -> dict[s
     replication = first.scene.replication
     names = {arm: journal_name(scenario, arm, replication) for arm in ARMS}
     live = [live_run(played) for played in plays]
-    without = [
-        simulate(
-            scenario,
-            policy,
-            replication=run.replication,
-            arm=NONE,
-            journal=out / names[NONE] if run is live[0] else None,
-        )
-        for run in live
-    ]
-    write_journal(out / names[_POLICY], first.journal, scenario, policy, replication=replication)
+    runs = {POLICY: live} | {
+        arm: [
+            simulate(
+                scenario,
+                policy,
+                replication=run.replication,
+                arm=arm,
+                journal=out / names[arm] if run is live[0] else None,
+            )
+            for run in live
+        ]
+        for arm in ARMS
+        if arm != POLICY
+    }
+    write_journal(out / names[POLICY], first.journal, scenario, policy, replication=replication)
     found = record(
         scenario,
         policy,
         replications=len(live),
         judgements=[
-            *(judge(question, live, without) for question in expected(scenario)),
+            *(judge(question, live, runs) for question in expected(scenario)),
             on_time([live_overhead(played) for played in plays], policy.tick_s),
         ],
-        comparison=compare(live, without),
+        comparison=compare(runs),
         transitions=live[0].transitions,
         journals=names,
     )
@@ -141,8 +143,8 @@ def _sentences(scenario: Scenario, played: Played, cost: Overhead) -> list[str]:
     against = {"mock": "a mock Gemini", "gemini": "the real Gemini"}[played.upstream]
     found = [
         f"Played live against {against} through {_THROUGH[played.target]} at speed "
-        f"{played.scene.speed:g}; what it is compared with, the same requests without a "
-        "controller, is simulated.",
+        f"{played.scene.speed:g}; what it is compared with, the same requests in the arms "
+        "without a controller, is simulated.",
     ]
     if played.upstream == "mock":
         found.append(

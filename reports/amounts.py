@@ -58,7 +58,7 @@ def amount(value: float, unit: str, *, exact: bool = False) -> str:
 
     Args:
         value: in base units: seconds, dollars, shares in 0..1; NaN and infinity give a dash.
-        unit: usd, share, seconds, count, score or number.
+        unit: usd, share, seconds, count, score, number, or points (a difference of shares).
         exact: the value was set and not measured, so zeros at its end say nothing.
     """
     if not math.isfinite(value):
@@ -72,6 +72,8 @@ def amount(value: float, unit: str, *, exact: bool = False) -> str:
         case "share":
             percent = _digits(size * 100, most=6) if exact else _percent(size)
             return f"{sign}{percent}{THIN}%"
+        case "points":
+            return f"{_signed(value, 'share')}{POINTS}"
         case "count":
             digits = 1 if size < 100 and abs(size - round(size)) > 0.049 else 0
             return f"{sign}{size:,.{digits}f}".replace(",", THIN)
@@ -90,7 +92,8 @@ def interval(low: float, high: float, unit: str) -> str:
     """A confidence interval as "low to high"; "" when it does not exist."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    return _span(amount(low, unit), amount(high, unit), f"{THIN}%" if unit == "share" else "")
+    shared = {"share": f"{THIN}%", "points": POINTS}.get(unit, "")
+    return _span(amount(low, unit), amount(high, unit), shared)
 
 
 def difference_interval(low: float, high: float, unit: str) -> str:

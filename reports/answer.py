@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .amounts import NOTHING, amount, difference
-from .fields import UNDEFINED
+from .amounts import NOTHING, amount, difference, difference_interval
+from .arms import CHEAPEST, POLICY, STATIC
 from .metrics import metric
 from .verdicts import Verdict
 
-__all__ = ["answer", "effect", "question"]
+__all__ = ["answer", "cheap", "effect", "harm", "question"]
 
 
 def question(verdict: Verdict) -> str:
@@ -36,30 +36,55 @@ def answer(verdict: Verdict) -> str:
 
 
 def effect(verdict: Verdict) -> str:
-    """What the controller changed, in a few words; "" without a counterfactual."""
+    """What the controller changed against static, in a few words; "" without that arm."""
     parts = []
-    cost = verdict.counterfactual.get("cost_usd", UNDEFINED).estimate
-    saved = verdict.difference.get("cost_usd", UNDEFINED).estimate
-    if cost > 0 and math.isfinite(saved):
-        share = abs(saved) / cost
-        way = "lower" if saved < 0 else "higher"
-        parts.append("cost unchanged" if share < 0.0005 else f"cost {amount(share, 'share')} {way}")
-    available = verdict.difference.get("availability", UNDEFINED).estimate
+    saved = verdict.metric(POLICY, "cost_saved").estimate
+    if math.isfinite(saved):
+        way = "lower" if saved > 0 else "higher"
+        parts.append(
+            "cost unchanged" if abs(saved) < 0.0005 else f"cost {amount(abs(saved), 'share')} {way}"
+        )
+    available = verdict.change(STATIC, "availability").estimate
     if math.isfinite(available):
         parts.append(
             "availability unchanged"
             if abs(available) < 0.00005
             else f"availability {difference(available, 'share')}"
         )
-    with_, without = (
-        amount(arm.get("latency_p95_s", UNDEFINED).estimate, metric("latency_p95_s").unit)
-        for arm in (verdict.metrics, verdict.counterfactual)
+    ours, theirs = (_shown(verdict, arm, "latency_p95_s") for arm in (POLICY, STATIC))
+    if NOTHING not in {ours, theirs}:
+        instead = ", the same" if ours == theirs else f" instead of {theirs}"
+        parts.append(f"P95 {ours}{instead}")
+    return f"against static: {', '.join(parts)}" if parts else ""
+
+
+def harm(verdict: Verdict) -> str:
+    """That the controller does harm, where it does: it answers fewer than static would."""
+    if not verdict.harms:
+        return ""
+    found = verdict.harm
+    spread = difference_interval(found.low, found.high, "share")
+    return f"availability {difference(found.estimate, 'share')} against static ({spread})"
+
+
+def cheap(verdict: Verdict) -> str:
+    """What the cheap model always would save, so that savings are not taken for skill."""
+    if not math.isfinite(verdict.metric(CHEAPEST, "cost_saved").estimate):
+        return ""
+
+    def worth(arm: str) -> str:
+        return f"{_shown(verdict, arm, 'quality')}, {_shown(verdict, arm, 'availability')}"
+
+    return (
+        f"Of static's cost (quality and availability {worth(STATIC)}), the cheap model always "
+        f"saves {_shown(verdict, CHEAPEST, 'cost_saved')} without any controller "
+        f"({worth(CHEAPEST)}); the controller saves {_shown(verdict, POLICY, 'cost_saved')} "
+        f"({worth(POLICY)})."
     )
-    if NOTHING not in {with_, without}:
-        parts.append(
-            f"P95 {with_}, as without" if with_ == without else f"P95 {with_} instead of {without}"
-        )
-    return ", ".join(parts)
+
+
+def _shown(verdict: Verdict, arm: str, name: str) -> str:
+    return amount(verdict.metric(arm, name).estimate, metric(name).unit)
 
 
 def _first(names: Sequence[str], most: int = 2) -> str:

@@ -1,7 +1,8 @@
 """The timeline of a run: what went wrong, what the controller did, what it changed.
 
 Panels share one time axis: the mode, latency, error rate, cost per hour and requests, each
-with the controller (solid) and without it (dashed), faults shaded through all of them.
+with the controller (solid), static (dashed) and with the application's own clients (dotted),
+faults shaded through all of them.
 Labels stand at the lines they name. Nothing is told by colour alone.
 """
 

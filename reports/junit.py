@@ -3,19 +3,20 @@
 One suite for each scenario, one case for each expectation or comparison. A fail is a
 `failure`; an inconclusive is an `error`, because nothing was shown to be wrong and yet the
 question is open, and no CI system may show it in green. What was measured stands in each
-case's properties.
+case's properties; a run's suite has the arms in its own, and whether the controller does harm.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from xml.etree import ElementTree as ET
 
 from . import gate_words
 from .amounts import amount, interval
+from .arms import LABELS
 from .gates import Gate, Worsening
 from .metrics import metric
 from .verdicts import Expected, Verdict
@@ -24,6 +25,9 @@ __all__ = ["JUNIT", "gate_junit", "run_junit"]
 
 JUNIT: Final = "junit.xml"
 """Name of the file that is written."""
+
+HEADLINE: Final = ("availability", "latency_p95_s", "cost_usd", "cost_saved", "quality")
+"""Metrics of each arm that stand in a suite's properties."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,28 +40,52 @@ class _Case:
     properties: Mapping[str, float | str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Suite:
+    """Tests under one name, and what holds of all of them."""
+
+    name: str
+    cases: Sequence[_Case]
+    properties: Mapping[str, float | str] = field(default_factory=dict)
+
+
 def run_junit(verdicts: Sequence[Verdict]) -> str:
     """A run: each expectation a test."""
     return _document(
         "open-balancer run",
-        (
-            (each.scenario, [_expectation(expected) for expected in each.expectations])
+        [
+            _Suite(
+                name=each.scenario,
+                cases=[_expectation(expected) for expected in each.expectations],
+                properties=_arms(each),
+            )
             for each in verdicts
-        ),
+        ],
     )
+
+
+def _arms(verdict: Verdict) -> dict[str, float | str]:
+    """The headline of every arm, by names such as "static.availability"."""
+    found: dict[str, float | str] = {
+        f"{arm}.{name}": verdict.metric(arm, name).estimate for arm in LABELS for name in HEADLINE
+    }
+    found["harm"] = "yes" if verdict.harms else "no"
+    return found
 
 
 def gate_junit(gate: Gate) -> str:
     """A gate: each comparison a test; a scenario that was not finished is one open test."""
     suites = [
-        (scenario.scenario, [_comparison(each) for each in scenario.differences])
+        _Suite(name=scenario.scenario, cases=[_comparison(each) for each in scenario.differences])
         for scenario in gate.scenarios
     ]
-    suites += [
-        (name, [_Case(name="finished", verdict="inconclusive", message="interrupted before it was "
-                      "decided", properties={})])
-        for name in gate.missing
-    ]  # fmt: skip
+    unfinished = _Case(
+        name="finished",
+        verdict="inconclusive",
+        message="interrupted before it was decided",
+        properties={},
+    )
+    suites += [_Suite(name=name, cases=[unfinished]) for name in gate.missing]
     return _document("open-balancer gate", suites)
 
 
@@ -80,6 +108,7 @@ def _expectation(each: Expected) -> _Case:
             "high": each.value.high,
             "bound": each.bound,
             "unit": each.unit,
+            **({"against": each.against} if each.against else {}),
         },
     )
 
@@ -106,17 +135,19 @@ def _comparison(each: Worsening) -> _Case:
     )
 
 
-def _document(name: str, suites: Iterable[tuple[str, Sequence[_Case]]]) -> str:
+def _document(name: str, suites: Iterable[_Suite]) -> str:
     root = ET.Element("testsuites", name=name)
     totals = [0, 0, 0]
-    for suite, cases in suites:
+    for suite in suites:
+        cases = suite.cases
         counts = [len(cases), *(sum(_kind(case) == kind for case in cases) for kind in KINDS)]
         totals = [total + count for total, count in zip(totals, counts, strict=True)]
         element = ET.SubElement(
-            root, "testsuite", {"name": suite, **_counted(counts), "skipped": "0"}
+            root, "testsuite", {"name": suite.name, **_counted(counts), "skipped": "0"}
         )
+        _add_properties(element, suite.properties)
         for case in cases:
-            element.append(_case(suite, case))
+            element.append(_case(suite.name, case))
     for key, value in _counted(totals).items():
         root.set(key, value)
     ET.indent(root)
@@ -136,15 +167,20 @@ def _kind(case: _Case) -> str:
 
 def _case(suite: str, case: _Case) -> ET.Element:
     element = ET.Element("testcase", classname=f"open-balancer.{suite}", name=case.name)
+    _add_properties(element, case.properties)
+    if kind := _kind(case):
+        ET.SubElement(element, kind, type=case.verdict, message=case.message)
+    return element
+
+
+def _add_properties(element: ET.Element, values: Mapping[str, float | str]) -> None:
+    """Properties of an element, but for numbers that are undefined."""
     shown = {
         name: value if isinstance(value, str) else f"{value:.10g}"
-        for name, value in case.properties.items()
+        for name, value in values.items()
         if isinstance(value, str) or math.isfinite(value)
     }
     if shown:
         properties = ET.SubElement(element, "properties")
         for name, value in shown.items():
             ET.SubElement(properties, "property", name=name, value=value)
-    if kind := _kind(case):
-        ET.SubElement(element, kind, type=case.verdict, message=case.message)
-    return element

@@ -1,4 +1,4 @@
-"""The panels of a timeline: latency, errors, cost and requests, each with and without control."""
+"""The panels of a timeline: latency, errors, cost and requests, a line for each arm."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Line:
     role: str
     label: str
     dashed: bool = False
+    dotted: bool = False
     thin: bool = False
     filled: bool = False
 
@@ -44,46 +45,40 @@ class Panel:
 
 def panels(timeline: Timeline) -> list[Panel]:
     """The panels of a timeline, from top to bottom."""
-    with_, without = timeline.controlled, timeline.uncontrolled
+    with_, static, without = timeline.controlled, timeline.static, timeline.uncontrolled
 
-    def pair(values: Callable[[Series], tuple[float, ...]]) -> tuple[Line, ...]:
-        lines = [Line(values=values(with_), role="with", label="with")]
+    def arms(values: Callable[[Series], tuple[float, ...]], what: str = "") -> list[Line]:
+        lines = [Line(values=values(with_), role="with", label=f"{what}with")]
+        if static is not None:
+            lines.append(
+                Line(values=values(static), role="ink", label=f"{what}static", dashed=True)
+            )
         if without is not None:
-            lines.append(Line(values=values(without), role="without", label="without", dashed=True))
-        return tuple(lines)
+            lines.append(
+                Line(
+                    values=values(without),
+                    role="without",
+                    label=f"{what}without",
+                    dotted=True,
+                    thin=True,
+                )
+            )
+        return lines
 
     def watched(*signals: str) -> tuple[Threshold, ...]:
         return tuple(t for t in timeline.thresholds if t.signal in signals)
 
-    latency = [Line(values=with_.latency_p95_s, role="with", label="P95 with")]
-    if without is not None:
-        latency.append(
-            Line(values=without.latency_p95_s, role="without", label="P95 without", dashed=True)
-        )
-        latency.append(
-            Line(
-                values=without.latency_p50_s,
-                role="without",
-                label="P50 without",
-                dashed=True,
-                thin=True,
-            )
-        )
+    latency = arms(lambda series: series.latency_p95_s, "P95 ")
     latency.append(Line(values=with_.latency_p50_s, role="with", label="P50 with", thin=True))
-
     requests = [
         Line(values=with_.offered_per_s, role="muted", label="offered", thin=True, filled=True),
-        *(
-            Line(values=line.values, role=line.role, label=f"served {line.label}",
-                  dashed=line.dashed)
-            for line in pair(lambda series: series.answered_per_s)
-        ),
-    ]  # fmt: skip
+        *arms(lambda series: series.answered_per_s, "served "),
+    ]
     if any(with_.shed_per_s):
         requests.append(Line(values=with_.shed_per_s, role="shed", label="shed with"))
-    if without is not None and any(without.shed_per_s):
+    if static is not None and any(static.shed_per_s):
         requests.append(
-            Line(values=without.shed_per_s, role="shed", label="shed without", dashed=True)
+            Line(values=static.shed_per_s, role="shed", label="shed static", dashed=True)
         )
     return [
         Panel(
@@ -97,14 +92,14 @@ def panels(timeline: Timeline) -> list[Panel]:
         Panel(
             title="Error rate of attempts",
             height=72,
-            lines=pair(lambda series: series.error_rate),
+            lines=tuple(arms(lambda series: series.error_rate)),
             thresholds=watched("error_rate"),
             unit=lambda value: f"{value * 100:.3g}\N{NARROW NO-BREAK SPACE}%",
         ),
         Panel(
             title="Cost per hour",
             height=86,
-            lines=pair(lambda series: series.cost_usd_per_hour),
+            lines=tuple(arms(lambda series: series.cost_usd_per_hour)),
             thresholds=watched("token_cost_per_hour"),
             unit=lambda value: f"${value:,.4g}" if value < 1000 else f"${value:,.0f}",
         ),
@@ -124,7 +119,7 @@ def draw_panel(axes: Axes, panel: Panel, timeline: Timeline, layout: Layout) -> 
     if panel.log:
         axes.set_yscale("log")
     for line in panel.lines:
-        # The two arms of one run have the same windows; an arm cut short ends early.
+        # The arms of one run have the same windows; an arm cut short ends early.
         count = min(len(times), len(line.values))
         if line.filled:
             axes.fill_between(
@@ -135,9 +130,9 @@ def draw_panel(axes: Axes, panel: Panel, timeline: Timeline, layout: Layout) -> 
             line.values[:count],
             color=light(line.role),
             linewidth=0.9 if line.thin else 1.6,
-            linestyle=(0, (3.2, 1.6)) if line.dashed else "solid",
+            linestyle=(0, (3.2, 1.6)) if line.dashed else (0, (1, 1.2)) if line.dotted else "solid",
             solid_joinstyle="round",
-            zorder=2.5 if line.dashed else 3,
+            zorder=2.6 if line.dashed else 2.5 if line.dotted else 3,
             label=line.label,
         )
     low, high = limits([value for line in panel.lines for value in line.values], log=panel.log)

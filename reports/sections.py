@@ -17,8 +17,9 @@ from .amounts import (
     duration,
     interval,
 )
-from .answer import answer, effect, question
-from .fields import UNDEFINED, Estimate
+from .answer import answer, cheap, effect, harm, question
+from .arms import CHEAPEST, LABELS, MEANINGS, NONE, POLICY, STATIC
+from .fields import Estimate
 from .intervals import IntervalPlot, interval_plot
 from .metrics import METRICS, Metric, metric
 from .page import SYMBOLS
@@ -34,13 +35,14 @@ TILES = ("availability", "latency_p95_s", "cost_usd", "error_rate")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """One figure of the headline: with the controller, and without."""
+    """One figure of the headline: with the controller, what that changed, and other arms."""
 
     label: str
     value: str
-    without: str
+    static: str
     change: str
     tone: str
+    others: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +61,15 @@ class ExpectedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedRow:
-    """A row of the with/without table; `tone` is good, bad or "" (no clear difference)."""
+    """A row of the table of arms: the difference is to static; `tone` is good, bad or "" (no
+    clear difference).
+    """
 
     label: str
     value: str
+    static: str
     without: str
+    cheapest: str
     difference: str
     difference_interval: str
     plot: IntervalPlot | None
@@ -90,7 +96,10 @@ class Section:
         wide, narrow: the timeline for two widths of page, "" where there is no journal.
         caption: what the timeline shows.
         data: name of the file with the timeline's data, or "".
-        zeros: metrics that are zero with and without the controller, left out of the table.
+        harm: that the controller does harm, or "".
+        cheap: what the cheap model always would save, or "".
+        arms: label and meaning of each arm.
+        zeros: metrics that are zero in every arm, left out of the table.
         unmentioned: transitions left out of the list.
     """
 
@@ -102,6 +111,9 @@ class Section:
     question: str
     answer: str
     effect: str
+    harm: str
+    cheap: str
+    arms: tuple[tuple[str, str], ...]
     teaches: str
     source: str
     tiles: tuple[Tile, ...]
@@ -136,6 +148,9 @@ def section(
         question=question(verdict),
         answer=answer(verdict),
         effect=effect(verdict),
+        harm=harm(verdict),
+        cheap=cheap(verdict),
+        arms=tuple((LABELS[arm], MEANINGS[arm]) for arm in LABELS),
         teaches=verdict.teaches,
         source=verdict.source,
         tiles=tuple(_tile(verdict, name) for name in TILES if name in verdict.metrics),
@@ -162,26 +177,34 @@ def section(
 
 
 def _ordered(found: Mapping[str, Estimate]) -> list[str]:
-    # The share of the cost saved is a comparison itself: it has no with and without.
-    known = [name for name in METRICS if name in found and name != "cost_saved"]
+    known = [name for name in METRICS if name in found]
     return [*known, *(name for name in found if name not in METRICS)]
 
 
 def _is_zero(verdict: Verdict, name: str) -> bool:
-    arms = (verdict.metrics[name], verdict.counterfactual.get(name, UNDEFINED))
-    return all(arm.estimate == 0 for arm in arms)
+    return all(arm[name].estimate == 0 for arm in verdict.arms.values() if name in arm)
 
 
 def _tile(verdict: Verdict, name: str) -> Tile:
     shown = metric(name)
-    change = verdict.difference.get(name, UNDEFINED)
+    change = verdict.change(STATIC, name)
+    ours, static, *others = _arms(verdict, name)
     return Tile(
         label=shown.label,
-        value=amount(verdict.metrics[name].estimate, shown.unit),
-        without=amount(verdict.counterfactual.get(name, UNDEFINED).estimate, shown.unit),
+        value=ours,
+        static=static,
         change=difference(change.estimate, shown.unit),
         tone=_tone(change, shown),
+        others=tuple(zip((LABELS[NONE], LABELS[CHEAPEST]), others, strict=True)),
     )
+
+
+def _arms(verdict: Verdict, name: str) -> list[str]:
+    """A metric with, static, without, and with the cheap model always."""
+    unit = metric(name).unit
+    return [
+        amount(verdict.metric(arm, name).estimate, unit) for arm in (POLICY, STATIC, NONE, CHEAPEST)
+    ]
 
 
 def _tone(change: Estimate, shown: Metric) -> str:
@@ -220,14 +243,15 @@ def _expected(each: Expected) -> ExpectedRow:
 
 def _compared(verdict: Verdict, name: str) -> ComparedRow:
     shown = metric(name)
-    value = verdict.metrics[name]
-    without = verdict.counterfactual.get(name, UNDEFINED)
-    change = verdict.difference.get(name, UNDEFINED)
+    change = verdict.change(STATIC, name)
+    ours, static, without, cheapest = _arms(verdict, name)
     tone = _tone(change, shown)
     return ComparedRow(
         label=shown.label,
-        value=amount(value.estimate, shown.unit),
-        without=amount(without.estimate, shown.unit),
+        value=ours,
+        static=static,
+        without=without,
+        cheapest=cheapest,
         difference=difference(change.estimate, shown.unit),
         difference_interval=difference_interval(change.low, change.high, shown.unit),
         plot=(

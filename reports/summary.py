@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .amounts import NOTHING, amount, difference
-from .answer import answer
-from .fields import UNDEFINED
+from .answer import answer, harm
+from .arms import POLICY, STATIC
 from .metrics import metric
 from .verdicts import Verdict
 
@@ -20,13 +20,16 @@ MOST_NAMES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryRow:
-    """A scenario: `figures` are (with the controller, without) for each column."""
+    """A scenario: `figures` are (with the controller, against static) for each column; `harm`
+    says so where the controller does harm, else "".
+    """
 
     anchor: str
     scenario: str
     title: str
     verdict: str
     answer: str
+    harm: str
     figures: tuple[tuple[str, str], ...]
 
 
@@ -66,6 +69,7 @@ def summary(verdicts: Sequence[Verdict], anchors: Sequence[str]) -> Summary:
                 title=each.title if each.title != each.scenario else "",
                 verdict=each.verdict,
                 answer=answer(each),
+                harm=harm(each),
                 figures=tuple(_figure(each, name) for name in SHOWN),
             )
             for each, anchor in zip(verdicts, anchors, strict=True)
@@ -83,7 +87,12 @@ def _answer(verdicts: Sequence[Verdict]) -> str:
     if undecided:
         told = f"{len(undecided)} of {total} scenarios are not decided ({_names(undecided)})"
         parts.append(told if failed else f"Not yet: {told}")
-    return "; ".join(parts) or f"Yes: the policy holds in all {total} scenarios"
+    if not parts:
+        parts.append(f"Yes: the policy holds in all {total} scenarios")
+    harmed = [each.scenario for each in verdicts if each.harms]
+    if harmed:
+        parts.append(f"it does harm in {len(harmed)} ({_names(harmed)})")
+    return "; ".join(parts)
 
 
 def _names(names: Sequence[str]) -> str:
@@ -93,10 +102,9 @@ def _names(names: Sequence[str]) -> str:
 
 def _figure(verdict: Verdict, name: str) -> tuple[str, str]:
     shown = metric(name)
-    value = verdict.metrics.get(name, UNDEFINED).estimate
-    without = verdict.counterfactual.get(name, UNDEFINED).estimate
+    value = verdict.metric(POLICY, name).estimate
     if name == "availability":
-        change = difference(verdict.difference.get(name, UNDEFINED).estimate, shown.unit)
+        change = difference(verdict.change(STATIC, name).estimate, shown.unit)
         return amount(value, shown.unit), "" if change == NOTHING else change
-    other = amount(without, shown.unit)
-    return amount(value, shown.unit), "" if other == NOTHING else f"without: {other}"
+    other = amount(verdict.metric(STATIC, name).estimate, shown.unit)
+    return amount(value, shown.unit), "" if other == NOTHING else f"static: {other}"

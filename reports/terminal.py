@@ -1,16 +1,18 @@
-"""Verdicts on a terminal: what was expected, what came of it, with and without."""
+"""Verdicts on a terminal: what was expected, what came of it, and how the arms compare."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from .amounts import NOTHING, amount, difference, difference_interval, interval
+from .answer import cheap, harm
+from .arms import CHEAPEST, LABELS, NONE, POLICY, STATIC
 from .console import coloured, table
-from .fields import Estimate
 from .metrics import metric
 from .summary import summary
 from .verdicts import Expected, Verdict
@@ -22,6 +24,7 @@ COMPARED = (
     "latency_p95_s",
     "error_rate",
     "cost_usd",
+    "cost_saved",
     "cost_per_answer_usd",
     "quality",
     "degraded_share",
@@ -30,9 +33,16 @@ COMPARED = (
 )
 """The metrics a person asks for first; the report has all."""
 
+HARM = "bold red"
+CHANGES = ("with \N{MINUS SIGN} static", "95 % interval")
+LABEL_WIDTH = 16
+"""Characters of a metric's label that need not wrap."""
+ROOM = 1000
+"""Width of a terminal that has room for everything."""
+
 
 def verdict_tables(verdicts: Sequence[Verdict]) -> Group:
-    """What a run showed: for each scenario its verdict, its expectations and both arms."""
+    """What a run showed: for each scenario its verdict, its expectations and the arms."""
     return Group(
         *(part for verdict in verdicts for part in _parts(verdict)),
         *(_overview(verdicts) if len(verdicts) > 1 else ()),
@@ -47,7 +57,10 @@ def _overview(verdicts: Sequence[Verdict]) -> Iterator[RenderableType]:
     rows.add_column("verdict", no_wrap=True)
     rows.add_column("answer")
     for row in index.rows:
-        rows.add_row(Text(row.scenario), coloured(row.verdict), Text(row.answer))
+        told = Text(row.answer)
+        if row.harm:
+            told.append(f"\nHarm: {row.harm}", style=HARM)
+        rows.add_row(Text(row.scenario), coloured(row.verdict), told)
     yield rows
     yield Text()
     yield Text.assemble((f"{len(verdicts)} scenarios", "bold"), ": ", coloured(index.verdict))
@@ -64,8 +77,13 @@ def _parts(verdict: Verdict) -> Iterator[RenderableType]:
     if verdict.expectations:
         yield _expectations(verdict.expectations)
         yield Text()
-    yield _comparison(verdict)
+    yield _Arms(verdict)
     yield Text()
+    if told := harm(verdict):
+        yield Text(f"Harm: {told}", style=HARM)
+    if told := cheap(verdict):
+        yield Text(told, style="dim")
+        yield Text()
 
 
 def _expectations(expectations: Sequence[Expected]) -> Table:
@@ -93,31 +111,52 @@ def _expectations(expectations: Sequence[Expected]) -> Table:
     return rows
 
 
-def _comparison(verdict: Verdict) -> Table:
+@dataclass(frozen=True, slots=True)
+class _Arms:
+    """The table of arms, or two of them where one has no room."""
+
+    verdict: Verdict
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        ours, others = (POLICY, STATIC), (NONE, CHEAPEST)
+        whole = _arms(self.verdict, ours, changes=True, more=others)
+        # Labels wrap, and numbers do not: what the table takes if labels are cut short.
+        labels, room = whole.columns[0], options.update(width=ROOM)
+        labels.max_width = LABEL_WIDTH
+        needed = console.measure(whole, options=room).maximum
+        labels.max_width = None
+        if needed <= options.max_width:
+            yield whole
+            return
+        yield _arms(self.verdict, ours, changes=True)
+        yield Text()
+        yield _arms(self.verdict, others)
+
+
+def _arms(
+    verdict: Verdict, arms: Sequence[str], *, changes: bool = False, more: Sequence[str] = ()
+) -> Table:
+    """Metrics of some arms, what the controller changed of static, and of more arms."""
     rows = table()
-    rows.add_column("over all replications")
-    rows.add_column("with", justify="right", no_wrap=True)
-    rows.add_column("without", justify="right", no_wrap=True)
-    rows.add_column("difference", justify="right", no_wrap=True)
-    rows.add_column("95 % interval", justify="right", no_wrap=True)
+    runs = verdict.replications
+    rows.add_column(f"mean of {runs} runs" if runs > 1 else "one run")
+    heads = [*(LABELS[arm] for arm in arms), *(CHANGES if changes else ())]
+    for head in (*heads, *(LABELS[arm] for arm in more)):
+        rows.add_column(head, justify="right", no_wrap=True)
     for name in COMPARED:
         if name not in verdict.metrics:
             continue
         shown = metric(name)
-        change = verdict.difference.get(name)
+        change = verdict.change(STATIC, name)
+        changed = (
+            difference(change.estimate, shown.unit),
+            difference_interval(change.low, change.high, shown.unit) or NOTHING,
+        )
+        values = [amount(verdict.metric(arm, name).estimate, shown.unit) for arm in (*arms, *more)]
         rows.add_row(
             shown.label,
-            amount(verdict.metrics[name].estimate, shown.unit),
-            _estimate(verdict.counterfactual.get(name), shown.unit),
-            NOTHING if change is None else difference(change.estimate, shown.unit),
-            NOTHING if change is None else _change_interval(change, shown.unit),
+            *values[: len(arms)],
+            *(changed if changes else ()),
+            *values[len(arms) :],
         )
     return rows
-
-
-def _estimate(estimate: Estimate | None, unit: str) -> str:
-    return NOTHING if estimate is None else amount(estimate.estimate, unit)
-
-
-def _change_interval(change: Estimate, unit: str) -> str:
-    return difference_interval(change.low, change.high, unit) or NOTHING

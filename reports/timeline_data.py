@@ -1,4 +1,4 @@
-"""A timeline's data: one row for each window, with and without the controller."""
+"""A timeline's data: one row for each window, with a group of columns for each arm."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from .arms import LABELS, NONE, POLICY, STATIC
 from .data_files import Cell, write_csv
 from .series import ModeSpan, Series
-from .timelines import CONTROLLED, Timeline
+from .timelines import Timeline
 from .verdicts import Verdict
 
 __all__ = ["timeline_file", "write_timeline_data"]
@@ -24,17 +25,21 @@ DRAWN: Final = tuple(
 
 def timeline_file(verdict: Verdict) -> str:
     """Name of a timeline's data: "latency_spike.timeline.csv", after its journal."""
-    journal = Path(verdict.journals[CONTROLLED]).name
-    return f"{journal.removesuffix('.jsonl').removesuffix(f'.{CONTROLLED}.0')}.timeline.csv"
+    journal = Path(verdict.journals[POLICY]).name
+    return f"{journal.removesuffix('.jsonl').removesuffix(f'.{POLICY}.0')}.timeline.csv"
 
 
 def write_timeline_data(path: Path, timeline: Timeline) -> None:
     """Write what a timeline draws.
 
-    The time is a window's middle, in seconds; columns of the arms begin with `with_` and
-    `without_`; modes are those that held at that time.
+    The time is a window's middle, in seconds; columns of the arms begin with `with_`,
+    `static_` and `without_`; modes are those that held at that time.
     """
-    arms = {"with": timeline.controlled, "without": timeline.uncontrolled}
+    arms = {
+        LABELS[POLICY]: timeline.controlled,
+        LABELS[STATIC]: timeline.static,
+        LABELS[NONE]: timeline.uncontrolled,
+    }
     shown = {name: series for name, series in arms.items() if series is not None}
     header = ["time_s", "with_mode", "with_probe"]
     header += [f"{name}_{column}" for name in shown for column in DRAWN]
@@ -48,7 +53,7 @@ def _rows(controlled: Series, shown: Sequence[Series]) -> Iterator[list[Cell]]:
             time_s,
             _at(controlled.modes, time_s),
             _at(controlled.probes, time_s),
-            # The two arms of one run have the same windows; an arm cut short ends early.
+            # The arms of one run have the same windows; an arm cut short ends early.
             *(column[place] if place < len(column) else None for column in columns),
         ]
 

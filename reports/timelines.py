@@ -1,4 +1,4 @@
-"""What a timeline shows, and how it is read from the journals of a scenario's two arms."""
+"""What a timeline shows, and how it is read from the journals of a scenario's arms."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from balancer.core.policy import Policy
 from balancer.journal_file import open_journal
 
 from .amounts import duration
+from .arms import NONE, POLICY, STATIC
 from .series import Series, mode_spans, series_of
 from .verdicts import Verdict
 
@@ -24,9 +25,6 @@ __all__ = [
     "thresholds",
     "timeline",
 ]
-
-CONTROLLED, UNCONTROLLED = "policy", "none"
-"""The arms of a run, as verdicts name their journals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +51,16 @@ class Timeline:
 
     Attributes:
         controlled: the arm with the controller.
-        uncontrolled: the same traffic without it; None leaves its lines out.
+        static: the same traffic in the policy's normal mode; None leaves its lines out.
+        uncontrolled: the same with the application's own clients; the same for None.
         faults, thresholds: drawn where they fall.
         duration_s: length of the time axis.
         warm_up_s: left out of every metric, and marked as such.
     """
 
     controlled: Series
-    uncontrolled: Series | None
+    static: Series | None = None
+    uncontrolled: Series | None = None
     faults: tuple[FaultSpan, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     duration_s: float
@@ -73,16 +73,17 @@ def read_timeline(directory: Path, verdict: Verdict) -> Timeline | None:
     Raises:
         JournalError: a journal that the verdict names is missing or cannot be read.
     """
-    if CONTROLLED not in verdict.journals:
+    if POLICY not in verdict.journals:
         return None
-    controlled, policy = _read(directory, verdict, CONTROLLED)
+    controlled, policy = _read(directory, verdict, POLICY)
     named = {mode.label: mode for mode in MODES}
     changes = [(c.at_s, named[c.after]) for c in verdict.transitions if c.after in named]
     controlled = replace(controlled, modes=mode_spans(changes, verdict.duration_s))
-    uncontrolled = None
-    if UNCONTROLLED in verdict.journals:
-        uncontrolled, _ = _read(directory, verdict, UNCONTROLLED)
-    return timeline(verdict, controlled, uncontrolled, policy)
+    static, uncontrolled = (
+        _read(directory, verdict, arm)[0] if arm in verdict.journals else None
+        for arm in (STATIC, NONE)
+    )
+    return timeline(verdict, controlled, static, uncontrolled, policy)
 
 
 def _read(directory: Path, verdict: Verdict, arm: str) -> tuple[Series, Policy]:
@@ -93,17 +94,22 @@ def _read(directory: Path, verdict: Verdict, arm: str) -> tuple[Series, Policy]:
 
 
 def timeline(
-    verdict: Verdict, controlled: Series, uncontrolled: Series | None, policy: Policy
+    verdict: Verdict,
+    controlled: Series,
+    static: Series | None,
+    uncontrolled: Series | None,
+    policy: Policy,
 ) -> Timeline:
     """What the timeline of a scenario shows.
 
     Args:
         verdict: names the faults and the time covered.
-        controlled, uncontrolled: the two arms; None where the second has no journal.
+        controlled, static, uncontrolled: the arms; None where one has no journal.
         policy: whose entry thresholds are drawn.
     """
     return Timeline(
         controlled=controlled,
+        static=static,
         uncontrolled=uncontrolled,
         faults=tuple(
             FaultSpan(label=fault.name or fault.text, from_s=fault.from_s, to_s=fault.to_s)
@@ -132,13 +138,19 @@ def caption(verdict: Verdict, shown: Timeline) -> str:
         f"Replication 0 of {verdict.replications}.",
         f"Lines are windows of {duration(shown.controlled.window_s)}.",
     ]
-    if shown.uncontrolled is None:
-        parts.append("There is no journal of the run without a controller to compare with.")
+    if shown.static is None and shown.uncontrolled is None:
+        parts.append("There is no journal of a run without a controller to compare with.")
     else:
-        parts.append("Solid: with the controller. Dashed: the same requests without it.")
+        parts.append("Solid: with the controller. The same requests without one:")
+        kinds = []
+        if shown.static is not None:
+            kinds.append("dashed, static (the policy's normal mode, retries and fallback)")
+        if shown.uncontrolled is not None:
+            kinds.append("thin and dotted, without (the application's own clients)")
+        parts.append(f"{'; '.join(kinds)}.")
     parts.append("Latency is of complete answers and timeouts; cost is as observed, when settled.")
     if shown.thresholds:
-        parts.append("Dotted: where the policy enters a mode.")
+        parts.append("Dotted across: where the policy enters a mode.")
     if shown.faults:
         parts.append("Shaded: faults.")
     if shown.warm_up_s > 0:
@@ -161,8 +173,13 @@ def describe(verdict: Verdict, shown: Timeline) -> str:
         if worst is not None
         else "",
     ]
-    for name, arm in (("with", shown.controlled), ("without", shown.uncontrolled)):
+    arms = (
+        ("with the controller", shown.controlled),
+        ("in static", shown.static),
+        ("without", shown.uncontrolled),
+    )
+    for name, arm in arms:
         if arm is not None and any(map(math.isfinite, arm.latency_p95_s)):
             highest = max(filter(math.isfinite, arm.latency_p95_s))
-            parts.append(f"Highest P95 {name} the controller: {duration(highest)}.")
+            parts.append(f"Highest P95 {name}: {duration(highest)}.")
     return " ".join(filter(None, parts))

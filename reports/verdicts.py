@@ -13,7 +13,9 @@ from typing import Any
 
 from balancer.core.errors import InputError
 
+from .arms import POLICY
 from .fields import (
+    UNDEFINED,
     Estimate,
     as_a,
     clean,
@@ -40,6 +42,9 @@ __all__ = [
 VERDICTS = "verdict.json"
 """Name of the file in a report's directory."""
 
+VERSION = 2
+"""The version of its objects that is read here."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
@@ -52,6 +57,7 @@ class Expected:
         bound: what it is held against; NaN where the expectation has no number.
         better: on which side of the bound it holds: "lower", "higher", or "".
         unit: see `reports.amounts`.
+        against: the arm it was judged with beside the policy's own; "" without.
         note: more to say, a sentence or "".
         replications_needed: how many would decide it; None where unknown or decided.
     """
@@ -62,6 +68,7 @@ class Expected:
     bound: float
     better: str
     unit: str
+    against: str
     note: str
     replications_needed: int | None
 
@@ -88,7 +95,14 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One scenario's verdict and all that a report says around it."""
+    """One scenario's verdict and all that a report says around it.
+
+    Attributes:
+        arms: metrics of every arm, by its name (`reports.arms`).
+        differences: by the arm they are taken to: with the controller minus that arm.
+        harm: availability with the controller minus static's.
+        harms: whether that is harm, beyond its interval.
+    """
 
     scenario: str
     title: str
@@ -103,15 +117,29 @@ class Verdict:
     duration_s: float
     warm_up_s: float
     expectations: tuple[Expected, ...]
-    metrics: Mapping[str, Estimate]
-    counterfactual: Mapping[str, Estimate]
-    difference: Mapping[str, Estimate]
+    arms: Mapping[str, Mapping[str, Estimate]]
+    differences: Mapping[str, Mapping[str, Estimate]]
+    harm: Estimate
+    harms: bool
     transitions: tuple[Transition, ...]
     faults: tuple[Fault, ...]
     assumptions: tuple[str, ...]
     journals: Mapping[str, str]
     command: tuple[str, ...]
     versions: Mapping[str, str]
+
+    @property
+    def metrics(self) -> Mapping[str, Estimate]:
+        """Metrics with the controller."""
+        return self.arms.get(POLICY, {})
+
+    def metric(self, arm: str, name: str) -> Estimate:
+        """A metric in an arm; undefined where there is none."""
+        return self.arms.get(arm, {}).get(name, UNDEFINED)
+
+    def change(self, arm: str, name: str) -> Estimate:
+        """With the controller minus an arm; undefined where there is none."""
+        return self.differences.get(arm, {}).get(name, UNDEFINED)
 
 
 def read_verdicts(directory: Path) -> tuple[Verdict, ...]:
@@ -135,6 +163,7 @@ def read_verdict(entry: Mapping[str, Any], where: str) -> Verdict:
     Raises:
         InputError: it is no verdict.
     """
+    _check_version(entry.get("version"), where)
     with as_a("verdict", where):
         return Verdict(
             scenario=clean(str(entry["scenario"])),
@@ -150,9 +179,10 @@ def read_verdict(entry: Mapping[str, Any], where: str) -> Verdict:
             duration_s=positive(entry["duration_s"], "duration_s"),
             warm_up_s=number(entry.get("warm_up_s", 0.0)),
             expectations=tuple(_expected(each) for each in entry["expectations"]),
-            metrics=estimates(entry["metrics"]),
-            counterfactual=estimates(entry.get("counterfactual")),
-            difference=estimates(entry.get("difference")),
+            arms=_by_arm(entry["arms"]),
+            differences=_by_arm(entry.get("differences") or {}),
+            harm=estimate(entry.get("harm")),
+            harms=(entry.get("harm") or {}).get("found") is True,
             transitions=tuple(
                 Transition(
                     at_s=number(each["at_s"]),
@@ -181,6 +211,21 @@ def read_verdict(entry: Mapping[str, Any], where: str) -> Verdict:
         )
 
 
+def _check_version(found: object, where: str) -> None:
+    if found == VERSION:
+        return
+    older = isinstance(found, int) and found < VERSION
+    raise InputError(
+        f"found version {found!r} of a verdict, expected {VERSION}"
+        + ("; an older open-balancer wrote it: run the scenario again" if older else ""),
+        where=where,
+    )
+
+
+def _by_arm(found: Mapping[str, Any]) -> dict[str, dict[str, Estimate]]:
+    return {clean(str(arm)): estimates(each) for arm, each in found.items()}
+
+
 def _expected(entry: Mapping[str, Any]) -> Expected:
     needed = entry.get("replications_needed")
     return Expected(
@@ -190,6 +235,7 @@ def _expected(entry: Mapping[str, Any]) -> Expected:
         bound=number(entry.get("bound")),
         better=text(entry, "better"),
         unit=text(entry, "unit") or "number",
+        against=text(entry, "against"),
         note=text(entry, "note"),
         replications_needed=None if needed is None else int(needed),
     )

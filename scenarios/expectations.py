@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import math
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
-from balancer.units import Quantity, Seconds, Share
+from balancer.units import Quantity, Seconds, Share, parse_quantity
 
 from .frozen import Duration, Frozen
 
-__all__ = ["Bound", "Expectation", "Reaches", "Recovers", "SecondsBound", "ShareBound"]
+__all__ = [
+    "Bound",
+    "Expectation",
+    "Reaches",
+    "Recovers",
+    "SavingBound",
+    "SecondsBound",
+    "ShareBound",
+]
+
+NO_HARM = 0.001
+"""What `no_harm: true` tolerates: a tenth of a point of availability."""
 
 
 class Reaches(Frozen):
@@ -61,11 +73,33 @@ class ShareBound(Bound):
     at_most: Share | None = None
 
 
+class SavingBound(ShareBound):
+    """A bound on the share of an arm's cost that is saved: static's, unless another is named."""
+
+    against: Literal["static", "none", "cheapest"] = "static"
+
+
 class SecondsBound(Bound):
     """A bound on a time, such as 12s."""
 
     at_least: Seconds | None = None
     at_most: Seconds | None = None
+
+
+def _tolerance(found: object) -> float:
+    """Points of availability as a share: "0.5pp" is 0.005, true the usual 0.1."""
+    if found is True:
+        return NO_HARM
+    text = found.strip() if isinstance(found, str) else ""
+    try:
+        share = parse_quantity(text) if text.endswith("pp") else math.nan
+    except ValueError:
+        share = math.nan
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(
+            f"found {found!r}, expected true, or from 0pp to 100pp of availability such as 0.1pp"
+        )
+    return share
 
 
 class Expectation(Frozen):
@@ -80,8 +114,9 @@ class Expectation(Frozen):
     never_above: Literal["normal", "soft", "hard"] | None = None
     budget_never_exceeded: Literal[True] | None = None
     transitions_per_hour: Bound | None = None
-    cost_saved: ShareBound | None = None
-    """Share of the counterfactual's cost."""
+    no_harm: Annotated[float, BeforeValidator(_tolerance)] | None = None
+    """Availability is no more than this share below that of the arm "static"."""
+    cost_saved: SavingBound | None = None
     availability: ShareBound | None = None
     latency_p95: SecondsBound | None = None
     quality: ShareBound | None = None

@@ -15,7 +15,7 @@ from balancer.names import Name
 from balancer.units import Count, Seconds, Whole
 
 from .clients import Backoff, Clients
-from .expectations import Bound, Expectation, Recovers
+from .expectations import Bound, Expectation, Recovers, SavingBound
 from .faults import (
     AlertFault,
     Fault,
@@ -67,6 +67,7 @@ __all__ = [
     "Quota",
     "Ramp",
     "Recovers",
+    "SavingBound",
     "Scenario",
     "SpendLimit",
     "Spike",

@@ -17,13 +17,13 @@ from balancer.version import VERSION
 from scenarios.schema import Scenario
 
 from .counterfactual import cost_saved
-from .expectations import Expected, expected
+from .expectations import Expected, expected, held_against
 from .intervals import CONFIDENCE, mean_interval
 from .json_values import interval, judgement
 from .metrics import METRICS
 from .replications import Plan, Runs, replicate
 from .rivals import RIVALS, arms
-from .run import NONE, Run
+from .run import CHEAPEST, STATIC, Run
 from .run_header import fault_rows, versions
 from .standing import Standing, counts, standings
 
@@ -83,10 +83,10 @@ class LawComparison:
         self._plans = [
             Plan(
                 scenario=contest.scenario,
-                arms=arms(contest.policy, laws),
+                arms=arms(contest.policy, laws) | _held_against(contest.policy, questions),
                 replications=range(contest.replications),
             )
-            for contest in contests
+            for contest, questions in zip(contests, self._questions, strict=True)
         ]
         self._finished: dict[int, Runs] = {}
 
@@ -184,7 +184,7 @@ def _row(
 
 
 def _law(standing: Standing, runs: Runs, reference: str) -> dict[str, Any]:
-    values, others = (_values(runs[law], runs[NONE]) for law in (standing.law, reference))
+    values, others = (_values(runs[law], runs[STATIC]) for law in (standing.law, reference))
     return {
         "law": standing.law,
         "eligible": standing.eligible,
@@ -205,14 +205,18 @@ def _law(standing: Standing, runs: Runs, reference: str) -> dict[str, Any]:
     }
 
 
-def _values(runs: Sequence[Run], none: Sequence[Run]) -> dict[str, list[float]]:
+def _held_against(policy: Policy, questions: Iterable[Expected]) -> dict[str, Policy]:
+    """The arms that savings and harm are measured against; the plain clients run anyway."""
+    asked = {held_against(question) for question in questions}
+    return {arm: policy for arm in (STATIC, CHEAPEST) if arm == STATIC or arm in asked}
+
+
+def _values(runs: Sequence[Run], static: Sequence[Run]) -> dict[str, list[float]]:
     """Every metric, in every replication."""
-    return {
-        name: (
-            cost_saved(runs, none) if name == "cost_saved" else [run.metrics[name] for run in runs]
-        )
-        for name in METRICS
+    values = {
+        name: [run.metrics[name] for run in runs] for name in METRICS if name != "cost_saved"
     }
+    return {**values, "cost_saved": cost_saved(runs, static)}
 
 
 def _summary(law: str, reference: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,9 +1,13 @@
-"""What the controller changed: the same requests with it and without it.
+"""What the controller changed: the same requests under the policy and in every other arm.
 
-Both arms of a replication see the same requests (common random numbers), so the
-difference within a replication is the effect of the policy and not of luck; its interval
-is Student's t over these paired differences (Law, "Simulation Modeling and Analysis",
-chapters 10.2 and 11.2).
+All arms of a replication see the same requests (common random numbers), so the difference
+within a replication is the effect of the policy and not of luck; its interval is Student's t
+over these paired differences (Law, "Simulation Modeling and Analysis", chapters 10.2 and
+11.2).
+
+A claim is made against "static" first: what a router with retries and a fallback model gives
+without any controller. Against "none" alone, much of what a policy is praised for is the
+fallback's.
 """
 
 from __future__ import annotations
@@ -16,9 +20,12 @@ from balancer.core.errors import MisuseError
 
 from .intervals import Interval, mean_interval
 from .metrics import METRICS
-from .run import Run
+from .run import POLICY, STATIC, Run
 
-__all__ = ["Comparison", "compare", "cost_saved"]
+__all__ = ["HARMED", "Comparison", "compare", "cost_saved", "differences"]
+
+HARMED = "availability"
+"""What a controller may not take away from what "static" gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,62 +33,90 @@ class Comparison:
     """Means over replications, by the names of `sim.metrics.METRICS`.
 
     Attributes:
-        policy: with the controller.
-        counterfactual: without.
-        difference: with minus without, from paired differences.
+        arms: of every arm, the policy's first.
+        differences: by the arm they are taken to: the policy minus it, from paired
+            differences.
 
-    `cost_saved` is the share of the counterfactual's cost that was saved: none of it in the
-    counterfactual itself.
+    `cost_saved` of an arm is the share of static's cost that it saves, so none in static
+    itself; among the differences, it is the share of the other arm's cost that the policy
+    saves.
     """
 
-    policy: Mapping[str, Interval]
-    counterfactual: Mapping[str, Interval]
-    difference: Mapping[str, Interval]
+    arms: Mapping[str, Mapping[str, Interval]]
+    differences: Mapping[str, Mapping[str, Interval]]
+
+    @property
+    def harm(self) -> Interval:
+        """Availability with the controller minus static's: harm, where it is below zero."""
+        return self.differences[STATIC][HARMED]
+
+    @property
+    def harms(self) -> bool:
+        """Whether the whole interval says that the controller costs availability."""
+        return self.harm.high < 0.0
 
 
-def compare(policy: Sequence[Run], none: Sequence[Run]) -> Comparison:
-    """Compare the two arms, replication by replication.
+def compare(runs: Mapping[str, Sequence[Run]]) -> Comparison:
+    """Compare the arms, replication by replication.
+
+    Args:
+        runs: by arm; at least those of "policy" and "static".
 
     Raises:
-        MisuseError: the runs are not pairs that saw the same requests.
+        MisuseError: there are none, or they are not pairs that saw the same requests.
     """
+    policy, static = runs[POLICY], runs[STATIC]
     if not policy:
         raise MisuseError("there are no runs to compare")
-    for one, other in zip(policy, none, strict=True):
-        if one.replication != other.replication:
+    others = {arm: each for arm, each in runs.items() if arm != POLICY}
+    for other in others.values():
+        _check_pairs(policy, other)
+    return Comparison(
+        arms={
+            arm: {name: mean_interval(_values(name, each, static)) for name in METRICS}
+            for arm, each in {POLICY: policy, **others}.items()
+        },
+        differences={
+            arm: {name: mean_interval(differences(name, policy, each)) for name in METRICS}
+            for arm, each in others.items()
+        },
+    )
+
+
+def differences(metric: str, policy: Sequence[Run], other: Sequence[Run]) -> list[float]:
+    """Policy minus another arm in each replication; of `cost_saved`, the share of the other's
+    cost that the policy saves.
+    """
+    if metric == "cost_saved":
+        return cost_saved(policy, other)
+    return [a.metrics[metric] - b.metrics[metric] for a, b in zip(policy, other, strict=True)]
+
+
+def cost_saved(runs: Sequence[Run], other: Sequence[Run]) -> list[float]:
+    """Share of another arm's cost saved in each replication; NaN where that was nothing."""
+    shares = []
+    for one, before in zip(runs, other, strict=True):
+        cost_usd = before.metrics["cost_usd"]
+        shares.append(1.0 - one.metrics["cost_usd"] / cost_usd if cost_usd > 0 else math.nan)
+    return shares
+
+
+def _values(metric: str, runs: Sequence[Run], static: Sequence[Run]) -> list[float]:
+    if metric == "cost_saved":
+        return cost_saved(runs, static)
+    return [run.metrics[metric] for run in runs]
+
+
+def _check_pairs(policy: Sequence[Run], other: Sequence[Run]) -> None:
+    for one, its in zip(policy, other, strict=True):
+        if one.replication != its.replication:
             raise MisuseError(
-                f"replication {one.replication} is paired with replication {other.replication}"
+                f"replication {one.replication} is paired with replication {its.replication}"
             )
-        if _came(one) != _came(other):
+        if _came(one) != _came(its):
             raise MisuseError(f"the arms of replication {one.replication} saw other requests")
-    pairs = list(zip(policy, none, strict=True))
-    saved = mean_interval(cost_saved(policy, none))
-    nothing = Interval(estimate=0.0, low=0.0, high=0.0)
-    sides: tuple[dict[str, Interval], ...] = ({}, {}, {})
-    for name in METRICS:
-        if name == "cost_saved":
-            means = (saved, nothing, saved)
-        else:
-            differences = [a.metrics[name] - b.metrics[name] for a, b in pairs]
-            means = (
-                mean_interval([run.metrics[name] for run in policy]),
-                mean_interval([run.metrics[name] for run in none]),
-                mean_interval(differences),
-            )
-        for side, mean in zip(sides, means, strict=True):
-            side[name] = mean
-    return Comparison(policy=sides[0], counterfactual=sides[1], difference=sides[2])
 
 
 def _came(run: Run) -> float:
     """Requests that came by themselves; how many ask again depends on what they got."""
     return run.metrics["offered"] - run.metrics["reasked"]
-
-
-def cost_saved(policy: Sequence[Run], none: Sequence[Run]) -> list[float]:
-    """Share of the counterfactual's cost saved in each replication; NaN where that was nothing."""
-    shares = []
-    for one, other in zip(policy, none, strict=True):
-        before = other.metrics["cost_usd"]
-        shares.append(1.0 - one.metrics["cost_usd"] / before if before > 0 else math.nan)
-    return shares

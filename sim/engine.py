@@ -71,11 +71,11 @@ def simulate(
 
     Args:
         scenario: what is simulated, seed included.
-        policy: of the controller; see `arm_policy` for the arm "none".
+        policy: of the controller; see `arm_policy` for the other arms.
         replication: index from 0; with the seed it selects every random draw.
-        arm: its name; "none" is without a controller.
+        arm: its name; "static", "cheapest" and "none" are without a controller.
         journal: file to write the journal to.
-        requests: of this replication, if they have been generated for the other arm.
+        requests: of this replication, if they have been generated for another arm.
 
     Raises:
         InputError: a trace or a Python process of the scenario that cannot be used, or a

@@ -8,12 +8,22 @@ from dataclasses import dataclass
 from balancer.core.errors import ScenarioError, nearest
 from balancer.core.modes import Mode
 from balancer.units import show_seconds, show_share, show_usd
-from scenarios.schema import Bound, Expectation, Fault, Recovers, Scenario
+from scenarios.schema import Bound, Expectation, Fault, Recovers, SavingBound, Scenario
 
 from .fault_windows import fault_name, windows
 from .metrics import METRICS
+from .run import STATIC
 
-__all__ = ["Expected", "MetricBound", "NeverAbove", "NeverOverBudget", "TimeBound", "expected"]
+__all__ = [
+    "Expected",
+    "MetricBound",
+    "NeverAbove",
+    "NeverOverBudget",
+    "NoHarm",
+    "TimeBound",
+    "expected",
+    "held_against",
+]
 
 SHORT = {
     "transitions_per_hour": "transitions_per_hour",
@@ -28,12 +38,21 @@ SHORT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricBound:
-    """The mean of a metric over the replications is at least, or at most, a bound."""
+    """The mean of a metric over the replications is at least, or at most, a bound.
+
+    Attributes:
+        name: for a person.
+        metric: a key of `sim.metrics.METRICS`.
+        bound: in the metric's unit.
+        at_least: or at most.
+        against: the arm of whose cost a share is saved; None for every other metric.
+    """
 
     name: str
     metric: str
     bound: float
     at_least: bool
+    against: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +89,22 @@ class NeverOverBudget:
     name: str
 
 
-Expected = MetricBound | TimeBound | NeverAbove | NeverOverBudget
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoHarm:
+    """Availability is no more than `tolerance` (a share) below that of the arm "static"."""
+
+    name: str
+    tolerance: float
+
+
+Expected = MetricBound | TimeBound | NeverAbove | NeverOverBudget | NoHarm
+
+
+def held_against(question: Expected) -> str | None:
+    """The arm whose runs a question is judged with beside the policy's own, if any."""
+    if isinstance(question, NoHarm):
+        return STATIC
+    return question.against if isinstance(question, MetricBound) else None
 
 
 def expected(scenario: Scenario) -> tuple[Expected, ...]:
@@ -105,6 +139,11 @@ def _questions(expectation: Expectation, scenario: Scenario, where: str) -> Iter
         yield NeverAbove(name=f"never above {mode.label}", mode=mode)
     elif expectation.budget_never_exceeded:
         yield NeverOverBudget(name="budget never exceeded")
+    elif expectation.no_harm is not None:
+        yield NoHarm(
+            name=f"no harm: availability at most {_points(expectation.no_harm)} below static",
+            tolerance=expectation.no_harm,
+        )
     elif expectation.metric is not None:
         if expectation.metric not in METRICS:
             raise ScenarioError(
@@ -126,12 +165,21 @@ def _bounds(metric: str, bound: Bound) -> Iterator[MetricBound]:
         if value is not None:
             side = "at least" if at_least else "at most"
             label = metric.removesuffix("_usd").removesuffix("_s").replace("_", " ")
+            against = None
+            if metric == "cost_saved":
+                against = bound.against if isinstance(bound, SavingBound) else STATIC
+                label += f" against {against}"
             yield MetricBound(
                 name=f"{label} {side} {_shown(value, METRICS[metric])}",
                 metric=metric,
                 bound=value,
                 at_least=at_least,
+                against=against,
             )
+
+
+def _points(share: float) -> str:
+    return f"{100.0 * share:g} points"
 
 
 def _shown(value: float, unit: str) -> str:

@@ -1,4 +1,4 @@
-"""An experiment: replications of a scenario, each with and without the controller, judged."""
+"""An experiment: replications of a scenario, with the controller and in other arms, judged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .counterfactual import Comparison, compare
 from .expectations import Expected, expected
 from .record import record
 from .replications import Plan, Runs, journal_name, replicate
-from .run import ARMS, Run
+from .run import ARMS, POLICY, Run
 from .verdict import Judgement, Outcome, judge, overall
 
 __all__ = ["Result", "run_scenario"]
@@ -27,7 +27,7 @@ class Result:
     Attributes:
         verdict: pass, fail or inconclusive.
         judgements: one for each expectation.
-        comparison: metrics with the controller, without, and their difference.
+        comparison: metrics of every arm, and what the controller changed of each.
         runs: all runs by arm, replication 0 first.
         record: the object for `verdict.json`.
     """
@@ -51,7 +51,7 @@ def run_scenario(
     command: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
-    """Run all replications of a scenario in both arms and judge its expectations.
+    """Run all replications of a scenario in all arms and judge its expectations.
 
     The result, journals included, does not depend on the number of workers.
 
@@ -99,9 +99,9 @@ def _result(
     out: Path | None,
     command: Sequence[str],
 ) -> Result:
-    with_it, without = (runs[arm] for arm in ARMS)
-    judgements = tuple(judge(question, with_it, without) for question in questions)
-    comparison = compare(with_it, without)
+    with_it = runs[POLICY]
+    judgements = tuple(judge(question, with_it, runs) for question in questions)
+    comparison = compare(runs)
     journals = {} if out is None else {arm: journal_name(scenario, arm, 0) for arm in ARMS}
     return Result(
         verdict=overall(judgements),

@@ -19,6 +19,7 @@ __all__ = ["broken_by"]
 
 _COMPARISON = re.compile(r"\s*(\w+)\s*([<>])\s*([^=<>\s].*?)\s*")
 BUDGET = "budget exceeded"
+HARM = "harm"
 
 
 def broken_by(goal: str) -> Mapping[str, Any]:
@@ -26,7 +27,7 @@ def broken_by(goal: str) -> Mapping[str, Any]:
 
     Args:
         goal: "METRIC < VALUE" or "METRIC > VALUE" of any metric of `verdict.json`;
-            "mode > soft"; or "budget exceeded".
+            "mode > soft"; "harm" (less available than the arm "static"); or "budget exceeded".
 
     Raises:
         InputError: it is none of these, or its value cannot be.
@@ -34,10 +35,12 @@ def broken_by(goal: str) -> Mapping[str, Any]:
     where = f"--goal {goal!r}"
     if goal.strip() == BUDGET:
         return {"budget_never_exceeded": True}
+    if goal.strip() == HARM:
+        return {"no_harm": True}
     match = _COMPARISON.fullmatch(goal)
     if match is None:
         raise InputError(
-            f"expected METRIC < VALUE, METRIC > VALUE, mode > MODE or {BUDGET!r}, "
+            f"expected METRIC < VALUE, METRIC > VALUE, mode > MODE, {HARM!r} or {BUDGET!r}, "
             "such as 'availability < 99%'",
             where=where,
         )

@@ -42,6 +42,7 @@ def judgement(found: Judgement) -> dict[str, Any]:
         "bound": number(found.bound),
         "better": found.better,
         "unit": found.unit,
+        "against": found.against,
         "note": found.note,
         "replications_needed": found.replications_needed,
     }

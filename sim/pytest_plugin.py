@@ -222,7 +222,9 @@ class ExpectationItem(pytest.Item):
             ("expectation", str(judged["name"])),
             ("verdict", verdict),
             *((key, judged[key]) for key in ("estimate", "low", "high", "bound", "unit")),
+            *([("against", judged["against"])] if judged["against"] else []),
             ("replications", record["replications"]),
+            ("harm", record["harm"]["found"]),
         ]
         if verdict == "pass":
             return
@@ -289,7 +291,7 @@ class Simulate(Protocol):
         seed: int | None = None,
         overrides: Sequence[str] = (),
     ) -> Result:
-        """Simulate a scenario with and without the controller, and judge it.
+        """Simulate a scenario with the controller and in the other arms, and judge it.
 
         Args:
             scenario: a name from the library, a file, or a scenario.

@@ -16,14 +16,14 @@ from scenarios.schema import Scenario
 from .assumptions import assumptions
 from .counterfactual import Comparison
 from .intervals import CONFIDENCE
-from .json_values import intervals, judgement, write_json
+from .json_values import interval, intervals, judgement, write_json
 from .run_header import fault_rows, versions
 from .timeline import Transition
 from .verdict import Judgement, overall
 
 __all__ = ["RECORD_VERSION", "keep_journals", "record", "write_records"]
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
 
 def record(
@@ -43,7 +43,7 @@ def record(
         scenario, policy: what was run; the scenario's seed is the one used.
         replications: how many.
         judgements: of the expectations, in the scenario's order.
-        comparison: of the two arms.
+        comparison: of the arms.
         transitions: of replication 0 under the policy.
         journals: file name of replication 0's journal, by arm; empty if none was written.
         command: words that asked for it; seed and replications are added. Empty if no
@@ -66,9 +66,9 @@ def record(
         "tick_s": policy.tick_s,
         "faults": fault_rows(scenario),
         "expectations": [judgement(each) for each in judgements],
-        "metrics": intervals(comparison.policy),
-        "counterfactual": intervals(comparison.counterfactual),
-        "difference": intervals(comparison.difference),
+        "arms": {arm: intervals(found) for arm, found in comparison.arms.items()},
+        "differences": {arm: intervals(found) for arm, found in comparison.differences.items()},
+        "harm": {**interval(comparison.harm), "found": comparison.harms},
         "transitions": [
             {
                 "at_s": change.at_s,

@@ -86,7 +86,7 @@ def rival(policy: Policy, law: str) -> Policy:
 
 
 def arms(policy: Policy, laws: Sequence[str]) -> dict[str, Policy]:
-    """Policy of every law, and of none, which every saving is measured against."""
+    """Policy of every law, and of none: the application's own clients."""
     return {law: rival(policy, law) for law in dict.fromkeys((*laws, "none"))}
 
 

@@ -31,9 +31,9 @@ from scenarios.schema import Expectation, Fault, GeminiUpstream, Scenario
 from scenarios.tiers import spend_limit
 
 from .engine import simulate
-from .expectations import Expected, MetricBound, NeverAbove, expected
+from .expectations import Expected, MetricBound, NeverAbove, NoHarm, expected, held_against
 from .fault_windows import check_faults
-from .run import Run
+from .run import POLICY, Run
 from .serving import worst_served
 from .streams import replication_key
 from .verdict import Judgement, judge
@@ -242,6 +242,7 @@ class _Trial:
         check_faults(self._base)
         self._policy = policy
         (self._question,) = expected(self._base)
+        self._against = held_against(self._question)
         self._replications = replications
         self._requests: dict[int, np.ndarray[Any, Any]] = {}
         self._nearness: dict[tuple[TimedFault, ...], float] = {}
@@ -266,13 +267,15 @@ class _Trial:
         faults = tuple(map(added_fault, timeline))
         scenario = self._base.model_copy(update={"faults": (*self._base.faults, *faults)})
         runs: list[Run] = []
-        plain: list[Run] = []
+        others: list[Run] = []
         judgement = None
         for replication in range(self._replications):
-            runs.append(self._run(scenario, replication, "policy"))
-            if self._needs_both:
-                plain.append(self._run(scenario, replication, "none"))
-            judgement = judge(self._question, runs, plain)
+            runs.append(self._run(scenario, replication, POLICY))
+            arms: dict[str, list[Run]] = {}
+            if self._against is not None:
+                others.append(self._run(scenario, replication, self._against))
+                arms[self._against] = others
+            judgement = judge(self._question, runs, arms)
             if self._hopeless(judgement):
                 break
         assert judgement is not None
@@ -281,17 +284,12 @@ class _Trial:
             self.broken[timeline] = judgement
         return self.known(timeline)
 
-    @property
-    def _needs_both(self) -> bool:
-        question = self._question
-        return isinstance(question, MetricBound) and question.metric == "cost_saved"
-
     def _hopeless(self, judgement: Judgement) -> bool:
         """Whether the first runs are so well that the others need not be seen."""
-        if not isinstance(self._question, MetricBound):
+        if not isinstance(self._question, MetricBound | NoHarm):
             return False
         estimate, bound = judgement.value.estimate, judgement.bound
-        return estimate >= bound if self._question.at_least else estimate <= bound
+        return estimate >= bound if judgement.better == "higher" else estimate <= bound
 
     def _run(self, scenario: Scenario, replication: int, arm: str) -> Run:
         requests = self._requests.get(replication)

@@ -25,7 +25,7 @@ from balancer.core.modes import Mode
 from .expectations import Expected, TimeBound
 from .intervals import Interval, mean_interval
 from .replications import Runs
-from .run import NONE, Run
+from .run import Run
 from .verdict import Judgement, judge
 
 __all__ = ["CRITERIA", "Answer", "Standing", "counts", "dominates", "score", "standings"]
@@ -88,12 +88,11 @@ def standings(
 
     Args:
         questions: the scenario's expectations.
-        runs: of every law and of none; run k of each saw the same requests.
+        runs: of every law and of the arms that the questions are held against; run k of each
+            saw the same requests.
         laws: those that take part, in the order wanted.
     """
-    answers = {
-        law: tuple(_answer(each, runs[law], runs[NONE]) for each in questions) for law in laws
-    }
+    answers = {law: tuple(_answer(each, runs[law], runs) for each in questions) for law in laws}
     scores = {law: [score(run) for run in runs[law]] for law in laws}
     means = {law: mean_interval(scores[law]) for law in laws}
     eligible = [
@@ -155,8 +154,8 @@ def dominates(one: Sequence[Run], other: Sequence[Run]) -> bool:
     return surely
 
 
-def _answer(question: Expected, runs: Sequence[Run], none: Sequence[Run]) -> Answer:
-    judgement = judge(question, runs, none)
+def _answer(question: Expected, runs: Sequence[Run], arms: Runs) -> Answer:
+    judgement = judge(question, runs, arms)
     estimate, bound = judgement.value.estimate, judgement.bound
     # An undefined estimate compares false, and so meets nothing.
     met = estimate >= bound if judgement.better == "higher" else estimate <= bound

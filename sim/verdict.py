@@ -2,10 +2,11 @@
 
 Three kinds of question, each decided without assuming more than replications give:
 
-- A bound on a metric is about its mean over replications: it passes when the whole 95 %
-  interval (Student's t) lies on the right side, fails when the whole interval lies on the
-  wrong one, and is inconclusive in between. A metric that is undefined in every run (a P95
-  of no answers) fails; undefined in some, it is inconclusive.
+- A bound on a metric is about its mean over replications; harm, about the mean of the paired
+  differences in availability to the arm "static". It passes when the whole 95 % interval
+  (Student's t) lies on the right side, fails when the whole interval lies on the wrong one, and
+  is inconclusive in between. A metric that is undefined in every run (a P95 of no answers)
+  fails; undefined in some, it is inconclusive.
 - A time (reaches, recovers) is about the median run, because a run in which it never
   happens has no finite time and would spoil any mean. The interval lies between two order
   statistics (exact binomial), which is the same as judging the share of runs that made it
@@ -26,14 +27,22 @@ names a mechanism, and takes the law at its word.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from balancer.core.modes import Mode
 
-from .counterfactual import cost_saved
-from .expectations import Expected, MetricBound, NeverAbove, NeverOverBudget, TimeBound
+from .counterfactual import HARMED, cost_saved, differences
+from .expectations import (
+    Expected,
+    MetricBound,
+    NeverAbove,
+    NeverOverBudget,
+    NoHarm,
+    TimeBound,
+    held_against,
+)
 from .intervals import (
     Interval,
     chance_bound,
@@ -44,7 +53,7 @@ from .intervals import (
     share_interval,
 )
 from .metrics import METRICS
-from .run import Run
+from .run import STATIC, Run
 from .serving import back_after_s, worst_served
 from .timeline import reached_after_s
 
@@ -63,7 +72,8 @@ class Judgement:
         value: what was measured, in `unit`, with its interval.
         bound: what it is held against.
         better: the side of the bound it should be on, "higher" or "lower".
-        unit: share, seconds, usd, score, count or number.
+        unit: share, seconds, usd, score, count, number, or points (a difference of shares).
+        against: the arm whose runs it was judged with beside the policy's own; None without.
         note: how the runs fared, in a sentence; may be empty.
         replications_needed: how many would decide an inconclusive one, as far as the spread
             seen so far tells; None where it does not, or where it is decided.
@@ -75,14 +85,24 @@ class Judgement:
     bound: float
     better: Literal["higher", "lower"]
     unit: str
+    against: str | None = None
     note: str = ""
     replications_needed: int | None = None
 
 
-def judge(expected: Expected, policy: Sequence[Run], none: Sequence[Run]) -> Judgement:
-    """Judge one expectation over the replications of both arms, which are pairs."""
-    if isinstance(expected, MetricBound):
-        return _judge_metric(expected, policy, none)
+def judge(
+    expected: Expected, policy: Sequence[Run], arms: Mapping[str, Sequence[Run]]
+) -> Judgement:
+    """Judge one expectation over the replications.
+
+    Args:
+        expected: the expectation.
+        policy: runs under the policy that is judged.
+        arms: runs of other arms, by name; at least of the one that the expectation is
+            `held_against`, if any. Run k of each saw the requests of the policy's run k.
+    """
+    if isinstance(expected, MetricBound | NoHarm):
+        return _judge_mean(expected, policy, arms)
     if isinstance(expected, TimeBound):
         return _judge_time(expected, policy)
     if isinstance(expected, NeverAbove):
@@ -105,14 +125,23 @@ def worst(verdicts: Iterable[Outcome]) -> Outcome:
     return "inconclusive" if "inconclusive" in found else "pass"
 
 
-def _judge_metric(expected: MetricBound, policy: Sequence[Run], none: Sequence[Run]) -> Judgement:
-    if expected.metric == "cost_saved":
-        values = cost_saved(policy, none)
+def _judge_mean(
+    expected: MetricBound | NoHarm, policy: Sequence[Run], arms: Mapping[str, Sequence[Run]]
+) -> Judgement:
+    against = held_against(expected)
+    if isinstance(expected, NoHarm):
+        values = differences(HARMED, policy, arms[STATIC])
+        bound, at_least, unit = -expected.tolerance, True, "points"
     else:
-        values = [run.metrics[expected.metric] for run in policy]
+        values = (
+            [run.metrics[expected.metric] for run in policy]
+            if against is None
+            else cost_saved(policy, arms[against])
+        )
+        bound, at_least, unit = expected.bound, expected.at_least, METRICS[expected.metric]
     undefined = sum(map(math.isnan, values))
     value = mean_interval(values)
-    verdict = _side(value, expected.bound, at_least=expected.at_least)
+    verdict = _side(value, bound, at_least=at_least)
     note = ""
     if undefined:
         verdict = "fail" if undefined == len(values) else "inconclusive"
@@ -126,11 +155,12 @@ def _judge_metric(expected: MetricBound, policy: Sequence[Run], none: Sequence[R
         name=expected.name,
         verdict=verdict,
         value=value,
-        bound=expected.bound,
-        better="higher" if expected.at_least else "lower",
-        unit=METRICS[expected.metric],
+        bound=bound,
+        better="higher" if at_least else "lower",
+        unit=unit,
+        against=against,
         note=note,
-        replications_needed=_needed(values, expected.bound) if verdict == "inconclusive" else None,
+        replications_needed=_needed(values, bound) if verdict == "inconclusive" else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""`open-balancer run`: scenarios with and without the controller, and a verdict."""
+"""`open-balancer run`: scenarios with the controller and without, and a verdict."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Simulate scenarios with and without the controller, and judge whether the policy holds.
+    """Simulate scenarios with the controller and without, and judge whether the policy holds.
 
     Exit code 0: it holds; 1: it fails; 2: bad input, or --otlp could not send; 3: more
     replications are needed to tell.

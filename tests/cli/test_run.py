@@ -42,12 +42,14 @@ def scenario(tmp_path: Path) -> Path:
 def test_a_policy_that_holds_exits_with_0_and_leaves_a_report(
     command: Command, scenario: Path, tmp_path: Path
 ) -> None:
-    """Report, verdict, the journals of both arms and what is drawn of them; nothing else."""
+    """Report, verdict, the journals of all arms and what is drawn of them; nothing else."""
     done = command("run", scenario)
     assert (done.exit_code, done.stderr) == (0, "")
     assert sorted(path.name for path in (tmp_path / "balancer-report").iterdir()) == [
         "junit.xml",
         "report.html",
+        "tiny.static.0.jsonl",
+        "tiny.cheapest.0.jsonl",
         "tiny.none.0.jsonl",
         "tiny.policy.0.jsonl",
         "tiny.timeline.csv",

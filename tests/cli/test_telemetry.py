@@ -197,7 +197,12 @@ def test_a_run_is_exported_with_both_arms(
         if metric["name"] == "request.attempts"
         for point in metric["sum"]["data_points"]
     ]
-    assert {point["open_balancer.arm"] for point in points} == {"policy", "none"}
+    assert {point["open_balancer.arm"] for point in points} == {
+        "policy",
+        "static",
+        "cheapest",
+        "none",
+    }
     assert (tmp_path / "balancer-report" / "report.html").is_file()
 
 

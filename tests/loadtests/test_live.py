@@ -156,7 +156,7 @@ def test_a_cap_that_suffices_lets_the_test_come_to_its_end(tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout + done.stderr
     (record,) = read(out / "verdict.json")
     assert record["live"]["upstream"] == "gemini"
-    assert record["metrics"]["cost_usd"]["estimate"] == pytest.approx(
+    assert record["arms"]["policy"]["cost_usd"]["estimate"] == pytest.approx(
         total["bill_nano_usd"] / 1e9, rel=1e-6
     )
 

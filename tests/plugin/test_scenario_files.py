@@ -57,7 +57,8 @@ def test_expectations_that_are_met_pass_and_share_a_run(project: pytest.Pytester
     found = project.runpytest()
     found.assert_outcomes(passed=2)
     files = {path.name for path in project.path.joinpath("balancer-reports/tiny").iterdir()}
-    assert files == {"verdict.json", "tiny.policy.0.jsonl", "tiny.none.0.jsonl"}
+    arms = ("policy", "static", "cheapest", "none")
+    assert files == {"verdict.json", *(f"tiny.{arm}.0.jsonl" for arm in arms)}
 
 
 def test_a_failure_shows_the_verdict_and_the_report_and_no_traceback(
@@ -208,7 +209,7 @@ def test_fixtures_simulate_in_python(project: pytest.Pytester) -> None:
             found = simulate("tiny.yaml", replace(policy, law="none"), replications=6)
             assert found.verdict == "pass"
             assert found.record["law"] == "none"
-            assert found.comparison.policy["transitions"].estimate == 0
+            assert found.comparison.arms["policy"]["transitions"].estimate == 0
         """
     )
     project.runpytest("--no-balancer").assert_outcomes(passed=1)

@@ -14,7 +14,9 @@ __all__ = ["prove"]
 
 _TEXT = """\
 Every scenario under the default policy, with what its file changes in it; each is described
-in [the library](reference/library.md). Without means without a controller.
+in [the library](reference/library.md). Static is the policy's normal mode with its retries,
+fallback models and budgets, and no controller; without, the application's own clients; cheap
+always, the policy's soft mode for ever. Harm is availability below static's, beyond its interval.
 """
 
 
@@ -37,28 +39,36 @@ def prove(workers: int) -> Proof:
 def _records(records: Sequence[Record]) -> str:
     def lines() -> Iterable[tuple[str, ...]]:
         for record in records:
-            with_it, without = record["metrics"], record["counterfactual"]
+            with_it, static, cheapest, none = (
+                {name: each["estimate"] for name, each in record["arms"][arm].items()}
+                for arm in ("policy", "static", "cheapest", "none")
+            )
             yield (
                 record["scenario"],
                 record["verdict"],
-                f"{with_it['transitions']['estimate']:.1f}",
-                f"{with_it['availability']['estimate']:.2%}",
-                f"{without['availability']['estimate']:.2%}",
-                f"{with_it['latency_p95_s']['estimate']:.1f}",
-                f"{without['latency_p95_s']['estimate']:.1f}",
-                f"{with_it['cost_saved']['estimate']:.0%}",
-                f"{with_it['quality']['estimate']:.3f}",
+                "HARM" if record["harm"]["found"] else "no",
+                f"{with_it['transitions']:.1f}",
+                *(f"{arm['availability']:.2%}" for arm in (with_it, static, none)),
+                *(f"{arm['latency_p95_s']:.1f}" for arm in (with_it, static, none)),
+                *(f"{arm['cost_saved']:.0%}" for arm in (with_it, cheapest)),
+                *(f"{arm['quality']:.3f}" for arm in (with_it, static, cheapest)),
             )
 
     heads = (
         "scenario",
         "verdict",
+        "harm",
         "transitions",
         "availability",
+        "static",
         "without",
         "P95 s",
+        "static",
         "without",
-        "cost saved",
+        "cost saved, of static's",
+        "cheap always",
         "quality (assumed)",
+        "static",
+        "cheap always",
     )
     return table(heads, lines())

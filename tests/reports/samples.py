@@ -101,7 +101,7 @@ def sample_verdict(**changes: Any) -> dict[str, Any]:
         return {"estimate": value, "low": value - half, "high": value + half}
 
     verdict: dict[str, Any] = {
-        "version": 1,
+        "version": 2,
         "scenario": "latency_spike",
         "title": "The model answers four times slower for 20 minutes",
         "teaches": "A sibling model carries the traffic while the first one is slow.",
@@ -114,27 +114,57 @@ def sample_verdict(**changes: Any) -> dict[str, Any]:
         "duration_s": 3600.0,
         "warm_up_s": 300.0,
         "expectations": [],
-        "metrics": {
-            "cost_usd": estimate(31.2, 0.4),
-            "availability": estimate(0.9991, 0.0003),
-            "latency_p95_s": estimate(3.9, 0.1),
-            "error_rate": estimate(0.004, 0.0005),
-            "transitions": estimate(2.2, 0.3),
+        "arms": {
+            "policy": {
+                "cost_usd": estimate(31.2, 0.4),
+                "cost_saved": estimate(0.336, 0.005),
+                "availability": estimate(0.9991, 0.0003),
+                "latency_p95_s": estimate(3.9, 0.1),
+                "error_rate": estimate(0.004, 0.0005),
+                "quality": estimate(0.95, 0.001),
+                "transitions": estimate(2.2, 0.3),
+            },
+            "static": {
+                "cost_usd": estimate(47.0, 0.5),
+                "cost_saved": estimate(0.0, 0.0),
+                "availability": estimate(0.985, 0.002),
+                "latency_p95_s": estimate(14.2, 0.4),
+                "error_rate": estimate(0.03, 0.002),
+                "quality": estimate(0.99, 0.001),
+                "transitions": estimate(0.0, 0.0),
+            },
+            "cheapest": {
+                "cost_usd": estimate(9.4, 0.1),
+                "cost_saved": estimate(0.8, 0.005),
+                "availability": estimate(1.0, 0.0),
+                "latency_p95_s": estimate(2.5, 0.1),
+                "error_rate": estimate(0.0, 0.0),
+                "quality": estimate(0.85, 0.0),
+                "transitions": estimate(1.0, 0.0),
+            },
+            "none": {
+                "cost_usd": estimate(47.5, 0.5),
+                "cost_saved": estimate(-0.01, 0.005),
+                "availability": estimate(0.968, 0.002),
+                "latency_p95_s": estimate(15.1, 0.4),
+                "error_rate": estimate(0.031, 0.002),
+                "quality": estimate(1.0, 0.0),
+                "transitions": estimate(0.0, 0.0),
+            },
         },
-        "counterfactual": {
-            "cost_usd": estimate(47.5, 0.5),
-            "availability": estimate(0.968, 0.002),
-            "latency_p95_s": estimate(14.2, 0.4),
-            "error_rate": estimate(0.031, 0.002),
-            "transitions": estimate(0.0, 0.0),
+        "differences": {
+            "static": {
+                "cost_usd": estimate(-15.8, 0.3),
+                "cost_saved": estimate(0.336, 0.005),
+                "availability": estimate(0.0141, 0.002),
+                "latency_p95_s": estimate(-10.3, 0.4),
+                "error_rate": estimate(-0.026, 0.002),
+                "transitions": estimate(2.2, 0.3),
+            },
+            "none": {"availability": estimate(0.0311, 0.002)},
+            "cheapest": {"availability": estimate(-0.0009, 0.0003)},
         },
-        "difference": {
-            "cost_usd": estimate(-16.3, 0.3),
-            "availability": estimate(0.0311, 0.002),
-            "latency_p95_s": estimate(-10.3, 0.4),
-            "error_rate": estimate(-0.027, 0.002),
-            "transitions": estimate(2.2, 0.3),
-        },
+        "harm": {**estimate(0.0141, 0.002), "found": False},
         "transitions": [
             {
                 "at_s": 1212.0,

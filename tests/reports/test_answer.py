@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reports.answer import answer, effect, question
+from reports.answer import answer, cheap, effect, harm, question
 from reports.verdicts import Verdict, read_verdicts
 
 from .samples import sample_verdict
@@ -64,22 +64,33 @@ def test_the_answer_follows_the_worst_expectation(
 
 
 def test_the_effect_is_cost_availability_and_latency(tmp_path: Path) -> None:
-    """What the controller changed, against the same traffic without it."""
+    """What the controller changed against static, which has retries and fallback too."""
     assert plain(effect(verdict(tmp_path))) == (
-        "cost 34.3 % lower, availability +3.11 points, P95 3.9 s instead of 14.2 s"
+        "against static: cost 33.6 % lower, availability +1.41 points, P95 3.9 s instead of 14.2 s"
     )
 
 
 def test_no_change_is_called_no_change(tmp_path: Path) -> None:
     """Steady traffic: nothing is better or worse."""
-    metrics = sample_verdict()["metrics"]
-    zero = {name: {"estimate": 0.0, "low": 0.0, "high": 0.0} for name in metrics}
-    steady = verdict(tmp_path, counterfactual=metrics, difference=zero)
+    static = sample_verdict()["arms"]["static"]
+    zero = {name: {"estimate": 0.0, "low": 0.0, "high": 0.0} for name in static}
+    arms = {"policy": static, "static": static}
+    steady = verdict(tmp_path, arms=arms, differences={"static": zero})
     assert plain(effect(steady)) == (
-        "cost unchanged, availability unchanged, P95 3.9 s, as without"
+        "against static: cost unchanged, availability unchanged, P95 14.2 s, the same"
     )
 
 
-def test_without_a_counterfactual_there_is_no_effect(tmp_path: Path) -> None:
+def test_without_static_there_is_no_effect(tmp_path: Path) -> None:
     """Nothing is claimed that was not measured."""
-    assert effect(verdict(tmp_path, counterfactual={}, difference={})) == ""
+    nothing = {"policy": {"availability": {"estimate": 1.0, "low": 1.0, "high": 1.0}}}
+    alone = verdict(tmp_path, arms=nothing, differences={})
+    assert (effect(alone), cheap(alone)) == ("", "")
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_harm_is_said_only_where_the_record_found_it(tmp_path: Path, found: bool) -> None:
+    """In points of availability against static."""
+    harmed = {"estimate": -0.02, "low": -0.03, "high": -0.01, "found": found}
+    said = "availability -2.00 points against static (-3.00 to -1.00 points)" if found else ""
+    assert plain(harm(verdict(tmp_path, harm=harmed))) == said

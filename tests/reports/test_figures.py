@@ -44,9 +44,12 @@ def flat(
 
 
 def timeline(**changes: object) -> Timeline:
-    """Two flat arms; `changes` replace fields."""
+    """Three flat arms; `changes` replace fields."""
     whole = Timeline(
-        controlled=flat(), uncontrolled=flat(latency_s=3.0, errors=0.2), duration_s=600.0
+        controlled=flat(),
+        static=flat(latency_s=2.0, errors=0.1),
+        uncontrolled=flat(latency_s=3.0, errors=0.2),
+        duration_s=600.0,
     )
     return replace(whole, **changes)  # type: ignore[arg-type]
 
@@ -72,19 +75,20 @@ def test_panels_share_one_time_axis() -> None:
     assert {axes.get_xlim() for axes in figure.axes} == {(0.0, 600.0)}
 
 
-def test_each_panel_shows_both_arms() -> None:
-    """Latency, errors, cost and requests are drawn with and without the controller."""
+def test_each_panel_shows_three_arms() -> None:
+    """Latency, errors, cost and requests are drawn with the controller, static and without."""
     figure = timeline_figure(timeline(), WIDE)
     _, latency, errors, cost, requests = (line_labels(axes) for axes in figure.axes)
-    assert latency == ["P95 with", "P95 without", "P50 without", "P50 with"]
-    assert errors == cost == ["with", "without"]
-    assert requests == ["offered", "served with", "served without"]
+    assert latency == ["P95 with", "P95 static", "P95 without", "P50 with"]
+    assert errors == cost == ["with", "static", "without"]
+    assert requests == ["offered", "served with", "served static", "served without"]
 
 
 def test_lines_are_named_where_they_end() -> None:
     """Direct labels instead of a legend."""
     figure = timeline_figure(timeline(), WIDE)
-    assert {"P95 with", "P95 without", "P50 with", "served without"} <= set(texts(figure))
+    named = {"P95 with", "P95 static", "P95 without", "P50 with", "served without"}
+    assert named <= set(texts(figure))
     assert all(axes.get_legend() is None for axes in figure.axes)
 
 
@@ -92,18 +96,20 @@ def test_the_arms_differ_by_dashes_and_not_by_colour_alone() -> None:
     """Who cannot tell the colours apart sees which line is which."""
     figure = timeline_figure(timeline(), WIDE)
     for axes in figure.axes[1:]:
-        dashed = {line.get_label(): line.is_dashed() for line in axes.lines}
-        assert all(
-            dashed[label] == str(label).endswith("without")
-            for label in dashed
-            if not str(label).startswith("_")
+        lines = {str(line.get_label()): line for line in axes.lines}
+        with_, static, without = (
+            next(line for label, line in lines.items() if label.split()[-1] == arm)
+            for arm in ("with", "static", "without")
         )
+        assert [line.is_dashed() for line in (with_, static, without)] == [False, True, True]
+        assert without.get_linewidth() < static.get_linewidth()
 
 
-def test_without_a_counterfactual_only_one_arm_is_drawn() -> None:
+@pytest.mark.parametrize(("field", "name"), [("static", "static"), ("uncontrolled", "without")])
+def test_an_arm_without_a_journal_is_not_drawn(field: str, name: str) -> None:
     """A missing journal leaves its lines out."""
-    figure = timeline_figure(timeline(uncontrolled=None), WIDE)
-    assert not any("without" in text for text in texts(figure))
+    figure = timeline_figure(timeline(**{field: None}), WIDE)
+    assert not any(name in text for text in texts(figure))
 
 
 def test_shed_requests_are_drawn_when_there_are_any() -> None:
@@ -111,7 +117,7 @@ def test_shed_requests_are_drawn_when_there_are_any() -> None:
     shedding = replace(flat(), shed_per_s=(1.0,) * COUNT)
     figure = timeline_figure(timeline(controlled=shedding), WIDE)
     assert "shed with" in line_labels(figure.axes[4])
-    assert "shed without" not in line_labels(figure.axes[4])
+    assert "shed static" not in line_labels(figure.axes[4])
 
 
 def test_faults_are_shaded_in_every_panel_and_labelled_once() -> None:
@@ -238,7 +244,8 @@ def test_a_run_without_answers_is_drawn_empty(value: float) -> None:
         modes=(),
         probes=(),
     )
-    figure = timeline_figure(timeline(controlled=nothing, uncontrolled=None), WIDE)
+    alone = timeline(controlled=nothing, static=None, uncontrolled=None)
+    figure = timeline_figure(alone, WIDE)
     assert "P95 with" not in texts(figure)
 
 

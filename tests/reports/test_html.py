@@ -106,7 +106,7 @@ def test_a_section_holds_all_its_parts(tmp_path: Path, journals: dict[str, str])
         "Timeline of latency_spike",
         "Expectations</h3>",
         "availability at least 99.5 %",
-        "With and without the controller</h3>",
+        "What the controller changed</h3>",
         "Transitions</h3>",
         "soft: latency_p95 6.2 s &gt; 4 s over 60 s",
         "Assumptions</h3>",
@@ -167,9 +167,12 @@ def test_a_run_with_nothing_to_tell_is_told(tmp_path: Path) -> None:
         replications=1,
         verdict="inconclusive",
         expectations=[{"name": "p95", "verdict": "inconclusive", **nothing, "bound": 2.0}],
-        metrics={"latency_p95_s": nothing, "cost_usd": nothing},
-        counterfactual={"latency_p95_s": None},
-        difference=None,
+        arms={
+            "policy": {"latency_p95_s": nothing, "cost_usd": nothing},
+            "static": {"latency_p95_s": None},
+        },
+        differences=None,
+        harm=None,
         transitions=[],
         faults=[],
         assumptions=[],
@@ -178,7 +181,17 @@ def test_a_run_with_nothing_to_tell_is_told(tmp_path: Path) -> None:
     page = report(tmp_path, [verdict], {"empty.jsonl": journal(controlled=True, ticks=0)})
     assert "nan" not in re.sub(r"<[^>]+>", " ", page).split()
     assert "stayed in one mode throughout" in page
-    assert "no journal of the run without a controller" in page
+    assert "no journal of a run without a controller" in page
+
+
+def test_harm_is_said_in_the_section_and_in_the_summary(tmp_path: Path) -> None:
+    """In the colour of a failure, whatever the verdict; where there is none, no word of it."""
+    harm = {"estimate": -0.376, "low": -0.385, "high": -0.368, "found": True}
+    page = report(tmp_path, [short(journals={}, harm=harm), short(journals={})], {})
+    said = "availability −37.6 points against static (−38.5 to −36.8 points)"
+    assert page.replace("\N{NARROW NO-BREAK SPACE}", " ").count(said) == 2
+    assert page.count("<strong>Harm</strong>") == 2
+    assert "it does harm in 1 (latency_spike)" in page
 
 
 def test_a_run_without_journals_has_no_timeline(tmp_path: Path) -> None:

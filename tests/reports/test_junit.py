@@ -62,9 +62,11 @@ def test_the_shape_is_the_usual_one(document: ET.Element) -> None:
     assert document.tag == "testsuites"
     for suite in document:
         assert suite.tag == "testsuite"
+        tags = [child.tag for child in suite]
+        assert set(tags) <= {"properties", "testcase"}
+        assert "properties" not in tags[1:]
         assert suite.get("name")
-        for case in suite:
-            assert case.tag == "testcase"
+        for case in suite.iterfind("testcase"):
             assert case.get("name")
             assert case.get("classname")
             assert [child.tag for child in case] in (
@@ -86,8 +88,31 @@ def test_what_is_open_is_not_green() -> None:
 def test_the_measurement_is_in_the_properties() -> None:
     """Estimate, interval and bound, as numbers; what does not exist is left out."""
     document = run_of(expectation("inconclusive", low=None, high=None))
-    found = {each.get("name"): each.get("value") for each in document.iter("property")}
+    found = {
+        each.get("name"): each.get("value") for each in document.iterfind(".//testcase//property")
+    }
     assert found == {"estimate": "12", "bound": "15", "unit": "seconds"}
+
+
+def test_a_suite_has_the_headline_of_every_arm() -> None:
+    """And whether the controller does harm; for programs that look at no report."""
+    suite = run_of(expectation("pass"), harm={"estimate": -0.2, "found": True})[0]
+    found = {each.get("name"): each.get("value") for each in suite.iterfind("properties/property")}
+    assert found["static.availability"] == "0.985"
+    assert found["cheapest.quality"] == "0.85"
+    assert found["none.cost_usd"] == "47.5"
+    assert found["policy.cost_saved"] == "0.336"
+    assert found["harm"] == "yes"
+
+
+def test_what_is_held_against_an_arm_says_so() -> None:
+    """A saving against static is another than one against none."""
+    document = run_of(expectation("pass", against="none"), expectation("pass"))
+    found = [
+        [each.get("value") for each in case.iter("property") if each.get("name") == "against"]
+        for case in document.iter("testcase")
+    ]
+    assert found == [["none"], []]
 
 
 def test_a_failure_says_what_was_measured_and_what_was_allowed() -> None:

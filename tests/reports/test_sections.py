@@ -42,7 +42,11 @@ def test_better_is_said_only_where_the_interval_leaves_out_zero(
     tmp_path: Path, name: str, low: float, high: float, judgement: str
 ) -> None:
     """An interval across zero is no difference, and some metrics have no better side."""
-    found = told(tmp_path, metrics=estimates(5.0, 6.0, name), difference=estimates(low, high, name))
+    found = told(
+        tmp_path,
+        arms={"policy": estimates(5.0, 6.0, name)},
+        differences={"static": estimates(low, high, name)},
+    )
     assert [row.judgement for row in found.compared] == [judgement]
 
 
@@ -50,19 +54,37 @@ def test_known_metrics_come_first_and_none_is_left_out(tmp_path: Path) -> None:
     """The table's order is the reader's, a metric of a later version goes to its end."""
     metrics = {**estimates(1.0, 1.0, "novel_usd"), **estimates(1.0, 1.0, "cost_usd"),
                **estimates(1.0, 1.0, "availability")}  # fmt: skip
-    found = told(tmp_path, metrics=metrics)
+    found = told(tmp_path, arms={"policy": metrics})
     assert [row.label for row in found.compared] == ["Availability", "Cost, billed", "Novel"]
 
 
-def test_what_is_zero_in_both_is_said_in_one_line(tmp_path: Path) -> None:
+def test_what_is_zero_in_every_arm_is_said_in_one_line(tmp_path: Path) -> None:
     """Rows of zeros would hide the rows that say something."""
     found = told(
         tmp_path,
-        metrics=estimates(0.0, 0.0, "shed_share") | estimates(0.0, 0.0, "cost_usd"),
-        counterfactual=estimates(0.0, 0.0, "shed_share") | estimates(1.0, 1.0, "cost_usd"),
+        arms={
+            "policy": estimates(0.0, 0.0, "shed_share") | estimates(0.0, 0.0, "cost_usd"),
+            "static": estimates(0.0, 0.0, "shed_share") | estimates(0.0, 0.0, "cost_usd"),
+            "none": estimates(0.0, 0.0, "shed_share") | estimates(1.0, 1.0, "cost_usd"),
+        },
     )
     assert found.zeros == ("Requests shed",)
     assert [row.label for row in found.compared] == ["Cost, billed"]
+
+
+def test_tiles_compare_with_static_and_name_the_other_arms(tmp_path: Path) -> None:
+    """The first claim is against static."""
+    cost = next(tile for tile in told(tmp_path).tiles if tile.label == "Cost, billed")
+    assert (cost.value, cost.static, cost.change, cost.tone) == (
+        "$31.20", "$47.00", "−$15.80", "good",
+    )  # fmt: skip
+    assert cost.others == (("without", "$47.50"), ("cheap always", "$9.40"))
+
+
+def test_every_arm_is_explained(tmp_path: Path) -> None:
+    """In the order in which they are read."""
+    names = [name for name, _ in told(tmp_path).arms]
+    assert names == ["with", "static", "without", "cheap always"]
 
 
 def test_an_open_expectation_says_what_would_decide_it(tmp_path: Path) -> None:

@@ -52,7 +52,18 @@ def test_each_row_has_the_figures_people_ask_for() -> None:
         "3.9\N{NARROW NO-BREAK SPACE}s",
         "$31.20",
     ]
-    assert row.figures[1][1] == "without: 14.2\N{NARROW NO-BREAK SPACE}s"
+    assert row.figures[0][1] == "+1.41\N{NARROW NO-BREAK SPACE}points"
+    assert row.figures[1][1] == "static: 14.2\N{NARROW NO-BREAK SPACE}s"
+    assert row.harm == ""
+
+
+def test_harm_is_named_beside_what_holds() -> None:
+    """A policy may meet all that is expected, and yet answer fewer than static."""
+    harm = {"estimate": -0.2, "low": -0.3, "high": -0.1, "found": True}
+    harmed = read_verdict(sample_verdict(scenario="bad", harm=harm), "here")
+    found = summary([*verdicts("pass"), harmed], ["s1", "s2"])
+    assert found.answer == "Yes: the policy holds in all 2 scenarios; it does harm in 1 (bad)"
+    assert found.rows[1].harm.startswith("availability −20.0")
 
 
 def test_no_scenarios_are_no_failure() -> None:

@@ -73,14 +73,32 @@ def test_a_decided_expectation_asks_for_nothing(tmp_path: Path) -> None:
     assert not any("would decide" in line for line in lines)
 
 
-def test_both_arms_stand_side_by_side(tmp_path: Path) -> None:
-    """With, without, and the difference with its interval."""
+def test_the_arms_stand_side_by_side(tmp_path: Path) -> None:
+    """With, static, the difference with its interval, without, and the cheap model always."""
     lines = shown(tmp_path, sample_verdict())
     (line,) = (line for line in lines if line.startswith("Cost, billed"))
-    assert "$31.20" in line
-    assert "$47.50" in line
-    assert "−$16.30" in line
-    assert "−$16.60 to −$16.00" in line
+    cells = [cell.strip() for cell in line.split("  ") if cell.strip()]
+    assert cells == [
+        "Cost, billed", "$31.20", "$47.00", "−$15.80", "−$16.10 to −$15.50", "$47.50", "$9.40",
+    ]  # fmt: skip
+
+
+def test_savings_stand_beside_those_of_the_cheap_model_always(tmp_path: Path) -> None:
+    """So that nobody takes them for skill."""
+    text = " ".join(shown(tmp_path, sample_verdict())).replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert (
+        "Of static's cost (quality and availability 0.990, 98.5 %), the cheap model always saves "
+        "80.0 % without any controller (0.850, 100 %); the controller saves 33.6 % "
+        "(0.950, 99.91 %)."
+    ) in text
+
+
+def test_harm_is_said(tmp_path: Path) -> None:
+    """Below the arms, and again in the overview of several scenarios."""
+    harm = {"estimate": -0.376, "low": -0.385, "high": -0.368, "found": True}
+    lines = shown(tmp_path, sample_verdict(harm=harm), sample_verdict())
+    said = [line for line in lines if "Harm: availability −37.6" in line]
+    assert len(said) == 2
 
 
 def test_what_is_undefined_is_a_dash(tmp_path: Path) -> None:
@@ -88,21 +106,21 @@ def test_what_is_undefined_is_a_dash(tmp_path: Path) -> None:
     nothing = {"estimate": None, "low": None, "high": None}
     entry = sample_verdict(
         replications=1,
-        metrics={"latency_p95_s": nothing},
-        counterfactual={},
-        difference={"latency_p95_s": nothing},
+        arms={"policy": {"latency_p95_s": nothing}},
+        differences={"static": {"latency_p95_s": nothing}},
     )
     lines = shown(tmp_path, entry)
     assert "1 replication, seed 1" in lines[1]
     (line,) = (line for line in lines if line.startswith("Latency P95"))
-    assert line.split()[2:] == ["–", "–", "–", "–"]
+    assert line.split()[2:] == ["–"] * 6
 
 
 def test_a_metric_without_difference_is_still_shown(tmp_path: Path) -> None:
-    """Nothing is hidden for want of a counterfactual."""
-    lines = shown(tmp_path, sample_verdict(counterfactual={}, difference={}))
+    """Nothing is hidden for want of another arm."""
+    arms = {"policy": sample_verdict()["arms"]["policy"]}
+    lines = shown(tmp_path, sample_verdict(arms=arms, differences={}))
     (line,) = (line for line in lines if line.startswith("Cost, billed"))
-    assert line.split()[2:] == ["$31.20", "–", "–", "–"]
+    assert line.split()[2:] == ["$31.20", *["–"] * 5]
 
 
 def test_markup_in_a_scenario_is_text(tmp_path: Path) -> None:
@@ -120,3 +138,11 @@ def test_it_fits_a_narrow_terminal(tmp_path: Path) -> None:
     lines = shown(tmp_path, sample_verdict(expectations=[expectation()]), width=80)
     assert max(map(len, lines)) <= 80
     assert any("99.88 to 99.94\u202f%" in line for line in lines)
+
+
+def test_on_a_narrow_terminal_the_other_arms_have_a_table_of_their_own(tmp_path: Path) -> None:
+    """Rather than cut numbers."""
+    lines = shown(tmp_path, sample_verdict(), width=75)
+    assert max(map(len, lines)) <= 75
+    assert any(line.endswith("−$16.10 to −$15.50") for line in lines)
+    assert any(line.split() == ["Cost,", "billed", "$47.50", "$9.40"] for line in lines)

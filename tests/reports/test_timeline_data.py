@@ -17,12 +17,12 @@ from .samples import sample_ticks, sample_verdict
 
 @pytest.fixture(scope="module")
 def shown() -> Timeline:
-    """The sample, with both arms."""
+    """The sample, with three arms."""
     with_, without = (
         series_of(sample_ticks(controlled=controlled), tick_s=1.0, duration_s=3600.0)
         for controlled in (True, False)
     )
-    return Timeline(controlled=with_, uncontrolled=without, duration_s=3600.0)
+    return Timeline(controlled=with_, static=without, uncontrolled=without, duration_s=3600.0)
 
 
 def rows(path: Path, timeline: Timeline) -> list[dict[str, str]]:
@@ -33,11 +33,14 @@ def rows(path: Path, timeline: Timeline) -> list[dict[str, str]]:
 
 
 def test_every_value_drawn_is_in_the_file(tmp_path: Path, shown: Timeline) -> None:
-    """Both arms, every window, to the bit."""
-    assert shown.uncontrolled is not None
+    """All arms, every window, to the bit."""
+    assert shown.static is not None and shown.uncontrolled is not None
     found = rows(tmp_path / "a.csv", shown)
     assert [float(row["time_s"]) for row in found] == list(shown.controlled.time_s)
-    for name, series in (("with", shown.controlled), ("without", shown.uncontrolled)):
+    arms = {
+        "with": shown.controlled, "static": shown.static, "without": shown.uncontrolled,
+    }  # fmt: skip
+    for name, series in arms.items():
         column = [float(row[f"{name}_cost_usd_per_hour"]) for row in found]
         assert column == list(series.cost_usd_per_hour)
 
@@ -51,10 +54,10 @@ def test_the_mode_is_the_one_that_held(tmp_path: Path, shown: Timeline) -> None:
     assert {row["with_probe"] for row in found} == {"", "normal"}
 
 
-def test_without_a_second_arm_there_are_no_columns_for_it(tmp_path: Path, shown: Timeline) -> None:
+def test_without_another_arm_there_are_no_columns_for_it(tmp_path: Path, shown: Timeline) -> None:
     """Empty columns would look like missing data."""
-    alone = Timeline(controlled=shown.controlled, uncontrolled=None, duration_s=3600.0)
-    assert not any(name.startswith("without") for name in rows(tmp_path / "a.csv", alone)[0])
+    alone = Timeline(controlled=shown.controlled, duration_s=3600.0)
+    assert all(name.startswith(("time", "with_")) for name in rows(tmp_path / "a.csv", alone)[0])
 
 
 def test_the_file_is_named_after_the_journal_and_stays_in_its_directory() -> None:

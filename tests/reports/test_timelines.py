@@ -29,12 +29,13 @@ def prepared(directory: Path, *arms: str, **changes: Any) -> Verdict:
     return read_verdicts(directory)[0]
 
 
-def test_both_journals_are_read(tmp_path: Path) -> None:
-    """The arms differ where the controller acted, and only there."""
-    verdict = prepared(tmp_path, "policy", "none")
+def test_the_journals_of_three_arms_are_read(tmp_path: Path) -> None:
+    """They differ where the controller acted, and only there; the cheap model is not drawn."""
+    verdict = prepared(tmp_path, "policy", "static", "none", "cheapest")
     found = read_timeline(tmp_path, verdict)
     assert found is not None
     assert found.uncontrolled is not None
+    assert found.static == found.uncontrolled
     assert [span.mode for span in found.controlled.modes] == [Mode.NORMAL, Mode.SOFT]
     assert [span.mode for span in found.uncontrolled.modes] == [Mode.NORMAL]
     assert found.controlled.latency_p95_s[10] == found.uncontrolled.latency_p95_s[10]
@@ -56,13 +57,14 @@ def test_thresholds_are_drawn_where_they_are_judged() -> None:
 
 def test_the_description_says_what_the_figure_shows(tmp_path: Path) -> None:
     """Faults, the deepest mode and the highest P95 of each arm, in words."""
-    verdict = prepared(tmp_path, "policy", "none")
+    verdict = prepared(tmp_path, "policy", "static", "none")
     found = read_timeline(tmp_path, verdict)
     assert found is not None
     text = describe(verdict, found)
     assert "slow model from" in text
     assert "Deepest mode: soft; 2 transitions." in text
-    assert "Highest P95 without the controller" in text
+    for arm in ("with the controller", "in static", "without"):
+        assert f"Highest P95 {arm}:" in text
 
 
 def test_the_caption_says_only_what_is_drawn(tmp_path: Path) -> None:
@@ -73,4 +75,16 @@ def test_the_caption_says_only_what_is_drawn(tmp_path: Path) -> None:
     text = caption(verdict, found)
     assert "Shaded" not in text
     assert "warm-up" not in text
-    assert "no journal of the run without" in text
+    assert "no journal of a run without" in text
+    assert "static" not in text
+
+
+def test_the_caption_tells_the_lines_apart(tmp_path: Path) -> None:
+    """By how they are drawn."""
+    verdict = prepared(tmp_path, "policy", "static", "none")
+    found = read_timeline(tmp_path, verdict)
+    assert found is not None
+    text = caption(verdict, found)
+    assert "Solid: with the controller" in text
+    assert "dashed, static" in text
+    assert "dotted, without" in text

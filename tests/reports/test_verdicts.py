@@ -33,7 +33,7 @@ def test_a_verdict_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_null_is_no_number(tmp_path: Path) -> None:
     """JSON cannot hold NaN: a metric without value reads as one."""
     metrics = {"latency_p95_s": {"estimate": None, "low": None, "high": None}, "x": None}
-    (verdict,) = read_verdicts(written(tmp_path, [sample_verdict(metrics=metrics)]))
+    (verdict,) = read_verdicts(written(tmp_path, [sample_verdict(arms={"policy": metrics})]))
     assert math.isnan(verdict.metrics["latency_p95_s"].estimate)
     assert math.isnan(verdict.metrics["x"].low)
 
@@ -41,13 +41,33 @@ def test_null_is_no_number(tmp_path: Path) -> None:
 def test_a_verdict_of_only_what_the_format_requires_is_read(tmp_path: Path) -> None:
     """What a report adds around the verdict may be missing."""
     required = (
-        "scenario", "verdict", "seed", "replications", "duration_s", "expectations", "metrics",
+        "version", "scenario", "verdict", "seed", "replications", "duration_s", "expectations",
+        "arms",
     )  # fmt: skip
     least = {key: sample_verdict()[key] for key in required}
     (verdict,) = read_verdicts(written(tmp_path, [least]))
     assert verdict.title == "latency_spike"
-    assert verdict.counterfactual == {}
+    assert verdict.differences == {}
+    assert not verdict.harms
     assert verdict.journals == {}
+
+
+def test_each_arm_is_read_with_what_the_controller_changed_of_it(tmp_path: Path) -> None:
+    """By its name; what there is not is undefined."""
+    (verdict,) = read_verdicts(written(tmp_path, [sample_verdict()]))
+    assert verdict.metric("cheapest", "cost_usd").estimate == 9.4
+    assert verdict.change("none", "availability").estimate == 0.0311
+    assert math.isnan(verdict.metric("elsewhere", "cost_usd").estimate)
+    assert math.isnan(verdict.change("none", "quality").estimate)
+
+
+def test_a_verdict_of_an_older_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """Its arms were others; one message, and no guess."""
+    older = {key: value for key, value in sample_verdict(version=1).items() if key != "arms"}
+    with pytest.raises(InputError, match="found version 1 of a verdict, expected 2") as caught:
+        read_verdicts(written(tmp_path, [older]))
+    assert str(caught.value).endswith("an older open-balancer wrote it: run the scenario again")
+    assert "entry 1" in str(caught.value)
 
 
 def test_control_characters_are_taken_out(tmp_path: Path) -> None:
@@ -62,10 +82,18 @@ def test_control_characters_are_taken_out(tmp_path: Path) -> None:
     [
         ({}, "expected a list"),
         ([1], "expected a list"),
-        ([{}], "key 'scenario' is missing"),
+        ([{"version": 2}], "key 'scenario' is missing"),
+        ([{}], "found version None of a verdict, expected 2"),
+        ([sample_verdict(version="2")], "found version '2' of a verdict, expected 2"),
+        ([sample_verdict(version=3)], "found version 3 of a verdict, expected 2"),
         ([sample_verdict(seed="x")], "not a verdict"),
-        ([sample_verdict(metrics=[1])], "not a verdict"),
-        ([sample_verdict(metrics={"a": {"estimate": "much"}})], "'much' is not a number"),
+        ([sample_verdict(arms=[1])], "not a verdict"),
+        ([sample_verdict(arms={"policy": [1]})], "not a verdict"),
+        (
+            [sample_verdict(arms={"policy": {"a": {"estimate": "much"}}})],
+            "'much' is not a number",
+        ),
+        ([sample_verdict(harm=3)], "not a verdict"),
         ([sample_verdict(duration_s=0)], "duration_s is 0, not above 0"),
         ([sample_verdict(faults={"a": 1})], "faults is not a list"),
     ],

@@ -1,63 +1,97 @@
-"""Paired comparison of the two arms."""
+"""Paired comparison of the arms."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 
 from balancer.core.errors import MisuseError
-from sim.counterfactual import compare
+from sim.counterfactual import Comparison, compare
 from sim.intervals import Interval, mean_interval
 from tests.sim.samples import run, runs
 
 
-def test_each_side_has_its_own_mean() -> None:
+def compared(metric: str, **values: Sequence[float]) -> Comparison:
+    """The comparison of arms in which a metric had these values."""
+    return compare({arm: runs(metric, each, arm=arm) for arm, each in values.items()})
+
+
+def test_each_arm_has_its_own_mean() -> None:
     """With the interval of its own spread."""
-    found = compare(
-        runs("cost_usd", [1.0, 2.0, 3.0]), runs("cost_usd", [2.0, 4.0, 6.0], arm="none")
-    )
-    assert found.policy["cost_usd"] == mean_interval([1.0, 2.0, 3.0])
-    assert found.counterfactual["cost_usd"] == mean_interval([2.0, 4.0, 6.0])
+    found = compared("cost_usd", policy=[1.0, 2.0, 3.0], static=[2.0, 4.0, 6.0], none=[5.0] * 3)
+    assert found.arms["policy"]["cost_usd"] == mean_interval([1.0, 2.0, 3.0])
+    assert found.arms["static"]["cost_usd"] == mean_interval([2.0, 4.0, 6.0])
+    assert found.arms["none"]["cost_usd"].estimate == 5.0
 
 
 def test_the_difference_is_taken_pair_by_pair() -> None:
-    """Noise that both arms share does not widen its interval."""
+    """Noise that the arms share does not widen its interval; there is one to each other arm."""
     noise = [0.0, 100.0, -50.0, 7.0]
-    found = compare(
-        runs("cost_usd", [100 + each for each in noise]),
-        runs("cost_usd", [110 + each for each in noise], arm="none"),
+    found = compared(
+        "cost_usd",
+        policy=[100 + each for each in noise],
+        static=[110 + each for each in noise],
+        none=[120 + each for each in noise],
     )
-    assert found.difference["cost_usd"] == Interval(estimate=-10.0, low=-10.0, high=-10.0)
+    assert list(found.differences) == ["static", "none"]
+    assert found.differences["static"]["cost_usd"] == Interval(estimate=-10, low=-10, high=-10)
+    assert found.differences["none"]["cost_usd"].estimate == -20.0
 
 
-def test_cost_saved_is_a_share_of_the_counterfactuals_cost() -> None:
-    """Half in one, a quarter in the other; and nothing in the counterfactual itself."""
-    found = compare(runs("cost_usd", [1.0, 3.0]), runs("cost_usd", [2.0, 4.0], arm="none"))
-    assert found.policy["cost_saved"] == mean_interval([0.5, 0.25])
-    assert found.difference["cost_saved"] == mean_interval([0.5, 0.25])
-    assert found.counterfactual["cost_saved"].estimate == 0.0
+def test_cost_saved_of_an_arm_is_a_share_of_statics_cost() -> None:
+    """Half in one, a quarter in the other; nothing in static, and a loss where more is spent."""
+    found = compared("cost_usd", policy=[1.0, 3.0], static=[2.0, 4.0], none=[4.0, 8.0])
+    assert found.arms["policy"]["cost_saved"] == mean_interval([0.5, 0.25])
+    assert found.arms["static"]["cost_saved"].estimate == 0.0
+    assert found.arms["none"]["cost_saved"].estimate == -1.0
+
+
+def test_cost_saved_among_the_differences_is_a_share_of_that_arms_cost() -> None:
+    """What the policy saves of it."""
+    found = compared("cost_usd", policy=[1.0, 3.0], static=[2.0, 4.0], none=[4.0, 4.0])
+    assert found.differences["static"]["cost_saved"] == mean_interval([0.5, 0.25])
+    assert found.differences["none"]["cost_saved"] == mean_interval([0.75, 0.25])
 
 
 def test_nothing_is_saved_of_nothing() -> None:
-    """A counterfactual without cost leaves the share undefined."""
-    found = compare(runs("cost_usd", [0.0, 0.0]), runs("cost_usd", [0.0, 0.0], arm="none"))
-    assert math.isnan(found.policy["cost_saved"].estimate)
+    """Where static costs nothing, the share is undefined."""
+    found = compared("cost_usd", policy=[0.0, 0.0], static=[0.0, 0.0])
+    assert math.isnan(found.arms["policy"]["cost_saved"].estimate)
+
+
+@pytest.mark.parametrize(
+    ("policy", "harms"),
+    [([0.5, 0.51, 0.49], True), ([0.99, 0.9, 1.0], False), ([1.0, 1.0, 1.0], False)],
+)
+def test_harm_is_less_availability_than_static_beyond_doubt(
+    policy: list[float], harms: bool
+) -> None:
+    """The whole interval of the difference below zero."""
+    found = compared("availability", policy=policy, static=[1.0, 0.98, 1.0])
+    assert found.harms is harms
+    assert found.harm == found.differences["static"]["availability"]
+
+
+def test_one_pair_shows_no_harm() -> None:
+    """Whatever it lost: it has no spread."""
+    assert not compared("availability", policy=[0.5], static=[1.0]).harms
 
 
 def test_arms_that_saw_other_requests_are_refused() -> None:
     """Their difference would be luck."""
     with pytest.raises(MisuseError, match="saw other requests"):
-        compare(runs("offered", [10.0]), runs("offered", [11.0], arm="none"))
+        compared("offered", policy=[10.0], static=[10.0], none=[11.0])
 
 
 def test_runs_that_are_no_pairs_are_refused() -> None:
     """Replication 0 belongs to replication 0."""
     with pytest.raises(MisuseError, match="paired with replication 1"):
-        compare([run(0)], [run(1, arm="none")])
+        compare({"policy": [run(0)], "static": [run(1, arm="static")]})
 
 
 def test_an_empty_comparison_is_refused() -> None:
     """There is nothing to estimate."""
     with pytest.raises(MisuseError, match="no runs"):
-        compare([], [])
+        compare({"policy": [], "static": []})

@@ -14,8 +14,10 @@ from sim.expectations import (
     MetricBound,
     NeverAbove,
     NeverOverBudget,
+    NoHarm,
     TimeBound,
     expected,
+    held_against,
 )
 
 STORM = {"name": "storm", "kind": "hang", "at": 400, "for": 100}
@@ -56,8 +58,16 @@ def test_a_bound_on_both_sides_is_two_questions() -> None:
     ("expectation", "metric", "name"),
     [
         ({"latency_p95": {"at_most": "2s"}}, "latency_p95_s", "latency p95 at most 2s"),
-        ({"cost_saved": {"at_least": "20%"}}, "cost_saved", "cost saved at least 20%"),
-        ({"metric": "cost_saved", "at_least": -0.5}, "cost_saved", "cost saved at least -0.5"),
+        (
+            {"cost_saved": {"at_least": "20%"}},
+            "cost_saved",
+            "cost saved against static at least 20%",
+        ),
+        (
+            {"metric": "cost_saved", "at_least": -0.5},
+            "cost_saved",
+            "cost saved against static at least -0.5",
+        ),
         (
             {"transitions_per_hour": {"at_most": 4}},
             "transitions_per_hour",
@@ -74,6 +84,36 @@ def test_a_bound_names_its_metric_and_itself(
     (found,) = questions(expectation)
     assert isinstance(found, MetricBound)
     assert (found.metric, found.name) == (metric, name)
+
+
+@pytest.mark.parametrize("against", ["static", "none", "cheapest"])
+def test_what_is_saved_is_saved_of_the_arm_that_is_named(against: str) -> None:
+    """Another than static says so in the name, too."""
+    (found,) = questions({"cost_saved": {"at_most": "20%", "against": against}})
+    assert isinstance(found, MetricBound)
+    assert (held_against(found), found.name) == (
+        against,
+        f"cost saved against {against} at most 20%",
+    )
+
+
+def test_other_metrics_are_held_against_no_arm() -> None:
+    """They are the policy's own, and so are times."""
+    asked = questions({"availability": {"at_least": "99%"}}, {"recovers": {"within": "5m"}})
+    assert [held_against(question) for question in asked] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("said", "tolerance", "points"),
+    [(True, 0.001, "0.1"), ("0.5pp", 0.005, "0.5"), ("0pp", 0.0, "0")],
+)
+def test_no_harm_is_held_against_static(said: object, tolerance: float, points: str) -> None:
+    """A tenth of a point is tolerated unless something else is said."""
+    (found,) = questions({"no_harm": said})
+    assert found == NoHarm(
+        name=f"no harm: availability at most {points} points below static", tolerance=tolerance
+    )
+    assert held_against(found) == "static"
 
 
 def test_reaching_counts_from_the_first_fault_unless_told_otherwise() -> None:

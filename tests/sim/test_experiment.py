@@ -13,7 +13,7 @@ from sim import replications
 from sim.experiment import Result, run_scenario
 from sim.metrics import METRICS
 from sim.record import write_records
-from tests.sim.small_world import SLOW, world, world_policy
+from tests.sim.small_world import PROFILES, SLOW, world, world_policy
 
 EXPECTATIONS = [
     {"reaches": {"mode": "soft", "within": "60s"}},
@@ -35,16 +35,18 @@ def result() -> Result:
     return experiment()
 
 
-def test_every_replication_runs_in_both_arms(result: Result) -> None:
+def test_every_replication_runs_in_all_arms(result: Result) -> None:
     """In order, as pairs."""
     assert [run.replication for run in result.runs["policy"]] == [0, 1]
-    assert [run.arm for run in result.runs["none"]] == ["none", "none"]
+    assert list(result.runs) == ["policy", "static", "cheapest", "none"]
+    assert all([run.arm for run in runs] == [arm, arm] for arm, runs in result.runs.items())
 
 
-def test_both_arms_of_a_replication_see_the_same_requests(result: Result) -> None:
+def test_all_arms_of_a_replication_see_the_same_requests(result: Result) -> None:
     """Common random numbers: the difference in offered requests is exactly nothing."""
-    found = result.comparison.difference["offered"]
-    assert (found.estimate, found.low, found.high) == (0.0, 0.0, 0.0)
+    for difference in result.comparison.differences.values():
+        found = difference["offered"]
+        assert (found.estimate, found.low, found.high) == (0.0, 0.0, 0.0)
 
 
 def test_results_do_not_depend_on_the_number_of_workers(
@@ -77,18 +79,19 @@ def test_the_seed_of_a_replication_does_not_depend_on_how_many_there_are(result:
     assert three.runs["policy"][:2] == result.runs["policy"]
 
 
-def test_the_first_replication_is_journalled_in_both_arms(tmp_path: Path) -> None:
+def test_the_first_replication_is_journalled_in_every_arm(tmp_path: Path) -> None:
     """Under the names the record gives."""
     found = experiment(out=tmp_path)
-    names = {"policy": "world.policy.0.jsonl", "none": "world.none.0.jsonl"}
+    arms = ("policy", "static", "cheapest", "none")
+    names = {arm: f"world.{arm}.0.jsonl" for arm in arms}
     assert found.record["journals"] == names
     assert {path.name for path in tmp_path.iterdir()} == set(names.values())
 
 
 def test_every_replication_can_be_journalled(tmp_path: Path) -> None:
-    """Two arms of two replications."""
+    """Four arms of two replications."""
     run_scenario(world(), world_policy(), workers=1, out=tmp_path, every_journal=True)
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 8
 
 
 def test_journals_of_one_name_are_not_overwritten(tmp_path: Path) -> None:
@@ -105,21 +108,45 @@ def test_a_name_that_is_no_file_name_makes_one(tmp_path: Path) -> None:
 
 
 def test_progress_counts_runs() -> None:
-    """Of both arms, up to all of them."""
+    """Of all arms, up to all of them."""
     seen: list[tuple[int, int]] = []
 
     def progress(done: int, total: int) -> None:
         seen.append((done, total))
 
     run_scenario(world(), world_policy(), workers=1, progress=progress)
-    assert seen == [(2, 4), (4, 4)]
+    assert seen == [(4, 8), (8, 8)]
 
 
-def test_the_record_has_every_metric_three_times(result: Result) -> None:
-    """With the controller, without, and the difference."""
-    for side in ("metrics", "counterfactual", "difference"):
-        assert set(result.record[side]) == set(METRICS)
-        assert set(result.record[side]["cost_usd"]) == {"estimate", "low", "high"}
+def test_the_record_has_every_metric_of_every_arm(result: Result) -> None:
+    """And what the controller changed of each of the others."""
+    arms, differences = result.record["arms"], result.record["differences"]
+    assert list(arms) == ["policy", "static", "cheapest", "none"]
+    assert list(differences) == ["static", "cheapest", "none"]
+    for found in (*arms.values(), *differences.values()):
+        assert set(found) == set(METRICS)
+        assert set(found["cost_usd"]) == {"estimate", "low", "high"}
+
+
+def test_every_record_says_whether_there_is_harm(result: Result) -> None:
+    """The difference in availability to static, whatever the scenario expects."""
+    told = result.record["harm"]
+    change = result.record["differences"]["static"]["availability"]
+    assert told == {**change, "found": False}
+
+
+def test_a_controller_that_sheds_what_static_answers_does_harm() -> None:
+    """A quota of the sibling that is smaller than the traffic: static has no use for it."""
+    small = {**PROFILES["small"], "quota": {"rpm": 20}}
+    found = experiment(
+        upstream={"models": {**PROFILES, "small": small}},
+        expectations=[{"no_harm": True}],
+        replications=3,
+    )
+    assert found.record["harm"]["found"]
+    assert found.comparison.harm.high < -0.1
+    (judged,) = found.judgements
+    assert (judged.verdict, judged.against, judged.unit) == ("fail", "static", "points")
 
 
 def test_the_record_tells_the_transitions_of_the_first_replication(result: Result) -> None:
@@ -155,7 +182,7 @@ def test_the_file_holds_no_nan(tmp_path: Path) -> None:
         raise AssertionError(constant)
 
     (told,) = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
-    assert told["metrics"]["latency_p95_s"] == {"estimate": None, "low": None, "high": None}
+    assert told["arms"]["policy"]["latency_p95_s"] == {"estimate": None, "low": None, "high": None}
     assert told["verdict"] == "fail"
 
 

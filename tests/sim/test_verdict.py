@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from balancer.core.modes import Mode
-from sim.expectations import MetricBound, NeverAbove, NeverOverBudget, TimeBound
+from sim.expectations import MetricBound, NeverAbove, NeverOverBudget, NoHarm, TimeBound
 from sim.timeline import Transition
 from sim.verdict import Judgement, judge, overall
 from tests.sim.samples import run, runs
@@ -19,10 +19,14 @@ def bounded(
     values: Sequence[float], bound: float, *, at_least: bool = True, metric: str = "availability"
 ) -> Judgement:
     """The judgement of a bound on a metric that had these values."""
-    expected = MetricBound(name="bound", metric=metric, bound=bound, at_least=at_least)
-    policy = runs(metric, values) if metric != "cost_saved" else runs("cost_usd", values)
+    saved = metric == "cost_saved"
+    expected = MetricBound(
+        name="bound", metric=metric, bound=bound, at_least=at_least,
+        against="none" if saved else None,
+    )  # fmt: skip
+    policy = runs("cost_usd" if saved else metric, values)
     none = [run(k, arm="none", cost_usd=2.0) for k in range(len(values))]
-    return judge(expected, policy, none)
+    return judge(expected, policy, {"none": none})
 
 
 @pytest.mark.parametrize(
@@ -92,7 +96,53 @@ def test_a_metric_some_runs_do_not_define_is_inconclusive() -> None:
 def test_cost_saved_is_judged_against_the_other_arm() -> None:
     """1.0 to 1.1 dollars of 2.0 are close to one half."""
     assert bounded([1.0, 1.1, 1.0], 0.3, metric="cost_saved").verdict == "pass"
-    assert bounded([1.0, 1.1, 1.0], 0.8, metric="cost_saved").verdict == "fail"
+    found = bounded([1.0, 1.1, 1.0], 0.8, metric="cost_saved")
+    assert (found.verdict, found.against) == ("fail", "none")
+
+
+def harmed(values: Sequence[float], tolerance: float = 0.001, static: float = 0.99) -> Judgement:
+    """The judgement of harm where the policy had these availabilities and static this one."""
+    expected = NoHarm(name="no harm", tolerance=tolerance)
+    policy = runs("availability", values)
+    return judge(expected, policy, {"static": runs("availability", [static] * len(values))})
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ([0.995, 0.996, 0.997], "pass"),
+        ([0.9895, 0.9893, 0.9894], "pass"),
+        ([0.97, 0.975, 0.98], "fail"),
+        ([0.98, 0.99, 1.0], "inconclusive"),
+        ([0.99], "inconclusive"),
+    ],
+)
+def test_harm_is_judged_by_the_whole_interval_of_the_difference(
+    values: list[float], verdict: str
+) -> None:
+    """Not more than the tolerance below static, in every value the interval holds."""
+    assert harmed(values).verdict == verdict
+
+
+def test_more_harm_may_be_tolerated() -> None:
+    """Two points, and half a point is lost."""
+    values = [0.985, 0.984, 0.986]
+    assert harmed(values).verdict == "fail"
+    assert harmed(values, tolerance=0.02).verdict == "pass"
+
+
+def test_harm_is_told_in_points_against_static() -> None:
+    """The difference, the bound below zero, and the arm."""
+    found = harmed([0.97, 0.975, 0.98], tolerance=0.005)
+    assert found.value.estimate == pytest.approx(-0.015)
+    assert (found.bound, found.better, found.unit) == (-0.005, "higher", "points")
+    assert found.against == "static"
+
+
+def test_a_few_runs_without_a_difference_show_no_harmlessness() -> None:
+    """They may lack what happens in some; six decide."""
+    assert harmed([0.99] * 5).verdict == "inconclusive"
+    assert harmed([0.99] * 6).verdict == "pass"
 
 
 def timed(times: Sequence[float], *, within_s: float = 30.0) -> Judgement:
@@ -106,7 +156,7 @@ def timed(times: Sequence[float], *, within_s: float = 30.0) -> Judgement:
             run(k, transitions=() if math.isinf(time) else [to_soft(100.0 + time)])
             for k, time in enumerate(times)
         ],
-        [],
+        {},
     )
 
 
@@ -155,7 +205,7 @@ def test_recovery_is_timed_like_any_other() -> None:
     expected = TimeBound(
         name="recovers", mode=Mode.NORMAL, from_s=200.0, until_s=1000.0, within_s=60.0
     )
-    found = judge(expected, [run(k, transitions=[to_soft(110.0), back]) for k in range(6)], [])
+    found = judge(expected, [run(k, transitions=[to_soft(110.0), back]) for k in range(6)], {})
     assert (found.verdict, found.value.estimate) == ("pass", 20.0)
 
 
@@ -164,7 +214,7 @@ def never(*violations: bool) -> Judgement:
     return judge(
         NeverAbove(name="never above normal", mode=Mode.NORMAL),
         [run(k, transitions=[to_soft(1.0)] if each else []) for k, each in enumerate(violations)],
-        [],
+        {},
     )
 
 
@@ -188,7 +238,7 @@ def test_a_budget_is_a_never(overshoot: float, verdict: str) -> None:
     found = judge(
         NeverOverBudget(name="budget"),
         [run(0), run(1, budget_overshoot_usd=overshoot)],
-        [],
+        {},
     )
     assert found.verdict == verdict
 

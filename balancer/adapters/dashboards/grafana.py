@@ -83,8 +83,10 @@ def _variables(service: str, queries: Queries) -> list[dashboard.VariableModel]:
     arms = {
         "live": LIVE,
         "simulated: with the policy": "policy",
+        "simulated: static": "static",
         "simulated: without a controller": "none",
-        "simulated: both": "policy|none",
+        "simulated: with and static": "policy|static",
+        "simulated: with and without": "policy|none",
     }
     return [
         dashboard.VariableModel(

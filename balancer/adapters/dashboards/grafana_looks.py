@@ -72,17 +72,21 @@ def _mode_series(panel: Panel) -> list[dashboard.DashboardFieldConfigSourceOverr
     ]
 
 
+_OTHER_ARMS = "/ (static|cheapest|none)$/"
+"""Names of series of the arms without a controller end so."""
+
+
 def _without_a_controller(
     panel: Panel,
 ) -> list[dashboard.DashboardFieldConfigSourceOverrides]:
-    """The other arm of a simulated run is dashed, and no stack is put on that of the policy."""
+    """Other arms of a simulated run are dashed, and no stack is put on that of the policy."""
     if panel.shape in (Shape.FIGURE, Shape.BAND):
         return []
     dashed = common.LineStyle(fill="dash", dash=[6, 4])
     if panel.shape not in _STACKS:
-        return [_override("/ none$/", lineStyle=dashed)]
+        return [_override(_OTHER_ARMS, lineStyle=dashed)]
     stacking = common.StackingConfig(mode=_STACKS[panel.shape], group="none")
-    return [_override("/ none$/", lineStyle=dashed, stacking=stacking, fillOpacity=10)]
+    return [_override(_OTHER_ARMS, lineStyle=dashed, stacking=stacking, fillOpacity=10)]
 
 
 def _override(pattern: str, **changed: object) -> dashboard.DashboardFieldConfigSourceOverrides:

@@ -193,7 +193,7 @@ def test_arms_are_not_stacked_on_each_other(default: Policy) -> None:
         if panel["type"] != "timeseries":
             continue
         override = panel["fieldConfig"]["overrides"][-1]
-        assert override["matcher"]["options"] == "/ none$/"
+        assert override["matcher"]["options"] == "/ (static|cheapest|none)$/"
         changed = {entry["id"]: entry["value"] for entry in override["properties"]}
         assert changed["custom.lineStyle"]["fill"] == "dash"
         stacking = panel["fieldConfig"]["defaults"]["custom"]["stacking"]
@@ -224,7 +224,7 @@ def test_variables_choose_source_service_and_traffic(default: Policy) -> None:
     assert variables["datasource"]["type"] == "datasource"
     assert variables["job"]["current"]["value"] == "shop"
     arms = [option["value"] for option in variables["arm"]["options"]]
-    assert arms == ["()", "policy", "none", "policy|none"]
+    assert arms == ["()", "policy", "static", "none", "policy|static", "policy|none"]
     assert variables["arm"]["current"]["value"] == arms[0]
     # Grafana reads the options from this text again.
     read = [entry.rsplit(" : ", 1)[1] for entry in variables["arm"]["query"].split(", ")]
