@@ -18,10 +18,11 @@ from typing import Any, TextIO
 import numpy as np
 from simpy import Environment, Event
 
+from balancer.core.controller import Controller
 from balancer.core.decisions import Decision
 from balancer.core.errors import InputError
 from balancer.core.journal import JournalWriter
-from balancer.core.observations import merge_replicas
+from balancer.core.observations import Observations, merge_replicas
 from balancer.core.policy import FIXED_LAWS, Policy, Strategy
 from scenarios.schema import Scenario
 
@@ -122,7 +123,11 @@ class _Simulation:
         self._policy = policy
         self._plant = plant
         self._env = Environment()
-        self._fleet = Fleet(scenario.replicas)
+        # What the law wants before it has seen anything; of most laws, normal.
+        begin = Controller(policy).step(Observations(0))
+        self._fleet = Fleet(scenario.replicas, begin)
+        for place in range(scenario.replicas):
+            plant.apply(begin, place)
         self._monitors = _monitors(scenario, policy, key)
         self._replicas = [
             Replica(

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from balancer.core.controller import Controller
 from balancer.core.decisions import Decision
-from balancer.core.modes import Mode
 from balancer.core.observations import Observations
 from balancer.core.policy import Policy
 
@@ -67,6 +66,7 @@ class Fleet:
 
     Args:
         replicas: how many.
+        start: what governs all of them before anything was decided.
 
     Attributes:
         transitions: changes of the fleet's mode, in order.
@@ -75,27 +75,22 @@ class Fleet:
 
     __slots__ = ("_governing", "_mode", "_moves_s", "servings", "transitions")
 
-    def __init__(self, replicas: int) -> None:
-        self._governing: list[Decision | None] = [None] * replicas
-        self._mode = Mode.NORMAL
+    def __init__(self, replicas: int, start: Decision) -> None:
+        self._governing = [start] * replicas
+        self._mode = start.mode
         self._moves_s: list[float] = []
         self.transitions: list[Transition] = []
-        self.servings: list[Serving] = []
+        self.servings: list[Serving] = [serving(0.0, self._governing)]
 
     def govern(self, at_s: float, place: int, decision: Decision) -> None:
         """From a second on a decision governs the requests of a replica."""
-        before = self._governing[place]
-        if decision.mode is not (Mode.NORMAL if before is None else before.mode):
+        if decision.mode is not self._governing[place].mode:
             self._moves_s.append(at_s)
         self._governing[place] = decision
-        known = [each for each in self._governing if each is not None]
-        if len(known) < len(self._governing):
-            return  # the first tick of all: its decisions come one after the other
-        now = serving(at_s, known)
-        last = self.servings[-1] if self.servings else None
-        if last is None or (now.worst, now.back) != (last.worst, last.back):
+        now, last = serving(at_s, self._governing), self.servings[-1]
+        if (now.worst, now.back) != (last.worst, last.back):
             self.servings.append(now)
-        mode = sorted(each.mode for each in known)[len(known) // 2]
+        mode = sorted(each.mode for each in self._governing)[len(self._governing) // 2]
         if mode is not self._mode:
             reason = "; ".join(reason.text for reason in decision.reasons)
             self.transitions.append(

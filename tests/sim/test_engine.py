@@ -280,3 +280,11 @@ def test_a_journal_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> 
     with pytest.raises(InputError, match="cannot be written: No such file") as caught:
         simulate(world(), world_policy(), replication=0, arm="policy", journal=path)
     assert caught.value.where == str(path)
+
+
+def test_a_law_that_never_moves_serves_its_mode_from_the_first_request() -> None:
+    """Nothing is served in normal, and nothing is a transition."""
+    found = run("cheapest", warm_up=0)
+    assert found.metrics["degraded_share"] == 1.0
+    assert found.transitions == ()
+    assert found.metrics["transitions"] == 0.0

@@ -105,12 +105,11 @@ def test_the_journal_is_of_the_first_replica(tmp_path: Path) -> None:
 
 def test_a_fleet_is_in_a_mode_when_half_of_it_is() -> None:
     """Of four the second; and it has moved as often as its replicas did in the mean."""
-    fleet, under = Fleet(4), policy()
-    for place in range(4):
-        fleet.govern(1.0, place, decision(under))
+    under = policy()
+    fleet = Fleet(4, decision(under))
     for at_s, place in ((10.0, 0), (11.0, 2), (12.0, 3)):
         fleet.govern(at_s, place, decision(under, Mode.SOFT))
     assert [(each.at_s, each.after) for each in fleet.transitions] == [(11.0, Mode.SOFT)]
     assert fleet.moves(12.0) == 0.5
     assert fleet.moves(100.0) == 0.75
-    assert [(each.at_s, each.back) for each in fleet.servings] == [(1.0, True), (10.0, False)]
+    assert [(each.at_s, each.back) for each in fleet.servings] == [(0.0, True), (10.0, False)]
