@@ -41,9 +41,11 @@ from .traffic import (
     TokenDistribution,
     Workload,
 )
-from .upstreams import GeminiUpstream, ModelProfile, QueueUpstream, Quota
+from .upstreams import Actions, GeminiUpstream, ModelProfile, QueueUpstream, Quota
+from .worth import Worth
 
 __all__ = [
+    "Actions",
     "AlertFault",
     "Arrivals",
     "Backoff",
@@ -74,6 +76,7 @@ __all__ = [
     "TokenDistribution",
     "UpstreamFault",
     "Workload",
+    "Worth",
 ]
 
 
@@ -98,6 +101,7 @@ class Scenario(Frozen):
         GeminiUpstream()
     )
     clients: Clients = Clients()
+    worth: Worth = Worth()
     monitors: Monitors = Monitors()
     faults: tuple[Fault, ...] = ()
     expectations: tuple[Expectation, ...] = ()

@@ -165,7 +165,12 @@ class _Simulation:
         return Run(
             arm=arm,
             replication=replication,
-            metrics=metrics(self._plant.totals(), transitions=len(before), duration_s=horizon_s),
+            metrics=metrics(
+                self._plant.totals(),
+                worth=self._scenario.worth,
+                transitions=len(before),
+                duration_s=horizon_s,
+            ),
             transitions=before,
             servings=tuple(change for change in self._servings if change.at_s < horizon_s),
         )

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 
 from balancer.core.pricing import NANO_USD
+from scenarios.schema import Worth
 
 from .totals import Totals
 
@@ -23,6 +24,7 @@ METRICS: Mapping[str, str] = {
     "admitted": "count",
     "answered": "count",
     "attempts": "count",
+    "fallback_attempts": "count",
     "availability": "share",
     "latency_p50_s": "seconds",
     "latency_p95_s": "seconds",
@@ -35,6 +37,9 @@ METRICS: Mapping[str, str] = {
     "cost_saved": "share",
     "quality": "score",
     "quality_weighted_answers": "count",
+    "good_answers": "count",
+    "waiting_s": "seconds",
+    "utility_usd": "usd",
     "shed_share": "share",
     "refused_share": "share",
     "fallback_share": "share",
@@ -48,22 +53,27 @@ METRICS: Mapping[str, str] = {
 """Every metric of `verdict.json` with its unit; `docs/reference/verdict.md` defines each."""
 
 
-def metrics(totals: Totals, *, transitions: int, duration_s: float) -> dict[str, float]:
+def metrics(
+    totals: Totals, *, worth: Worth, transitions: int, duration_s: float
+) -> dict[str, float]:
     """The metrics of a run, but for `cost_saved`, which takes two; NaN where undefined.
 
     Args:
         totals: the plant's account of the requests after the warm-up.
+        worth: what the scenario says answers are worth.
         transitions: changes of mode before the horizon.
         duration_s: from second 0 to the horizon.
     """
     cost_usd = totals.true_nano_usd / NANO_USD
     quality = totals.quality_ppm_sum / MILLIONTHS
+    good_answers = totals.good_quality_ppm_sum / MILLIONTHS
     latency = totals.latency
     return {
         "offered": float(totals.offered),
         "admitted": float(totals.admitted),
         "answered": float(totals.answered),
         "attempts": float(totals.attempts),
+        "fallback_attempts": float(totals.fallback_attempts),
         "availability": _ratio(totals.answered, totals.offered),
         "latency_p50_s": latency.quantile(0.50),
         "latency_p95_s": latency.quantile(0.95),
@@ -75,12 +85,15 @@ def metrics(totals: Totals, *, transitions: int, duration_s: float) -> dict[str,
         "cost_per_answer_usd": _ratio(cost_usd, totals.answered),
         "quality": _ratio(quality, totals.answered),
         "quality_weighted_answers": quality,
+        "good_answers": good_answers,
+        "waiting_s": totals.waiting_s,
+        "utility_usd": worth.answer * (good_answers - worth.waiting * totals.waiting_s) - cost_usd,
         "shed_share": _ratio(totals.shed, totals.offered),
         "refused_share": _ratio(totals.refused, totals.offered),
         "fallback_share": _ratio(totals.fallback, totals.offered),
         "degraded_share": _ratio(totals.degraded, totals.admitted),
         "truncated_share": _ratio(totals.truncated, totals.answered),
-        "retry_amplification": _ratio(totals.attempts, totals.admitted),
+        "retry_amplification": _ratio(totals.attempts - totals.fallback_attempts, totals.admitted),
         "transitions": float(transitions),
         "transitions_per_hour": transitions / duration_s * 3600.0,
         "budget_overshoot_usd": totals.overshoot_nano_usd / NANO_USD,
