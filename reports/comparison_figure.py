@@ -1,7 +1,7 @@
-"""A comparison drawn: every law in every scenario, by what its answers cost beyond the best's.
+"""A comparison drawn: every law in every scenario, by how far its utility is below the best's.
 
-A map of scenarios by laws. The words in a cell say all of it; the fill, darker the dearer,
-lets the eye find it.
+A map of scenarios by laws. The words in a cell say all of it; the fill, darker the further
+behind, lets the eye find it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
-from .comparison_words import regret, standing
+from .comparison_words import regret, standing, worth
 from .comparisons import Comparison, LawResult, LawSummary
 from .layout import Layout, light, panel_axes, shorten
 from .svg import DRAWING
 
-__all__ = ["DEAREST", "comparison_figure"]
+__all__ = ["FURTHEST", "comparison_figure"]
 
 POINTS_PER_INCH: Final = 72.0
 ROW: Final = 17.0
@@ -29,14 +29,14 @@ FLAT_HEAD: Final = 16.0
 SLANTED_HEAD: Final = 46.0
 FOOT: Final = 4.0
 
-DEARER: Final = ((0.02, 0.10), (0.05, 0.19), (0.15, 0.29), (0.40, 0.39))
+BEHIND: Final = ((0.02, 0.10), (0.05, 0.19), (0.15, 0.29), (0.40, 0.39))
 """Up to this regret, a fill so strong."""
-DEAREST: Final = 0.5
+FURTHEST: Final = 0.5
 """Beyond the last of them; text on it still has a contrast of 4.5."""
 
 
 def comparison_figure(comparison: Comparison, layout: Layout) -> Figure:
-    """Draw who is best, level, dearer, dominated or out, and each law's totals below."""
+    """Draw who is best, level, behind, dominated or out, and each law's totals below."""
     with mpl.rc_context(DRAWING):  # type: ignore[arg-type]
         return _draw(comparison, layout)
 
@@ -77,10 +77,23 @@ def _draw(comparison: Comparison, layout: Layout) -> Figure:
 def _totals(summary: Sequence[LawSummary]) -> list[tuple[str, dict[str, str]]]:
     return [
         ("best or level", {law.law: f"{law.within_best}/{law.scenarios}" for law in summary}),
+        *(_at(summary, place) for place in _ends(summary)),
         ("meets all expected", {law.law: f"{law.eligible}/{law.scenarios}" for law in summary}),
         ("dominated", {law.law: f"{law.dominated}/{law.scenarios}" for law in summary}),
         ("largest regret", {law.law: regret(law.largest_regret.estimate) for law in summary}),
     ]
+
+
+def _ends(summary: Sequence[LawSummary]) -> tuple[int, ...]:
+    """The first and the last worth of the sweep."""
+    return (0, len(summary[0].sweep) - 1) if summary and len(summary[0].sweep) > 1 else ()
+
+
+def _at(summary: Sequence[LawSummary], place: int) -> tuple[str, dict[str, str]]:
+    return (
+        f"… at {worth(summary[0].sweep[place].answer_usd)}",
+        {law.law: f"{law.sweep[place].within_best}/{law.scenarios}" for law in summary},
+    )
 
 
 def _heads(axes: Axes, comparison: Comparison, layout: Layout, *, slanted: bool) -> None:
@@ -124,7 +137,7 @@ def _cell(
     role, strength = {
         "best": ("good", 0.30),
         "level": ("good", 0.13),
-        "dearer": ("without", _strength(law.regret.estimate)),
+        "behind": ("without", _strength(law.regret.estimate)),
     }.get(kind, ("grid", 0.0))
     axes.add_patch(
         Rectangle(
@@ -176,4 +189,4 @@ def _put(
 
 def _strength(share: float) -> float:
     """How dark a regret is drawn."""
-    return next((strength for most, strength in DEARER if share <= most), DEAREST)
+    return next((strength for most, strength in BEHIND if share <= most), FURTHEST)
