@@ -28,6 +28,8 @@ GAP: Final = 10.0
 FLAT_HEAD: Final = 16.0
 SLANTED_HEAD: Final = 46.0
 FOOT: Final = 4.0
+TIGHT: Final = 26.0
+"""Cells narrower than this have figures without their units."""
 
 BEHIND: Final = ((0.02, 0.10), (0.05, 0.19), (0.15, 0.29), (0.40, 0.39))
 """Up to this regret, a fill so strong."""
@@ -51,6 +53,7 @@ def _draw(comparison: Comparison, layout: Layout) -> Figure:
     height = head + tall + FOOT
     figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
     figure.patch.set_visible(False)
+    tight = cell < TIGHT
     axes = panel_axes(figure, layout, height, head, tall)
     axes.set_xlim(0, len(laws))
     axes.set_ylim(tall, 0)
@@ -64,13 +67,21 @@ def _draw(comparison: Comparison, layout: Layout) -> Figure:
         found = {law.law: law for law in scenario.laws}
         for column, name in enumerate(laws):
             if name in found:
-                _cell(axes, found[name], column, place * ROW, layout, small=slanted)
+                _cell(axes, found[name], column, place * ROW, layout, small=slanted, tight=tight)
     top = len(comparison.scenarios) * ROW + GAP
     axes.plot([0, len(laws)], [top - GAP / 2] * 2, color=light("muted"), linewidth=0.7)
     for place, (label, by_law) in enumerate(totals):
         _name(axes, label, top + place * ROW, layout, role="muted")
         for column, name in enumerate(laws):
-            _put(axes, by_law.get(name, ""), column, top + place * ROW, layout, small=slanted)
+            text = by_law.get(name, "")
+            _put(
+                axes,
+                _bare(text) if tight else text,
+                column,
+                top + place * ROW,
+                layout,
+                small=slanted,
+            )
     return figure
 
 
@@ -131,7 +142,14 @@ def _name(axes: Axes, text: str, top: float, layout: Layout, role: str = "ink") 
 
 
 def _cell(
-    axes: Axes, law: LawResult, column: int, top: float, layout: Layout, *, small: bool
+    axes: Axes,
+    law: LawResult,
+    column: int,
+    top: float,
+    layout: Layout,
+    *,
+    small: bool,
+    tight: bool,
 ) -> None:
     kind = standing(law)
     role, strength = {
@@ -149,8 +167,9 @@ def _cell(
             edgecolor="none",
         )
     )
-    text = {"best": "best", "misses": "✗" if small else "misses"}.get(
-        kind, regret(law.regret.estimate)
+    shown = regret(law.regret.estimate)
+    text = {"best": "★" if tight else "best", "misses": "✗" if small else "misses"}.get(
+        kind, _bare(shown) if tight else shown
     )
     _put(axes, text, column, top, layout, small=small, kind=kind)
     if law.dominated_by:
@@ -163,6 +182,11 @@ def _cell(
             linestyle="none",
             label=f"dominated {law.law}",
         )
+
+
+def _bare(text: str) -> str:
+    """A figure without its unit, or a count without what it is of: "12/28", "0.3 %"."""
+    return text.partition("/")[0].removesuffix("%").rstrip()
 
 
 def _put(

@@ -52,7 +52,7 @@ LIVED_THROUGH: Final = ("transitions_per_hour", "degraded_share", "retry_amplifi
 """Metrics of its table of what operators live through."""
 
 SCORE: Final = Metric(label="Utility per 1000 requests", unit="usd", better="higher")
-SWEPT: Final = (0.0, 1 / 3, 2 / 3, 1.0)
+SWEPT_USD: Final = (0.003, 0.01, 0.03, 0.1)
 """Where along the sweep the table of laws looks."""
 PER_ANSWER: Final = Metric(label="Cost per 1000 answers", unit="usd", better="lower")
 REGRET: Final = Metric(label="Regret", unit="relative", better="lower")
@@ -192,7 +192,7 @@ def _worth(comparison: Comparison, layout: Layout, prefix: str) -> Markup:
 def _steps(comparison: Comparison) -> list[float]:
     """Of the worths that were looked at, those that the table of laws shows."""
     every = [each.answer_usd for each in comparison.summary[0].sweep] if comparison.summary else []
-    return [every[round(part * (len(every) - 1))] for part in SWEPT] if every else []
+    return [answer_usd for answer_usd in SWEPT_USD if answer_usd in every]
 
 
 def _summary(law: LawSummary, comparison: Comparison) -> SummaryRow:

@@ -28,6 +28,8 @@ COLUMNS = (
 )
 """Head, metric, scale and decimals; the interval stands below, so that a line fits a log."""
 
+SWEPT_USD = (0.003, 0.01, 0.1)
+"""Worths of an answer at which the summary says who is best, beside the scenario's own."""
 LIVED_THROUGH = (
     ("moves/h", "transitions_per_hour", 1.0, 1),
     ("degraded %", "degraded_share", 100.0, 1),
@@ -59,13 +61,13 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
             yield Text()
     yield Text(
         "$/1000: dollars per 1000 answers; utility: of 1000 requests, good answers in time less "
-        f"waiting less bill, in dollars;\n{PLUS_MINUS}: 95 % interval. regret: utility below the "
-        "best's, as a share of what perfect answers would be worth;\nin brackets where the law "
-        "misses an expectation. moves: changes of mode; retries: attempts per request,\n"
-        "fallbacks aside. within best: the best, or its regret's interval contains 0.\n"
+        f"waiting less\nbill, in dollars; {PLUS_MINUS}: 95 % interval. regret: utility below the "
+        "best's, as a share of what perfect\nanswers would be worth; in brackets where the law "
+        "misses an expectation. moves: changes of mode;\nretries: attempts per request, fallbacks "
+        "aside. within best: the best, or its regret's interval contains 0.\n"
         "over all: mean availability; utility over the reference's in the median scenario; median "
-        "and largest\nregret where a law meets all; best or level in how many scenarios if an "
-        "answer is worth so much.",
+        "and largest\nregret where a law meets all; within best if a perfect answer were worth so "
+        "much.",
         style="dim",
     )
     yield Text()
@@ -169,19 +171,18 @@ def _summary(comparison: Comparison) -> Table:
     rows.title = Text(f"over {count} scenario{'s' if count != 1 else ''}", style="bold")
     rows.title_justify = "left"
     rows.add_column("law", no_wrap=True)
-    for head in ("best", "within best", "meets all"):
+    for head in ("within best", "meets all"):
         rows.add_column(head, justify="right")
     rows.add_column("avail. %", justify="right")
     rows.add_column("utility", justify="right")
     rows.add_column("median", justify="right")
-    rows.add_column("largest regret", justify="left")
+    rows.add_column("largest regret", justify="left", no_wrap=True)
     steps = _steps(comparison)
     for answer_usd, _ in steps:
         rows.add_column(words.worth(answer_usd), justify="right")
     for law in comparison.summary:
         rows.add_row(
             law.law,
-            str(law.best),
             str(law.within_best),
             str(law.eligible),
             _figure(_alone(law.availability), 100.0, 2),
@@ -194,10 +195,11 @@ def _summary(comparison: Comparison) -> Table:
 
 
 def _steps(comparison: Comparison) -> list[tuple[float, int]]:
-    """First, middle and last worth of the sweep, with their places in it."""
+    """Some worths of the sweep, with their places in it."""
     sweep = comparison.summary[0].sweep if comparison.summary else ()
-    places = dict.fromkeys((0, len(sweep) // 2, len(sweep) - 1)) if sweep else ()
-    return [(sweep[place].answer_usd, place) for place in places]
+    return [
+        (each.answer_usd, place) for place, each in enumerate(sweep) if each.answer_usd in SWEPT_USD
+    ]
 
 
 def _alone(value: float) -> Estimate:

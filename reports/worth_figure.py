@@ -131,14 +131,18 @@ def _band(
                     color=light("ink"),
                     ha="center",
                     va="center",
+                    # The line of the scenario's own worth does not run through a word.
+                    bbox={"facecolor": light(roles[each.law]), "edgecolor": "none", "pad": 1.2},
+                    zorder=3,
                 )
                 break
     if scenario.reigns:
         axes.plot(
             [scenario.answer_usd] * 2,
-            [top + 0.5, top + ROW - 0.5],
+            [top, top + ROW],
             color=light("ink"),
-            linewidth=1.3,
+            linewidth=1.1,
+            zorder=2,
             label=f"own {scenario.scenario}",
         )
     else:

@@ -15,7 +15,7 @@ from scenarios.schema import Worth
 
 from .totals import Totals
 
-__all__ = ["METRICS", "MILLIONTHS", "metrics"]
+__all__ = ["METRICS", "MILLIONTHS", "asked", "metrics"]
 
 MILLIONTHS = 1_000_000
 
@@ -98,6 +98,14 @@ def metrics(
         "transitions_per_hour": transitions / duration_s * 3600.0,
         "budget_overshoot_usd": totals.overshoot_nano_usd / NANO_USD,
     }
+
+
+def asked(found: Mapping[str, float]) -> float:
+    """Requests that users had: who asks again because they got nothing counts once.
+
+    So it is the same in all arms, whatever they make users do.
+    """
+    return found["offered"] - found.get("reasked", 0.0)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -5,8 +5,9 @@ The rules are fixed, whatever the outcome (`docs/explanation/comparison.md` give
 - A law is eligible when it meets every expectation of the scenario that is about the
   outcome, judged by the estimate. What is about the way there (modes and how often they
   change) is what operators live through, and does not count.
-- The score of a run is its utility for a thousand offered requests; that of a law, the mean
-  over its runs. The best is the eligible law with the highest score.
+- The score of a run is its utility for a thousand requests that users had, asking again not
+  counted; that of a law, the mean over its runs. The best is the eligible law with the highest
+  score.
 - Regret is the mean difference of scores, best minus law on the same requests, over what a
   thousand perfect answers would be worth: a utility can be nothing, or less, and is no unit.
   A law is within the best's interval when it is eligible and the interval of its regret
@@ -25,6 +26,7 @@ from scenarios.schema import Worth
 
 from .expectations import Expected, MetricBound, NeverAbove, TimeBound
 from .intervals import Interval, mean_interval
+from .metrics import asked
 from .replications import Runs
 from .run import NONE, Run
 from .verdict import Judgement, judge
@@ -41,7 +43,7 @@ __all__ = [
 ]
 
 REQUESTS = 1000
-"""Offered requests that a score is said of: dollars of one are too small to read."""
+"""Requests that a score is said of: dollars of one are too small to read."""
 
 CRITERIA: Mapping[str, bool] = {
     "availability": True,
@@ -80,10 +82,10 @@ class Standing:
         law: its name.
         answers: to the scenario's expectations.
         eligible: all that counts is met, and there is a score.
-        score: utility for a thousand offered requests, in dollars.
+        score: utility for a thousand requests, in dollars.
         regret: below the best, as a share of what answers to all requests would be worth if
             they were perfect; undefined when there is no best.
-        regret_usd: the same in dollars for a thousand offered requests.
+        regret_usd: the same in dollars for a thousand requests.
         best: it has the highest score of all that are eligible.
         within_best: it is eligible and its regret's interval contains 0, or it is the best.
         dominated_by: laws that dominate it.
@@ -147,9 +149,9 @@ def standings(
 
 
 def score(run: Run) -> float:
-    """Utility for a thousand offered requests, in dollars; NaN where there were none."""
-    offered = run.metrics["offered"]
-    return REQUESTS * run.metrics["utility_usd"] / offered if offered > 0.0 else math.nan
+    """Utility for a thousand requests that users had, in dollars; NaN where there were none."""
+    requests = asked(run.metrics)
+    return REQUESTS * run.metrics["utility_usd"] / requests if requests > 0.0 else math.nan
 
 
 def counts(question: Expected) -> bool:

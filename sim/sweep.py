@@ -14,26 +14,29 @@ from dataclasses import dataclass
 from scenarios.schema import Worth
 
 from .intervals import Interval, mean_interval
+from .metrics import asked
 from .run import Run
 
 __all__ = ["SWEEP_USD", "Line", "Place", "Reign", "line", "reigns", "sweep"]
 
-_LEAST_USD, _MOST_USD, _STEPS = 0.003, 0.1, 24
-
-SWEEP_USD = tuple(
-    float(f"{_LEAST_USD * (_MOST_USD / _LEAST_USD) ** (step / _STEPS):.3g}")
-    for step in range(_STEPS + 1)
+# fmt: off
+SWEEP_USD = (
+    0.003, 0.0035, 0.004, 0.005, 0.006, 0.007, 0.0085,
+    0.01, 0.012, 0.014, 0.017, 0.02, 0.024, 0.03, 0.035, 0.04, 0.05, 0.06, 0.07, 0.085, 0.1,
 )
-"""Worths of an answer that are looked at, in equal ratios."""
+# fmt: on
+"""Worths of an answer that are looked at: round, and no two further apart than a quarter."""
+
+_LEAST_USD, _MOST_USD = SWEEP_USD[0], SWEEP_USD[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A law's utility for one offered request: V · value - bill, in every replication.
+    """A law's utility for one request that a user had: V · value - bill, in every replication.
 
     Attributes:
-        values: quality of answers in time less the share that waiting takes, per offered request.
-        bills_usd: dollars billed, per offered request.
+        values: quality of answers in time less the share that waiting takes, per request.
+        bills_usd: dollars billed, per request.
     """
 
     values: tuple[float, ...]
@@ -93,9 +96,9 @@ def line(runs: Sequence[Run], worth: Worth) -> Line:
     values, bills = [], []
     for run in runs:
         found = run.metrics
-        offered = found["offered"] or math.nan
-        values.append((found["good_answers"] - worth.waiting * found["waiting_s"]) / offered)
-        bills.append(found["cost_usd"] / offered)
+        requests = asked(found) or math.nan
+        values.append((found["good_answers"] - worth.waiting * found["waiting_s"]) / requests)
+        bills.append(found["cost_usd"] / requests)
     return Line(values=tuple(values), bills_usd=tuple(bills))
 
 

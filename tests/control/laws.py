@@ -17,6 +17,7 @@ from sim.counterfactual import cost_saved
 from sim.engine import simulate
 from sim.expectations import TimeBound, expected
 from sim.intervals import Interval, mean_interval
+from sim.metrics import asked
 from sim.pool import fan_out
 from sim.replications import Plan, replicate
 from sim.rivals import arms
@@ -252,7 +253,7 @@ def _per_weighted(runs: Sequence[Run]) -> float:
 
 
 def _utility_usd(runs: Sequence[Run]) -> float:
-    return REQUESTS * _total(runs, "utility_usd") / _total(runs, "offered")
+    return REQUESTS * _total(runs, "utility_usd") / sum(asked(run.metrics) for run in runs)
 
 
 def _points(value: Interval) -> str:

@@ -14,7 +14,7 @@ from reports.comparison_page import NARROW, WIDE
 from reports.comparisons import comparison_of
 from reports.palette import PALETTE, contrast
 
-from .comparison_samples import sample_comparison
+from .comparison_samples import law, sample_comparison
 
 
 def drawn(**changes: Any) -> Figure:
@@ -73,6 +73,19 @@ def test_a_narrow_page_has_the_same_cells() -> None:
     )
     assert len(texts(wide)) == len(texts(narrow))
     assert narrow.get_figwidth() < wide.get_figwidth() / 2
+
+
+def test_many_laws_on_a_narrow_page_have_figures_without_units() -> None:
+    """Eleven columns of a phone's width: signs and totals would run into each other."""
+    comparison = sample_comparison()
+    more = [f"law-{place}" for place in range(8)]
+    comparison["laws"] += more
+    for scenario in comparison["scenarios"]:
+        scenario["laws"] += [law(name, "behind", 0.034) for name in more]
+    words = texts(comparison_figure(comparison_of(comparison), NARROW))
+    assert words.count("3.4") == 16
+    assert words.count("★") == 2 and "best" not in words
+    assert not any("%" in word or "/" in word for word in words)
 
 
 def test_a_law_that_did_not_run_leaves_its_cell_empty() -> None:

@@ -50,7 +50,7 @@ def test_what_a_law_is_run_with_leaves_the_table_its_width(tmp_path: Path) -> No
     table = table[: table.index("</table>")]
     assert "the policy as it is" not in table
     assert "Utility over ladder's" in table
-    assert "Best or level at $0.1<" in table
+    assert ">at $0.003<" in table and ">at $0.1<" in table
 
 
 def test_what_operators_live_through_stands_in_a_table_of_its_own(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ AVAILABLE = MetricBound(
 def law(costs: Sequence[float], **values: Any) -> tuple[Run, ...]:
     """A law's runs of a thousand requests: answers worth $100, less the cost of each run."""
     return tuple(
-        run(k, cost_usd=cost, utility_usd=100.0 - cost, offered=1000.0, **values)
+        run(k, cost_usd=cost, utility_usd=100.0 - cost, offered=1000.0, reasked=0.0, **values)
         for k, cost in enumerate(costs)
     )
 
@@ -38,13 +38,14 @@ def stand(runs: Mapping[str, tuple[Run, ...]], *questions: Any) -> dict[str, Sta
 
 
 def test_the_score_is_utility_for_a_thousand_requests() -> None:
-    """Three dollars of 500 requests are six of a thousand."""
-    assert score(run(utility_usd=3.0, offered=500.0)) == 6.0
+    """Three dollars of 500 requests are six of a thousand; who asks again has one request."""
+    assert score(run(utility_usd=3.0, offered=500.0, reasked=0.0)) == 6.0
+    assert score(run(utility_usd=3.0, offered=700.0, reasked=200.0)) == 6.0
 
 
 def test_a_run_without_requests_has_no_score() -> None:
     """And not a score of nothing, which can be the best there is."""
-    assert math.isnan(score(run(utility_usd=0.0, offered=0.0)))
+    assert math.isnan(score(run(utility_usd=0.0, offered=0.0, reasked=0.0)))
 
 
 def test_the_law_of_the_highest_utility_is_the_best() -> None:
