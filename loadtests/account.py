@@ -18,9 +18,10 @@ from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
 from scenarios.loader import profiles
 from scenarios.schema import Scenario
+from sim.quality import kept_quality_ppm
 from sim.totals import Totals
 
-from .rows import ANSWER, FALLBACK, Call, Fate, Request
+from .rows import ANSWER, FAILED, FALLBACK, Call, Fate, Request
 from .traffic import Planned
 
 __all__ = ["account"]
@@ -57,7 +58,7 @@ def account(
         for planned in traffic
         if planned.at_s >= scenario.warm_up and planned.number in sent
     ]
-    book = _Book(scenario, mocked=bool(fates_of))
+    book = _Book(scenario, policy, mocked=bool(fates_of))
     for planned, request in counted:
         book.enter(
             planned, request, calls_of.get(planned.number, []), fates_of.get(planned.number, [])
@@ -77,10 +78,27 @@ def _by_index(rows: Iterable[Attempt]) -> dict[int, list[Attempt]]:
 class _Book:
     """Sums over requests."""
 
-    __slots__ = ("_by_mode", "_latencies", "_mocked", "_priority", "_quality", "_sums")
+    __slots__ = (
+        "_by_mode",
+        "_chains",
+        "_kept_ppm",
+        "_latencies",
+        "_mocked",
+        "_priority",
+        "_quality",
+        "_sums",
+        "_waits_s",
+        "_within_s",
+    )
 
-    def __init__(self, scenario: Scenario, *, mocked: bool) -> None:
+    def __init__(self, scenario: Scenario, policy: Policy, *, mocked: bool) -> None:
         self._mocked = mocked
+        self._within_s = scenario.worth.within
+        self._kept_ppm = [kept_quality_ppm(scenario, each) for each in policy.strategies]
+        self._chains = [
+            (each.model or scenario.clients.model, *each.fallback_models)
+            for each in policy.strategies
+        ]
         self._quality = {
             name: round(profile.quality * _MILLION) for name, profile in profiles(scenario).items()
         }
@@ -90,6 +108,7 @@ class _Book:
         }
         self._by_mode = [0] * len(MODES)
         self._latencies: list[float] = []
+        self._waits_s: list[float] = []
 
     def enter(
         self, planned: Planned, request: Request, calls: Sequence[Call], fates: Sequence[Fate]
@@ -106,8 +125,9 @@ class _Book:
         sums["fallback"] += request.outcome == FALLBACK
         if calls:
             self._by_mode[calls[0].mode] += 1
-        for call in calls:
+        for call, falls_back in zip(calls, self._fallbacks(calls), strict=True):
             sums["attempts"] += 1
+            sums["fallback_attempts"] += falls_back
             sums["attempts_failed"] += call.failure != ""
             sums["observed_nano_usd"] += call.nano_usd
             if not self._mocked:
@@ -116,8 +136,11 @@ class _Book:
         for fate in fates:
             self._add_tokens(fate.prompt, fate.cached, fate.answered, fate.thought)
             sums["true_nano_usd"] += fate.bill_nano_usd
+        waited_s = max(request.ended_s - planned.at_s, 0.0)
+        if calls or request.outcome in (ANSWER, FAILED):
+            self._waits_s.append(waited_s)
         if answered:
-            self._judge_answer(calls, fates)
+            self._judge_answer(calls, fates, in_time=waited_s <= self._within_s)
         if answered or (calls and calls[-1].failure == "timeout"):
             self._latencies.append(max(request.ended_s - request.sent_s, 0.0))
 
@@ -127,13 +150,24 @@ class _Book:
         self._sums["output_tokens"] += output
         self._sums["thinking_tokens"] += thinking
 
-    def _judge_answer(self, calls: Sequence[Call], fates: Sequence[Fate]) -> None:
-        delivered_ppm = fates[-1].delivered_ppm if fates else _MILLION
-        model = fates[-1].model if fates else calls[-1].model if calls else ""
-        self._sums["truncated"] += delivered_ppm < _MILLION
-        self._sums["quality_ppm_sum"] += (
-            self._quality.get(model, _MILLION) * delivered_ppm // _MILLION
-        )
+    def _fallbacks(self, calls: Sequence[Call]) -> list[bool]:
+        """Which attempts went on to a later model of their plan, and so repeated nothing."""
+        places = []
+        for call in calls:
+            chain = self._chains[call.mode]
+            places.append(chain.index(call.model) if call.model in chain else 0)
+        return [k > 0 and place > places[k - 1] for k, place in enumerate(places)]
+
+    def _judge_answer(self, calls: Sequence[Call], fates: Sequence[Fate], *, in_time: bool) -> None:
+        if fates:
+            quality_ppm = fates[-1].quality_ppm
+            self._sums["truncated"] += fates[-1].delivered_ppm < _MILLION
+        else:
+            quality_ppm = self._quality.get(calls[-1].model if calls else "", _MILLION)
+        if calls:
+            quality_ppm = quality_ppm * self._kept_ppm[calls[-1].mode] // _MILLION
+        self._sums["quality_ppm_sum"] += quality_ppm
+        self._sums["good_quality_ppm_sum"] += quality_ppm if in_time else 0
 
     def totals(self, overshoot_nano_usd: int) -> Totals:
         """The account."""
@@ -154,6 +188,7 @@ class _Book:
             fallback=sums["fallback"],
             truncated=sums["truncated"],
             attempts=sums["attempts"],
+            fallback_attempts=sums["fallback_attempts"],
             attempts_finished=sums["attempts"],
             attempts_failed=sums["attempts_failed"],
             prompt_tokens=sums["prompt_tokens"],
@@ -165,6 +200,8 @@ class _Book:
             degraded=sum(self._by_mode[1:]),
             served_by_mode=tuple(self._by_mode),
             quality_ppm_sum=sums["quality_ppm_sum"],
+            good_quality_ppm_sum=sums["good_quality_ppm_sum"],
+            waiting_s=math.fsum(self._waits_s),
             latency=Histogram.from_counts(dict(counts)),
             latency_sum_s=math.fsum(self._latencies),
             overshoot_nano_usd=overshoot_nano_usd,

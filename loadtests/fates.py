@@ -36,6 +36,7 @@ def fate_of(call: dict[str, Any]) -> Fate:
         answered=call["output"],
         thought=call["thinking"],
         delivered_ppm=call["delivered_ppm"],
+        quality_ppm=call["quality_ppm"],
         bill_nano_usd=call["bill_nano_usd"],
     )
 

@@ -44,7 +44,12 @@ def live_run(played: Played) -> Run:
     return Run(
         arm=POLICY,
         replication=played.scene.replication,
-        metrics=metrics(totals, transitions=len(changes), duration_s=scenario.duration),
+        metrics=metrics(
+            totals,
+            worth=scenario.worth,
+            transitions=len(changes),
+            duration_s=scenario.duration,
+        ),
         transitions=changes,
         servings=servings(played.journal, policy, scenario.duration),
     )
@@ -156,7 +161,8 @@ def _sentences(scenario: Scenario, played: Played, cost: Overhead) -> list[str]:
     else:
         found.append(
             "The true bill is taken to be what usage and price table say; faults of the upstream "
-            "are not played, and nothing is known of answers that were cut short."
+            "are not played, and nothing is known of answers that were cut short or of thinking "
+            "that is missing: their quality counts as whole."
         )
     if scenario.clients.concurrency is not None:
         found.append(

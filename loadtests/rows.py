@@ -93,6 +93,7 @@ class Fate(NamedTuple):
         failure: as in `Call`.
         prompt, cached, answered, thought: tokens; 0 where no work was done.
         delivered_ppm: part of the natural answer that was delivered, in millionths.
+        quality_ppm: of the answer, before what a plan's edits take from it.
         bill_nano_usd: what is charged.
     """
 
@@ -107,6 +108,7 @@ class Fate(NamedTuple):
     answered: int
     thought: int
     delivered_ppm: int
+    quality_ppm: int
     bill_nano_usd: int
 
 

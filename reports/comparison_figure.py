@@ -1,7 +1,7 @@
-"""A comparison drawn: every law in every scenario, by what its answers cost beyond the best's.
+"""A comparison drawn: every law in every scenario, by how far its utility is below the best's.
 
-A map of scenarios by laws. The words in a cell say all of it; the fill, darker the dearer,
-lets the eye find it.
+A map of scenarios by laws. The words in a cell say all of it; the fill, darker the further
+behind, lets the eye find it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
-from .comparison_words import regret, standing
+from .comparison_words import regret, standing, worth
 from .comparisons import Comparison, LawResult, LawSummary
 from .layout import Layout, light, panel_axes, shorten
 from .svg import DRAWING
 
-__all__ = ["DEAREST", "comparison_figure"]
+__all__ = ["FURTHEST", "comparison_figure"]
 
 POINTS_PER_INCH: Final = 72.0
 ROW: Final = 17.0
@@ -28,15 +28,17 @@ GAP: Final = 10.0
 FLAT_HEAD: Final = 16.0
 SLANTED_HEAD: Final = 46.0
 FOOT: Final = 4.0
+TIGHT: Final = 26.0
+"""Cells narrower than this have figures without their units."""
 
-DEARER: Final = ((0.02, 0.10), (0.05, 0.19), (0.15, 0.29), (0.40, 0.39))
+BEHIND: Final = ((0.02, 0.10), (0.05, 0.19), (0.15, 0.29), (0.40, 0.39))
 """Up to this regret, a fill so strong."""
-DEAREST: Final = 0.5
+FURTHEST: Final = 0.5
 """Beyond the last of them; text on it still has a contrast of 4.5."""
 
 
 def comparison_figure(comparison: Comparison, layout: Layout) -> Figure:
-    """Draw who is best, level, dearer, dominated or out, and each law's totals below."""
+    """Draw who is best, level, behind, dominated or out, and each law's totals below."""
     with mpl.rc_context(DRAWING):  # type: ignore[arg-type]
         return _draw(comparison, layout)
 
@@ -51,6 +53,7 @@ def _draw(comparison: Comparison, layout: Layout) -> Figure:
     height = head + tall + FOOT
     figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
     figure.patch.set_visible(False)
+    tight = cell < TIGHT
     axes = panel_axes(figure, layout, height, head, tall)
     axes.set_xlim(0, len(laws))
     axes.set_ylim(tall, 0)
@@ -64,23 +67,44 @@ def _draw(comparison: Comparison, layout: Layout) -> Figure:
         found = {law.law: law for law in scenario.laws}
         for column, name in enumerate(laws):
             if name in found:
-                _cell(axes, found[name], column, place * ROW, layout, small=slanted)
+                _cell(axes, found[name], column, place * ROW, layout, small=slanted, tight=tight)
     top = len(comparison.scenarios) * ROW + GAP
     axes.plot([0, len(laws)], [top - GAP / 2] * 2, color=light("muted"), linewidth=0.7)
     for place, (label, by_law) in enumerate(totals):
         _name(axes, label, top + place * ROW, layout, role="muted")
         for column, name in enumerate(laws):
-            _put(axes, by_law.get(name, ""), column, top + place * ROW, layout, small=slanted)
+            text = by_law.get(name, "")
+            _put(
+                axes,
+                _bare(text) if tight else text,
+                column,
+                top + place * ROW,
+                layout,
+                small=slanted,
+            )
     return figure
 
 
 def _totals(summary: Sequence[LawSummary]) -> list[tuple[str, dict[str, str]]]:
     return [
         ("best or level", {law.law: f"{law.within_best}/{law.scenarios}" for law in summary}),
+        *(_at(summary, place) for place in _ends(summary)),
         ("meets all expected", {law.law: f"{law.eligible}/{law.scenarios}" for law in summary}),
         ("dominated", {law.law: f"{law.dominated}/{law.scenarios}" for law in summary}),
         ("largest regret", {law.law: regret(law.largest_regret.estimate) for law in summary}),
     ]
+
+
+def _ends(summary: Sequence[LawSummary]) -> tuple[int, ...]:
+    """The first and the last worth of the sweep."""
+    return (0, len(summary[0].sweep) - 1) if summary and len(summary[0].sweep) > 1 else ()
+
+
+def _at(summary: Sequence[LawSummary], place: int) -> tuple[str, dict[str, str]]:
+    return (
+        f"… at {worth(summary[0].sweep[place].answer_usd)}",
+        {law.law: f"{law.sweep[place].within_best}/{law.scenarios}" for law in summary},
+    )
 
 
 def _heads(axes: Axes, comparison: Comparison, layout: Layout, *, slanted: bool) -> None:
@@ -118,13 +142,20 @@ def _name(axes: Axes, text: str, top: float, layout: Layout, role: str = "ink") 
 
 
 def _cell(
-    axes: Axes, law: LawResult, column: int, top: float, layout: Layout, *, small: bool
+    axes: Axes,
+    law: LawResult,
+    column: int,
+    top: float,
+    layout: Layout,
+    *,
+    small: bool,
+    tight: bool,
 ) -> None:
     kind = standing(law)
     role, strength = {
         "best": ("good", 0.30),
         "level": ("good", 0.13),
-        "dearer": ("without", _strength(law.regret.estimate)),
+        "behind": ("without", _strength(law.regret.estimate)),
     }.get(kind, ("grid", 0.0))
     axes.add_patch(
         Rectangle(
@@ -136,8 +167,9 @@ def _cell(
             edgecolor="none",
         )
     )
-    text = {"best": "best", "misses": "✗" if small else "misses"}.get(
-        kind, regret(law.regret.estimate)
+    shown = regret(law.regret.estimate)
+    text = {"best": "★" if tight else "best", "misses": "✗" if small else "misses"}.get(
+        kind, _bare(shown) if tight else shown
     )
     _put(axes, text, column, top, layout, small=small, kind=kind)
     if law.dominated_by:
@@ -150,6 +182,11 @@ def _cell(
             linestyle="none",
             label=f"dominated {law.law}",
         )
+
+
+def _bare(text: str) -> str:
+    """A figure without its unit, or a count without what it is of: "12/28", "0.3 %"."""
+    return text.partition("/")[0].removesuffix("%").rstrip()
 
 
 def _put(
@@ -176,4 +213,4 @@ def _put(
 
 def _strength(share: float) -> float:
     """How dark a regret is drawn."""
-    return next((strength for most, strength in DEARER if share <= most), DEAREST)
+    return next((strength for most, strength in BEHIND if share <= most), FURTHEST)

@@ -1,4 +1,4 @@
-"""The page of a comparison: who serves best for the money, drawn, and every figure behind it."""
+"""The page of a comparison: which law is worth most, drawn, and every figure behind it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Final
 
 from markupsafe import Markup
 
+from balancer.units import show_seconds, show_share, show_usd
+
 from . import comparison_words as words
-from .amounts import NOTHING, amount, difference
+from .amounts import NOTHING, amount
 from .comparison_figure import comparison_figure
 from .comparisons import ComparedScenario, Comparison, LawResult, LawSummary, read_comparison
 from .data_files import Cell, write_csv
@@ -23,6 +25,7 @@ from .layout import Layout
 from .metrics import METRICS, Metric, metric
 from .page import render
 from .svg import inline_svg
+from .worth_figure import worth_figure
 
 __all__ = ["COMPARISON_DATA", "comparison_page", "write_comparison_report"]
 
@@ -41,13 +44,16 @@ SHOWN: Final = (
     "cost_usd",
     "cost_per_answer_usd",
     "quality",
-    "transitions",
-    "retry_amplification",
     "shed_share",
 )
-"""Metrics of a scenario's table; the data file has all."""
+"""Metrics of a scenario's table of outcomes; the data file has all."""
 
-SCORE: Final = Metric(label="Cost per 1000 quality-weighted answers", unit="usd", better="lower")
+LIVED_THROUGH: Final = ("transitions_per_hour", "degraded_share", "retry_amplification")
+"""Metrics of its table of what operators live through."""
+
+SCORE: Final = Metric(label="Utility per 1000 requests", unit="usd", better="higher")
+SWEPT_USD: Final = (0.003, 0.01, 0.03, 0.1)
+"""Where along the sweep the table of laws looks."""
 PER_ANSWER: Final = Metric(label="Cost per 1000 answers", unit="usd", better="lower")
 REGRET: Final = Metric(label="Regret", unit="relative", better="lower")
 
@@ -73,7 +79,8 @@ class LawHead:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonSection:
     """One scenario of the page; `wide` and `narrow` are its drawing, empty where there is
-    nothing to draw; `rows` are a label and a cell for each law.
+    nothing to draw; `rows` (outcomes) and `lived` (what operators live through) are a label and
+    a cell for each law.
     """
 
     anchor: str
@@ -84,6 +91,7 @@ class ComparisonSection:
     narrow: Markup
     heads: tuple[LawHead, ...]
     rows: tuple[tuple[str, tuple[LawCell, ...]], ...]
+    lived: tuple[tuple[str, tuple[LawCell, ...]], ...]
     facts: str
 
 
@@ -100,9 +108,10 @@ class SummaryRow:
     median_regret: str
     availability: str
     least_in: str
-    dearer: str
+    ahead: str
     largest_regret: str
     largest_in: str
+    sweep: tuple[str, ...]
 
 
 def write_comparison_report(directory: Path) -> Path:
@@ -136,6 +145,10 @@ def comparison_page(comparison: Comparison) -> str:
         for name, layout in (("wide", WIDE), ("narrow", NARROW))
     )
     count = len(comparison.scenarios)
+    worth_wide, worth_narrow = (
+        _worth(comparison, layout, name)
+        for name, layout in (("worth-wide", WIDE), ("worth-narrow", NARROW))
+    )
     return render(
         "comparison.html.jinja",
         title=f"Comparison of {len(comparison.laws)} laws",
@@ -143,6 +156,9 @@ def comparison_page(comparison: Comparison) -> str:
         answer=answer,
         wide=wide,
         narrow=narrow,
+        worth_wide=worth_wide,
+        worth_narrow=worth_narrow,
+        steps=tuple(words.worth(answer_usd) for answer_usd in _steps(comparison)),
         data=COMPARISON_DATA,
         reference=comparison.reference,
         summary=[_summary(law, comparison) for law in comparison.summary],
@@ -156,7 +172,31 @@ def comparison_page(comparison: Comparison) -> str:
     )
 
 
+def _worth(comparison: Comparison, layout: Layout, prefix: str) -> Markup:
+    figure = worth_figure(comparison, layout)
+    if figure is None:
+        return Markup()
+    told = [
+        f"{scenario.scenario}: {words.reign(scenario)}"
+        for scenario in comparison.scenarios
+        if scenario.reigns
+    ]
+    return inline_svg(
+        figure,
+        prefix=prefix,
+        title="The best law over what an answer is worth",
+        description="; ".join(told),
+    )
+
+
+def _steps(comparison: Comparison) -> list[float]:
+    """Of the worths that were looked at, those that the table of laws shows."""
+    every = [each.answer_usd for each in comparison.summary[0].sweep] if comparison.summary else []
+    return [answer_usd for answer_usd in SWEPT_USD if answer_usd in every]
+
+
 def _summary(law: LawSummary, comparison: Comparison) -> SummaryRow:
+    at = {each.answer_usd: str(each.within_best) for each in law.sweep}
     return SummaryRow(
         law=law.law,
         rival=comparison.rivals.get(law.law, ""),
@@ -169,11 +209,10 @@ def _summary(law: LawSummary, comparison: Comparison) -> SummaryRow:
         least_in=(
             f"{amount(law.least_availability, 'share')} in {law.least_in}" if law.least_in else ""
         ),
-        dearer=NOTHING
-        if law.law == comparison.reference
-        else difference(law.cost_to_reference, "relative"),
+        ahead=NOTHING if law.law == comparison.reference else words.behind(law.ahead_of_reference),
         largest_regret=words.regret(law.largest_regret.estimate),
         largest_in=law.largest_in if law.largest_regret.estimate > 0 else "",
+        sweep=tuple(at.get(answer_usd, NOTHING) for answer_usd in _steps(comparison)),
     )
 
 
@@ -181,13 +220,20 @@ def _section(scenario: ComparedScenario, anchor: str) -> ComparisonSection:
     names = [name for name in SHOWN if any(name in law.metrics for law in scenario.laws)]
     rows = [
         (REGRET, [law.regret for law in scenario.laws]),
-        (SCORE, [_thousand(law.score) for law in scenario.laws]),
+        (SCORE, [law.score for law in scenario.laws]),
         *(_row(scenario, name) for name in names),
     ]
+    lived = [
+        _row(scenario, name)
+        for name in LIVED_THROUGH
+        if any(name in law.metrics for law in scenario.laws)
+    ]
     runs = f"{scenario.replications} replication{'s' if scenario.replications != 1 else ''}"
-    facts = f"Policy {scenario.policy}, {runs}, seed {scenario.seed}."
-    if scenario.left_out:
-        facts += f" Does not count for meeting what is expected: {'; '.join(scenario.left_out)}."
+    facts = (
+        f"Policy {scenario.policy}, {runs}, seed {scenario.seed}. A perfect answer is worth "
+        f"{show_usd(scenario.answer_usd)} within {show_seconds(scenario.within_s)}, and every "
+        f"second of waiting costs {show_share(scenario.waiting)} of that."
+    )
     wide, narrow = (
         _drawn(scenario, layout, f"{anchor}-{name}")
         for name, layout in (("wide", LAWS_WIDE), ("narrow", LAWS_NARROW))
@@ -201,8 +247,26 @@ def _section(scenario: ComparedScenario, anchor: str) -> ComparisonSection:
         narrow=narrow,
         heads=tuple(_head(law) for law in scenario.laws),
         rows=tuple((shown.label, _cells(shown, values)) for shown, values in rows),
+        lived=(
+            *_ways(scenario),
+            *((shown.label, _cells(shown, values)) for shown, values in lived),
+        ),
         facts=facts,
     )
+
+
+def _ways(scenario: ComparedScenario) -> list[tuple[str, tuple[LawCell, ...]]]:
+    """Expectations about the way to an outcome: met or not, and how, by law."""
+    rows = []
+    for name in scenario.left_out:
+        cells = []
+        for law in scenario.laws:
+            found = next((each for each in law.expectations if each.name == name), None)
+            mark = NOTHING if found is None else "✓" if found.met else "✗"
+            value = NOTHING if found is None else amount(found.value.estimate, found.unit)
+            cells.append(LawCell(value=mark, spread="" if value == NOTHING else value, best=False))
+        rows.append((name[:1].upper() + name[1:], tuple(cells)))
+    return rows
 
 
 def _drawn(scenario: ComparedScenario, layout: Layout, prefix: str) -> Markup:
@@ -234,7 +298,10 @@ def _outcome(scenario: ComparedScenario) -> str:
         return "No law meets what is expected."
     level = [law.law for law in scenario.laws if law.within_best and not law.best]
     also = f", level with {', '.join(level)}" if level else ""
-    return f"{scenario.best} is best{also}."
+    over = ""
+    if len(scenario.reigns) > 1:
+        over = f" Over what an answer is worth: {words.reign(scenario)}."
+    return f"{scenario.best} is best{also}.{over}"
 
 
 def _head(law: LawResult) -> LawHead:
@@ -280,7 +347,7 @@ def _write_data(path: Path, comparison: Comparison) -> None:
     names = [name for name in METRICS if name in found] + sorted(found - set(METRICS))
     ends = ("estimate", "low", "high")
     header = ["scenario", "law", "standing", "dominated_by"]
-    header += [f"{name}_{end}" for name in ("regret", "score", *names) for end in ends]
+    header += [f"{name}_{end}" for name in ("regret", "utility", *names) for end in ends]
 
     def row(scenario: ComparedScenario, law: LawResult) -> list[Cell]:
         values = [law.regret, law.score, *(law.metrics.get(name, UNDEFINED) for name in names)]

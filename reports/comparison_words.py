@@ -6,10 +6,20 @@ import math
 import re
 
 from .amounts import MINUS, NOTHING, THIN, duration
-from .comparisons import Comparison, LawResult, LawSummary
+from .comparisons import ComparedScenario, Comparison, LawResult, LawSummary
 from .fields import Estimate
 
-__all__ = ["answer", "largest_regret", "plus_minus", "regret", "standing", "wins"]
+__all__ = [
+    "answer",
+    "behind",
+    "largest_regret",
+    "plus_minus",
+    "regret",
+    "reign",
+    "standing",
+    "wins",
+    "worth",
+]
 
 
 def answer(comparison: Comparison) -> str:
@@ -42,22 +52,42 @@ def largest_regret(law: LawSummary) -> str:
 
 
 def regret(share: float) -> str:
-    """A regret in few digits, for a small space: +0.4 %, +12 %."""
+    """A regret in few digits, for a small space: 0.4 %, 12 %; negative above the best."""
     if not math.isfinite(share):
         return NOTHING
     percent = abs(share) * 100
     digits = f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}"
-    sign = "" if float(digits) == 0 else MINUS if share < 0 else "+"
+    sign = MINUS if share < 0 and float(digits) != 0 else ""
     return f"{sign}{digits}{THIN}%"
 
 
+def reign(scenario: ComparedScenario) -> str:
+    """Who is best over what an answer may be worth; "" where nobody is."""
+    parts = []
+    for place, each in enumerate(scenario.reigns):
+        end = "" if place == len(scenario.reigns) - 1 else f" up to {worth(each.to_usd)}"
+        parts.append(f"{each.law}{end}")
+    return ", then ".join(parts)
+
+
+def worth(answer_usd: float) -> str:
+    """What an answer is worth, in few digits: $0.003, $0.0167."""
+    return f"${answer_usd:.3g}"
+
+
+def behind(share: float) -> str:
+    """How much more or less than another, with its sign: +0.4 %, -12 %."""
+    text = regret(share)
+    return f"+{text}" if share > 0 and any(digit in text for digit in "123456789") else text
+
+
 def standing(law: LawResult) -> str:
-    """What a law is in a scenario: best, level, dearer, or out."""
+    """What a law is in a scenario: best, level, behind, or out."""
     if not law.eligible:
         return "misses"
     if law.best:
         return "best"
-    return "level" if law.within_best else "dearer"
+    return "level" if law.within_best else "behind"
 
 
 def plus_minus(value: Estimate, shown: str, unit: str) -> str:

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from balancer.core.errors import InputError
+
 from .fields import (
+    UNDEFINED,
     Estimate,
     as_a,
     clean,
@@ -18,6 +21,7 @@ from .fields import (
     estimates,
     items,
     number,
+    positive,
     read_json,
     text,
     words,
@@ -25,11 +29,15 @@ from .fields import (
 
 __all__ = [
     "COMPARISON",
+    "VERSION",
     "ComparedScenario",
     "Comparison",
     "LawResult",
     "LawSummary",
     "Met",
+    "Place",
+    "Reign",
+    "SweptLaw",
     "comparison_of",
     "read_comparison",
 ]
@@ -37,14 +45,46 @@ __all__ = [
 COMPARISON = "comparison.json"
 """Name of the file in a comparison's directory."""
 
+VERSION = 2
+"""Of the file: what is read here."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Met:
-    """An expectation, whether it counts for being eligible, and whether it is met."""
+    """An expectation, whether it counts for being eligible, whether it is met, and its value."""
 
     name: str
     counts: bool
     met: bool
+    value: Estimate = UNDEFINED
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Who is the best, "" for nobody, and who level with it, at a worth of an answer."""
+
+    answer_usd: float
+    best: str
+    level: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reign:
+    """A law is the best from one worth of an answer to another."""
+
+    law: str
+    from_usd: float
+    to_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweptLaw:
+    """In how many scenarios a law is best, or level with the best, at a worth of an answer."""
+
+    answer_usd: float
+    best: int
+    within_best: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +92,8 @@ class LawResult:
     """A law in a scenario.
 
     Attributes:
-        score: dollars per quality-weighted answer.
-        regret: how much dearer than the best, as a share of the best's score.
+        score: utility for a thousand offered requests, in dollars.
+        regret: how far below the best, as a share of what perfect answers would be worth.
         within_best: the best, or not to be told from it.
         dominated_by: laws that are as good or better in everything.
         difference: this law minus the reference.
@@ -73,7 +113,16 @@ class LawResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedScenario:
-    """One scenario under all laws; `best` is "" where no law is eligible."""
+    """One scenario under all laws.
+
+    Attributes:
+        answer_usd: what a perfect answer in time is worth.
+        waiting: share of that lost with every second of waiting.
+        within_s: when an answer is too late.
+        best: "" where no law is eligible.
+        sweep: who is where, at every worth looked at.
+        reigns: who is best from which worth on.
+    """
 
     scenario: str
     title: str
@@ -81,8 +130,13 @@ class ComparedScenario:
     policy: str
     seed: int
     replications: int
+    answer_usd: float
+    waiting: float
+    within_s: float
     left_out: tuple[str, ...]
     best: str
+    sweep: tuple[Place, ...]
+    reigns: tuple[Reign, ...]
     laws: tuple[LawResult, ...]
 
 
@@ -90,8 +144,8 @@ class ComparedScenario:
 class LawSummary:
     """A law over all scenarios: in how many it is what, and its largest regret, and where.
 
-    Availability is the mean over the scenarios; `cost_to_reference` is the median of how much
-    dearer it is than the reference.
+    Availability is the mean over the scenarios; `ahead_of_reference` is the median of how much
+    more its utility is than the reference's, as a share of what perfect answers would be worth.
     """
 
     law: str
@@ -106,8 +160,9 @@ class LawSummary:
     availability: float
     least_availability: float
     least_in: str
-    cost_to_reference: float
+    ahead_of_reference: float
     not_eligible: tuple[str, ...]
+    sweep: tuple[SweptLaw, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,12 +191,24 @@ def read_comparison(directory: Path) -> Comparison:
     """Read a comparison's directory.
 
     Raises:
-        InputError: the file is missing, no JSON, or no comparison.
+        InputError: the file is missing, no JSON, no comparison, or one of another version.
     """
     path = directory / COMPARISON
     found = read_json(path)
+    if isinstance(found, Mapping) and found.get("version", VERSION) != VERSION:
+        raise InputError(
+            f"found version {found['version']!r} of a comparison, expected {VERSION}"
+            + (_SINCE_1 if found["version"] == 1 else ""),
+            where=str(path),
+        )
     with as_a("comparison", str(path)):
         return comparison_of(found)
+
+
+_SINCE_1 = (
+    ": version 1 was scored by dollars per quality-weighted answer, and what is needed for the "
+    "utility is not in it; run `open-balancer compare` again"
+)
 
 
 def comparison_of(entry: Mapping[str, Any]) -> Comparison:
@@ -171,8 +238,27 @@ def _scenario(entry: Mapping[str, Any]) -> ComparedScenario:
         policy=text(entry, "policy"),
         seed=int(entry["seed"]),
         replications=int(entry["replications"]),
+        answer_usd=positive(entry["worth"]["answer_usd"], "worth.answer_usd"),
+        waiting=number(entry["worth"]["waiting"]),
+        within_s=number(entry["worth"]["within_s"]),
         left_out=words(entry, "left_out"),
         best=text(entry, "best"),
+        sweep=tuple(
+            Place(
+                answer_usd=positive(each["answer_usd"], "answer_usd"),
+                best=text(each, "best"),
+                level=words(each, "level"),
+            )
+            for each in items(entry, "sweep")
+        ),
+        reigns=tuple(
+            Reign(
+                law=clean(str(each["law"])),
+                from_usd=positive(each["from_usd"], "from_usd"),
+                to_usd=positive(each["to_usd"], "to_usd"),
+            )
+            for each in items(entry, "reigns")
+        ),
         laws=tuple(_law(each) for each in entry["laws"]),
     )
 
@@ -191,6 +277,8 @@ def _law(entry: Mapping[str, Any]) -> LawResult:
                 name=clean(str(each["name"])),
                 counts=bool(each.get("counts", True)),
                 met=bool(each.get("met")),
+                value=estimate(each),
+                unit=text(each, "unit"),
             )
             for each in items(entry, "expectations")
         ),
@@ -214,6 +302,14 @@ def _summary(entry: Mapping[str, Any]) -> LawSummary:
         availability=number(entry.get("availability")),
         least_availability=estimate(least).estimate,
         least_in="" if least is None else text(least, "scenario"),
-        cost_to_reference=number(entry.get("cost_to_reference")),
+        ahead_of_reference=number(entry.get("ahead_of_reference")),
         not_eligible=words(entry, "not_eligible"),
+        sweep=tuple(
+            SweptLaw(
+                answer_usd=positive(each["answer_usd"], "answer_usd"),
+                best=int(each["best"]),
+                within_best=int(each["within_best"]),
+            )
+            for each in items(entry, "sweep")
+        ),
     )

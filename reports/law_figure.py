@@ -1,7 +1,7 @@
 """The laws in one scenario, drawn: six figures of each, with its interval.
 
 Small multiples over the same laws in the same order, so that a law is one line to follow from
-availability to retries. A law's standing is told by its marker as well as by its colour.
+utility to transitions. A law's standing is told by its marker as well as by its colour.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from .svg import DRAWING
 __all__ = ["DRAWN", "law_figure"]
 
 DRAWN: Final = (
+    "utility_usd",
     "availability",
     "latency_p95_s",
     "cost_usd",
     "quality",
     "transitions",
-    "retry_amplification",
 )
 """What a law is drawn by; a metric that no law has is left out."""
 
@@ -50,7 +50,7 @@ MOST_TICKS: Final = 4
 MARKS: Final = {
     "best": ("*", "good", 7.5),
     "level": ("o", "good", 4.6),
-    "dearer": ("o", "without", 4.6),
+    "behind": ("o", "without", 4.6),
     "misses": ("o", "muted", 4.6),
 }
 """Marker, colour and size by standing; one that misses an expectation is hollow."""

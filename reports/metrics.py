@@ -38,16 +38,24 @@ METRICS: Final[dict[str, Metric]] = {
     "quality_weighted_answers": Metric(
         label="Answers, weighted by quality", unit="count", better="higher"
     ),
+    "good_answers": Metric(
+        label="Answers in time, weighted by quality", unit="count", better="higher"
+    ),
+    "waiting_s": Metric(label="Users' waiting, in all", unit="seconds", better="lower"),
+    "utility_usd": Metric(label="Utility (assumed)", unit="usd", better="higher"),
     "offered": Metric(label="Requests offered", unit="count"),
     "admitted": Metric(label="Requests admitted", unit="count"),
     "attempts": Metric(label="Attempts", unit="count"),
+    "fallback_attempts": Metric(label="Attempts at a fallback model", unit="count"),
     "answered": Metric(label="Requests answered", unit="count", better="higher"),
     "shed_share": Metric(label="Requests shed", unit="share", better="lower"),
     "refused_share": Metric(label="Requests refused by the budget", unit="share", better="lower"),
     "fallback_share": Metric(label="Requests given the static answer", unit="share"),
     "degraded_share": Metric(label="Requests served above normal", unit="share"),
     "truncated_share": Metric(label="Answers cut short", unit="share", better="lower"),
-    "retry_amplification": Metric(label="Attempts per request", unit="number", better="lower"),
+    "retry_amplification": Metric(
+        label="Attempts per request, fallbacks aside", unit="number", better="lower"
+    ),
     "transitions": Metric(label="Transitions", unit="count"),
     "transitions_per_hour": Metric(label="Transitions per hour", unit="number"),
     "budget_overshoot_usd": Metric(label="Budget overshoot", unit="usd", better="lower"),

@@ -14,7 +14,7 @@ from typing import Final
 
 from balancer.core.modes import Mode
 
-__all__ = ["MODE_ROLES", "PALETTE", "Colour", "contrast"]
+__all__ = ["FILL_ROLES", "MODE_ROLES", "PALETTE", "Colour", "contrast"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,23 @@ PALETTE: Final[dict[str, Colour]] = {
     "mode-soft": Colour(light="#f0c23c", dark="#e3b93f"),
     "mode-hard": Colour(light="#e0772b", dark="#e58440"),
     "mode-emergency": Colour(light="#8c1d40", dark="#d2577f"),
+    "fill-1": Colour(light="#77aadd", dark="#2f5d8c"),
+    "fill-2": Colour(light="#eedd88", dark="#6e5f14"),
+    "fill-3": Colour(light="#ee8866", dark="#8f3d1e"),
+    "fill-4": Colour(light="#44bb99", dark="#1a6650"),
+    "fill-5": Colour(light="#ffaabb", dark="#8a3f52"),
+    "fill-6": Colour(light="#99ddff", dark="#1f6682"),
+    "fill-7": Colour(light="#bbcc33", dark="#5a650d"),
+    "fill-8": Colour(light="#c9b6e4", dark="#5d4a80"),
+    "fill-9": Colour(light="#aaaa00", dark="#57571f"),
+    "fill-10": Colour(light="#d8b48a", dark="#6b4f2e"),
+    "fill-11": Colour(light="#dddddd", dark="#4a4f56"),
 }
 """Role to colour; the role is also the name of the CSS variable, `--role`."""
+
+FILL_ROLES: Final = tuple(f"fill-{place}" for place in range(1, 12))
+"""Roles of fills with a word in them, to tell kinds apart. Most are Tol's "light" scheme ("Colour
+Schemes", SRON 2021), made for labelled cells; the word says what the colour says."""
 
 MODE_ROLES: Final[dict[Mode, str]] = {mode: f"mode-{mode.label}" for mode in Mode}
 """Role of each mode's colour."""

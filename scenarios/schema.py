@@ -41,9 +41,11 @@ from .traffic import (
     TokenDistribution,
     Workload,
 )
-from .upstreams import GeminiUpstream, ModelProfile, QueueUpstream, Quota, SpendLimit
+from .upstreams import Actions, GeminiUpstream, ModelProfile, QueueUpstream, Quota, SpendLimit
+from .worth import Worth
 
 __all__ = [
+    "Actions",
     "AlertFault",
     "Arrivals",
     "Backoff",
@@ -76,6 +78,7 @@ __all__ = [
     "TokenDistribution",
     "UpstreamFault",
     "Workload",
+    "Worth",
 ]
 
 
@@ -105,6 +108,7 @@ class Scenario(Frozen):
     budget ledger of its own, as in processes that share nothing."""
     decision_lag: Seconds = 0.1
     """From the end of a tick until what was decided governs new requests [assumed]."""
+    worth: Worth = Worth()
     monitors: Monitors = Monitors()
     faults: tuple[Fault, ...] = ()
     expectations: tuple[Expectation, ...] = ()

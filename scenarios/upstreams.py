@@ -23,6 +23,7 @@ from .frozen import Duration, Frozen
 __all__ = [
     "DEFAULT_BURST_S",
     "DEFAULT_COUNTING",
+    "Actions",
     "Counting",
     "GeminiUpstream",
     "ModelProfile",
@@ -113,7 +114,8 @@ class ModelProfile(Frozen):
     """Time a refusal takes."""
     quota: Quota = Quota()
     quality: Share = 1.0
-    """Declared quality of a full answer: an assumption, printed as such."""
+    """Declared quality of a full answer, after all the thinking this model does when it is free
+    to think: an assumption, printed as such."""
 
     @model_validator(mode="after")
     def _ordered(self) -> ModelProfile:
@@ -123,6 +125,24 @@ class ModelProfile(Frozen):
                 "expected 0 < ttft_p50 <= ttft_p95"
             )
         return self
+
+
+class Actions(Frozen):
+    """What an action that saves tokens leaves of an answer's quality: assumptions, all of them.
+
+    They multiply, with each other and with the model's own quality. Each is a mean over the
+    traffic, those requests included that the action does nothing to.
+    """
+
+    thinking_off: Share = 0.92
+    """After no thinking at all; of thinking that is cut in part, the loss is in proportion to
+    the share of the model's natural thinking that is missing."""
+    concise: Share = 0.97
+    """Under an instruction to be brief."""
+    no_tools: Share = 0.90
+    """Without the tools the caller gave."""
+    short_history: Share = 0.95
+    """With only the last turns of the conversation."""
 
 
 class GeminiUpstream(Frozen):
@@ -139,6 +159,7 @@ class GeminiUpstream(Frozen):
     """Left out: the tier's."""
     concise_factor: Share = 0.6
     """Assumption: what the concise instruction leaves of an answer's natural length."""
+    actions: Actions = Actions()
 
     @model_validator(mode="after")
     def _counts(self) -> GeminiUpstream:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balancer.core.policy import Policy
-from balancer.units import show_seconds, show_share
+from balancer.units import show_seconds, show_share, show_usd
 from scenarios.loader import profiles
-from scenarios.schema import GeminiUpstream, Scenario
+from scenarios.schema import GeminiUpstream, Scenario, Worth
 
 __all__ = ["assumptions", "models_used"]
 
@@ -33,6 +33,7 @@ def _sentences(scenario: Scenario, policy: Policy) -> Iterator[str]:
             f"The upstream is a plain queue of {upstream.servers} servers with "
             f"{upstream.service} service of mean {upstream.mean:g} s; its calls are not billed."
         )
+        yield from _worth(scenario.worth)
         return
     known = profiles(scenario)
     used = [name for name in models_used(scenario, policy) if name in known]
@@ -41,16 +42,31 @@ def _sentences(scenario: Scenario, policy: Policy) -> Iterator[str]:
         f"Quality of a complete answer, declared and not measured: {declared}; an answer cut by "
         "the output cap counts for the share of its natural length that was delivered."
     )
+    actions = upstream.actions
+    yield (
+        "Thinking tokens are drawn with the workload and scaled by model, and are billed as "
+        f"output; an answer without any keeps {show_share(actions.thinking_off)} of its quality, "
+        "and one without a part of them loses in proportion."
+    )
     if any(strategy.instruction for strategy in policy.strategies):
         yield (
-            "The concise instruction leaves "
-            f"{show_share(upstream.concise_factor)} of an answer's natural length, at no loss of "
-            "quality."
+            f"The concise instruction leaves {show_share(upstream.concise_factor)} of an answer's "
+            f"natural length and {show_share(actions.concise)} of its quality."
         )
-    yield (
-        "Thinking tokens are drawn with the workload and scaled by model; a thinking budget cuts "
-        "them without making answers worse, and they are billed as output."
-    )
+    for does, kept, what in (
+        (any(not each.tools for each in policy.strategies), actions.no_tools, "without tools"),
+        (
+            any(each.history_turns is not None for each in policy.strategies),
+            actions.short_history,
+            "with its history cut",
+        ),
+    ):
+        if does:
+            yield (
+                f"An answer {what} keeps {show_share(kept)} of its quality, a mean over requests "
+                "that need it and those that do not; tokens stay as they are."
+            )
+    yield from _worth(scenario.worth)
     yield (
         "Latency of healthy models comes from calibrated profiles (time to the first token and "
         "output speed, lognormal): "
@@ -69,7 +85,7 @@ def _sentences(scenario: Scenario, policy: Policy) -> Iterator[str]:
         )
     yield (
         "Models slow down or refuse under load only where the scenario gives them a capacity or "
-        "a quota; tools, history and temperature change neither tokens nor quality."
+        "a quota; temperature changes neither tokens nor quality."
     )
     yield from _clients(scenario, policy)
     yield (
@@ -109,3 +125,11 @@ def _clients(scenario: Scenario, policy: Policy) -> Iterator[str]:
             "requests and a controller and budget ledger of its own that know nothing of the "
             "others; journals are the first one's."
         )
+
+
+def _worth(worth: Worth) -> Iterator[str]:
+    yield (
+        f"A complete answer of quality 1 is worth {show_usd(worth.answer)} within "
+        f"{show_seconds(worth.within)} and nothing later; every second a user waits costs "
+        f"{show_share(worth.waiting)} of that."
+    )

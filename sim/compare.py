@@ -18,18 +18,20 @@ from scenarios.schema import Scenario
 
 from .counterfactual import cost_saved
 from .expectations import Expected, expected, held_against
-from .intervals import CONFIDENCE, mean_interval
-from .json_values import interval, judgement
+from .intervals import CONFIDENCE, Interval, mean_interval
+from .json_values import interval, judgement, number
 from .metrics import METRICS
 from .replications import Plan, Runs, replicate
 from .rivals import RIVALS, arms
 from .run import CHEAPEST, STATIC, Run
 from .run_header import fault_rows, versions
-from .standing import Standing, counts, standings
+from .standing import REQUESTS, Standing, counts, standings
+from .sweep import SWEEP_USD, Line, line, reigns, sweep
 
 __all__ = ["COMPARISON_VERSION", "REFERENCE", "Contest", "LawComparison", "contest"]
 
-COMPARISON_VERSION = 1
+COMPARISON_VERSION = 2
+"""Version 1 was scored by dollars per quality-weighted answer."""
 REFERENCE = "ladder"
 """The law that differences are taken to."""
 
@@ -142,7 +144,7 @@ class LawComparison:
         rows = []
         for place, runs in sorted(self._finished.items()):
             contest, questions = self._contests[place], self._questions[place]
-            table = standings(questions, runs, laws)
+            table = standings(questions, runs, laws, contest.scenario.worth)
             rows.append(_row(contest, questions, runs, table, reference))
         return {
             "version": COMPARISON_VERSION,
@@ -166,6 +168,9 @@ def _row(
     reference: str,
 ) -> dict[str, Any]:
     scenario = contest.scenario
+    worth = scenario.worth
+    lines = {each.law: line(runs[each.law], worth) for each in table}
+    eligible = [each.law for each in table if each.eligible]
     return {
         "scenario": scenario.scenario,
         "title": scenario.title,
@@ -177,13 +182,31 @@ def _row(
         "duration_s": scenario.duration,
         "warm_up_s": scenario.warm_up,
         "faults": fault_rows(scenario),
+        "worth": {
+            "answer_usd": worth.answer,
+            "waiting": worth.waiting,
+            "within_s": worth.within,
+        },
         "left_out": [question.name for question in questions if not counts(question)],
         "best": next((each.law for each in table if each.best), None),
-        "laws": [_law(each, runs, reference) for each in table],
+        "sweep": [
+            {
+                "answer_usd": place.answer_usd,
+                "best": place.best,
+                "level": list(place.level),
+                "regret": {law: number(each) for law, each in place.regret.items()},
+            }
+            for place in sweep(lines, eligible)
+        ],
+        "reigns": [
+            {"law": each.law, "from_usd": each.from_usd, "to_usd": each.to_usd}
+            for each in reigns(lines, eligible)
+        ],
+        "laws": [_law(each, lines[each.law], runs, reference) for each in table],
     }
 
 
-def _law(standing: Standing, runs: Runs, reference: str) -> dict[str, Any]:
+def _law(standing: Standing, own: Line, runs: Runs, reference: str) -> dict[str, Any]:
     values, others = (_values(runs[law], runs[STATIC]) for law in (standing.law, reference))
     return {
         "law": standing.law,
@@ -193,7 +216,10 @@ def _law(standing: Standing, runs: Runs, reference: str) -> dict[str, Any]:
             for answer in standing.answers
         ],
         "score": interval(standing.score),
-        "regret": None if math.isnan(standing.regret.estimate) else interval(standing.regret),
+        "regret": _defined(standing.regret),
+        "regret_usd": _defined(standing.regret_usd),
+        "value": interval(own.value),
+        "bill_usd": interval(own.bill_usd),
         "best": standing.best,
         "within_best": standing.within_best,
         "dominated_by": list(standing.dominated_by),
@@ -203,6 +229,10 @@ def _law(standing: Standing, runs: Runs, reference: str) -> dict[str, Any]:
             for name, each in values.items()
         },
     }
+
+
+def _defined(value: Interval) -> dict[str, Any] | None:
+    return None if math.isnan(value.estimate) else interval(value)
 
 
 def _held_against(policy: Policy, questions: Iterable[Expected]) -> dict[str, Policy]:
@@ -229,10 +259,11 @@ def _summary(law: str, reference: str, rows: Sequence[Mapping[str, Any]]) -> dic
     answered = {name: each["metrics"]["availability"]["estimate"] for name, each in own.items()}
     answered = {name: each for name, each in answered.items() if each is not None}
     least = min(answered, key=lambda name: answered[name], default=None)
-    dearer = [
-        each["score"]["estimate"] / _found(row, reference)["score"]["estimate"] - 1.0
+    ahead = [
+        (each["score"]["estimate"] - _found(row, reference)["score"]["estimate"])
+        / (REQUESTS * row["worth"]["answer_usd"])
         for row, each in zip(rows, own.values(), strict=True)
-        if each["score"]["estimate"] and _found(row, reference)["score"]["estimate"]
+        if None not in (each["score"]["estimate"], _found(row, reference)["score"]["estimate"])
     ]
     return {
         "law": law,
@@ -248,8 +279,25 @@ def _summary(law: str, reference: str, rows: Sequence[Mapping[str, Any]]) -> dic
         "least_availability": (
             None if least is None else {"scenario": least, "estimate": answered[least]}
         ),
-        "cost_to_reference": median(dearer) if dearer else None,
+        "ahead_of_reference": median(ahead) if ahead else None,
+        "sweep": [_swept(law, rows, place) for place in range(len(SWEEP_USD))],
         "not_eligible": [name for name, each in own.items() if not each["eligible"]],
+    }
+
+
+def _swept(law: str, rows: Sequence[Mapping[str, Any]], place: int) -> dict[str, Any]:
+    """A law over all scenarios at one worth of an answer."""
+    at = [row["sweep"][place] for row in rows]
+    regrets = [
+        each["regret"][law]
+        for row, each in zip(rows, at, strict=True)
+        if _found(row, law)["eligible"]
+    ]
+    return {
+        "answer_usd": SWEEP_USD[place],
+        "best": sum(each["best"] == law for each in at),
+        "within_best": sum(law == each["best"] or law in each["level"] for each in at),
+        "median_regret": median(regrets) if regrets else None,
     }
 
 

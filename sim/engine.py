@@ -162,7 +162,10 @@ class _Simulation:
             arm=arm,
             replication=replication,
             metrics=metrics(
-                self._plant.totals(), transitions=fleet.moves(horizon_s), duration_s=horizon_s
+                self._plant.totals(),
+                worth=self._scenario.worth,
+                transitions=fleet.moves(horizon_s),
+                duration_s=horizon_s,
             ),
             transitions=tuple(each for each in fleet.transitions if each.at_s < horizon_s),
             servings=tuple(each for each in fleet.servings if each.at_s < horizon_s),

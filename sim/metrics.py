@@ -11,10 +11,11 @@ import math
 from collections.abc import Mapping
 
 from balancer.core.pricing import NANO_USD
+from scenarios.schema import Worth
 
 from .totals import Totals
 
-__all__ = ["METRICS", "MILLIONTHS", "metrics"]
+__all__ = ["METRICS", "MILLIONTHS", "asked", "metrics"]
 
 MILLIONTHS = 1_000_000
 
@@ -24,6 +25,7 @@ METRICS: Mapping[str, str] = {
     "admitted": "count",
     "answered": "count",
     "attempts": "count",
+    "fallback_attempts": "count",
     "availability": "share",
     "latency_p50_s": "seconds",
     "latency_p95_s": "seconds",
@@ -36,6 +38,9 @@ METRICS: Mapping[str, str] = {
     "cost_saved": "share",
     "quality": "score",
     "quality_weighted_answers": "count",
+    "good_answers": "count",
+    "waiting_s": "seconds",
+    "utility_usd": "usd",
     "shed_share": "share",
     "refused_share": "share",
     "fallback_share": "share",
@@ -49,16 +54,20 @@ METRICS: Mapping[str, str] = {
 """Every metric of `verdict.json` with its unit; `docs/reference/verdict.md` defines each."""
 
 
-def metrics(totals: Totals, *, transitions: float, duration_s: float) -> dict[str, float]:
+def metrics(
+    totals: Totals, *, worth: Worth, transitions: float, duration_s: float
+) -> dict[str, float]:
     """The metrics of a run, but for `cost_saved`, which takes two; NaN where undefined.
 
     Args:
         totals: the plant's account of the requests after the warm-up.
+        worth: what the scenario says answers are worth.
         transitions: changes of mode before the horizon, in the mean of the replicas.
         duration_s: from second 0 to the horizon.
     """
     cost_usd = totals.true_nano_usd / NANO_USD
     quality = totals.quality_ppm_sum / MILLIONTHS
+    good_answers = totals.good_quality_ppm_sum / MILLIONTHS
     latency = totals.latency
     return {
         "offered": float(totals.offered),
@@ -66,6 +75,7 @@ def metrics(totals: Totals, *, transitions: float, duration_s: float) -> dict[st
         "admitted": float(totals.admitted),
         "answered": float(totals.answered),
         "attempts": float(totals.attempts),
+        "fallback_attempts": float(totals.fallback_attempts),
         "availability": _ratio(totals.answered, totals.offered),
         "latency_p50_s": latency.quantile(0.50),
         "latency_p95_s": latency.quantile(0.95),
@@ -77,16 +87,27 @@ def metrics(totals: Totals, *, transitions: float, duration_s: float) -> dict[st
         "cost_per_answer_usd": _ratio(cost_usd, totals.answered),
         "quality": _ratio(quality, totals.answered),
         "quality_weighted_answers": quality,
+        "good_answers": good_answers,
+        "waiting_s": totals.waiting_s,
+        "utility_usd": worth.answer * (good_answers - worth.waiting * totals.waiting_s) - cost_usd,
         "shed_share": _ratio(totals.shed, totals.offered),
         "refused_share": _ratio(totals.refused, totals.offered),
         "fallback_share": _ratio(totals.fallback, totals.offered),
         "degraded_share": _ratio(totals.degraded, totals.admitted),
         "truncated_share": _ratio(totals.truncated, totals.answered),
-        "retry_amplification": _ratio(totals.attempts, totals.admitted),
+        "retry_amplification": _ratio(totals.attempts - totals.fallback_attempts, totals.admitted),
         "transitions": float(transitions),
         "transitions_per_hour": transitions / duration_s * 3600.0,
         "budget_overshoot_usd": totals.overshoot_nano_usd / NANO_USD,
     }
+
+
+def asked(found: Mapping[str, float]) -> float:
+    """Requests that users had: who asks again because they got nothing counts once.
+
+    So it is the same in all arms, whatever they make users do.
+    """
+    return found["offered"] - found.get("reasked", 0.0)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -27,8 +27,12 @@ def answered(world: World, i: int, now_s: float, bucket: int) -> None:
         totals = world.totals[0]
         totals.answered[slot.priority] += 1
         totals.truncated += call.delivered_ppm < 1_000_000
-        quality_ppm = world.upstream.models[call.model].quality_ppm
-        totals.quality_ppm_sum += quality_ppm * call.delivered_ppm // 1_000_000
+        quality_ppm = call.quality_ppm * world.plans[slot.mode].quality_ppm // 1_000_000
+        totals.quality_ppm_sum += quality_ppm
+        waited_s = _waited_s(world, slot, now_s)
+        totals.waiting_s += waited_s
+        if waited_s <= world.client[0].worth_within_s:
+            totals.good_quality_ppm_sum += quality_ppm
         _measure(world, slot, now_s, bucket)
     world.state[0].live -= 1
     free(world.state[0], world.slots, i)
@@ -44,6 +48,7 @@ def failed(world: World, i: int, now_s: float) -> None:
         totals.fallback += slot.counts
     if slot.counts:
         totals.failed[slot.priority] += 1
+        totals.waiting_s += _waited_s(world, slot, now_s)
         if slot.outcome == _TIMEOUT and not math.isnan(slot.first_start_s):
             bucket = place_of(now_s - slot.first_start_s)
             _measure(world, slot, now_s, bucket)
@@ -61,6 +66,12 @@ def leave(world: World, i: int, now_s: float) -> None:
     else:
         world.slots[i].generation += 1
         push(state, world, now_s + after_s, ASKS_AGAIN, i, world.slots[i].generation)
+
+
+@inlined
+def _waited_s(world: World, slot: Any, now_s: float) -> float:
+    """How long its user has waited, from asking: a slot keeps when that user gives up."""
+    return float(now_s - (slot.gives_up_s - world.client[0].patience_s))
 
 
 @inlined

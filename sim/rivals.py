@@ -13,7 +13,9 @@ from dataclasses import replace
 
 from balancer.core.errors import InputError, PolicyError, nearest
 from balancer.core.modes import Mode
-from balancer.core.policy import LAWS, Policy
+from balancer.core.policy import Policy
+
+from .run import NONE, STATIC
 
 __all__ = ["RIVALS", "arms", "chosen_laws", "rival"]
 
@@ -43,9 +45,13 @@ RIVALS: Mapping[str, str] = {
     ),
     "always_soft": "soft for ever: the cheap model always, and no controller",
     "always_hard": "hard for ever, and no controller",
-    "none": "no controller and no budget",
+    STATIC: (
+        "normal for ever, with its retries, fallback model and budgets, and no controller: what a "
+        "router gives"
+    ),
+    NONE: "the application's own clients: their model and retries, no controller and no budget",
 }
-"""Every law, and with what it is run."""
+"""Every law, and with what it is run; beside them the two ways to run none."""
 
 
 def chosen_laws(text: str | None) -> tuple[str, ...]:
@@ -55,12 +61,12 @@ def chosen_laws(text: str | None) -> tuple[str, ...]:
         InputError: a law we do not know, one named twice, or none at all.
     """
     if text is None:
-        return LAWS
+        return tuple(RIVALS)
     names = tuple(name.strip() for name in text.split(",") if name.strip())
-    known = ", ".join(LAWS)
+    known = ", ".join(RIVALS)
     for name in names:
-        if name not in LAWS:
-            raise InputError(f"unknown law {name!r}{nearest(name, LAWS)}; known: {known}")
+        if name not in RIVALS:
+            raise InputError(f"unknown law {name!r}{nearest(name, RIVALS)}; known: {known}")
     if not names:
         raise InputError(f"found no law in {text!r}; known: {known}")
     twice = [name for place, name in enumerate(names) if name in names[:place]]
@@ -78,7 +84,7 @@ def rival(policy: Policy, law: str) -> Policy:
     try:
         if law == "breaker":
             policy = _with_fallback(policy)
-        return replace(policy, law=law)
+        return replace(policy, law="none" if law == STATIC else law)
     except PolicyError as error:
         raise PolicyError(
             f"cannot run under the law {law}: {error}", where=f"policy {policy.name}"
@@ -87,7 +93,7 @@ def rival(policy: Policy, law: str) -> Policy:
 
 def arms(policy: Policy, laws: Sequence[str]) -> dict[str, Policy]:
     """Policy of every law, and of none: the application's own clients."""
-    return {law: rival(policy, law) for law in dict.fromkeys((*laws, "none"))}
+    return {law: rival(policy, law) for law in dict.fromkeys((*laws, NONE))}
 
 
 def _with_fallback(policy: Policy) -> Policy:

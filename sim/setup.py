@@ -25,6 +25,7 @@ from . import fifo_queue, spend
 from .call_bounds import call_bounds
 from .events import DAYS, EVENT, LATER, chained, days_per_s
 from .processor_sharing import JOB
+from .quality import kept_quality_ppm
 from .quota import CELLS, MINUTE_S, QUOTA, SLIDING, new_row
 from .spend_limit import new_spending
 from .upstream import (
@@ -174,7 +175,10 @@ def new_upstream(scenario: Scenario, policy: Policy, key: int, models: tuple[str
         settings["kind"] = GEMINI
     rows = np.zeros(len(models), MODEL)
     for row, name in zip(rows, models, strict=True):
-        _write_model(row, known.get(name), policy.catalog.card(name))
+        card = policy.catalog.card(name)
+        _write_model(row, known.get(name), card)
+        if isinstance(scenario.upstream, GeminiUpstream) and card.thinks:
+            row["thinking_loss"] = 1.0 - scenario.upstream.actions.thinking_off
     quotas = _quotas(scenario, [known.get(name) for name in models])
     slides = any(_limited(row) and row["counting"] == SLIDING for row in quotas)
     spending, spent = _spending(scenario)
@@ -251,6 +255,7 @@ def _client(scenario: Scenario, *, keep_latencies: bool) -> np.ndarray[Any, Any]
     client["estimate_sigma"] = clients.prompt_estimate.error
     client["horizon_s"] = scenario.duration
     client["warm_up_s"] = scenario.warm_up
+    client["worth_within_s"] = scenario.worth.within
     client["keeps_latencies"] = keep_latencies
     return client
 
@@ -282,6 +287,7 @@ def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.nd
             plan["budgets"][place] = bounds.thinking_tokens
         plan["length"] = len(chain)
         plan["concise"] = concise if strategy.instruction else 1.0
+        plan["quality_ppm"] = kept_quality_ppm(scenario, strategy)
         plan["timeout_s"] = _else(strategy.timeout_s, scenario.clients.timeout)
         plan["retries"] = _else(strategy.retries, scenario.clients.retries)
         plan["static_fallback"] = strategy.static_fallback is not None

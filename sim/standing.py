@@ -3,13 +3,15 @@
 The rules are fixed, whatever the outcome (`docs/explanation/comparison.md` gives reasons):
 
 - A law is eligible when it meets every expectation of the scenario that is about the
-  outcome, judged by the estimate. `reaches` names a mechanism, which a law without modes
-  does not have, and does not count.
-- The score of a run is its dollars per quality-weighted answer; that of a law, the mean
-  over its runs. The best is the eligible law with the lowest score.
-- Regret is the mean difference of scores, law minus best on the same requests, over the
-  best's score. A law is within the best's interval when it is eligible and the interval of
-  its regret contains 0.
+  outcome, judged by the estimate. What is about the way there (modes and how often they
+  change) is what operators live through, and does not count.
+- The score of a run is its utility for a thousand requests that users had, asking again not
+  counted; that of a law, the mean over its runs. The best is the eligible law with the highest
+  score.
+- Regret is the mean difference of scores, best minus law on the same requests, over what a
+  thousand perfect answers would be worth: a utility can be nothing, or less, and is no unit.
+  A law is within the best's interval when it is eligible and the interval of its regret
+  contains 0.
 - One law dominates another when its estimates are no worse in availability, P95, cost per
   answer and quality, and the whole paired interval of one of them is better.
 """
@@ -20,15 +22,28 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from balancer.core.modes import Mode
+from scenarios.schema import Worth
 
-from .expectations import Expected, TimeBound
+from .expectations import Expected, MetricBound, NeverAbove, TimeBound
 from .intervals import Interval, mean_interval
+from .metrics import asked
 from .replications import Runs
 from .run import Run
 from .verdict import Judgement, judge
 
-__all__ = ["CRITERIA", "Answer", "Standing", "counts", "dominates", "score", "standings"]
+__all__ = [
+    "CRITERIA",
+    "REQUESTS",
+    "Answer",
+    "Standing",
+    "counts",
+    "dominates",
+    "score",
+    "standings",
+]
+
+REQUESTS = 1000
+"""Requests that a score is said of: dollars of one are too small to read."""
 
 CRITERIA: Mapping[str, bool] = {
     "availability": True,
@@ -37,6 +52,9 @@ CRITERIA: Mapping[str, bool] = {
     "quality": True,
 }
 """What dominance is about: metrics, and whether more of it is better."""
+
+_WAYS = ("degraded_share", "transitions", "transitions_per_hour")
+"""Metrics of the way to an outcome and not of the outcome."""
 
 _UNDEFINED = Interval(estimate=math.nan, low=math.nan, high=math.nan)
 
@@ -64,9 +82,11 @@ class Standing:
         law: its name.
         answers: to the scenario's expectations.
         eligible: all that counts is met, and there is a score.
-        score: dollars per quality-weighted answer.
-        regret: over the best, as a share of its score; undefined when there is no best.
-        best: it has the lowest score of all that are eligible.
+        score: utility for a thousand requests, in dollars.
+        regret: below the best, as a share of what answers to all requests would be worth if
+            they were perfect; undefined when there is no best.
+        regret_usd: the same in dollars for a thousand requests.
+        best: it has the highest score of all that are eligible.
         within_best: it is eligible and its regret's interval contains 0, or it is the best.
         dominated_by: laws that dominate it.
     """
@@ -76,13 +96,14 @@ class Standing:
     eligible: bool
     score: Interval
     regret: Interval
+    regret_usd: Interval
     best: bool
     within_best: bool
     dominated_by: tuple[str, ...]
 
 
 def standings(
-    questions: Sequence[Expected], runs: Runs, laws: Sequence[str]
+    questions: Sequence[Expected], runs: Runs, laws: Sequence[str], worth: Worth
 ) -> tuple[Standing, ...]:
     """How laws stand against each other.
 
@@ -91,6 +112,7 @@ def standings(
         runs: of every law and of the arms that the questions are held against; run k of each
             saw the same requests.
         laws: those that take part, in the order wanted.
+        worth: what the scenario says answers are worth; the runs' utility is by it.
     """
     answers = {law: tuple(_answer(each, runs[law], runs) for each in questions) for law in laws}
     scores = {law: [score(run) for run in runs[law]] for law in laws}
@@ -101,19 +123,22 @@ def standings(
         if all(answer.met for answer in answers[law] if answer.counts)
         and math.isfinite(means[law].estimate)
     ]
-    best = min(eligible, key=lambda law: means[law].estimate, default=None)
+    best = max(eligible, key=lambda law: means[law].estimate, default=None)
     found = []
     for law in laws:
-        regret = _UNDEFINED if best is None else _regret(scores[law], scores[best])
+        behind = _UNDEFINED
+        if best is not None:
+            behind = mean_interval([b - a for a, b in zip(scores[law], scores[best], strict=True)])
         found.append(
             Standing(
                 law=law,
                 answers=answers[law],
                 eligible=law in eligible,
                 score=means[law],
-                regret=regret,
+                regret=_scaled(behind, 1.0 / (REQUESTS * worth.answer)),
+                regret_usd=behind,
                 best=law == best,
-                within_best=law == best or (law in eligible and regret.low <= 0.0),
+                within_best=law == best or (law in eligible and behind.low <= 0.0),
                 dominated_by=tuple(
                     other for other in laws if other != law and dominates(runs[other], runs[law])
                 ),
@@ -123,14 +148,16 @@ def standings(
 
 
 def score(run: Run) -> float:
-    """Dollars per quality-weighted answer; NaN where there was none."""
-    answers = run.metrics["quality_weighted_answers"]
-    return run.metrics["cost_usd"] / answers if answers > 0.0 else math.nan
+    """Utility for a thousand requests that users had, in dollars; NaN where there were none."""
+    requests = asked(run.metrics)
+    return REQUESTS * run.metrics["utility_usd"] / requests if requests > 0.0 else math.nan
 
 
 def counts(question: Expected) -> bool:
     """Whether an expectation is about the outcome and not about the way to it."""
-    return not (isinstance(question, TimeBound) and question.mode != Mode.NORMAL)
+    if isinstance(question, MetricBound):
+        return question.metric not in _WAYS
+    return not isinstance(question, TimeBound | NeverAbove)
 
 
 def dominates(one: Sequence[Run], other: Sequence[Run]) -> bool:
@@ -162,8 +189,7 @@ def _answer(question: Expected, runs: Sequence[Run], arms: Runs) -> Answer:
     return Answer(judgement=judgement, counts=counts(question), met=met)
 
 
-def _regret(law: Sequence[float], best: Sequence[float]) -> Interval:
-    unit = mean_interval(best).estimate
-    if not unit > 0.0:
-        return _UNDEFINED
-    return mean_interval([(a - b) / unit for a, b in zip(law, best, strict=True)])
+def _scaled(value: Interval, factor: float) -> Interval:
+    return Interval(
+        estimate=value.estimate * factor, low=value.low * factor, high=value.high * factor
+    )

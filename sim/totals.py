@@ -26,12 +26,16 @@ class Totals:
         fallback: requests shed or failed that got the static answer.
         truncated: answers cut short by the output cap.
         attempts, attempts_finished, attempts_failed: calls upstream.
+        fallback_attempts: those of them at the next model of a plan, at once after one failed.
         prompt_tokens, cached_tokens, output_tokens, thinking_tokens: as the upstream saw.
         true_nano_usd: the upstream's bill.
         observed_nano_usd: cost as the clients could tell it from usage and price table.
         degraded: admitted requests whose plan was above normal.
         served_by_mode: admitted requests by the mode of their plan.
         quality_ppm_sum: quality of the answers, in millionths, summed.
+        good_quality_ppm_sum: the same of answers that came while they were worth something.
+        waiting_s: that users waited, from asking to the outcome or to giving up, summed; those
+            who were shed did not wait.
         latency: of answers and timeouts, from the first attempt's start to the outcome.
         latency_sum_s: their sum.
         overshoot_nano_usd: most by which the true spend of a rolling window passed a budget,
@@ -52,6 +56,7 @@ class Totals:
     fallback: int
     truncated: int
     attempts: int
+    fallback_attempts: int
     attempts_finished: int
     attempts_failed: int
     prompt_tokens: int
@@ -63,6 +68,8 @@ class Totals:
     degraded: int
     served_by_mode: tuple[int, ...]
     quality_ppm_sum: int
+    good_quality_ppm_sum: int
+    waiting_s: float
     latency: Histogram
     latency_sum_s: float
     overshoot_nano_usd: int
@@ -89,6 +96,7 @@ def read_totals(world: World) -> Totals:
         fallback=int(totals["fallback"]),
         truncated=int(totals["truncated"]),
         attempts=int(totals["attempts"]),
+        fallback_attempts=int(totals["fallback_attempts"]),
         attempts_finished=int(totals["attempts_finished"]),
         attempts_failed=int(totals["attempts_failed"]),
         prompt_tokens=int(totals["prompt_tokens"]),
@@ -100,6 +108,8 @@ def read_totals(world: World) -> Totals:
         degraded=sum(modes[1:]),
         served_by_mode=modes,
         quality_ppm_sum=int(totals["quality_ppm_sum"]),
+        good_quality_ppm_sum=int(totals["good_quality_ppm_sum"]),
+        waiting_s=float(totals["waiting_s"]),
         latency=Histogram.from_counts(latency),
         latency_sum_s=float(totals["latency_sum_s"]),
         overshoot_nano_usd=int(totals["overshoot_nano_usd"]),

@@ -64,6 +64,7 @@ CALL = np.dtype(
         ("answered", "i4"),  # tokens of the answer
         ("thought", "i4"),
         ("delivered_ppm", "i4"),  # share of the wanted answer, in millionths
+        ("quality_ppm", "i4"),  # of the answer, by model, thinking and share delivered
         ("ttft_s", "f8"),
         ("estimate_nano_usd", "i8"),  # by usage and price table
         ("bill_nano_usd", "i8"),  # what is charged
@@ -101,6 +102,7 @@ MODEL = np.dtype(
         ("error_share", "f8"),
         ("error_latency_s", "f8"),
         ("quality_ppm", "i8"),
+        ("thinking_loss", "f8"),  # of quality, when it does not think at all
         ("output_limit", "i8"),
         ("price", "i8", (7,)),
         # running
@@ -210,6 +212,7 @@ def begin(upstream: Upstream, calls: Any, i: int, now_s: float) -> None:
     call.answered = 0
     call.thought = 0
     call.delivered_ppm = 1_000_000
+    call.quality_ppm = upstream.models[call.model].quality_ppm
     call.estimate_nano_usd = 0
     call.bill_nano_usd = 0
     call.retry_after_s = 0.0
@@ -354,8 +357,9 @@ def _overload(model: Any, call: Any, key: int) -> int:
 
 @inlined
 def _generate(model: Any, call: Any, key: int, hits: Hits) -> None:
-    """Tokens, times and bill of a call that is worked on."""
-    natural = call.thinking * model.thinking_factor * hits.thinking
+    """Tokens, quality, times and bill of a call that is worked on."""
+    healthy = call.thinking * model.thinking_factor
+    natural = healthy * hits.thinking
     if not hits.ignores_budget:
         natural = min(natural, call.budget)
     cap = min(call.cap, model.output_limit)
@@ -363,6 +367,12 @@ def _generate(model: Any, call: Any, key: int, hits: Hits) -> None:
     wanted = max(1, int(call.output * call.concise * hits.output + 0.5))
     answered = min(wanted, cap - thought)
     call.delivered_ppm = answered * 1_000_000 // wanted
+    # In whole tokens, so that a model that thinks as it likes loses nothing by rounding.
+    needed = int(healthy + 0.5)
+    missing = 1.0 - thought / needed if thought < needed else 0.0
+    call.quality_ppm = int(
+        model.quality_ppm * (1.0 - model.thinking_loss * missing) * answered / wanted + 0.5
+    )
     if answered == 0:
         call.outcome = _EMPTY
     elif hits.cut or (hits.inside and hits.error in (_OVERLOADED, _INTERNAL)):

@@ -114,6 +114,7 @@ CLIENT = np.dtype(
         ("reask_after_s", "f8"),
         ("horizon_s", "f8"),  # nobody asks again after it
         ("warm_up_s", "f8"),
+        ("worth_within_s", "f8"),  # later answers are worth nothing
         ("keeps_latencies", "?"),
     ],
     align=True,
@@ -150,6 +151,7 @@ PLAN = np.dtype(
         ("budgets", "i4", (LONGEST_CHAIN,)),  # most thinking tokens of each
         ("length", "i4"),
         ("concise", "f8"),
+        ("quality_ppm", "i8"),  # what its edits leave of an answer's quality
         ("timeout_s", "f8"),
         ("retries", "i4"),
         ("static_fallback", "?"),
@@ -189,6 +191,7 @@ TOTALS = np.dtype(
         ("fallback", "i8"),
         ("truncated", "i8"),
         ("attempts", "i8"),
+        ("fallback_attempts", "i8"),
         ("attempts_finished", "i8"),
         ("attempts_failed", "i8"),
         ("prompt_tokens", "i8"),
@@ -198,6 +201,8 @@ TOTALS = np.dtype(
         ("true_nano_usd", "i8"),
         ("observed_nano_usd", "i8"),
         ("quality_ppm_sum", "i8"),
+        ("good_quality_ppm_sum", "i8"),
+        ("waiting_s", "f8"),
         ("admitted_by_mode", "i8", (len(MODES),)),
         ("latency_sum_s", "f8"),
         ("overshoot_nano_usd", "i8"),

@@ -71,7 +71,7 @@ def measure(
     minute, hour, day = (recent.last(WINDOWS_S[name]) for name in ("1m", "1h", "24h"))
     status = balancer.status()
     seen = span.observations or Observations(0)
-    performance = _performance(seen, span.seconds)
+    performance = _performance(seen, span.seconds, balancer.policy)
     last = recent.last(balancer.policy.tick_s).observations
     return Metrics(
         window=window,
@@ -131,7 +131,20 @@ def _nano(span: Span) -> int:
     return 0 if span.observations is None else sum(e.nano_usd for e in span.observations.served)
 
 
-def _performance(seen: Observations, seconds: float) -> Performance:
+def _repeating(seen: Observations, policy: Policy) -> int:
+    """Attempts, but for those at a fallback model of their mode: they repeat nothing."""
+    count = 0
+    for entry in seen.served:
+        strategy = policy.strategies[entry.mode]
+        # Where the model is the caller's, nobody knows which one came first.
+        falls_back = strategy.model not in (None, entry.model) and (
+            entry.model in strategy.fallback_models
+        )
+        count += 0 if falls_back else entry.started
+    return count
+
+
+def _performance(seen: Observations, seconds: float, policy: Policy) -> Performance:
     latency = merge(entry.latency for entry in seen.served)
     ttft = merge(entry.ttft for entry in seen.served)
     finished = sum(entry.finished for entry in seen.served)
@@ -153,7 +166,7 @@ def _performance(seen: Observations, seconds: float) -> Performance:
         throughput_per_s=_over(offered, seconds),
         tokens_per_minute=None if tokens_per_s is None else tokens_per_s * 60.0,
         availability=available,
-        retry_amplification=_over(sum(entry.started for entry in seen.served), admitted),
+        retry_amplification=_over(_repeating(seen, policy), admitted),
         shed={priority.label: seen.shed[priority] for priority in Priority},
         static_fallbacks=sum(seen.fallback),
     )

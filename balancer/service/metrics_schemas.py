@@ -118,7 +118,9 @@ class Performance(BaseModel):
     availability: float | None = Field(
         description="Complete answers of a model over requests offered"
     )
-    retry_amplification: float | None = Field(description="Attempts over admitted requests")
+    retry_amplification: float | None = Field(
+        description="Attempts but for those at a fallback model, over admitted requests"
+    )
     shed: dict[str, int] = Field(description="Refused requests by priority")
     static_fallbacks: int
 

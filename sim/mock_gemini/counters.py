@@ -32,6 +32,7 @@ class CallRecord(NamedTuple):
         ttft_s, duration_s: scenario seconds; the duration of a hang is None.
         prompt, cached, output, thinking: tokens.
         delivered_ppm: part of the natural answer that was delivered, in millionths.
+        quality_ppm: of the answer, before what a plan's edits take from it.
         bill_nano_usd: what is charged.
         cap: most output tokens asked for, or None.
         thinking_asked: the thinking setting asked for, or None.
@@ -54,6 +55,7 @@ class CallRecord(NamedTuple):
     output: int
     thinking: int
     delivered_ppm: int
+    quality_ppm: int
     bill_nano_usd: int
     cap: int | None
     thinking_asked: int | str | None
@@ -185,6 +187,7 @@ def _record(number: int, model: str, method: str, fate: Fate, body: Body, left: 
         output=fate.answered,
         thinking=fate.thought,
         delivered_ppm=fate.delivered_ppm,
+        quality_ppm=fate.quality_ppm,
         bill_nano_usd=fate.bill_nano_usd,
         cap=body.cap,
         thinking_asked=body.thinking,

@@ -33,6 +33,7 @@ _FATE = (
     "outcome",
     "output",
     "delivered_ppm",
+    "quality_ppm",
     "answered",
     "thought",
     "prompt",
@@ -69,6 +70,7 @@ class Fate(NamedTuple):
         began_s: second of the scenario.
         outcome: None for an answer, else one of `FAILURES`.
         delivered_ppm: part of the natural answer that is delivered, in millionths.
+        quality_ppm: of the answer, before what a plan's edits take from it.
         answered, thought, prompt, cached: tokens.
         inside: whether a failure or a hang comes after part of the response.
         ttft_s, duration_s, holds_s: as in `sim.upstream.CALL`.
@@ -84,6 +86,7 @@ class Fate(NamedTuple):
     began_s: float
     outcome: str | None
     delivered_ppm: int
+    quality_ppm: int
     answered: int
     thought: int
     prompt: int
@@ -197,7 +200,9 @@ class WallUpstream:
             self._concise if body.brief else 1.0,
             now_s,
         )
-        outcome, output, delivered_ppm, answered, *rest = _fate(self._calls[place].item())
+        outcome, output, delivered_ppm, quality_ppm, answered, *rest = _fate(
+            self._calls[place].item()
+        )
         if self._queued and outcome == ANSWER:
             answered = output
         return Fate(
@@ -207,6 +212,7 @@ class WallUpstream:
             now_s,
             None if outcome == ANSWER else FAILURES[outcome],
             delivered_ppm,
+            quality_ppm,
             answered,
             *rest,
         )

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from balancer.core.policy import LAWS
 from sim.compare import LawComparison
+from sim.rivals import RIVALS
 from tests.cli.conftest import Command
 
 SCENARIO = """\
@@ -41,7 +41,7 @@ def test_all_laws_are_compared_and_written_down(
     assert (done.exit_code, done.stderr) == (0, "")
     written = (tmp_path / "balancer-comparison" / "comparison.json").read_text()
     record = json.loads(written)
-    assert record["laws"] == list(LAWS)
+    assert record["laws"] == list(RIVALS)
     for law in record["laws"]:
         assert any(line.startswith(f"{law} ") for line in done.stdout.splitlines())
     assert (tmp_path / "again.json").read_text() == written

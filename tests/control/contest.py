@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from balancer.core.policy import LAWS
 from balancer.policy_file import default_policy
 from scenarios.loader import library, load
 from sim.compare import LawComparison, contest
+from sim.rivals import chosen_laws
 from tests.control.laws import Claim
 
-__all__ = ["WITHIN_BEST", "compare_library", "contest_claims", "regret_rows", "summary_rows"]
+__all__ = [
+    "WITHIN_BEST",
+    "compare_library",
+    "contest_claims",
+    "regret_rows",
+    "reign_rows",
+    "summary_rows",
+    "sweep_rows",
+]
 
 WITHIN_BEST = 0.8
 """The ladder is within the best's interval in at least this share of the scenarios."""
@@ -33,18 +41,21 @@ def compare_library(
             contest(scenario, own or default_policy(), replications=replications)
             for scenario, own in loaded
         ],
-        LAWS,
+        chosen_laws(None),
     )
     comparison.run(workers=workers, progress=progress)
     return comparison.record()
 
 
 def contest_claims(record: Record) -> tuple[Claim, ...]:
-    """How often the ladder is best, and by how much it loses where it loses most."""
-    ladder = next(row for row in record["summary"] if row["law"] == "ladder")
+    """How often the ladder is best, by how much it loses where it loses most, and whether it
+    is so more often than its own normal mode without a controller.
+    """
+    rows = {row["law"]: row for row in record["summary"]}
+    ladder, static = rows["ladder"], rows["static"]
     within, scenarios = ladder["within_best"], ladder["scenarios"]
     largest = ladder["largest_regret"]
-    measured = [f"{within} of {scenarios}"]
+    measured = [f"{within} of {scenarios} ({within / scenarios:.0%})"]
     if largest:
         measured.append(f"largest regret {_percent(largest)} in {largest['scenario']}")
     if ladder["not_eligible"]:
@@ -58,7 +69,43 @@ def contest_claims(record: Record) -> tuple[Claim, ...]:
             measured="; ".join(measured),
             holds=within >= WITHIN_BEST * scenarios,
         ),
+        Claim(
+            name="the ladder is so in more scenarios than static",
+            measured=f"{within} against {static['within_best']} of {scenarios}",
+            holds=within > static["within_best"],
+        ),
     )
+
+
+def sweep_rows(record: Record) -> list[tuple[str, ...]]:
+    """A row for each law: in how many scenarios it is best or level, by the worth of an answer.
+
+    The first row has the worths: every fourth of those looked at.
+    """
+    worths = tuple(f"${each['answer_usd']:g}" for each in record["summary"][0]["sweep"][::4])
+    return [
+        ("law", *worths),
+        *(
+            (row["law"], *(str(each["within_best"]) for each in row["sweep"][::4]))
+            for row in record["summary"]
+        ),
+    ]
+
+
+def reign_rows(record: Record) -> list[tuple[str, ...]]:
+    """A row for each scenario: who is best from which worth of an answer on."""
+    return [
+        (
+            scenario["scenario"],
+            ", then ".join(
+                each["law"]
+                + (f" up to ${each['to_usd']:.3g}" if each is not scenario["reigns"][-1] else "")
+                for each in scenario["reigns"]
+            )
+            or "nobody",
+        )
+        for scenario in record["scenarios"]
+    ]
 
 
 def summary_rows(record: Record) -> list[tuple[str, ...]]:
@@ -95,7 +142,7 @@ def regret_rows(record: Record) -> list[tuple[str, ...]]:
 def _regret(law: Record) -> str:
     if law["regret"] is None:
         return "–" if law["eligible"] else "(–)"
-    text = f"{100 * law['regret']['estimate']:+.1f} %"
+    text = f"{100 * law['regret']['estimate']:.1f} %"
     if law["within_best"]:
         return "**best**" if law["best"] else f"**{text}**"
     return text if law["eligible"] else f"({text})"
@@ -103,6 +150,6 @@ def _regret(law: Record) -> str:
 
 def _percent(value: Record) -> str:
     if value["low"] is None:
-        return f"{100 * value['estimate']:+.1f} %"
-    ends = f"{100 * value['low']:+.1f} to {100 * value['high']:+.1f}"
-    return f"{100 * value['estimate']:+.1f} % ({ends})"
+        return f"{100 * value['estimate']:.1f} %"
+    ends = f"{100 * value['low']:.1f} to {100 * value['high']:.1f}"
+    return f"{100 * value['estimate']:.1f} % ({ends})"

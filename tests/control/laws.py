@@ -7,7 +7,7 @@ laws were compared on them, and are taken as they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from balancer.core.modes import Mode
@@ -16,11 +16,14 @@ from scenarios.loader import load
 from sim.counterfactual import cost_saved
 from sim.engine import simulate
 from sim.expectations import TimeBound, expected
-from sim.experiment import run_scenario
 from sim.intervals import Interval, mean_interval
+from sim.metrics import asked
 from sim.pool import fan_out
-from sim.run import Run
+from sim.replications import Plan, replicate
+from sim.rivals import arms
+from sim.run import NONE, STATIC, Run
 from sim.serving import back_after_s
+from sim.standing import REQUESTS
 from sim.timeline import Transition
 
 __all__ = [
@@ -43,11 +46,17 @@ MARGIN = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One scenario under both laws and under none; run k of each saw the same requests."""
+    """One scenario under both laws and without either; run k of each saw the same requests.
+
+    Attributes:
+        static: the policy's normal mode for ever, as a router gives it.
+        none: the application's own clients.
+    """
 
     scenario: str
     ladder: tuple[Run, ...]
     threshold: tuple[Run, ...]
+    static: tuple[Run, ...]
     none: tuple[Run, ...]
 
 
@@ -63,26 +72,29 @@ class Claim:
 def compare_laws(
     replications: int, *, scenarios: Sequence[str] = FAULT_SCENARIOS, workers: int | None = None
 ) -> tuple[Comparison, ...]:
-    """Run scenarios under the default policy with each law."""
-    found = []
+    """Run scenarios under the default policy with each law, and without."""
+    plans = []
     for name in scenarios:
         scenario, own = load(name)
         policy = own or default_policy()
-        ladder, threshold = (
-            run_scenario(
-                scenario, replace(policy, law=law), replications=replications, workers=workers
-            ).runs
-            for law in ("ladder", "threshold")
-        )
-        found.append(
-            Comparison(
-                scenario=name,
-                ladder=ladder["policy"],
-                threshold=threshold["policy"],
-                none=ladder["none"],
+        plans.append(
+            Plan(
+                scenario=scenario,
+                arms=arms(policy, ("ladder", "threshold", STATIC)),
+                replications=range(replications),
             )
         )
-    return tuple(found)
+    found = replicate(plans, workers=workers)
+    return tuple(
+        Comparison(
+            scenario=name,
+            ladder=runs["ladder"],
+            threshold=runs["threshold"],
+            static=runs[STATIC],
+            none=runs[NONE],
+        )
+        for name, runs in zip(scenarios, found, strict=True)
+    )
 
 
 def claims(comparisons: Sequence[Comparison]) -> tuple[Claim, ...]:
@@ -96,6 +108,7 @@ def claims(comparisons: Sequence[Comparison]) -> tuple[Claim, ...]:
     ladder = _by_replication(comparisons, "ladder")
     threshold = _by_replication(comparisons, "threshold")
     none = _by_replication(comparisons, "none")
+    static = _by_replication(comparisons, "static")
     behind = mean_interval(
         [_availability(a) - _availability(b) for a, b in zip(ladder, threshold, strict=True)]
     )
@@ -113,13 +126,19 @@ def claims(comparisons: Sequence[Comparison]) -> tuple[Claim, ...]:
             measured=f"{_points(behind)} points",
             holds=behind.low > -MARGIN,
         ),
+        _no_harm(ladder, static),
         Claim(
             name="cost per answer below that without a controller",
             measured=f"{_points(cheaper)} %",
             holds=cheaper.high < 0.0,
         ),
     ]
-    found += [_as_good_answers(ladder, none), _recovery(comparisons)]
+    found += [
+        _as_good_answers(ladder, none),
+        _worth_more(ladder, none, "that without a controller"),
+        _worth_more(ladder, static, "static's"),
+        _recovery(comparisons),
+    ]
     for each in comparisons:
         if each.scenario == "cost_spike":
             saved = mean_interval(cost_saved(each.ladder, each.none))
@@ -142,6 +161,33 @@ def _as_good_answers(ladder: Sequence[Sequence[Run]], none: Sequence[Sequence[Ru
         name="cost per quality-weighted answer below that without a controller",
         measured=f"{_points(cheaper)} %",
         holds=cheaper.high < 0.0,
+    )
+
+
+def _no_harm(ladder: Sequence[Sequence[Run]], static: Sequence[Sequence[Run]]) -> Claim:
+    """A controller that answers fewer than its own normal mode would is worse than none."""
+    ahead = mean_interval(
+        [_availability(a) - _availability(b) for a, b in zip(ladder, static, strict=True)]
+    )
+    return Claim(
+        name="availability not 0.1 points below static's",
+        measured=f"{_points(ahead)} points",
+        holds=ahead.low > -MARGIN,
+    )
+
+
+def _worth_more(
+    ladder: Sequence[Sequence[Run]], other: Sequence[Sequence[Run]], whose: str
+) -> Claim:
+    """Good answers in time, less waiting, less the bill: what the controller is for."""
+    ahead = mean_interval(
+        [_utility_usd(a) - _utility_usd(b) for a, b in zip(ladder, other, strict=True)]
+    )
+    ends = f"{ahead.low:+.2f} to {ahead.high:+.2f}"
+    return Claim(
+        name=f"utility above {whose}",
+        measured=f"${ahead.estimate:+.2f} ({ends}) for 1000 requests",
+        holds=ahead.low > 0.0,
     )
 
 
@@ -204,6 +250,10 @@ def _per_answer(runs: Sequence[Run]) -> float:
 
 def _per_weighted(runs: Sequence[Run]) -> float:
     return _total(runs, "cost_usd") / _total(runs, "quality_weighted_answers")
+
+
+def _utility_usd(runs: Sequence[Run]) -> float:
+    return REQUESTS * _total(runs, "utility_usd") / sum(asked(run.metrics) for run in runs)
 
 
 def _points(value: Interval) -> str:

@@ -10,7 +10,13 @@ from sim.serving import Serving
 from tests.control.laws import Claim, Comparison, claims
 from tests.sim.samples import runs
 
-OFFERED = {"offered": 1000.0, "answered": 999.0, "cost_usd": 1.0, "transitions": 2.0}
+OFFERED = {
+    "offered": 1000.0,
+    "answered": 999.0,
+    "cost_usd": 1.0,
+    "transitions": 2.0,
+    "utility_usd": 20.0,
+}
 
 
 def some_runs(**changes: float) -> tuple[Run, ...]:
@@ -27,6 +33,7 @@ def claimed(
     ladder: tuple[Run, ...] | None = None,
     threshold: tuple[Run, ...] | None = None,
     none: tuple[Run, ...] | None = None,
+    static: tuple[Run, ...] | None = None,
 ) -> tuple[Claim, ...]:
     """Claims over one scenario; whatever is not given is as it should be."""
     return claims(
@@ -35,7 +42,8 @@ def claimed(
                 scenario="cost_spike",
                 ladder=ladder or some_runs(),
                 threshold=threshold or some_runs(transitions=6.0),
-                none=none or some_runs(cost_usd=2.0, transitions=0.0),
+                static=static or some_runs(cost_usd=2.0, transitions=0.0, utility_usd=19.0),
+                none=none or some_runs(cost_usd=2.0, transitions=0.0, utility_usd=18.0),
             )
         ]
     )
@@ -63,8 +71,20 @@ def test_a_ladder_that_never_moves_is_found() -> None:
 
 def test_less_availability_is_found() -> None:
     """0.2 points are beyond the margin, 0.05 are not."""
-    assert failing(claimed(ladder=some_runs(answered=997.0))) == ["availability"]
+    assert failing(claimed(ladder=some_runs(answered=997.0))) == ["availability"] * 2
     assert failing(claimed(ladder=some_runs(answered=998.5))) == []
+
+
+def test_less_availability_than_the_normal_mode_alone_is_found() -> None:
+    """Harm done by the controller itself."""
+    better = some_runs(answered=1000.5, cost_usd=2.0, utility_usd=19.0)
+    assert failing(claimed(static=better)) == ["availability"]
+
+
+def test_answers_worth_less_are_found() -> None:
+    """Than without a controller, and than the normal mode alone."""
+    assert failing(claimed(ladder=some_runs(utility_usd=18.5))) == ["utility"]
+    assert failing(claimed(ladder=some_runs(utility_usd=17.0))) == ["utility"] * 2
 
 
 def test_dearer_answers_are_found() -> None:

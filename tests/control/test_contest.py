@@ -6,12 +6,19 @@ from typing import Any
 
 import pytest
 
-from balancer.core.policy import LAWS
-from tests.control.contest import compare_library, contest_claims, regret_rows, summary_rows
+from sim.rivals import RIVALS
+from tests.control.contest import (
+    compare_library,
+    contest_claims,
+    regret_rows,
+    reign_rows,
+    summary_rows,
+    sweep_rows,
+)
 
 
-def record(within: int, *, missed: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Ten scenarios, in some of which the ladder is within the best's interval."""
+def record(within: int, *, static: int = 0, missed: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Ten scenarios, in some of which the ladder, or static, is within the best's interval."""
     largest = {"scenario": "storm", "estimate": 0.1, "low": 0.05, "high": 0.15}
     row = {
         "law": "ladder",
@@ -23,21 +30,31 @@ def record(within: int, *, missed: tuple[str, ...] = ()) -> dict[str, Any]:
         "largest_regret": largest,
         "not_eligible": list(missed),
     }
-    return {"summary": [row]}
+    return {"summary": [row, {**row, "law": "static", "within_best": static}]}
 
 
 @pytest.mark.parametrize(("within", "holds"), [(8, True), (7, False)])
 def test_the_ladder_has_to_be_best_in_four_of_five(within: int, holds: bool) -> None:
     """One scenario fewer and the claim fails."""
-    (claim,) = contest_claims(record(within))
+    claim, _ = contest_claims(record(within))
+    assert claim.holds is holds
+
+
+@pytest.mark.parametrize(("static", "holds"), [(4, True), (5, False)])
+def test_a_controller_has_to_be_best_more_often_than_its_own_normal_mode(
+    static: int, holds: bool
+) -> None:
+    """As often is not enough to run one."""
+    _, claim = contest_claims(record(5, static=static))
     assert claim.holds is holds
 
 
 def test_the_claim_names_the_largest_regret_and_what_is_missed() -> None:
     """So that a reader knows where to look first."""
-    (claim,) = contest_claims(record(9, missed=("flood",)))
+    claim, _ = contest_claims(record(9, missed=("flood",)))
     assert claim.measured == (
-        "9 of 10; largest regret +10.0 % (+5.0 to +15.0) in storm; misses an expectation in flood"
+        "9 of 10 (90%); largest regret 10.0 % (5.0 to 15.0) in storm; misses an expectation in "
+        "flood"
     )
 
 
@@ -46,6 +63,12 @@ def test_laws_are_compared_over_scenarios_of_the_library() -> None:
     found = compare_library(["steady"], replications=1, workers=1)
     ((name, *regrets),) = regret_rows(found)
     assert name == "steady"
-    assert len(regrets) == len(LAWS)
+    assert len(regrets) == len(RIVALS)
     assert regrets.count("**best**") == 1
-    assert [row[0] for row in summary_rows(found)] == list(LAWS)
+    assert [row[0] for row in summary_rows(found)] == list(RIVALS)
+    heads, *swept = sweep_rows(found)
+    assert (heads[1], heads[-1], len(swept)) == ("$0.003", "$0.1", len(RIVALS))
+    assert all(sum(map(int, column)) >= 1 for column in list(zip(*swept, strict=True))[1:])
+    ((name, reigns),) = reign_rows(found)
+    assert name == "steady"
+    assert reigns.startswith("always_hard up to $0.00")

@@ -37,7 +37,7 @@ def call(number: int, **changes: Any) -> Call:
 
 def fate(number: int, **changes: Any) -> Fate:
     """The same, as the mock dealt it."""
-    row = Fate(number, 0, MODEL, 10.0, 2.0, "", 100, 0, 50, 0, 1_000_000, 9)
+    row = Fate(number, 0, MODEL, 10.0, 2.0, "", 100, 0, 50, 0, 1_000_000, 1_000_000, 9)
     return row._replace(**changes)
 
 
@@ -97,11 +97,39 @@ def test_latency_is_of_answers_and_timeouts() -> None:
 def test_quality_is_that_of_the_model_and_of_what_was_delivered() -> None:
     """Of the attempt that answered."""
     calls = [call(0, failure="overloaded"), call(0, attempt=1, mode=1, model=LITE)]
-    fates = [fate(0), fate(0, attempt=1, model=LITE, delivered_ppm=500_000)]
+    changes = {"model": LITE, "delivered_ppm": 500_000, "quality_ppm": 425_000}
+    fates = [fate(0), fate(0, attempt=1, **changes)]
     found = totals([planned(0)], [sent(0)], calls, fates)
     assert found.truncated == 1
-    assert 0 < found.quality_ppm_sum < 500_000
+    assert found.quality_ppm_sum == found.good_quality_ppm_sum == 425_000 * 97 // 100
     assert found.attempts == 2
+
+
+def test_a_plans_edits_cost_quality_as_in_the_simulator() -> None:
+    """Hard asks for brevity and cuts the history; of a real model the profile is all there is."""
+    hard = call(0, mode=2, model=LITE)
+    found = totals([planned(0)], [sent(0)], [hard], [fate(0, model=LITE, quality_ppm=782_000)])
+    assert found.quality_ppm_sum == pytest.approx(0.782 * 0.97 * 0.95 * 1e6, abs=1)
+    real = totals([planned(0)], [sent(0)], [hard], [])
+    assert real.quality_ppm_sum == pytest.approx(0.85 * 0.97 * 0.95 * 1e6, abs=1)
+
+
+def test_waiting_counts_from_asking_and_late_answers_are_worth_nothing() -> None:
+    """Answers and failures wait; who is shed does not."""
+    traffic = [planned(number, at_s=9.0) for number in range(4)]
+    requests = [sent(0), sent(1, took_s=60.0), sent(2, FAILED, took_s=0.5), sent(3, SHED)]
+    calls = [call(0), call(1), call(2, failure="overloaded")]
+    found = totals(traffic, requests, calls, [fate(0), fate(1), fate(2, failure="overloaded")])
+    assert found.waiting_s == pytest.approx(3.0 + 61.0 + 1.5)
+    assert (found.quality_ppm_sum, found.good_quality_ppm_sum) == (2_000_000, 1_000_000)
+
+
+def test_an_attempt_at_a_later_model_of_the_plan_is_a_fallback() -> None:
+    """And one that starts over with the first repeats it."""
+    models = (MODEL, LITE, MODEL, LITE)
+    calls = [call(0, attempt=k, model=model, failure="x") for k, model in enumerate(models)]
+    found = totals([planned(0)], [sent(0, FAILED)], calls, [])
+    assert (found.attempts, found.fallback_attempts) == (4, 2)
 
 
 def test_a_budget_is_overshot_by_the_worst_window() -> None:

@@ -41,4 +41,5 @@ def test_every_call_since_second_0_is_collected_once(tmp_path: Path) -> None:
     rows = read_rows([tmp_path / FATES], Fate)
     assert [row.request for row in rows] == [0, 1]
     assert all(row.failure == "" and row.delivered_ppm == 1_000_000 for row in rows)
+    assert all(0 < row.quality_ppm <= 1_000_000 for row in rows)
     assert all(row.bill_nano_usd > 0 and row.duration_s > 0 for row in rows)

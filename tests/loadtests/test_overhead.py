@@ -17,7 +17,7 @@ def request(number: int, took_s: float, outcome: str = ANSWER) -> Request:
 
 def fate(number: int, duration_s: float, *, attempt: int = 0, failure: str = "") -> Fate:
     """What it was dealt."""
-    return Fate(number, attempt, "m", 1.1, duration_s, failure, 1, 0, 1, 0, 1_000_000, 1)
+    return Fate(number, attempt, "m", 1.1, duration_s, failure, 1, 0, 1, 0, 1_000_000, 1_000_000, 1)
 
 
 def test_overhead_is_what_a_request_took_beyond_its_fate() -> None:

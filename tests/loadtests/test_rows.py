@@ -14,7 +14,7 @@ REQUEST = Request(3, 1.25, 1.26, 4.5, ANSWER, 200)
 
 def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     """A hang's duration included, which is infinite."""
-    fate = Fate(3, 0, "gemini-2.5-flash", 1.5, float("inf"), "", 10, 0, 20, 0, 1_000_000, 55)
+    fate = Fate(3, 0, "gemini-2.5-flash", 1.5, float("inf"), "", 9, 0, 9, 0, 1_000_000, 900_000, 5)
     path = tmp_path / "fates.jsonl"
     with path.open("w") as sink:
         write_row(sink, fate)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tests.control.contest import compare_library, contest_claims, regret_rows, summary_rows
+from tests.control.contest import (
+    compare_library,
+    contest_claims,
+    regret_rows,
+    reign_rows,
+    summary_rows,
+    sweep_rows,
+)
 
 from .claims import claim_table
 from .document import Proof, table
@@ -11,9 +18,13 @@ __all__ = ["prove"]
 
 _TEXT = """\
 `open-balancer compare`: every scenario, all laws on the same requests; what the columns mean is
-in [Comparing laws](explanation/comparison.md). The second table is regret: dollars per
-quality-weighted answer over the best's; bold where it cannot be told from the best, in brackets
-where the law misses an expectation.
+in [Comparing laws](explanation/comparison.md). The second table is regret: utility below the
+best's, as a share of what perfect answers would be worth; bold where it cannot be told from the
+best, in brackets where the law misses an expectation about the outcome.
+"""
+_SWEPT = """\
+In how many scenarios a law is best, or cannot be told from the best, if a perfect answer is worth
+this much; and who is best where:
 """
 
 
@@ -21,6 +32,7 @@ def prove(workers: int) -> Proof:
     """Compare all laws."""
     record = compare_library(workers=workers)
     claims = contest_claims(record)
+    swept = sweep_rows(record)
     heads = (
         "law",
         "best",
@@ -36,6 +48,9 @@ def prove(workers: int) -> Proof:
                 claim_table(claims),
                 table(heads, summary_rows(record)),
                 table(("scenario", *record["laws"]), regret_rows(record)),
+                _SWEPT,
+                table(swept[0], swept[1:]),
+                table(("scenario", "best"), reign_rows(record)),
             ]
         ),
         holds=all(claim.holds for claim in claims),

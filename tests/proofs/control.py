@@ -1,4 +1,4 @@
-"""Proof: the ladder against plain thresholds and nothing, on quiet traffic, and a planted hole."""
+"""Proof: the ladder against thresholds, a router and nothing, on quiet traffic, and a hole."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _steady(workers: int) -> Claim:
 def _scenarios(comparisons: Sequence[Comparison]) -> str:
     def lines() -> Iterable[tuple[str, ...]]:
         for each in comparisons:
-            for law in ("ladder", "threshold", "none"):
+            for law in ("ladder", "threshold", "static", "none"):
                 runs: tuple[Run, ...] = getattr(each, law)
                 yield (
                     each.scenario,
@@ -58,6 +58,8 @@ def _scenarios(comparisons: Sequence[Comparison]) -> str:
                     f"{_mean(runs, 'cost_usd'):.2f}",
                     f"{1000 * _mean(runs, 'cost_per_answer_usd'):.3f}",
                     f"{_mean(runs, 'quality'):.3f}",
+                    f"{_thousand(runs, 'cost_usd', 'quality_weighted_answers'):.3f}",
+                    f"{_thousand(runs, 'utility_usd', 'offered'):.2f}",
                 )
 
     heads = (
@@ -69,8 +71,15 @@ def _scenarios(comparisons: Sequence[Comparison]) -> str:
         "cost $",
         "cost $ per 1000 answers",
         "quality (assumed)",
+        "cost $ per 1000 quality-weighted answers",
+        "utility $ per 1000 requests",
     )
     return table(heads, lines())
+
+
+def _thousand(runs: Sequence[Run], metric: str, of: str) -> float:
+    """For a thousand of something."""
+    return 1000 * mean_interval([run.metrics[metric] / run.metrics[of] for run in runs]).estimate
 
 
 def _mean(runs: Sequence[Run], metric: str) -> float:

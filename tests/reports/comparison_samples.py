@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["law", "sample_comparison"]
+__all__ = ["WORTHS", "law", "sample_comparison"]
+
+
+WORTHS = (0.003, 0.01, 0.03, 0.1)
+"""Of an answer, that are looked at."""
 
 
 def estimate(value: float, half: float = 0.0) -> dict[str, float]:
@@ -13,17 +17,28 @@ def estimate(value: float, half: float = 0.0) -> dict[str, float]:
 
 
 def law(name: str, standing: str, regret: float = 0.0, **changes: Any) -> dict[str, Any]:
-    """A law in a scenario; `standing` is best, level, dearer or misses."""
+    """A law in a scenario; `standing` is best, level, behind or misses."""
     missed = standing == "misses"
     found: dict[str, Any] = {
         "law": name,
         "eligible": not missed,
         "expectations": [
             {"name": "availability at least 99%", "counts": True, "met": not missed},
-            {"name": "reaches soft within 1m", "counts": False, "met": False},
+            {
+                "name": "reaches soft within 1m",
+                "counts": False,
+                "met": not missed,
+                "estimate": 90.0 if missed else 40.0,
+                "low": 30.0,
+                "high": 99.0,
+                "unit": "seconds",
+            },
         ],
-        "score": estimate(0.002 * (1 + regret), 0.0001),
+        "score": estimate(25.0 - 30.0 * regret, 0.5),
         "regret": estimate(regret, 0.004),
+        "regret_usd": estimate(30.0 * regret, 0.12),
+        "value": estimate(0.95, 0.01),
+        "bill_usd": estimate(0.0035, 0.0001),
         "best": standing == "best",
         "within_best": standing in {"best", "level"},
         "dominated_by": [],
@@ -31,6 +46,7 @@ def law(name: str, standing: str, regret: float = 0.0, **changes: Any) -> dict[s
             "availability": estimate(0.94 if missed else 0.999, 0.001),
             "latency_p95_s": estimate(9.3, 0.2),
             "cost_per_answer_usd": estimate(0.002, 0.0001),
+            "transitions_per_hour": estimate(0.0 if missed else 2.0, 0.1),
         },
         "difference": {},
     }
@@ -53,22 +69,38 @@ def totals(name: str, largest: float | None, **changes: Any) -> dict[str, Any]:
         "median_regret": largest,
         "availability": 0.97,
         "least_availability": {"scenario": "retry_storm", "estimate": 0.9},
-        "cost_to_reference": 0.25,
+        "ahead_of_reference": -0.25,
         "not_eligible": [],
+        "sweep": [
+            {"answer_usd": worth, "best": 1, "within_best": 1 + place % 2, "median_regret": 0.1}
+            for place, worth in enumerate(WORTHS)
+        ],
     }
     return {**found, **changes}
 
 
-def scenario(name: str, best: str | None, *laws: dict[str, Any]) -> dict[str, Any]:
-    """One scenario."""
+def scenario(
+    name: str, best: str | None, *laws: dict[str, Any], reigns: tuple[tuple[str, float], ...] = ()
+) -> dict[str, Any]:
+    """One scenario; `reigns` are laws and the worth of an answer up to which each is the best."""
+    starts = (WORTHS[0], *(end for _, end in reigns))
     return {
         "scenario": name,
         "title": f"Does {name} hold?",
         "policy": "default",
         "seed": 1,
         "replications": 10,
+        "worth": {"answer_usd": 0.03, "waiting": 0.005, "within_s": 60.0},
         "left_out": ["reaches soft within 1m"],
         "best": best,
+        "sweep": [
+            {"answer_usd": worth, "best": best, "level": ["none"] if best else [], "regret": {}}
+            for worth in WORTHS
+        ],
+        "reigns": [
+            {"law": name, "from_usd": start, "to_usd": end}
+            for (name, end), start in zip(reigns, starts, strict=False)
+        ],
         "laws": list(laws),
     }
 
@@ -76,7 +108,7 @@ def scenario(name: str, best: str | None, *laws: dict[str, Any]) -> dict[str, An
 def sample_comparison(**changes: Any) -> dict[str, Any]:
     """The object of `comparison.json`; `changes` replace its keys."""
     comparison: dict[str, Any] = {
-        "version": 1,
+        "version": 2,
         "laws": ["ladder", "dimmer", "none"],
         "reference": "ladder",
         "confidence": 0.95,
@@ -88,13 +120,15 @@ def sample_comparison(**changes: Any) -> dict[str, Any]:
                 law("ladder", "best"),
                 law("dimmer", "level", 0.003),
                 law("none", "misses", 0.6, dominated_by=["ladder", "dimmer"]),
+                reigns=(("ladder", 0.1),),
             ),
             scenario(
                 "cost_spike",
                 "dimmer",
-                law("ladder", "dearer", 0.12),
+                law("ladder", "behind", 0.12),
                 law("dimmer", "best"),
                 law("none", "misses", 0.9),
+                reigns=(("dimmer", 0.04), ("ladder", 0.1)),
             ),
         ],
         "missing": [],

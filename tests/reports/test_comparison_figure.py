@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from reports.amounts import THIN
-from reports.comparison_figure import DEAREST, comparison_figure
+from reports.comparison_figure import FURTHEST, comparison_figure
 from reports.comparison_page import NARROW, WIDE
 from reports.comparisons import comparison_of
 from reports.palette import PALETTE, contrast
 
-from .comparison_samples import sample_comparison
+from .comparison_samples import law, sample_comparison
 
 
 def drawn(**changes: Any) -> Figure:
@@ -31,12 +31,12 @@ def test_each_cell_says_in_words_what_its_colour_says() -> None:
     """A grey print or an eye that does not tell green from orange loses nothing."""
     words = texts(drawn())
     assert [words.count(each) for each in ("best", "misses")] == [2, 2]
-    assert f"+0.3{THIN}%" in words
+    assert f"0.3{THIN}%" in words
     # In its cell, and as the largest of its law.
-    assert words.count(f"+12{THIN}%") == 2
+    assert words.count(f"12{THIN}%") == 2
 
 
-def test_a_dearer_law_is_drawn_darker() -> None:
+def test_a_law_further_behind_is_drawn_darker() -> None:
     """The eye finds the regrets that matter."""
 
     def strengths(regret: float) -> list[float]:
@@ -58,10 +58,12 @@ def test_domination_has_a_mark() -> None:
 
 
 def test_the_totals_stand_below() -> None:
-    """Best or level, meeting all, dominated, and the largest regret, for each law."""
+    """Best or level, also where an answer is worth least and most, and what else counts."""
     words = texts(drawn())
     totals = words[words.index("best or level") :]
     assert totals[:4] == ["best or level", "1/2", "2/2", "0/2"]
+    assert totals[totals.index("… at $0.003") :][:4] == ["… at $0.003", "1/2", "1/2", "1/2"]
+    assert totals[totals.index("… at $0.1") :][:2] == ["… at $0.1", "2/2"]
 
 
 def test_a_narrow_page_has_the_same_cells() -> None:
@@ -71,6 +73,19 @@ def test_a_narrow_page_has_the_same_cells() -> None:
     )
     assert len(texts(wide)) == len(texts(narrow))
     assert narrow.get_figwidth() < wide.get_figwidth() / 2
+
+
+def test_many_laws_on_a_narrow_page_have_figures_without_units() -> None:
+    """Eleven columns of a phone's width: signs and totals would run into each other."""
+    comparison = sample_comparison()
+    more = [f"law-{place}" for place in range(8)]
+    comparison["laws"] += more
+    for scenario in comparison["scenarios"]:
+        scenario["laws"] += [law(name, "behind", 0.034) for name in more]
+    words = texts(comparison_figure(comparison_of(comparison), NARROW))
+    assert words.count("3.4") == 16
+    assert words.count("★") == 2 and "best" not in words
+    assert not any("%" in word or "/" in word for word in words)
 
 
 def test_a_law_that_did_not_run_leaves_its_cell_empty() -> None:
@@ -91,7 +106,7 @@ def test_words_can_be_read_on_the_darkest_fill(theme: str) -> None:
         return [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
 
     mixed = [
-        round(DEAREST * over + (1 - DEAREST) * under)
+        round(FURTHEST * over + (1 - FURTHEST) * under)
         for over, under in zip(channels("without"), channels("page"), strict=True)
     ]
     fill = "#" + "".join(f"{value:02x}" for value in mixed)

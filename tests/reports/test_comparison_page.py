@@ -30,6 +30,7 @@ def test_the_winner_stands_before_everything_else(tmp_path: Path) -> None:
         "dimmer is best, or level with the best, in 2 of 2 scenarios",
         "ladder is so in 1 of 2 scenarios",
         'role="img"',
+        "What an answer is worth decides",
         "the policy as it is",
         'id="s1"',
         "ladder is best, level with dimmer.",
@@ -48,14 +49,28 @@ def test_what_a_law_is_run_with_leaves_the_table_its_width(tmp_path: Path) -> No
     table = page[page.index('<h3 id="laws">') :]
     table = table[: table.index("</table>")]
     assert "the policy as it is" not in table
-    assert "Dearer than ladder" in table
+    assert "Utility over ladder's" in table
+    assert ">at $0.003<" in table and ">at $0.1<" in table
 
 
-def test_what_does_not_count_is_not_said_to_be_missed(tmp_path: Path) -> None:
-    """`reaches` names a mechanism that rivals do not have."""
+def test_what_operators_live_through_stands_in_a_table_of_its_own(tmp_path: Path) -> None:
+    """`reaches` names a mechanism: who misses it is told so there, and not held out for it."""
     page = written(tmp_path, sample_comparison())
     assert "misses reaches" not in page
-    assert "Does not count for meeting what is expected: reaches soft within 1m" in page
+    second = page[page.index("What operators live through") :]
+    second = second[: second.index("</table>")]
+    assert "Reaches soft within 1m" in second and "Transitions per hour" in second
+    assert [second.count(mark) for mark in "✓✗"] == [2, 1]
+    first = page[page.index('id="s1"') : page.index("What operators live through")]
+    assert "Utility per 1000 requests" in first and "Transitions" not in first
+
+
+def test_the_worth_that_the_score_rests_on_is_said(tmp_path: Path) -> None:
+    """In every scenario, and who is best where it is another."""
+    page = written(tmp_path, sample_comparison())
+    assert "A perfect answer is worth $0.03 within 1m" in page
+    assert "every second of waiting costs 0.5% of that" in page
+    assert "Over what an answer is worth: dimmer up to $0.04, then ladder." in page
 
 
 def test_the_page_is_whole_and_asks_nobody(tmp_path: Path) -> None:
@@ -72,7 +87,7 @@ def test_no_colour_of_the_figure_is_fixed(tmp_path: Path) -> None:
     """Dark mode and print choose their own."""
     page = written(tmp_path, sample_comparison())
     figures = re.findall(r'<svg[^>]*role="img".*?</svg>', page, flags=re.DOTALL)
-    assert len(figures) == 2 + 2 * 2, "the map, and the laws of each scenario, both wide and narrow"
+    assert len(figures) == 2 + 2 + 2 * 2, "map, worths, and each scenario, both wide and narrow"
     assert not any(re.search(r"(fill|stroke): #(?!000000|ffffff)", drawn) for drawn in figures)
 
 
@@ -95,7 +110,7 @@ def test_the_data_file_has_every_metric_of_every_law(tmp_path: Path) -> None:
         ("latency_spike", "ladder", "best"),
         ("latency_spike", "dimmer", "level"),
         ("latency_spike", "none", "misses"),
-        ("cost_spike", "ladder", "dearer"),
+        ("cost_spike", "ladder", "behind"),
         ("cost_spike", "dimmer", "best"),
         ("cost_spike", "none", "misses"),
     ]
@@ -142,3 +157,20 @@ def test_what_is_no_comparison_is_told_in_a_line(tmp_path: Path, text: str) -> N
     with pytest.raises(InputError, match=r"comparison\.json"):
         write_comparison_report(tmp_path)
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "problem"),
+    [
+        (1, r"version 1 .* expected 2: .*dollars per quality-weighted answer.* compare. again"),
+        (3, r"found version 3 of a comparison, expected 2"),
+    ],
+)
+def test_a_comparison_of_another_version_says_so(
+    tmp_path: Path, version: int, problem: str
+) -> None:
+    """Its score means something else; half a page of it would mislead."""
+    text = json.dumps(sample_comparison(version=version))
+    (tmp_path / "comparison.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=problem):
+        write_comparison_report(tmp_path)

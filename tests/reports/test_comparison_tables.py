@@ -9,7 +9,15 @@ import pytest
 from rich.console import Console
 
 from reports.comparison_tables import comparison_tables
-from reports.comparisons import ComparedScenario, Comparison, LawResult, LawSummary, Met
+from reports.comparisons import (
+    ComparedScenario,
+    Comparison,
+    LawResult,
+    LawSummary,
+    Met,
+    Reign,
+    SweptLaw,
+)
 from reports.fields import UNDEFINED, Estimate
 
 WIDTH = 110
@@ -22,7 +30,7 @@ def law(name: str, **changes: object) -> LawResult:
         eligible=True,
         best=False,
         within_best=False,
-        score=Estimate(estimate=0.002, low=0.0019, high=0.0021),
+        score=Estimate(estimate=21.5, low=21.0, high=22.0),
         regret=Estimate(estimate=0.25, low=0.2, high=0.3),
         dominated_by=(),
         expectations=(Met(name="availability at least 99%", counts=True, met=True),),
@@ -38,7 +46,12 @@ def law(name: str, **changes: object) -> LawResult:
 BEST = law("ladder", best=True, within_best=True, regret=Estimate(estimate=0.0, low=0.0, high=0.0))
 
 
-def comparison(*laws: LawResult, best: str = "ladder", missing: tuple[str, ...] = ()) -> Comparison:
+def comparison(
+    *laws: LawResult,
+    best: str = "ladder",
+    missing: tuple[str, ...] = (),
+    reigns: tuple[Reign, ...] = (),
+) -> Comparison:
     """One scenario."""
     scenario = ComparedScenario(
         scenario="storm",
@@ -47,8 +60,13 @@ def comparison(*laws: LawResult, best: str = "ladder", missing: tuple[str, ...] 
         policy="default",
         seed=1,
         replications=5,
-        left_out=(),
+        answer_usd=0.03,
+        waiting=0.005,
+        within_s=60.0,
+        left_out=("reaches soft",),
         best=best,
+        sweep=(),
+        reigns=reigns,
         laws=laws,
     )
     summary = LawSummary(
@@ -64,8 +82,12 @@ def comparison(*laws: LawResult, best: str = "ladder", missing: tuple[str, ...] 
         availability=0.98765,
         least_availability=0.9,
         least_in="drought",
-        cost_to_reference=0.5,
+        ahead_of_reference=0.5,
         not_eligible=(),
+        sweep=tuple(
+            SweptLaw(answer_usd=worth, best=0, within_best=place)
+            for place, worth in enumerate((0.003, 0.01, 0.02, 0.1))
+        ),
     )
     return Comparison(
         laws=tuple(each.law for each in laws),
@@ -114,11 +136,11 @@ def test_a_figure_has_its_interval_below() -> None:
     assert "±0.10" in lines[row + 1]
 
 
-@pytest.mark.parametrize(("eligible", "text"), [(True, "+25.0 %"), (False, "(+25.0 %)")])
+@pytest.mark.parametrize(("eligible", "text"), [(True, "25 %"), (False, "(25 %)")])
 def test_the_regret_of_a_law_that_misses_something_is_in_brackets(
     eligible: bool, text: str
 ) -> None:
-    """It may be cheaper than the best, for a reason."""
+    """It may be ahead of the best, for a reason."""
     row = line_of(shown(comparison(BEST, law("breaker", eligible=eligible))), "breaker")
     assert row.split("  ")[-1].strip() == text
 
@@ -138,7 +160,7 @@ def test_what_is_missed_and_who_dominates_is_named() -> None:
 def test_the_summary_names_the_largest_regret() -> None:
     """With its interval and its scenario."""
     text = " ".join(" ".join(shown(comparison(BEST))).split())
-    assert "+12.5 % (+10.0 to +15.0 %)" in text
+    assert "12 % ±2.5" in text or "13 % ±2.5" in text
     assert "storm" in text
 
 
@@ -152,14 +174,43 @@ def test_the_summary_names_no_scenario_where_nothing_is_regretted() -> None:
     assert "storm" not in " ".join(after)
 
 
-def test_the_summary_tells_availability_and_who_is_dearer() -> None:
+def test_the_summary_tells_availability_and_who_is_ahead() -> None:
     """Of the law that others are compared to, the second would be nothing."""
     own = comparison(BEST)
     alone, beside = (
         [line.split() for line in shown(found) if "98.77" in line]
         for found in (own, replace(own, reference="none"))
     )
-    assert [line[5] for line in alone + beside] == ["0", "+50.0"]
+    assert [line[4] for line in alone + beside] == ["0.0", "+50"]
+
+
+def test_the_summary_tells_some_of_the_sweep() -> None:
+    """In how many scenarios a law is best or level, if an answer is worth so much."""
+    lines = shown(comparison(BEST))
+    head = line_of(lines, "law   ")
+    heads = [line for line in lines if "$0.003" in line]
+    assert head and len(heads) == 1
+    (row,) = [line for line in lines if "98.77" in line]
+    assert row.split()[-3:] == ["0", "1", "3"]
+
+
+def test_who_takes_over_where_an_answer_is_worth_more_is_said() -> None:
+    """Below the winner at the scenario's own worth."""
+    reigns = (
+        Reign(law="always_soft", from_usd=0.003, to_usd=0.0167),
+        Reign(law="ladder", from_usd=0.0167, to_usd=0.1),
+    )
+    lines = shown(comparison(BEST, reigns=reigns))
+    assert lines[1] == "over what an answer is worth: always_soft up to $0.0167, then ladder"
+
+
+def test_what_operators_live_through_is_a_table_of_its_own() -> None:
+    """Modes and their changes, and the expectations about them, held against nobody."""
+    met = (Met(name="reaches soft", counts=False, met=True),)
+    lines = [line.rstrip() for line in shown(comparison(replace(BEST, expectations=met)))]
+    table = lines[lines.index("what operators live through") :]
+    assert line_of(table, "ladder").split()[-1] == "yes"
+    assert "[1] reaches soft" in table
 
 
 def test_what_an_interruption_left_out_is_said() -> None:
@@ -176,7 +227,8 @@ def test_no_line_is_cut_by_a_logs_width() -> None:
         "cost_usd": Estimate(estimate=12345.6, low=11111.1, high=13579.9),
         "cost_per_answer_usd": Estimate(estimate=0.07728, low=0.07, high=0.085),
         "quality": Estimate(estimate=0.905, low=0.8, high=1.0),
-        "transitions": Estimate(estimate=671.2, low=600.0, high=742.0),
+        "transitions_per_hour": Estimate(estimate=671.2, low=600.0, high=742.0),
+        "degraded_share": Estimate(estimate=0.731, low=0.7, high=0.76),
         "retry_amplification": Estimate(estimate=14.25, low=10.0, high=18.0),
         "shed_share": Estimate(estimate=0.731, low=0.7, high=0.76),
     }

@@ -39,6 +39,7 @@ def test_metrics_are_what_was_observed(service: Service) -> None:
     assert performance["availability"] == 0.75
     assert performance["error_rate_4xx"] == pytest.approx(tries / (3 + tries))
     assert performance["error_rate_5xx"] == 0
+    assert performance["retry_amplification"] == (3 + tries) / 4
     assert 0 < performance["latency_p50_s"] < 5
     assert llm["tokens_used"] == 3600
     assert llm["cost_usd"] == pytest.approx(3 * (1000 * 0.3 + 200 * 2.5) / 1e6)
@@ -47,6 +48,24 @@ def test_metrics_are_what_was_observed(service: Service) -> None:
     assert found["brownout"]["current_mode"] == 0
     assert found["brownout"]["modes"]["normal"]["time_share"] == 1.0
     assert 0 < found["system"]["memory"] < 1
+
+
+def test_a_fallback_inside_a_request_is_no_repeated_load(start: Start) -> None:
+    """Four attempts for one request, two of them at the model that steps in."""
+    service = start(
+        policy="""\
+baseline: null
+modes:
+  normal: {model: gemini-2.5-flash, retries: 2, fallback_models: [gemini-2.5-flash-lite]}
+"""
+    )
+    service.script.say(error(503, "UNAVAILABLE"))
+    with service.client() as client:
+        client.post(PATH, json=BODY)
+        service.balancer.close()
+        found = client.get("/api/metrics?window=1m").json()
+    assert len(service.script.asked) == 4
+    assert found["performance"]["retry_amplification"] == 2.0
 
 
 def test_what_is_unknown_is_null_and_never_a_placeholder(service: Service) -> None:

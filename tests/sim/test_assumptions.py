@@ -38,8 +38,32 @@ def test_the_effect_of_an_instruction_is_said_where_one_is_given() -> None:
     concise = replace(
         policy, strategies=(normal, replace(soft, instruction="Be brief."), hard, emergency)
     )
-    assert "leaves 60%" in " ".join(assumptions(world(), concise))
+    told = " ".join(assumptions(world(), concise))
+    assert "leaves 60% of an answer's natural length and 97% of its quality" in told
     assert "instruction" not in text_of(world())
+
+
+def test_what_an_action_costs_is_said_where_it_is_taken() -> None:
+    """By the modes of this policy."""
+    policy = world_policy()
+    normal, soft, hard, emergency = policy.strategies
+    short = replace(
+        policy, strategies=(normal, soft, replace(hard, history_turns=2, tools=False), emergency)
+    )
+    told = " ".join(assumptions(world(), short))
+    assert "without tools keeps 90% of its quality" in told
+    assert "with its history cut keeps 95% of its quality" in told
+    plain = text_of(world())
+    assert "without tools" not in plain and "history" not in plain
+    assert "without any keeps 92% of its quality" in plain
+
+
+def test_what_answers_are_worth_is_said() -> None:
+    """Of models and of a plain queue."""
+    worth = {"answer": "$0.1", "waiting": "1%", "within": "30s"}
+    sentence = "worth $0.1 within 30s and nothing later; every second a user waits costs 1% of that"
+    assert sentence in text_of(world(worth=worth))
+    assert sentence in text_of(world(worth=worth, upstream={"kind": "queue"}))
 
 
 def test_a_plain_queue_says_so() -> None:

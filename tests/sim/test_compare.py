@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,15 +120,54 @@ def test_the_summary_counts_over_scenarios() -> None:
 def test_the_summary_tells_of_all_scenarios_how_available_and_how_dear(
     record: dict[str, Any],
 ) -> None:
-    """Of one scenario: the law's own figures, and its score over the reference's."""
+    """Of one scenario: the law's own figures, and its utility beside the reference's."""
     (scenario,) = record["scenarios"]
     scores = {row["law"]: row["score"]["estimate"] for row in scenario["laws"]}
     for row in record["summary"]:
         own = rows(record)[row["law"]]["metrics"]["availability"]["estimate"]
         assert row["availability"] == row["least_availability"]["estimate"] == own
         assert row["least_availability"]["scenario"] == scenario["scenario"]
-        dearer = scores[row["law"]] / scores[record["reference"]] - 1.0
-        assert row["cost_to_reference"] == pytest.approx(dearer)
+        ahead = (scores[row["law"]] - scores[record["reference"]]) / 30.0
+        assert row["ahead_of_reference"] == pytest.approx(ahead)
+
+
+def test_the_sweep_agrees_with_the_score_at_the_scenarios_own_worth() -> None:
+    """$0.03 is no step of the sweep, but every law's line goes through its score there."""
+    record = compared(laws=("ladder", "static", "always_soft", "none")).record()
+    (scenario,) = record["scenarios"]
+    assert scenario["worth"] == {"answer_usd": 0.03, "waiting": 0.005, "within_s": 60.0}
+    for row in scenario["laws"]:
+        line = 0.03 * row["value"]["estimate"] - row["bill_usd"]["estimate"]
+        assert row["score"]["estimate"] == pytest.approx(1000 * line)
+        assert row["regret_usd"]["estimate"] == pytest.approx(30 * row["regret"]["estimate"])
+    (at,) = [each for each in scenario["reigns"] if each["from_usd"] <= 0.03 < each["to_usd"]]
+    assert at["law"] == scenario["best"]
+
+
+def test_the_summary_counts_at_every_worth_of_the_sweep() -> None:
+    """Somebody is best in both scenarios, whatever an answer is worth."""
+    record = compared("a", "b").record()
+    steps = [row["sweep"] for row in record["summary"]]
+    for at in zip(*steps, strict=True):
+        assert sum(each["best"] for each in at) == 2
+        assert len({each["answer_usd"] for each in at}) == 1
+        assert all(each["within_best"] >= each["best"] for each in at)
+
+
+def test_static_runs_in_the_policys_normal_mode_and_none_as_clients_do() -> None:
+    """With a fallback in normal, they differ in a storm."""
+    storm = {"name": "down", "kind": "error", "model": "big", "at": 100, "for": 100}
+    policy = world_policy()
+    normal = replace(policy.strategies[0], fallback_models=("small",))
+    policy = replace(policy, strategies=(normal, *policy.strategies[1:]))
+    comparison = LawComparison(
+        [contest(world(faults=[storm]), policy, replications=1)], ("static", "none")
+    )
+    comparison.run(workers=1)
+    found = {row["law"]: row["metrics"] for row in comparison.record()["scenarios"][0]["laws"]}
+    assert found["static"]["availability"]["estimate"] == 1.0
+    assert found["static"]["fallback_attempts"]["estimate"] > 0.0
+    assert found["none"]["availability"]["estimate"] < 0.8
 
 
 def test_a_law_that_meets_nothing_has_no_regret_in_the_summary() -> None:

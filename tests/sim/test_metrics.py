@@ -6,8 +6,11 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from balancer.core.histogram import Histogram
+from scenarios.schema import Worth
 from sim.metrics import METRICS, metrics
 from sim.totals import Totals
 
@@ -15,12 +18,15 @@ NOTHING: dict[str, Any] = {
     name: (0, 0, 0) if name.endswith("_by_priority") else 0 for name in Totals.__slots__
 }
 EMPTY = {**NOTHING, "served_by_mode": (0, 0, 0, 0), "latency": Histogram(), "latency_sum_s": 0.0}
+WORTH = Worth(answer=0.03, waiting=0.005)
 
 
-def found(*, transitions: int = 0, duration_s: float = 3600.0, **values: Any) -> dict[str, float]:
+def found(
+    *, transitions: int = 0, duration_s: float = 3600.0, worth: Worth = WORTH, **values: Any
+) -> dict[str, float]:
     """Metrics of an account that holds these values and nothing else."""
     totals = Totals(**{**EMPTY, **values})
-    return metrics(totals, transitions=transitions, duration_s=duration_s)
+    return metrics(totals, worth=worth, transitions=transitions, duration_s=duration_s)
 
 
 def test_every_metric_but_the_share_saved_is_there() -> None:
@@ -61,6 +67,17 @@ def test_ratios_of_nothing_are_undefined() -> None:
         ("degraded_share", {"offered": 200, "admitted": 160, "degraded": 40}, 0.25),
         ("truncated_share", {"answered": 150, "truncated": 15}, 0.1),
         ("retry_amplification", {"admitted": 160, "attempts": 200}, 1.25),
+        (
+            "retry_amplification",
+            {"admitted": 160, "attempts": 200, "fallback_attempts": 40},
+            1.0,
+        ),
+        ("fallback_attempts", {"attempts": 200, "fallback_attempts": 40}, 40.0),
+        ("good_answers", {"good_quality_ppm_sum": 1_500_000}, 1.5),
+        ("waiting_s", {"waiting_s": 12.5}, 12.5),
+        ("utility_usd", {"good_quality_ppm_sum": 2_000_000}, 0.06),
+        ("utility_usd", {"waiting_s": 200.0}, -0.03),
+        ("utility_usd", {"true_nano_usd": 2_500_000_000}, -2.5),
         ("error_rate", {"attempts_finished": 200, "attempts_failed": 30}, 0.15),
         ("cost_usd", {"true_nano_usd": 2_500_000_000}, 2.5),
         ("observed_cost_usd", {"observed_nano_usd": 1}, 1e-9),
@@ -90,3 +107,42 @@ def test_latencies_come_from_the_histogram() -> None:
 def test_transitions_per_hour_are_scaled_to_an_hour() -> None:
     """Three in half an hour are six."""
     assert found(transitions=3, duration_s=1800.0)["transitions_per_hour"] == 6.0
+
+
+ACCOUNTS = st.fixed_dictionaries(
+    {
+        "good_quality_ppm_sum": st.integers(0, 10**12),
+        "waiting_s": st.floats(0, 1e7),
+        "true_nano_usd": st.integers(0, 10**14),
+    }
+)
+
+
+@given(ACCOUNTS, st.floats(1e-4, 10.0), st.floats(1e-4, 10.0), st.floats(0.0, 1.0))
+def test_utility_is_linear_in_what_an_answer_is_worth(
+    account: dict[str, Any], one: float, other: float, waiting: float
+) -> None:
+    """So a sweep over worths needs no new runs."""
+
+    def utility(answer: float) -> float:
+        worth = Worth(answer=answer, waiting=waiting)
+        return found(worth=worth, **account)["utility_usd"]
+
+    middle = (utility(one) + utility(other)) / 2
+    assert utility((one + other) / 2) == pytest.approx(middle, rel=1e-9, abs=1e-6)
+
+
+@given(ACCOUNTS, ACCOUNTS, st.sampled_from([2.0, 4.0, 1024.0]))
+def test_dearer_answers_at_dearer_prices_leave_the_order_as_it_is(
+    one: dict[str, Any], other: dict[str, Any], times: float
+) -> None:
+    """Another currency changes nobody's rank."""
+
+    def utility(account: dict[str, Any], scale: float) -> float:
+        scaled = {**account, "true_nano_usd": int(account["true_nano_usd"] * scale)}
+        return found(worth=Worth(answer=0.03 * scale), **scaled)["utility_usd"]
+
+    assert utility(one, times) == pytest.approx(utility(one, 1.0) * times, rel=1e-9, abs=1e-6)
+    ahead = utility(one, 1.0) - utility(other, 1.0)
+    assume(abs(ahead) > 1e-6)
+    assert (utility(one, times) > utility(other, times)) == (ahead > 0)

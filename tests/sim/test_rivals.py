@@ -10,18 +10,20 @@ from balancer.core.errors import InputError, PolicyError
 from balancer.core.modes import Mode
 from balancer.core.policy import LAWS, LadderSettings
 from balancer.policy_file import default_policy
+from sim.engine import arm_policy
 from sim.rivals import RIVALS, arms, chosen_laws, rival
 from tests.sim.small_world import world_policy
 
 
 def test_every_law_has_a_sentence() -> None:
-    """Or the comparison could not say with what it was run."""
-    assert set(RIVALS) == set(LAWS)
+    """Or the comparison could not say with what it was run; static is no law, but a rival."""
+    assert set(RIVALS) == {*LAWS, "static"}
 
 
 def test_without_a_choice_all_laws_are_compared() -> None:
     """The ladder first, since differences are taken to it."""
-    assert chosen_laws(None) == LAWS
+    assert chosen_laws(None)[0] == "ladder"
+    assert set(chosen_laws(None)) == {*LAWS, "static"}
 
 
 def test_laws_are_chosen_in_the_order_given() -> None:
@@ -48,6 +50,15 @@ def test_a_law_gets_the_policy_as_it_is(law: str) -> None:
     """Same rules, modes, budgets and models: only the law is another."""
     policy = default_policy()
     assert rival(policy, law) == replace(policy, law=law)
+
+
+def test_static_is_the_policys_normal_mode_for_ever() -> None:
+    """Its retries, fallback model and budgets; "none" are the application's own clients."""
+    policy = default_policy()
+    assert rival(policy, "static") == replace(policy, law="none")
+    plans = arms(policy, ["static", "none"])
+    assert arm_policy(plans["static"], "static").strategies == policy.strategies
+    assert arm_policy(plans["none"], "none").strategies[0].fallback_models == ()
 
 
 def test_the_breaker_falls_back_on_softs_model_inside_a_request() -> None:

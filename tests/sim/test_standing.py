@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from balancer.core.modes import Mode
-from sim.expectations import MetricBound, NeverAbove, TimeBound
+from scenarios.schema import Worth
+from sim.expectations import MetricBound, NeverAbove, NeverOverBudget, TimeBound
 from sim.run import Run
+from sim.serving import Serving
 from sim.standing import Standing, dominates, score, standings
 from tests.sim.samples import run
 
@@ -20,9 +23,9 @@ AVAILABLE = MetricBound(
 
 
 def law(costs: Sequence[float], **values: Any) -> tuple[Run, ...]:
-    """A law's runs: the cost of each, all else the same; ten quality-weighted answers."""
+    """A law's runs of a thousand requests: answers worth $100, less the cost of each run."""
     return tuple(
-        run(k, cost_usd=cost, quality_weighted_answers=10.0, **values)
+        run(k, cost_usd=cost, utility_usd=100.0 - cost, offered=1000.0, reasked=0.0, **values)
         for k, cost in enumerate(costs)
     )
 
@@ -30,31 +33,35 @@ def law(costs: Sequence[float], **values: Any) -> tuple[Run, ...]:
 def stand(runs: Mapping[str, tuple[Run, ...]], *questions: Any) -> dict[str, Standing]:
     """Standings by law, the counterfactual left out."""
     first = next(iter(runs.values()))
-    found = standings(questions, {"none": first, **runs}, tuple(runs))
+    found = standings(questions, {"none": first, **runs}, tuple(runs), Worth(answer=0.03))
     return {each.law: each for each in found}
 
 
-def test_the_score_is_dollars_per_quality_weighted_answer() -> None:
-    """Three dollars for two answers' worth."""
-    assert score(run(cost_usd=3.0, quality_weighted_answers=2.0)) == 1.5
+def test_the_score_is_utility_for_a_thousand_requests() -> None:
+    """Three dollars of 500 requests are six of a thousand; who asks again has one request."""
+    assert score(run(utility_usd=3.0, offered=500.0, reasked=0.0)) == 6.0
+    assert score(run(utility_usd=3.0, offered=700.0, reasked=200.0)) == 6.0
 
 
-def test_a_run_without_answers_has_no_score() -> None:
-    """And not a score of nothing, which would be the best there is."""
-    assert math.isnan(score(run(cost_usd=0.0, quality_weighted_answers=0.0)))
+def test_a_run_without_requests_has_no_score() -> None:
+    """And not a score of nothing, which can be the best there is."""
+    assert math.isnan(score(run(utility_usd=0.0, offered=0.0, reasked=0.0)))
 
 
-def test_the_cheapest_law_is_the_best() -> None:
-    """By the mean over its runs."""
+def test_the_law_of_the_highest_utility_is_the_best() -> None:
+    """By the mean over its runs; a loss is still better than a larger one."""
     found = stand({"dear": law([20.0, 22.0]), "cheap": law([10.0, 12.0])})
     assert [found["dear"].best, found["cheap"].best] == [False, True]
+    lost = stand({"dear": law([300.0, 320.0]), "cheap": law([200.0, 210.0])})
+    assert [lost["dear"].best, lost["cheap"].best] == [False, True]
+    assert lost["cheap"].score.estimate == -105.0
 
 
 def test_a_law_that_misses_an_expectation_is_not_the_best() -> None:
     """However cheap it is; its regret is then negative."""
     found = stand({"good": law([20.0, 20.0]), "idle": law([5.0, 5.0], availability=0.5)}, AVAILABLE)
     assert found["good"].best and not found["idle"].eligible
-    assert found["idle"].regret.estimate == -0.75
+    assert found["idle"].regret_usd.estimate == -15.0
     assert not found["idle"].within_best
 
 
@@ -77,20 +84,48 @@ def test_reaching_a_mode_does_not_count() -> None:
     assert (answer.counts, answer.met, found.eligible) == (False, False, True)
 
 
-def test_recovering_and_staying_below_a_mode_do_count() -> None:
-    """They are about what users get; a law without modes meets them by itself."""
-    recovers = TimeBound(name="recovers", mode=Mode.NORMAL, from_s=0.0, until_s=60.0, within_s=60.0)
-    never = NeverAbove(name="never above hard", mode=Mode.HARD)
-    found = stand({"throttle": law([1.0, 1.0])}, recovers, never)["throttle"]
-    assert [(answer.counts, answer.met) for answer in found.answers] == [(True, True)] * 2
+@pytest.mark.parametrize(
+    "question",
+    [
+        TimeBound(name="recovers", mode=Mode.NORMAL, from_s=0.0, until_s=60.0, within_s=60.0),
+        NeverAbove(name="never above normal", mode=Mode.NORMAL),
+        MetricBound(name="calm", metric="transitions_per_hour", bound=0.5, at_least=False),
+        MetricBound(name="not degraded", metric="degraded_share", bound=0.5, at_least=False),
+    ],
+    ids=["recovers", "never_above", "transitions", "degraded"],
+)
+def test_what_operators_live_through_does_not_count(question: Any) -> None:
+    """A law that misses it can be the best all the same; it is told, and no more."""
+    soft = Serving(at_s=10.0, worst=Mode.SOFT, back=False)
+    busy = tuple(replace(each, servings=(soft,)) for each in law([1.0, 1.0]))
+    found = stand({"busy": busy}, question)["busy"]
+    assert [(answer.counts, answer.met) for answer in found.answers] == [(False, False)]
+    assert found.best
 
 
-def test_regret_is_a_share_of_the_bests_score() -> None:
-    """Half as dear again, with the interval of the paired differences: here no spread."""
-    found = stand({"best": law([10.0, 30.0]), "other": law([20.0, 40.0])})
+@pytest.mark.parametrize(
+    "metric", ["availability", "latency_p95_s", "cost_usd", "quality", "retry_amplification"]
+)
+def test_outcomes_count(metric: str) -> None:
+    """Whoever misses one is out."""
+    question = MetricBound(name=metric, metric=metric, bound=0.5, at_least=False)
+    assert not stand({"law": law([1.0, 1.0])}, question)["law"].eligible
+
+
+def test_never_over_budget_counts() -> None:
+    """Money that was not to be spent is an outcome."""
+    over = law([1.0, 1.0], budget_overshoot_usd=0.1)
+    found = stand({"law": over}, NeverOverBudget(name="budget never exceeded"))["law"]
+    assert [(answer.counts, answer.met) for answer in found.answers] == [(True, False)]
+
+
+def test_regret_is_a_share_of_what_perfect_answers_are_worth() -> None:
+    """Fifteen dollars of a thousand answers at three cents are a half; here without spread."""
+    found = stand({"best": law([10.0, 30.0]), "other": law([25.0, 45.0])})
     assert found["best"].regret.estimate == 0.0
-    regret = found["other"].regret
-    assert (regret.estimate, regret.low, regret.high) == (0.5, 0.5, 0.5)
+    regret, dollars = found["other"].regret, found["other"].regret_usd
+    assert (dollars.estimate, dollars.low, dollars.high) == (15.0, 15.0, 15.0)
+    assert (regret.estimate, regret.low, regret.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
 def test_noise_that_both_share_does_not_hide_a_regret() -> None:

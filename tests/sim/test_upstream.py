@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,40 @@ def test_a_budget_bounds_thinking() -> None:
     assert Gemini().call(thinking=900, budget=0)["thought"] == 0
 
 
+@pytest.mark.parametrize(("budget", "kept"), [(900, 1.0), (450, 0.96), (0, 0.92), (10_000, 1.0)])
+def test_quality_is_lost_in_proportion_to_the_thinking_that_is_missing(
+    budget: int, kept: float
+) -> None:
+    """Eight points of it go with all the thinking; more than it would think adds nothing."""
+    call = Gemini(quality=0.5).call(thinking=900, budget=budget)
+    assert call["quality_ppm"] == round(0.5 * kept * 1e6)
+
+
+def test_thinking_that_a_fault_adds_is_not_missed() -> None:
+    """What a model needs is what it thinks when healthy: a quarter of what it now wants."""
+    gemini = Gemini({"kind": "thinking", "factor": 4})
+    assert gemini.call(thinking=900, budget=900)["quality_ppm"] == 1_000_000
+
+
+def test_a_model_that_thinks_less_by_nature_misses_nothing() -> None:
+    """Its own thinking is the measure; a rounded token is no loss."""
+    call = Gemini(thinking_factor=0.333).call(thinking=100, budget=1000)
+    assert (call["thought"], call["quality_ppm"]) == (33, 1_000_000)
+
+
+def test_a_model_that_cannot_think_misses_no_thinking() -> None:
+    """Its quality was declared without any."""
+    cards = tuple(replace(card, budget=None, levels=()) for card in policy().catalog.cards)
+    silent = replace(policy(), catalog=replace(policy().catalog, cards=cards))
+    upstream = new_upstream(scenario(), silent, 5, (FLASH, LITE))
+    assert upstream.models["thinking_loss"].tolist() == [0.0, 0.0]
+
+
+def test_an_answer_that_is_cut_counts_for_the_part_delivered() -> None:
+    """Half of what its model is good for."""
+    assert Gemini(quality=0.8).call(cap=50)["quality_ppm"] == 400_000
+
+
 def test_the_cap_covers_thinking_and_answer_together() -> None:
     """What thinking leaves is the answer, and the rest of it is lost."""
     call = Gemini().call(thinking=60, budget=100, cap=100, output=80)
@@ -90,7 +125,7 @@ def test_an_answer_that_thinking_ate_is_empty_and_billed() -> None:
 
 
 def test_a_concise_instruction_shortens_the_natural_answer() -> None:
-    """And the quality is not reduced for it."""
+    """Nothing of it counts as cut off."""
     call = Gemini().call(concise=0.6)
     assert call["answered"] == 60
     assert call["delivered_ppm"] == 1_000_000
