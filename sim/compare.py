@@ -243,9 +243,7 @@ def _held_against(policy: Policy, questions: Iterable[Expected]) -> dict[str, Po
 
 def _values(runs: Sequence[Run], static: Sequence[Run]) -> dict[str, list[float]]:
     """Every metric, in every replication."""
-    values = {
-        name: [run.metrics[name] for run in runs] for name in METRICS if name != "cost_saved"
-    }
+    values = {name: [run.metrics[name] for run in runs] for name in METRICS if name != "cost_saved"}
     return {**values, "cost_saved": cost_saved(runs, static)}
 
 

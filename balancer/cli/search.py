@@ -21,7 +21,7 @@ def search(
         str,
         typer.Option(
             metavar="GOAL",
-            help="What to look for: 'availability < 99%', 'transitions > 2', 'mode > soft'.",
+            help="What to look for: 'availability < 99%', 'transitions > 2', 'mode > soft', harm.",
         ),
     ],
     scenario: Annotated[

@@ -93,7 +93,7 @@ def test_an_interrupted_comparison_keeps_what_is_finished(
 
     def interrupted(self: LawComparison, **options: Any) -> None:
         def stop(done: int, _total: int) -> None:
-            if done == 4:
+            if done == 6:
                 raise KeyboardInterrupt
 
         whole(self, **{**options, "workers": 1, "progress": stop})

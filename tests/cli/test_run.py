@@ -48,10 +48,10 @@ def test_a_policy_that_holds_exits_with_0_and_leaves_a_report(
     assert sorted(path.name for path in (tmp_path / "balancer-report").iterdir()) == [
         "junit.xml",
         "report.html",
-        "tiny.static.0.jsonl",
         "tiny.cheapest.0.jsonl",
         "tiny.none.0.jsonl",
         "tiny.policy.0.jsonl",
+        "tiny.static.0.jsonl",
         "tiny.timeline.csv",
         "verdict.json",
     ]

@@ -179,9 +179,7 @@ def test_what_cannot_be_meant_is_one_message(
 # ------------------------------------------------------------------------------ run --otlp
 
 
-def test_a_run_is_exported_with_both_arms(
-    command: Command, agent: Receiver, tmp_path: Path
-) -> None:
+def test_a_run_is_exported_with_all_arms(command: Command, agent: Receiver, tmp_path: Path) -> None:
     """Its report is as without; what was sent is said."""
     done = command("run", scenario(tmp_path), "--otlp", agent.grpc)
     assert (done.exit_code, done.stderr) == (0, "")

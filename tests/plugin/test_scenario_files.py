@@ -79,7 +79,7 @@ def test_a_failure_shows_the_verdict_and_the_report_and_no_traceback(
     assert "pytest_plugin.py" not in found.stdout.str()
     assert project.path.joinpath("balancer-reports/tiny/report.html").is_file()
     junit = project.path.joinpath("junit.xml").read_text()
-    for name in ("estimate", "low", "high", "bound", "verdict"):
+    for name in ("estimate", "low", "high", "bound", "verdict", "harm"):
         assert f'<property name="{name}"' in junit
 
 

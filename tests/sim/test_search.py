@@ -15,7 +15,7 @@ from scenarios.schema import Scenario
 from sim.engine import simulate
 from sim.goals import broken_by
 from sim.search import Search, bounds_for, search
-from tests.sim.small_world import world, world_policy
+from tests.sim.small_world import PROFILES, SLOW, world, world_policy
 
 QUIET = {"arrivals": {"rate": 0.03}, "classes": world().workload.model_dump()["classes"]}
 LEAVES = broken_by("transitions > 0")
@@ -64,6 +64,16 @@ def test_what_fails_without_any_fault_is_found_at_once() -> None:
     """Nothing is milder than nothing."""
     found = look(quiet(), hasty(20), "availability > 10%")
     assert (found.timeline, found.tried) == ((), 1)
+
+
+def test_harm_is_found_by_the_runs_of_static() -> None:
+    """A sibling with less room than the traffic: static answers what the ladder sends into 429s."""
+    small = {**PROFILES["small"], "quota": {"rpm": 20}}
+    full = world(faults=[SLOW], upstream={"models": {**PROFILES, "small": small}})
+    found = look(full, world_policy(), "harm")
+    assert (found.timeline, found.tried) == ((), 1)
+    assert found.judgement is not None
+    assert found.judgement.value.high < -0.001
 
 
 def test_the_same_seed_finds_the_same(hole: Search) -> None:
@@ -128,6 +138,7 @@ def test_bounds_leave_out_what_cannot_matter_or_fit() -> None:
         ("cost_usd > $5", {"metric": "cost_usd", "at_most": "$5"}),
         ("mode > soft", {"never_above": "soft"}),
         ("budget exceeded", {"budget_never_exceeded": True}),
+        ("harm", {"no_harm": True}),
     ],
 )
 def test_a_goal_is_the_expectation_that_it_breaks(goal: str, item: dict[str, Any]) -> None:
