@@ -6,12 +6,13 @@ azure: CSV with `TIMESTAMP,ContextTokens,GeneratedTokens`, wall time. The LLM in
     it with Z and has a column `NumImages` more ("2024-10-15T12:00:00.269Z,0,770,491"); it ships
     as `.csv.gz`. [D] github.com/Azure/AzurePublicDataset: AzureLLMInferenceDataset2023.md,
     AzureLLMInferenceDataset2024.md, AzureLMMInferenceDataset2025.md, and their notebooks.
-burstgpt: CSV with `Timestamp` in seconds, `Request tokens` and `Response tokens`; release 1.1 has
-    `Model`, `Total tokens` and `Log Type` beside them, release 2.0 also `Session ID` and `Elapsed
-    time`. Failed requests have 0 response tokens. [D] github.com/HPMLL/BurstGPT: README.md.
+burstgpt: CSV with `Timestamp` in seconds, `Request tokens` and `Response tokens`; BurstGPT_1 and _2
+    have `Model`, `Total tokens` and `Log Type` beside them, BurstGPT_3 also `Session ID` and
+    `Elapsed time`. Failed requests have 0 response tokens; they are left out of the files
+    `BurstGPT_without_fails`. [D] github.com/HPMLL/BurstGPT: README.md.
 mooncake: JSON Lines with `timestamp` in whole milliseconds, `input_length`, `output_length`: the
     conversation, toolagent and synthetic traces and the first one alike. [D]
-    github.com/kvcache-ai/Mooncake: FAST25-release.
+    github.com/kvcache-ai/Mooncake: FAST25-release/README.md.
 bailian: JSON Lines with the same three keys, but `timestamp` in seconds ("61.114"); told by
     `chat_id`, which every line has (beside `parent_chat_id`, `type`, `turn`). [D]
     github.com/alibaba-edu/qwen-bailian-usagetraces-anon: README.md; AIPerf, "Profile with Bailian

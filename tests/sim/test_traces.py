@@ -74,7 +74,7 @@ def test_azure_traces_are_read(tmp_path: Path, text: str) -> None:
         BURSTGPT_1 + "5,ChatGPT,472,18,490,Conversation log\n9.5,GPT-4,10,0,10,API log\n",
         BURSTGPT + "5,a,1,ChatGPT,472,18,490,Conversation log\n9.5,,2,GPT-4,10,0,10,API log\n",
     ],
-    ids=["1.1", "2.0"],
+    ids=["1 and 2", "3"],
 )
 def test_burstgpt_traces_are_read_by_the_names_of_their_columns(tmp_path: Path, text: str) -> None:
     """Seconds as numbers; a failed request keeps the 0 it was recorded with."""
