@@ -71,8 +71,8 @@ class Arrivals(Frozen):
     A process of unit rate (constant, Poisson, or gamma gaps of a given CV; or a recorded
     trace) is stretched by the rate: `rate` times the level that steps and ramps of `pattern`
     move (it starts at 1), times every spike and diurnal in force. A trace keeps its own
-    gaps; `rate_scale` and `pattern` replay it faster or slower, and it starts again when it
-    ends before the scenario does.
+    gaps; `start` and `length` take a window of it, `rate_scale` and `pattern` replay it faster
+    or slower, and it starts again when it ends before the scenario does.
     """
 
     process: Literal["constant", "poisson", "gamma"] = "poisson"
@@ -80,12 +80,19 @@ class Arrivals(Frozen):
     cv: Annotated[Number, Field(gt=0, le=10)] = 1.0
     pattern: tuple[PatternPart, ...] = ()
     trace: str | None = None
-    format: Literal["azure", "burstgpt", "mooncake"] | None = None
+    format: Literal["azure", "burstgpt", "mooncake", "bailian"] | None = None
+    start: Seconds = 0.0
+    """Where in the trace to begin: seconds since its first request, on its own clock."""
+    length: Duration | None = None
+    """How much of it to take, on its own clock; None: as much as the scenario needs."""
     rate_scale: Factor = 1.0
     """Requests of a trace are replayed this many times faster."""
 
     @model_validator(mode="after")
     def _trace_has_a_format(self) -> Arrivals:
+        window = sorted({"start", "length"} & self.model_fields_set)
+        if self.trace is None and window:
+            raise ValueError(f"{window[0]} is given without trace; it is a place in a trace")
         if (self.trace is None) != (self.format is None):
             given, missing = ("format", "trace") if self.trace is None else ("trace", "format")
             raise ValueError(f"{given} is given without {missing}; a trace needs both")

@@ -16,7 +16,6 @@ from scenarios.schema import Arrivals
 
 from .compiled import compiled
 from .streams import GAP, exponential, normal
-from .traces import Trace
 
 __all__ = ["stretch", "unit_arrivals"]
 
@@ -27,17 +26,14 @@ _KNOTS_A_UNIT = 128
 Times = np.ndarray[Any, Any]
 
 
-def unit_arrivals(arrivals: Arrivals, trace: Trace | None, key: int, end: float) -> Times:
+def unit_arrivals(arrivals: Arrivals, key: int, end: float) -> Times:
     """Arrivals in unit time, ascending, up to `end`: one a unit on average.
 
     Args:
-        arrivals: which process.
-        trace: replaces the process; its times are seconds, and it starts again at its end.
+        arrivals: which process; `sim.replay` is in charge of a trace.
         key: stream key of the replication.
         end: integral of the rate over the run.
     """
-    if trace is not None:
-        return _repeated(trace, end)
     if arrivals.process == "constant":
         return np.arange(1.0, math.floor(end) + 1)
     cv = arrivals.cv if arrivals.process == "gamma" else 1.0
@@ -51,13 +47,6 @@ def unit_arrivals(arrivals: Arrivals, trace: Trace | None, key: int, end: float)
         if count < room:
             return times[:count]
         room *= 2
-
-
-def _repeated(trace: Trace, end: float) -> Times:
-    rounds = math.floor(end / trace.span_s) + 1
-    starts = np.arange(rounds)[:, np.newaxis] * trace.span_s
-    times: Times = (starts + trace.s).ravel()
-    return times[times < end]
 
 
 @compiled

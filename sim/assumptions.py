@@ -9,6 +9,8 @@ from balancer.units import show_seconds, show_share, show_usd
 from scenarios.loader import profiles
 from scenarios.schema import GeminiUpstream, Scenario, Worth
 
+from .replay_assumptions import of_trace
+
 __all__ = ["assumptions", "models_used"]
 
 
@@ -34,6 +36,7 @@ def _sentences(scenario: Scenario, policy: Policy) -> Iterator[str]:
             f"{upstream.service} service of mean {upstream.mean:g} s; its calls are not billed."
         )
         yield from _worth(scenario.worth)
+        yield from of_trace(scenario)
         return
     known = profiles(scenario)
     used = [name for name in models_used(scenario, policy) if name in known]
@@ -92,8 +95,7 @@ def _sentences(scenario: Scenario, policy: Policy) -> Iterator[str]:
         "Clients retry every failure but a spent daily quota, billed ones such as empty or "
         "malformed answers included."
     )
-    if scenario.workload.arrivals.trace is not None:
-        yield "All replications replay the same arrivals: intervals leave the luck of traffic out."
+    yield from of_trace(scenario)
     yield f"Prices are those of the table dated {policy.catalog.dated}."
     yield (
         "A call that its caller gave up on runs on and is billed in full; calls answered with an "

@@ -32,11 +32,11 @@ from .arrivals import stretch, unit_arrivals
 from .compiled import compiled, inlined
 from .conversation import ANSWER, PROMPT, THINKING
 from .rate_curve import curve, integral
+from .replay import Replay, replay
 from .streams import CLASS, REPLICA, replication_key, standard_normal, uniform
 from .streams import OUTPUT as OUTPUT_DRAW
 from .streams import PROMPT as PROMPT_DRAW
 from .streams import THINKING as THINKING_DRAW
-from .traces import Trace, read_trace
 
 __all__ = ["REQUEST", "check_traffic", "generate", "scenario_keys"]
 
@@ -103,7 +103,7 @@ def generate(scenario: Scenario, key: int, base: Path | None = None) -> Table:
 
     Raises:
         TraceError: a trace that cannot be read; names the line.
-        ScenarioError: more requests than fit in memory.
+        ScenarioError: more requests than fit in memory, or none of the trace after the warm-up.
     """
     classes = scenario.workload.classes
     common = [place for place, entry in enumerate(classes) if entry.arrivals is None]
@@ -138,21 +138,22 @@ def check_traffic(scenario: Scenario, base: Path | None = None) -> None:
     """
     workload = scenario.workload
     own = [entry.arrivals for entry in workload.classes if entry.arrivals is not None]
-    for arrivals in (workload.arrivals, *own):
-        _plan(scenario, arrivals, base)
+    if replay(scenario, base) is None:
+        own.append(workload.arrivals)
+    for arrivals in own:
+        _segments(scenario, arrivals)
 
 
 def _stream(
     scenario: Scenario, arrivals: Arrivals, places: list[int], key: int, base: Path | None
 ) -> Table:
     """Requests of the classes at `places`, which share these arrivals."""
-    trace, segments = _plan(scenario, arrivals, base)
-    times = unit_arrivals(arrivals, trace, key, integral(segments))
-    stretch(times, segments)
+    recorded = None if arrivals.trace is None else replay(scenario, base)
+    times = _drawn(scenario, arrivals, key) if recorded is None else recorded.s
     requests = np.zeros(len(times), REQUEST)
     requests["s"] = times
     classes = tuple(scenario.workload.classes[place] for place in places)
-    klasses, draws, points = _tables(classes, scenario_keys(scenario), trace)
+    klasses, draws, points = _tables(classes, scenario_keys(scenario), recorded)
     none = np.zeros(1, np.int32)
     _fill(
         key,
@@ -160,35 +161,36 @@ def _stream(
         klasses,
         draws,
         points,
-        none if trace is None else trace.prompt,
-        none if trace is None else trace.output,
+        none if recorded is None else recorded.prompt,
+        none if recorded is None else recorded.output,
     )
     if places != list(range(len(places))):
         requests["klass"] = np.array(places)[requests["klass"]]
     return requests
 
 
-def _plan(scenario: Scenario, arrivals: Arrivals, base: Path | None) -> tuple[Trace | None, Table]:
-    """The trace of these arrivals, if they have one, and the curve of their rate."""
-    trace = None
-    rate = arrivals.rate
-    if arrivals.trace is not None and arrivals.format is not None:
-        trace = read_trace((base or Path()) / arrivals.trace, arrivals.format)
-        rate = arrivals.rate_scale
-    segments = curve(arrivals.pattern, rate, scenario.duration)
-    end = integral(segments)
-    expected = end if trace is None else end / trace.span_s * len(trace.s)
+def _drawn(scenario: Scenario, arrivals: Arrivals, key: int) -> Table:
+    segments = _segments(scenario, arrivals)
+    times = unit_arrivals(arrivals, key, integral(segments))
+    stretch(times, segments)
+    return times
+
+
+def _segments(scenario: Scenario, arrivals: Arrivals) -> Table:
+    """The curve of their rate."""
+    segments = curve(arrivals.pattern, arrivals.rate, scenario.duration)
+    expected = integral(segments)
     if expected > _MOST_REQUESTS:
         raise ScenarioError(
             f"{expected:,.0f} requests are more than the {_MOST_REQUESTS:,} that fit; lower the "
             "rate or the duration",
             where="workload.arrivals",
         )
-    return trace, segments
+    return segments
 
 
 def _tables(
-    classes: tuple[Class, ...], keys: tuple[str, ...], trace: Trace | None
+    classes: tuple[Class, ...], keys: tuple[str, ...], recorded: Replay | None
 ) -> tuple[Table, Table, Table]:
     """Classes, their three token draws each (prompt, output, thinking), and quantile points."""
     klasses = np.zeros(len(classes), _KLASS)
@@ -200,14 +202,14 @@ def _tables(
         klasses[place]["cached"] = entry.cached
         klasses[place]["priority"] = Priority[entry.priority.upper()]
         klasses[place]["key"] = keys.index(entry.key) if entry.key else -1
-        replayed = trace is not None
+        replayed = recorded is not None
         rows: tuple[tuple[TokenDistribution | None, TokenDistribution, bool], ...] = (
             (entry.prompt, PROMPT, replayed),
             (entry.output, ANSWER, replayed),
             (entry.thinking, THINKING, False),
         )
-        for offset, (said, otherwise, recorded) in enumerate(rows):
-            if said is None and recorded:
+        for offset, (said, otherwise, from_trace) in enumerate(rows):
+            if said is None and from_trace:
                 draws[3 * place + offset]["form"] = _TRACE
             else:
                 draws[3 * place + offset] = _draw(said or otherwise, points)

@@ -20,6 +20,7 @@ from tests.benchmarks.mock_throughput import mock_throughput
 from tests.benchmarks.proxy_latency import measure_proxy
 from tests.benchmarks.speed import measure
 from tests.benchmarks.telemetry import measure_telemetry
+from tests.benchmarks.traces import measure_traces
 
 FLOORS: Mapping[str, float] = {
     "sim_requests_per_s_50rps": 600_000,
@@ -36,6 +37,9 @@ CEILINGS: Mapping[str, float] = {
     "peak_rss_mb_2m_requests": 500,
     "live_call_us": 2,
     "live_call_cpu_us": 5,
+    "trace_read_over_csv_alone": 10,
+    "trace_read_s_10m_requests": 60,
+    "trace_peak_rss_mb_10m_requests": 1000,
     "hot_path_metrics_ratio": 1.5,
     "live_call_cpu_metrics_ratio": 1.5,
     "budget_overshoot_percent": 0,
@@ -64,6 +68,7 @@ def table(figures: Mapping[str, float]) -> Table:
 def main(path: Path) -> None:
     """Measure everything; takes a few minutes."""
     measured = {
+        **measure_traces(),  # before the others need memory, which its child would start with
         **measure(),
         **measure_live(),
         **measure_telemetry(),

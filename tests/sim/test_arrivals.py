@@ -17,7 +17,7 @@ KEY = replication_key(3, 0)
 @pytest.mark.parametrize("cv", [0.1, 0.5, 1.0, 1.09, 3.0, 10.0])
 def test_a_gamma_gap_is_the_quantile_of_its_own_draw(cv: float) -> None:
     """To 1e-7 of a mean gap, for bursty and for nearly even processes."""
-    times = unit_arrivals(Arrivals(process="gamma", cv=cv), None, KEY, 3000.0)
+    times = unit_arrivals(Arrivals(process="gamma", cv=cv), KEY, 3000.0)
     gaps = np.diff(times, prepend=0.0)
     draws = np.array([uniform(KEY, GAP, index, 0) for index in range(len(gaps))])
     assert gaps == pytest.approx(gammaincinv(cv**-2, draws) * cv**2, abs=1e-7)
@@ -26,7 +26,7 @@ def test_a_gamma_gap_is_the_quantile_of_its_own_draw(cv: float) -> None:
 
 def test_an_exponential_gap_is_the_quantile_of_its_own_draw() -> None:
     """-ln(1 - u), so gaps are keyed by index and not by sequence."""
-    times = unit_arrivals(Arrivals(process="poisson"), None, KEY, 100.0)
+    times = unit_arrivals(Arrivals(process="poisson"), KEY, 100.0)
     gaps = np.diff(times, prepend=0.0)
     draws = np.array([uniform(KEY, GAP, index, 0) for index in range(len(gaps))])
     assert gaps == pytest.approx(-np.log1p(-draws), abs=1e-9)
@@ -36,8 +36,8 @@ def test_an_exponential_gap_is_the_quantile_of_its_own_draw() -> None:
 def test_a_shorter_run_is_the_beginning_of_a_longer_one(process: str) -> None:
     """Cutting a run short changes nothing of what came before, and reaches its end."""
     arrivals = Arrivals.model_validate({"process": process, "cv": 2})
-    short = unit_arrivals(arrivals, None, KEY, 50.0)
-    long = unit_arrivals(arrivals, None, KEY, 500.0)
+    short = unit_arrivals(arrivals, KEY, 50.0)
+    long = unit_arrivals(arrivals, KEY, 500.0)
     assert (short == long[: len(short)]).all()
     assert short[-1] <= 50.0 < long[len(short)]
 

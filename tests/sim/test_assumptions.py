@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from scenarios.schema import Scenario
 from sim.assumptions import assumptions, models_used
@@ -75,3 +77,54 @@ def test_a_plain_queue_says_so() -> None:
 def test_models_are_those_of_the_client_and_of_every_mode() -> None:
     """Each once, the client's first."""
     assert models_used(world(), world_policy()) == ("big", "small")
+
+
+def replaying(folder: Path, *rows: tuple[float, int, int], **more: Any) -> Scenario:
+    """The small world on a trace with these times, prompt and answer tokens."""
+    path = folder / "evening.csv"
+    lines = "".join(f"{at},{prompt},{output}\n" for at, prompt, output in rows)
+    path.write_text("Timestamp,Request tokens,Response tokens\n" + lines)
+    arrivals = {"trace": str(path), "format": "burstgpt", **more}
+    return world(duration=600, warm_up=0, workload={"arrivals": arrivals})
+
+
+def test_a_trace_is_said_with_its_window(tmp_path: Path) -> None:
+    """Name, how much of it, from where on; and that the luck of traffic is left out."""
+    every_second = tuple((at, 10, 10) for at in range(5000))
+    said = text_of(replaying(tmp_path, *every_second, start="1h"))
+    assert (
+        "those of the trace evening.csv, of which 10m (600 requests) are replayed, from 1h after "
+        "its first request on. All replications replay the same arrivals" in said
+    )
+    assert "times over" not in said
+    assert "No request comes" not in said
+    assert "recorded with no" not in said
+
+
+def test_a_trace_that_starts_again_says_how_often(tmp_path: Path) -> None:
+    """What is rare in it counts that often."""
+    said = text_of(replaying(tmp_path, *((at, 10, 10) for at in range(240))))
+    assert "of which 4m (240 requests) are replayed, from its start on" in said
+    assert "are replayed 2.5 times over" in said
+
+
+def test_a_long_gap_of_a_trace_is_said(tmp_path: Path) -> None:
+    """From when, for how long, and how much of the scenario that is."""
+    times = [*range(100), *range(400, 1000)]
+    said = text_of(replaying(tmp_path, *((at, 10, 10) for at in times)))
+    assert "No request comes for 5m 1s from 1m 39s on, 50.2% of the scenario." in said
+
+
+def test_requests_recorded_without_tokens_are_counted(tmp_path: Path) -> None:
+    """And what they are given is said."""
+    rows = tuple((at, 10, 0 if at % 4 == 0 else 10) for at in range(1000))
+    said = text_of(replaying(tmp_path, *rows))
+    assert "150 of the 600 requests (25.00%) were recorded with no answer tokens" in said
+
+
+def test_a_plain_queue_says_of_its_trace_what_there_is_to_say(tmp_path: Path) -> None:
+    """Traffic is traffic."""
+    queue = {"kind": "queue", "servers": 2, "mean": "1s"}
+    scenario = replaying(tmp_path, (0, 1, 1), (1, 1, 1))
+    scenario = scenario.model_copy(update={"upstream": world(upstream=queue).upstream})
+    assert "the trace evening.csv" in text_of(scenario)

@@ -65,6 +65,19 @@ def test_a_trace_that_cannot_be_read_is_said_with_its_own_line(tmp_path: Path) -
     assert str(error.value).startswith(f"{trace}:2: ")
 
 
+def test_a_trace_with_a_gap_instead_of_traffic_is_said_with_the_scenarios_file(
+    tmp_path: Path,
+) -> None:
+    """The trace is as it should be; the window is wrong."""
+    trace = tmp_path / "trace.csv"
+    trace.write_text("Timestamp,Request tokens,Response tokens\n0,1,1\n1,1,1\n172800,1,1\n")
+    arrivals = {"trace": str(trace), "format": "burstgpt"}
+    with pytest.raises(ScenarioError) as error:
+        check_scenarios([world(workload={"arrivals": arrivals})], ["mine.yaml"])
+    assert str(error.value).startswith("mine.yaml: workload.arrivals: the trace has no request")
+    assert "`start: 2d`" in str(error.value)
+
+
 def test_files_of_two_scenarios_must_not_overwrite_each_other() -> None:
     """Names that differ may still make one file name."""
     with pytest.raises(ScenarioError, match=r"b.yaml: is named 'a b', as a.yaml is"):
