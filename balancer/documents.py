@@ -265,6 +265,7 @@ def _expected(details: Any) -> str:
         "list_type": "a list",
         "string_type": "text",
         "bool_type": "true or false",
+        "bool_parsing": "true or false",
         "finite_number": "a finite number",
     }.get(kind, message)
 

@@ -21,9 +21,11 @@ from balancer.core.policy import Policy
 from balancer.documents import Document, Key, explain, parse, read_text
 from balancer.policy_file import load_policy, policy_of
 
-from .schema import GeminiUpstream, ModelProfile, Scenario, UpstreamFault
+from .schema import GeminiUpstream, ModelProfile, Quota, Scenario, UpstreamFault
+from .tiers import tier_models
+from .upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
 
-__all__ = ["Loaded", "calibrated_profiles", "library", "load", "profiles"]
+__all__ = ["Loaded", "calibrated_profiles", "library", "load", "profiles", "project_quota"]
 
 _PATHS = (("policy",), ("workload", "arrivals", "trace"))
 
@@ -232,10 +234,49 @@ def profiles(scenario: Scenario) -> dict[str, ModelProfile]:
 
 def _profiles(upstream: GeminiUpstream, document: Document) -> dict[str, ModelProfile]:
     found = dict(calibrated_profiles())
-    for model, changes in upstream.models.items():
-        merged = _merge(found[model].model_dump(), changes) if model in found else changes
-        found[model] = _profile(merged, document.part(("upstream", "models", model)))
+    tier = {} if upstream.tier is None else tier_models(upstream.tier)
+    for model in dict.fromkeys((*found, *upstream.models)):
+        key = ("upstream", "models", model)
+        changes = upstream.models.get(model, {})
+        if model not in found:
+            found[model] = _profile(changes, document.part(key))
+        elif changes or model in tier:
+            own = _merge(found[model].model_dump(), tier.get(model, {}))
+            place = document.part(key) if changes else document
+            found[model] = _profile(_merge(own, changes), place)
+        if found[model].quota.limited:
+            quota = _counted(found[model].quota, upstream.quota, document, key)
+            found[model] = found[model].model_copy(update={"quota": quota})
+        elif upstream.tier is not None and model not in tier:
+            raise ScenarioError(
+                f"{'.'.join(key)}: tier {upstream.tier} says no limits of this model; "
+                "give it a quota (and a capacity)",
+                where=document.where(key),
+            )
     return found
+
+
+def _counted(quota: Quota, project: Quota, document: Document, key: Key) -> Quota:
+    """A model's quota with all of how it counts; what it leaves out is as the project has it."""
+    counting = quota.counting or project.counting or DEFAULT_COUNTING
+    if quota.burst is not None and counting != "bucket":
+        raise ScenarioError(
+            f"{'.'.join(map(str, key))}.quota.burst: belongs to counting: bucket, and this "
+            f"quota is counted {counting}",
+            where=document.where((*key, "quota", "burst")),
+        )
+    counts = quota.counts_refused if quota.counts_refused is not None else project.counts_refused
+    burst = None
+    if counting == "bucket":
+        burst = quota.burst or project.burst or DEFAULT_BURST_S
+    return quota.model_copy(
+        update={"counting": counting, "counts_refused": bool(counts), "burst": burst}
+    )
+
+
+def project_quota(upstream: GeminiUpstream) -> Quota:
+    """The quota that all models share, with all of how it counts."""
+    return _counted(upstream.quota, upstream.quota, Document(name="upstream", values={}), ())
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

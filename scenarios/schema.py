@@ -41,7 +41,7 @@ from .traffic import (
     TokenDistribution,
     Workload,
 )
-from .upstreams import GeminiUpstream, ModelProfile, QueueUpstream, Quota
+from .upstreams import GeminiUpstream, ModelProfile, QueueUpstream, Quota, SpendLimit
 
 __all__ = [
     "AlertFault",
@@ -68,6 +68,7 @@ __all__ = [
     "Ramp",
     "Recovers",
     "Scenario",
+    "SpendLimit",
     "Spike",
     "Step",
     "TelemetryFault",

@@ -4,21 +4,89 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from balancer.units import Factor, Number, Seconds, Share, Tokens, Whole
+from balancer.units import (
+    Factor,
+    Number,
+    Seconds,
+    Share,
+    Tokens,
+    Usd,
+    Whole,
+    refuse_truth,
+    show_seconds,
+)
 
 from .frozen import Duration, Frozen
 
-__all__ = ["GeminiUpstream", "ModelProfile", "QueueUpstream", "Quota"]
+__all__ = [
+    "DEFAULT_BURST_S",
+    "DEFAULT_COUNTING",
+    "Counting",
+    "GeminiUpstream",
+    "ModelProfile",
+    "QueueUpstream",
+    "Quota",
+    "SpendLimit",
+    "Tier",
+]
+
+Counting = Literal["sliding", "calendar", "bucket"]
+"""How a minute is counted: the last 60 s, the clock's minute, or a token bucket."""
+
+DEFAULT_COUNTING: Counting = "calendar"
+"""What the delays in Gemini's own refusals point to [D]; see docs/explanation/quotas.md."""
+
+DEFAULT_BURST_S = 60.0
+"""A bucket holds one minute's quota, so that the quota may be used at once, as in the other
+countings."""
+
+Tier = Annotated[Literal[1, 2, 3], BeforeValidator(refuse_truth)]
+"""Paid usage tiers of the Gemini API."""
+
+_SHORTEST_WINDOW_S, _LONGEST_WINDOW_S = 60.0, 86_400.0
 
 
 class Quota(Frozen):
-    """Per project and model; None is unlimited. Tokens are input tokens."""
+    """Of a model, or of a project's models together; None is unlimited. Tokens are input
+    tokens. What is left out of how it counts is as the project's quota has it.
+    """
 
     rpm: Annotated[Tokens, Field(gt=0)] | None = None
     tpm: Annotated[Tokens, Field(gt=0)] | None = None
     rpd: Annotated[Tokens, Field(gt=0)] | None = None
+    counting: Counting | None = None
+    counts_refused: bool | None = None
+    """Whether a call that is refused counts like one that is granted."""
+    burst: Duration | None = None
+    """What a bucket holds, as the time in which it fills."""
+
+    @model_validator(mode="after")
+    def _only_buckets_burst(self) -> Quota:
+        if self.burst is not None and self.counting in ("sliding", "calendar"):
+            raise ValueError(
+                f"burst belongs to counting: bucket, and this quota is counted {self.counting}"
+            )
+        return self
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit."""
+        return (self.rpm, self.tpm, self.rpd) != (None, None, None)
+
+
+class SpendLimit(Frozen):
+    """What a project may be billed in a rolling window, all models together."""
+
+    usd: Annotated[Usd, Field(gt=0)]
+    per: Duration = 600.0
+
+    @model_validator(mode="after")
+    def _window(self) -> SpendLimit:
+        if not _SHORTEST_WINDOW_S <= self.per <= _LONGEST_WINDOW_S:
+            raise ValueError(f"per: found {show_seconds(self.per)}, expected from 1m to 1d")
+        return self
 
 
 class ModelProfile(Frozen):
@@ -61,10 +129,25 @@ class GeminiUpstream(Frozen):
     """Gemini models; a named model starts from its calibrated profile (`profiles.yaml`)."""
 
     kind: Literal["gemini"] = "gemini"
+    tier: Tier | None = None
+    """Quotas, capacities and spend limit of a usage tier (`tiers.yaml`); None: unlimited."""
     models: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """What differs from the calibrated profile, by model."""
+    """What differs from the calibrated profile and the tier, by model."""
+    quota: Quota = Quota()
+    """Of all models together, and how the quotas of models count that do not say it."""
+    spend_limit: SpendLimit | None = None
+    """Left out: the tier's."""
     concise_factor: Share = 0.6
     """Assumption: what the concise instruction leaves of an answer's natural length."""
+
+    @model_validator(mode="after")
+    def _counts(self) -> GeminiUpstream:
+        if self.quota.burst is not None and self.quota.counting is None:
+            raise ValueError(
+                "quota.burst belongs to counting: bucket, and this quota is counted "
+                f"{DEFAULT_COUNTING}, the default"
+            )
+        return self
 
 
 class QueueUpstream(Frozen):

@@ -27,7 +27,8 @@ from balancer.core.policy import Policy
 from balancer.strategies import FAULT_LEVELS, FaultBounds, TimedFault, fault_timelines, mildness
 from balancer.strategies.fault_timelines import DURATIONS_S
 from scenarios.loader import profiles
-from scenarios.schema import Expectation, Fault, Scenario
+from scenarios.schema import Expectation, Fault, GeminiUpstream, Scenario
+from scenarios.tiers import spend_limit
 
 from .engine import simulate
 from .expectations import Expected, MetricBound, NeverAbove, expected
@@ -100,10 +101,13 @@ def added_fault(fault: TimedFault) -> Fault:
 
 
 def _has_quota(scenario: Scenario) -> bool:
-    return any(
-        limit is not None
-        for profile in profiles(scenario).values()
-        for limit in (profile.quota.rpm, profile.quota.tpm, profile.quota.rpd)
+    upstream = scenario.upstream
+    if not isinstance(upstream, GeminiUpstream):
+        return False
+    return (
+        upstream.quota.limited
+        or spend_limit(upstream) is not None
+        or any(profile.quota.limited for profile in profiles(scenario).values())
     )
 
 

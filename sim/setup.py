@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,18 +16,22 @@ from balancer.core.errors import ScenarioError, nearest
 from balancer.core.modes import MODES, PRIORITIES
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
-from scenarios.loader import profiles
-from scenarios.schema import GeminiUpstream, ModelProfile, QueueUpstream, Scenario
+from scenarios.loader import profiles, project_quota
+from scenarios.schema import GeminiUpstream, ModelProfile, QueueUpstream, Quota, Scenario
+from scenarios.tiers import spend_limit
+from scenarios.upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
 
 from . import fifo_queue, spend
 from .call_bounds import call_bounds
 from .events import DAYS, EVENT, LATER, chained, days_per_s
 from .processor_sharing import JOB
-from .quota import CELLS
+from .quota import CELLS, MINUTE_S, QUOTA, SLIDING, new_row
+from .spend_limit import new_spending
 from .upstream import (
     CALL,
     FAULT,
     GEMINI,
+    LONGEST_HOLD_S,
     MODEL,
     PROCESSOR_SHARING,
     QUEUED,
@@ -168,10 +173,17 @@ def new_upstream(scenario: Scenario, policy: Policy, key: int, models: tuple[str
     rows = np.zeros(len(models), MODEL)
     for row, name in zip(rows, models, strict=True):
         _write_model(row, known.get(name), policy.catalog.card(name))
+    quotas = _quotas(scenario, [known.get(name) for name in models])
+    slides = any(_limited(row) and row["counting"] == SLIDING for row in quotas)
+    spending, spent = _spending(scenario)
+    settings["limited"] = spending["limit_nano_usd"] >= 0 or any(map(_limited, quotas))
     return Upstream(
         settings=settings,
         models=rows,
-        minutes=np.zeros((len(models), 2, CELLS), np.int64),
+        quotas=quotas,
+        cells=np.zeros((len(quotas), 2, CELLS if slides else 1), np.int64),
+        spending=spending,
+        spent=spent,
         midnights=_midnights(scenario),
         faults=np.zeros(len(scenario.faults) + SPARE_FAULTS, FAULT),
         queue=queue,
@@ -275,10 +287,44 @@ def _write_model(row: Any, profile: ModelProfile | None, card: ModelCard) -> Non
     row["overload_limit"] = math.inf if profile.overload_limit is None else profile.overload_limit
     row["error_share"] = profile.error_share
     row["error_latency_s"] = profile.error_latency
-    row["rpm"] = _else(profile.quota.rpm, -1)
-    row["tpm"] = _else(profile.quota.tpm, -1)
-    row["rpd"] = _else(profile.quota.rpd, -1)
     row["quality_ppm"] = round(profile.quality * _MILLION)
+
+
+def _quotas(
+    scenario: Scenario, known: Sequence[ModelProfile | None]
+) -> np.ndarray[Any, np.dtype[np.void]]:
+    """Quotas of the models, and last that of the project. A plain queue has none."""
+    quotas = [Quota() if profile is None else profile.quota for profile in known]
+    upstream = scenario.upstream
+    quotas.append(project_quota(upstream) if isinstance(upstream, GeminiUpstream) else Quota())
+    rows = np.zeros(len(quotas), QUOTA)
+    for place, quota in enumerate(quotas):
+        rows[place] = new_row(
+            rpm=quota.rpm,
+            tpm=quota.tpm,
+            rpd=quota.rpd,
+            counting=quota.counting or DEFAULT_COUNTING,
+            counts_refused=bool(quota.counts_refused),
+            burst_s=quota.burst or DEFAULT_BURST_S,
+            phase_s=_seconds_into_a_minute(scenario.start),
+        )[0]
+    return rows
+
+
+def _limited(quota: Any) -> bool:
+    return bool(quota["rpm"] >= 0 or quota["tpm"] >= 0 or quota["rpd"] >= 0)
+
+
+def _seconds_into_a_minute(start: datetime | None) -> float:
+    return 0.0 if start is None else start.second + start.microsecond / 1e6
+
+
+def _spending(scenario: Scenario) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    upstream = scenario.upstream
+    limit = spend_limit(upstream) if isinstance(upstream, GeminiUpstream) else None
+    if limit is None:
+        return new_spending(-1, MINUTE_S, ahead_s=LONGEST_HOLD_S)
+    return new_spending(round(limit.usd * NANO_USD), limit.per, ahead_s=LONGEST_HOLD_S)
 
 
 def _queue(upstream: QueueUpstream) -> np.ndarray[Any, Any]:

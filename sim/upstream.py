@@ -20,6 +20,7 @@ from . import streams
 from .compiled import compiled, inlined
 from .fifo_queue import begin_in_queue
 from .quota import take
+from .spend_limit import charge, spend_wait_s
 from .streams import normal, uniform
 
 __all__ = [
@@ -69,6 +70,7 @@ CALL = np.dtype(
         ("inside", "?"),  # a failure, or a hang, comes after part of the response
         ("served", "?"),  # work was done, and is billed
         ("held", "?"),  # counts among the calls in flight upstream
+        ("refuser", "i1"),  # of a refusal by quota: index of `sim.quota.REFUSERS`
         # the rest of what the caller asks
         ("output", "i4"),  # natural length of the answer
         ("thinking", "i4"),  # tokens it would think if it chose freely
@@ -98,23 +100,15 @@ MODEL = np.dtype(
         ("overload_limit", "f8"),
         ("error_share", "f8"),
         ("error_latency_s", "f8"),
-        ("rpm", "i8"),
-        ("tpm", "i8"),
-        ("rpd", "i8"),
         ("quality_ppm", "i8"),
         ("output_limit", "i8"),
         ("price", "i8", (7,)),
         # running
         ("in_flight", "i8"),
-        ("second", "i8"),
-        ("minute_calls", "i8"),
-        ("minute_tokens", "i8"),
-        ("day", "i8"),
-        ("calls_today", "i8"),
     ],
     align=True,
 )
-"""One model: its healthy behaviour and its load. Negative quotas are none."""
+"""One model: its healthy behaviour and its load."""
 
 FAULT = np.dtype(
     [
@@ -133,7 +127,8 @@ FAULT = np.dtype(
 )
 """One fault: a value and a probability; its window is kept by whoever switches it."""
 
-SETTINGS = np.dtype([("kind", "i8"), ("key", "u8")], align=True)
+SETTINGS = np.dtype([("kind", "i8"), ("key", "u8"), ("limited", "?")], align=True)
+"""What holds for all calls; `limited`: whether any quota or spend limit is declared."""
 
 
 class Upstream(NamedTuple):
@@ -142,7 +137,10 @@ class Upstream(NamedTuple):
     Attributes:
         settings: one record of `SETTINGS`.
         models: records of `MODEL`.
-        minutes: quota cells, shape (models, 2, 60).
+        quotas: records of `sim.quota.QUOTA`: one a model, the last one that of the project.
+        cells: of sliding quotas, shape (models + 1, 2, CELLS); one cell where none slides.
+        spending: one record of `sim.spend_limit.SPENDING`.
+        spent: its cells.
         midnights: seconds at which the day turns for daily quotas.
         faults: records of `FAULT`.
         queue: one record of `QUEUE`.
@@ -152,7 +150,10 @@ class Upstream(NamedTuple):
 
     settings: Any
     models: Any
-    minutes: Any
+    quotas: Any
+    cells: Any
+    spending: Any
+    spent: Any
     midnights: Any
     faults: Any
     queue: Any
@@ -215,6 +216,7 @@ def begin(upstream: Upstream, calls: Any, i: int, now_s: float) -> None:
     call.inside = False
     call.served = False
     call.held = False
+    call.refuser = 0
     hits = _hits(upstream.faults, call, settings.key)
     if settings.kind == GEMINI:
         _begin_gemini(upstream, call, settings.key, now_s, hits)
@@ -287,14 +289,20 @@ def _hits(faults: Any, call: Any, key: int) -> Hits:
 @inlined
 def _begin_gemini(upstream: Upstream, call: Any, key: int, now_s: float, hits: Hits) -> None:
     model = upstream.models[call.model]
-    refusal, delay_s = take(
-        model,
-        upstream.minutes[call.model],
-        upstream.midnights,
-        now_s,
-        call.prompt,
-        hits.quota,
-    )
+    refusal, delay_s = -1, 0.0
+    if upstream.settings[0].limited:
+        shared = len(upstream.models)
+        refusal, delay_s, call.refuser = take(
+            upstream.quotas[call.model],
+            upstream.cells[call.model],
+            upstream.quotas[shared],
+            upstream.cells[shared],
+            upstream.midnights,
+            now_s,
+            call.prompt,
+            hits.quota,
+            spend_wait_s(upstream.spending[0], upstream.spent, now_s, hits.quota),
+        )
     if refusal < 0:
         refusal = _overload(model, call, key)
     works_on = hits.error in (_RESET, _MALFORMED) or (hits.error >= 0 and hits.inside)
@@ -324,6 +332,9 @@ def _begin_gemini(upstream: Upstream, call: Any, key: int, now_s: float, hits: H
     if hits.hangs:
         call.duration_s = math.inf
         call.holds_s = LONGEST_HOLD_S
+    if upstream.spending[0].limit_nano_usd >= 0:
+        due_s = now_s + call.holds_s
+        charge(upstream.spending[0], upstream.spent, due_s, now_s, call.bill_nano_usd)
 
 
 @inlined

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from ..quota import MODEL_TOKENS, PROJECT_REQUESTS, PROJECT_SPEND, PROJECT_TOKENS
 from .answers import Answer, answer_of
 from .bodies import Body
 from .connections import reset
 from .counters import Counters
-from .refusals import Refusal, quota_day, quota_minute, unavailable
+from .refusals import Refusal, quota_day, quota_minute, spend_limit, unavailable
 from .replies import Gone, Receive, Scope, Send, Stream, send_head, send_json, send_part
 from .settings import Settings
 from .wall_upstream import Fate, ModelEntry, WallUpstream
@@ -180,10 +181,17 @@ class Acting:
         outcome = fate.outcome or "internal"
         if outcome not in ("quota_minute", "quota_day"):
             return unavailable(outcome)
-        minute, day, tokens = self._upstream.limits(self._model)
+        spending = self._upstream.spending()
+        if fate.refuser == PROJECT_SPEND and spending is not None:
+            return spend_limit(spending.usd, fate.retry_after_s)
+        shared = fate.refuser in (PROJECT_REQUESTS, PROJECT_TOKENS)
+        limits = self._upstream.limits(None if shared else self._model)
+        name = None if shared else self._model.name
         if outcome == "quota_day":
-            return quota_day(self._model.name, day, fate.retry_after_s)
-        return quota_minute(self._model.name, minute, fate.retry_after_s, tokens=tokens)
+            return quota_day(name, limits.rpd, fate.retry_after_s)
+        tokens = fate.refuser in (MODEL_TOKENS, PROJECT_TOKENS)
+        limit = limits.tpm if tokens else limits.rpm
+        return quota_minute(name, limit, fate.retry_after_s, tokens=tokens)
 
     # --- streams --------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The admin API: health, counters, calls, faults and the clock, behind a bearer token."""
+"""The admin API: health, counters, calls, quotas, faults and the clock, behind a bearer token."""
 
 from __future__ import annotations
 
@@ -73,6 +73,8 @@ class AdminApp:
             return 200, self._calls(scope["query_string"].decode("latin-1"))
         if (verb, path) == ("GET", "/faults"):
             return 200, self._faults()
+        if (verb, path) == ("GET", "/quotas"):
+            return 200, self._quotas()
         if (verb, path) == ("POST", "/clock"):
             return 200, self._clock(await _object(receive))
         if (verb, path) == ("POST", "/faults"):
@@ -108,6 +110,16 @@ class AdminApp:
             "in_flight": {name: upstream.in_flight(m) for name, m in upstream.models.items()},
             "refused": {str(code): count for code, count in sorted(counters.refused.items())},
             "other": dict(counters.other),
+        }
+
+    def _quotas(self) -> Mapping[str, Any]:
+        upstream = self._gemini.upstream
+        spending = upstream.spending()
+        return {
+            "tier": upstream.tier,
+            "models": {name: upstream.limits(m)._asdict() for name, m in upstream.models.items()},
+            "project": upstream.limits(None)._asdict(),
+            "spend_limit": None if spending is None else spending._asdict(),
         }
 
     def _calls(self, query: str) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ __all__ = [
     "no_such_page",
     "quota_day",
     "quota_minute",
+    "spend_limit",
     "unavailable",
 ]
 
@@ -148,45 +149,80 @@ def unavailable(outcome: str) -> Refusal:
     return Refusal(503, "UNAVAILABLE", message)
 
 
-def quota_minute(model: str, limit: int | None, retry_after_s: float, *, tokens: bool) -> Refusal:
+def quota_minute(
+    model: str | None, limit: int | None, retry_after_s: float, *, tokens: bool
+) -> Refusal:
     """429 of a minute's quota.
 
     Args:
-        model: its name.
+        model: its name; None: the quota is one that all models share.
         limit: calls, or input tokens, a minute; None: not known.
         retry_after_s: what RetryInfo says, in scenario seconds.
         tokens: whether input tokens are what ran out.
     """
     if tokens:
         metric, quota = "input_token_count", "GenerateContentInputTokensPerModelPerMinute"
+        shared = "GenerateContentInputTokensPerProjectPerMinute"
     else:
         metric, quota = "requests", "GenerateRequestsPerMinutePerProjectPerModel"
-    return _quota(model, metric, quota, limit, retry_after_s)
+        shared = "GenerateRequestsPerMinutePerProject"
+    return _quota(model, metric, quota if model else shared, limit, retry_after_s)
 
 
-def quota_day(model: str, limit: int | None, retry_after_s: float) -> Refusal:
+def quota_day(model: str | None, limit: int | None, retry_after_s: float) -> Refusal:
     """429 of a day's quota; terminal until midnight Pacific, whatever RetryInfo says."""
-    quota = "GenerateRequestsPerDayPerProjectPerModel"
-    return _quota(model, "requests", quota, limit, retry_after_s)
+    quota = "GenerateRequestsPerDayPerProject"
+    return _quota(model, "requests", f"{quota}PerModel" if model else quota, limit, retry_after_s)
 
 
-def _quota(model: str, metric: str, quota: str, limit: int | None, retry_after_s: float) -> Refusal:
+def spend_limit(usd: float, retry_after_s: float) -> Refusal:
+    """429 of the project's spend limit.
+
+    That it is a 429 RESOURCE_EXHAUSTED is documented; nobody published its body. The words, the
+    metric and the quota's name are assumed, in the manner of the others.
+
+    Args:
+        usd: what may be spent in its window.
+        retry_after_s: what RetryInfo says, in scenario seconds.
+    """
+    name = f"{_SERVICE}/project_spend"
+    text = f"{usd:.2f}".removesuffix(".00")
+    violation = {
+        "quotaMetric": name,
+        "quotaId": "SpendPerTenMinutesPerProject",
+        "quotaDimensions": {"location": "global"},
+        "quotaValue": text,
+    }
+    said = f"* Spend limit exceeded for metric: {name}, limit: ${text}"
+    return _exhausted(said, violation, retry_after_s)
+
+
+def _quota(
+    model: str | None, metric: str, quota: str, limit: int | None, retry_after_s: float
+) -> Refusal:
+    # The names of quotas that all models share are assumed: Gemini has none today.
     name = f"{_SERVICE}/generate_content_paid_tier_{metric}"
-    delay = f"{retry_after_s:.9f}".rstrip("0").rstrip(".") + "s"
     said = "" if limit is None else f", limit: {limit}"
+    of = "" if model is None else f", model: {model}"
+    dimensions = {"location": "global"} | ({} if model is None else {"model": model})
     violation: dict[str, Any] = {
         "quotaMetric": name,
         "quotaId": quota,
-        "quotaDimensions": {"location": "global", "model": model},
+        "quotaDimensions": dimensions,
     }
     if limit is not None:
         violation["quotaValue"] = str(limit)
+    return _exhausted(f"* Quota exceeded for metric: {name}{said}{of}", violation, retry_after_s)
+
+
+def _exhausted(said: str, violation: dict[str, Any], retry_after_s: float) -> Refusal:
+    delay = f"{retry_after_s:.9f}".rstrip("0").rstrip(".") + "s"
     return Refusal(
         429,
         "RESOURCE_EXHAUSTED",
         "You exceeded your current quota, please check your plan and billing details. For more "
         f"information on this error, head to: {_RATE_LIMITS}.\n"
-        f"* Quota exceeded for metric: {name}{said}, model: {model}\nPlease retry in {delay}.",
+        f"{said}\nPlease retry in {delay}.",
         (
             {"@type": f"{_TYPE}QuotaFailure", "violations": [violation]},
             {

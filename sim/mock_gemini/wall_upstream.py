@@ -23,6 +23,7 @@ from ..workload import generate
 from .bodies import Body
 from .clock import ScenarioClock
 from .fault_site import FaultSite, with_spare_faults
+from .limits import Limits, Spending, limits_now, spending_now
 from .settings import Settings
 
 __all__ = ["Fate", "ModelEntry", "WallUpstream"]
@@ -43,6 +44,7 @@ _FATE = (
     "bill_nano_usd",
     "retry_after_s",
     "served",
+    "refuser",
 )
 """Fields of a call's record that make its fate; from the third on in the order of `Fate`."""
 
@@ -73,6 +75,7 @@ class Fate(NamedTuple):
         bill_nano_usd: what is charged.
         retry_after_s: of a refusal by quota.
         served: whether work was done.
+        refuser: which limit refused it: an index of `sim.quota.REFUSERS`.
     """
 
     place: int
@@ -92,6 +95,7 @@ class Fate(NamedTuple):
     bill_nano_usd: int
     retry_after_s: float
     served: bool
+    refuser: int
 
     @property
     def whole(self) -> bool:
@@ -113,6 +117,7 @@ class WallUpstream:
 
     Attributes:
         models: those that are served, by name.
+        tier: usage tier whose limits hold, or None.
         site: its faults.
 
     Raises:
@@ -132,10 +137,9 @@ class WallUpstream:
         upstream = new_upstream(scenario, settings.policy, key, names)
         self._upstream = with_spare_faults(upstream)
         self._queued = int(upstream.settings["kind"][0]) == QUEUED
-        upstream_kind = scenario.upstream
-        self._concise = (
-            upstream_kind.concise_factor if isinstance(upstream_kind, GeminiUpstream) else 1.0
-        )
+        gemini = scenario.upstream if isinstance(scenario.upstream, GeminiUpstream) else None
+        self._concise = 1.0 if gemini is None else gemini.concise_factor
+        self.tier = None if gemini is None else gemini.tier
         requests = generate(scenario, key)
         if len(requests) == 0:
             requests = generate(scenario.model_copy(update={"workload": Workload()}), key)
@@ -212,15 +216,13 @@ class WallUpstream:
         self._end(self._upstream, self._calls, fate.place)
         self._free.append(fate.place)
 
-    def limits(self, model: ModelEntry) -> tuple[int | None, int | None, bool]:
-        """Calls a minute, calls a day (None: no limit), and whether tokens are nearest theirs."""
-        row = self._upstream.models[model.row]
-        rpm, tpm, rpd = int(row["rpm"]), int(row["tpm"]), int(row["rpd"])
-        by_calls = int(row["minute_calls"]) / rpm if rpm > 0 else -1.0
-        by_tokens = int(row["minute_tokens"]) / tpm if tpm > 0 else -1.0
-        tokens = by_tokens > by_calls
-        minute = tpm if tokens else rpm
-        return (minute if minute >= 0 else None, rpd if rpd >= 0 else None, tokens)
+    def limits(self, model: ModelEntry | None) -> Limits:
+        """Quota of a model, or (None) the one that all models share, and what is used of it."""
+        return limits_now(self._upstream, None if model is None else model.row, self._clock.now_s())
+
+    def spending(self) -> Spending | None:
+        """The project's spend limit and what was billed in its window; None: there is none."""
+        return spending_now(self._upstream, self._clock.now_s())
 
     def in_flight(self, model: ModelEntry) -> int:
         """Calls a model is busy with."""

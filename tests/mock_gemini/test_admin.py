@@ -137,3 +137,25 @@ def test_the_page_s_fault_is_one(admin: Admin) -> None:
     (fault,) = re.findall(r"-d '(.*)'", page)
     admin.put_fault("storm", json.loads(fault))
     assert admin.faults()["storm"]["share"] == 0.5
+
+
+def test_what_is_used_of_quotas_and_of_the_spend_limit_is_shown() -> None:
+    """Of each model and of the project, by how each counts."""
+    upstream = {
+        "tier": 1,
+        "models": {FLASH: {"quota": {"counting": "bucket", "rpm": 60}}},
+        "quota": {"rpm": 5, "counting": "sliding"},
+    }
+    with MockServer(settings(latency=False, scenario={"upstream": upstream})) as server:
+        for _ in range(2):
+            assert call(server.addresses).status == 200
+        status, shown = ask(server.addresses, "GET", "/quotas")
+    assert status == 200
+    assert shown["tier"] == 1
+    flash, project = shown["models"][FLASH], shown["project"]
+    assert (flash["rpm"], flash["counting"], flash["counts_refused"]) == (60, "bucket", False)
+    assert flash["rpd"] == 10_000
+    assert flash["calls_today"] == 2
+    assert (project["rpm"], project["tpm"], project["calls"]) == (5, None, 2)
+    assert project["tokens"] > 0
+    assert (shown["spend_limit"]["usd"], shown["spend_limit"]["per_s"]) == (10.0, 600.0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from balancer.wire.failures import read_error
 from sim.mock_gemini.admin_client import Admin
 from sim.mock_gemini.server import Addresses, MockServer
 
@@ -65,6 +66,46 @@ def test_a_quota_says_which_and_how_long_to_wait() -> None:
     assert 0 < float(retry["retryDelay"].removesuffix("s")) <= 120
     assert "Please retry in " in refused.error["message"]
     assert "retry-after" not in {name.lower() for name in refused.headers}
+
+
+def test_a_quota_that_models_share_names_no_model() -> None:
+    """One call to each of two models, and a third is refused, whichever it asks."""
+    shared = {"upstream": {"quota": {"rpm": 2, "counting": "sliding"}}}
+    paths = [f"/v1beta/models/{name}:generateContent" for name in (FLASH, PRO, PRO)]
+    with MockServer(settings(scenario=shared)) as mock:
+        replies = [call(mock.addresses, path) for path in paths]
+    assert [reply.status for reply in replies] == [200, 200, 429]
+    (violation,) = replies[2].error["details"][0]["violations"]
+    assert violation["quotaId"] == "GenerateRequestsPerMinutePerProject"
+    assert violation["quotaValue"] == "2"
+    assert "model" not in violation["quotaDimensions"]
+
+
+def test_tokens_that_ran_out_are_said_to_have() -> None:
+    """Not calls, of which there are enough."""
+    quota = {"upstream": {"models": {FLASH: {"quota": {"rpm": 100, "tpm": 1}}}}}
+    with MockServer(settings(scenario=quota)) as mock:
+        reply = call(mock.addresses)
+    (violation,) = reply.error["details"][0]["violations"]
+    assert violation["quotaId"] == "GenerateContentInputTokensPerModelPerMinute"
+
+
+def test_a_spend_limit_is_a_quota_that_passes() -> None:
+    """429 for every model once the first bill is beyond it; clients take it for a minute's."""
+    limit = {"upstream": {"spend_limit": {"usd": 0.000001, "per": "10m"}}}
+    with MockServer(settings(scenario=limit, speed=100.0)) as mock:
+        paths = [f"/v1beta/models/{name}:generateContent" for name in (FLASH, FLASH, PRO)]
+        replies = [call(mock.addresses, path) for path in paths]
+    assert [reply.status for reply in replies] == [200, 429, 429]
+    refused = replies[1]
+    assert refused.error["status"] == "RESOURCE_EXHAUSTED"
+    (violation,) = refused.error["details"][0]["violations"]
+    assert violation["quotaId"] == "SpendPerTenMinutesPerProject"
+    assert "Spend limit exceeded" in refused.error["message"]
+    found = read_error(429, refused.json)
+    assert found.kind == "quota_minute"
+    assert found.retry_after_s is not None
+    assert 500.0 < found.retry_after_s <= 601.0
 
 
 def test_a_quota_of_the_day_carries_a_short_delay_all_the_same() -> None:

@@ -11,6 +11,7 @@ import pytest
 from balancer.core.observations import FAILURES
 from scenarios.schema import UpstreamFault
 from sim.fault_rows import write_fault
+from sim.quota import REFUSERS
 from sim.setup import new_upstream
 from sim.upstream import ANSWER, CALL, LONGEST_HOLD_S, Upstream, begin, end
 
@@ -20,8 +21,16 @@ from .worlds import FLASH, LITE, policy, scenario
 class Gemini:
     """An upstream with one fault at most, and a call to make."""
 
-    def __init__(self, fault: dict[str, Any] | None = None, **flash: Any) -> None:
-        self.upstream: Upstream = new_upstream(scenario(flash=flash), policy(), 5, (FLASH, LITE))
+    def __init__(
+        self,
+        fault: dict[str, Any] | None = None,
+        *,
+        project: dict[str, Any] | None = None,
+        starts_at: str | None = None,
+        **flash: Any,
+    ) -> None:
+        world = scenario(flash=flash, project=project, starts_at=starts_at)
+        self.upstream: Upstream = new_upstream(world, policy(), 5, (FLASH, LITE))
         if fault is not None:
             given = UpstreamFault.model_validate({"at": 0, "for": 10, **fault})
             write_fault(self.upstream.faults, (FLASH, LITE), 0, given)
@@ -262,3 +271,66 @@ def test_two_models_meet_the_same_luck() -> None:
     ]
     assert all(one == other for one, other in pairs)
     assert len(set(pairs)) == 20
+
+
+def test_a_quota_that_models_share_is_used_up_by_either() -> None:
+    """Of two calls a minute, one goes to each model, and both refuse the third."""
+    gemini = Gemini(project={"quota": {"rpm": 2}})
+    assert gemini.call(0.0)["outcome"] == ANSWER
+    assert gemini.call(1.0, model=1)["outcome"] == ANSWER
+    for model in (0, 1):
+        call = gemini.call(10.0, model=model)
+        assert FAILURES[call["outcome"]] == "quota_minute"
+        assert REFUSERS[call["refuser"]] == "project_requests"
+        assert call["retry_after_s"] == pytest.approx(50.0)
+
+
+def test_a_call_that_one_limit_refuses_is_counted_by_none() -> None:
+    """The project's last call is still there for the other model."""
+    gemini = Gemini(project={"quota": {"rpm": 2}}, quota={"rpm": 1})
+    outcomes = [gemini.call(1.0, model=model)["outcome"] for model in (0, 0, 0, 1)]
+    assert [outcome == ANSWER for outcome in outcomes] == [True, False, False, True]
+
+
+def test_a_spent_limit_refuses_every_model_until_bills_leave_the_window() -> None:
+    """Bills are the true ones, and count when the upstream is done with the call."""
+    bill_usd = (1000 * 300 + 100 * 2500) / 1e9
+    gemini = Gemini(project={"spend_limit": {"usd": 2 * bill_usd, "per": "10m"}})
+    assert [gemini.call(0.0)["outcome"] for _ in range(2)] == [ANSWER] * 2
+    assert gemini.call(0.9)["outcome"] == ANSWER  # the first two are still in flight
+    for model in (0, 1):
+        call = gemini.call(5.0, model=model)
+        assert FAILURES[call["outcome"]] == "quota_minute"
+        assert REFUSERS[call["refuser"]] == "project_spend"
+        assert call["retry_after_s"] == pytest.approx(597.0)
+    assert gemini.call(602.0)["outcome"] == ANSWER
+
+
+def test_a_price_fault_spends_the_limit_sooner() -> None:
+    """It scales the true bill."""
+    limit = {"usd": 10 * (1000 * 300 + 100 * 2500) / 1e9}
+    granted = []
+    for fault in (None, {"kind": "price", "factor": 5}):
+        gemini = Gemini(fault, project={"spend_limit": limit})
+        outcomes = [gemini.call(2.0 * index)["outcome"] for index in range(30)]
+        granted.append(outcomes.count(ANSWER))
+    assert granted == [10, 2]
+
+
+def test_a_quota_fault_scales_every_limit() -> None:
+    """The project's quota and its spend limit as well as the model's."""
+    half = {"kind": "quota", "factor": 0.5}
+    shared = Gemini(half, project={"quota": {"rpm": 4}})
+    assert [shared.call(1.0)["outcome"] == ANSWER for _ in range(3)] == [True, True, False]
+    bill_usd = (1000 * 300 + 100 * 2500) / 1e9
+    spent = Gemini(half, project={"spend_limit": {"usd": 4 * bill_usd}})
+    outcomes = [spent.call(2.0 * index)["outcome"] == ANSWER for index in range(4)]
+    assert outcomes == [True, True, False, False]
+
+
+def test_the_minute_of_a_run_that_starts_within_one_ends_with_the_clock_s() -> None:
+    """It is 17 s past the minute when the run begins."""
+    gemini = Gemini(quota={"rpm": 1}, starts_at="2026-11-23T08:00:17-08:00")
+    gemini.call(0.0)
+    assert gemini.call(3.0)["retry_after_s"] == pytest.approx(40.0)
+    assert gemini.call(43.0)["outcome"] == ANSWER

@@ -30,6 +30,7 @@ def scenario(
     *,
     flash: dict[str, Any] | None = None,
     clients: dict[str, Any] | None = None,
+    project: dict[str, Any] | None = None,
     **fields: Any,
 ) -> Scenario:
     """Two models that answer without any spread: 0.5 s and then 100 tokens a second."""
@@ -42,6 +43,7 @@ def scenario(
             "upstream": {
                 "kind": "gemini",
                 "models": {FLASH: {**_STEADY, **(flash or {})}, LITE: _STEADY},
+                **(project or {}),
             },
             "clients": {
                 "thinking": 0,

@@ -1,0 +1,68 @@
+"""Usage tiers of the Gemini API: quotas and capacity of each model, and a project's spend limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from balancer.core.errors import ScenarioError
+from balancer.documents import explain, parse
+
+from .frozen import Frozen
+from .upstreams import GeminiUpstream, SpendLimit, Tier
+
+__all__ = ["spend_limit", "tier_dated", "tier_models"]
+
+_NAME = "tiers.yaml"
+
+
+class _Entry(Frozen):
+    spend_limit: SpendLimit
+    models: dict[str, dict[str, Any]]
+
+
+class _File(Frozen):
+    dated: date
+    slowdown: float = Field(ge=0)
+    tiers: dict[Tier, _Entry]
+
+
+@cache
+def _tiers() -> _File:
+    text = files("scenarios").joinpath(_NAME).read_text(encoding="utf-8")
+    document = parse(text, _NAME, ScenarioError)
+    values = {**document.values, "tiers": {int(k): v for k, v in document.values["tiers"].items()}}
+    try:
+        return _File.model_validate(values)
+    except ValidationError as error:
+        raise explain(error, _File, document, ScenarioError) from None
+
+
+def tier_dated() -> str:
+    """When the limits were looked up."""
+    return _tiers().dated.isoformat()
+
+
+def tier_models(tier: Tier) -> Mapping[str, Mapping[str, Any]]:
+    """What a tier says of each model, as keys of a profile: quota, capacity, slowdown.
+
+    Raises:
+        ScenarioError: the file is damaged.
+    """
+    found = _tiers()
+    return {
+        name: {"slowdown": found.slowdown, **settings}
+        for name, settings in found.tiers[tier].models.items()
+    }
+
+
+def spend_limit(upstream: GeminiUpstream) -> SpendLimit | None:
+    """The spend limit of a project: its own, or else its tier's; None: there is none."""
+    if "spend_limit" in upstream.model_fields_set or upstream.tier is None:
+        return upstream.spend_limit
+    return _tiers().tiers[upstream.tier].spend_limit
