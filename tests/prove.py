@@ -16,13 +16,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.proofs import agreement, contest, control, gate, library, theory
+from tests.proofs import agreement, contest, control, counting, gate, library, theory
 from tests.proofs.document import Proof, put
 
 SECTIONS: Mapping[str, Callable[[int], Proof]] = {
     "Library": library.prove,
     "Control": control.prove,
     "Laws over the library": contest.prove,
+    "Counting": counting.prove,
     "Gate": gate.prove,
     "Theory": theory.prove,
     "Agreement": agreement.prove,
