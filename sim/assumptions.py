@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from balancer.core.policy import Policy
-from balancer.units import show_seconds, show_share, show_tokens, show_usd
-from scenarios.loader import profiles, project_quota
-from scenarios.schema import GeminiUpstream, ModelProfile, Quota, Scenario, Worth
-from scenarios.tiers import spend_limit, tier_dated
-from scenarios.upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
+from balancer.units import show_seconds, show_share, show_usd
+from scenarios.loader import profiles
+from scenarios.schema import GeminiUpstream, Scenario, Worth
 
+from .limit_assumptions import of_limits
 from .replay_assumptions import of_trace
 
 __all__ = ["assumptions", "models_used"]
@@ -81,7 +80,7 @@ def _sentences(scenario: Scenario, policy: Policy) -> Iterator[str]:
         )
         + "."
     )
-    yield from _limits(upstream, {name: known[name] for name in used})
+    yield from of_limits(upstream, {name: known[name] for name in used})
     yield "Temperature changes neither tokens nor quality."
     yield from _clients(scenario, policy)
     yield (
@@ -128,53 +127,3 @@ def _worth(worth: Worth) -> Iterator[str]:
         f"{show_seconds(worth.within)} and nothing later; every second a user waits costs "
         f"{show_share(worth.waiting)} of that."
     )
-
-
-def _limits(upstream: GeminiUpstream, used: Mapping[str, ModelProfile]) -> Iterator[str]:
-    """How full the upstream can be: tier, capacity, quotas and how they count, spend limit."""
-    if upstream.tier is not None:
-        yield (
-            f"Limits are those of usage tier {upstream.tier}, as of {tier_dated()}, second-hand or "
-            "assumed, where the scenario does not say others."
-        )
-    yield (
-        "A model slows down beyond so many calls in flight, by (calls / so many) ** exponent: "
-        + "; ".join(f"{name} {_capacity(profile)}" for name, profile in used.items())
-        + "."
-    )
-    quotas = {name: _quota(profile.quota) for name, profile in used.items()}
-    shared = project_quota(upstream)
-    if shared.limited:
-        quotas["all models together"] = _quota(shared)
-    yield "Quotas: " + "; ".join(f"{name} {quota}" for name, quota in quotas.items()) + "."
-    spend = spend_limit(upstream)
-    if spend is not None:
-        yield (
-            f"What the project was billed may not exceed {show_usd(spend.usd)} in any "
-            f"{show_seconds(spend.per)}, all models together; a bill counts when its call is over."
-        )
-
-
-def _capacity(profile: ModelProfile) -> str:
-    if profile.capacity is None:
-        return "never"
-    return f"{profile.capacity:g}, exponent {profile.slowdown:g}"
-
-
-def _quota(quota: Quota) -> str:
-    if not quota.limited:
-        return "none"
-    limits = (
-        (quota.rpm, "requests a minute"),
-        (quota.tpm, "input tokens a minute"),
-        (quota.rpd, "requests a day"),
-    )
-    said = ", ".join(f"{show_tokens(limit)} {what}" for limit, what in limits if limit is not None)
-    counting = {
-        "calendar": "by the clock's minute",
-        "sliding": "over the last 60 s",
-        "bucket": f"by a token bucket that holds {show_seconds(quota.burst or DEFAULT_BURST_S)} "
-        "of it",
-    }[quota.counting or DEFAULT_COUNTING]
-    counted = "counted" if quota.counts_refused else "not counted"
-    return f"{said} (counted {counting}, refused calls {counted})"

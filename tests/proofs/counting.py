@@ -142,7 +142,7 @@ def exceptions(cases: Sequence[Case]) -> tuple[str, ...]:
                 if {verdict} != usual:
                     found.append(
                         f"{case.name}, {counting}, refused calls counted: {_what(metric)} "
-                        f"{_name(arm)} is {verdict} than {_name(other)}'s "
+                        f"{_name(arm)} against {_name(other)} is {verdict} "
                         f"({_shown(metric, difference.estimate)})."
                     )
     return tuple(found)

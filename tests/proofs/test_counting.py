@@ -53,7 +53,7 @@ def test_what_refused_calls_change_when_they_count_is_listed() -> None:
     turned = case({("sliding", True): 0.8})
     assert all(claim.holds for claim in claims([turned]))
     assert exceptions([turned]) == (
-        "c, sliding, refused calls counted: availability with is more than static's (+10.00%).",
+        "c, sliding, refused calls counted: availability with against static is more (+10.00%).",
     )
 
 

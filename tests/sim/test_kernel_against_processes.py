@@ -38,7 +38,14 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def _scenario(faults: list[dict[str, Any]]) -> Scenario:
+PROJECTS: dict[str, dict[str, Any]] = {
+    "a shared quota": {"quota": {"rpm": 450, "counting": "sliding", "counts_refused": True}},
+    "buckets": {"quota": {"tpm": 500_000, "counting": "bucket", "burst": "20s"}},
+    "a spend limit": {"spend_limit": {"usd": 0.6, "per": "1m"}},
+}
+
+
+def _scenario(faults: list[dict[str, Any]], project: dict[str, Any] | None = None) -> Scenario:
     return Scenario.model_validate(
         {
             "scenario": "both",
@@ -62,6 +69,7 @@ def _scenario(faults: list[dict[str, Any]]) -> Scenario:
                         "quota": {"rpm": 400, "tpm": 600_000, "rpd": 1_500},
                     }
                 },
+                **(project or {}),
             },
             "clients": {
                 "timeout": 25,
@@ -75,10 +83,10 @@ def _scenario(faults: list[dict[str, Any]]) -> Scenario:
     )
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", [*FAULTS, *PROJECTS])
 def test_the_kernel_agrees_with_processes(name: str) -> None:
     """Requests, attempts, bills and every latency, with the controller in the loop."""
-    scenario = _scenario(FAULTS[name])
+    scenario = _scenario(FAULTS.get(name, []), PROJECTS.get(name))
     policy = default_policy()
     key = replication_key(scenario.seed, 0)
     requests = generate(scenario, key)
