@@ -73,7 +73,8 @@ def amount(value: float, unit: str, *, exact: bool = False) -> str:
             percent = _digits(size * 100, most=6) if exact else _percent(size)
             return f"{sign}{percent}{THIN}%"
         case "points":
-            return f"{_signed(value, 'share')}{POINTS}"
+            points = f"{sign}{_digits(size * 100, most=6)}" if exact else _signed(value, "share")
+            return f"{points}{POINTS}"
         case "count":
             digits = 1 if size < 100 and abs(size - round(size)) > 0.049 else 0
             return f"{sign}{size:,.{digits}f}".replace(",", THIN)

@@ -114,7 +114,16 @@ def _writer(
 class _Simulation:
     """The processes of one run."""
 
-    __slots__ = ("_env", "_fleet", "_monitors", "_plant", "_policy", "_replicas", "_scenario")
+    __slots__ = (
+        "_env",
+        "_fleet",
+        "_monitors",
+        "_plant",
+        "_policy",
+        "_replicas",
+        "_scenario",
+        "_written",
+    )
 
     def __init__(
         self, *, scenario: Scenario, policy: Policy, plant: Plant, key: int, write: Write | None
@@ -122,6 +131,7 @@ class _Simulation:
         self._scenario = scenario
         self._policy = policy
         self._plant = plant
+        self._written = write is not None
         self._env = Environment()
         # What the law wants before it has seen anything; of most laws, normal.
         begin = Controller(policy).step(Observations(0))
@@ -175,6 +185,9 @@ class _Simulation:
         # This loop runs every simulated second, so it looks up nothing twice.
         plant, replicas = self._plant, self._replicas
         advance, observe, timeout = plant.advance, plant.observe, self._env.timeout
+        # A law that never moves has decided everything once each replica has decided once: what
+        # happens then is read for a journal alone.
+        still, settled = self._policy.law in FIXED_LAWS and not self._written, False
         tick_s = self._policy.tick_s
         horizon_s = self._scenario.duration
         last_s = horizon_s + self._longest_drain_s()
@@ -182,12 +195,17 @@ class _Simulation:
         while True:
             yield timeout(end_s - self._env.now)
             advance(end_s)
-            seen = [observe(tick, replica.place) for replica in replicas]
-            if self._monitors is not None:
-                self._tell(self._monitors.observe(merge_replicas(seen)))
-            for replica, observations in zip(replicas, seen, strict=True):
-                for decision in replica.decide(observations):
-                    self._deploy(replica.place, decision)
+            if settled:
+                for replica in replicas:
+                    plant.close(tick, replica.place)
+            else:
+                seen = [observe(tick, replica.place) for replica in replicas]
+                if self._monitors is not None:
+                    self._tell(self._monitors.observe(merge_replicas(seen)))
+                for replica, observations in zip(replicas, seen, strict=True):
+                    for decision in replica.decide(observations):
+                        self._deploy(replica.place, decision)
+                settled = still and all(replica.decided is not None for replica in replicas)
             if end_s >= horizon_s and (plant.empty or end_s >= last_s):
                 return
             tick += 1

@@ -118,9 +118,13 @@ class Plant:
             tick: index of the tick that ends now.
             replica: which; all of them, in order, end a tick.
         """
+        self.close(tick, replica)
+        return self._record.read(tick, self.memory_ppm)
+
+    def close(self, tick: int, replica: int = 0) -> None:
+        """The same where nobody reads what happened."""
         record = self._record
         self._close_tick(self._world, replica, record.numbers, record.buckets, tick)
-        return record.read(tick, self.memory_ppm)
 
     def apply(self, decision: Decision, replica: int = 0) -> None:
         """Let a decision govern the requests that come to a replica from now on."""

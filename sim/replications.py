@@ -36,7 +36,7 @@ STEPS_PER_S = 35_000.0
 """Rough speeds of one core, to size batches; results do not depend on them."""
 
 Arms = Mapping[str, Policy]
-"""Policy of each arm; the arm "none" runs without a controller whatever its policy."""
+"""Policy of each arm; what `sim.engine.arm_policy` makes of it, by the arm's name."""
 
 Runs = Mapping[str, tuple[Run, ...]]
 """Runs of each arm, in order of their replications."""

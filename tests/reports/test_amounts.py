@@ -70,6 +70,8 @@ def test_duration_takes_its_natural_unit(length_s: float, text: str) -> None:
         (0.98765, "score", "0.988"),
         (1.0467, "number", "1.05"),
         (250.0, "seconds", "4 min 10 s"),
+        (-0.4003, "points", "-40.0 points"),
+        (0.0, "points", "0 points"),
     ],
 )
 def test_amount_has_few_digits_and_its_unit(value: float, unit: str, text: str) -> None:
@@ -78,7 +80,7 @@ def test_amount_has_few_digits_and_its_unit(value: float, unit: str, text: str) 
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("unit", ["share", "usd", "seconds", "count", "score", "number"])
+@pytest.mark.parametrize("unit", ["share", "points", "usd", "seconds", "count", "score", "number"])
 def test_amount_of_no_number_is_a_dash(value: float, unit: str) -> None:
     """What does not exist is never printed as nan."""
     assert amount(value, unit) == NOTHING
@@ -87,6 +89,7 @@ def test_amount_of_no_number_is_a_dash(value: float, unit: str) -> None:
 def test_exact_amounts_drop_zeros_at_the_end() -> None:
     """A bound somebody wrote is shown as written, a measurement with its digits."""
     assert plain(amount(0.995, "share", exact=True)) == "99.5 %"
+    assert plain(amount(-0.001, "points", exact=True)) == "-0.1 points"
     assert plain(amount(0.995, "share")) == "99.50 %"
 
 

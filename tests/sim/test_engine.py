@@ -16,7 +16,7 @@ from balancer.core.replay import replay
 from balancer.journal_file import open_journal
 from scenarios.schema import Scenario
 from sim.engine import simulate
-from sim.run import Run
+from sim.run import ARMS, Run
 from tests.sim.small_world import SLOW, world, world_policy
 
 DRILL = {"kind": "override", "mode": "emergency", "at": 50, "for": 50}
@@ -207,6 +207,19 @@ def test_a_journal_replays_to_the_same_decisions(tmp_path: Path, arm: str) -> No
     found = replay(open_journal(tmp_path / "journal.jsonl"))
     assert found.ticks >= 300
     assert found.identical
+
+
+@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("replicas", [1, 3])
+@pytest.mark.parametrize("delayed", [False, True])
+def test_a_run_does_not_depend_on_whether_it_is_written_down(
+    tmp_path: Path, arm: str, replicas: int, delayed: bool
+) -> None:
+    """Arms that never move are not observed, once they have decided, unless there is a journal."""
+    late = [{"kind": "delay", "by": 15, "at": 0, "for": 60}] if delayed else []
+    scenario = world(faults=[SLOW, DRILL, *late], replicas=replicas)
+    written, _ = journalled(tmp_path, scenario, arm=arm)
+    assert simulate(scenario, world_policy(), replication=0, arm=arm) == written
 
 
 def test_a_journal_says_what_it_is_of(tmp_path: Path) -> None:
