@@ -46,6 +46,9 @@ BETTER: Mapping[str, Better] = {
 }
 """Which way a metric is better; those that are neither cannot have a margin."""
 
+SIGNED = ("utility_usd",)
+"""Metrics that may be nothing or less, and so are no unit for a margin."""
+
 SUFFIXES = ("_s", "_usd", "_share")
 """Units that a metric's name may be given without."""
 
@@ -106,6 +109,12 @@ def _margin(text: str) -> Margin:
         )
     metric = _metric(name)
     relative = amount.endswith("%")
+    if relative and metric in SIGNED:
+        raise InputError(
+            f"found {amount!r}: {name} may be nothing, or less, so there is no share of it; "
+            "expected an amount such as $5",
+            where=f"--margin {name}",
+        )
     try:
         value = parse_quantity(amount) if relative else _absolute(amount, METRICS[metric])
     except ValueError as error:

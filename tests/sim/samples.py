@@ -19,12 +19,12 @@ def run(
     transitions: Sequence[Transition] = (),
     **values: float,
 ) -> Run:
-    """A run in which every metric is 1 but for those given."""
+    """A run in which every metric is 1 but for those given, and nothing goes wrong."""
     defaults = {name: 1.0 for name in METRICS if name != "cost_saved"}
     return Run(
         arm=arm,
         replication=replication,
-        metrics={**defaults, "budget_overshoot_usd": 0.0, **values},
+        metrics={**defaults, "budget_overshoot_usd": 0.0, "reasked": 0.0, **values},
         transitions=tuple(transitions),
         servings=tuple(
             Serving(at_s=each.at_s, worst=each.after, back=each.after is Mode.NORMAL)

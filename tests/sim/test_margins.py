@@ -63,6 +63,7 @@ def test_every_metric_with_a_better_side_exists() -> None:
         ("availability=2s", "expected 0.1pp, or 2% of the baseline's mean"),
         ("transitions=1pp", "expected 0.5, or 2% of the baseline's mean"),
         ("cost=nan%", "found 'nan%'"),
+        ("utility=2%", "there is no share of it; expected an amount such as $5"),
         ("availability=nan", "found 'nan'"),
         ("availability=infpp", "found 'infpp'"),
     ],
