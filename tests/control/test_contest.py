@@ -71,4 +71,4 @@ def test_laws_are_compared_over_scenarios_of_the_library() -> None:
     assert all(sum(map(int, column)) >= 1 for column in list(zip(*swept, strict=True))[1:])
     ((name, reigns),) = reign_rows(found)
     assert name == "steady"
-    assert reigns.startswith("always_hard up to $0.00")
+    assert reigns.endswith(", then ladder")
