@@ -171,6 +171,7 @@ def _row(
     worth = scenario.worth
     lines = {each.law: line(runs[each.law], worth) for each in table}
     eligible = [each.law for each in table if each.eligible]
+    scored = [each.law for each in table if math.isfinite(each.score.estimate)]
     return {
         "scenario": scenario.scenario,
         "title": scenario.title,
@@ -198,12 +199,17 @@ def _row(
             }
             for place in sweep(lines, eligible)
         ],
-        "reigns": [
-            {"law": each.law, "from_usd": each.from_usd, "to_usd": each.to_usd}
-            for each in reigns(lines, eligible)
-        ],
+        "reigns": _reigns(lines, eligible),
+        "reigns_of_all": _reigns(lines, scored),
         "laws": [_law(each, lines[each.law], runs, reference) for each in table],
     }
+
+
+def _reigns(lines: Mapping[str, Line], laws: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"law": each.law, "from_usd": each.from_usd, "to_usd": each.to_usd}
+        for each in reigns(lines, laws)
+    ]
 
 
 def _law(standing: Standing, own: Line, runs: Runs, reference: str) -> dict[str, Any]:
