@@ -12,6 +12,7 @@ def runs(arm: str, availability: float, cost_usd: float) -> tuple[Run, ...]:
         Run(
             arm=arm,
             replication=k,
+            duration_s=3600.0,
             metrics={"availability": availability + k * 1e-5, "cost_usd": cost_usd + k * 0.1},
             transitions=(),
             servings=(),
