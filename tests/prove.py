@@ -16,13 +16,24 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.proofs import agreement, contest, control, counting, coverage, gate, library, theory
+from tests.proofs import (
+    agreement,
+    contest,
+    control,
+    counting,
+    coverage,
+    gate,
+    library,
+    sizes,
+    theory,
+)
 from tests.proofs.document import Proof, put
 
 SECTIONS: Mapping[str, Callable[[int], Proof]] = {
     "Library": library.prove,
     "Control": control.prove,
     "Laws over the library": contest.prove,
+    "Sizes": sizes.prove,
     "Counting": counting.prove,
     "Coverage": coverage.prove,
     "Gate": gate.prove,

@@ -104,7 +104,8 @@ def test_a_controller_that_never_stepped_restores_to_one(law: str) -> None:
     """Its state is plain, and says so little."""
     policy = make_policy(law=law)
     state = json.loads(json.dumps(Controller(policy).state()))
-    assert Controller.restore(policy, state).step(tick(0)).mode is Mode.NORMAL
+    fresh = Controller(policy).step(tick(0))
+    assert Controller.restore(policy, state).step(tick(0)) == fresh
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,14 @@ from .document import Proof, table
 
 __all__ = ["prove"]
 
-_TEXT = """\
-`open-balancer compare`: every scenario, all laws on the same requests; what the columns mean is
-in [Comparing laws](explanation/comparison.md). The second table is regret: utility below the
-best's, as a share of what perfect answers would be worth; bold where it cannot be told from the
-best, in brackets where the law misses an expectation about the outcome.
+REPLICATIONS = 6
+"""Of every scenario: as many as fit into a quarter of an hour."""
+
+_TEXT = f"""\
+`open-balancer compare --replications {REPLICATIONS}`: every scenario, all laws on the same
+requests; what the columns mean is in [Comparing laws](explanation/comparison.md). The second table
+is regret: utility below the best's, as a share of what perfect answers would be worth; bold where
+it cannot be told from the best, in brackets where the law misses an expectation about the outcome.
 """
 _SWEPT = """\
 In how many scenarios a law is best, or cannot be told from the best, if a perfect answer is worth
@@ -30,7 +33,7 @@ this much; and who is best where:
 
 def prove(workers: int) -> Proof:
     """Compare all laws."""
-    record = compare_library(workers=workers)
+    record = compare_library(replications=REPLICATIONS, workers=workers)
     claims = contest_claims(record)
     swept = sweep_rows(record)
     heads = (
