@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tests.control.library import library_claims, run_library
+from tests.control.library import MINUTES, library_claims, run_library
 
-HELD: dict[str, Any] = {"scenario": "a", "verdict": "pass", "expectations": [{"estimate": 1.0}]}
+NO_HARM = {"estimate": 0.0, "found": False}
+HELD: dict[str, Any] = {
+    "scenario": "a",
+    "verdict": "pass",
+    "expectations": [{"estimate": 1.0}],
+    "harm": NO_HARM,
+}
 OTHER: dict[str, Any] = {**HELD, "scenario": "b"}
 
 
@@ -28,16 +34,24 @@ def test_what_is_as_it_should_be_holds() -> None:
 
 def test_a_scenario_that_does_not_pass_is_found() -> None:
     """Inconclusive is not passed either, and the claim names it."""
-    (claim, *_) = library_claims(
+    (_, claim, *_) = library_claims(
         [HELD, {**OTHER, "verdict": "inconclusive"}], again=[HELD], minutes=1.0
     )
     assert not claim.holds
     assert claim.measured == "not passed: b"
 
 
+def test_harm_is_found() -> None:
+    """By its scenario and by how much."""
+    harmed = {**OTHER, "harm": {"estimate": -0.021, "found": True}}
+    (claim, *_) = library_claims([HELD, harmed], again=[HELD], minutes=1.0)
+    assert not claim.holds
+    assert claim.measured == "harm in b (-2.1 points)"
+
+
 def test_a_library_that_takes_too_long_is_found() -> None:
-    """Five minutes are not less than five minutes."""
-    assert failing(minutes=5.0) == ["the"]
+    """As long as it may take at most is too long."""
+    assert failing(minutes=MINUTES) == ["the"]
 
 
 def test_a_result_that_depends_on_the_workers_is_found() -> None:
