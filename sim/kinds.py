@@ -73,8 +73,8 @@ _BUCKET = HALF_A_BUCKET - 1.0
 
 KINDS: Mapping[str, Kind] = {
     # Traffic comes from outside: nothing that happens in a run changes it, but who asks again.
-    "offered": Kind(reach=1.0, episode=False, relative_to="reasked"),
-    "reasked": Kind(reach=1.0, episode=False, relative_to="reasked"),
+    "offered": Kind(reach=RARE, relative_to="offered"),
+    "reasked": Kind(reach=RARE, relative_to="offered"),
     "admitted": _relative("admitted", RARE),
     "answered": _relative("answered", RARE),
     "attempts": _relative("attempts", REPEATED),
