@@ -56,14 +56,14 @@ def lognormal(rng: random.Random, p50: float, p95: float) -> float:
 
 def tokens(said: Any, usual: Any, rng: random.Random) -> int:
     """Tokens of a distribution, or of the usual one where none is said."""
-    law: Any = usual if said is None else said
+    law = usual if said is None else said
     if hasattr(law, "constant"):
         return int(law.constant)
     if hasattr(law, "p50"):
-        return round(min(law.max, lognormal(rng, law.p50, law.p95)))
+        return round(float(min(law.max, lognormal(rng, law.p50, law.p95))))
     u, pairs = rng.random(), pairwise(sorted(getattr(law, "quantiles", law).items()))
     (below, low), (above, high) = next(pair for pair in pairs if u <= pair[1][0])
-    return round(low + (high - low) * (u - below) / (above - below))
+    return round(float(low + (high - low) * (u - below) / (above - below)))
 
 
 def plan(scenario: Scenario, policy: Policy, strategy: Strategy) -> Thing:
