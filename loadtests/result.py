@@ -44,6 +44,7 @@ def live_run(played: Played) -> Run:
     return Run(
         arm=POLICY,
         replication=played.scene.replication,
+        duration_s=scenario.duration,
         metrics=metrics(
             totals,
             worth=scenario.worth,

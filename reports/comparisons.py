@@ -122,6 +122,7 @@ class ComparedScenario:
         best: "" where no law is eligible.
         sweep: who is where, at every worth looked at.
         reigns: who is best from which worth on.
+        reigns_of_all: the same of all laws, whatever they miss.
     """
 
     scenario: str
@@ -137,6 +138,7 @@ class ComparedScenario:
     best: str
     sweep: tuple[Place, ...]
     reigns: tuple[Reign, ...]
+    reigns_of_all: tuple[Reign, ...]
     laws: tuple[LawResult, ...]
 
 
@@ -251,15 +253,20 @@ def _scenario(entry: Mapping[str, Any]) -> ComparedScenario:
             )
             for each in items(entry, "sweep")
         ),
-        reigns=tuple(
-            Reign(
-                law=clean(str(each["law"])),
-                from_usd=positive(each["from_usd"], "from_usd"),
-                to_usd=positive(each["to_usd"], "to_usd"),
-            )
-            for each in items(entry, "reigns")
-        ),
+        reigns=_reigns(entry, "reigns"),
+        reigns_of_all=_reigns(entry, "reigns_of_all"),
         laws=tuple(_law(each) for each in entry["laws"]),
+    )
+
+
+def _reigns(entry: Mapping[str, Any], key: str) -> tuple[Reign, ...]:
+    return tuple(
+        Reign(
+            law=clean(str(each["law"])),
+            from_usd=positive(each["from_usd"], "from_usd"),
+            to_usd=positive(each["to_usd"], "to_usd"),
+        )
+        for each in items(entry, key)
     )
 
 

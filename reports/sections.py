@@ -224,7 +224,8 @@ def _expected(each: Expected) -> ExpectedRow:
     bound = amount(each.bound, each.unit, exact=True)
     # A never passes though its interval reaches past the bound, because only a violation
     # fails it: drawn, it would look like a failure.
-    shown = not (each.verdict == "pass" and each.better == "lower" and value.high > each.bound)
+    past = value.high > each.bound if each.better == "lower" else value.low < each.bound
+    shown = not (each.verdict == "pass" and past)
     return ExpectedRow(
         name=each.name,
         verdict=each.verdict,

@@ -139,7 +139,7 @@ def _arms(
     """Metrics of some arms, what the controller changed of static, and of more arms."""
     rows = table()
     runs = verdict.replications
-    rows.add_column(f"mean of {runs} runs" if runs > 1 else "one run")
+    rows.add_column(f"mean of {runs} runs' figures" if runs > 1 else "one run")
     heads = [*(LABELS[arm] for arm in arms), *(CHANGES if changes else ())]
     for head in (*heads, *(LABELS[arm] for arm in more)):
         rows.add_column(head, justify="right", no_wrap=True)

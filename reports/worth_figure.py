@@ -1,7 +1,8 @@
 """Who is best over what an answer is worth, drawn: a band for each scenario.
 
 The ranking of laws turns on what an answer is worth, which nobody measures. So it is drawn for
-all worths from the least to the most: a change of colour is where another law takes over.
+all worths from the least to the most: a change of colour is where another law takes over. The
+strip below a band is of all laws, also of those that miss what the scenario expects.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from .comparisons import ComparedScenario, Comparison, Place
+from .comparisons import ComparedScenario, Comparison, Place, Reign
 from .layout import Layout, light, panel_axes, shorten
 from .palette import FILL_ROLES
 from .svg import DRAWING
@@ -24,7 +25,9 @@ from .svg import DRAWING
 __all__ = ["worth_figure"]
 
 POINTS_PER_INCH: Final = 72.0
-ROW: Final = 16.0
+ROW: Final = 19.0
+BAND: Final = 13.0
+STRIP: Final = 3.0
 HEAD: Final = 22.0
 FOOT: Final = 20.0
 KEY_ROW: Final = 15.0
@@ -43,11 +46,16 @@ def worth_figure(comparison: Comparison, layout: Layout) -> Figure | None:
 
 
 def _ends(scenario: ComparedScenario) -> tuple[float, ...]:
-    return tuple(end for each in scenario.reigns for end in (each.from_usd, each.to_usd))
+    every = (*scenario.reigns, *scenario.reigns_of_all)
+    return tuple(end for each in every for end in (each.from_usd, each.to_usd))
 
 
 def _draw(comparison: Comparison, layout: Layout, least: float, most: float) -> Figure:
-    seen = {each.law for scenario in comparison.scenarios for each in scenario.reigns}
+    seen = {
+        each.law
+        for scenario in comparison.scenarios
+        for each in (*scenario.reigns, *scenario.reigns_of_all)
+    }
     roles = {
         law: FILL_ROLES[place % len(FILL_ROLES)]
         for place, law in enumerate(comparison.laws)
@@ -97,7 +105,7 @@ def _band(
 ) -> None:
     axes.annotate(
         shorten(scenario.scenario, layout, layout.left - 4),
-        (0, top + ROW / 2),
+        (0, top + 1 + BAND / 2),
         xycoords=("axes fraction", "data"),
         xytext=(-6, 0),
         textcoords="offset points",
@@ -107,39 +115,33 @@ def _band(
         va="center",
         annotation_clip=False,
     )
+    for each in scenario.reigns_of_all:
+        colour = light(roles[each.law])
+        _box(axes, each, top + 1.5 + BAND, STRIP, colour, f"all {scenario.scenario} {each.law}")
     for each in scenario.reigns:
-        axes.add_patch(
-            Rectangle(
-                (each.from_usd, top + 1),
-                each.to_usd - each.from_usd,
-                ROW - 2,
-                facecolor=light(roles[each.law]),
-                edgecolor=light("page"),
-                linewidth=0.8,
-                label=f"{scenario.scenario} {each.law}",
-            )
-        )
+        colour = light(roles[each.law])
+        _box(axes, each, top + 1, BAND, colour, f"{scenario.scenario} {each.law}")
         room = per_decade * math.log10(each.to_usd / each.from_usd)
         level = _level(scenario.sweep, each.from_usd, each.to_usd)
         for text in (f"{each.law} +{level}" if level else each.law, each.law):
             if len(text) * EM * layout.font <= room - 4:
                 axes.text(
                     math.sqrt(each.from_usd * each.to_usd),
-                    top + ROW / 2,
+                    top + 1 + BAND / 2,
                     text,
                     fontsize=layout.font - 0.4,
                     color=light("ink"),
                     ha="center",
                     va="center",
                     # The line of the scenario's own worth does not run through a word.
-                    bbox={"facecolor": light(roles[each.law]), "edgecolor": "none", "pad": 1.2},
+                    bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.0},
                     zorder=3,
                 )
                 break
     if scenario.reigns:
         axes.plot(
             [scenario.answer_usd] * 2,
-            [top, top + ROW],
+            [top, top + 2 + BAND + STRIP],
             color=light("ink"),
             linewidth=1.1,
             zorder=2,
@@ -148,7 +150,7 @@ def _band(
     else:
         axes.text(
             0.5,
-            top + ROW / 2,
+            top + 1 + BAND / 2,
             "no law meets what is expected",
             transform=axes.get_yaxis_transform(),
             fontsize=layout.font - 0.4,
@@ -156,6 +158,20 @@ def _band(
             ha="center",
             va="center",
         )
+
+
+def _box(axes: Axes, reign: Reign, top: float, tall: float, colour: str, label: str) -> None:
+    axes.add_patch(
+        Rectangle(
+            (reign.from_usd, top),
+            reign.to_usd - reign.from_usd,
+            tall,
+            facecolor=colour,
+            edgecolor=light("page"),
+            linewidth=0.8,
+            label=label,
+        )
+    )
 
 
 def _level(sweep: Sequence[Place], from_usd: float, to_usd: float) -> int:

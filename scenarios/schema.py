@@ -96,7 +96,7 @@ class Scenario(Frozen):
     starts_at: datetime | None = None
     """Wall time of second 0, for daily quotas and exported telemetry; None: midnight Pacific."""
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 1
-    replications: Annotated[Count, Field(ge=1, le=100_000)] = 10
+    replications: Annotated[Count, Field(ge=1, le=100_000)] = 24
     policy: str | dict[str, Any] | None = None
     workload: Workload = Workload()
     upstream: Annotated[GeminiUpstream | QueueUpstream, Field(discriminator="kind")] = (

@@ -48,6 +48,7 @@ _settle = compiled(budget.settle)
 _cost_nano_usd = compiled(cost_nano_usd)
 _affordable_output_tokens = compiled(affordable_output_tokens)
 _claimed_cap = compiled(claims.claimed_cap)
+_claimed_prompt = compiled(claims.claimed_prompt)
 _claimed_thinking = compiled(claims.claimed_thinking)
 _next_link = compiled(chain.next_link)
 _backoff_s = compiled(chain.backoff_s)
@@ -96,7 +97,7 @@ def reserve(world: World, i: int) -> bool:
     for row in range(len(ledgers)):
         if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
             room = min(room, _headroom(ledgers[row]))
-    prompt = _estimated_prompt(world, i)
+    prompt = _claimed_prompt(_estimated_prompt(world, i))
     affordable = _affordable_output_tokens(model.price, prompt, room)
     share = _affordable_output_tokens(model.price, prompt, room // CLAIMS)
     claimed = _claimed_cap(affordable, share, call.cap, call.budget)

@@ -17,6 +17,7 @@ from balancer.version import VERSION
 from scenarios.schema import Scenario
 
 from .counterfactual import cost_saved
+from .estimates import values_difference_interval, values_interval
 from .expectations import Expected, expected, held_against
 from .intervals import CONFIDENCE, Interval, mean_interval
 from .json_values import interval, judgement, number
@@ -171,6 +172,7 @@ def _row(
     worth = scenario.worth
     lines = {each.law: line(runs[each.law], worth) for each in table}
     eligible = [each.law for each in table if each.eligible]
+    scored = [each.law for each in table if math.isfinite(each.score.estimate)]
     return {
         "scenario": scenario.scenario,
         "title": scenario.title,
@@ -198,12 +200,17 @@ def _row(
             }
             for place in sweep(lines, eligible)
         ],
-        "reigns": [
-            {"law": each.law, "from_usd": each.from_usd, "to_usd": each.to_usd}
-            for each in reigns(lines, eligible)
-        ],
+        "reigns": _reigns(lines, eligible),
+        "reigns_of_all": _reigns(lines, scored),
         "laws": [_law(each, lines[each.law], runs, reference) for each in table],
     }
+
+
+def _reigns(lines: Mapping[str, Line], laws: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"law": each.law, "from_usd": each.from_usd, "to_usd": each.to_usd}
+        for each in reigns(lines, laws)
+    ]
 
 
 def _law(standing: Standing, own: Line, runs: Runs, reference: str) -> dict[str, Any]:
@@ -223,9 +230,19 @@ def _law(standing: Standing, own: Line, runs: Runs, reference: str) -> dict[str,
         "best": standing.best,
         "within_best": standing.within_best,
         "dominated_by": list(standing.dominated_by),
-        "metrics": {name: interval(mean_interval(each)) for name, each in values.items()},
+        "metrics": {
+            name: interval(values_interval(name, each, runs[standing.law]))
+            for name, each in values.items()
+        },
         "difference": {
-            name: interval(mean_interval([a - b for a, b in zip(each, others[name], strict=True)]))
+            name: interval(
+                # A law does not differ from itself, whatever was not seen.
+                mean_interval([0.0 * value for value in each])
+                if standing.law == reference
+                else values_difference_interval(
+                    name, each, others[name], runs[standing.law], runs[reference]
+                )
+            )
             for name, each in values.items()
         },
     }

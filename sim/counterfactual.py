@@ -1,9 +1,9 @@
 """What the controller changed: the same requests under the policy and in every other arm.
 
 All arms of a replication see the same requests (common random numbers), so the difference
-within a replication is the effect of the policy and not of luck; its interval is Student's t
-over these paired differences (Law, "Simulation Modeling and Analysis", chapters 10.2 and
-11.2).
+within a replication is the effect of the policy and not of luck; its interval is that of the
+mean of these paired differences (Law, "Simulation Modeling and Analysis", chapters 10.2 and
+11.2), with room for runs of a kind not seen (`sim.estimates`).
 
 A claim is made against "static" first: what a router with retries and a fallback model gives
 without any controller. Against "none" alone, much of what a policy is praised for is the
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from balancer.core.errors import MisuseError
 
+from .estimates import difference_interval, metric_interval, values_interval
 from .intervals import Interval, mean_interval
 from .metrics import METRICS
 from .run import POLICY, STATIC, Run
@@ -73,11 +74,11 @@ def compare(runs: Mapping[str, Sequence[Run]]) -> Comparison:
         _check_pairs(policy, other)
     return Comparison(
         arms={
-            arm: {name: mean_interval(_values(name, each, static)) for name in METRICS}
+            arm: {name: _mean(name, each, static) for name in METRICS}
             for arm, each in {POLICY: policy, **others}.items()
         },
         differences={
-            arm: {name: mean_interval(differences(name, policy, each)) for name in METRICS}
+            arm: {name: _difference(name, policy, each) for name in METRICS}
             for arm, each in others.items()
         },
     )
@@ -101,10 +102,18 @@ def cost_saved(runs: Sequence[Run], other: Sequence[Run]) -> list[float]:
     return shares
 
 
-def _values(metric: str, runs: Sequence[Run], static: Sequence[Run]) -> list[float]:
+def _mean(metric: str, runs: Sequence[Run], static: Sequence[Run]) -> Interval:
+    if metric != "cost_saved":
+        return metric_interval(metric, runs)
+    saved = cost_saved(runs, static)
+    # What static saves of its own cost cannot differ from nothing.
+    return mean_interval(saved) if runs is static else values_interval(metric, saved, runs)
+
+
+def _difference(metric: str, policy: Sequence[Run], other: Sequence[Run]) -> Interval:
     if metric == "cost_saved":
-        return cost_saved(runs, static)
-    return [run.metrics[metric] for run in runs]
+        return values_interval(metric, cost_saved(policy, other), policy)
+    return difference_interval(metric, policy, other)
 
 
 def _check_pairs(policy: Sequence[Run], other: Sequence[Run]) -> None:

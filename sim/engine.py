@@ -171,6 +171,7 @@ class _Simulation:
         return Run(
             arm=arm,
             replication=replication,
+            duration_s=horizon_s,
             metrics=metrics(
                 self._plant.totals(),
                 worth=self._scenario.worth,

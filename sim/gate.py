@@ -7,8 +7,8 @@ differences (`sim.non_inferiority`) or the last look has been taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
@@ -16,6 +16,7 @@ from balancer.core.errors import InputError
 from balancer.core.policy import Policy
 from scenarios.schema import Scenario
 
+from .estimates import metric_interval
 from .margins import Margin
 from .non_inferiority import Difference, judge_difference
 from .replications import Plan, Runs, replicate
@@ -190,9 +191,21 @@ class Gate:
                 earlier=() if earlier is None else earlier.differences,
             ),
         )
-        self._found[place] = found
         if found.settled or found.replications == self.looks.at[-1]:
+            means = tuple(_with_means(each, runs) for each in found.differences)
+            found = replace(found, differences=means)
             self._ended.add(place)
+        self._found[place] = found
+
+
+def _with_means(difference: Difference, runs: Mapping[str, Sequence[Run]]) -> Difference:
+    """A difference with the means of both policies as every other record has them."""
+    metric, n = difference.margin.metric, difference.replications
+    return replace(
+        difference,
+        baseline=metric_interval(metric, runs[BASELINE][:n]),
+        candidate=metric_interval(metric, runs[CANDIDATE][:n]),
+    )
 
 
 def look_at(

@@ -19,6 +19,7 @@ __all__ = [
     "MOST_REPLICATIONS",
     "Interval",
     "chance_bound",
+    "least_replications",
     "mean_interval",
     "median_interval",
     "ratio_interval",
@@ -26,6 +27,7 @@ __all__ = [
     "replications_for_median",
     "share_interval",
     "standard_error",
+    "t_quantile",
 ]
 
 CONFIDENCE = 0.95
@@ -65,8 +67,8 @@ def mean_interval(
     error = standard_error(values, unseen=unseen)
     return Interval(
         estimate=estimate,
-        low=estimate - _t(n, below) * error,
-        high=estimate + _t(n, above) * error,
+        low=estimate - t_quantile(n, below) * error,
+        high=estimate + t_quantile(n, above) * error,
     )
 
 
@@ -108,7 +110,7 @@ def ratio_interval(
 
     def end(side: float, tail: float) -> float:
         # A quadratic in r: (part - r whole)² = t² · squared standard error of that mean.
-        weight = _t(n, tail) ** 2 / n
+        weight = t_quantile(n, tail) ** 2 / n
         a = whole * whole - weight * _covariance(wholes, wholes, whole, whole)
         b = part * whole - weight * _covariance(parts, wholes, part, whole)
         c = part * part - weight * (_covariance(parts, parts, part, part) + unseen**2)
@@ -164,9 +166,9 @@ def replications_for_mean(
     deviation = math.hypot(_deviation(values, interval.estimate), unseen)
 
     def decides(n: int) -> bool:
-        return _t(n, tail) * deviation / math.sqrt(n) < distance
+        return t_quantile(n, tail) * deviation / math.sqrt(n) < distance
 
-    return _least(decides, 2)
+    return least_replications(decides, 2)
 
 
 def replications_for_median(values: Sequence[float], bound: float) -> int | None:
@@ -183,7 +185,33 @@ def replications_for_median(values: Sequence[float], bound: float) -> int | None
     def decides(n: int) -> bool:
         return math.ceil(minority * n) < _median_rank(n)
 
-    return _least(decides, 6)
+    return least_replications(decides, 6)
+
+
+def least_replications(decides: Callable[[int], bool], start: int) -> int | None:
+    """Least number of replications, at least `start`, for which a growing condition holds.
+
+    None where it needs more than `MOST_REPLICATIONS`.
+    """
+    high = start
+    while not decides(high):
+        if high >= MOST_REPLICATIONS:
+            return None
+        high = min(2 * high, MOST_REPLICATIONS)
+    low = start - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if decides(middle):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def t_quantile(n: int, tail: float) -> float:
+    """Student's t of n values for a chance of `tail` on one side."""
+    # From the lower tail, where a small chance is not rounded away beside 1.
+    return -float(stdtrit(n - 1, tail))
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -204,11 +232,6 @@ def _covariance(
     return math.fsum(products) / (len(ones) - 1)
 
 
-def _t(n: int, tail: float) -> float:
-    # From the lower tail, where a small chance is not rounded away beside 1.
-    return -float(stdtrit(n - 1, tail))
-
-
 def _median_rank(n: int) -> int:
     """Largest r such that fewer than r of n values lie below the median with at most TAIL."""
     low, high = 0, n // 2 + 1
@@ -219,20 +242,3 @@ def _median_rank(n: int) -> int:
         else:
             high = middle
     return low
-
-
-def _least(decides: Callable[[int], bool], start: int) -> int | None:
-    """Least number of replications, at least `start`, for which a growing condition holds."""
-    high = start
-    while not decides(high):
-        if high >= MOST_REPLICATIONS:
-            return None
-        high = min(2 * high, MOST_REPLICATIONS)
-    low = start - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if decides(middle):
-            high = middle
-        else:
-            low = middle
-    return high

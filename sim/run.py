@@ -30,6 +30,7 @@ class Run:
     Attributes:
         arm: its name: one of `ARMS`, or what a comparison calls it.
         replication: from 0.
+        duration_s: from second 0 to the horizon.
         metrics: by the names of `sim.metrics.METRICS`; NaN where undefined.
         transitions: changes of mode before the horizon, in order.
         servings: changes of what requests get before the horizon, in order.
@@ -37,6 +38,7 @@ class Run:
 
     arm: str
     replication: int
+    duration_s: float
     metrics: Mapping[str, float]
     transitions: tuple[Transition, ...]
     servings: tuple[Serving, ...]

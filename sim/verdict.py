@@ -3,21 +3,22 @@
 Three kinds of question, each decided without assuming more than replications give:
 
 - A bound on a metric is about its mean over replications; harm, about the mean of the paired
-  differences in availability to the arm "static". It passes when the whole 95 % interval
-  (Student's t) lies on the right side, fails when the whole interval lies on the wrong one, and
-  is inconclusive in between. A metric that is undefined in every run (a P95 of no answers)
-  fails; undefined in some, it is inconclusive.
+  differences in availability to the arm "static". It passes when the whole 95 % interval lies
+  on the right side, with the room that it leaves for runs of a kind not seen (`sim.estimates`),
+  and there are `RUNS_TO_PASS`: what breaks it in one run of eight would have been seen. It
+  fails when Student's interval, of what was seen alone, lies on the wrong side: a false alarm
+  is looked at, what is let through is not. In between it is inconclusive. A metric that is
+  undefined in every run (a P95 of no answers) fails; undefined in some, it is inconclusive.
 - A time (reaches, recovers) is about the median run, because a run in which it never
   happens has no finite time and would spoil any mean. The interval lies between two order
   statistics (exact binomial), which is the same as judging the share of runs that made it
   against one half; ten runs pass with at most one late, and fewer than six decide nothing.
 - A never is failed by one violation. Otherwise it passes, with the chance of a violation
-  that the runs still leave open as its upper end.
+  that the runs still leave open. A bound at the end of a metric's range (no transition at all,
+  an availability of 100 %) is a never, because one run beyond it moves the mean beyond it.
 
 One replication has no spread: bounds on metrics are then inconclusive rather than judged
-by an invented interval. Nor do a few that came to the very same value show a spread of zero;
-they may all lack what happens in some runs. So what all runs agree on passes no sooner than a
-time does, with six of them.
+by an invented interval.
 
 Modes are judged by what was served (`sim.serving`), whatever a law calls it: a never by the worst
 mode that any request was given, a recovery by nine of ten requests served in normal. `reaches`
@@ -34,6 +35,7 @@ from typing import Literal
 from balancer.core.modes import Mode
 
 from .counterfactual import HARMED, cost_saved, differences
+from .estimates import difference_room, metric_room
 from .expectations import (
     Expected,
     MetricBound,
@@ -48,18 +50,22 @@ from .intervals import (
     chance_bound,
     mean_interval,
     median_interval,
-    replications_for_mean,
     replications_for_median,
     share_interval,
 )
+from .kinds import KINDS
 from .metrics import METRICS
 from .run import STATIC, Run
 from .serving import back_after_s, worst_served
 from .timeline import reached_after_s
+from .unseen import Room, honest_interval, replications_to_tell
 
-__all__ = ["Judgement", "Outcome", "judge", "overall", "worst"]
+__all__ = ["RUNS_TO_PASS", "Judgement", "Outcome", "judge", "overall", "worst"]
 
 Outcome = Literal["pass", "fail", "inconclusive"]
+
+RUNS_TO_PASS = 23
+"""Least runs with which a bound passes: what one of eight has is in one of them, in 95 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +137,7 @@ def _judge_mean(
     against = held_against(expected)
     if isinstance(expected, NoHarm):
         values = differences(HARMED, policy, arms[STATIC])
+        room = difference_room(HARMED, policy, arms[STATIC])
         bound, at_least, unit = -expected.tolerance, True, "points"
     else:
         values = (
@@ -138,19 +145,25 @@ def _judge_mean(
             if against is None
             else cost_saved(policy, arms[against])
         )
+        if _is_never(expected):
+            return _judge_end(expected, values, policy)
+        room = metric_room(expected.metric, values, policy)
         bound, at_least, unit = expected.bound, expected.at_least, METRICS[expected.metric]
-    undefined = sum(map(math.isnan, values))
-    value = mean_interval(values)
-    verdict = _side(value, bound, at_least=at_least)
-    note = ""
+    n, undefined = len(values), sum(map(math.isnan, values))
+    value, seen = honest_interval(values, room), _seen(values, room)
+    verdict, note, needed = _side(value, bound, at_least=at_least), "", None
     if undefined:
-        verdict = "fail" if undefined == len(values) else "inconclusive"
-        note = f"undefined in {undefined} of {len(values)} runs"
-    elif len(values) == 1:
-        note = "one run has no spread; two or more are needed"
-    elif verdict == "pass" and _agree_by_chance(values):
+        verdict = "fail" if undefined == n else "inconclusive"
+        note = f"undefined in {undefined} of {n} runs"
+    elif _side(seen, bound, at_least=at_least) == "fail":
+        verdict = "fail"
+    elif n < RUNS_TO_PASS:
         verdict = "inconclusive"
-        note = f"{len(values)} runs that agree may do so by chance"
+        note = f"{_runs(n)} may miss what happens in {chance_bound(n):.0%} of all"
+    elif verdict != "pass":
+        verdict = "inconclusive"
+    if verdict == "inconclusive" and not undefined:
+        needed = _needed(values, bound, room)
     return Judgement(
         name=expected.name,
         verdict=verdict,
@@ -160,20 +173,62 @@ def _judge_mean(
         unit=unit,
         against=against,
         note=note,
-        replications_needed=_needed(values, bound) if verdict == "inconclusive" else None,
+        replications_needed=needed,
     )
 
 
-def _agree_by_chance(values: Sequence[float]) -> bool:
-    """Whether all runs came to one value, and are too few to tell what most runs do."""
-    return min(values) == max(values) and math.isnan(median_interval(values).low)
+def _seen(values: Sequence[float], room: Room) -> Interval:
+    """Student's interval, of what was seen alone."""
+    mean = mean_interval(values)
+    return Interval(
+        estimate=mean.estimate, low=mean.low - room.rounding, high=mean.high + room.rounding
+    )
 
 
-def _needed(values: Sequence[float], bound: float) -> int | None:
-    if len(values) > 1 and _agree_by_chance(values):
-        # On one side of the bound, all of them: as with times.
-        return replications_for_median([0.0] * len(values), 0.0)
-    return replications_for_mean(values, bound)
+def _needed(values: Sequence[float], bound: float, room: Room) -> int | None:
+    if len(values) == 1:
+        return RUNS_TO_PASS
+    told = replications_to_tell(values, bound, room)
+    return None if told is None else max(told, RUNS_TO_PASS)
+
+
+def _is_never(expected: MetricBound) -> bool:
+    """Whether the bound is an end of the metric's range."""
+    kind = KINDS[expected.metric]
+    return expected.bound >= kind.most if expected.at_least else expected.bound <= kind.least
+
+
+def _judge_end(expected: MetricBound, values: Sequence[float], policy: Sequence[Run]) -> Judgement:
+    n, undefined = len(values), sum(map(math.isnan, values))
+    beyond = sum(
+        value < expected.bound if expected.at_least else value > expected.bound for value in values
+    )
+    verdict: Outcome = "fail" if beyond else "pass"
+    if beyond:
+        note = f"{beyond} of {_runs(n)} went beyond it"
+    elif undefined:
+        verdict = "fail" if undefined == n else "inconclusive"
+        note = f"undefined in {undefined} of {n} runs"
+    else:
+        note = _unviolated(n)
+    return Judgement(
+        name=expected.name,
+        verdict=verdict,
+        value=honest_interval(values, metric_room(expected.metric, values, policy)),
+        bound=expected.bound,
+        better="higher" if expected.at_least else "lower",
+        unit=METRICS[expected.metric],
+        against=expected.against,
+        note=note,
+    )
+
+
+def _unviolated(n: int) -> str:
+    return f"no violation in {_runs(n)}: its chance is at most {chance_bound(n):.2g} a run (95 %)"
+
+
+def _runs(n: int) -> str:
+    return f"{n} run" if n == 1 else f"{n} runs"
 
 
 def _judge_time(expected: TimeBound, policy: Sequence[Run]) -> Judgement:
@@ -216,7 +271,7 @@ def _judge_never(
         note = f"{count} of {n} runs {what}"
     else:
         value = Interval(estimate=0.0, low=0.0, high=chance_bound(n))
-        note = f"no violation in {n} runs: its chance is at most {value.high:.2g} a run (95 %)"
+        note = _unviolated(n)
     return Judgement(
         name=expected.name,
         verdict="fail" if count else "pass",

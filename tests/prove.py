@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.proofs import agreement, contest, control, counting, gate, library, theory
+from tests.proofs import agreement, contest, control, counting, coverage, gate, library, theory
 from tests.proofs.document import Proof, put
 
 SECTIONS: Mapping[str, Callable[[int], Proof]] = {
@@ -24,6 +24,7 @@ SECTIONS: Mapping[str, Callable[[int], Proof]] = {
     "Control": control.prove,
     "Laws over the library": contest.prove,
     "Counting": counting.prove,
+    "Coverage": coverage.prove,
     "Gate": gate.prove,
     "Theory": theory.prove,
     "Agreement": agreement.prove,

@@ -19,6 +19,7 @@ from ..core.claims import (
     CLAIMS,
     MOST_A_CALL_COSTS_NANO_USD,
     claimed_cap,
+    claimed_prompt,
     claimed_thinking,
 )
 from ..core.policy import Policy
@@ -121,7 +122,7 @@ class Ledger:
 
         Args:
             card: of the model.
-            prompt_tokens: an estimate.
+            prompt_tokens: an estimate, of which more is claimed (`balancer.core.claims`).
             cap_tokens: without a budget; at most the model's own limit.
             thinking_tokens: most thinking tokens without a budget.
             min_output_tokens: the call is refused rather than cut below this.
@@ -130,7 +131,7 @@ class Ledger:
         Returns:
             None, with nothing held, if a budget refuses.
         """
-        price = card.price
+        price, prompt_tokens = card.price, claimed_prompt(prompt_tokens)
         with self._lock:
             rows = tuple(row for (whose, _), row in self._rows.items() if whose in (None, key))
             room = MOST_A_CALL_COSTS_NANO_USD

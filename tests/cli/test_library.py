@@ -39,7 +39,7 @@ def test_a_new_scenario_passes_as_it_stands(command: Command) -> None:
     done = command("new", "my_first")
     assert done.exit_code == 0
     assert "open-balancer run my_first.yaml" in done.stdout
-    assert command("run", "my_first.yaml", "--replications", "6", "--quiet").exit_code == 0
+    assert command("run", "my_first.yaml", "--replications", "24", "--quiet").exit_code == 0
 
 
 @pytest.mark.parametrize("name", ["2026", "null", "true", "1e3"])

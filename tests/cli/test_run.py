@@ -22,7 +22,7 @@ scenario: tiny
 title: Does it hold for two minutes?
 duration: 2m
 warm_up: 10s
-replications: 6
+replications: 24
 workload:
   arrivals: {process: poisson, rate: 5}
 expectations:
@@ -63,7 +63,7 @@ def test_the_table_says_what_was_expected_and_what_came_of_it(
 ) -> None:
     """One line an expectation, with its verdict."""
     lines = command("run", scenario).stdout.splitlines()
-    assert lines[:2] == ["tiny: pass", "policy default (law ladder), 6 replications, seed 1"]
+    assert lines[:2] == ["tiny: pass", "policy default (law ladder), 24 replications, seed 1"]
     assert any("availability at least 50%" in line and "pass" in line for line in lines)
 
 
@@ -116,7 +116,7 @@ def test_the_verdict_says_how_to_run_it_again(
     (entry,) = json.loads((tmp_path / "balancer-report" / "verdict.json").read_text())
     assert entry["command"] == [
         *("open-balancer", "run", "tiny.yaml", "--policy", "mine.yaml", "--set", override),
-        *("--seed", "1", "--replications", "6"),
+        *("--seed", "1", "--replications", "24"),
     ]
     page = (tmp_path / "balancer-report" / "report.html").read_text()
     assert " ".join(entry["command"]) in page

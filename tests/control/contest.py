@@ -93,19 +93,19 @@ def sweep_rows(record: Record) -> list[tuple[str, ...]]:
 
 
 def reign_rows(record: Record) -> list[tuple[str, ...]]:
-    """A row for each scenario: who is best from which worth of an answer on."""
+    """A row for each scenario: who is best from which worth of an answer on, of those that meet
+    what is expected, and of all.
+    """
     return [
-        (
-            scenario["scenario"],
-            ", then ".join(
-                each["law"]
-                + (f" up to ${each['to_usd']:.3g}" if each is not scenario["reigns"][-1] else "")
-                for each in scenario["reigns"]
-            )
-            or "nobody",
-        )
+        (scenario["scenario"], _reigns(scenario["reigns"]), _reigns(scenario["reigns_of_all"]))
         for scenario in record["scenarios"]
     ]
+
+
+def _reigns(found: Sequence[Record]) -> str:
+    ends = [f" up to ${each['to_usd']:.3g}" for each in found[:-1]]
+    parts = [each["law"] + end for each, end in zip(found, [*ends, ""], strict=False)]
+    return ", then ".join(parts) or "nobody"
 
 
 def summary_rows(record: Record) -> list[tuple[str, ...]]:

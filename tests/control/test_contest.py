@@ -69,6 +69,7 @@ def test_laws_are_compared_over_scenarios_of_the_library() -> None:
     heads, *swept = sweep_rows(found)
     assert (heads[1], heads[-1], len(swept)) == ("$0.003", "$0.1", len(RIVALS))
     assert all(sum(map(int, column)) >= 1 for column in list(zip(*swept, strict=True))[1:])
-    ((name, reigns),) = reign_rows(found)
+    ((name, reigns, of_all),) = reign_rows(found)
     assert name == "steady"
-    assert reigns.startswith("always_hard up to $0.00")
+    assert reigns.endswith(", then ladder")
+    assert of_all.startswith("always_hard up to $0.00")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from balancer.core.claims import claimed_cap, claimed_thinking
+from balancer.core.claims import claimed_cap, claimed_prompt, claimed_thinking
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,11 @@ def test_thinking_keeps_to_half_of_a_shortened_cap() -> None:
     assert claimed_thinking(1000, 4000, 24_576) == 500
     assert claimed_thinking(1000, 4000, 100) == 100
     assert claimed_thinking(4000, 4000, 24_576) == 24_576
+
+
+@pytest.mark.parametrize(("estimate", "claimed"), [(0, 0), (1, 1), (2, 3), (1000, 1500)])
+def test_a_call_claims_more_of_a_prompt_than_it_is_taken_to_have(
+    estimate: int, claimed: int
+) -> None:
+    """Half as many again, in whole tokens."""
+    assert claimed_prompt(estimate) == claimed

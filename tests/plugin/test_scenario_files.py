@@ -22,7 +22,7 @@ scenario: tiny
 title: Does it hold for two minutes?
 duration: 2m
 warm_up: 10s
-replications: 6
+replications: 24
 workload:
   arrivals: {process: poisson, rate: 5}
 faults:
@@ -206,7 +206,7 @@ def test_fixtures_simulate_in_python(project: pytest.Pytester) -> None:
         from dataclasses import replace
 
         def test_holds(simulate, policy):
-            found = simulate("tiny.yaml", replace(policy, law="none"), replications=6)
+            found = simulate("tiny.yaml", replace(policy, law="none"), replications=24)
             assert found.verdict == "pass"
             assert found.record["law"] == "none"
             assert found.comparison.arms["policy"]["transitions"].estimate == 0

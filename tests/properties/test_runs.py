@@ -126,11 +126,12 @@ def test_every_run_keeps_its_books(scenario: Scenario, policy: Policy, arm: str)
 @settings(max_examples=20, deadline=None)
 @given(scenario=SCENARIOS, policy=POLICIES)
 def test_what_is_offered_depends_on_no_policy(scenario: Scenario, policy: Policy) -> None:
-    """Both arms see the same requests, whatever the policy does to them."""
-    offered = {
-        simulate(scenario, policy, replication=3, arm=arm).metrics["offered"] for arm in ARMS
-    }
-    assert len(offered) == 1
+    """All arms see the same requests, whatever the policy does to them; some are asked again."""
+    came = set()
+    for arm in ARMS:
+        found = simulate(scenario, policy, replication=3, arm=arm).metrics
+        came.add(found["offered"] - found["reasked"])
+    assert len(came) == 1
 
 
 @settings(max_examples=20, deadline=None)

@@ -101,6 +101,10 @@ def scenario(
             {"law": name, "from_usd": start, "to_usd": end}
             for (name, end), start in zip(reigns, starts, strict=False)
         ],
+        "reigns_of_all": [
+            {"law": "none", "from_usd": WORTHS[0], "to_usd": 0.02},
+            {"law": "ladder", "from_usd": 0.02, "to_usd": WORTHS[-1]},
+        ],
         "laws": list(laws),
     }
 

@@ -67,6 +67,7 @@ def comparison(
         best=best,
         sweep=(),
         reigns=reigns,
+        reigns_of_all=reigns,
         laws=laws,
     )
     summary = LawSummary(

@@ -46,6 +46,13 @@ def test_a_band_changes_where_another_law_takes_over() -> None:
     assert found["cost_spike ladder"] == pytest.approx((0.04, 0.1))
 
 
+def test_a_strip_tells_of_all_laws_whatever_they_miss() -> None:
+    """Below the band, so that nobody is out of sight because of an expectation."""
+    found = bands(drawn())
+    assert found["all cost_spike none"] == pytest.approx((0.003, 0.02))
+    assert found["all cost_spike ladder"] == pytest.approx((0.02, 0.1))
+
+
 def test_a_band_says_its_law_and_how_many_are_level() -> None:
     """A grey print loses nothing: in the sample, "none" is level all along."""
     assert {"ladder +1", "dimmer +1"} <= set(words(drawn()))
@@ -59,7 +66,7 @@ def test_a_word_that_does_not_fit_is_left_to_the_key() -> None:
     figure = worth_figure(comparison_of(comparison), NARROW)
     assert figure is not None
     assert "dimmer +1" not in words(figure) and "dimmer" not in words(figure)
-    assert [text.get_text() for text in figure.texts] == ["ladder", "dimmer"]
+    assert [text.get_text() for text in figure.texts] == ["ladder", "dimmer", "none"]
 
 
 def test_the_worth_that_a_scenario_declares_is_marked() -> None:
@@ -86,13 +93,14 @@ def test_the_axis_has_equal_ratios_and_readable_ticks() -> None:
 
 
 def test_a_scenario_nobody_masters_says_so() -> None:
-    """And where nobody masters any, there is nothing to draw."""
+    """Its strip stays; where there is nothing at all, there is nothing to draw."""
     comparison = sample_comparison()
     comparison["scenarios"][0]["reigns"] = []
     figure = worth_figure(comparison_of(comparison), WIDE)
     assert figure is not None
     assert "no law meets what is expected" in words(figure)
-    comparison["scenarios"][1]["reigns"] = []
+    for scenario in comparison["scenarios"]:
+        scenario["reigns"] = scenario["reigns_of_all"] = []
     assert worth_figure(comparison_of(comparison), WIDE) is None
 
 

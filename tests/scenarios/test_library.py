@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from balancer.policy_file import default_policy
 from scenarios.listing import entries, reference_page
-from scenarios.loader import library, load
+from scenarios.loader import library, load, profiles, project_quota
+from scenarios.schema import GeminiUpstream
+from scenarios.tiers import spend_limit
+from sim.assumptions import models_used
 from sim.expectations import expected
 from sim.experiment import run_scenario
 
 NAMES = tuple(library())
 LEAST = 20
 LINES_A_PAGE = 70
+MISSED: Mapping[str, Sequence[str]] = {}
+"""What the default policy is known not to meet. A line goes when the law is mended, and no
+expectation is made milder for it."""
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "library.md"
 
 
@@ -44,12 +51,34 @@ def test_the_expectations_of_a_library_scenario_can_be_judged(name: str) -> None
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_library_scenario_says_how_full_its_upstream_can_be(name: str) -> None:
+    """A quota and a capacity of every model that may be called, and what the project may spend."""
+    scenario, own = load(name)
+    upstream = scenario.upstream
+    assert isinstance(upstream, GeminiUpstream)
+    assert upstream.tier is not None
+    assert spend_limit(upstream) is not None
+    known = profiles(scenario)
+    for model in models_used(scenario, own or default_policy()):
+        assert known[model].quota.limited or project_quota(upstream).limited
+        assert known[model].capacity is not None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_library_scenario_asks_for_quality_and_for_no_harm(name: str) -> None:
+    """Or "the cheap model always" would meet what is expected."""
+    asked = load(name).scenario.expectations
+    assert any(each.quality is not None for each in asked)
+    assert any(each.no_harm is not None for each in asked)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_one_run_of_a_library_scenario_meets_what_is_expected(name: str) -> None:
     """One replication has no interval; its figures must lie on the right side all the same."""
     scenario, own = load(name)
     result = run_scenario(scenario, own or default_policy(), replications=1, workers=1)
     missed = [
-        f"{each.name}: {each.value.estimate:g}"
+        each.name
         for each in result.judgements
         if not (
             each.value.estimate >= each.bound
@@ -57,7 +86,7 @@ def test_one_run_of_a_library_scenario_meets_what_is_expected(name: str) -> None
             else each.value.estimate <= each.bound
         )
     ]
-    assert missed == []
+    assert missed == list(MISSED.get(name, ()))
 
 
 def test_the_reference_page_is_made_from_the_files() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import get_args
 
 import pytest
@@ -20,8 +21,11 @@ MEAN_PROMPT, THINKING, MEAN_ANSWER = 1155, 1000, 211
 
 
 def upstream_of(*overrides: str) -> tuple[Scenario, GeminiUpstream]:
-    """The steady scenario with something set."""
-    scenario = load("steady", overrides).scenario
+    """A scenario that says nothing, with something set."""
+    with TemporaryDirectory() as folder:
+        bare = Path(folder) / "bare.yaml"
+        bare.write_text("scenario: bare\ntitle: Bare\n", encoding="utf-8")
+        scenario = load(bare, overrides).scenario
     assert isinstance(scenario.upstream, GeminiUpstream)
     return scenario, scenario.upstream
 
@@ -92,7 +96,7 @@ def test_a_project_s_own_spend_limit_comes_before_its_tier_s() -> None:
         assert (limit.usd, limit.per) == (7.0, 300.0)
 
 
-def test_a_tier_has_to_know_every_model(tmp_path: Path) -> None:
+def test_a_tier_has_to_know_every_model() -> None:
     """A model of one's own needs a quota of its own; none is made up."""
     mine = "{ttft_p50: 1s, ttft_p95: 2s, tokens_per_s: 90}"
     with pytest.raises(ScenarioError, match="tier 2 says no limits of this model"):
@@ -155,4 +159,4 @@ def test_countings_have_one_set_of_names() -> None:
 def test_an_impossible_limit_is_refused(override: str, says: str) -> None:
     """One message, with the key, what was found and what was expected."""
     with pytest.raises(ScenarioError, match=says):
-        load("steady", [override])
+        upstream_of(override)

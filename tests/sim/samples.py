@@ -19,11 +19,13 @@ def run(
     transitions: Sequence[Transition] = (),
     **values: float,
 ) -> Run:
-    """A run in which every metric is 1 but for those given, and nothing goes wrong."""
+    """An hour of 10,000 requests in which every other metric is 1, and nothing goes wrong."""
     defaults = {name: 1.0 for name in METRICS if name != "cost_saved"}
+    defaults.update(dict.fromkeys(("offered", "admitted", "answered", "attempts"), 10_000.0))
     return Run(
         arm=arm,
         replication=replication,
+        duration_s=3600.0,
         metrics={**defaults, "budget_overshoot_usd": 0.0, "reasked": 0.0, **values},
         transitions=tuple(transitions),
         servings=tuple(

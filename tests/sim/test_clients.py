@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from balancer.core.claims import claimed_prompt
 from balancer.core.observations import FAILURES, Observations
 from balancer.core.policy import BudgetLimit, Strategy
 from scenarios.schema import UpstreamFault
@@ -181,12 +182,12 @@ def test_a_timed_out_call_settles_its_worst_case() -> None:
         run.observe(tick)
     assert run.totals().answered == 0
     assert run.totals().overshoot_nano_usd == 0
-    assert run.totals().true_nano_usd > 0.15e9
+    assert run.totals().true_nano_usd > 0.12e9
 
 
 def test_the_cap_is_shortened_before_a_request_is_refused() -> None:
     """The answer is cut to what is left."""
-    nano_usd = 1000 * 300 + 70 * 2500
+    nano_usd = claimed_prompt(1000) * 300 + 70 * 2500
     run = plant(
         requests(0.0), under=policy(budgets=(BudgetLimit(usd=nano_usd / 1e9, window_s=60.0),))
     )

@@ -9,7 +9,8 @@ import pytest
 
 from balancer.core.errors import MisuseError
 from sim.counterfactual import Comparison, compare
-from sim.intervals import Interval, mean_interval
+from sim.estimates import difference_interval, metric_interval, values_interval
+from sim.intervals import Interval
 from tests.sim.samples import run, runs
 
 
@@ -20,39 +21,50 @@ def compared(metric: str, **values: Sequence[float]) -> Comparison:
 
 def test_each_arm_has_its_own_mean() -> None:
     """With the interval of its own spread."""
-    found = compared("cost_usd", policy=[1.0, 2.0, 3.0], static=[2.0, 4.0, 6.0], none=[5.0] * 3)
-    assert found.arms["policy"]["cost_usd"] == mean_interval([1.0, 2.0, 3.0])
-    assert found.arms["static"]["cost_usd"] == mean_interval([2.0, 4.0, 6.0])
-    assert found.arms["none"]["cost_usd"].estimate == 5.0
+    arms = {
+        "policy": runs("cost_usd", [1.0, 2.0, 3.0]),
+        "static": runs("cost_usd", [2.0, 4.0, 6.0], arm="static"),
+        "none": runs("cost_usd", [5.0] * 3, arm="none"),
+    }
+    found = compare(arms)
+    for arm, each in arms.items():
+        assert found.arms[arm]["cost_usd"] == metric_interval("cost_usd", each)
+    for arm in ("static", "none"):
+        between = difference_interval("cost_usd", arms["policy"], arms[arm])
+        assert found.differences[arm]["cost_usd"] == between
 
 
 def test_the_difference_is_taken_pair_by_pair() -> None:
     """Noise that the arms share does not widen its interval; there is one to each other arm."""
     noise = [0.0, 100.0, -50.0, 7.0]
     found = compared(
-        "cost_usd",
+        "transitions",
         policy=[100 + each for each in noise],
         static=[110 + each for each in noise],
         none=[120 + each for each in noise],
     )
     assert list(found.differences) == ["static", "none"]
-    assert found.differences["static"]["cost_usd"] == Interval(estimate=-10, low=-10, high=-10)
-    assert found.differences["none"]["cost_usd"].estimate == -20.0
+    difference = found.differences["static"]["transitions"]
+    assert difference.estimate == -10.0
+    # Only the reach of a run not seen, eight changes, is left.
+    assert -18.0 < difference.low < -10.0 < difference.high < -2.0
+    assert found.differences["none"]["transitions"].estimate == -20.0
 
 
 def test_cost_saved_of_an_arm_is_a_share_of_statics_cost() -> None:
     """Half in one, a quarter in the other; nothing in static, and a loss where more is spent."""
     found = compared("cost_usd", policy=[1.0, 3.0], static=[2.0, 4.0], none=[4.0, 8.0])
-    assert found.arms["policy"]["cost_saved"] == mean_interval([0.5, 0.25])
-    assert found.arms["static"]["cost_saved"].estimate == 0.0
+    assert found.arms["policy"]["cost_saved"] == values_interval("cost_saved", [0.5, 0.25])
+    nothing = Interval(estimate=0.0, low=0.0, high=0.0)
+    assert found.arms["static"]["cost_saved"] == nothing
     assert found.arms["none"]["cost_saved"].estimate == -1.0
 
 
 def test_cost_saved_among_the_differences_is_a_share_of_that_arms_cost() -> None:
     """What the policy saves of it."""
     found = compared("cost_usd", policy=[1.0, 3.0], static=[2.0, 4.0], none=[4.0, 4.0])
-    assert found.differences["static"]["cost_saved"] == mean_interval([0.5, 0.25])
-    assert found.differences["none"]["cost_saved"] == mean_interval([0.75, 0.25])
+    assert found.differences["static"]["cost_saved"] == values_interval("cost_saved", [0.5, 0.25])
+    assert found.differences["none"]["cost_saved"] == values_interval("cost_saved", [0.75, 0.25])
 
 
 def test_nothing_is_saved_of_nothing() -> None:

@@ -76,6 +76,16 @@ def test_a_policy_against_itself_differs_by_exactly_nothing() -> None:
     assert all(d.worsening.estimate == 0.0 for d in found.differences)
 
 
+def test_means_of_runs_that_agree_are_no_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They leave room for runs not seen, as in any other record, and stay in their range."""
+    monkeypatch.setattr(module, "replicate", replicas(lambda _scenario, _k: 0.0, []))
+    gate = small_gate(slow_world("alike"), margin="availability=1pp")
+    gate.run()
+    ((difference,),) = (each.differences for each in gate.finished)
+    for found in (difference.baseline, difference.candidate):
+        assert found.low < found.estimate == found.high == 1.0
+
+
 def test_a_worse_policy_fails_and_a_better_one_passes() -> None:
     """The same two policies, in each part once."""
     margin = "latency_p95=5%"
