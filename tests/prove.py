@@ -16,7 +16,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.proofs import agreement, contest, control, counting, coverage, gate, library, theory
+from tests.proofs import (
+    agreement,
+    contest,
+    control,
+    counting,
+    coverage,
+    gate,
+    library,
+    mechanics,
+    theory,
+)
 from tests.proofs.document import Proof, put
 
 SECTIONS: Mapping[str, Callable[[int], Proof]] = {
@@ -27,6 +37,7 @@ SECTIONS: Mapping[str, Callable[[int], Proof]] = {
     "Coverage": coverage.prove,
     "Gate": gate.prove,
     "Theory": theory.prove,
+    "Mechanics": mechanics.prove,
     "Agreement": agreement.prove,
 }
 """What is proved, by title, in the document's order; each is told how many workers it may use."""

@@ -1,4 +1,4 @@
-"""Proof: the simulator does what the documents say, as another one does that was written from them."""
+"""Proof: the simulator agrees with another one that was written from the documents alone."""
 
 from __future__ import annotations
 
