@@ -24,6 +24,7 @@ from tests.proofs import (
     coverage,
     gate,
     library,
+    mechanics,
     sizes,
     theory,
 )
@@ -38,6 +39,7 @@ SECTIONS: Mapping[str, Callable[[int], Proof]] = {
     "Coverage": coverage.prove,
     "Gate": gate.prove,
     "Theory": theory.prove,
+    "Mechanics": mechanics.prove,
     "Agreement": agreement.prove,
 }
 """What is proved, by title, in the document's order; each is told how many workers it may use."""

@@ -1,0 +1,98 @@
+"""What requests ask for and what a plan leaves of it, for the second simulator; from `docs/` alone.
+
+The sections "Arrivals", "Tokens" and "Plans" of `docs/explanation/simulator.md`. Left out: traces,
+ramps and days in patterns of traffic, thinking levels.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from itertools import pairwise
+from types import SimpleNamespace as Thing
+from typing import Any
+
+from balancer.core.policy import Policy, Strategy
+from scenarios.loader import profiles
+from scenarios.schema import Scenario
+
+__all__ = ["ANSWER", "PROMPT", "THINKING", "arrival_times", "lognormal", "plan", "tokens"]
+
+PROMPT = {0: 2, 0.01: 29, 0.05: 181, 0.25: 396, 0.4: 703, 0.5: 1020, 0.75: 1189, 0.8: 1315}
+PROMPT |= {0.85: 1876, 0.9: 2735, 0.95: 4083, 0.99: 4142, 0.999: 6179, 1: 14050}
+ANSWER = {0: 7, 0.05: 41, 0.25: 85, 0.4: 103, 0.5: 129, 0.6: 177, 0.7: 384, 0.8: 400, 0.9: 424}
+ANSWER |= {0.95: 451, 0.99: 601, 0.999: 954, 1: 1000}
+THINKING = Thing(p50=1000, p95=1400, max=1_000_000)
+
+
+def arrival_times(arrivals: Any, horizon: float, rng: random.Random) -> Iterator[float]:
+    """A process of unit rate, stretched by a rate that is constant between edges of the pattern."""
+    spikes = [part for part in arrivals.pattern if part.kind == "spike"]
+    steps = sorted((part for part in arrivals.pattern if part.kind == "step"), key=lambda p: p.at)
+    edges = {0.0, horizon, *(part.at for part in arrivals.pattern)}
+    edges |= {part.at + part.duration for part in spikes}
+
+    def gap() -> float:
+        if arrivals.process == "gamma":
+            return rng.gammavariate(1 / arrivals.cv**2, arrivals.cv**2)
+        return 1.0 if arrivals.process == "constant" else rng.expovariate(1.0)
+
+    passed, coming = 0.0, gap()
+    for low, high in pairwise(sorted(edge for edge in edges if edge <= horizon)):
+        level = [1.0, *(part.factor for part in steps if part.at <= low)][-1]
+        times = [part.factor for part in spikes if part.at <= low < part.at + part.duration]
+        rate = arrivals.rate * level * math.prod(times)
+        while rate > 0 and coming <= passed + rate * (high - low):
+            yield low + (coming - passed) / rate
+            coming += gap()
+        passed += rate * (high - low)
+
+
+def lognormal(rng: random.Random, p50: float, p95: float) -> float:
+    """A draw of the lognormal through two quantiles."""
+    return float(p50 * math.exp(math.log(p95 / p50) / 1.6448536 * rng.gauss()))
+
+
+def tokens(said: Any, usual: Any, rng: random.Random) -> int:
+    """Tokens of a distribution, or of the usual one where none is said."""
+    law = usual if said is None else said
+    if hasattr(law, "constant"):
+        return int(law.constant)
+    if hasattr(law, "p50"):
+        return round(float(min(law.max, lognormal(rng, law.p50, law.p95))))
+    u, pairs = rng.random(), pairwise(sorted(getattr(law, "quantiles", law).items()))
+    (below, low), (above, high) = next(pair for pair in pairs if u <= pair[1][0])
+    return round(float(low + (high - low) * (u - below) / (above - below)))
+
+
+def plan(scenario: Scenario, policy: Policy, strategy: Strategy) -> Thing:
+    """What a strategy leaves of the clients' calls."""
+    clients = scenario.clients
+    names = (strategy.model or clients.model, *strategy.fallback_models)
+    return Thing(
+        strategy=strategy,
+        chain=[_link(name, scenario, policy, strategy) for name in names],
+        timeout_s=strategy.timeout_s or clients.timeout,
+        retries=clients.retries if strategy.retries is None else strategy.retries,
+    )
+
+
+def _link(name: str, scenario: Scenario, policy: Policy, strategy: Strategy) -> Thing:
+    """A model of a chain, its cap and its thinking bound, by the five steps of "Plans"."""
+    profile, card, clients = profiles(scenario)[name], policy.catalog.card(name), scenario.clients
+    least, most = card.budget or (0, 0)
+
+    def fit(bound: int) -> int:
+        return min(bound, most) if bound >= least else 0 if card.off else least
+
+    asked = [int(said) for said in (clients.thinking, strategy.thinking) if said is not None]
+    bound = min((most if said == -1 else fit(said) for said in asked), default=most)
+    own, cap = clients.output_cap or math.inf, strategy.output_cap_tokens or math.inf
+    if cap < own and bound >= cap:
+        bound, asked = fit(int(cap) // 2), [0]
+    elif own <= cap and strategy.thinking is not None and min(asked) >= 0 and bound > own // 2:
+        bound = fit(int(own) // 2)
+    bound = bound if asked or profile.thinks_unasked else 0
+    cap = min(own, cap, card.output_limit_tokens)
+    return Thing(name=name, profile=profile, price=card.price, cap=int(cap), bound=bound)
