@@ -86,12 +86,16 @@ def _link(name: str, scenario: Scenario, policy: Policy, strategy: Strategy) -> 
     def fit(bound: int) -> int:
         return min(bound, most) if bound >= least else 0 if card.off else least
 
+    def most_of(setting: int) -> int:
+        return most if setting == -1 else fit(setting)
+
     asked = [int(said) for said in (clients.thinking, strategy.thinking) if said is not None]
-    bound = min((most if said == -1 else fit(said) for said in asked), default=most)
+    setting = min(asked, key=most_of, default=-1)
+    bound = most_of(setting)
     own, cap = clients.output_cap or math.inf, strategy.output_cap_tokens or math.inf
     if cap < own and bound >= cap:
         bound, asked = fit(int(cap) // 2), [0]
-    elif own <= cap and strategy.thinking is not None and min(asked) >= 0 and bound > own // 2:
+    elif own <= cap and strategy.thinking is not None and setting >= 0 and bound > own // 2:
         bound = fit(int(own) // 2)
     bound = bound if asked or profile.thinks_unasked else 0
     cap = min(own, cap, card.output_limit_tokens)
