@@ -56,24 +56,24 @@ LATENCY, HANG, ERROR, QUOTA, THINKING, OUTPUT, PRICE, CUT = range(len(FAULT_KIND
 CALL = np.dtype(
     [
         # of this half is asked when the call ends
-        ("model", "i4"),
         ("attempt", "i4"),
         ("prompt", "i4"),
         ("cached", "i4"),
-        ("outcome", "i4"),  # the fate from here on
-        ("answered", "i4"),  # tokens of the answer
+        ("output", "i4"),  # natural length of the answer
+        ("answered", "i4"),  # the fate from here on: tokens of the answer
         ("thought", "i4"),
         ("delivered_ppm", "i4"),  # share of the wanted answer, in millionths
         ("quality_ppm", "i4"),  # of the answer, by model, thinking and share delivered
         ("ttft_s", "f8"),
         ("estimate_nano_usd", "i8"),  # by usage and price table
         ("bill_nano_usd", "i8"),  # what is charged
+        ("model", "i1"),  # asked
+        ("outcome", "i1"),
         ("inside", "?"),  # a failure, or a hang, comes after part of the response
         ("served", "?"),  # work was done, and is billed
         ("held", "?"),  # counts among the calls in flight upstream
         ("refuser", "i1"),  # of a refusal by quota: index of `sim.quota.REFUSERS`
         # the rest of what the caller asks
-        ("output", "i4"),  # natural length of the answer
         ("thinking", "i4"),  # tokens it would think if it chose freely
         ("cap", "i4"),  # max_output_tokens
         ("budget", "i4"),  # most thinking tokens

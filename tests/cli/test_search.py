@@ -16,6 +16,7 @@ duration: 6m
 warm_up: 1m
 workload:
   arrivals: {rate: 0.03}
+clients: {reasks: {share: 0%}}
 """
 OPTIONS = ("--goal", "transitions > 0", "--scenario", "night.yaml", "--kind", "error")
 FEW = ("--examples", "6", "--replications", "2")

