@@ -50,6 +50,8 @@ SETTLE_REQUESTS = 20
 """Least requests in a mode before it is compared with what a milder one lost."""
 REMEMBERED = 400
 """Requests over which a mode's loss is averaged."""
+MARGIN = 0.1
+"""Where nothing helped, losses that differ by less are equal, and the mildest mode is kept."""
 MEMORY_S = 1800.0
 """What a mode lost is compared with for this long."""
 
@@ -66,8 +68,11 @@ COST_SPREAD = 2.2
 """Mean square of a request's cost over the square of its mean (exponential: 2)."""
 
 LOCK_S, LONGEST_LOCK_S = 900.0, 7200.0
-MOST_FAILED_PROBES, MOST_RELAPSES = 2, 4
-"""How often the hold doubles at most, less one: after probes that failed, after relapses."""
+HOLD_REQUESTS = 40.0
+"""A mode found ill is left alone for the ladder's hold, and for so many requests."""
+MOST_FAILED, MOST_WIDE, MOST_RELAPSES = 1, 3, 4
+"""How often the hold doubles at most, plus one: after a probe that failed at once, after one that
+failed when it was widened, after a relapse."""
 
 FIELDS = (
     "mode",
@@ -78,6 +83,8 @@ FIELDS = (
     "probe_since",
     "round_since",
     "share",
+    "first",
+    "heard",
     "begun",
     "tried",
     "lock_until",
@@ -107,12 +114,13 @@ class Mildest:
     """The law of the mildest rung that holds.
 
     Its memory is public, as plain attributes: `mode` and `entered`; `shedding`; `probed`, whether
-    it was entered by a probe; `probe`, `probe_since`, `round_since`, `share`, `begun` (attempts
-    started in the round) and `tried` (bad and all requests by rule) of the probe under way;
-    `lock_until`, `locks` and `level` (share of bad requests that is taken for granted) while
-    nothing helps; by mode `ill_at`, `ill_until`, `ill_times` and `lost`; `seen_here`, failed, late
-    and all requests since entry; `streaks` of literal rules; `rates`, requests a second by
-    priority, and `elapsed`, the ticks they are taken over.
+    it was entered by a probe; of the probe under way `probe`, `probe_since`, `round_since`,
+    `share`, `first` (the share it began with), `heard` (the tick of the last attempt), `begun`
+    (attempts started in the round) and `tried` (bad and all requests by rule); `lock_until`,
+    `locks` and `level` (share of bad requests that is taken for granted) while nothing helps; by
+    mode `ill_at`, `ill_until`, `ill_times` and `lost`; `seen_here`, failed, late and all requests
+    since entry; `streaks` of literal rules; `rates`, requests a second by priority, and `elapsed`,
+    the ticks they are taken over.
     """
 
     __slots__ = (
@@ -153,7 +161,8 @@ class Mildest:
         self.probed = False
         self.probe: Mode | None = None
         self.probe_since = self.round_since = self.begun = 0
-        self.share = 0.0
+        self.share = self.first = 0.0
+        self.heard = 0
         self.tried: list[list[int]] = [[0, 0] for _ in policy.rules]
         self.lock_until: int | None = None
         self.locks = 0
@@ -293,10 +302,14 @@ class Mildest:
         felt = [each for each in broken if _counted(each.bound)]
         asked = max((b.bound.rule.level for b in broken if not _counted(b.bound)), default=None)
         load = any(self._is_load(each) for each in broken)
+        errors = [
+            sum((b.bound.rule.signal == "error_rate") is kind for b in felt)
+            for kind in (True, False)
+        ]
         worse = [
             mode
             for mode in MODES[self.mode + 1 :]
-            if not self._known_ill(mode, tick) and (load or asked or self._differs(mode, felt))
+            if not self._known_ill(mode, tick) and (load or asked or self._differs(mode, *errors))
         ]
         failed, late = self._bad_shares(felt)
         here = self._loss(self.mode, failed, late, shedding=self.shedding)
@@ -342,13 +355,13 @@ class Mildest:
             return True
         return sum(self.rates) > LOAD * baseline.requests_per_s
 
-    def _differs(self, mode: Mode, felt: list[Broken]) -> bool:
-        """Whether a mode may answer where rounds of this one fail.
+    def _differs(self, mode: Mode, failed: float, late: float) -> bool:
+        """Whether a mode may answer where rounds of this one fail more than they are late.
 
         A failed round has asked every model of the chain; a mode that asks the same ones, in
         another order, would fare no better.
         """
-        if any(each.bound.rule.signal != "error_rate" for each in felt):
+        if failed <= late:
             return True
         return bool(self._models(mode) - self._models(self.mode))
 
@@ -363,20 +376,24 @@ class Mildest:
     def _remember(self, tick: int, mode: Mode, loss: float) -> None:
         """A mode is ill; sooner after a probe had let it in again, for longer."""
         relapse = self.probed and tick - (self.entered or 0) <= self._probation
-        most = MOST_RELAPSES if relapse else MOST_FAILED_PROBES
+        most = MOST_RELAPSES if relapse else MOST_FAILED
         self._shun(tick, mode, loss, most)
 
     def _shun(self, tick: int, mode: Mode, loss: float, most: int) -> None:
         times = self.ill_times[mode]
         self.ill_times[mode] = times = max(times, min(times + 1, most))
         self.ill_at[mode], self.lost[mode] = tick, loss
-        self.ill_until[mode] = tick + self._hold * 2 ** (times - 1)
+        rate = max(sum(self.rates), 1e-9)
+        hold = max(
+            self._hold, min(self._signals.ticks(3600.0), self._signals.ticks(HOLD_REQUESTS / rate))
+        )
+        self.ill_until[mode] = tick + hold * 2 ** (times - 1)
 
     def _settle_for(self, tick: int, bad: float) -> None:
         """Nothing promises less: the least bad that is known, judged by its own level."""
         lost = self._known(tick, MODES)
-        best = min(lost, key=lambda mode: (lost[mode], mode))
-        self._lock(tick, best, bad)
+        least = min(lost.values())
+        self._lock(tick, min(mode for mode in lost if lost[mode] <= least + MARGIN), bad)
 
     def _resettle(self, tick: int, here: Round | None) -> bool:
         """Where nothing helped: has the mode become worse than what was taken for granted?"""
@@ -425,7 +442,7 @@ class Mildest:
     def _undo(self, tick: int) -> bool:
         """Leave a mode in which users lose no less than in a milder one they were taken from."""
         failed, late, all_ = self.seen_here
-        if all_ < SETTLE_REQUESTS or self.lock_until is not None or self.probe is not None:
+        if all_ < SETTLE_REQUESTS or self.lock_until is not None:
             return False
         lost = {m: loss for m, loss in self._known(tick, MODES[: self.mode]).items() if loss < 1.0}
         if not lost:
@@ -436,7 +453,15 @@ class Mildest:
         here = self._loss(self.mode, failed / all_, late / all_, shedding=self.shedding)
         if here - 2.0 * error <= lost[best]:
             return False
-        self._shun(tick, self.mode, here, MOST_FAILED_PROBES)
+        self._shun(tick, self.mode, here, MOST_FAILED)
+        for mode in MODES[self.mode + 1 :]:
+            promised = self._loss(mode, 0.0, 0.0, shedding=self.shedding)
+            fresh = not self._known_ill(mode, tick) and self._differs(mode, failed, late)
+            if fresh and promised < here:
+                text = f"{mode.label}: {self.mode.label} is no better than {best.label} was"
+                reasons = (Reason(kind="failed", text=text),)
+                self._enter(tick, mode, reasons, shedding=self.shedding)
+                return True
         self._lock(tick, best, lost[best] / LATE)
         return True
 
@@ -453,13 +478,15 @@ class Mildest:
 
     def _begin(self, tick: int) -> None:
         """Probe the mildest mode that is no longer known to be ill."""
+        if not any(self._signals.seen.offered):
+            return
         rate = sum(self._served())
         for mode in MODES[: self.mode]:
-            if not self._known_ill(mode, tick) and sum(self.rates) > 0.0:
+            if not self._known_ill(mode, tick):
                 share = max(LEAST_SHARE, PROBE_REQUESTS / (PROBE_S * max(rate, 1e-9)))
                 if share > 0.5:
                     share = 0.5 if rate > SCARCE_PER_S else 1.0
-                self.probe, self.probe_since = mode, tick
+                self.probe, self.probe_since, self.first = mode, tick, share
                 self._widen(tick, mode, share)
                 return
 
@@ -471,7 +498,7 @@ class Mildest:
 
     def _widen(self, tick: int, target: Mode, share: float) -> None:
         """Serve a share of the requests in the target, and begin to count."""
-        self.share, self.round_since, self.begun = share, tick, 0
+        self.share, self.round_since, self.heard, self.begun = share, tick, tick, 0
         self.tried = [[0, 0] for _ in self.tried]
         plain = stance(self._policy, self.mode, (), shedding=self.shedding)
         served = self._served()
@@ -490,7 +517,15 @@ class Mildest:
     def _weigh(self, tick: int, target: Mode) -> None:
         """Refuse the target, widen its share or enter it, once the counts say so."""
         signals = self._signals
-        self.begun += signals.ledger.since(target, tick - 1)[STARTED]
+        started = signals.ledger.since(target, tick - 1)[STARTED]
+        self.begun += started
+        if started:
+            self.heard = tick
+        elif tick - self.heard > max(
+            self._hold, signals.ticks(HOLD_REQUESTS / max(sum(self.rates), 1e-9))
+        ):
+            self._forget(tick, target)
+            return
         seen = self._felt.now.get(target)
         well = True
         passed: list[str] = []
@@ -515,12 +550,12 @@ class Mildest:
                 projected = self._projected(bound, target)
                 if projected is None:
                     well = False
-                elif projected[0] > bound.threshold * (
-                    1.0 + math.sqrt(COST_SPREAD / projected[1])
-                ):
-                    value = shown(projected[0], bound.rule.signal)
-                    limit = shown(bound.threshold, bound.rule.signal)
-                    self._refuse(tick, target, f"{bound.rule.signal} would be {value} > {limit}")
+                    continue
+                value, n = projected
+                limit = signals.exits[number].threshold
+                if value > limit * (1.0 + math.sqrt(COST_SPREAD / n)):
+                    told = f"{shown(value, bound.rule.signal)} > {shown(limit, bound.rule.signal)}"
+                    self._refuse(tick, target, f"{bound.rule.signal} would be {told}")
                     return
             elif self._judge(bound, target, self.probe_since):
                 measured = signals.measure(bound, target, self.probe_since, self.probe_since)
@@ -556,9 +591,21 @@ class Mildest:
         return counts[TOKENS] * per_s * 60.0, answered
 
     def _refuse(self, tick: int, target: Mode, why: str) -> None:
-        self._shun(tick, target, max(0.25, self.lost[target] or 0.0), MOST_FAILED_PROBES)
+        self._shun(
+            tick,
+            target,
+            max(0.25, self.lost[target] or 0.0),
+            MOST_WIDE if self.share > self.first else MOST_FAILED,
+        )
         self.probe = None
         text = f"{self.mode.label}: probe of {target.label} failed at {self.share:.1%}: {why}"
+        self._stand((Reason(kind="failed", text=text),))
+
+    def _forget(self, tick: int, target: Mode) -> None:
+        """Nothing came of a probe: traffic has stopped, or an order keeps it away."""
+        self.ill_until[target] = tick + self._hold
+        self.probe = None
+        text = f"{self.mode.label}: probe of {target.label} ended, nothing was served in it"
         self._stand((Reason(kind="failed", text=text),))
 
     def _pass(self, tick: int, target: Mode, passed: list[str]) -> None:
