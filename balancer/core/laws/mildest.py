@@ -32,7 +32,7 @@ from ..policy import Policy
 from ..rules import shown
 from ..signals import GAUGES, LATENCIES, QUANTILES, SPENDING, Bound, Signals, describe
 from ..windows import CUTS, FINISHED, NANO, STARTED, TOKENS
-from .evidence import Change, Spending, verdict
+from .evidence import ALARM, Change, Spending, likelihood, verdict
 from .felt import Felt, Round
 from .stances import stance
 
@@ -68,7 +68,7 @@ COST_SPREAD = 2.2
 """Mean square of a request's cost over the square of its mean (exponential: 2)."""
 
 LOCK_S, LONGEST_LOCK_S = 900.0, 7200.0
-HOLD_REQUESTS = 40.0
+HOLD_REQUESTS, LONGEST_HOLD_S = 40.0, 3600.0
 """A mode found ill is left alone for the ladder's hold, and for so many requests."""
 MOST_FAILED, MOST_WIDE, MOST_RELAPSES = 1, 3, 4
 """How often the hold doubles at most, plus one: after a probe that failed at once, after one that
@@ -90,6 +90,7 @@ FIELDS = (
     "lock_until",
     "locks",
     "level",
+    "well",
     "ill_at",
     "ill_until",
     "ill_times",
@@ -117,10 +118,10 @@ class Mildest:
     it was entered by a probe; of the probe under way `probe`, `probe_since`, `round_since`,
     `share`, `first` (the share it began with), `heard` (the tick of the last attempt), `begun`
     (attempts started in the round) and `tried` (bad and all requests by rule); `lock_until`,
-    `locks` and `level` (share of bad requests that is taken for granted) while nothing helps; by
-    mode `ill_at`, `ill_until`, `ill_times` and `lost`; `seen_here`, failed, late and all requests
-    since entry; `streaks` of literal rules; `rates`, requests a second by priority, and `elapsed`,
-    the ticks they are taken over.
+    `locks`, `level` (share of bad requests that is taken for granted) and `well` (evidence that it
+    is over) while nothing helps; by mode `ill_at`, `ill_until`, `ill_times` and `lost`;
+    `seen_here`, failed, late and all requests since entry; `streaks` of literal rules; `rates`,
+    requests a second by priority, and `elapsed`, the ticks they are taken over.
     """
 
     __slots__ = (
@@ -137,6 +138,7 @@ class Mildest:
         "_spending",
         "_stance",
         "_tested",
+        "_usual",
     )
 
     def __init__(self, policy: Policy, signals: Signals) -> None:
@@ -154,6 +156,8 @@ class Mildest:
             if _counted(bound)
         }
         self._overall: Change | None = None
+        # What the strictest rule about nearly all requests allows, or what P95 would.
+        self._usual = min([0.05, *(change.share for change in self._changes.values())])
         self._spending = Spending(signals.ticks(60.0))
         self.mode = Mode.NORMAL
         self.entered: int | None = None
@@ -166,7 +170,7 @@ class Mildest:
         self.tried: list[list[int]] = [[0, 0] for _ in policy.rules]
         self.lock_until: int | None = None
         self.locks = 0
-        self.level = 0.0
+        self.level = self.well = 0.0
         self.ill_at: list[int | None] = [None] * len(MODES)
         self.ill_until: list[int | None] = [None] * len(MODES)
         self.ill_times = [0] * len(MODES)
@@ -383,11 +387,17 @@ class Mildest:
         times = self.ill_times[mode]
         self.ill_times[mode] = times = max(times, min(times + 1, most))
         self.ill_at[mode], self.lost[mode] = tick, loss
-        rate = max(sum(self.rates), 1e-9)
-        hold = max(
-            self._hold, min(self._signals.ticks(3600.0), self._signals.ticks(HOLD_REQUESTS / rate))
-        )
-        self.ill_until[mode] = tick + hold * 2 ** (times - 1)
+        self.ill_until[mode] = tick + self._rest(mode)
+
+    def _rest(self, mode: int) -> int:
+        """Ticks for which a mode that was found ill is left alone."""
+        return self._longer_hold() << max(0, self.ill_times[mode] - 1)
+
+    def _longer_hold(self) -> int:
+        """The hold, or as long as some requests take."""
+        ticks = self._signals.ticks
+        requests = ticks(HOLD_REQUESTS / max(sum(self.rates), 1e-9))
+        return max(self._hold, min(ticks(LONGEST_HOLD_S), requests))
 
     def _settle_for(self, tick: int, bad: float) -> None:
         """Nothing promises less: the least bad that is known, judged by its own level."""
@@ -401,15 +411,28 @@ class Mildest:
         if locked is None or here is None:
             return False
         failed, late, all_ = _bad(here)
-        if not locked.add(min(all_, failed + late), all_):
+        bad = min(all_, failed + late)
+        # As in `Change`, only the other way round: for being well, and not for being ill.
+        self.well = max(0.0, self.well + likelihood(bad, all_, self._usual))
+        if self.well >= ALARM:
+            self._end_lock(tick)
+            return False
+        if not locked.add(bad, all_):
             return False
         k, n = locked.since()
         part = self.seen_here[0] / max(1.0, self.seen_here[0] + self.seen_here[1])
-        bad = k / n
-        loss = self._loss(self.mode, bad * part, bad * (1.0 - part), shedding=self.shedding)
+        share = k / n
+        loss = self._loss(self.mode, share * part, share * (1.0 - part), shedding=self.shedding)
         self._remember(tick, self.mode, loss)
-        self._settle_for(tick, bad)
+        self._settle_for(tick, share)
         return True
+
+    def _end_lock(self, tick: int) -> None:
+        """The least bad is well again: what else is ill is remembered as after any other fall."""
+        for mode, until in enumerate(self.ill_until):
+            if until is not None:
+                self.ill_until[mode] = min(until, tick + self._rest(mode))
+        self._unlock()
 
     def _known(self, tick: int, modes: Iterable[Mode]) -> dict[Mode, float]:
         """What modes lost when they were left, of late."""
@@ -422,16 +445,18 @@ class Mildest:
         return found
 
     def _lock(self, tick: int, best: Mode, bad: float) -> None:
-        lock_s = min(LONGEST_LOCK_S, LOCK_S * 2.0**self.locks)
         if self.lock_until is None:
-            self.locks += 1
+            lock_s = min(LONGEST_LOCK_S, LOCK_S * 2.0**self.locks)
             self.lock_until = tick + self._signals.ticks(lock_s)
+            self.locks += 1
         for mode in MODES[best + 1 :]:
             self.ill_until[mode] = max(self.ill_until[mode] or 0, self.lock_until)
-        text = f"{best.label}: no mode that was tried is better; next try in {lock_s / 60.0:g} min"
+        left_min = (self.lock_until - tick) * self._policy.tick_s / 60.0
+        text = f"{best.label}: no mode that was tried is better; next try in {left_min:.0f} min"
         self.level = min(0.9, 1.15 * bad + 0.05)
         self._enter(tick, best, (Reason(kind="failed", text=text),), shedding=self.shedding)
         self._overall = Change(self.level)
+        self.well = 0.0
 
     def _unlock(self) -> None:
         self.lock_until = None
@@ -521,9 +546,7 @@ class Mildest:
         self.begun += started
         if started:
             self.heard = tick
-        elif tick - self.heard > max(
-            self._hold, signals.ticks(HOLD_REQUESTS / max(sum(self.rates), 1e-9))
-        ):
+        elif tick - self.heard > self._longer_hold():
             self._forget(tick, target)
             return
         seen = self._felt.now.get(target)
