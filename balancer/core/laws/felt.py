@@ -65,8 +65,7 @@ class Felt:
         self._signals = signals
         self._longest = signals.ticks(LONGEST_AGE_S)
         self._fallbacks = tuple(
-            frozenset(strategy.fallback_models) - {strategy.model}
-            for strategy in policy.strategies
+            frozenset(strategy.fallback_models) - {strategy.model} for strategy in policy.strategies
         )
         nobody = (0,) * len(signals.ledger.latency_cuts)
         self._aged = [nobody] * len(MODES)

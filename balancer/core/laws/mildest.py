@@ -94,6 +94,7 @@ FIELDS = (
     "ill_at",
     "ill_until",
     "ill_times",
+    "faded",
     "lost",
     "seen_here",
     "streaks",
@@ -119,9 +120,10 @@ class Mildest:
     `share`, `first` (the share it began with), `heard` (the tick of the last attempt), `begun`
     (attempts started in the round) and `tried` (bad and all requests by rule); `lock_until`,
     `locks`, `level` (share of bad requests that is taken for granted) and `well` (evidence that it
-    is over) while nothing helps; by mode `ill_at`, `ill_until`, `ill_times` and `lost`;
-    `seen_here`, failed, late and all requests since entry; `streaks` of literal rules; `rates`,
-    requests a second by priority, and `elapsed`, the ticks they are taken over.
+    is over) while nothing helps; by mode `ill_at`, `ill_until`, `ill_times` and `lost`; `faded`,
+    when the times were last made fewer; `seen_here`, failed, late and all requests since entry;
+    `streaks` of literal rules; `rates`, requests a second by priority, and `elapsed`, the ticks
+    they are taken over.
     """
 
     __slots__ = (
@@ -174,6 +176,7 @@ class Mildest:
         self.ill_at: list[int | None] = [None] * len(MODES)
         self.ill_until: list[int | None] = [None] * len(MODES)
         self.ill_times = [0] * len(MODES)
+        self.faded = 0
         self.lost: list[float | None] = [None] * len(MODES)
         self.seen_here = [0.0, 0.0, 0.0]
         self.streaks = [0] * len(policy.rules)
@@ -331,6 +334,9 @@ class Mildest:
         if to is None:
             self._settle_for(tick, failed + late)
             return True
+        for skipped in range(self.mode + 1, to):
+            # A leap says nothing good of what it leaves out.
+            self.ill_until[skipped] = max(self.ill_until[skipped] or 0, tick + self._rest(skipped))
         reasons = tuple(self._because(each, to) for each in broken)
         self._enter(tick, to, reasons, shedding=self.shedding or load)
         return True
@@ -492,10 +498,10 @@ class Mildest:
 
     def _recover(self, tick: int, entered: int) -> None:
         """Time in normal lets what is remembered of it fade."""
-        times = self.ill_times[Mode.NORMAL]
-        if times and tick - entered >= 2 * self._hold * 2**times:
+        times = max(self.ill_times)
+        if times and tick - max(entered, self.faded) >= 2 * self._hold << times:
             self.ill_times = [max(0, count - 1) for count in self.ill_times]
-            self.entered = tick
+            self.faded = tick
         if self.locks and self.lock_until is None and tick - entered >= 2 * LONGEST_LOCK_S:
             self.locks = 0
 
