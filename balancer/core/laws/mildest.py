@@ -174,7 +174,7 @@ class Mildest:
         self.locks = 0
         self.level = self.well = 0.0
         self.ill_at: list[int | None] = [None] * len(MODES)
-        self.ill_until: list[int | None] = [None] * len(MODES)
+        self.ill_until = [0] * len(MODES)
         self.ill_times = [0] * len(MODES)
         self.faded = 0
         self.lost: list[float | None] = [None] * len(MODES)
@@ -336,7 +336,7 @@ class Mildest:
             return True
         for skipped in range(self.mode + 1, to):
             # A leap says nothing good of what it leaves out.
-            self.ill_until[skipped] = max(self.ill_until[skipped] or 0, tick + self._rest(skipped))
+            self.ill_until[skipped] = max(self.ill_until[skipped], tick + self._rest(skipped))
         reasons = tuple(self._because(each, to) for each in broken)
         self._enter(tick, to, reasons, shedding=self.shedding or load)
         return True
@@ -380,8 +380,7 @@ class Mildest:
         return frozenset((strategy.model, *strategy.fallback_models))
 
     def _known_ill(self, mode: Mode, tick: int) -> bool:
-        until = self.ill_until[mode]
-        return until is not None and tick < until
+        return tick < self.ill_until[mode]
 
     def _remember(self, tick: int, mode: Mode, loss: float) -> None:
         """A mode is ill; sooner after a probe had let it in again, for longer."""
@@ -436,8 +435,7 @@ class Mildest:
     def _end_lock(self, tick: int) -> None:
         """The least bad is well again: what else is ill is remembered as after any other fall."""
         for mode, until in enumerate(self.ill_until):
-            if until is not None:
-                self.ill_until[mode] = min(until, tick + self._rest(mode))
+            self.ill_until[mode] = min(until, tick + self._rest(mode))
         self._unlock()
 
     def _known(self, tick: int, modes: Iterable[Mode]) -> dict[Mode, float]:
@@ -456,7 +454,7 @@ class Mildest:
             self.lock_until = tick + self._signals.ticks(lock_s)
             self.locks += 1
         for mode in MODES[best + 1 :]:
-            self.ill_until[mode] = max(self.ill_until[mode] or 0, self.lock_until)
+            self.ill_until[mode] = max(self.ill_until[mode], self.lock_until)
         left_min = (self.lock_until - tick) * self._policy.tick_s / 60.0
         text = f"{best.label}: no mode that was tried is better; next try in {left_min:.0f} min"
         self.level = min(0.9, 1.15 * bad + 0.05)
@@ -485,10 +483,10 @@ class Mildest:
         if here - 2.0 * error <= lost[best]:
             return False
         self._shun(tick, self.mode, here, MOST_FAILED)
-        for mode in MODES[self.mode + 1 :]:
+        fresh = (mode for mode in MODES[self.mode + 1 :] if not self._known_ill(mode, tick))
+        for mode in fresh:
             promised = self._loss(mode, 0.0, 0.0, shedding=self.shedding)
-            fresh = not self._known_ill(mode, tick) and self._differs(mode, failed, late)
-            if fresh and promised < here:
+            if promised < here and self._differs(mode, failed, late):
                 text = f"{mode.label}: {self.mode.label} is no better than {best.label} was"
                 reasons = (Reason(kind="failed", text=text),)
                 self._enter(tick, mode, reasons, shedding=self.shedding)
@@ -638,7 +636,7 @@ class Mildest:
         self._stand((Reason(kind="failed", text=text),))
 
     def _pass(self, tick: int, target: Mode, passed: list[str]) -> None:
-        self.ill_until[target] = None
+        self.ill_until[target] = 0
         self.lost[target] = None
         self._unlock()
         text = "; ".join([f"{target.label}: probe passed", *passed])

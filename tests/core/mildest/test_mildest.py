@@ -99,6 +99,15 @@ def test_refusals_by_quota_are_load_and_lead_into_modes_of_the_same_models() -> 
     assert run.now.admit == (0.0, 0.5, 1.0)
 
 
+def test_no_mode_sheds_more_users_than_it_could_save() -> None:
+    """A third is refused in every mode that was tried; emergency would refuse half."""
+    world = during(
+        FAULT, **{mode.label: Health(failing=0.35, kind="quota_minute") for mode in Mode}
+    )
+    run = loop(world).run(300)
+    assert run.path == [SOFT, HARD, NORMAL]
+
+
 def test_slow_answers_at_the_usual_load_do_not_shed() -> None:
     """The upstream is slow by itself; refusing users would not make it quicker."""
     slower = during(FAULT, normal=SLOW, soft=SLOW, hard=Health(latency_s=11.0))
@@ -325,6 +334,12 @@ def test_where_all_are_slow_alike_every_mode_is_tried_once_and_normal_is_kept() 
     run = loop(during(range(100, 5000), **ALL_SLOW), mildest(strategies=NO_SHEDDING)).run(1000)
     assert run.path == [SOFT, HARD, EMERGENCY, NORMAL]
     assert "emergency: hard is no better than normal was" in run.texts
+
+
+def test_a_mode_that_would_shed_more_than_slowness_costs_is_not_tried() -> None:
+    """Twice the usual load, slow in every mode: emergency would turn half of the users away."""
+    run = loop(during(range(100, 5000), **ALL_SLOW), per_tick=(0, 20, 0)).run(600)
+    assert run.path == [SOFT, HARD, NORMAL]
 
 
 def test_models_that_are_ill_in_turns_are_followed() -> None:
