@@ -429,8 +429,9 @@ class Mildest:
         share = k / n
         loss = self._loss(self.mode, share * part, share * (1.0 - part), shedding=self.shedding)
         self._remember(tick, self.mode, loss)
+        before = self.mode
         self._settle_for(tick, share)
-        return True
+        return self.mode is not before
 
     def _end_lock(self, tick: int) -> None:
         """The least bad is well again: what else is ill is remembered as after any other fall."""
@@ -449,18 +450,22 @@ class Mildest:
         return found
 
     def _lock(self, tick: int, best: Mode, bad: float) -> None:
+        """Stay with the least bad mode until it is well again, or for a while."""
+        again = self.lock_until is not None and best is self.mode
         if self.lock_until is None:
             lock_s = min(LONGEST_LOCK_S, LOCK_S * 2.0**self.locks)
             self.lock_until = tick + self._signals.ticks(lock_s)
             self.locks += 1
         for mode in MODES[best + 1 :]:
             self.ill_until[mode] = max(self.ill_until[mode], self.lock_until)
-        left_min = (self.lock_until - tick) * self._policy.tick_s / 60.0
-        text = f"{best.label}: no mode that was tried is better; next try in {left_min:.0f} min"
         self.level = min(0.9, 1.15 * bad + 0.05)
-        self._enter(tick, best, (Reason(kind="failed", text=text),), shedding=self.shedding)
         self._overall = Change(self.level)
         self.well = 0.0
+        if again:
+            return
+        left_min = (self.lock_until - tick) * self._policy.tick_s / 60.0
+        text = f"{best.label}: no mode that was tried is better; next try in {left_min:.0f} min"
+        self._enter(tick, best, (Reason(kind="failed", text=text),), shedding=self.shedding)
 
     def _unlock(self) -> None:
         self.lock_until = None

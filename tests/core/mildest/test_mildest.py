@@ -338,8 +338,17 @@ def test_where_all_are_slow_alike_every_mode_is_tried_once_and_normal_is_kept() 
 
 def test_a_mode_that_would_shed_more_than_slowness_costs_is_not_tried() -> None:
     """Twice the usual load, slow in every mode: emergency would turn half of the users away."""
-    run = loop(during(range(100, 5000), **ALL_SLOW), per_tick=(0, 20, 0)).run(600)
+    rules = table("latency_p95", 2.0, 5.0, 10.0)
+    run = loop(during(range(100, 5000), **ALL_SLOW), mildest(rules), per_tick=(0, 20, 0)).run(600)
     assert run.path == [SOFT, HARD, NORMAL]
+
+
+def test_what_is_as_bad_as_it_can_be_is_said_once() -> None:
+    """Nothing is answered in time by any mode: one reason holds until the next try."""
+    rules = table("latency_p95", 2.0, 5.0, 10.0)
+    run = loop(during(range(100, 5000), **ALL_SLOW), mildest(rules)).run(900)
+    assert run.path == [SOFT, HARD, EMERGENCY, NORMAL]
+    assert sum("no mode that was tried" in text for text in run.texts) == 1
 
 
 def test_models_that_are_ill_in_turns_are_followed() -> None:
