@@ -6,6 +6,8 @@ sibling, and there is no fallback inside a request. A fault starts at tick 100.
 
 from __future__ import annotations
 
+from typing import Any
+
 from balancer.core.controller import Controller
 from balancer.core.modes import Mode
 from balancer.core.policy import Baseline, Policy
@@ -46,7 +48,7 @@ def loop(world: World = WELL, policy: Policy | None = None, **more: object) -> L
     return Loop(Controller(policy or mildest()), world, **more)  # type: ignore[arg-type]
 
 
-def memory(run: Loop) -> dict[str, object]:
+def memory(run: Loop) -> dict[str, Any]:
     """What the law remembers, as plain values."""
     found = run.controller.state()["memory"]
     assert isinstance(found, dict)

@@ -182,7 +182,7 @@ def test_a_sustained_rule_about_what_cannot_be_measured_says_so() -> None:
     rules = (Rule(name="slow", signal="ttft_p95", level=SOFT, threshold=1.0, sustained_s=10),)
     run = loop(during(FAULT, normal=Health(latency_s=3.0)), mildest(rules))
     run.until(SOFT)
-    assert run.now.reasons[0].text == "soft: ttft_p95 > 1 s"
+    assert run.now.reasons[0].text == "soft: ttft_p95 > 1 s (600 requests)"
 
 
 def test_a_rule_that_jumps_enters_its_level_at_once() -> None:
@@ -299,10 +299,10 @@ def test_silence_moves_nothing_and_begins_nothing() -> None:
 def test_a_probe_of_which_nothing_is_heard_ends() -> None:
     """Traffic stops while it is under way."""
     run = loop(during(range(100, 130), normal=SLOW)).run(235)
-    assert memory(run)["probe"] == NORMAL
+    assert memory(run)["probe"]["target"] == NORMAL
     run.per_tick = (0, 0, 0)
     run.run(4000)
-    assert memory(run)["probe"] is None
+    assert memory(run)["probe"]["target"] is None
     assert run.now.reasons[0].text == "soft: probe of normal ended, nothing was served in it"
 
 
@@ -382,9 +382,9 @@ def test_a_lock_ends_when_the_mode_is_well_again() -> None:
 def test_time_in_normal_lets_what_is_remembered_fade() -> None:
     """The hold that doubled is single again, and so is the time until the next try."""
     run = loop(during(range(100, 300), **ALL_FAILING)).run(500)
-    assert (memory(run)["locks"], memory(run)["ill_times"]) == (1, [1, 1, 0, 0])
+    assert (memory(run)["locks"], memory(run)["ill"]["times"]) == (1, [1, 1, 0, 0])
     run.run(16_000)
-    assert (memory(run)["locks"], memory(run)["ill_times"]) == (0, [0, 0, 0, 0])
+    assert (memory(run)["locks"], memory(run)["ill"]["times"]) == (0, [0, 0, 0, 0])
 
 
 def test_where_everything_is_shed_a_probe_lets_a_share_in() -> None:
