@@ -58,8 +58,11 @@ LOAD = 1.25
 
 COMPARED_AT = 20
 """Least requests in a mode before it is compared with what a milder one lost."""
-AVERAGED = 400
-"""Requests over which a mode's loss is averaged."""
+AVERAGED, AVERAGED_S = 400.0, 120.0
+"""A mode's loss is averaged over so many requests, and over so long."""
+PERIOD_S = 60.0
+"""Where nothing helped, modes are compared, and one is found well, over this long at least: quotas
+are counted by the minute, and all is well in one half of it and refused in the other."""
 DOUBT = 2.0
 """Standard errors by which a mode must be seen to be no better."""
 MEMORY_S = 1800.0
@@ -81,6 +84,7 @@ FIELDS = (
     "locks",
     "level",
     "well",
+    "well_since",
     "seen_here",
     "streaks",
 )
@@ -101,8 +105,9 @@ class Mildest:
     Its memory is public, as plain attributes: `mode` and `entered`; `shedding`, whether the mode's
     shedding is in force; `probed`, whether it was entered by a probe; while nothing helps
     `lock_until`, `locks`, `level` (share of bad requests that is taken for granted) and `well`
-    (evidence that it is over); `seen_here`, failed, late and all requests since entry; `streaks`,
-    for how many ticks each literal rule has been broken; and `demand`, `ill` and `probe`.
+    (evidence that it is over, since `well_since`); `seen_here`, failed, late and all requests since
+    entry; `streaks`, for how many ticks each literal rule has been broken; and `demand`, `ill` and
+    `probe`.
     """
 
     __slots__ = (
@@ -151,6 +156,7 @@ class Mildest:
         self.lock_until: int | None = None
         self.locks = 0
         self.level = self.well = 0.0
+        self.well_since = 0
         self.seen_here = [0.0, 0.0, 0.0]
         self.streaks = [0] * len(policy.rules)
         self._stance = stance(policy, Mode.NORMAL, ())
@@ -205,7 +211,7 @@ class Mildest:
 
     def _average(self, here: Round) -> None:
         self.seen_here = [seen + n for seen, n in zip(self.seen_here, bad(here), strict=True)]
-        if self.seen_here[2] > AVERAGED:
+        if self.seen_here[2] > max(AVERAGED, AVERAGED_S * self.demand.per_s):
             self.seen_here = [count / 2.0 for count in self.seen_here]
 
     def _too_many(
@@ -380,7 +386,7 @@ class Mildest:
         self.ill.shun(MODES[best + 1 :], self.lock_until)
         self.level = min(WORST, WORSE * share + LEAST_WORSE)
         self._overall = Change(self.level)
-        self.well = 0.0
+        self.well, self.well_since = 0.0, tick
         if again:
             return
         left_min = (self.lock_until - tick) * self._policy.tick_s / 60.0
@@ -394,19 +400,21 @@ class Mildest:
         failed, late, n = bad(here)
         k = min(n, failed + late)
         # As in `Change`, only the other way round: for being well, and not for being ill.
+        period = self._signals.ticks(PERIOD_S)
         self.well = max(0.0, self.well + likelihood(k, n, self._usual))
-        if self.well >= ALARM:
+        if self.well == 0.0:
+            self.well_since = tick
+        if self.well >= ALARM and tick - self.well_since >= period:
             self.ill.relent(tick, self._longer_hold())
             self._unlock()
             return False
-        if not self._overall.add(k, n):
+        worse = self._overall.add(k, n)
+        if not worse or tick - (self.entered or 0) < period:
             return False
-        k, n = self._overall.since()
-        share, before = k / n, self.mode
-        part = self.seen_here[0] / max(1.0, self.seen_here[0] + self.seen_here[1])
-        loss = self._loss(before, share * part, share * (1.0 - part), shedding=self.shedding)
-        self._found_ill(tick, loss)
-        self._settle_for(tick, share)
+        before, (failed_here, late_here, seen) = self.mode, self.seen_here
+        shares = failed_here / max(1.0, seen), late_here / max(1.0, seen)
+        self._found_ill(tick, self._loss(before, *shares, shedding=self.shedding))
+        self._settle_for(tick, sum(shares))
         return self.mode is not before
 
     def _unlock(self) -> None:
