@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 __all__ = ["ALPHA", "Change", "Spending", "likelihood", "verdict"]
 
@@ -135,29 +135,35 @@ class Spending:
         least_ticks: no window is shorter.
     """
 
-    __slots__ = ("_least", "rows", "since")
+    __slots__ = ("_least", "_totals", "rows", "since")
 
     def __init__(self, least_ticks: int) -> None:
         self._least = least_ticks
         self.rows: deque[tuple[int, int, int, int]] = deque()
+        self._totals = [0, 0, 0, 0]
         self.since = 0
 
     def reset(self, tick: int) -> None:
         """Start after a tick."""
         self.rows.clear()
+        self._totals = [0, 0, 0, 0]
         self.since = tick
 
     def add(self, tick: int, finished: int, nano_usd: int, tokens: int) -> None:
         """Take in what was settled in a tick."""
-        rows = self.rows
+        rows, totals = self.rows, self._totals
         if finished:
             rows.append((tick, finished, nano_usd, tokens))
-        total = sum(row[1] for row in rows)
+            totals[1] += finished
+            totals[2] += nano_usd
+            totals[3] += tokens
         while len(rows) > 1 and rows[1][0] <= tick - self._least:
-            total -= rows[0][1]
-            if total < SIZES[-1]:
+            if totals[1] - rows[0][1] < SIZES[-1]:
                 break
-            self.since = rows.popleft()[0]
+            self.since, finished, nano_usd, tokens = rows.popleft()
+            totals[1] -= finished
+            totals[2] -= nano_usd
+            totals[3] -= tokens
 
     def above(self, tick: int, column: int, per_tick: float) -> tuple[float, int] | None:
         """Mean a tick and number of requests of the first window that is above a limit.
@@ -167,9 +173,11 @@ class Spending:
             column: 2 for billionths of a dollar, 3 for tokens.
             per_tick: what is allowed a tick.
         """
+        if self._totals[column] <= per_tick * self._least:
+            # No part of it can be above what the shortest window may hold.
+            return None
         finished = amount = squares = 0
-        sizes: Iterable[int] = SIZES
-        left = list(sizes)
+        left = list(SIZES)
         rows = self.rows
         for place in range(len(rows) - 1, -1, -1):
             row = rows[place]
@@ -199,3 +207,4 @@ class Spending:
         assert isinstance(since, int) and isinstance(rows, list)
         self.since = since
         self.rows = deque((at, n, nano, tokens) for at, n, nano, tokens in rows)
+        self._totals = [sum(row[place] for row in rows) for place in range(4)]
