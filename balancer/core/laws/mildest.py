@@ -71,6 +71,8 @@ MARGIN = 0.1
 """Where nothing helped, losses that differ by less are equal, and the mildest mode is kept."""
 REFUSED_LOSS = 0.25
 """What a mode is taken to lose at least whose probe was refused."""
+PATIENCE = 3
+"""Holds after which a probe of which nothing was heard ends; telemetry may be minutes late."""
 LOCK_S, LONGEST_LOCK_S = 900.0, 7200.0
 WORSE, LEAST_WORSE, WORST = 1.15, 0.05, 0.9
 """The level a locked mode is judged by: so much more than it was, and never above the last."""
@@ -459,7 +461,7 @@ class Mildest:
     def _weigh(self, tick: int, target: Mode) -> None:
         """Refuse the target, widen its share or enter it, once the counts say so."""
         probe = self.probe
-        if probe.hear(tick, target) > self._longer_hold():
+        if probe.hear(tick, target) > max(PATIENCE * self._hold, self._longer_hold()):
             # Traffic or telemetry has stopped, or an order keeps it away.
             self.ill.shun((target,), tick + self._hold)
             self._end(f"probe of {target.label} ended, nothing was served in it")
