@@ -34,14 +34,7 @@ from ..windows import FINISHED, NANO, TOKENS
 from .demand import Demand
 from .evidence import ALARM, Change, Spending, likelihood
 from .felt import Felt, Round
-from .illness import (
-    HOLD_REQUESTS,
-    LONGEST_HOLD_S,
-    MOST_FAILED,
-    MOST_RELAPSES,
-    MOST_WIDE,
-    Illness,
-)
+from .illness import MOST_FAILED, MOST_RELAPSES, MOST_WIDE, Illness
 from .probe import Outcome, Probe
 from .stances import stance
 from .standards import allowed, bad, counted, limit, sample, spent, tested, told
@@ -149,7 +142,7 @@ class Mildest:
         self._usual = min([0.05, *(change.share for change in self._changes.values())])
         self._spending = Spending(signals.ticks(60.0))
         self.demand = Demand(policy.tick_s)
-        self.ill = Illness()
+        self.ill = Illness(self._hold)
         self.probe = Probe(policy, signals)
         self.mode = Mode.NORMAL
         self.entered: int | None = None
@@ -169,7 +162,9 @@ class Mildest:
             self.entered = tick - 1
             self._spending.reset(tick - 1)
         self._felt.observe()
-        self.demand.observe(self._signals.seen.offered)
+        offered = self._signals.seen.offered
+        self.demand.observe(offered)
+        self.ill.requests += sum(offered)
         # What fails fast finishes first: the first seconds of a mode say little.
         if tick - self.entered > self._settle and self._move(tick, self.entered):
             return self._stance
@@ -177,7 +172,7 @@ class Mildest:
             self._rest(tick, self.entered)
         elif self.probe.target is not None:
             self._weigh(tick, self.probe.target)
-        elif any(self._signals.seen.offered):
+        elif any(offered):
             self._try(tick)
         return self._stance
 
@@ -288,7 +283,7 @@ class Mildest:
             self._settle_for(tick, failed + late)
             return True
         # A leap says nothing good of what it leaves out.
-        self.ill.shun(MODES[self.mode + 1 : to], tick + self._longer_hold())
+        self.ill.shun(MODES[self.mode + 1 : to], tick + self._hold)
         reasons = tuple(self._because(each, to) for each in broken)
         self._enter(tick, to, reasons, shedding=self.shedding or load)
         return True
@@ -332,13 +327,7 @@ class Mildest:
         """The mode is ill; if a probe had only just let it in, it is left alone for longer."""
         relapse = self.probed and tick - (self.entered or 0) <= self._probation
         most = MOST_RELAPSES if relapse else MOST_FAILED
-        self.ill.found(tick, self.mode, loss, hold=self._longer_hold(), most=most)
-
-    def _longer_hold(self) -> int:
-        """Ticks of the hold, or as long as some requests take."""
-        ticks = self._signals.ticks
-        requests = ticks(HOLD_REQUESTS / max(self.demand.per_s, 1e-9))
-        return max(self._hold, min(ticks(LONGEST_HOLD_S), requests))
+        self.ill.found(tick, self.mode, loss, most=most)
 
     def _undo(self, tick: int) -> bool:
         """Leave a mode in which users lose no less than in a milder one they were taken from."""
@@ -355,7 +344,7 @@ class Mildest:
         here = self._loss(self.mode, failed / n, late / n, shedding=self.shedding)
         if here - DOUBT * error <= lost[best]:
             return False
-        self.ill.found(tick, self.mode, here, hold=self._longer_hold(), most=MOST_FAILED)
+        self.ill.found(tick, self.mode, here, most=MOST_FAILED)
         for mode in MODES[self.mode + 1 :]:
             promised = self._loss(mode, 0.0, 0.0, shedding=self.shedding)
             may_help = failed <= late or self._differs(mode)
@@ -407,7 +396,7 @@ class Mildest:
         if self.well == 0.0:
             self.well_since = tick
         if self.well >= ALARM and tick - self.well_since >= period:
-            self.ill.relent(tick, self._longer_hold())
+            self.ill.relent(tick)
             self._unlock()
             return False
         worse = self._overall.add(k, n)
@@ -427,7 +416,7 @@ class Mildest:
 
     def _rest(self, tick: int, entered: int) -> None:
         """Time in normal lets what is remembered fade."""
-        self.ill.fade(tick, entered, self._hold)
+        self.ill.fade(tick, entered)
         if self.lock_until is None and tick - entered >= 2 * self._signals.ticks(LONGEST_LOCK_S):
             self.locks = 0
 
@@ -461,7 +450,7 @@ class Mildest:
     def _weigh(self, tick: int, target: Mode) -> None:
         """Refuse the target, widen its share or enter it, once the counts say so."""
         probe = self.probe
-        if probe.hear(tick, target) > max(PATIENCE * self._hold, self._longer_hold()):
+        if probe.hear(tick, target) > max(PATIENCE * self._hold, probe.patience):
             # Traffic or telemetry has stopped, or an order keeps it away.
             self.ill.shun((target,), tick + self._hold)
             self._end(f"probe of {target.label} ended, nothing was served in it")
@@ -486,7 +475,7 @@ class Mildest:
         probe = self.probe
         most = MOST_WIDE if probe.share > probe.first else MOST_FAILED
         loss = max(REFUSED_LOSS, self.ill.lost[target] or 0.0)
-        self.ill.found(tick, target, loss, hold=self._longer_hold(), most=most)
+        self.ill.found(tick, target, loss, most=most)
         self._end(f"probe of {target.label} failed at {probe.share:.1%}: {found.texts[0]}")
 
     def _end(self, text: str) -> None:

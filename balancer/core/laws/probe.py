@@ -31,12 +31,14 @@ SCARCE_PER_S = 0.2
 """Below this rate a probe is served everything, above it at most half to begin with."""
 LEAST_PROBED = 12
 """Requests that a probe takes where no rule counts requests."""
+EXPECTED, LEAST_PER_S = 10.0, 0.001
+"""A probe waits for so many requests before it gives up; where none are let in, as if few came."""
 LEAST_PAID = 10
 """Attempts that what a target costs is projected from."""
 COST_SPREAD = 2.2
 """Mean square of a request's cost over the square of its mean (exponential: 2)."""
 
-FIELDS = ("target", "since", "round_since", "share", "first", "heard", "begun", "tried")
+FIELDS = ("target", "since", "round_since", "share", "first", "patience", "heard", "begun", "tried")
 
 
 def first_share(per_s: float) -> float:
@@ -68,6 +70,7 @@ class Probe:
         round_since: the tick from which the present share is served.
         share: of the requests.
         first: the share it began with.
+        patience: ticks in which ten requests would be served in the target.
         heard: the tick of the last attempt in the target.
         begun: attempts begun under the present share.
         tried: bad and all requests under it, by rule.
@@ -79,13 +82,14 @@ class Probe:
         self._policy = policy
         self._signals = signals
         self.target: Mode | None = None
-        self.since = self.round_since = self.heard = self.begun = 0
+        self.since = self.round_since = self.patience = self.heard = self.begun = 0
         self.share = self.first = 0.0
         self.tried: list[list[int]] = []
 
     def begin(self, tick: int, target: Mode, per_s: float) -> None:
         """Try a mode, of so many requests a second."""
         self.target, self.since, self.first = target, tick, first_share(per_s)
+        self.patience = self._signals.ticks(EXPECTED / max(self.first * per_s, LEAST_PER_S))
         self._serve(tick, self.first)
 
     def widen(self, tick: int) -> None:
