@@ -12,7 +12,7 @@ from ..modes import MODES, Mode
 
 __all__ = ["MOST_FAILED", "MOST_RELAPSES", "MOST_WIDE", "Illness"]
 
-HOLD_REQUESTS, MOST_HOLDS = 40, 10
+HOLD_REQUESTS, MOST_HOLDS = 30, 10
 """A hold lasts until so many requests have come as well, but no longer than so many holds more."""
 MOST_FAILED, MOST_WIDE, MOST_RELAPSES = 1, 3, 4
 """How often the hold doubles at most, plus one: after a fall or a probe refused at once, after a
