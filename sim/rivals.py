@@ -21,6 +21,10 @@ __all__ = ["RIVALS", "arms", "chosen_laws", "rival"]
 
 RIVALS: Mapping[str, str] = {
     "ladder": "the policy as it is",
+    "mildest": (
+        "the policy as it is, under the mildest rung that holds: left by a sequential test on what "
+        "users feel, entered again by another, and left again when it is no better"
+    ),
     "threshold": (
         "the policy's rules, each mode for as long as its rule is true: no margin, no hold"
     ),

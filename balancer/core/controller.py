@@ -17,6 +17,7 @@ from .laws.fixed import Fixed
 from .laws.gradient import Gradient
 from .laws.ladder import Ladder
 from .laws.law import Law
+from .laws.mildest import Mildest
 from .laws.stances import stance_from_plain, stance_to_plain
 from .laws.threshold import Threshold
 from .laws.throttle import Throttle
@@ -32,6 +33,7 @@ LONGEST_GAP_S = 7 * 86_400.0
 """A clock that leaps further than this was set, and no outage."""
 
 _PEERS: Mapping[str, Callable[[Policy, Signals], Law]] = {
+    "mildest": Mildest,
     "threshold": Threshold,
     "dimmer": Dimmer,
     "throttle": Throttle,

@@ -32,6 +32,7 @@ __all__ = [
 
 LAWS = (
     "ladder",
+    "mildest",
     "threshold",
     "dimmer",
     "throttle",

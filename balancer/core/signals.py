@@ -99,7 +99,8 @@ LONGEST_LAW_WINDOW_S = 120.0
 class Signals:
     """Judges the rules of a policy on what the ledger holds.
 
-    `entry` and `exits` are the two bounds of each rule, in the policy's order.
+    `entry` and `exits` are the two bounds of each rule, in the policy's order; `seen` is the tick
+    that was taken in last.
     """
 
     __slots__ = (
@@ -111,6 +112,7 @@ class Signals:
         "entry",
         "exits",
         "ledger",
+        "seen",
     )
 
     def __init__(self, policy: Policy) -> None:
@@ -135,6 +137,7 @@ class Signals:
         self._aged: dict[tuple[int, int], Row] = {}
         self._waiting = 0
         self._memory = 0.0
+        self.seen = Observations(-1)
 
     def ticks(self, seconds: float) -> int:
         """Seconds as whole ticks, at least one."""
@@ -159,6 +162,7 @@ class Signals:
 
     def observe(self, observations: Observations) -> None:
         """Take in the next tick."""
+        self.seen = observations
         self.ledger.add(observations)
         self._waiting = observations.waiting
         self._memory = observations.memory_ppm / 1e6

@@ -56,8 +56,8 @@ def test_the_builders_policy_is_valid() -> None:
 def test_an_unknown_law_is_refused_with_the_nearest_one() -> None:
     """Named by what the user wrote."""
     assert refusal(law="lader") == (
-        "law: unknown law 'lader' (did you mean 'ladder'?); known: ladder, threshold, dimmer, "
-        "throttle, gradient, breaker, alerts, always_soft, always_hard, none"
+        "law: unknown law 'lader' (did you mean 'ladder'?); known: ladder, mildest, threshold, "
+        "dimmer, throttle, gradient, breaker, alerts, always_soft, always_hard, none"
     )
 
 

@@ -1,0 +1,64 @@
+"""How many requests come, of each priority."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..decisions import ByPriority
+
+__all__ = ["Demand"]
+
+SPAN_S, REQUESTS, LONGEST_SPAN_S = 60.0, 30.0, 3600.0
+"""The mean is over a minute, or over so many requests where these take longer, up to an hour."""
+
+
+class Demand:
+    """Requests a second, as means that forget.
+
+    Args:
+        tick_s: length of a tick.
+
+    Attributes:
+        rates: requests a second by priority.
+        elapsed: ticks seen.
+    """
+
+    __slots__ = ("_tick_s", "elapsed", "rates")
+
+    def __init__(self, tick_s: float) -> None:
+        self._tick_s = tick_s
+        self.rates = [0.0, 0.0, 0.0]
+        self.elapsed = 0
+
+    def observe(self, offered: tuple[int, int, int]) -> None:
+        """Take in a tick. The first ones weigh alike, so that a start is no slow rise."""
+        self.elapsed += 1
+        span_s = min(LONGEST_SPAN_S, max(SPAN_S, REQUESTS / max(self.per_s, 1e-9)))
+        weight = 1.0 / min(float(self.elapsed), max(1.0, span_s / self._tick_s))
+        for priority, count in enumerate(offered):
+            self.rates[priority] += (count / self._tick_s - self.rates[priority]) * weight
+
+    @property
+    def per_s(self) -> float:
+        """Requests a second."""
+        return sum(self.rates)
+
+    def let_in(self, admit: ByPriority) -> ByPriority:
+        """Requests a second of each priority that are admitted."""
+        low, normal, high = (rate * share for rate, share in zip(self.rates, admit, strict=True))
+        return low, normal, high
+
+    def turned_away(self, shed: ByPriority) -> float:
+        """Share of the requests that is refused when so much of each priority is."""
+        total = self.per_s
+        return sum(self.let_in(shed)) / total if total else 0.0
+
+    def state(self) -> dict[str, object]:
+        """Plain values."""
+        return {"rates": list(self.rates), "elapsed": self.elapsed}
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Take back what `state` gave."""
+        rates, elapsed = state["rates"], state["elapsed"]
+        assert isinstance(rates, list) and isinstance(elapsed, int)
+        self.rates, self.elapsed = list(rates), elapsed

@@ -1,0 +1,78 @@
+"""What a mode is held to: which rules, what they count, and how to say it."""
+
+from __future__ import annotations
+
+from ..modes import Mode
+from ..rules import shown
+from ..signals import GAUGES, LATENCIES, QUANTILES, SPENDING, Bound
+from ..windows import CUTS
+from .felt import Round
+
+__all__ = ["allowed", "bad", "counted", "limit", "sample", "spent", "tested", "told"]
+
+
+def counted(bound: Bound) -> bool:
+    """Whether a rule is about a share of requests, and not literally about a span of time."""
+    rule = bound.rule
+    return rule.sustained_s == 0 and (rule.signal in QUANTILES or rule.signal == "error_rate")
+
+
+def spent(bound: Bound) -> bool:
+    """Whether a rule is about spending, and not literally about a span of time."""
+    return bound.rule.sustained_s == 0 and bound.rule.signal in SPENDING
+
+
+def allowed(bound: Bound) -> float:
+    """The share of requests that may be bad by a rule that counts them."""
+    signal = bound.rule.signal
+    return bound.threshold if signal == "error_rate" else 1.0 - QUANTILES[signal]
+
+
+def tested(bounds: tuple[Bound, ...], mode: Mode) -> tuple[tuple[int, Bound], ...]:
+    """Rules that a mode is left by, with their numbers: of each signal the mildest above it.
+
+    Rules that leap or that mean a span of time stand for themselves.
+    """
+    found: dict[object, tuple[int, Bound]] = {}
+    for number, bound in enumerate(bounds):
+        rule = bound.rule
+        if rule.level <= mode:
+            continue
+        alone = rule.jump or rule.sustained_s or rule.signal in (*GAUGES, "burn_rate")
+        key: object = number if alone else rule.signal
+        before = found.get(key)
+        if before is None or bound.threshold < before[1].threshold:
+            found[key] = (number, bound)
+    return tuple(found.values())
+
+
+def sample(bound: Bound, seen: Round) -> tuple[int, int]:
+    """Bad and all requests of a tick, by a rule that counts them."""
+    signal = bound.rule.signal
+    if signal in LATENCIES:
+        place = bound.column - CUTS
+        return seen.late[place], seen.late[place] + seen.timely[place]
+    if signal == "ttft_p95":
+        return seen.tardy[bound.column - CUTS - len(seen.late)], seen.firsts
+    return seen.failed, seen.failed + seen.answered
+
+
+def bad(seen: Round) -> tuple[int, int, int]:
+    """Failed, late (by the lowest cut) and all requests of a tick."""
+    late = seen.late[0] if seen.late else 0
+    timely = seen.timely[0] if seen.timely else seen.answered
+    return seen.failed, late, seen.failed + late + timely
+
+
+def limit(bound: Bound, tick_s: float) -> tuple[int, float]:
+    """Column of `Spending` and amount a tick of a rule about spending."""
+    if bound.rule.signal == "token_cost_per_hour":
+        return 2, bound.threshold * 1e9 / 3600.0 * tick_s
+    return 3, bound.threshold / 60.0 * tick_s
+
+
+def told(bound: Bound, k: int, n: int) -> str:
+    """What was counted against a rule, for a person."""
+    if bound.rule.signal == "error_rate":
+        return f"error_rate: {k} of {n} found no answer"
+    return f"{bound.rule.signal}: {k} of {n} above {shown(bound.threshold, bound.rule.signal)}"

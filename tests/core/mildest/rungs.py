@@ -1,0 +1,67 @@
+"""What the scripts of the mildest law's tests share.
+
+Ten requests a second unless said otherwise; normal is served by one model, all other modes by a
+sibling, and there is no fallback inside a request. A fault starts at tick 100.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from balancer.core.controller import Controller
+from balancer.core.modes import Mode
+from balancer.core.policy import Baseline, Policy
+from tests.core.builders import make_policy
+from tests.core.loop import WELL, Health, Loop, World
+
+__all__ = [
+    "BASELINE",
+    "EMERGENCY",
+    "FAILING",
+    "FAULT",
+    "HARD",
+    "NORMAL",
+    "SLOW",
+    "SOFT",
+    "loop",
+    "memory",
+    "mildest",
+    "probes",
+]
+
+NORMAL, SOFT, HARD, EMERGENCY = Mode
+FAILING = Health(failing=0.4)
+SLOW = Health(latency_s=6.0)
+FAULT = range(100, 700)
+BASELINE = Baseline(
+    workload="test", requests_per_s=10.0, prompt_tokens=500, output_tokens=200, thinking_tokens=100
+)
+
+
+def mildest(*args: object, **more: object) -> Policy:
+    """A policy under this law, meant for the traffic of the tests."""
+    return make_policy(*args, law="mildest", **({"baseline": BASELINE} | more))  # type: ignore[arg-type]
+
+
+def loop(world: World = WELL, policy: Policy | None = None, **more: object) -> Loop:
+    """A loop under the default rules of the tests' policy."""
+    return Loop(Controller(policy or mildest()), world, **more)  # type: ignore[arg-type]
+
+
+def memory(run: Loop) -> dict[str, Any]:
+    """What the law remembers, as plain values."""
+    found = run.controller.state()["memory"]
+    assert isinstance(found, dict)
+    law = found["law"]
+    assert isinstance(law, dict)
+    return law
+
+
+def probes(run: Loop) -> list[tuple[int, str]]:
+    """Tick and text of every step of a probe."""
+    found: list[tuple[int, str]] = []
+    for decision in run.decisions:
+        for reason in decision.reasons:
+            if reason.kind == "probe" and (not found or found[-1][1] != reason.text):
+                found.append((decision.tick, reason.text))
+    return found
