@@ -4,7 +4,7 @@
 #   make test    the quick tests (a few minutes)
 #   make live    load tests from beginning to end (three minutes or so)
 #   make bench   the benchmarks: a table, and bench.json
-#   make prove   the long proofs, written to docs/proofs.md (25 minutes or so)
+#   make prove   the long proofs, written to docs/proofs.md (an hour or so)
 #   make datadog-schemas   our requests against Datadog's published OpenAPI documents (downloads 8 MB)
 #   make lint    style, types and the import directions of the house
 #

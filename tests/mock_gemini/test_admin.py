@@ -146,7 +146,9 @@ def test_what_is_used_of_quotas_and_of_the_spend_limit_is_shown() -> None:
         "models": {FLASH: {"quota": {"counting": "bucket", "rpm": 60}}},
         "quota": {"rpm": 5, "counting": "sliding"},
     }
-    with MockServer(settings(latency=False, scenario={"upstream": upstream})) as server:
+    # At its usual speed a busy machine could let a minute of the scenario pass between two calls.
+    plain = settings(latency=False, speed=1.0, scenario={"upstream": upstream})
+    with MockServer(plain) as server:
         for _ in range(2):
             assert call(server.addresses).status == 200
         status, shown = ask(server.addresses, "GET", "/quotas")
