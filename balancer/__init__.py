@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .core.observations import (
         Alert,
         ModeObservations,
+        ModeRequests,
         Observations,
         Override,
         merge_replicas,
@@ -77,6 +78,7 @@ __all__ = [
     "MisuseError",
     "Mode",
     "ModeObservations",
+    "ModeRequests",
     "ModelCard",
     "Observations",
     "Outcome",
@@ -132,6 +134,7 @@ _HOMES = {
     "MisuseError": "core.errors",
     "Mode": "core.modes",
     "ModeObservations": "core.observations",
+    "ModeRequests": "core.observations",
     "ModelCard": "core.catalog",
     "Observations": "core.observations",
     "Outcome": "runtime.calls",

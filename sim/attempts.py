@@ -9,10 +9,11 @@ from balancer.core.modes import MODES
 from balancer.core.observations import FAILURES
 from balancer.core.pricing import cost_nano_usd
 
-from .buckets import place_of
+from .buckets import count, place_of
 from .clients import NO_MORE, NOBODY, next_attempt, next_waiting, replica_of, reserve, settle
 from .compiled import compiled, inlined
 from .events import ATTEMPT_ENDS, JOB_ENDS, RELEASE, RETRY, push
+from .felt import begun, pause, resume
 from .fifo_queue import service_s
 from .outcomes import answered, failed
 from .processor_sharing import finished, join, leave, next_ends_s
@@ -37,6 +38,9 @@ def start(world: World, i: int, now_s: float) -> None:
     slot.started_s = now_s
     if math.isnan(slot.first_start_s):
         slot.first_start_s = now_s
+        begun(world, slot)
+    elif slot.flight >= 0:
+        resume(world, i)
     call.gives_up_s = min(now_s + world.plans[slot.mode].timeout_s, slot.gives_up_s)
     begin(world.upstream, world.calls, i, now_s)
     overhead_s = world.client[0].overhead_s
@@ -87,6 +91,7 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
         leave(world.upstream.queue[0], world.jobs, i, now_s)
         _await_next_job(world)
     _land(state, world.slots, world.flights, world.tallies[place], slot.flight)
+    slot.flight = -1
     replica.flights -= 1
     slot.generation += 1
     unseen = outcome in (_TIMEOUT, _RESET)
@@ -94,10 +99,10 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     latency = 0
     if outcome in (ANSWER, _TIMEOUT):
         latency = place_of(now_s - slot.first_start_s)
-        _count(world.tallies[place], world.histograms[place], LATENCY, latency)
+        count(world.tallies[place], world.histograms[place], LATENCY, latency)
     if outcome == ANSWER:
         ttft = place_of(call.ttft_s)
-        _count(world.tallies[place], world.histograms[place], TTFT, ttft)
+        count(world.tallies[place], world.histograms[place], TTFT, ttft)
     if unseen and call.held:
         _leave_behind(world, i, slot.started_s + call.holds_s)
     else:
@@ -130,6 +135,7 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
                     return i
                 failed(world, i, now_s)
             else:
+                pause(world, i)
                 push(state, world, now_s + delay_s, RETRY, i, slot.generation)
     return next_waiting(replica, world.client[0], world.slots)
 
@@ -180,13 +186,6 @@ def _book(world: World, i: int, place: int, unseen: bool) -> None:
         # What the client cannot see may have cost all that was reserved.
         known = slot.reserved_nano_usd if unseen and call.served else cost
         settle(world, i, known, call.bill_nano_usd)
-
-
-@inlined
-def _count(tally: Any, histograms: Any, which: int, bucket: int) -> None:
-    histograms[which, bucket] += 1
-    tally.low[which] = min(tally.low[which], bucket)
-    tally.high[which] = max(tally.high[which], bucket)
 
 
 @compiled

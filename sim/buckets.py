@@ -19,7 +19,7 @@ from balancer.core.histogram import MAX_INDEX, MIN_INDEX, bucket_index, edge_s
 
 from .compiled import inlined
 
-__all__ = ["place_of"]
+__all__ = ["count", "place_of"]
 
 _SHIFT = 45  # leaves sign, exponent and seven bits of the mantissa
 
@@ -62,3 +62,18 @@ def place_of(duration_s: float) -> int:
     strip = np.uint64((np.float64(within_s).view(np.int64) >> _SHIFT) - _FIRST)
     place = int(_STRIPS[strip])
     return place + int(duration_s > _HIGHEST_S[np.uint64(place)])
+
+
+@inlined
+def count(span: Any, histograms: Any, which: int, bucket: int) -> None:
+    """Count one sample.
+
+    Args:
+        span: record whose `low` and `high` say which buckets were touched, by histogram.
+        histograms: counts by histogram and bucket.
+        which: histogram.
+        bucket: place in it.
+    """
+    histograms[which, bucket] += 1
+    span.low[which] = min(span.low[which], bucket)
+    span.high[which] = max(span.high[which], bucket)

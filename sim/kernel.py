@@ -178,6 +178,7 @@ def _occupy(world: World, i: int, now_s: float, mode: int) -> None:
     slot.mode = mode
     slot.priority = request.priority
     slot.link = 0
+    slot.flight = -1
     slot.outcome = _TIMEOUT
     call = world.calls[i]
     call.index = slot.request

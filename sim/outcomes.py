@@ -11,7 +11,8 @@ from .buckets import place_of
 from .clients import NO_MORE, asks_again_after_s, replica_of
 from .compiled import compiled, inlined
 from .events import ASKS_AGAIN, push
-from .world import World
+from .felt import ended, resume
+from .world import ANSWERED, FAILED, World
 
 __all__ = ["answered", "failed", "free", "leave"]
 
@@ -22,6 +23,7 @@ _TIMEOUT = FAILURES.index("timeout")
 def answered(world: World, i: int, now_s: float, bucket: int) -> None:
     """A request got a complete answer; its latency is in this place of the histogram."""
     slot = world.slots[i]
+    ended(world, slot, ANSWERED, bucket)
     if slot.counts:
         call = world.calls[i]
         totals = world.totals[0]
@@ -43,6 +45,11 @@ def failed(world: World, i: int, now_s: float) -> None:
     """A request is given up."""
     slot = world.slots[i]
     totals = world.totals[0]
+    # Whoever gave up while waiting for a place had not begun.
+    if not math.isnan(slot.first_start_s):
+        if slot.flight >= 0:
+            resume(world, i)
+        ended(world, slot, FAILED, place_of(now_s - slot.first_start_s))
     if world.plans[slot.mode].static_fallback:
         world.replicas[replica_of(world, slot.request)].fallback[slot.priority] += 1
         totals.fallback += slot.counts

@@ -95,20 +95,25 @@ class Plant:
         state = self._state
         slots, calls = aligned(2 * len(world.slots), SLOT), aligned(2 * len(world.slots), CALL)
         slots[: len(world.slots)], calls[: len(world.slots)] = world.slots, world.calls
-        flights = np.concatenate([world.flights, np.zeros_like(world.flights)])
         before = len(world.slots)
         slots["next"][before:] = np.arange(before + 1, 2 * before + 1)
         slots["next"][-1] = state["free"]
         state["free"] = before
         state["free_slots"] += before
-        events, later = (
-            np.concatenate([array, np.zeros_like(array)]) for array in (world.events, world.later)
+        flights, pauses, events, later, jobs = (
+            np.concatenate([array, np.zeros_like(array)])
+            for array in (world.flights, world.pauses, world.events, world.later, world.jobs)
         )
         chained(later, len(world.later), state["free_later"])
         state["free_later"] = len(world.later)
-        jobs = np.concatenate([world.jobs, np.zeros_like(world.jobs)])
         self._world = world._replace(
-            slots=slots, calls=calls, flights=flights, events=events, later=later, jobs=jobs
+            slots=slots,
+            calls=calls,
+            flights=flights,
+            pauses=pauses,
+            events=events,
+            later=later,
+            jobs=jobs,
         )
 
     def observe(self, tick: int, replica: int = 0) -> Observations:

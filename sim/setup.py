@@ -43,11 +43,13 @@ from .workload import scenario_keys
 from .world import (
     BUCKETS,
     CLIENT,
+    FELT,
     FLIGHT,
     GATE,
     GATES,
     LONGEST_CHAIN,
     MOST_MODELS,
+    PAUSE,
     PLAN,
     REPLICA,
     SLOT,
@@ -118,8 +120,10 @@ def new_world(
     chained(later, 0, -1)
     ledgers, ledger_keys, spends = _ledgers(policy, scenario_keys(scenario))
     tallies = np.zeros(scenario.replicas * len(MODES) * len(models), TALLY)
-    tallies["low"] = BUCKETS
-    tallies["high"] = -1
+    felt = np.zeros(scenario.replicas * len(MODES), FELT)
+    for spans in (tallies, felt):
+        spans["low"] = BUCKETS
+        spans["high"] = -1
     return World(
         state=_state(len(requests) / scenario.duration),
         replicas=_replicas(scenario.replicas),
@@ -131,6 +135,7 @@ def new_world(
         later=later,
         days=np.full(DAYS, -1, np.int32),
         flights=np.zeros(_FIRST_SLOTS, FLIGHT),
+        pauses=np.zeros(_FIRST_SLOTS, PAUSE),
         plans=_plans(scenario, policy, models),
         gates=_normal_gates(scenario.replicas),
         upstream=new_upstream(scenario, policy, key, models),
@@ -141,6 +146,8 @@ def new_world(
         tallies=tallies,
         histograms=np.zeros((len(tallies), 2, BUCKETS), np.int32),
         scratch=np.zeros(BUCKETS, np.int32),
+        felt=felt,
+        felt_histograms=np.zeros((len(felt), 3, BUCKETS), np.int32),
         totals=np.zeros(1, TOTALS),
         latency=np.zeros(BUCKETS, np.int64),
         latencies=np.full(len(requests) if keep_latencies else 0, math.nan),

@@ -1,8 +1,9 @@
 """The end of a tick: what was counted becomes one flat record of numbers, and starts anew.
 
-The record holds a head and a row for each (mode, model) with anything to say; histograms
-stand in a second buffer, packed as `balancer.core.histogram.Histogram` keeps them, one after
-another. Python turns both into `Observations`; this file has the only account of the layout.
+The record holds a head, a row for each (mode, model) with anything to say, and then one for the
+requests of each such mode; histograms stand in a second buffer, packed as
+`balancer.core.histogram.Histogram` keeps them, one after another. Python turns both into
+`Observations`; this file has the only account of the layout.
 """
 
 from __future__ import annotations
@@ -14,18 +15,19 @@ import numpy as np
 from balancer.core import budget
 from balancer.core.histogram import EMPTY, MIN_INDEX, Histogram
 from balancer.core.modes import MODES
-from balancer.core.observations import FAILURES, ModeObservations, Observations
+from balancer.core.observations import FAILURES, ModeObservations, ModeRequests, Observations
 
 from . import spend
-from .buckets import place_of
+from .buckets import count, place_of
 from .compiled import compiled, inlined
-from .world import BUCKETS, LATENCY, TTFT, World
+from .world import AGES, ANSWERED, BUCKETS, FAILED, LATENCY, TTFT, World
 
 __all__ = ["Record", "close_tick"]
 
-_HEAD = 15  # rows, offered, admitted, shed, fallback by priority, waiting, reserved
+_HEAD = 16  # rows, offered, admitted, shed, fallback by priority, waiting, reserved, modes' rows
 _KINDS = len(FAILURES)
 _ROW = 3 + _KINDS + 5 + 3  # place, started, finished, failures, tokens and cost, bucket counts
+_MODE_ROW = 5  # mode, begun, bucket counts
 
 _advance_ledger = compiled(budget.advance)
 
@@ -42,14 +44,15 @@ class Record:
     def __init__(self, models: tuple[str, ...]) -> None:
         self._keys = [(mode, model) for mode in MODES for model in models]
         rows = len(self._keys)
-        self.numbers = np.zeros(_HEAD + rows * _ROW, np.int64)
-        self.buckets = np.zeros(rows * 3 * 2 * BUCKETS, np.int32)
+        self.numbers = np.zeros(_HEAD + rows * _ROW + len(MODES) * _MODE_ROW, np.int64)
+        self.buckets = np.zeros((rows + len(MODES)) * 3 * 2 * BUCKETS, np.int32)
 
     def read(self, tick: int, memory_ppm: int) -> Observations:
         """Observations of the tick that was just closed."""
         numbers = self.numbers
         rows = int(numbers[0])
-        values: list[int] = numbers[: _HEAD + rows * _ROW].tolist()
+        size = _HEAD + rows * _ROW + int(numbers[15]) * _MODE_ROW
+        values: list[int] = numbers[:size].tolist()
         served = []
         start = 0
         at = _HEAD
@@ -82,6 +85,24 @@ class Record:
                 )
             )
             start = stop
+        requests = []
+        while at < size:
+            place, begun, answered, failed, ages = values[at : at + _MODE_ROW]
+            at += _MODE_ROW
+            middle = start + 2 * answered
+            last = middle + 2 * failed
+            stop = last + 2 * ages
+            buckets = self.buckets
+            requests.append(
+                ModeRequests(
+                    MODES[place],
+                    begun,
+                    Histogram(buckets[start:middle].tobytes()) if answered else EMPTY,
+                    Histogram(buckets[middle:last].tobytes()) if failed else EMPTY,
+                    Histogram(buckets[last:stop].tobytes()) if ages else EMPTY,
+                )
+            )
+            start = stop
         return Observations(
             tick,
             tuple(served),
@@ -92,6 +113,9 @@ class Record:
             values[13],
             values[14],
             memory_ppm,
+            (),
+            (),
+            tuple(requests),
         )
 
 
@@ -130,6 +154,17 @@ def close_tick(world: World, place: int, numbers: Any, buckets: Any, tick: int) 
             row[0] = kind
             rows += 1
     numbers[0] = rows
+    _count_pauses(world, place)
+    modes = 0
+    for mode in range(len(MODES)):
+        felt = world.felt[place * len(MODES) + mode]
+        if felt.begun or max(felt.high[ANSWERED], felt.high[FAILED], felt.high[AGES]) >= 0:
+            start = _HEAD + rows * _ROW + modes * _MODE_ROW
+            row = numbers[start : start + _MODE_ROW]
+            written = _write_mode(world, place * len(MODES) + mode, row, buckets, written)
+            row[0] = mode
+            modes += 1
+    numbers[15] = modes
     for limit in range(len(world.ledger_keys)):
         _advance_ledger(world.ledgers[place, limit], tick + 1)
         if place == 0:
@@ -161,26 +196,56 @@ def _write_row(world: World, place: int, row: Any, buckets: Any, written: int) -
     tally.thinking = 0
     tally.nano_usd = 0
     for which in (LATENCY, TTFT):
-        count = _pack(
+        size = _pack(
             world.histograms[place, which], tally.low[which], tally.high[which], buckets, written
         )
         tally.low[which] = BUCKETS
         tally.high[which] = -1
-        row[rest + 5 + which] = count
-        written += 2 * count
-    count = 0
+        row[rest + 5 + which] = size
+        written += 2 * size
+    size = 0
     if tally.in_flight:
         low, high = _count_ages(world, place)
-        count = _pack(world.scratch, low, high, buckets, written)
-    row[rest + 7] = count
-    return written + 2 * count
+        size = _pack(world.scratch, low, high, buckets, written)
+    row[rest + 7] = size
+    return written + 2 * size
+
+
+@inlined
+def _write_mode(world: World, place: int, row: Any, buckets: Any, written: int) -> int:
+    felt = world.felt[place]
+    row[1] = felt.begun
+    felt.begun = 0
+    for which in range(3):
+        histogram = world.felt_histograms[place, which]
+        row[2 + which] = _pack(histogram, felt.low[which], felt.high[which], buckets, written)
+        felt.low[which] = BUCKETS
+        felt.high[which] = -1
+        written += 2 * row[2 + which]
+    return written
+
+
+@inlined
+def _count_pauses(world: World, replica: int) -> None:
+    """Count the ages of a replica's requests between two attempts among those of their modes."""
+    state = world.state[0]
+    for k in range(state.pauses):
+        pause = world.pauses[k]
+        if pause.felt // len(MODES) == replica:
+            bucket = place_of(state.now_s - pause.since_s)
+            count(world.felt[pause.felt], world.felt_histograms[pause.felt], AGES, bucket)
 
 
 @inlined
 def _count_ages(world: World, place: int) -> tuple[int, int]:
-    """Count the ages of the calls in flight of one (mode, model) into the scratch histogram."""
+    """Count the ages of the calls in flight of one (mode, model) into the scratch histogram.
+
+    They are those of the requests too, and count among the mode's.
+    """
     state = world.state[0]
     scratch = world.scratch
+    felt = world.felt[place // len(world.upstream.models)]
+    ages = world.felt_histograms[place // len(world.upstream.models), AGES]
     low = BUCKETS
     high = -1
     for k in range(state.flights):
@@ -188,8 +253,11 @@ def _count_ages(world: World, place: int) -> tuple[int, int]:
         if flight.tally == place:
             bucket = place_of(state.now_s - flight.since_s)
             scratch[bucket] += 1
+            ages[bucket] += 1
             low = min(low, bucket)
             high = max(high, bucket)
+    felt.low[AGES] = min(felt.low[AGES], low)
+    felt.high[AGES] = max(felt.high[AGES], high)
     return low, high
 
 

@@ -17,15 +17,20 @@ from balancer.core.observations import FAILURES
 from .upstream import Upstream
 
 __all__ = [
+    "AGES",
+    "ANSWERED",
     "ASK",
     "BUCKETS",
     "CLIENT",
+    "FAILED",
+    "FELT",
     "FLIGHT",
     "GATE",
     "GATES",
     "LATENCY",
     "LONGEST_CHAIN",
     "MOST_MODELS",
+    "PAUSE",
     "PLAN",
     "REPLICA",
     "SLOT",
@@ -54,6 +59,9 @@ BUCKETS = MAX_INDEX - MIN_INDEX + 1
 LATENCY, TTFT = range(2)
 """Histograms kept of each (mode, model)."""
 
+ANSWERED, FAILED, AGES = range(3)
+"""Histograms kept of the requests of each mode; ages are counted as a tick ends."""
+
 STATE = np.dtype(
     [
         ("now_s", "f8"),
@@ -69,6 +77,7 @@ STATE = np.dtype(
         ("free", "i8"),  # head of the list of free slots
         ("free_slots", "i8"),
         ("flights", "i8"),  # calls in flight, as clients see it
+        ("pauses", "i8"),  # requests between two attempts
     ],
     align=True,
 )
@@ -130,7 +139,7 @@ SLOT = np.dtype(
         ("reserved_nano_usd", "i8"),
         ("dead", "u4"),  # bits of the models that are out for the day
         ("link", "i4"),  # place in the plan's models, counting on over their end
-        ("flight", "i4"),
+        ("flight", "i4"),  # place among the flights, or the pauses; -1 is none
         ("previous", "i4"),  # among those waiting
         ("next", "i4"),  # among those waiting, or free
         ("mode", "i1"),
@@ -143,6 +152,9 @@ SLOT = np.dtype(
 """Fits a line of the cache: at the end of a call it is long out of the nearest ones."""
 
 FLIGHT = np.dtype([("since_s", "f8"), ("tally", "i4"), ("slot", "i4")], align=True)
+
+PAUSE = np.dtype([("since_s", "f8"), ("felt", "i4"), ("slot", "i4")], align=True)
+"""A request that has begun and is not in flight: in backoff, or waiting for a place again."""
 
 PLAN = np.dtype(
     [
@@ -178,6 +190,17 @@ TALLY = np.dtype(
     ],
     align=True,
 )
+
+FELT = np.dtype(
+    [
+        ("begun", "i8"),
+        # span of buckets touched, by histogram
+        ("low", "i8", (3,)),
+        ("high", "i8", (3,)),
+    ],
+    align=True,
+)
+"""A tick's requests of one mode."""
 
 TOTALS = np.dtype(
     [
@@ -225,6 +248,7 @@ class World(NamedTuple):
         later: records of `sim.events.LATER`: events of later days, chained.
         days: the first of each chain; -1 where there is none.
         flights: records of `FLIGHT`, dense, in no order.
+        pauses: records of `PAUSE`, likewise.
         plans: a record of `PLAN` for each mode.
         gates: records of `GATE`, shape (replicas, priorities, GATES).
         upstream: the upstream's own arrays.
@@ -235,6 +259,8 @@ class World(NamedTuple):
         tallies: records of `TALLY`, replica by replica, each mode by mode, each over all models.
         histograms: counts by tally, LATENCY or TTFT, and bucket.
         scratch: one histogram, all zero between uses.
+        felt: records of `FELT`, replica by replica, each mode by mode.
+        felt_histograms: counts by mode's place, ANSWERED, FAILED or AGES, and bucket.
         totals: one record of `TOTALS`.
         latency: request latencies by bucket.
         latencies: seconds of each request, if they are kept; NaN has none.
@@ -250,6 +276,7 @@ class World(NamedTuple):
     later: Any
     days: Any
     flights: Any
+    pauses: Any
     plans: Any
     gates: Any
     upstream: Upstream
@@ -260,6 +287,8 @@ class World(NamedTuple):
     tallies: Any
     histograms: Any
     scratch: Any
+    felt: Any
+    felt_histograms: Any
     totals: Any
     latency: Any
     latencies: Any

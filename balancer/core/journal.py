@@ -3,7 +3,7 @@
 The simulator, a load test and production write the same lines; reports, replay and
 comparison read nothing else. The first line says what the rest means:
 
-    {"journal": 1, "versions": {...}, "policy": {...}, "run": {...}}    ("state" if it goes on)
+    {"journal": 2, "versions": {...}, "policy": {...}, "run": {...}}    ("state" if it goes on)
     {"tick": 0, "observations": {...}, "decision": {"mode": "normal"}}
     ...
 
@@ -46,8 +46,8 @@ __all__ = [
     "read",
 ]
 
-FORMAT = 1
-"""Version of the format, in the first line."""
+FORMAT = 2
+"""Version of the format, in the first line. Format 1 did not count requests."""
 
 LONGEST_LINE = 1_000_000
 """Most characters in a line: some 2,000 times an ordinary one."""
@@ -236,7 +236,8 @@ def read(lines: Iterable[str], where: str = "journal") -> Journal:
         raise JournalError("no header; expected the first line of a journal", where=place)
     if values["journal"] != FORMAT:
         raise JournalError(
-            f"the journal's format is {values['journal']!r}; this version reads {FORMAT}",
+            f"the journal's format is {values['journal']!r}; this version reads {FORMAT}: "
+            "read it with the version that wrote it, or record it anew",
             where=place,
         )
     try:

@@ -3,16 +3,16 @@
 Replicas, or ticks, merge by addition: because nothing here is a float, the sum is the same
 in any order and every replica that reads it takes the same decision.
 
-`ModeObservations` and `Observations` are named tuples and not dataclasses: one of each is
-built every tick and the tuple costs less than half as much.
+`ModeObservations`, `ModeRequests` and `Observations` are named tuples and not dataclasses: one
+of each is built every tick and the tuple costs less than half as much.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from .errors import MisuseError
 from .histogram import EMPTY, Histogram, merge
@@ -22,6 +22,7 @@ __all__ = [
     "FAILURES",
     "Alert",
     "ModeObservations",
+    "ModeRequests",
     "Observations",
     "Override",
     "merge_replicas",
@@ -83,6 +84,36 @@ class ModeObservations(NamedTuple):
         return sum(self.failures)
 
 
+class ModeRequests(NamedTuple):
+    """What the users of one mode felt during a tick: requests, each with all of its attempts.
+
+    A request begins with its first attempt: one that is shed, or given up while it waits for a
+    place, never does. Of all that have begun so far
+
+        begun = answered + failed + given up by their callers + in flight (`ages.total`)
+
+    Durations are seconds from the start of the first attempt, retries, backoff and fallbacks
+    within.
+
+    Attributes:
+        mode: that the request was begun in, whatever its later attempts are served in.
+        begun: requests that began.
+        answered: requests that a model answered, by seconds to the answer.
+        failed: requests given up without a model's answer (all tries used, deadline over, the
+            next try refused by a budget), by seconds to the end. A static answer is no model's.
+            A call that its caller cancelled is no failure, one that is rejected is, as in
+            `FAILURES`.
+        ages: a gauge: ages of the requests that have begun and not ended, those between two
+            attempts among them.
+    """
+
+    mode: Mode
+    begun: int = 0
+    answered: Histogram = EMPTY
+    failed: Histogram = EMPTY
+    ages: Histogram = EMPTY
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Alert:
     """A message of an external monitor that asks for a mode, or takes that back.
@@ -135,6 +166,7 @@ class Observations(NamedTuple):
         reserved_nano_usd: gauge: held in the budget ledger for calls in flight.
         memory_ppm: gauge: memory in use, in millionths of what there is.
         alerts, overrides: received during the tick, in any order.
+        requests: one entry per mode that had anything to say, in the modes' order.
     """
 
     tick: int
@@ -148,6 +180,7 @@ class Observations(NamedTuple):
     memory_ppm: int = 0
     alerts: tuple[Alert, ...] = ()
     overrides: tuple[Override, ...] = ()
+    requests: tuple[ModeRequests, ...] = ()
 
     @property
     def in_flight(self) -> int:
@@ -168,6 +201,7 @@ def merge_replicas(parts: Iterable[Observations]) -> Observations:
     return _sum(
         parts,
         served=_merge_served(parts, ages=lambda entries: merge(e.ages for e in entries)),
+        requests=_merge_requests(parts, ages=lambda entries: merge(e.ages for e in entries)),
         waiting=sum(part.waiting for part in parts),
         reserved_nano_usd=sum(part.reserved_nano_usd for part in parts),
         memory_ppm=max(part.memory_ppm for part in parts),
@@ -186,10 +220,14 @@ def merge_ticks(parts: Iterable[Observations]) -> Observations:
         raise MisuseError(f"ticks merge in growing order; got {ticks}")
     last = parts[-1]
     final_ages = {(entry.mode, entry.model): entry.ages for entry in last.served}
+    final_requests = {entry.mode: entry.ages for entry in last.requests}
     return _sum(
         parts,
         served=_merge_served(
             parts, ages=lambda entries: final_ages.get((entries[0].mode, entries[0].model), EMPTY)
+        ),
+        requests=_merge_requests(
+            parts, ages=lambda entries: final_requests.get(entries[0].mode, EMPTY)
         ),
         waiting=last.waiting,
         reserved_nano_usd=last.reserved_nano_usd,
@@ -197,11 +235,9 @@ def merge_ticks(parts: Iterable[Observations]) -> Observations:
     )
 
 
-class _MergeAges(Protocol):
-    def __call__(self, entries: list[ModeObservations], /) -> Histogram: ...
-
-
-def _merge_served(parts: list[Observations], *, ages: _MergeAges) -> tuple[ModeObservations, ...]:
+def _merge_served(
+    parts: list[Observations], *, ages: Callable[[list[ModeObservations]], Histogram]
+) -> tuple[ModeObservations, ...]:
     by_key: dict[tuple[Mode, str], list[ModeObservations]] = {}
     for part in parts:
         for entry in part.served:
@@ -226,6 +262,25 @@ def _merge_served(parts: list[Observations], *, ages: _MergeAges) -> tuple[ModeO
     )
 
 
+def _merge_requests(
+    parts: list[Observations], *, ages: Callable[[list[ModeRequests]], Histogram]
+) -> tuple[ModeRequests, ...]:
+    by_mode: dict[Mode, list[ModeRequests]] = {}
+    for part in parts:
+        for entry in part.requests:
+            by_mode.setdefault(entry.mode, []).append(entry)
+    return tuple(
+        ModeRequests(
+            mode,
+            sum(e.begun for e in entries),
+            merge(e.answered for e in entries),
+            merge(e.failed for e in entries),
+            ages(entries),
+        )
+        for mode, entries in sorted(by_mode.items())
+    )
+
+
 def _add_all(rows: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(map(sum, zip(*rows, strict=True)))
 
@@ -234,6 +289,7 @@ def _sum(
     parts: list[Observations],
     *,
     served: tuple[ModeObservations, ...],
+    requests: tuple[ModeRequests, ...],
     waiting: int,
     reserved_nano_usd: int,
     memory_ppm: int,
@@ -254,4 +310,5 @@ def _sum(
         memory_ppm=memory_ppm,
         alerts=tuple(sorted({alert for part in parts for alert in part.alerts})),
         overrides=tuple(sorted({order for part in parts for order in part.overrides})),
+        requests=requests,
     )

@@ -18,7 +18,15 @@ from .decisions import ADMIT_ALL, ByPriority, Decision, Limits, Mix, Reason, Sta
 from .errors import JournalError, nearest
 from .histogram import EMPTY, Histogram
 from .modes import MODES, Mode
-from .observations import FAILURES, NO_FAILURES, Alert, ModeObservations, Observations, Override
+from .observations import (
+    FAILURES,
+    NO_FAILURES,
+    Alert,
+    ModeObservations,
+    ModeRequests,
+    Observations,
+    Override,
+)
 from .plain import LARGEST_INT, from_plain, to_plain
 from .policy import Strategy
 
@@ -46,9 +54,11 @@ _COUNTS = (
     "nano_usd",
 )
 _SERVED_KEYS = frozenset({"mode", "model", "failures", *_HISTOGRAMS, *_COUNTS})
+_REQUEST_HISTOGRAMS = ("answered", "failed", "ages")
+_REQUEST_KEYS = frozenset({"mode", "begun", *_REQUEST_HISTOGRAMS})
 _BY_PRIORITY = ("offered", "admitted", "shed", "fallback")
 _GAUGES = ("waiting", "reserved_nano_usd", "memory_ppm")
-_TICK_KEYS = frozenset({"served", "alerts", "overrides", *_BY_PRIORITY, *_GAUGES})
+_TICK_KEYS = frozenset({"served", "requests", "alerts", "overrides", *_BY_PRIORITY, *_GAUGES})
 _DECISION_KEYS = frozenset({"mode", "mix", "mixes", "admit", "limits", "reasons"})
 
 
@@ -56,11 +66,13 @@ def observations_to_plain(observations: Observations) -> Plain:
     """Plain form, without the tick's index."""
     (
         _, served, offered, admitted, shed, fallback,
-        waiting, reserved_nano_usd, memory_ppm, alerts, overrides,
+        waiting, reserved_nano_usd, memory_ppm, alerts, overrides, requests,
     ) = observations  # fmt: skip
     plain: Plain = {}
     if served:
         plain["served"] = [_served_to_plain(entry) for entry in served]
+    if requests:
+        plain["requests"] = [_requests_to_plain(entry) for entry in requests]
     if any(offered):
         plain["offered"] = offered
     if any(admitted):
@@ -112,6 +124,20 @@ def _served_to_plain(entry: ModeObservations) -> Plain:
     return plain
 
 
+def _requests_to_plain(entry: ModeRequests) -> Plain:
+    mode, begun, answered, failed, ages = entry
+    plain: Plain = {"mode": _LABELS[mode]}
+    if begun:
+        plain["begun"] = begun
+    if answered:
+        plain["answered"] = _flat(answered)
+    if failed:
+        plain["failed"] = _flat(failed)
+    if ages:
+        plain["ages"] = _flat(ages)
+    return plain
+
+
 def _flat(histogram: Histogram) -> list[int]:
     values = array("i", histogram.packed).tolist()
     middle = len(values) // 2
@@ -132,6 +158,9 @@ def observations_from_plain(tick: int, plain: object) -> Observations:
     served = tuple(_served(entry) for entry in _list(found.get("served", []), "served"))
     if len({(entry.mode, entry.model) for entry in served}) < len(served):
         raise JournalError("served: a mode and model occur twice")
+    requests = tuple(_requests(entry) for entry in _list(found.get("requests", []), "requests"))
+    if len({entry.mode for entry in requests}) < len(requests):
+        raise JournalError("requests: a mode occurs twice")
     offered, admitted, shed, fallback = (
         _triple(found[name], name) if name in found else (0, 0, 0) for name in _BY_PRIORITY
     )
@@ -150,6 +179,7 @@ def observations_from_plain(tick: int, plain: object) -> Observations:
         memory_ppm,
         tuple(from_plain(Alert, entry, "alerts") for entry in alerts),
         tuple(from_plain(Override, entry, "overrides") for entry in overrides),
+        requests,
     )
 
 
@@ -171,6 +201,15 @@ def _served(plain: object) -> ModeObservations:
     return ModeObservations(
         _mode(found.get("mode")), model, started, finished, failures, latency, ttft, ages, *settled
     )
+
+
+def _requests(plain: object) -> ModeRequests:
+    found = _object(plain, _REQUEST_KEYS, "requests")
+    begun = _count(found.get("begun", 0), "begun")
+    answered, failed, ages = (
+        _histogram(found[name], name) if name in found else EMPTY for name in _REQUEST_HISTOGRAMS
+    )
+    return ModeRequests(_mode(found.get("mode")), begun, answered, failed, ages)
 
 
 def decision_to_plain(decision: Decision, *, reasons: bool = True) -> Plain:

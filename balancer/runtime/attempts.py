@@ -37,6 +37,7 @@ class _Flight(Call):
 
     __slots__ = ("began",)
 
+    alone = False
     began: float
 
 
@@ -108,8 +109,8 @@ class Attempt:
         """
         if self._state != 1:
             raise MisuseError("an attempt is finished once, after it began")
-        self._end(outcome, _KINDS[outcome.kind])
-        self._request._ended(outcome)
+        at = self._end(outcome, _KINDS[outcome.kind])
+        self._request._ended(outcome, at)
 
     def abandon(self) -> None:
         """Its caller gave it up (a cancelled task, a closed stream): no failure, but a latency of
@@ -121,7 +122,8 @@ class Attempt:
             self._state = 2
             self._settle(0)
 
-    def _end(self, outcome: Outcome | None, kind: int) -> None:
+    def _end(self, outcome: Outcome | None, kind: int) -> float:
+        """Charge it; the raw clock."""
         self._state = 2
         desk = self._request._desk
         recorder = desk.recorder
@@ -145,6 +147,7 @@ class Attempt:
             recorder.relieve()
         if desk.listeners or self._request._calls is not None:
             self._tell(outcome, now, cost, (now - flight.since) * desk.clock.speed)
+        return now
 
     def _settle(self, nano_usd: int) -> None:
         claim, self._claim = self._claim, None

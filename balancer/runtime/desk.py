@@ -46,6 +46,7 @@ class Call:
     Attributes:
         plan: how it is to be made; when `plan.admitted` is False it is shed, and there is
             nothing to finish.
+        alone: it is a request by itself.
         place: mode and model it is charged to.
         since: raw clock when it began.
     """
@@ -53,6 +54,7 @@ class Call:
     # Without a constructor, which would cost a third of the hot path.
     __slots__ = ("place", "plan", "since")
 
+    alone = True
     plan: Plan
     place: Place
     since: float

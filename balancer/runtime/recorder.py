@@ -1,7 +1,9 @@
 """What happens between two ticks: appended by callers without a lock, added up in batches.
 
 Callers only append to lists and put flights into a set, which the interpreter does in one
-step; whoever closes the tick takes what is there by one slice and one deletion. So nothing is
+step; whoever closes the tick takes what is there by one slice and one deletion. A request that
+ends is appended before it is taken out of those under way, so that it is always in one of both.
+So nothing is
 lost between threads, nobody waits, and an append from a finaliser cannot deadlock. When the
 lists grow long before the tick is over, the caller who notices adds them up, which bounds the
 memory and lets the busiest pay.
@@ -16,8 +18,15 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..core.histogram import EMPTY, Histogram, bucket_index
-from ..core.modes import Mode
-from ..core.observations import FAILURES, Alert, ModeObservations, Observations, Override
+from ..core.modes import MODES, Mode
+from ..core.observations import (
+    FAILURES,
+    Alert,
+    ModeObservations,
+    ModeRequests,
+    Observations,
+    Override,
+)
 from ..core.pricing import cost_nano_usd
 
 __all__ = [
@@ -25,17 +34,20 @@ __all__ = [
     "ADMITTED",
     "ANSWER",
     "CALL",
+    "FAILED",
     "FALLBACK",
     "LONGEST_CALL_S",
     "MOST_PENDING",
     "SHED",
     "STARTED",
     "UNPRICED",
+    "Done",
     "Ended",
     "Flight",
     "Over",
     "Place",
     "Recorder",
+    "UnderWay",
 ]
 
 logger = logging.getLogger("balancer")
@@ -53,6 +65,9 @@ CALL, ADMITTED, SHED, STARTED, FALLBACK = range(5)
 ANSWER = -1
 ABANDONED = -2
 """Outcomes beside the indices of `FAILURES`."""
+
+FAILED = 0
+"""Outcome of a request that is given up, where an attempt has an index of `FAILURES`."""
 
 UNPRICED = -1
 """Cost of an attempt that is still to be computed from its usage."""
@@ -83,14 +98,40 @@ Over = tuple[Mode, int, int, str | None]
 thinking) of all its attempts, and its session."""
 
 
+class UnderWay:
+    """A request that has begun and not ended; a plain call stands for its own.
+
+    Attributes:
+        mode: of its plan.
+        since: raw clock when its first attempt started.
+        begun, over: whether it was counted as that; the recorder's own.
+    """
+
+    __slots__ = ("begun", "mode", "over", "since")
+
+    def __init__(self, mode: Mode, since: float) -> None:
+        self.mode = mode
+        self.since = since
+        self.begun = self.over = False
+
+
+Done = tuple[UnderWay, float, int]
+"""A request that is over: raw end, and `ANSWER`, `FAILED` or `ABANDONED`."""
+
+
 class Flight(Protocol):
     """A call in flight.
 
     Attributes:
+        alone: it is all there is of its request.
         place: what it is charged to.
         since: raw clock when its request's first attempt started.
         began: raw clock when this attempt started.
     """
+
+    @property
+    def alone(self) -> bool:
+        """It is all there is of its request."""
 
     @property
     def place(self) -> Place:
@@ -121,6 +162,28 @@ class _Cell:
         self.ttft: dict[int, int] = {}
 
 
+class _Requests:
+    """Requests of one mode in this tick."""
+
+    __slots__ = ("answered", "begun", "failed")
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.answered: dict[int, int] = {}
+        self.failed: dict[int, int] = {}
+
+    def end(self, kind: int, seconds: float) -> None:
+        """Count one that is over; nobody counts those that their callers gave up."""
+        if kind != ABANDONED:
+            counts = self.answered if kind == ANSWER else self.failed
+            _add(counts, bucket_index(seconds))
+
+    @property
+    def says_something(self) -> bool:
+        """Whether any began or ended."""
+        return bool(self.begun or self.answered or self.failed)
+
+
 class Recorder:
     """Counts of the tick under way, and the calls in flight.
 
@@ -130,7 +193,9 @@ class Recorder:
 
     Attributes:
         begun, ended: appended to by callers.
+        done: appended to by requests.
         flights: calls in flight.
+        under_way: requests that have begun and not ended.
         over: appended to by requests, while there are `over_watchers`.
         waiting: gauge: callers that wait for a place before they start, a token each.
         watchers: called with every batch of finished attempts and their nano-dollars, by whoever
@@ -139,8 +204,9 @@ class Recorder:
     """
 
     __slots__ = (
-        "_admitted", "_cells", "_fallback", "_lock", "_offered", "_price", "_shed", "_speed",
-        "begun", "ended", "flights", "over", "over_watchers", "waiting", "watchers",
+        "_admitted", "_cells", "_fallback", "_lock", "_offered", "_price", "_requests", "_shed",
+        "_speed", "begun", "done", "ended", "flights", "over", "over_watchers", "under_way",
+        "waiting", "watchers",
     )  # fmt: skip
 
     def __init__(self, speed: float, price: Callable[[str], Price]) -> None:
@@ -154,20 +220,23 @@ class Recorder:
         """Forget everything, calls in flight included, as the child of a fork must."""
         self.begun: list[tuple[object, ...]] = []
         self.ended: list[Ended] = []
+        self.done: list[Done] = []
         self.over: list[Over] = []
         self.flights: set[Flight] = set()
+        self.under_way: set[UnderWay] = set()
         self.waiting: set[object] = set()
         self._lock = threading.Lock()
         self._reset()
 
     def _reset(self) -> None:
         self._cells: dict[Place, _Cell] = {}
+        self._requests = [_Requests() for _ in MODES]
         self._offered, self._admitted = [0, 0, 0], [0, 0, 0]
         self._shed, self._fallback = [0, 0, 0], [0, 0, 0]
 
     def relieve(self) -> None:
         """Add up what is pending, on a caller's time; without waiting unless it is too much."""
-        patient = len(self.ended) > _PATIENT or len(self.begun) > _PATIENT
+        patient = max(len(self.ended), len(self.begun), len(self.done)) > _PATIENT
         # The bound on waiting spares a finaliser that runs inside the holder of the lock.
         if self._lock.acquire(timeout=1.0) if patient else self._lock.acquire(blocking=False):
             try:
@@ -183,6 +252,13 @@ class Recorder:
         del self.begun[: len(begun)]
         over = self.over[:]
         del self.over[: len(over)]
+        done = self.done[:]
+        del self.done[: len(done)]
+        for request, at, outcome in done:
+            self._begin(request)
+            if not request.over:
+                request.over = True
+                self._requests[request.mode].end(outcome, (at - request.since) * self._speed)
         for event, count in Counter(begun).items():
             self._count(event, count)
         if ended:
@@ -192,6 +268,12 @@ class Recorder:
         if over:
             for over_watcher in self.over_watchers:
                 _tell(over_watcher, over)
+
+    def _begin(self, request: UnderWay) -> None:
+        """Count a request that is seen for the first time."""
+        if not request.begun:
+            request.begun = True
+            self._requests[request.mode].begun += 1
 
     def _count(self, event: tuple[object, ...], count: int) -> None:
         kind = event[0]
@@ -211,7 +293,9 @@ class Recorder:
             return
         self._admitted[priority] += count
         if kind == CALL:
-            self._cell(event[2]).started += count  # type: ignore[arg-type]
+            place: Place = event[2]  # type: ignore[assignment]
+            self._cell(place).started += count
+            self._requests[place[0]].begun += count
 
     def _cell(self, place: Place) -> _Cell:
         cell = self._cells.get(place)
@@ -223,7 +307,7 @@ class Recorder:
 
     def _add_up(self, batch: list[Ended]) -> list[int]:
         """Count attempts; what each of them cost."""
-        speed, price, cells = self._speed, self._price, self._cells
+        speed, price, cells, requests = self._speed, self._price, self._cells, self._requests
         costs: list[int] = []
         for flight, at, kind, prompt, cached, output, thinking, first, nano_usd in batch:
             place = flight.place
@@ -231,6 +315,8 @@ class Recorder:
             cell.finished += 1
             if kind >= 0:
                 cell.failures[kind] += 1
+            if flight.alone:
+                requests[place[0]].end(kind, (at - flight.since) * speed)
             if kind < 0 or kind == _TIMEOUT:
                 index = bucket_index((at - flight.since) * speed)
                 latency = cell.latency
@@ -267,7 +353,8 @@ class Recorder:
         """
         with self._lock:
             self._fold()
-            cells = self._cells
+            waits = self._count_under_way(now)
+            cells, requests = self._cells, self._requests
             offered, admitted = self._offered, self._admitted
             shed, fallback = self._shed, self._fallback
             self._reset()
@@ -277,9 +364,10 @@ class Recorder:
             if age_s > LONGEST_CALL_S:
                 self._forget(flight, now)
                 continue
-            counts = ages.setdefault(flight.place, {})
             index = bucket_index(age_s)
-            counts[index] = counts.get(index, 0) + 1
+            _add(ages.setdefault(flight.place, {}), index)
+            if flight.alone:
+                _add(waits[flight.place[0]], index)
         return Observations(
             tick,
             tuple(
@@ -295,7 +383,36 @@ class Recorder:
             memory_ppm,
             tuple(sorted(set(alerts))),
             tuple(sorted(set(overrides))),
+            tuple(
+                ModeRequests(
+                    mode,
+                    requests[mode].begun,
+                    Histogram.from_counts(requests[mode].answered),
+                    Histogram.from_counts(requests[mode].failed),
+                    Histogram.from_counts(waits[mode]),
+                )
+                for mode in MODES
+                if requests[mode].says_something or waits[mode]
+            ),
         )
+
+    def _count_under_way(self, now: float) -> list[dict[int, int]]:
+        """Ages of the requests under way, by mode; those that nobody will end are forgotten."""
+        ages: list[dict[int, int]] = [{} for _ in MODES]
+        under_way = list(self.under_way)
+        # What ended since the fold is counted with the next tick.
+        ending = [request for request, _, _ in self.done]
+        for request in {*under_way, *ending}:
+            if request.over:
+                continue
+            self._begin(request)
+            age_s = (now - request.since) * self._speed
+            if age_s > LONGEST_CALL_S:
+                request.over = True
+                self.under_way.discard(request)
+            else:
+                _add(ages[request.mode], bucket_index(age_s))
+        return ages
 
     def _forget(self, flight: Flight, now: float) -> None:
         """Nobody will finish it: it ends with the next tick."""
@@ -304,6 +421,10 @@ class Recorder:
         except KeyError:  # it ended just now
             return
         self.ended.append((flight, now, ABANDONED, 0, 0, 0, 0, None, 0))
+
+
+def _add(counts: dict[int, int], index: int) -> None:
+    counts[index] = counts.get(index, 0) + 1
 
 
 def _tell(watcher: Callable[..., object], *batch: object) -> None:

@@ -36,7 +36,7 @@ from .attempts import Attempt
 from .calls import Asked, CallRecord, Outcome, RequestRecord
 from .desk import Desk
 from .ledger import Claim
-from .recorder import MOST_PENDING
+from .recorder import ABANDONED, ANSWER, FAILED, MOST_PENDING, UnderWay
 
 __all__ = ["Request"]
 
@@ -61,10 +61,10 @@ class Request:
     """
 
     __slots__ = (
-        "_asked_s", "_attempt", "_calls", "_dead", "_delay_s", "_desk", "_first", "_gives_up",
-        "_link", "_models", "_names", "_nano_usd", "_tokens", "_told", "answered", "asked",
-        "enforced", "index", "key", "last", "over", "plan", "priority", "refusal", "session",
-        "shed",
+        "_asked_s", "_attempt", "_calls", "_dead", "_delay_s", "_desk", "_ended_at", "_first",
+        "_gives_up", "_link", "_models", "_names", "_nano_usd", "_tokens", "_told", "_under_way",
+        "answered", "asked", "enforced", "index", "key", "last", "over", "plan", "priority",
+        "refusal", "session", "shed",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +87,8 @@ class Request:
         self.over = False
         self.last: Outcome | None = None
         self._first: float | None = None
+        self._under_way: UnderWay | None = None
+        self._ended_at = 0.0
         self._link = 0
         self._dead = 0
         self._nano_usd = self._tokens = 0
@@ -171,7 +173,7 @@ class Request:
             return None
         following = self._reserve(attempt.number + 1)
         if following is None:
-            self._fail()
+            self._fail(self._desk.raw())
             return None
         self._attempt = following
         self._delay_s = 0.0
@@ -251,6 +253,8 @@ class Request:
     def _first_start(self, now: float) -> float:
         if self._first is None:
             self._first = now
+            self._under_way = UnderWay(self.plan.mode, now)
+            self._desk.recorder.under_way.add(self._under_way)
         return self._first
 
     def _timeout_s(self, now: float) -> float | None:
@@ -267,9 +271,11 @@ class Request:
             timeout_s = left_s if timeout_s is None else min(timeout_s, left_s)
         return timeout_s
 
-    def _ended(self, outcome: Outcome) -> None:
+    def _ended(self, outcome: Outcome, at: float) -> None:
         self.last = outcome
+        self._ended_at = at
         if outcome.kind is None:
+            self._done(ANSWER, at)
             self.answered = self.over = True
             self._delay_s = None
             self._tell()
@@ -288,7 +294,7 @@ class Request:
             return self._delay_s
         self._delay_s = self._next_delay_s()
         if self._delay_s is None:
-            self._fail()
+            self._fail(self._ended_at)
         return self._delay_s
 
     def _next_delay_s(self) -> float | None:
@@ -327,7 +333,8 @@ class Request:
             return None
         return delay_s
 
-    def _fail(self) -> None:
+    def _fail(self, at: float) -> None:
+        self._done(FAILED, at)
         self.over = True
         self._delay_s = None
         if self.static_fallback is not None:
@@ -335,6 +342,18 @@ class Request:
         self._tell()
 
     # --- the end ------------------------------------------------------------------------
+
+    def _done(self, outcome: int, at: float) -> None:
+        """Count how it ended, if it has begun; once."""
+        under_way, self._under_way = self._under_way, None
+        recorder = self._desk.recorder
+        # What a process before a fork began, or the recorder gave up long ago, is not counted.
+        if under_way is None or under_way not in recorder.under_way:
+            return
+        recorder.done.append((under_way, at, outcome))
+        recorder.under_way.discard(under_way)
+        if len(recorder.done) > MOST_PENDING:
+            recorder.relieve()
 
     def _tell(self) -> None:
         """Tell those who listen that it is over; once."""
@@ -377,6 +396,10 @@ class Request:
         attempt = self._attempt
         if attempt is not None and attempt._state != 2:
             attempt.abandon()
+        if self._delay_s is not None and math.isnan(self._delay_s):
+            # Its last attempt failed, and its caller does not ask for another one.
+            self._done(FAILED, self._ended_at)
+        self._done(ABANDONED, self._desk.raw())
         self.over = True
         self._delay_s = None
         self._tell()

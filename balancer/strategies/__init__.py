@@ -26,7 +26,15 @@ except ModuleNotFoundError as error:
 
 from .drawn_policies import policies
 from .fault_timelines import FAULT_LEVELS, FaultBounds, TimedFault, fault_timelines, mildness
-from .values import alerts, decisions, histograms, mode_observations, observations, overrides
+from .values import (
+    alerts,
+    decisions,
+    histograms,
+    mode_observations,
+    mode_requests,
+    observations,
+    overrides,
+)
 
 __all__ = [
     "FAULT_LEVELS",
@@ -38,6 +46,7 @@ __all__ = [
     "histograms",
     "mildness",
     "mode_observations",
+    "mode_requests",
     "observations",
     "overrides",
     "policies",

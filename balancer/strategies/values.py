@@ -7,10 +7,25 @@ from hypothesis import strategies as st
 from ..core.decisions import Decision, Limits, Mix, Reason, Stance, gates, one_hot
 from ..core.histogram import MAX_INDEX, MIN_INDEX, Histogram
 from ..core.modes import MODES, Mode
-from ..core.observations import FAILURES, Alert, ModeObservations, Observations, Override
+from ..core.observations import (
+    FAILURES,
+    Alert,
+    ModeObservations,
+    ModeRequests,
+    Observations,
+    Override,
+)
 from ..core.policy import Strategy
 
-__all__ = ["alerts", "decisions", "histograms", "mode_observations", "observations", "overrides"]
+__all__ = [
+    "alerts",
+    "decisions",
+    "histograms",
+    "mode_observations",
+    "mode_requests",
+    "observations",
+    "overrides",
+]
 
 COUNTS = st.integers(0, 10**6)
 AMOUNTS = st.integers(0, 2**50)
@@ -47,6 +62,18 @@ def mode_observations() -> st.SearchStrategy[ModeObservations]:
     )
 
 
+def mode_requests() -> st.SearchStrategy[ModeRequests]:
+    """What the users of one mode felt; the counts need not make sense together."""
+    return st.builds(
+        ModeRequests,
+        mode=MODE,
+        begun=COUNTS,
+        answered=histograms(),
+        failed=histograms(),
+        ages=histograms(),
+    )
+
+
 def alerts() -> st.SearchStrategy[Alert]:
     """Messages of an external monitor."""
     return st.builds(
@@ -71,6 +98,7 @@ def observations(draw: st.DrawFn, ticks: st.SearchStrategy[int] = TICKS) -> Obse
         (entry.mode, entry.model): entry
         for entry in draw(st.lists(mode_observations(), max_size=3))
     }
+    requests = {entry.mode: entry for entry in draw(st.lists(mode_requests(), max_size=3))}
     triple = st.tuples(COUNTS, COUNTS, COUNTS)
     admitted, shed = draw(triple), draw(triple)
     low, normal, high = map(sum, zip(admitted, shed, strict=True))
@@ -86,6 +114,7 @@ def observations(draw: st.DrawFn, ticks: st.SearchStrategy[int] = TICKS) -> Obse
         memory_ppm=draw(st.integers(0, 10**6)),
         alerts=tuple(draw(st.lists(alerts(), max_size=2))),
         overrides=tuple(draw(st.lists(overrides(), max_size=2))),
+        requests=tuple(entry for _, entry in sorted(requests.items())),
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from balancer.core.catalog import Catalog, ModelCard
-from balancer.core.histogram import EMPTY, Histogram
+from balancer.core.histogram import EMPTY, MAX_COUNT, MIN_INDEX, Histogram, merge
 from balancer.core.modes import Mode
-from balancer.core.observations import FAILURES, ModeObservations, Observations
+from balancer.core.observations import FAILURES, ModeObservations, ModeRequests, Observations
 from balancer.core.policy import LadderSettings, Policy, Rule, Strategy
 
 BIG = ModelCard(
@@ -108,15 +108,35 @@ def served(
     )
 
 
+def requests_of(*entries: ModeObservations) -> tuple[ModeRequests, ...]:
+    """Requests of one attempt each; those that fail do so at once."""
+    modes = sorted({entry.mode for entry in entries})
+    return tuple(_requests_of(mode, [e for e in entries if e.mode is mode]) for mode in modes)
+
+
+def _requests_of(mode: Mode, entries: list[ModeObservations]) -> ModeRequests:
+    failed = sum(entry.failed for entry in entries)
+    return ModeRequests(
+        mode,
+        begun=sum(entry.started for entry in entries),
+        answered=merge(entry.latency for entry in entries),
+        failed=Histogram.from_counts({MIN_INDEX: min(MAX_COUNT, failed)}),
+        ages=merge(entry.ages for entry in entries),
+    )
+
+
 def tick(
     index: int,
     *entries: ModeObservations,
     offered: int | tuple[int, int, int] | None = None,
     **more: object,
 ) -> Observations:
-    """One tick; unless said otherwise as many requests of normal priority as calls started."""
+    """One tick; unless said otherwise as many requests of normal priority as calls started, and
+    each of them one attempt.
+    """
     if offered is None:
         offered = sum(entry.started for entry in entries)
     requests = offered if isinstance(offered, tuple) else (0, offered, 0)
     more.setdefault("admitted", requests)
+    more.setdefault("requests", requests_of(*entries))
     return Observations(index, served=tuple(sorted(entries)), offered=requests, **more)  # type: ignore[arg-type]

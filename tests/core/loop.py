@@ -15,7 +15,7 @@ from balancer.core.decisions import Decision
 from balancer.core.modes import MODES, Mode
 from balancer.core.observations import Alert, ModeObservations, Observations, Override
 
-from .builders import served
+from .builders import requests_of, served
 
 __all__ = ["WELL", "Health", "Loop", "Step", "always", "during"]
 
@@ -168,12 +168,14 @@ class Loop:
                 left -= min(here, left)
             if left:
                 started[shares[-1]] += left
-        entries = [self._answer(tick, mode, started[mode]) for mode in MODES]
+        answers = [self._answer(tick, mode, started[mode]) for mode in MODES]
+        entries = [entry for entry in answers if entry is not None]
         requests = (offered[0], offered[1], offered[2])
         taken = (admitted[0], admitted[1], admitted[2])
         return Observations(
             tick,
-            served=tuple(entry for entry in entries if entry is not None),
+            served=tuple(entries),
+            requests=requests_of(*entries),
             offered=requests,
             admitted=taken,
             shed=(

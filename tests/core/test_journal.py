@@ -168,7 +168,7 @@ def header(**changed: Any) -> str:
     [
         ("", "no header"),
         (line(), "no header"),
-        (header(journal=2), "the journal's format is 2; this version reads 1"),
+        (header(journal=1), "the journal's format is 1; this version reads 2: read it with"),
         (header(run=None), "key 'run' is missing"),
         (header(run=[]), "run: expected an object"),
         (header(more=1), "unknown key 'more'"),

@@ -11,6 +11,7 @@ from balancer.core.observations import (
     FAILURES,
     Alert,
     ModeObservations,
+    ModeRequests,
     Observations,
     Override,
     merge_replicas,
@@ -64,6 +65,43 @@ def test_replicas_add_the_ages_of_their_calls() -> None:
     """Each replica sees its own calls in flight."""
     merged = merge_replicas([tick(0, served(ages=[1.0])), tick(0, served(ages=[2.0]))])
     assert merged.served[0].ages == Histogram.of([1.0, 2.0])
+
+
+def test_replicas_add_the_requests_of_each_mode() -> None:
+    """Those in flight too: each replica sees its own."""
+    normal = ModeRequests(Mode.NORMAL, 3, answered=Histogram.of([1.0]), ages=Histogram.of([0.5]))
+    other = ModeRequests(Mode.NORMAL, 2, failed=Histogram.of([3.0]), ages=Histogram.of([0.5, 9.0]))
+    soft = ModeRequests(Mode.SOFT, 1, ages=Histogram.of([0.1]))
+    merged = merge_replicas(
+        [
+            Observations(7, requests=(soft,)),
+            *(Observations(7, requests=(e,)) for e in (normal, other)),
+        ]
+    )
+    assert merged.requests == (
+        ModeRequests(
+            Mode.NORMAL,
+            5,
+            Histogram.of([1.0]),
+            Histogram.of([3.0]),
+            Histogram.of([0.5, 0.5, 9.0]),
+        ),
+        soft,
+    )
+
+
+def test_ticks_add_requests_and_keep_the_last_ages() -> None:
+    """Of a mode that is silent in the last tick none are in flight."""
+    first = ModeRequests(Mode.NORMAL, 2, answered=Histogram.of([1.0]), ages=Histogram.of([0.5]))
+    last = ModeRequests(Mode.NORMAL, 1, failed=Histogram.of([2.0]), ages=Histogram.of([0.2]))
+    soft = ModeRequests(Mode.SOFT, 1, ages=Histogram.of([0.1]))
+    merged = merge_ticks(
+        [Observations(1, requests=(first, soft)), Observations(2, requests=(last,))]
+    )
+    assert merged.requests == (
+        ModeRequests(Mode.NORMAL, 3, Histogram.of([1.0]), Histogram.of([2.0]), Histogram.of([0.2])),
+        ModeRequests(Mode.SOFT, 1),
+    )
 
 
 def test_the_same_message_to_two_replicas_is_one() -> None:

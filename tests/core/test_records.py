@@ -61,6 +61,14 @@ def test_a_histogram_is_a_flat_list_of_index_and_count() -> None:
     assert observations_to_plain(seen)["served"][0]["latency"] == [-1, 2]
 
 
+def test_requests_stand_in_a_line_by_mode() -> None:
+    """Zeros and empties are left out here too."""
+    seen = tick(0, served(latencies=[1.0], ages=[2.0], started=2))
+    assert observations_to_plain(seen)["requests"] == [
+        {"mode": "normal", "begun": 2, "answered": [-1, 1], "ages": [63, 1]}
+    ]
+
+
 SERVED: dict[str, Any] = {"mode": "soft", "model": "small"}
 
 
@@ -87,6 +95,12 @@ SERVED: dict[str, Any] = {"mode": "soft", "model": "small"}
         ({"served": [SERVED | {"latency": [2, 1, 1, 1]}]}, "latency: buckets are not in ascending"),
         ({"served": [SERVED | {"latency": [1, 0]}]}, "latency: a count is not positive"),
         ({"served": [SERVED | {"latency": [9000, 1]}]}, "latency: a histogram index is outside"),
+        ({"requests": {}}, "requests: found dict, expected a list"),
+        ({"requests": [{"begun": 1}]}, "mode: found None"),
+        ({"requests": [{"mode": "soft"}, {"mode": "soft"}]}, "requests: a mode occurs twice"),
+        ({"requests": [{"mode": "soft", "begun": -1}]}, "begun: found -1"),
+        ({"requests": [{"mode": "soft", "failed": [1]}]}, "failed: an odd number of values"),
+        ({"requests": [{"mode": "soft", "shed": 1}]}, "requests: unknown key 'shed'"),
         ({"alerts": [{"key": "a", "at_tick": 1}]}, "alerts: key 'mode' is missing"),
         ({"overrides": [3]}, "overrides: found 3, expected an object"),
     ],

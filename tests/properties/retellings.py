@@ -9,7 +9,7 @@ from typing import Any
 
 from balancer.core.decisions import Decision
 from balancer.core.histogram import Histogram
-from balancer.core.observations import NO_FAILURES, ModeObservations, Observations
+from balancer.core.observations import NO_FAILURES, ModeObservations, ModeRequests, Observations
 
 __all__ = ["split", "without_ticks"]
 
@@ -43,6 +43,13 @@ def split(whole: Observations, parts: int, chance: random.Random) -> list[Observ
             values |= {name: found[part] for name, found in histograms.items()}
             values["failures"] = tuple(kind[part] for kind in failures)
             served[part].append(ModeObservations(entry.mode, entry.model, **values))
+    requests: list[list[ModeRequests]] = [[] for _ in range(parts)]
+    for felt in whole.requests:
+        begun = count(felt.begun)
+        pieces = [_split_histogram(histogram, parts, chance) for histogram in felt[2:]]
+        for part in range(parts):
+            here = ModeRequests(felt.mode, begun[part], *(piece[part] for piece in pieces))
+            requests[part] += [here] if here != ModeRequests(felt.mode) else []
     by_priority = {
         name: list(zip(*(count(n) for n in getattr(whole, name)), strict=True))
         for name in ("offered", "admitted", "shed", "fallback")
@@ -54,6 +61,7 @@ def split(whole: Observations, parts: int, chance: random.Random) -> list[Observ
         Observations(
             whole.tick,
             served=tuple(entry for entry in served[part] if _says_anything(entry)),
+            requests=tuple(requests[part]),
             waiting=waiting[part],
             reserved_nano_usd=reserved[part],
             memory_ppm=whole.memory_ppm if part == fullest else whole.memory_ppm // 2,

@@ -59,5 +59,6 @@ def test_merging_one_changes_no_sum(alone: Observations) -> None:
     """A single replica is the whole."""
     merged = merge_replicas([alone])
     assert merged.served == alone.served
+    assert merged.requests == alone.requests
     assert merged[2:9] == alone[2:9]
     assert set(merged.alerts) == set(alone.alerts)

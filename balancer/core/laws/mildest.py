@@ -127,7 +127,7 @@ class Mildest:
     def __init__(self, policy: Policy, signals: Signals) -> None:
         self._policy = policy
         self._signals = signals
-        self._felt = Felt(policy, signals)
+        self._felt = Felt(signals)
         self._settle = round(policy.ladder.settle_s / policy.tick_s)
         self._hold = signals.ticks(policy.ladder.hold_s)
         self._probation = signals.ticks(policy.ladder.probation_s)
@@ -207,7 +207,10 @@ class Mildest:
         return found
 
     def _average(self, here: Round) -> None:
-        self.seen_here = [seen + n for seen, n in zip(self.seen_here, bad(here), strict=True)]
+        failed, late, n = (seen + n for seen, n in zip(self.seen_here, bad(here), strict=True))
+        # One that was late before the mode was entered may fail in it.
+        late = max(0.0, late)
+        self.seen_here = [failed, late, max(n, failed + late)]
         if self.seen_here[2] > max(AVERAGED, AVERAGED_S * self.demand.per_s):
             self.seen_here = [count / 2.0 for count in self.seen_here]
 
@@ -449,13 +452,12 @@ class Mildest:
 
     def _weigh(self, tick: int, target: Mode) -> None:
         """Refuse the target, widen its share or enter it, once the counts say so."""
-        probe = self.probe
-        if probe.hear(tick, target) > max(PATIENCE * self._hold, probe.patience):
+        probe, seen = self.probe, self._felt.now.get(target)
+        if probe.hear(tick, seen) > max(PATIENCE * self._hold, probe.patience):
             # Traffic or telemetry has stopped, or an order keeps it away.
             self.ill.shun((target,), tick + self._hold)
             self._end(f"probe of {target.label} ended, nothing was served in it")
             return
-        seen = self._felt.now.get(target)
         found = probe.weigh(target, self._tests[target], seen, self.demand.per_s)
         if found is None:
             return

@@ -14,7 +14,7 @@ from ..modes import MODES, Mode
 from ..policy import Policy
 from ..rules import shown
 from ..signals import LATENCIES, Bound, Signals, describe
-from ..windows import FINISHED, NANO, STARTED, TOKENS
+from ..windows import FINISHED, NANO, TOKENS
 from .evidence import verdict
 from .felt import Round
 from .standards import allowed, counted, sample, spent, told
@@ -38,7 +38,7 @@ LEAST_PAID = 10
 COST_SPREAD = 2.2
 """Mean square of a request's cost over the square of its mean (exponential: 2)."""
 
-FIELDS = ("target", "since", "round_since", "share", "first", "patience", "heard", "begun", "tried")
+FIELDS = ("target", "since", "share", "first", "patience", "heard", "begun", "tried")
 
 
 def first_share(per_s: float) -> float:
@@ -67,12 +67,11 @@ class Probe:
     Attributes:
         target: the mode that is tried; None: there is no probe.
         since: the tick it began at.
-        round_since: the tick from which the present share is served.
         share: of the requests.
         first: the share it began with.
         patience: ticks in which ten requests would be served in the target.
-        heard: the tick of the last attempt in the target.
-        begun: attempts begun under the present share.
+        heard: the tick of the last request begun in the target.
+        begun: requests begun under the present share, up to each tick since it is served.
         tried: bad and all requests under it, by rule.
     """
 
@@ -82,7 +81,8 @@ class Probe:
         self._policy = policy
         self._signals = signals
         self.target: Mode | None = None
-        self.since = self.round_since = self.patience = self.heard = self.begun = 0
+        self.since = self.patience = self.heard = 0
+        self.begun = [0]
         self.share = self.first = 0.0
         self.tried: list[list[int]] = []
 
@@ -97,7 +97,7 @@ class Probe:
         self._serve(tick, min(1.0, WIDER * self.share))
 
     def _serve(self, tick: int, share: float) -> None:
-        self.share, self.round_since, self.heard, self.begun = share, tick, tick, 0
+        self.share, self.heard, self.begun = share, tick, [0]
         self.tried = [[0, 0] for _ in self._policy.rules]
 
     @property
@@ -105,11 +105,11 @@ class Probe:
         """Whether the share is one from which the target is entered."""
         return self.share >= ENTERED_AT
 
-    def hear(self, tick: int, target: Mode) -> int:
-        """Count what began in the target; the ticks since anything did."""
-        started = self._signals.ledger.since(target, tick - 1)[STARTED]
-        self.begun += started
-        if started:
+    def hear(self, tick: int, seen: Round | None) -> int:
+        """Count what began in the target, once a tick; the ticks since anything did."""
+        begun = 0 if seen is None else seen.begun
+        self.begun.append(self.begun[-1] + begun)
+        if begun:
             self.heard = tick
         return tick - self.heard
 
@@ -133,7 +133,7 @@ class Probe:
                 found = verdict(k, n, allowed(bound))
                 if found is False:
                     return Outcome(False, (told(bound, k, n),))
-                ripe = max(k, min(n, self._ripe(target, bound)))
+                ripe = max(k, min(n, self._ripe(bound)))
                 well = well and verdict(k, ripe, allowed(bound)) is True
                 most = max(most, n)
                 texts.append(told(bound, k, n))
@@ -148,7 +148,7 @@ class Probe:
                 if broken is not None:
                     return Outcome(False, (broken,))
         if most == 0:
-            well = well and self.begun >= LEAST_PROBED
+            well = well and self.begun[-1] >= LEAST_PROBED
         return Outcome(True, tuple(texts)) if well else None
 
     def _add(self, number: int, bound: Bound, seen: Round | None) -> tuple[int, int]:
@@ -159,15 +159,16 @@ class Probe:
             counts[1] += n
         return counts[0], counts[1]
 
-    def _ripe(self, target: Mode, bound: Bound) -> int:
-        """Attempts that began long enough ago to be late: the others may yet be."""
-        if bound.rule.signal not in LATENCIES:
-            return self.begun
-        ledger = self._signals.ledger
-        ripens = math.ceil(bound.threshold / self._policy.tick_s)
-        return (
-            self.begun - ledger.since(target, max(self.round_since, ledger.tick - ripens))[STARTED]
-        )
+    def _ripe(self, bound: Bound) -> int:
+        """Requests that began long enough ago to be late: the others may yet be.
+
+        Not all that are decided: of those that began just now the quick ones are answered first,
+        and would speak for the slow ones.
+        """
+        ripens = 0
+        if bound.rule.signal in LATENCIES:
+            ripens = math.ceil(bound.threshold / self._policy.tick_s)
+        return self.begun[-1 - ripens] if ripens < len(self.begun) else 0
 
     def _too_much(self, number: int, target: Mode, per_s: float) -> str | None:
         """What all requests would cost if they were served as the target's were, if too much.
@@ -198,11 +199,15 @@ class Probe:
     def state(self) -> dict[str, object]:
         """Plain values."""
         values = {name: getattr(self, name) for name in FIELDS}
-        return values | {"tried": [list(counts) for counts in self.tried]}
+        return values | {
+            "begun": list(self.begun),
+            "tried": [list(counts) for counts in self.tried],
+        }
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Take back what `state` gave."""
         for name in FIELDS:
             setattr(self, name, state[name])
         self.target = None if self.target is None else MODES[self.target]
+        self.begun = list(self.begun)
         self.tried = [list(counts) for counts in self.tried]

@@ -58,8 +58,11 @@ def sample(bound: Bound, seen: Round) -> tuple[int, int]:
 
 
 def bad(seen: Round) -> tuple[int, int, int]:
-    """Failed, late (by the lowest cut) and all requests of a tick."""
-    late = seen.late[0] if seen.late else 0
+    """Failed, late (by the lowest cut) and all requests of a tick, each of them once.
+
+    Who was late before and fails is late no more, so late may be negative.
+    """
+    late = seen.late[0] - seen.late_failed[0] if seen.late else 0
     timely = seen.timely[0] if seen.timely else seen.answered
     return seen.failed, late, seen.failed + late + timely
 

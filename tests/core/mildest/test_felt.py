@@ -1,19 +1,22 @@
-"""What users felt, counted from attempts."""
+"""What users felt: each request once, whatever its attempts were and whichever ticks were lost."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from balancer.core.histogram import Histogram
+from balancer.core.histogram import Histogram, edge_s
 from balancer.core.laws.felt import Felt, Round
+from balancer.core.laws.standards import bad
 from balancer.core.modes import Mode
-from balancer.core.observations import ModeObservations, Observations
+from balancer.core.observations import ModeObservations, ModeRequests, Observations, merge_replicas
 from balancer.core.policy import Policy
 from balancer.core.signals import Signals
-from tests.core.builders import STRATEGIES, failures, make_policy, table, tick
+from tests.core.builders import make_policy, table, tick
 
-NORMAL, SOFT = Mode.NORMAL, Mode.SOFT
-CHAINED = (replace(STRATEGIES[0], fallback_models=("small",), timeout_s=60.0), *STRATEGIES[1:])
+NORMAL = Mode.NORMAL
+CUT_S = 2.0
 
 
 class Listener:
@@ -21,154 +24,152 @@ class Listener:
 
     def __init__(self, policy: Policy) -> None:
         self.signals = Signals(policy)
-        self.felt = Felt(policy, self.signals)
+        self.felt = Felt(self.signals)
         self.tick = -1
 
-    def hear(self, *entries: ModeObservations) -> Round:
+    def hear(self, *requests: ModeRequests) -> Round:
         """What the users of normal felt in the next tick."""
-        self.tick += 1
-        self.signals.observe(tick(self.tick, *entries))
+        self.take(Observations(self.tick + 1, requests=requests))
+        return self.felt.now[NORMAL]
+
+    def take(self, seen: Observations) -> None:
+        """Take in a tick."""
+        self.tick = seen.tick
+        self.signals.observe(seen)
         self.felt.observe()
-        silent = Round(0, 0, (0,) * 2, (0,) * 2, 0, ())
-        return self.felt.now.get(NORMAL, silent)
 
     def lose(self) -> None:
         """A tick that nobody told of."""
-        self.tick += 1
-        self.signals.observe(Observations(self.tick))
-        self.felt.observe()
+        self.take(Observations(self.tick + 1))
 
 
-def listener(*, chain: bool = True) -> Listener:
+def listener() -> Listener:
     """Under one latency rule: cuts at 1.6 s (exit) and 2 s."""
-    rules = (*table("latency_p95", 2.0), *table("error_rate", 0.05))
-    strategies = CHAINED if chain else STRATEGIES
-    return Listener(make_policy(rules, law="mildest", strategies=strategies))
+    return Listener(make_policy((*table("latency_p95", CUT_S), *table("error_rate", 0.05))))
 
 
-def calls(
-    model: str = "big",
+def requests(
+    begun: int = 0,
     *,
-    started: int = 0,
-    answers: tuple[float, ...] = (),
+    answered: tuple[float, ...] = (),
+    failed: tuple[float, ...] = (),
     ages: tuple[float, ...] = (),
-    timed_out: tuple[float, ...] = (),
-    refused: int = 0,
-) -> ModeObservations:
-    """Attempts of normal at one model."""
-    finished = len(answers) + len(timed_out) + refused
-    return ModeObservations(
-        NORMAL,
-        model,
-        started=started,
-        finished=finished,
-        failures=failures(timeout=len(timed_out), overloaded=refused),
-        latency=Histogram.of((*answers, *timed_out)),
-        ages=Histogram.of(ages),
+) -> ModeRequests:
+    """Requests of normal."""
+    return ModeRequests(
+        NORMAL, begun, Histogram.of(answered), Histogram.of(failed), Histogram.of(ages)
     )
 
 
-def test_an_attempt_that_a_fallback_follows_is_not_felt() -> None:
-    """Three refused, three started at the second model."""
-    seen = listener().hear(calls(started=10, refused=3), calls("small", started=3, ages=(0.1,) * 3))
-    assert seen.failed == 0
+def test_each_request_is_answered_or_failed_once() -> None:
+    """However many attempts it took."""
+    seen = listener().hear(requests(10, answered=(1.0,) * 7, failed=(0.5,) * 2, ages=(0.1,)))
+    assert (seen.begun, seen.answered, seen.failed) == (10, 7, 2)
 
 
-def test_a_round_that_ends_without_an_answer_is_felt() -> None:
-    """Three refused, of which the second model refuses one as well."""
-    seen = listener().hear(
-        calls(started=10, answers=(1.0,) * 7, refused=3),
-        calls("small", started=3, answers=(1.0,) * 2, refused=1),
-    )
-    assert (seen.failed, seen.answered) == (1, 9)
-
-
-def test_without_a_fallback_every_failure_is_felt() -> None:
-    """A model that is called first absorbs nothing, whichever it is."""
-    seen = listener(chain=False).hear(calls(started=10, refused=3), calls("small", started=9))
-    assert seen.failed == 3
-
-
-def test_a_fallback_that_nothing_failed_before_absorbs_nothing() -> None:
-    """The first model is out for the day and is passed over: the second one's failures count."""
-    seen = listener().hear(calls("small", started=10, refused=4))
-    assert seen.failed == 4
-
-
-def test_a_call_is_late_once_when_its_age_passes_the_cut_and_not_again_when_it_ends() -> None:
+def test_a_request_is_late_once_when_its_age_passes_the_cut_and_not_again_when_it_ends() -> None:
     """In flight for three ticks, then answered."""
     hear = listener().hear
     late = [
-        hear(calls(started=1, ages=(0.9,))).late[1],
-        hear(calls(ages=(1.9,))).late[1],
-        hear(calls(ages=(2.9,))).late[1],
-        hear(calls(ages=(3.9,))).late[1],
-        hear(calls(answers=(4.5,))).late[1],
+        hear(requests(1, ages=(0.9,))).late[1],
+        hear(requests(ages=(1.9,))).late[1],
+        hear(requests(ages=(2.9,))).late[1],
+        hear(requests(ages=(3.9,))).late[1],
+        hear(requests(answered=(4.5,))).late[1],
     ]
     assert late == [0, 0, 1, 0, 0]
 
 
-def test_a_call_that_was_never_seen_at_that_age_is_late_when_it_is_answered() -> None:
+def test_a_request_that_was_never_seen_at_that_age_is_late_when_it_is_answered() -> None:
     """It passed the cut and ended within one tick."""
-    seen = listener().hear(calls(started=2, answers=(2.5, 1.0)))
+    seen = listener().hear(requests(2, answered=(2.5, 1.0)))
     assert (seen.late[1], seen.timely[1]) == (1, 1)
 
 
 def test_each_cut_has_its_own_count() -> None:
     """1.8 s is above 1.6 s and below 2 s."""
-    seen = listener().hear(calls(started=1, answers=(1.8,)))
+    seen = listener().hear(requests(1, answered=(1.8,)))
     assert (seen.late, seen.timely) == ((1, 0), (0, 1))
 
 
-def test_a_timeout_that_another_attempt_follows_is_no_outcome() -> None:
-    """The request was late before; it goes on at the second model and is answered there."""
+def test_a_request_that_was_late_and_fails_is_late_once_and_failed_once() -> None:
+    """For the rules; of all requests it is one, and failed."""
     hear = listener().hear
-    assert hear(calls(started=1, ages=(59.5,))).late[1] == 1
-    moved = hear(calls(timed_out=(60.0,)), calls("small", started=1, ages=(60.5,)))
-    assert (moved.late[1], moved.failed) == (0, 0)
-    ended = hear(calls("small", answers=(61.0,)))
-    assert (ended.late[1], ended.answered) == (0, 1)
+    waits = hear(requests(1, ages=(5.0,)))
+    ends = hear(requests(failed=(5.5,)))
+    assert (waits.late[1], waits.failed) == (1, 0)
+    assert (ends.late[1], ends.failed) == (0, 1)
+    assert [sum(counts) for counts in zip(bad(waits), bad(ends), strict=True)] == [1, 0, 1]
 
 
-def test_a_round_that_times_out_is_late_and_failed() -> None:
-    """No model is left."""
-    hear = listener(chain=False).hear
-    assert hear(calls(started=1, ages=(59.5,))).late[1] == 1
-    ended = hear(calls(timed_out=(60.0,)))
-    assert (ended.late[1], ended.failed) == (0, 1)
+def test_a_request_that_fails_late_unseen_is_one_bad_request() -> None:
+    """It passed the cut and failed within one tick."""
+    seen = listener().hear(requests(1, failed=(2.5,)))
+    assert (seen.late[1], seen.failed) == (1, 1)
+    assert bad(seen) == (1, 0, 1)
 
 
-def test_a_late_call_that_is_refused_leaves_no_debt() -> None:
-    """The next late one counts."""
-    hear = listener(chain=False).hear
-    hear(calls(started=2, ages=(5.0, 5.0)))
-    assert hear(calls(ages=(6.0,), refused=1)).late[1] == 0
-    assert hear(calls(ages=(7.0, 2.5))).late[1] == 1
+def test_without_a_latency_rule_nobody_is_late() -> None:
+    """There is no cut."""
+    run = Listener(make_policy(table("error_rate", 0.05)))
+    seen = run.hear(requests(3, answered=(50.0, 1.0), failed=(9.0,)))
+    assert bad(seen) == (1, 0, 3)
 
 
-def test_calls_in_flight_are_not_late_again_after_a_tick_that_was_lost() -> None:
-    """The gauge falls to nought and comes back; who is late anew counts."""
+def test_requests_in_flight_are_not_late_again_after_ticks_that_were_lost() -> None:
+    """Who became late meanwhile, or now, counts."""
     run = listener()
-    assert run.hear(calls(started=4, ages=(5.0,) * 4)).late[1] == 4
+    assert run.hear(requests(4, ages=(5.0,) * 4)).late[1] == 4
     run.lose()
     run.lose()
-    assert run.hear(calls(started=1, ages=(8.0,) * 4 + (2.5,))).late[1] == 1
+    assert run.hear(requests(ages=(8.0,) * 4)).late[1] == 0
+    assert run.hear(requests(1, ages=(9.0,) * 4 + (2.5,))).late[1] == 1
 
 
-def test_calls_that_vanish_are_forgotten_once_nobody_is_late() -> None:
-    """As when a replica is stopped: what comes after must not be hidden by them."""
+def test_what_ended_in_a_lost_tick_hides_nobody_for_long() -> None:
+    """Four late ones ended there; the next late one counts."""
     run = listener()
-    run.hear(calls(started=4, ages=(5.0,) * 4))
-    run.hear(calls(started=1, ages=(0.5,)))
-    assert run.hear(calls(ages=(5.0,) * 3)).late[1] == 3
-
-
-def test_a_mode_that_has_nothing_to_say_is_not_counted() -> None:
-    """Only those that served, or had calls in flight before."""
-    run = listener()
-    run.hear(calls(started=1, ages=(5.0,)))
-    assert set(run.felt.now) == {NORMAL}
+    run.hear(requests(4, ages=(5.0,) * 4))
     run.lose()
+    run.hear(requests(1, ages=(0.5,)))
+    assert run.hear(requests(ages=(2.5,))).late[1] == 1
+
+
+def test_a_replica_that_was_silent_for_a_tick_is_not_late_again() -> None:
+    """Of two the other one spoke."""
+    run = listener()
+    one, other = requests(3, ages=(5.0,) * 3), requests(2, ages=(5.0,) * 2)
+    late: list[int] = []
+    for heard in ((one, other), (other,), (one, other)):
+        here = run.tick + 1
+        parts = [
+            Observations(here, requests=(part if late == [] else part._replace(begun=0),))
+            for part in heard
+        ]
+        run.take(merge_replicas(parts))
+        late.append(run.felt.now[NORMAL].late[1])
+    assert late == [5, 0, 0]
+
+
+def test_a_late_request_that_its_caller_cancels_hides_nobody_after_it() -> None:
+    """It is gone; the next late one counts."""
+    hear = listener().hear
+    hear(requests(2, ages=(5.0, 5.0)))
+    assert hear(requests(ages=(6.0,))).late[1] == 0
+    assert hear(requests(1, ages=(7.0, 2.5))).late[1] == 1
+
+
+def test_a_law_that_begins_while_requests_are_late_does_not_count_them() -> None:
+    """It was not told when they began."""
+    hear = listener().hear
+    assert hear(requests(ages=(5.0,) * 3)).late[1] == 0
+    assert hear(requests(1, ages=(6.0,) * 3 + (2.5,))).late[1] == 1
+
+
+def test_only_modes_that_speak_are_counted() -> None:
+    """A silent tick is nobody's."""
+    run = listener()
+    run.hear(requests(1, ages=(5.0,)))
     assert set(run.felt.now) == {NORMAL}
     run.lose()
     assert run.felt.now == {}
@@ -176,9 +177,50 @@ def test_a_mode_that_has_nothing_to_say_is_not_counted() -> None:
 
 def test_first_tokens_are_counted_by_their_own_cut() -> None:
     """Answers whose first token came late."""
-    run = Listener(make_policy(table("ttft_p95", 1.0), law="mildest"))
+    run = Listener(make_policy(table("ttft_p95", 1.0)))
     entry = ModeObservations(
         NORMAL, "big", 2, 2, latency=Histogram.of([3.0, 3.0]), ttft=Histogram.of([0.5, 2.0])
     )
-    seen = run.hear(entry)
+    run.take(tick(0, entry))
+    seen = run.felt.now[NORMAL]
     assert (seen.firsts, seen.tardy[-1]) == (2, 1)
+
+
+LIVES = st.lists(
+    st.tuples(st.integers(0, 20), st.sampled_from([0.5, 1.5, 3.0, 7.0]), st.booleans()),
+    max_size=20,
+)
+"""Requests: tick and length in ticks of a second, and whether they are answered."""
+
+
+@given(LIVES)
+def test_every_request_is_late_exactly_once_if_it_lives_longer_than_the_cut(
+    lives: list[tuple[int, float, bool]],
+) -> None:
+    """For any requests, begun a tenth of a second into their tick; `bad` counts each once."""
+    run = listener()
+    late = 0
+    totals = [0, 0, 0]
+    for now in range(32):
+        here = [(now + 1.0 - at - 0.1, length, well) for at, length, well in lives if at <= now]
+        ended = [(length, well) for age, length, well in here if length <= age < length + 1.0]
+        entry = requests(
+            sum(at == now for at, _, _ in lives),
+            answered=tuple(length for length, well in ended if well),
+            failed=tuple(length for length, well in ended if not well),
+            ages=tuple(age for age, length, _ in here if age < length),
+        )
+        if entry == requests():
+            run.lose()
+            continue
+        seen = run.hear(entry)
+        late += seen.late[1]
+        totals = [total + n for total, n in zip(totals, bad(seen), strict=True)]
+    edge = edge_s(run.signals.ledger.latency_cuts[1])
+    assert edge == pytest.approx(CUT_S, rel=0.01)
+    assert late == sum(length > edge for _, length, _ in lives)
+    assert totals == [
+        sum(not well for _, _, well in lives),
+        sum(length > 1.6 for _, length, well in lives if well),
+        len(lives),
+    ]
