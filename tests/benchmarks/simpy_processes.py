@@ -21,7 +21,7 @@ from balancer.core.controller import Controller
 from balancer.core.decisions import Decision, Plan, plan
 from balancer.core.histogram import Histogram, bucket_index
 from balancer.core.modes import MODES, Mode, Priority
-from balancer.core.observations import FAILURES, ModeObservations, Observations
+from balancer.core.observations import FAILURES, ModeObservations, ModeRequests, Observations
 from balancer.core.policy import Policy
 from balancer.core.pricing import cost_nano_usd
 from scenarios.schema import Scenario
@@ -71,6 +71,16 @@ class _Tally:
     nano_usd: int = 0
 
 
+@dataclass(slots=True)
+class _Requests:
+    """What became of the requests of one mode in a tick, and when those began that go on."""
+
+    begun: int = 0
+    answered: Counter[int] = field(default_factory=Counter)
+    failed: Counter[int] = field(default_factory=Counter)
+    since_s: dict[int, float] = field(default_factory=dict)
+
+
 class SimpyProcesses:
     """One run.
 
@@ -79,12 +89,17 @@ class SimpyProcesses:
         policy: of the controller.
         requests: records of `sim.workload.REQUEST`.
         key: stream key of the replication.
+
+    Attributes:
+        account: what became of all requests.
+        observed: what the controller was told, tick by tick.
     """
 
     def __init__(
         self, scenario: Scenario, policy: Policy, requests: np.ndarray[Any, Any], key: int
     ) -> None:
         self.account = Account()
+        self.observed: list[Observations] = []
         self._scenario = scenario
         self._policy = policy
         self._requests = requests
@@ -103,6 +118,7 @@ class SimpyProcesses:
         self._decision: Decision | None = None
         self._tallies: dict[tuple[Mode, str], _Tally] = {}
         self._flights: dict[tuple[Mode, str], dict[int, float]] = {}
+        self._felt = {mode: _Requests() for mode in MODES}
         self._offered = [0, 0, 0]
         self._shed = [0, 0, 0]
 
@@ -138,6 +154,9 @@ class SimpyProcesses:
         strategy = chosen.strategy
         chain = (strategy.model or clients.model, *strategy.fallback_models)
         began_s = self._env.now
+        felt = self._felt[chosen.mode]
+        felt.begun += 1
+        felt.since_s[index] = began_s
         gives_up_s = began_s + clients.patience
         call = np.zeros(1, CALL)
         link = made = 0
@@ -149,6 +168,7 @@ class SimpyProcesses:
             made += 1
             if outcome == ANSWER:
                 self.account.answered += 1
+                felt.answered[bucket_index(self._env.now - felt.since_s.pop(index))] += 1
                 self.account.latency[bucket_index(self._env.now - began_s)] += 1
                 return
             if outcome == _QUOTA_DAY:
@@ -176,6 +196,7 @@ class SimpyProcesses:
                 yield self._env.timeout(delay_s)
             link = following
         self.account.failed += 1
+        felt.failed[bucket_index(self._env.now - felt.since_s.pop(index))] += 1
         if outcome == _TIMEOUT:
             self.account.latency[bucket_index(self._env.now - began_s)] += 1
 
@@ -267,7 +288,8 @@ class SimpyProcesses:
         tick_s = self._policy.tick_s
         for tick in range(math.ceil(self._scenario.duration / tick_s)):
             yield self._env.timeout((tick + 1) * tick_s - self._env.now)
-            self._decision = self._controller.step(self._observe(tick))
+            self.observed.append(self._observe(tick))
+            self._decision = self._controller.step(self.observed[-1])
 
     def _observe(self, tick: int) -> Observations:
         low, normal, high = self._offered
@@ -287,7 +309,26 @@ class SimpyProcesses:
             offered=(low, normal, high),
             admitted=(low - shed_low, normal - shed_normal, high - shed_high),
             shed=(shed_low, shed_normal, shed_high),
+            requests=tuple(self._requests_of(mode) for mode in MODES if self._felt_in(mode)),
         )
+
+    def _felt_in(self, mode: Mode) -> bool:
+        felt = self._felt[mode]
+        return bool(felt.begun or felt.answered or felt.failed or felt.since_s)
+
+    def _requests_of(self, mode: Mode) -> ModeRequests:
+        felt = self._felt[mode]
+        found = ModeRequests(
+            mode,
+            felt.begun,
+            Histogram.from_counts(felt.answered),
+            Histogram.from_counts(felt.failed),
+            Histogram.of(self._env.now - since_s for since_s in felt.since_s.values()),
+        )
+        felt.begun = 0
+        felt.answered.clear()
+        felt.failed.clear()
+        return found
 
     def _row(
         self, mode: Mode, model: str, tally: _Tally, flights: dict[int, float]
