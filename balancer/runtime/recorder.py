@@ -172,11 +172,11 @@ class _Requests:
         self.answered: dict[int, int] = {}
         self.failed: dict[int, int] = {}
 
-    def end(self, kind: int, seconds: float) -> None:
-        """Count one that is over; nobody counts those that their callers gave up."""
+    def end(self, kind: int, index: int) -> None:
+        """Count one that is over, in its bucket; nobody counts those that their callers gave up."""
         if kind != ABANDONED:
             counts = self.answered if kind == ANSWER else self.failed
-            _add(counts, bucket_index(seconds))
+            counts[index] = counts.get(index, 0) + 1
 
     @property
     def says_something(self) -> bool:
@@ -258,7 +258,8 @@ class Recorder:
             self._begin(request)
             if not request.over:
                 request.over = True
-                self._requests[request.mode].end(outcome, (at - request.since) * self._speed)
+                index = bucket_index((at - request.since) * self._speed)
+                self._requests[request.mode].end(outcome, index)
         for event, count in Counter(begun).items():
             self._count(event, count)
         if ended:
@@ -315,10 +316,10 @@ class Recorder:
             cell.finished += 1
             if kind >= 0:
                 cell.failures[kind] += 1
+            index = bucket_index((at - flight.since) * speed)
             if flight.alone:
-                requests[place[0]].end(kind, (at - flight.since) * speed)
+                requests[place[0]].end(kind, index)
             if kind < 0 or kind == _TIMEOUT:
-                index = bucket_index((at - flight.since) * speed)
                 latency = cell.latency
                 latency[index] = latency.get(index, 0) + 1
                 if first is not None and kind == ANSWER:
