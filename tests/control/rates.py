@@ -83,8 +83,9 @@ FAULTS: Mapping[str, Fault] = {
         )
     ),
     "region": Fault(parts=({"kind": "error", "error": "overloaded", "share": "40%"},)),
+    "all hang": Fault(parts=({"kind": "hang"},)),
 }
-"""One hour ill of four: the main model, and in `region` all of them."""
+"""One hour ill of four: the main model, and in the last two every model."""
 
 ABSORBED: Mapping[str, Fault] = {
     f"{percent} %": Fault(
