@@ -1,8 +1,8 @@
 """Proof: the default policy on traffic from one request in fifty seconds to five hundred a second.
 
-    python -m tests.proofs.rates [--law NAME] [--runs N] [--section NAME]... [--workers N]
+    python -m tests.proofs.rates [--law NAME] [--runs N] [--rate R]... [--section NAME]...
 
-prints the same for another law or with fewer runs, and writes nothing.
+prints the same for another law, with fewer runs, or at some of the rates, and writes nothing.
 """
 
 from __future__ import annotations
@@ -79,9 +79,14 @@ the same requests without a controller, it may be left.
 """
 
 
-def prove_steady(workers: int, law: str | None = None, most_runs: int = RUNS) -> Proof:
+def prove_steady(
+    workers: int,
+    law: str | None = None,
+    most_runs: int = RUNS,
+    rates: Sequence[float] = RATES,
+) -> Proof:
     """Six hours of healthy traffic."""
-    cells = _run({"healthy": HEALTHY}, RATES, workers, law, most_runs, static=False)["healthy"]
+    cells = _run({"healthy": HEALTHY}, rates, workers, law, most_runs, static=False)["healthy"]
     heads = ("requests/s", "runs", "leave normal", "degraded", "why the first of them left")
     rows = (
         (
@@ -97,9 +102,14 @@ def prove_steady(workers: int, law: str | None = None, most_runs: int = RUNS) ->
     return _proof(_STEADY, steady_claims(cells), table(heads, rows))
 
 
-def prove_ill(workers: int, law: str | None = None, most_runs: int = RUNS) -> Proof:
+def prove_ill(
+    workers: int,
+    law: str | None = None,
+    most_runs: int = RUNS,
+    rates: Sequence[float] = RATES,
+) -> Proof:
     """One hour of four in which something is wrong."""
-    cells = _run(FAULTS, RATES, workers, law, most_runs, fewer=FEWER_RUNS)
+    cells = _run(FAULTS, rates, workers, law, most_runs, fewer=FEWER_RUNS)
     heads = (
         *("fault", "requests/s", "runs", "away before"),
         *("found s, median", "95 %", "requests, median", "95 %", "within"),
@@ -132,9 +142,14 @@ def _ill_row(name: str, rate: float, episodes: Sequence[Episode]) -> tuple[str, 
     )
 
 
-def prove_absorbed(workers: int, law: str | None = None, most_runs: int = RUNS) -> Proof:
+def prove_absorbed(
+    workers: int,
+    law: str | None = None,
+    most_runs: int = RUNS,
+    rates: Sequence[float] = ABSORBED_RATES,
+) -> Proof:
     """Two hours of four in which the fallback answers what the main model does not."""
-    cells = _run(ABSORBED, ABSORBED_RATES, workers, law, most_runs)
+    cells = _run(ABSORBED, rates, workers, law, most_runs)
     heads = (
         *("calls that fail", "requests/s", "runs", "degraded", "leave normal", "transitions"),
         *("availability", "static", "P95 s of static", "cost of static, of the threshold"),
@@ -221,11 +236,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.proofs.rates")
     parser.add_argument("--law", choices=LAWS, help="instead of the default policy's")
     parser.add_argument("--runs", type=int, default=RUNS, help="of every cell, at most")
+    parser.add_argument("--rate", action="append", type=float, help="requests/s; without, all")
     parser.add_argument("--section", action="append", choices=[*sections])
     parser.add_argument("--workers", type=int, default=1, help="processes")
     asked = parser.parse_args()
     for title in asked.section or sections:
-        print(f"## {title}\n\n{sections[title](asked.workers, asked.law, asked.runs).text}")
+        rates = {} if asked.rate is None else {"rates": asked.rate}
+        proof = sections[title](asked.workers, asked.law, asked.runs, **rates)
+        print(f"## {title}\n\n{proof.text}", flush=True)
 
 
 if __name__ == "__main__":
