@@ -48,6 +48,8 @@ __all__ = ["prove_absorbed", "prove_ill", "prove_steady"]
 RUNS = 20
 """Of every cell, but for the largest with a fault in it."""
 LARGEST, FEWER_RUNS = 500.0, 4
+TOLD = 50
+"""Runs after which the progress is told."""
 ABSORBED_RATES = (0.1, 1.0, 5.5, 50.0)
 
 _SETTING = """\
@@ -195,7 +197,15 @@ def _run(
         for fault in faults.values()
         for replication in range(min(most_runs, fewer if rate == LARGEST else RUNS))
     ]
-    episodes = fan_out(run_case, cases, workers=workers, done=lambda _episode: None)
+    count = 0
+
+    def tell(_episode: Episode) -> None:
+        nonlocal count
+        count += 1
+        if count % TOLD == 0:
+            print(f"  {count} of {len(cases)} runs", flush=True)
+
+    episodes = fan_out(run_case, cases, workers=workers, done=tell)
     pairs = list(zip(cases, episodes, strict=True))
     return {
         name: {
