@@ -83,7 +83,7 @@ def ill_claims(name: str, cells: Cells) -> tuple[Claim, ...]:
     ahead = [(rate, _ahead(episodes)) for rate, episodes in cells.items()]
     unharmed = _everywhere(
         f"{name}: availability not below static's, beyond its interval",
-        [(rate, not of.high < 0.0, f"{of.estimate * 100:+.2f} points") for rate, of in ahead],
+        [(rate, of.high >= 0.0, f"{of.estimate * 100:+.2f} points") for rate, of in ahead],
     )
     if name not in FOUND:
         return (unharmed,)
