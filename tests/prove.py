@@ -25,6 +25,7 @@ from tests.proofs import (
     gate,
     library,
     mechanics,
+    rates,
     sizes,
     theory,
 )
@@ -34,6 +35,9 @@ SECTIONS: Mapping[str, Callable[[int], Proof]] = {
     "Library": library.prove,
     "Control": control.prove,
     "Laws over the library": contest.prove,
+    "Steady traffic": rates.prove_steady,
+    "One hour ill": rates.prove_ill,
+    "Absorbed errors": rates.prove_absorbed,
     "Sizes": sizes.prove,
     "Counting": counting.prove,
     "Coverage": coverage.prove,

@@ -52,9 +52,7 @@ def test_each_asking_is_decided_anew() -> None:
 def test_who_was_shed_asks_again_too() -> None:
     """And is let in once nobody is shed any more."""
     under = policy()
-    run = plant(
-        requests(0.0), scenario(clients={"reasks": {"share": ALWAYS, "after": 10}}), under
-    )
+    run = plant(requests(0.0), scenario(clients={"reasks": {"share": ALWAYS, "after": 10}}), under)
     run.apply(decision(under, Mode.NORMAL, admit=(0.0, 0.0, 0.0)))
     run.advance(1.0)
     seen = run.observe(0)
