@@ -33,6 +33,7 @@ that is more."""
 SIZES = (10, 30, 100)
 """Requests over which spending is judged: a leap shows in ten, a half more in a hundred."""
 DEVIATIONS = 3.0
+SKEWED = (DEVIATIONS**2 - 1.0) / 6.0 * 6.0 / 2.0**1.5
 
 
 class Change:
@@ -126,10 +127,12 @@ class Spending:
     Spending is a compound Poisson sum, and at a few requests a minute the product of a mean and a
     rate is noise. The sum X over T ticks must pass
 
-        limit T + 3 sqrt(T var)
+        limit T + z sqrt(T var)
 
     where var is the variance from tick to tick, silent ticks included: an estimate of the sum of
-    the squared costs that also sees bursts.
+    the squared costs that also sees bursts. z is 3, and more for few requests, since such a sum is
+    skewed: by (9 - 1) / 6 of its skewness (Cornish and Fisher, "Moments and cumulants in the
+    specification of distributions", 1938), 6 / (2^1.5 sqrt(n)) for n exponential costs.
 
     Args:
         least_ticks: no window is shorter.
@@ -189,7 +192,8 @@ class Spending:
             if ticks < self._least or finished < left[0]:
                 continue
             variance = squares - amount * amount / ticks
-            if amount > per_tick * ticks + DEVIATIONS * math.sqrt(max(0.0, variance)):
+            deviations = DEVIATIONS + SKEWED / math.sqrt(finished)
+            if amount > per_tick * ticks + deviations * math.sqrt(max(0.0, variance)):
                 return amount / ticks, finished
             while left and finished >= left[0]:
                 left.pop(0)

@@ -18,7 +18,10 @@ MOST_FAILED, MOST_WIDE, MOST_RELAPSES = 1, 3, 4
 """How often the hold doubles at most, plus one: after a fall or a probe refused at once, after a
 probe that failed when it was widened, after a relapse."""
 
-FIELDS = ("at", "until", "due", "times", "lost", "faded", "requests")
+RELAPSE_HOLDS = 15
+"""A relapse says for so many holds that there is not room for all."""
+
+FIELDS = ("at", "until", "due", "times", "lost", "relapse_at", "faded", "requests")
 
 
 class Illness:
@@ -30,6 +33,7 @@ class Illness:
         due: the number of requests before which it is, too.
         times: how often the hold has been doubled, plus one.
         lost: what its users lost then, 0..1 and a little for the rung.
+        relapse_at: the tick at which it last fell soon after it was entered again.
         faded: the tick at which the times were last made fewer.
         requests: offered so far.
 
@@ -47,6 +51,7 @@ class Illness:
         self.requests = 0
         self.times = [0] * len(MODES)
         self.lost: list[float | None] = [None] * len(MODES)
+        self.relapse_at: list[int | None] = [None] * len(MODES)
         self.faded = 0
 
     def known(self, mode: Mode, tick: int) -> bool:
@@ -67,11 +72,18 @@ class Illness:
         times = self.times[mode]
         self.times[mode] = max(times, min(times + 1, most))
         self.at[mode], self.lost[mode] = tick, loss
+        if most == MOST_RELAPSES:
+            self.relapse_at[mode] = tick
         self.until[mode] = tick + self._doubled(mode, self._hold)
         self.due[mode] = self.requests + self._doubled(mode, HOLD_REQUESTS)
 
     def _doubled(self, mode: int, once: int) -> int:
         return once << max(0, self.times[mode] - 1)
+
+    def relapsed(self, mode: Mode, tick: int) -> bool:
+        """Whether a mode fell soon after it had been entered again, of late."""
+        at = self.relapse_at[mode]
+        return at is not None and tick - at < RELAPSE_HOLDS * self._hold
 
     def shun(self, modes: Iterable[Mode], until: int) -> None:
         """Take modes for ill until a tick, whatever is known of them."""

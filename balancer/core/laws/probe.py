@@ -1,129 +1,161 @@
-"""A probe: serve a share of the requests in a milder mode, judge it, widen it to the whole.
+"""A probe: serve a share of the requests in a milder mode, judge it, and find how much it holds.
 
-The share is what brings a verdict in about a minute. What holds for a small share need not hold for
-a larger one, so each share is judged anew.
+A share on trial is judged by a sequential test, which ends soon. One that is kept, because there is
+no room for more, is held to the tests by which a mode is left.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..modes import MODES, Mode
 from ..policy import Policy
 from ..rules import shown
 from ..signals import LATENCIES, Bound, Signals, describe
-from ..windows import FINISHED, NANO, TOKENS
-from .evidence import verdict
+from ..windows import FINISHED, NANO, TOKENS, Row
+from .evidence import Change, verdict
 from .felt import Round
+from .share import NONE, Share
 from .standards import allowed, counted, sample, spent, told
 
-__all__ = ["Outcome", "Probe", "first_share"]
+__all__ = ["Outcome", "Probe"]
 
-REQUESTS, WITHIN_S = 15.0, 60.0
-"""A probe's share is what brings so many requests in so long."""
-LEAST_SHARE = 0.02
-WIDER = 4.0
-ENTERED_AT = 0.5
-"""A share from which on the target is entered."""
-SCARCE_PER_S = 0.2
-"""Below this rate a probe is served everything, above it at most half to begin with."""
 LEAST_PROBED = 12
 """Requests that a probe takes where no rule counts requests."""
 EXPECTED, LEAST_PER_S = 10.0, 0.001
 """A probe waits for so many requests before it gives up; where none are let in, as if few came."""
-LEAST_PAID = 10
-"""Attempts that what a target costs is projected from."""
+LEAST_PAID, ENOUGH_PAID, PAID_S = 10, 20, 120.0
+"""Attempts that what a target costs is projected from: those of the last two minutes, or of longer
+until there are enough."""
 COST_SPREAD = 2.2
 """Mean square of a request's cost over the square of its mean (exponential: 2)."""
+BELOW = 0.95
+"""What is spent while a part of the requests is served in the target, over the threshold."""
+LEAST_ROOM = 0.1
+"""A target that can be paid for less of the requests is not worth it."""
+CHECK_S = 30.0
+"""How often the room for a share that spending limits is looked at again."""
 
-FIELDS = ("target", "since", "share", "first", "patience", "heard", "begun", "tried")
-
-
-def first_share(per_s: float) -> float:
-    """The share a probe begins with at so many requests a second."""
-    share = max(LEAST_SHARE, REQUESTS / (WITHIN_S * max(per_s, 1e-9)))
-    if share <= ENTERED_AT:
-        return share
-    return ENTERED_AT if per_s > SCARCE_PER_S else 1.0
+FIELDS = ("beside", "target", "since", "round_since", "patience", "heard", "begun", "tried")
+Tests = tuple[tuple[int, Bound], ...]
 
 
 class Outcome(NamedTuple):
     """What came of a share.
 
     Attributes:
-        well: whether the target is.
+        kind: the target is refused, or to be entered, or another share of it is served from now on.
         texts: why, for a person.
     """
 
-    well: bool
-    texts: tuple[str, ...]
+    kind: Literal["refused", "entered", "served"]
+    texts: tuple[str, ...] = ()
 
 
 class Probe:
     """The probe under way, if any.
 
     Attributes:
+        beside: the mode that serves the other requests.
         target: the mode that is tried; None: there is no probe.
         since: the tick it began at.
-        share: of the requests.
-        first: the share it began with.
+        round_since: the tick from which the present share is served.
+        share: what is served, and what is known of other shares.
         patience: ticks in which ten requests would be served in the target.
         heard: the tick of the last request begun in the target.
         begun: requests begun under the present share, up to each tick since it is served.
         tried: bad and all requests under it, by rule.
     """
 
-    __slots__ = (*FIELDS, "_policy", "_signals")
+    __slots__ = (*FIELDS, "_changes", "_policy", "_settle", "_signals", "share")
 
     def __init__(self, policy: Policy, signals: Signals) -> None:
         self._policy = policy
         self._signals = signals
+        self.beside = Mode.NORMAL
         self.target: Mode | None = None
-        self.since = self.patience = self.heard = 0
+        self.since = self.round_since = self.patience = self.heard = 0
         self.begun = [0]
-        self.share = self.first = 0.0
+        self.share = Share(signals.ticks(policy.ladder.hold_s), signals.ticks(CHECK_S))
         self.tried: list[list[int]] = []
+        slowest = [b.threshold for b in signals.entry if b.rule.signal in LATENCIES]
+        self._settle = math.ceil(
+            (policy.ladder.settle_s + max(slowest, default=0.0)) / policy.tick_s
+        )
+        self._changes = {
+            number: Change(allowed(bound))
+            for number, bound in enumerate(signals.entry)
+            if counted(bound)
+        }
 
-    def begin(self, tick: int, target: Mode, per_s: float) -> None:
+    def begin(
+        self, tick: int, beside: Mode, target: Mode, per_s: float, *, failed: float = NONE
+    ) -> None:
         """Try a mode, of so many requests a second."""
-        self.target, self.since, self.first = target, tick, first_share(per_s)
-        self.patience = self._signals.ticks(EXPECTED / max(self.first * per_s, LEAST_PER_S))
-        self._serve(tick, self.first)
+        self.beside, self.target, self.since = beside, target, tick
+        self.share.begin(per_s, failed)
+        self.patience = self._signals.ticks(EXPECTED / max(self.share.first * per_s, LEAST_PER_S))
+        self._serve(tick)
 
-    def widen(self, tick: int) -> None:
-        """Serve a larger share, and begin to count."""
-        self._serve(tick, min(1.0, WIDER * self.share))
-
-    def _serve(self, tick: int, share: float) -> None:
-        self.share, self.heard, self.begun = share, tick, [0]
+    def _serve(self, tick: int) -> Outcome:
+        self.round_since, self.heard, self.begun = tick, tick, [0]
         self.tried = [[0, 0] for _ in self._policy.rules]
-
-    @property
-    def whole(self) -> bool:
-        """Whether the share is one from which the target is entered."""
-        return self.share >= ENTERED_AT
+        for change in self._changes.values():
+            change.reset()
+        return Outcome("served")
 
     def hear(self, tick: int, seen: Round | None) -> int:
         """Count what began in the target, once a tick; the ticks since anything did."""
         begun = 0 if seen is None else seen.begun
-        self.begun.append(self.begun[-1] + begun)
+        if self.share.kept_until is None:
+            self.begun.append(self.begun[-1] + begun)
         if begun:
             self.heard = tick
         return tick - self.heard
 
     def weigh(
-        self, target: Mode, tests: tuple[tuple[int, Bound], ...], seen: Round | None, per_s: float
+        self, tick: int, target: Mode, tests: Tests, seen: Round | None, per_s: float
     ) -> Outcome | None:
-        """Judge the present share; None: not known yet.
+        """Judge the present share; None: go on with it.
 
         Args:
+            tick: now.
             target: the mode that is tried.
             tests: the rules it is left by, with their numbers.
             seen: what its users felt in this tick.
             per_s: requests a second, in all modes.
         """
+        kept = self.share.kept_until is not None
+        for _, bound in tests:
+            if not counted(bound) and not spent(bound):
+                broken = self._broken(bound, target)
+                if broken is not None:
+                    return Outcome("refused", (broken,))
+        found = self._keep(tick, tests, seen) if kept else self._try(tests, seen)
+        if found is not None and found.kind == "refused":
+            if not self.share.fall_back(tick):
+                return found
+            return self._serve(tick)._replace(texts=found.texts)
+        if not (self._rests(tick) if kept else found is not None):
+            return None
+        room, dear = self._room(target, tests, per_s)
+        if room < LEAST_ROOM:
+            return Outcome("refused", (dear,)) if room >= 0.0 else None
+        if self.share.whole(room):
+            return found or Outcome("entered", (f"{self.share.value:.0%} of requests were well",))
+        if kept:
+            return self._serve(tick) if self.share.rested(tick, room) else None
+        self.share.widen(tick, room)
+        return self._serve(tick)
+
+    def _rests(self, tick: int) -> bool:
+        until = self.share.kept_until
+        return until is not None and tick >= until
+
+    def _try(self, tests: Tests, seen: Round | None) -> Outcome | None:
+        """Of a share on trial: refused, well, or not known yet."""
         well = True
         most = 0
         texts: list[str] = []
@@ -132,24 +164,25 @@ class Probe:
                 k, n = self._add(number, bound, seen)
                 found = verdict(k, n, allowed(bound))
                 if found is False:
-                    return Outcome(False, (told(bound, k, n),))
+                    return Outcome("refused", (told(bound, k, n),))
                 ripe = max(k, min(n, self._ripe(bound)))
                 well = well and verdict(k, ripe, allowed(bound)) is True
                 most = max(most, n)
                 texts.append(told(bound, k, n))
-            elif spent(bound):
-                paid = self._signals.ledger.since(target, self.since)[FINISHED] >= LEAST_PAID
-                too_much = self._too_much(number, target, per_s) if paid else None
-                if too_much is not None:
-                    return Outcome(False, (too_much,))
-                well = well and paid
-            else:
-                broken = self._broken(bound, target)
-                if broken is not None:
-                    return Outcome(False, (broken,))
         if most == 0:
             well = well and self.begun[-1] >= LEAST_PROBED
-        return Outcome(True, tuple(texts)) if well else None
+        return Outcome("entered", tuple(texts)) if well else None
+
+    def _keep(self, tick: int, tests: Tests, seen: Round | None) -> Outcome | None:
+        """Of a share that is kept: refused, or not."""
+        # What was begun under a wider share that failed ends first.
+        if seen is not None and tick - self.round_since > self._settle:
+            for number, bound in tests:
+                if counted(bound):
+                    change = self._changes[number]
+                    if change.add(*sample(bound, seen)):
+                        return Outcome("refused", (told(bound, *change.since()),))
+        return None
 
     def _add(self, number: int, bound: Bound, seen: Round | None) -> tuple[int, int]:
         counts = self.tried[number]
@@ -170,23 +203,50 @@ class Probe:
             ripens = math.ceil(bound.threshold / self._policy.tick_s)
         return self.begun[-1 - ripens] if ripens < len(self.begun) else 0
 
-    def _too_much(self, number: int, target: Mode, per_s: float) -> str | None:
-        """What all requests would cost if they were served as the target's were, if too much.
+    def _room(self, target: Mode, tests: Tests, per_s: float) -> tuple[float, str]:
+        """Share of the requests that can be paid for in the target, and what is too dear.
 
-        By requests and not by attempts: those that failed and were followed by another cost too.
+        If all requests would cost A in the target and B beside it, a share x of them costs
+        x A + (1 - x) B, so with a limit L there is room for
+
+            x = (L - B) / (A - B)
+
+        where L is a twentieth below the rule's threshold. For all of them A must be below the exit
+        threshold. -1: not known yet. By requests and not by attempts: those that failed and were
+        followed by another cost too.
         """
-        signals = self._signals
-        bound = signals.exits[number]
-        signal = bound.rule.signal
-        counts = signals.ledger.since(target, self.since)
-        n = counts[FINISHED]
-        if signal == "token_cost_per_hour":
-            value = counts[NANO] / 1e9 * per_s / n * 3600.0
-        else:
-            value = counts[TOKENS] * per_s / n * 60.0
-        if value <= bound.threshold * (1.0 + math.sqrt(COST_SPREAD / n)):
-            return None
-        return f"{signal} would be {shown(value, signal)} > {shown(bound.threshold, signal)}"
+        there, here = self._paid(target), self._paid(self.beside)
+        room, dear = NONE, ""
+        for number, bound in tests:
+            if not spent(bound):
+                continue
+            n = there[FINISHED]
+            if n < LEAST_PAID:
+                return -1.0, ""
+            signal, enough = bound.rule.signal, self._signals.exits[number].threshold
+            column, unit = (NANO, 3600e-9) if signal == "token_cost_per_hour" else (TOKENS, 60.0)
+            all_there = unit * per_s * there[column] / n
+            if all_there <= enough * (1.0 + math.sqrt(COST_SPREAD / n)):
+                continue
+            limit = max(enough, BELOW * bound.threshold)
+            all_here = unit * per_s * here[column] / max(1, here[FINISHED])
+            share = 0.0
+            if all_here < limit:
+                share = min(1.0, (limit - all_here) / max(1e-9, all_there - all_here))
+            if share < room:
+                room = share
+                dear = f"{signal} would be {shown(all_there, signal)} > {shown(enough, signal)}"
+        return room, dear
+
+    def _paid(self, mode: Mode) -> Row:
+        """What a mode was paid of late: over two minutes, or longer where few were served."""
+        ledger = self._signals.ledger
+        span = self._signals.ticks(PAID_S)
+        while True:
+            row = ledger.since(mode, max(self.since, ledger.tick - span))
+            if row[FINISHED] >= ENOUGH_PAID or ledger.tick - span <= self.since:
+                return row
+            span *= 2
 
     def _broken(self, bound: Bound, target: Mode) -> str | None:
         """A rule that is taken literally, if the target breaks it."""
@@ -202,12 +262,20 @@ class Probe:
         return values | {
             "begun": list(self.begun),
             "tried": [list(counts) for counts in self.tried],
+            "share": self.share.state(),
+            "changes": [change.state() for change in self._changes.values()],
         }
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Take back what `state` gave."""
         for name in FIELDS:
             setattr(self, name, state[name])
+        self.beside = MODES[self.beside]
         self.target = None if self.target is None else MODES[self.target]
         self.begun = list(self.begun)
         self.tried = [list(counts) for counts in self.tried]
+        share, changes = state["share"], state["changes"]
+        assert isinstance(share, dict) and isinstance(changes, list)
+        self.share.restore(share)
+        for change, values in zip(self._changes.values(), changes, strict=True):
+            change.restore(values)

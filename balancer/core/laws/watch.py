@@ -1,0 +1,227 @@
+"""What is seen in the mode that serves: which rules it breaks, and how its users fare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ..decisions import Reason
+from ..modes import MODES, Mode
+from ..policy import Policy
+from ..rules import shown
+from ..signals import Bound, Signals
+from .evidence import Change, Spending
+from .felt import Round
+from .standards import allowed, bad, counted, limit, sample, spent, tested, told
+
+__all__ = ["Broken", "Watch", "because"]
+
+LATE = 0.5
+"""What a late answer loses, where one that never came loses 1."""
+AVERAGED, AVERAGED_S = 400.0, 120.0
+"""How a mode's users fare is averaged over so many requests, and over so long."""
+LEAST_EARLIER, NO_BETTER = 20, 3.0
+"""Least requests before a change that say how it was, and how much worse than allowed that is."""
+LEAST_SPENDING_S = 60.0
+
+
+class Broken(NamedTuple):
+    """A rule that the mode breaks, and on what evidence."""
+
+    bound: Bound
+    k: int
+    n: int
+    value: float | None
+
+
+Paid = tuple[int, int, int]
+"""Attempts settled, billionths of a dollar, tokens."""
+
+
+class Watch:
+    """Judges the mode that serves.
+
+    Attributes:
+        tests: rules that each mode is left by, with their numbers.
+        seen: failed, late and all requests since entry; old ones weigh less.
+        answers: whether the mode has answered any since entry.
+        streaks: for how many ticks each literal rule has been broken.
+    """
+
+    __slots__ = (
+        "_changes",
+        "_policy",
+        "_signals",
+        "_spending",
+        "answers",
+        "seen",
+        "streaks",
+        "tests",
+    )
+
+    def __init__(self, policy: Policy, signals: Signals) -> None:
+        self._policy = policy
+        self._signals = signals
+        self.tests = tuple(tested(signals.entry, mode) for mode in MODES)
+        self._changes = {
+            number: Change(allowed(bound))
+            for number, bound in enumerate(signals.entry)
+            if counted(bound)
+        }
+        self._spending = Spending(signals.ticks(LEAST_SPENDING_S))
+        self.seen = [0.0, 0.0, 0.0]
+        self.answers = False
+        self.streaks = [0] * len(policy.rules)
+
+    @property
+    def usual(self) -> float:
+        """The share of bad requests that is allowed: what P95 allows, or the strictest rule."""
+        return min([0.05, *(change.share for change in self._changes.values())])
+
+    def begin(self, tick: int) -> None:
+        """A mode was entered."""
+        self.seen = [0.0, 0.0, 0.0]
+        self.answers = False
+        self.streaks = [0] * len(self.streaks)
+        self.forget()
+        self._spending.reset(tick)
+
+    def forget(self) -> None:
+        """Judge shares of requests anew."""
+        for change in self._changes.values():
+            change.reset()
+
+    def average(self, seen: Round, per_s: float) -> None:
+        """Take in what the mode's users felt in a tick, at so many requests a second."""
+        failed, late, n = (count + n for count, n in zip(self.seen, bad(seen), strict=True))
+        # One that was late before the mode was entered may fail in it.
+        late = max(0.0, late)
+        self.seen = [failed, late, max(n, failed + late)]
+        self.answers = self.answers or seen.answered > 0
+        if self.seen[2] > max(AVERAGED, AVERAGED_S * per_s):
+            self.seen = [count / 2.0 for count in self.seen]
+
+    def judge(
+        self, tick: int, mode: Mode, entered: int, seen: Round | None, paid: Paid
+    ) -> list[Broken]:
+        """Rules of levels above the mode that it breaks.
+
+        Args:
+            tick: now.
+            mode: which serves.
+            entered: since this tick.
+            seen: what its users felt in this tick; None: nothing, or it is not asked.
+            paid: what was settled in this tick, by the mode and by the one that is probed.
+        """
+        self._spending.add(tick, *paid)
+        found = []
+        for number, bound in self.tests[mode]:
+            if counted(bound):
+                broken = self._too_many(number, bound, mode, entered, seen)
+            elif spent(bound):
+                broken = self._too_much(tick, bound) if paid[0] else None
+            else:
+                broken = self._literally(tick, number, bound, mode, entered)
+            if broken is not None:
+                found.append(broken)
+        return found
+
+    def shares(self, broken: list[Broken]) -> tuple[float, float]:
+        """Shares that failed and that were late, since the change or since entry.
+
+        Since the change, unless it was no better before: a quota is counted by the minute, and of
+        a minute that is refused for the most part a second half says that all is.
+        """
+        failed, late, n = self.seen
+        shares = [failed / max(1.0, n), late / max(1.0, n)]
+        for each in broken:
+            place = 0 if each.bound.rule.signal == "error_rate" else 1
+            earlier = n - each.n
+            if earlier >= LEAST_EARLIER:
+                before = (self.seen[place] - each.k) / earlier
+                if before > NO_BETTER * allowed(each.bound):
+                    continue
+            shares[place] = max(shares[place], each.k / each.n)
+        return shares[0], shares[1]
+
+    def loss(self, failed: float, late: float) -> float:
+        """What users lose by so large shares; a mode that has answered none will not, late."""
+        return min(1.0, failed + (LATE if self.answers else 1.0) * late)
+
+    def _too_many(
+        self, number: int, bound: Bound, mode: Mode, entered: int, seen: Round | None
+    ) -> Broken | None:
+        """Whether a rule about a share of requests is broken."""
+        change = self._changes[number]
+        if seen is None or not change.add(*sample(bound, seen)):
+            return None
+        k, n = change.since()
+        if bound.rule.signal == "error_rate":
+            return Broken(bound, k, n, k / n)
+        start = max(entered, self._signals.ledger.tick - bound.window_ticks)
+        return Broken(bound, k, n, self._signals.measure(bound, mode, entered, start).value)
+
+    def _too_much(self, tick: int, bound: Bound) -> Broken | None:
+        """Whether a rule about spending is broken."""
+        column, per_tick = limit(bound, self._policy.tick_s)
+        above = self._spending.above(tick, column, per_tick)
+        if above is None:
+            return None
+        mean, n = above
+        return Broken(bound, 0, n, bound.threshold * mean / per_tick)
+
+    def _literally(
+        self, tick: int, number: int, bound: Bound, mode: Mode, entered: int
+    ) -> Broken | None:
+        """Whether a rule about a span of time, or a gauge, is broken as it is written."""
+        signals, settings = self._signals, self._policy.ladder
+        true = signals.judge(bound, mode, entered, z=settings.z, min_samples=settings.min_samples)
+        self.streaks[number] = self.streaks[number] + 1 if true else 0
+        if not true or self.streaks[number] < bound.sustained_ticks:
+            return None
+        seen = signals.measure(bound, mode, entered, max(entered, tick - bound.window_ticks))
+        return Broken(bound, seen.k, seen.n, seen.value)
+
+    def state(self) -> dict[str, object]:
+        """Plain values."""
+        return {
+            "seen": list(self.seen),
+            "answers": self.answers,
+            "streaks": list(self.streaks),
+            "spending": self._spending.state(),
+            "changes": [change.state() for change in self._changes.values()],
+        }
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Take back what `state` gave."""
+        seen, streaks, spending, changes = (
+            state[name] for name in ("seen", "streaks", "spending", "changes")
+        )
+        assert isinstance(seen, list) and isinstance(streaks, list)
+        assert isinstance(spending, list) and isinstance(changes, list)
+        self.answers = bool(state["answers"])
+        self.seen, self.streaks = list(seen), list(streaks)
+        self._spending.restore(spending)
+        for change, values in zip(self._changes.values(), changes, strict=True):
+            change.restore(values)
+
+
+def because(broken: Broken, to: Mode) -> Reason:
+    """A broken rule as the reason to enter a mode."""
+    bound, k, n, value = broken
+    rule = bound.rule
+    if counted(bound):
+        text = f"{told(bound, k, n)}, {allowed(bound):.1%} allowed"
+    else:
+        seen = "" if value is None else f" {shown(value, rule.signal)}"
+        text = f"{rule.signal}{seen} > {shown(bound.threshold, rule.signal)}"
+        text += f" ({n} requests)" if n else ""
+    return Reason(
+        kind="rule",
+        text=f"{to.label}: {text}",
+        rule=rule.name,
+        value=value,
+        threshold=bound.threshold,
+        k=k,
+        n=n,
+    )
