@@ -64,7 +64,7 @@ def test_what_operators_live_through_stands_in_a_table_of_its_own(tmp_path: Path
     second = second[: second.index("</table>")]
     assert "Reaches soft within 1m" in second and "Transitions per hour" in second
     assert [second.count(mark) for mark in "✓✗"] == [2, 1]
-    first = page[page.index('id="s1"') : page.index("What operators live through")]
+    first = page[page.index('id="s1"') : page.index('<h4 id="s1-lived">')]
     assert "Utility per 1000 requests" in first and "Transitions" not in first
 
 

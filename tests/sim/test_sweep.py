@@ -32,8 +32,18 @@ def test_the_sweep_spans_what_was_said_beforehand() -> None:
 
 def test_a_law_is_its_answers_its_waiting_and_its_bill() -> None:
     """Per offered request, from the metrics of its runs."""
-    account = {"good_answers": 180.0, "sibling_good_answers": 50.0, "waiting_s": 800.0}
-    runs = [run(k, offered=230.0, reasked=30.0, cost_usd=3.0, **account) for k in (0, 1)]
+    runs = [
+        run(
+            k,
+            offered=230.0,
+            reasked=30.0,
+            good_answers=180.0,
+            sibling_good_answers=50.0,
+            waiting_s=800.0,
+            cost_usd=3.0,
+        )
+        for k in (0, 1)
+    ]
     found = line(runs, Worth(answer=0.03, waiting=0.005))
     assert found.value.estimate == pytest.approx((180.0 - 0.005 * 800.0) / 200.0)
     assert found.bill_usd.estimate == pytest.approx(0.015)
