@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import matplotlib as mpl
@@ -53,6 +54,11 @@ def _draw(comparison: Comparison, layout: Layout) -> Figure:
     slanted = cell < longest
     rise = math.sin(math.radians(SLANT_DEG)) * longest + layout.font
     head = max(SLANTED_HEAD, rise) if slanted else FLAT_HEAD
+    if slanted:
+        # The last name leans over the edge of the map.
+        reach = math.cos(math.radians(SLANT_DEG)) * len(laws[-1]) * 0.6 * layout.font
+        layout = replace(layout, right=max(layout.right, reach - cell / 2))
+        cell = (layout.width - layout.left - layout.right) / len(laws)
     totals = _totals(comparison.summary)
     tall = (len(comparison.scenarios) + len(totals)) * ROW + GAP
     height = head + tall + FOOT
