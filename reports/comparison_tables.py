@@ -28,7 +28,7 @@ COLUMNS = (
 )
 """Head, metric, scale and decimals; the interval stands below, so that a line fits a log."""
 
-SWEPT_USD = (0.003, 0.01, 0.1)
+SWEPT_USD = (0.003, 0.1)
 """Worths of an answer at which the summary says who is best, beside the scenario's own."""
 LIVED_THROUGH = (
     ("moves/h", "transitions_per_hour", 1.0, 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sim.law_summary import summaries
+from sim.rivals import tuning
 from tests.control.contest import (
     OUTCOME_HEADS,
     RANKING_HEADS,
@@ -96,7 +97,7 @@ def prove(workers: int) -> Proof:
                 _SWEPT,
                 table(swept[0], swept[1:]),
                 table(("scenario", "best", "best of all laws"), reign_rows(record)),
-                _TUNING.format(len(rows) - len(unseen)),
+                _TUNING.format(len(tuning()["training"])),
                 table(TUNING_HEADS, tuning_rows()),
             ]
         ),
