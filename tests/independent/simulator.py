@@ -155,7 +155,7 @@ class World:
         if answered:
             good = fate.quality * (waited_s <= self.scenario.worth.within)
             sums.update(quality=fate.quality, good=good, cut_short=fate.delivered < 1)
-            sums.update(sibling=good * (model != self.plans[0].chain[0]))
+            sums.update(sibling=good * (model.name != self.plans[0].chain[0].name))
             return
         sums.update(static=plan.strategy.static_fallback is not None)
         back_in_s = clients.reasks.after * (0.5 + rng.random())
