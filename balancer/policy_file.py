@@ -3,8 +3,8 @@
 A file says only what differs from the default policy (`default_policy.yaml`):
 
 - any of `thresholds`, `alerts` and `rules` replaces all of the default's rules;
-- a mode under `modes`, and `ladder`, start from the default's and change key by key, where
-  null clears a key of a mode, leaving to the caller what it set;
+- a mode under `modes`, `ladder` and `constants` start from the default's and change key by key,
+  where null clears a key of a mode, leaving to the caller what it set;
 - `budget` and `baseline` replace the default's as a whole (null: none);
 - `prices` adds to, or replaces models of, the price table that ships.
 
@@ -23,6 +23,14 @@ from typing import NoReturn, TypeVar
 from pydantic import ValidationError
 
 from .core.catalog import Catalog
+from .core.constants import (
+    BreakerConstants,
+    Constants,
+    DimmerConstants,
+    GradientConstants,
+    ThresholdConstants,
+    ThrottleConstants,
+)
 from .core.errors import PolicyError
 from .core.modes import MODES, Mode
 from .core.policy import Baseline, BudgetLimit, LadderSettings, Policy, Rule, Strategy
@@ -32,6 +40,7 @@ from .policy_schema import (
     BaselineEntry,
     BudgetEntry,
     BudgetsEntry,
+    ConstantsEntry,
     LadderEntry,
     PolicyEntry,
     StrategyEntry,
@@ -109,6 +118,7 @@ def _build(document: Document, parent: Policy, base: Path | None) -> Policy:
             catalog=_catalog(entry, parent.catalog, base),
             law=entry.law or parent.law,
             ladder=_ladder(entry.ladder, parent.ladder),
+            constants=_constants(entry.constants, parent.constants),
             budgets=tuple(_budgets(entry.budget)) if "budget" in said else parent.budgets,
             baseline=_baseline(entry, parent),
             tick_s=parent.tick_s if entry.tick is None else entry.tick,
@@ -238,6 +248,32 @@ def _ladder(entry: LadderEntry, parent: LadderSettings) -> LadderSettings:
         probe_share_max=_chosen(entry.probe_share_max, parent.probe_share_max),
         multiplier_max=_chosen(entry.multiplier_max, parent.multiplier_max),
         probation_s=_chosen(entry.probation, parent.probation_s),
+    )
+
+
+def _constants(entry: ConstantsEntry, parent: Constants) -> Constants:
+    breaker, dimmer, gradient = entry.breaker, entry.dimmer, entry.gradient
+    return Constants(
+        breaker=BreakerConstants(
+            calls=_chosen(breaker.calls, parent.breaker.calls),
+            bad_share=_chosen(breaker.bad_share, parent.breaker.bad_share),
+            cooldown_s=_chosen(breaker.cooldown, parent.breaker.cooldown_s),
+        ),
+        threshold=ThresholdConstants(hold_s=_chosen(entry.threshold.hold, parent.threshold.hold_s)),
+        dimmer=DimmerConstants(
+            quantile=_chosen(dimmer.quantile, parent.dimmer.quantile),
+            window_s=_chosen(dimmer.window, parent.dimmer.window_s),
+            pole=_chosen(dimmer.pole, parent.dimmer.pole),
+        ),
+        throttle=ThrottleConstants(
+            k=_chosen(entry.throttle.k, parent.throttle.k),
+            window_s=_chosen(entry.throttle.window, parent.throttle.window_s),
+        ),
+        gradient=GradientConstants(
+            tolerance=_chosen(gradient.tolerance, parent.gradient.tolerance),
+            least=_chosen(gradient.least, parent.gradient.least),
+            most=_chosen(gradient.most, parent.gradient.most),
+        ),
     )
 
 

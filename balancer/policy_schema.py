@@ -29,8 +29,12 @@ __all__ = [
     "WINDOWS_S",
     "AlertEntry",
     "BaselineEntry",
+    "BreakerEntry",
     "BudgetEntry",
     "BudgetsEntry",
+    "ConstantsEntry",
+    "DimmerEntry",
+    "GradientEntry",
     "LadderEntry",
     "ModesEntry",
     "PolicyEntry",
@@ -38,8 +42,10 @@ __all__ = [
     "ShedEntry",
     "StrategyEntry",
     "ThinkingSetting",
+    "ThresholdEntry",
     "ThresholdsEntry",
     "ThresholdsOfMode",
+    "ThrottleEntry",
     "parse_thinking",
 ]
 
@@ -192,6 +198,53 @@ class LadderEntry(_Entry):
     probation: Seconds | None = None
 
 
+class BreakerEntry(_Entry):
+    """Constants of the breaker law, see `BreakerConstants`."""
+
+    calls: Count | None = None
+    bad_share: Share | None = None
+    cooldown: Seconds | None = None
+
+
+class ThresholdEntry(_Entry):
+    """Constants of the threshold law, see `ThresholdConstants`."""
+
+    hold: Seconds | None = None
+
+
+class DimmerEntry(_Entry):
+    """Constants of the dimmer law, see `DimmerConstants`."""
+
+    quantile: Share | None = None
+    window: Seconds | None = None
+    pole: Number | None = None
+
+
+class ThrottleEntry(_Entry):
+    """Constants of the throttle law, see `ThrottleConstants`."""
+
+    k: Number | None = None
+    window: Seconds | None = None
+
+
+class GradientEntry(_Entry):
+    """Constants of the gradient law, see `GradientConstants`."""
+
+    tolerance: Number | None = None
+    least: Count | None = None
+    most: Count | None = None
+
+
+class ConstantsEntry(_Entry):
+    """Constants of the laws that the ladder is compared with, by law."""
+
+    breaker: BreakerEntry = BreakerEntry()
+    threshold: ThresholdEntry = ThresholdEntry()
+    dimmer: DimmerEntry = DimmerEntry()
+    throttle: ThrottleEntry = ThrottleEntry()
+    gradient: GradientEntry = GradientEntry()
+
+
 class BudgetEntry(_Entry):
     """Hard limits over rolling windows."""
 
@@ -230,6 +283,7 @@ class PolicyEntry(_Entry):
     rules: tuple[RuleEntry, ...] = ()
     modes: ModesEntry = ModesEntry()
     ladder: LadderEntry = LadderEntry()
+    constants: ConstantsEntry = ConstantsEntry()
     budget: BudgetsEntry | None = None
     baseline: BaselineEntry | None = None
     prices: str | PriceTable | None = None

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from .core.catalog import Catalog, ModelCard, Thinking
+from .core.constants import Constants
 from .core.modes import MODES, Mode, Priority
 from .core.policy import SIGNALS, BudgetLimit, Policy, Rule, Strategy
 from .core.pricing import NANO_USD
@@ -55,6 +56,7 @@ def show_policy(policy: Policy) -> str:
             multiplier_max=ladder.multiplier_max,
             probation=show_seconds(ladder.probation_s),
         ),
+        constants=_constants(policy.constants),
         budget=_budgets(policy.budgets),
         baseline=_baseline(policy),
         prices=_prices(policy),
@@ -121,6 +123,32 @@ def _strategy(strategy: Strategy) -> CommentedMap:
         max_in_flight=strategy.max_in_flight,
         max_starts_per_s=strategy.max_starts_per_s,
     )
+
+
+def _constants(constants: Constants) -> CommentedMap:
+    """Those of every law, each on a line."""
+    breaker, dimmer = constants.breaker, constants.dimmer
+    throttle, gradient = constants.throttle, constants.gradient
+    shown = CommentedMap(
+        breaker=CommentedMap(
+            calls=breaker.calls,
+            bad_share=show_share(breaker.bad_share),
+            cooldown=show_seconds(breaker.cooldown_s),
+        ),
+        threshold=CommentedMap(hold=show_seconds(constants.threshold.hold_s)),
+        dimmer=CommentedMap(
+            quantile=show_share(dimmer.quantile),
+            window=show_seconds(dimmer.window_s),
+            pole=dimmer.pole,
+        ),
+        throttle=CommentedMap(k=throttle.k, window=show_seconds(throttle.window_s)),
+        gradient=CommentedMap(
+            tolerance=gradient.tolerance, least=gradient.least, most=gradient.most
+        ),
+    )
+    for law in shown.values():
+        law.fa.set_flow_style()
+    return shown
 
 
 def _budgets(limits: tuple[BudgetLimit, ...]) -> CommentedMap:

@@ -168,6 +168,8 @@ class _Book:
             quality_ppm = quality_ppm * self._kept_ppm[calls[-1].mode] // _MILLION
         self._sums["quality_ppm_sum"] += quality_ppm
         self._sums["good_quality_ppm_sum"] += quality_ppm if in_time else 0
+        if in_time and calls and calls[-1].model != self._chains[0][0]:
+            self._sums["sibling_quality_ppm_sum"] += quality_ppm
 
     def totals(self, overshoot_nano_usd: int) -> Totals:
         """The account."""
@@ -201,6 +203,7 @@ class _Book:
             served_by_mode=tuple(self._by_mode),
             quality_ppm_sum=sums["quality_ppm_sum"],
             good_quality_ppm_sum=sums["good_quality_ppm_sum"],
+            sibling_quality_ppm_sum=sums["sibling_quality_ppm_sum"],
             waiting_s=math.fsum(self._waits_s),
             latency=Histogram.from_counts(dict(counts)),
             latency_sum_s=math.fsum(self._latencies),

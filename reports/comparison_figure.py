@@ -6,7 +6,9 @@ behind, lets the eye find it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import matplotlib as mpl
@@ -27,6 +29,8 @@ ROW: Final = 17.0
 GAP: Final = 10.0
 FLAT_HEAD: Final = 16.0
 SLANTED_HEAD: Final = 46.0
+"""At least; longer names take more."""
+SLANT_DEG: Final = 50.0
 FOOT: Final = 4.0
 TIGHT: Final = 26.0
 """Cells narrower than this have figures without their units."""
@@ -46,8 +50,15 @@ def comparison_figure(comparison: Comparison, layout: Layout) -> Figure:
 def _draw(comparison: Comparison, layout: Layout) -> Figure:
     laws = comparison.laws
     cell = (layout.width - layout.left - layout.right) / max(1, len(laws))
-    slanted = cell < max(map(len, laws), default=0) * 0.6 * layout.font
-    head = SLANTED_HEAD if slanted else FLAT_HEAD
+    longest = max(map(len, laws), default=0) * 0.6 * layout.font
+    slanted = cell < longest
+    rise = math.sin(math.radians(SLANT_DEG)) * longest + layout.font
+    head = max(SLANTED_HEAD, rise) if slanted else FLAT_HEAD
+    if slanted:
+        # The last name leans over the edge of the map.
+        reach = math.cos(math.radians(SLANT_DEG)) * len(laws[-1]) * 0.6 * layout.font
+        layout = replace(layout, right=max(layout.right, reach - cell / 2))
+        cell = (layout.width - layout.left - layout.right) / len(laws)
     totals = _totals(comparison.summary)
     tall = (len(comparison.scenarios) + len(totals)) * ROW + GAP
     height = head + tall + FOOT
@@ -118,7 +129,7 @@ def _heads(axes: Axes, comparison: Comparison, layout: Layout, *, slanted: bool)
             fontsize=layout.font,
             fontweight="bold" if law == comparison.reference else "normal",
             color=light("ink"),
-            rotation=50 if slanted else 0,
+            rotation=SLANT_DEG if slanted else 0,
             rotation_mode="anchor",
             ha="left" if slanted else "center",
             va="bottom",

@@ -102,6 +102,7 @@ class SummaryRow:
     law: str
     rival: str
     within_best: str
+    near: str
     best: str
     eligible: str
     dominated: str
@@ -112,6 +113,7 @@ class SummaryRow:
     largest_regret: str
     largest_in: str
     sweep: tuple[str, ...]
+    lived: tuple[str, ...]
 
 
 def write_comparison_report(directory: Path) -> Path:
@@ -161,6 +163,7 @@ def comparison_page(comparison: Comparison) -> str:
         steps=tuple(words.worth(answer_usd) for answer_usd in _steps(comparison)),
         data=COMPARISON_DATA,
         reference=comparison.reference,
+        ways=[each.about for law in comparison.summary[:1] for each in law.lived_through],
         summary=[_summary(law, comparison) for law in comparison.summary],
         sections=[
             _section(scenario, f"s{place}")
@@ -201,6 +204,7 @@ def _summary(law: LawSummary, comparison: Comparison) -> SummaryRow:
         law=law.law,
         rival=comparison.rivals.get(law.law, ""),
         within_best=f"{law.within_best} of {law.scenarios}",
+        near=words.near(law),
         best=str(law.best),
         eligible=str(law.eligible),
         dominated=str(law.dominated),
@@ -213,6 +217,11 @@ def _summary(law: LawSummary, comparison: Comparison) -> SummaryRow:
         largest_regret=words.regret(law.largest_regret.estimate),
         largest_in=law.largest_in if law.largest_regret.estimate > 0 else "",
         sweep=tuple(at.get(answer_usd, NOTHING) for answer_usd in _steps(comparison)),
+        lived=(
+            *(f"{each.met} of {each.asked}" for each in law.lived_through),
+            amount(law.transitions_per_hour, "number"),
+            amount(law.degraded_share, "share"),
+        ),
     )
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "answer",
     "behind",
     "largest_regret",
+    "near",
     "plus_minus",
     "regret",
     "reign",
@@ -43,6 +44,11 @@ def answer(comparison: Comparison) -> str:
 def wins(law: LawSummary) -> str:
     """In how many scenarios a law is as good as any."""
     return f"in {law.within_best} of {law.scenarios} scenarios"
+
+
+def near(law: LawSummary) -> str:
+    """In how many scenarios it is nearly as good as the best, by the widest "nearly" there is."""
+    return str(law.near_best[-1].scenarios) if law.near_best else NOTHING
 
 
 def largest_regret(law: LawSummary) -> str:

@@ -34,7 +34,9 @@ __all__ = [
     "Comparison",
     "LawResult",
     "LawSummary",
+    "Lived",
     "Met",
+    "Near",
     "Place",
     "Reign",
     "SweptLaw",
@@ -85,6 +87,23 @@ class SweptLaw:
     answer_usd: float
     best: int
     within_best: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Near:
+    """In how many scenarios a law is eligible with a regret of at most so much."""
+
+    regret: float
+    scenarios: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lived:
+    """Expectations about the way there, of one kind: how many a law meets, of how many."""
+
+    about: str
+    met: int
+    asked: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +167,7 @@ class LawSummary:
 
     Availability is the mean over the scenarios; `ahead_of_reference` is the median of how much
     more its utility is than the reference's, as a share of what perfect answers would be worth.
+    What operators live through: `lived_through`, and means over the scenarios.
     """
 
     law: str
@@ -165,6 +185,10 @@ class LawSummary:
     ahead_of_reference: float
     not_eligible: tuple[str, ...]
     sweep: tuple[SweptLaw, ...]
+    near_best: tuple[Near, ...]
+    lived_through: tuple[Lived, ...]
+    transitions_per_hour: float
+    degraded_share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,6 +320,8 @@ def _law(entry: Mapping[str, Any]) -> LawResult:
 
 def _summary(entry: Mapping[str, Any]) -> LawSummary:
     largest, least = entry.get("largest_regret"), entry.get("least_availability")
+    lived = entry.get("lived_through") or {}
+    lived = entry.get("lived_through") or {}
     return LawSummary(
         law=clean(str(entry["law"])),
         scenarios=int(entry["scenarios"]),
@@ -319,4 +345,14 @@ def _summary(entry: Mapping[str, Any]) -> LawSummary:
             )
             for each in items(entry, "sweep")
         ),
+        near_best=tuple(
+            Near(regret=number(each["regret"]), scenarios=int(each["scenarios"]))
+            for each in items(entry, "near_best")
+        ),
+        lived_through=tuple(
+            Lived(about=text(each, "about"), met=int(each["met"]), asked=int(each["asked"]))
+            for each in items(lived, "expectations")
+        ),
+        transitions_per_hour=number(lived.get("transitions_per_hour")),
+        degraded_share=number(lived.get("degraded_share")),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import matplotlib as mpl
@@ -40,6 +41,10 @@ ROW: Final = 13.0
 HEAD: Final = 19.0
 FOOT: Final = 19.0
 BETWEEN: Final = 22.0
+LETTER: Final = 0.56
+"""Mean width of a letter of a name, in sizes of its font."""
+BESIDE: Final = 8.0
+"""Between a name and its panel."""
 ROOMY: Final = 500.0
 """Points across, from which on three panels stand in a row."""
 TOO_WIDE: Final = 12.0
@@ -70,6 +75,8 @@ def _known(law: LawResult, name: str) -> bool:
 
 
 def _draw(scenario: ComparedScenario, names: Sequence[str], layout: Layout) -> Figure:
+    longest = max(len(law.law) for law in scenario.laws) * LETTER * layout.font
+    layout = replace(layout, left=max(layout.left, longest + BESIDE))
     across = 3 if layout.width >= ROOMY else 1
     rows = math.ceil(len(names) / across)
     tall = len(scenario.laws) * ROW

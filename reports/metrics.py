@@ -41,6 +41,7 @@ METRICS: Final[dict[str, Metric]] = {
     "good_answers": Metric(
         label="Answers in time, weighted by quality", unit="count", better="higher"
     ),
+    "sibling_good_answers": Metric(label="of these, by other models than normal's", unit="count"),
     "waiting_s": Metric(label="Users' waiting, in all", unit="seconds", better="lower"),
     "utility_usd": Metric(label="Utility (assumed)", unit="usd", better="higher"),
     "offered": Metric(label="Requests offered", unit="count"),

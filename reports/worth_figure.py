@@ -58,8 +58,7 @@ def _draw(comparison: Comparison, layout: Layout, least: float, most: float) -> 
     }
     roles = {
         law: FILL_ROLES[place % len(FILL_ROLES)]
-        for place, law in enumerate(comparison.laws)
-        if law in seen
+        for place, law in enumerate(law for law in comparison.laws if law in seen)
     }
     key = _key_rows(roles, layout)
     tall = len(comparison.scenarios) * ROW

@@ -7,34 +7,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import fmean, median
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from balancer.core.errors import InputError
 from balancer.core.policy import Policy
+from balancer.policy_file import default_policy
 from balancer.version import VERSION
 from scenarios.schema import Scenario
 
+from .cells import CELLS, CellStanding, cell_standings, declared_quality
 from .counterfactual import cost_saved
 from .estimates import values_difference_interval, values_interval
 from .expectations import Expected, expected, held_against
 from .intervals import CONFIDENCE, Interval, mean_interval
 from .json_values import interval, judgement, number
+from .law_summary import summaries
 from .metrics import METRICS
 from .replications import Plan, Runs, replicate
 from .rivals import RIVALS, arms
 from .run import CHEAPEST, STATIC, Run
 from .run_header import fault_rows, versions
-from .standing import REQUESTS, Standing, counts, standings
-from .sweep import SWEEP_USD, Line, line, reigns, sweep
+from .standing import Standing, counts, standings
+from .sweep import Line, line, reigns, sweep
 
-__all__ = ["COMPARISON_VERSION", "REFERENCE", "Contest", "LawComparison", "contest"]
+__all__ = ["COMPARISON_VERSION", "Contest", "LawComparison", "contest"]
 
 COMPARISON_VERSION = 2
 """Version 1 was scored by dollars per quality-weighted answer."""
-REFERENCE = "ladder"
-"""The law that differences are taken to."""
+REGRET_DIGITS = 6
+"""Of a regret in a cell; there are many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,8 @@ class LawComparison:
             command: words that ask for it again; empty if no command did.
         """
         laws = self._laws
-        reference = REFERENCE if REFERENCE in laws else laws[0]
+        ours = default_policy().law
+        reference = ours if ours in laws else laws[0]
         rows = []
         for place, runs in sorted(self._finished.items()):
             contest, questions = self._contests[place], self._questions[place]
@@ -152,10 +155,11 @@ class LawComparison:
             "laws": list(laws),
             "reference": reference,
             "confidence": CONFIDENCE,
-            "rivals": {law: RIVALS[law] for law in laws},
+            "rivals": {law: RIVALS[law].text for law in laws},
+            "cells": [asdict(cell) for cell in CELLS],
             "scenarios": rows,
             "missing": list(self.missing),
-            "summary": [_summary(law, reference, rows) for law in laws],
+            "summary": summaries(laws, reference, rows),
             "command": list(command),
             "versions": {"open-balancer": VERSION, **versions()},
         }
@@ -173,6 +177,8 @@ def _row(
     lines = {each.law: line(runs[each.law], worth) for each in table}
     eligible = [each.law for each in table if each.eligible]
     scored = [each.law for each in table if math.isfinite(each.score.estimate)]
+    declared = declared_quality(scenario, contest.policy)
+    cells = cell_standings(lines, eligible, declared)
     return {
         "scenario": scenario.scenario,
         "title": scenario.title,
@@ -188,6 +194,7 @@ def _row(
             "answer_usd": worth.answer,
             "waiting": worth.waiting,
             "within_s": worth.within,
+            "sibling_quality": declared,
         },
         "left_out": [question.name for question in questions if not counts(question)],
         "best": next((each.law for each in table if each.best), None),
@@ -202,7 +209,7 @@ def _row(
         ],
         "reigns": _reigns(lines, eligible),
         "reigns_of_all": _reigns(lines, scored),
-        "laws": [_law(each, lines[each.law], runs, reference) for each in table],
+        "laws": [_law(each, lines[each.law], cells[each.law], runs, reference) for each in table],
     }
 
 
@@ -213,7 +220,9 @@ def _reigns(lines: Mapping[str, Line], laws: Sequence[str]) -> list[dict[str, An
     ]
 
 
-def _law(standing: Standing, own: Line, runs: Runs, reference: str) -> dict[str, Any]:
+def _law(
+    standing: Standing, own: Line, cells: CellStanding, runs: Runs, reference: str
+) -> dict[str, Any]:
     values, others = (_values(runs[law], runs[STATIC]) for law in (standing.law, reference))
     return {
         "law": standing.law,
@@ -227,6 +236,10 @@ def _law(standing: Standing, own: Line, runs: Runs, reference: str) -> dict[str,
         "regret_usd": _defined(standing.regret_usd),
         "value": interval(own.value),
         "bill_usd": interval(own.bill_usd),
+        "cells": {
+            "regret": [number(round(each, REGRET_DIGITS)) for each in cells.regrets],
+            "level": list(cells.level),
+        },
         "best": standing.best,
         "within_best": standing.within_best,
         "dominated_by": list(standing.dominated_by),
@@ -262,60 +275,3 @@ def _values(runs: Sequence[Run], static: Sequence[Run]) -> dict[str, list[float]
     """Every metric, in every replication."""
     values = {name: [run.metrics[name] for run in runs] for name in METRICS if name != "cost_saved"}
     return {**values, "cost_saved": cost_saved(runs, static)}
-
-
-def _summary(law: str, reference: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A law over all scenarios; medians and extremes skip what is not defined."""
-    own = {row["scenario"]: _found(row, law) for row in rows}
-    regrets = {name: each["regret"] for name, each in own.items() if each["eligible"]}
-    regrets = {name: each for name, each in regrets.items() if each is not None}
-    estimates = [each["estimate"] for each in regrets.values()]
-    worst = max(regrets, key=lambda name: regrets[name]["estimate"], default=None)
-    answered = {name: each["metrics"]["availability"]["estimate"] for name, each in own.items()}
-    answered = {name: each for name, each in answered.items() if each is not None}
-    least = min(answered, key=lambda name: answered[name], default=None)
-    ahead = [
-        (each["score"]["estimate"] - _found(row, reference)["score"]["estimate"])
-        / (REQUESTS * row["worth"]["answer_usd"])
-        for row, each in zip(rows, own.values(), strict=True)
-        if None not in (each["score"]["estimate"], _found(row, reference)["score"]["estimate"])
-    ]
-    return {
-        "law": law,
-        "scenarios": len(own),
-        "eligible": sum(each["eligible"] for each in own.values()),
-        "best": sum(each["best"] for each in own.values()),
-        "within_best": sum(each["within_best"] for each in own.values()),
-        "dominated": sum(bool(each["dominated_by"]) for each in own.values()),
-        "largest_regret": None if worst is None else {"scenario": worst, **regrets[worst]},
-        "mean_regret": fmean(estimates) if estimates else None,
-        "median_regret": median(estimates) if estimates else None,
-        "availability": fmean(answered.values()) if answered else None,
-        "least_availability": (
-            None if least is None else {"scenario": least, "estimate": answered[least]}
-        ),
-        "ahead_of_reference": median(ahead) if ahead else None,
-        "sweep": [_swept(law, rows, place) for place in range(len(SWEEP_USD))],
-        "not_eligible": [name for name, each in own.items() if not each["eligible"]],
-    }
-
-
-def _swept(law: str, rows: Sequence[Mapping[str, Any]], place: int) -> dict[str, Any]:
-    """A law over all scenarios at one worth of an answer."""
-    at = [row["sweep"][place] for row in rows]
-    regrets = [
-        each["regret"][law]
-        for row, each in zip(rows, at, strict=True)
-        if _found(row, law)["eligible"]
-    ]
-    return {
-        "answer_usd": SWEEP_USD[place],
-        "best": sum(each["best"] == law for each in at),
-        "within_best": sum(law == each["best"] or law in each["level"] for each in at),
-        "median_regret": median(regrets) if regrets else None,
-    }
-
-
-def _found(row: Mapping[str, Any], law: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = next(each for each in row["laws"] if each["law"] == law)
-    return found

@@ -92,6 +92,7 @@ KINDS: Mapping[str, Kind] = {
     "quality": Kind(reach=POORER, most=1.0),
     "quality_weighted_answers": _relative("quality_weighted_answers", POORER),
     "good_answers": _relative("good_answers", POORER),
+    "sibling_good_answers": Kind(reach=MOVED, relative_to="good_answers"),
     "waiting_s": _slower("waiting_s"),
     "utility_usd": Kind(reach=MOVED, relative_to="cost_usd", least=-math.inf),
     "shed_share": _share("offered", RARE),

@@ -4,7 +4,7 @@ The rules are fixed, whatever the outcome (`docs/explanation/comparison.md` give
 
 - A law is eligible when it meets every expectation of the scenario that is about the
   outcome, judged by the estimate. What is about the way there (modes and how often they
-  change) is what operators live through, and does not count.
+  change, and attempts) is what operators live through, and does not count.
 - The score of a run is its utility for a thousand requests that users had, asking again not
   counted; that of a law, the mean over its runs. The best is the eligible law with the highest
   score.
@@ -53,7 +53,15 @@ CRITERIA: Mapping[str, bool] = {
 }
 """What dominance is about: metrics, and whether more of it is better."""
 
-_WAYS = ("degraded_share", "transitions", "transitions_per_hour")
+_WAYS = (
+    "degraded_share",
+    "transitions",
+    "transitions_per_hour",
+    "attempts",
+    "fallback_attempts",
+    "error_rate",
+    "retry_amplification",
+)
 """Metrics of the way to an outcome and not of the outcome."""
 
 _UNDEFINED = Interval(estimate=math.nan, low=math.nan, high=math.nan)

@@ -37,10 +37,13 @@ class Line:
     Attributes:
         values: quality of answers in time less the share that waiting takes, per request.
         bills_usd: dollars billed, per request.
+        sibling_values: the part of the values that answers of other models than normal's first
+            make, waiting aside.
     """
 
     values: tuple[float, ...]
     bills_usd: tuple[float, ...]
+    sibling_values: tuple[float, ...]
 
     @property
     def value(self) -> Interval:
@@ -52,11 +55,21 @@ class Line:
         """Mean over the replications."""
         return mean_interval(self.bills_usd)
 
-    def utilities_usd(self, answer_usd: float) -> tuple[float, ...]:
-        """At a worth of an answer, in every replication."""
+    def utilities_usd(
+        self, answer_usd: float, *, prices: float = 1.0, sibling: float = 1.0
+    ) -> tuple[float, ...]:
+        """At a worth of an answer, in every replication.
+
+        Args:
+            answer_usd: the worth.
+            prices: as a multiple of those billed.
+            sibling: quality of other models' answers, as a multiple of the declared one.
+        """
         return tuple(
-            answer_usd * value - bill
-            for value, bill in zip(self.values, self.bills_usd, strict=True)
+            answer_usd * (value + (sibling - 1.0) * of_siblings) - prices * bill
+            for value, of_siblings, bill in zip(
+                self.values, self.sibling_values, self.bills_usd, strict=True
+            )
         )
 
 
@@ -93,13 +106,14 @@ def line(runs: Sequence[Run], worth: Worth) -> Line:
         runs: of the law.
         worth: what waiting costs, as a share of an answer's worth.
     """
-    values, bills = [], []
+    values, bills, of_siblings = [], [], []
     for run in runs:
         found = run.metrics
         requests = asked(found) or math.nan
         values.append((found["good_answers"] - worth.waiting * found["waiting_s"]) / requests)
         bills.append(found["cost_usd"] / requests)
-    return Line(values=tuple(values), bills_usd=tuple(bills))
+        of_siblings.append(found["sibling_good_answers"] / requests)
+    return Line(values=tuple(values), bills_usd=tuple(bills), sibling_values=tuple(of_siblings))
 
 
 def sweep(lines: Mapping[str, Line], eligible: Sequence[str]) -> tuple[Place, ...]:

@@ -34,6 +34,7 @@ class Totals:
         served_by_mode: admitted requests by the mode of their plan.
         quality_ppm_sum: quality of the answers, in millionths, summed.
         good_quality_ppm_sum: the same of answers that came while they were worth something.
+        sibling_quality_ppm_sum: the part of it that other models gave than normal's first.
         waiting_s: that users waited, from asking to the outcome or to giving up, summed; those
             who were shed did not wait.
         latency: of answers and timeouts, from the first attempt's start to the outcome.
@@ -69,6 +70,7 @@ class Totals:
     served_by_mode: tuple[int, ...]
     quality_ppm_sum: int
     good_quality_ppm_sum: int
+    sibling_quality_ppm_sum: int
     waiting_s: float
     latency: Histogram
     latency_sum_s: float
@@ -109,6 +111,7 @@ def read_totals(world: World) -> Totals:
         served_by_mode=modes,
         quality_ppm_sum=int(totals["quality_ppm_sum"]),
         good_quality_ppm_sum=int(totals["good_quality_ppm_sum"]),
+        sibling_quality_ppm_sum=int(totals["sibling_quality_ppm_sum"]),
         waiting_s=float(totals["waiting_s"]),
         latency=Histogram.from_counts(latency),
         latency_sum_s=float(totals["latency_sum_s"]),

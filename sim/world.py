@@ -225,6 +225,7 @@ TOTALS = np.dtype(
         ("observed_nano_usd", "i8"),
         ("quality_ppm_sum", "i8"),
         ("good_quality_ppm_sum", "i8"),
+        ("sibling_quality_ppm_sum", "i8"),
         ("waiting_s", "f8"),
         ("admitted_by_mode", "i8", (len(MODES),)),
         ("latency_sum_s", "f8"),

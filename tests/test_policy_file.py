@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from balancer.core.constants import BreakerConstants, Constants
 from balancer.core.errors import PolicyError
 from balancer.core.modes import Mode
 from balancer.core.policy import BudgetLimit, Policy, Rule, Strategy
@@ -202,6 +203,12 @@ def test_ladder_constants_change_one_by_one() -> None:
     assert policy.ladder == expected
 
 
+def test_constants_of_a_law_change_one_by_one() -> None:
+    """What `constants` does not say keeps its default; those of other laws too."""
+    found = parse_policy("constants: {breaker: {calls: 20, cooldown: 5m}}").constants
+    assert found == Constants(breaker=BreakerConstants(calls=20, cooldown_s=300.0))
+
+
 def test_budgets_are_read_for_everybody_and_for_single_keys() -> None:
     """Dollars per hour, per day and over other windows, together and per tenant."""
     text = (
@@ -292,6 +299,14 @@ def test_tight_thresholds_are_accepted_with_a_warning() -> None:
         ("modes: {soft: {timeout: 2m}}", "longer than half the hold"),
         ("modes: {soft: {shed: {low: 200%}}}", "modes.soft.shed.low: found '200%'"),
         ("modes: {hard: {model: gemini-2.5-pro, thinking: 128}}", "is expected to cost"),
+        (
+            "constants: {braker: {calls: 20}}",
+            "p.yaml:1: unknown key 'braker' in constants (did you mean 'breaker'?)",
+        ),
+        (
+            "constants:\n  dimmer: {window: 5m}",
+            "p.yaml:2: constants.dimmer.window: window is 300.0; expected 1 to 60",
+        ),
         ("ladder: {exit: 1.5}", "p.yaml:1: ladder.exit: exit is 1.5 of entry, above it"),
         ("tick: 0s", "tick is 0"),
         (
@@ -336,6 +351,7 @@ def test_a_missing_policy_file_is_said_by_name(tmp_path: Path) -> None:
         "prices: {dated: soon, models: {house: {input: 0.1, output: 3}}}",
         "modes: {normal: {thinking: null, temperature: 0.3}}\nbaseline: null\ntick: 250ms",
         "modes: {normal: {model: gemini-2.5-pro, thinking: 128}}\nrules: []\nlaw: threshold",
+        "constants: {breaker: {calls: 20, cooldown: 5m}, dimmer: {quantile: 95%, window: 1m}}",
     ],
 )
 def test_what_is_shown_reads_back_as_the_same_policy(text: str) -> None:

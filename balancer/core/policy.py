@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from itertools import pairwise
 
 from .catalog import Catalog
+from .constants import Constants, check_constants
 from .errors import PolicyError, nearest
 from .modes import MODES, Mode
 from .pricing import NANO_USD, cost_nano_usd
@@ -119,6 +120,7 @@ class Policy:
         catalog: models, prices and what thinking settings they accept.
         law: one of `LAWS`.
         ladder: constants of the ladder law.
+        constants: of the laws it is compared with.
         budgets: hard limits.
         baseline: the workload it is meant for.
         tick_s: how often the controller steps.
@@ -133,6 +135,7 @@ class Policy:
     catalog: Catalog
     law: str = "ladder"
     ladder: LadderSettings = field(default_factory=LadderSettings)
+    constants: Constants = field(default_factory=Constants)
     budgets: tuple[BudgetLimit, ...] = ()
     baseline: Baseline | None = None
     tick_s: float = 1.0
@@ -145,6 +148,7 @@ class Policy:
             )
         _check_finite(self.tick_s, "tick", low=0.01, high=60.0)
         _check_ladder(self.ladder, self.tick_s)
+        check_constants(self.constants)
         for rule in self.rules:
             check_rule(rule, self.tick_s)
         check_monotone(self.rules)

@@ -7,6 +7,13 @@ from itertools import pairwise
 
 import pytest
 
+from balancer.core.constants import (
+    BreakerConstants,
+    Constants,
+    DimmerConstants,
+    GradientConstants,
+    ThrottleConstants,
+)
 from balancer.core.controller import Controller
 from balancer.core.laws.dimmer import dim
 from balancer.core.laws.gradient import gradient2
@@ -22,10 +29,15 @@ PEERS = ("threshold", "dimmer", "throttle", "gradient", "breaker")
 
 
 def loop(
-    law: str, world: World = WELL, rules: tuple[Rule, ...] = DEFAULT_RULES, **more: object
+    law: str,
+    world: World = WELL,
+    rules: tuple[Rule, ...] = DEFAULT_RULES,
+    constants: Constants = Constants(),  # noqa: B008 - a frozen value
+    **more: object,
 ) -> Loop:
     """A loop under one of the laws."""
-    return Loop(Controller(make_policy(rules, law=law)), world, **more)  # type: ignore[arg-type]
+    policy = make_policy(rules, law=law, constants=constants)
+    return Loop(Controller(policy), world, **more)  # type: ignore[arg-type]
 
 
 # --- client throttling --------------------------------------------------------------------
@@ -60,6 +72,14 @@ def test_throttle_refuses_more_the_longer_an_outage_lasts() -> None:
     assert run.steps == []
 
 
+def test_throttle_takes_its_constants_from_the_policy() -> None:
+    """At K = 1.1 over half a minute it refuses where K = 2 over two minutes does not, yet."""
+    bad = during(range(100, 200), normal=Health(failing=0.4))
+    strict = Constants(throttle=ThrottleConstants(k=1.1, window_s=30.0))
+    assert loop("throttle", bad).run(130).now.admit[0] == 1.0
+    assert loop("throttle", bad, constants=strict).run(130).now.admit[0] < 0.9
+
+
 def test_throttle_does_not_count_calls_in_flight_as_refused() -> None:
     """Started and not finished is neither."""
     controller = Controller(make_policy(law="throttle"))
@@ -74,18 +94,27 @@ def test_gradient_moves_by_the_published_formula() -> None:
     """From 100: latency as usual raises the limit, three times as long lowers it."""
     limits = [100.0]
     for _ in range(3):
-        limits.append(gradient2(limits[-1], 1.0, 1.0))
+        limits.append(gradient2(limits[-1], 1.0, 1.0, GradientConstants()))
     assert limits[1:] == pytest.approx([100.8, 101.6, 102.4])
     limits = [100.0]
     for _ in range(4):
-        limits.append(gradient2(limits[-1], 3.0, 1.0))
+        limits.append(gradient2(limits[-1], 3.0, 1.0, GradientConstants()))
     assert limits[1:] == pytest.approx([90.8, 82.52, 75.068, 68.361], abs=1e-3)
 
 
 def test_gradient_stays_within_its_bounds() -> None:
     """20 to 200."""
-    assert gradient2(20.0, 100.0, 1.0) == 20.0
-    assert gradient2(200.0, 1.0, 1.0) == 200.0
+    assert gradient2(20.0, 100.0, 1.0, GradientConstants()) == 20.0
+    assert gradient2(200.0, 1.0, 1.0, GradientConstants()) == 200.0
+
+
+def test_gradient_takes_its_constants_from_the_policy() -> None:
+    """Where it starts, how far it goes, and how slow it tolerates."""
+    constants = GradientConstants(tolerance=4.0, least=5, most=50)
+    assert gradient2(30.0, 3.0, 1.0, constants) > 30.0
+    assert gradient2(50.0, 1.0, 1.0, constants) == 50.0
+    run = loop("gradient", constants=Constants(gradient=constants)).run(1)
+    assert run.now.limits.max_in_flight == 5
 
 
 def test_gradient_grows_only_while_the_limit_is_used() -> None:
@@ -126,12 +155,12 @@ def test_gradient_falls_when_answers_slow_down_and_forgets_an_old_slow_time() ->
 def test_dimmer_moves_by_the_published_formula() -> None:
     """Degrading at full gain, restoring at a tenth, at most 1."""
     # e = 1 - 2 = -1, alpha = 2 / 1: 1 + 0.1 * -1 / 2
-    assert dim(1.0, 2.0) == pytest.approx(0.95)
+    assert dim(1.0, 2.0, 0.9) == pytest.approx(0.95)
     # e = 0.1 * (1 - 0.5), alpha = 0.5 / 0.5: 0.5 + 0.1 * 0.05 / 1
-    assert dim(0.5, 0.5) == pytest.approx(0.505)
-    assert dim(1.0, 0.1) == 1.0
+    assert dim(0.5, 0.5, 0.9) == pytest.approx(0.505)
+    assert dim(1.0, 0.1, 0.9) == 1.0
     # However slow, a step takes at most a tenth: (1 - pole) of theta.
-    assert dim(0.5, 1000.0) == pytest.approx(0.45, abs=1e-3)
+    assert dim(0.5, 1000.0, 0.9) == pytest.approx(0.45, abs=1e-3)
 
 
 def test_dimmer_blends_normal_and_soft_and_comes_back() -> None:
@@ -146,6 +175,22 @@ def test_dimmer_blends_normal_and_soft_and_comes_back() -> None:
     run.run(3000)
     assert run.now.mixes[0][NORMAL] > 0.95
     assert run.now.mode is NORMAL
+
+
+def test_dimmer_on_a_quantile_does_not_see_the_slowest() -> None:
+    """One answer in thirty over the setpoint: the largest is dimmed for, P95 is not."""
+    on_p95 = Constants(dimmer=DimmerConstants(quantile=0.95, window_s=60.0))
+    for constants, dims in ((Constants(), True), (on_p95, False)):
+        controller = Controller(make_policy(law="dimmer", constants=constants))
+        for index in range(100):
+            slowest = 9.0 if index % 3 == 0 else 1.0
+            decision = controller.step(tick(index, served(latencies=[1.0] * 9 + [slowest])))
+        assert (decision.mixes[0][NORMAL] < 1.0) is dims
+
+
+def test_dimmer_with_a_lower_pole_is_faster() -> None:
+    """It may take half of what is served in full away in one step."""
+    assert dim(1.0, 1e9, 0.5) == pytest.approx(0.5)
 
 
 def test_dimmer_without_a_latency_rule_has_no_setpoint_and_stays() -> None:
@@ -202,6 +247,18 @@ def test_breaker_is_open_for_a_minute_then_tries_ten_calls() -> None:
     assert run.now.mixes[1][NORMAL] == 0.0
     assert run.until(NORMAL) > 200
     assert run.now.reasons[0].text == "normal: breaker closed, 0 of 10 calls failed or were slow"
+
+
+def test_breaker_takes_its_constants_from_the_policy() -> None:
+    """Twenty calls of which a third must be bad, and five minutes open."""
+    own = Constants(breaker=BreakerConstants(calls=20, bad_share=0.3, cooldown_s=300.0))
+    world = during(range(100, 200), normal=Health(failing=1.0))
+    run = loop("breaker", world, constants=own)
+    assert run.until(SOFT) == 100
+    assert run.now.reasons[0].text == "soft: breaker open, 10 of 20 calls failed or were slow"
+    run.run(300 + 100 - run.next_tick)
+    assert run.now.mixes[0][NORMAL] == 0.0
+    assert run.until(NORMAL) > 400
 
 
 def test_breaker_forgets_calls_beyond_the_last_hundred() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from balancer.core.constants import Constants, ThresholdConstants
 from balancer.core.controller import Controller
 from balancer.core.modes import Mode
 from balancer.core.observations import Alert, Override
@@ -43,6 +44,17 @@ def test_the_mode_is_left_as_soon_as_no_rule_is_true() -> None:
     assert run.steps[-1].after is NORMAL
     assert run.now.reasons[0].text == "normal: no rule is true any more"
     assert run.steps[-1].tick <= 110 + 60
+
+
+def test_a_hold_keeps_a_mode_after_its_rule_was_last_true() -> None:
+    """Five ticks from the last true one, to the bit after a restart; worse is entered at once."""
+    constants = Constants(threshold=ThresholdConstants(hold_s=5.0))
+    held = make_policy(table("queue_depth", 100, 1000), law="threshold", constants=constants)
+    controller, modes = Controller(held), []
+    for index, count in enumerate((200, 200, 200, 0, 0, 0, 0, 0, 200, 2000, 200, 0)):
+        modes.append(controller.step(tick(index, waiting=count)).mode)
+        controller = Controller.restore(held, json.loads(json.dumps(controller.state())))
+    assert modes == [SOFT] * 7 + [NORMAL, SOFT] + [HARD] * 3
 
 
 def test_it_flaps_where_a_brownout_lowers_the_signal_that_started_it() -> None:

@@ -155,6 +155,7 @@ class World:
         if answered:
             good = fate.quality * (waited_s <= self.scenario.worth.within)
             sums.update(quality=fate.quality, good=good, cut_short=fate.delivered < 1)
+            sums.update(sibling=good * (model.name != self.plans[0].chain[0].name))
             return
         sums.update(static=plan.strategy.static_fallback is not None)
         back_in_s = clients.reasks.after * (0.5 + rng.random())
@@ -206,6 +207,7 @@ def metrics(sums: Any, latencies: Sequence[float], scenario: Scenario) -> dict[s
         "quality": sums["quality"] / sums["answered"],
         "quality_weighted_answers": sums["quality"],
         "good_answers": sums["good"],
+        "sibling_good_answers": sums["sibling"],
         "waiting_s": sums["waited"],
         "utility_usd": value - usd,
         "shed_share": sums["shed"] / sums["offered"],

@@ -102,6 +102,7 @@ def test_quality_is_that_of_the_model_and_of_what_was_delivered() -> None:
     found = totals([planned(0)], [sent(0)], calls, fates)
     assert found.truncated == 1
     assert found.quality_ppm_sum == found.good_quality_ppm_sum == 425_000 * 97 // 100
+    assert found.sibling_quality_ppm_sum == found.quality_ppm_sum
     assert found.attempts == 2
 
 
@@ -122,6 +123,7 @@ def test_waiting_counts_from_asking_and_late_answers_are_worth_nothing() -> None
     found = totals(traffic, requests, calls, [fate(0), fate(1), fate(2, failure="overloaded")])
     assert found.waiting_s == pytest.approx(3.0 + 61.0 + 1.5)
     assert (found.quality_ppm_sum, found.good_quality_ppm_sum) == (2_000_000, 1_000_000)
+    assert found.sibling_quality_ppm_sum == 0
 
 
 def test_an_attempt_at_a_later_model_of_the_plan_is_a_fallback() -> None:

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from hypothesis.stateful import run_state_machine_as_test as hold
 
+from balancer.core.constants import BreakerConstants
 from balancer.core.controller import Controller
 from balancer.core.decisions import Decision, plan
-from balancer.core.laws.breaker import OPEN_S
 from balancer.core.modes import MODES, Mode, Priority
 from balancer.core.observations import Alert, Observations, Override, merge_replicas
 from balancer.core.policy import LAWS, Policy
@@ -215,7 +215,7 @@ class AnyLaw(RuleBasedStateMachine):
             rested = held_s is not None and held_s >= self.policy.ladder.hold_s
             assert kinds == {"override"} or (kinds == {"passed"} and rested)
         if decision.mode < self.mode and self.law == "breaker" and held_s is not None:
-            assert held_s >= OPEN_S
+            assert held_s >= BreakerConstants().cooldown_s
         if decision.mode is not self.mode:
             self.mode, self.entered = decision.mode, decision.tick * TICK_S
             # What lies under an order, and since when, cannot be seen from outside.

@@ -71,6 +71,12 @@ def totals(name: str, largest: float | None, **changes: Any) -> dict[str, Any]:
         "least_availability": {"scenario": "retry_storm", "estimate": 0.9},
         "ahead_of_reference": -0.25,
         "not_eligible": [],
+        "near_best": [{"regret": 0.005, "scenarios": 0}, {"regret": 0.01, "scenarios": 1}],
+        "lived_through": {
+            "expectations": [{"about": "recovers", "met": 1, "asked": 2}],
+            "transitions_per_hour": 2.0,
+            "degraded_share": 0.3,
+        },
         "sweep": [
             {"answer_usd": worth, "best": 1, "within_best": 1 + place % 2, "median_regret": 0.1}
             for place, worth in enumerate(WORTHS)

@@ -57,11 +57,14 @@ def test_what_operators_live_through_stands_in_a_table_of_its_own(tmp_path: Path
     """`reaches` names a mechanism: who misses it is told so there, and not held out for it."""
     page = written(tmp_path, sample_comparison())
     assert "misses reaches" not in page
-    second = page[page.index("What operators live through") :]
+    over_all = page[page.index('<h4 id="laws-lived">') :]
+    over_all = over_all[: over_all.index("</table>")]
+    assert "Recovers, met" in over_all and "1 of 2" in over_all
+    second = page[page.index('<h4 id="s1-lived">') :]
     second = second[: second.index("</table>")]
     assert "Reaches soft within 1m" in second and "Transitions per hour" in second
     assert [second.count(mark) for mark in "✓✗"] == [2, 1]
-    first = page[page.index('id="s1"') : page.index("What operators live through")]
+    first = page[page.index('id="s1"') : page.index('<h4 id="s1-lived">')]
     assert "Utility per 1000 requests" in first and "Transitions" not in first
 
 

@@ -14,7 +14,9 @@ from reports.comparisons import (
     Comparison,
     LawResult,
     LawSummary,
+    Lived,
     Met,
+    Near,
     Reign,
     SweptLaw,
 )
@@ -85,6 +87,10 @@ def comparison(
         least_in="drought",
         ahead_of_reference=0.5,
         not_eligible=(),
+        near_best=(Near(regret=0.005, scenarios=0), Near(regret=0.01, scenarios=1)),
+        lived_through=(Lived(about="recovers", met=2, asked=3),),
+        transitions_per_hour=1.25,
+        degraded_share=0.304,
         sweep=tuple(
             SweptLaw(answer_usd=worth, best=0, within_best=place)
             for place, worth in enumerate((0.003, 0.01, 0.02, 0.1))
@@ -165,6 +171,17 @@ def test_the_summary_names_the_largest_regret() -> None:
     assert "storm" in text
 
 
+def test_what_operators_live_through_stands_by_itself_over_all() -> None:
+    """Expectations met, and means; a comparison of before it was told has no such table."""
+    lines = [line.rstrip() for line in shown(comparison(BEST))]
+    after = lines[lines.index("what operators live through, over all") :]
+    assert line_of(after, "law").split() == ["law", "recovers", "moves/h", "degraded", "%"]
+    assert line_of(after, "ladder").split() == ["ladder", "2/3", "1.2", "30.4"]
+    older = comparison(BEST)
+    older = replace(older, summary=(replace(older.summary[0], lived_through=()),))
+    assert "what operators live through, over all" not in [each.rstrip() for each in shown(older)]
+
+
 def test_the_summary_names_no_scenario_where_nothing_is_regretted() -> None:
     """The best law of all scenarios; and one scenario is one."""
     own = comparison(BEST)
@@ -182,7 +199,7 @@ def test_the_summary_tells_availability_and_who_is_ahead() -> None:
         [line.split() for line in shown(found) if "98.77" in line]
         for found in (own, replace(own, reference="none"))
     )
-    assert [line[4] for line in alone + beside] == ["0.0", "+50"]
+    assert [line[5] for line in alone + beside] == ["0.0", "+50"]
 
 
 def test_the_summary_tells_some_of_the_sweep() -> None:
@@ -192,7 +209,7 @@ def test_the_summary_tells_some_of_the_sweep() -> None:
     heads = [line for line in lines if "$0.003" in line]
     assert head and len(heads) == 1
     (row,) = [line for line in lines if "98.77" in line]
-    assert row.split()[-3:] == ["0", "1", "3"]
+    assert row.split()[-2:] == ["0", "3"]
 
 
 def test_who_takes_over_where_an_answer_is_worth_more_is_said() -> None:

@@ -135,13 +135,66 @@ def test_the_sweep_agrees_with_the_score_at_the_scenarios_own_worth() -> None:
     """$0.03 is no step of the sweep, but every law's line goes through its score there."""
     record = compared(laws=("ladder", "static", "always_soft", "none")).record()
     (scenario,) = record["scenarios"]
-    assert scenario["worth"] == {"answer_usd": 0.03, "waiting": 0.005, "within_s": 60.0}
+    worth = {"answer_usd": 0.03, "waiting": 0.005, "within_s": 60.0, "sibling_quality": 0.8}
+    assert scenario["worth"] == worth
     for row in scenario["laws"]:
         line = 0.03 * row["value"]["estimate"] - row["bill_usd"]["estimate"]
         assert row["score"]["estimate"] == pytest.approx(1000 * line)
         assert row["regret_usd"]["estimate"] == pytest.approx(30 * row["regret"]["estimate"])
     (at,) = [each for each in scenario["reigns"] if each["from_usd"] <= 0.03 < each["to_usd"]]
     assert at["law"] == scenario["best"]
+
+
+def test_a_regret_may_be_near_the_best_and_certain(record: dict[str, Any]) -> None:
+    """How many are near goes by size alone, and never falls as near gets wider."""
+    for row in record["summary"]:
+        half, whole = row["near_best"]
+        assert (half["regret"], whole["regret"]) == (0.005, 0.01)
+        regret = rows(record)[row["law"]]["regret"]["estimate"]
+        assert half["scenarios"] == (regret <= 0.005)
+        assert whole["scenarios"] == (regret <= 0.01)
+
+
+def test_what_operators_live_through_is_told_apart(record: dict[str, Any]) -> None:
+    """Expectations that count for nobody, by what they are about."""
+    for row in record["summary"]:
+        lived = row["lived_through"]
+        reaches, *others = lived["expectations"]
+        (own,) = [each for each in rows(record)[row["law"]]["expectations"] if not each["counts"]]
+        assert reaches == {"about": "reaches", "met": own["met"], "asked": 1}
+        assert {(each["met"], each["asked"]) for each in others} == {(0, 0)}
+        metrics = rows(record)[row["law"]]["metrics"]
+        assert lived["degraded_share"] == metrics["degraded_share"]["estimate"]
+
+
+def test_the_cells_agree_with_the_sweep_where_nothing_else_is_changed() -> None:
+    """At the declared quality and prices, and at the worths that both look at."""
+    record = compared("a", "b", laws=("ladder", "static", "always_soft", "none")).record()
+    swept = {each["answer_usd"]: each for each in record["scenarios"][0]["sweep"]}
+    for at, cell in enumerate(record["cells"]):
+        if (cell["sibling_quality"], cell["prices"]) == (0.8, 1.0):
+            place = swept[cell["answer_usd"]]
+            for law, row in rows(record).items():
+                regret = row["cells"]["regret"][at]
+                assert regret == pytest.approx(place["regret"][law], abs=1e-6)
+                assert row["cells"]["level"][at] is (law in (place["best"], *place["level"]))
+
+
+def test_the_summary_counts_over_cells() -> None:
+    """Somebody is first in each, and no law is level in more scenarios than there are."""
+    record = compared("a", "b", laws=("ladder", "static", "always_soft", "none")).record()
+    assert sum(row["cells"]["first"] for row in record["summary"]) >= len(record["cells"])
+    for row in record["summary"]:
+        found = row["cells"]
+        assert 0 <= found["least_level"] <= found["mean_level"] <= found["most_level"] <= 2
+        regrets = [
+            law["cells"]["regret"]
+            for scenario in record["scenarios"]
+            for law in scenario["laws"]
+            if law["law"] == row["law"] and law["eligible"]
+        ]
+        largest = found["largest_regret"]["estimate"] if found["largest_regret"] else None
+        assert largest == max((max(each) for each in regrets), default=None)
 
 
 def test_the_summary_counts_at_every_worth_of_the_sweep() -> None:

@@ -74,6 +74,7 @@ def test_ratios_of_nothing_are_undefined() -> None:
         ),
         ("fallback_attempts", {"attempts": 200, "fallback_attempts": 40}, 40.0),
         ("good_answers", {"good_quality_ppm_sum": 1_500_000}, 1.5),
+        ("sibling_good_answers", {"sibling_quality_ppm_sum": 500_000}, 0.5),
         ("waiting_s", {"waiting_s": 12.5}, 12.5),
         ("utility_usd", {"good_quality_ppm_sum": 2_000_000}, 0.06),
         ("utility_usd", {"waiting_s": 200.0}, -0.03),

@@ -65,7 +65,7 @@ def test_the_fallback_model_answers_with_its_own_quality() -> None:
     run = plant(requests(0.0), of, policy(Strategy(fallback_models=(LITE,))))
     run.set_fault(0, FAILS)
     run.drain()
-    assert run.totals().quality_ppm_sum == 850_000
+    assert run.totals().quality_ppm_sum == run.totals().sibling_quality_ppm_sum == 850_000
 
 
 def test_a_late_answer_is_an_answer_but_worth_nothing() -> None:
@@ -75,6 +75,7 @@ def test_a_late_answer_is_an_answer_but_worth_nothing() -> None:
     run.drain()
     totals = run.totals()
     assert (totals.quality_ppm_sum, totals.good_quality_ppm_sum) == (3_000_000, 2_000_000)
+    assert totals.sibling_quality_ppm_sum == 0
     assert totals.waiting_s == pytest.approx(1.5 + 3.0 + 4.5)
 
 

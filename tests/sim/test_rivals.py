@@ -6,24 +6,48 @@ from dataclasses import replace
 
 import pytest
 
+from balancer.core.constants import BreakerConstants
 from balancer.core.errors import InputError, PolicyError
 from balancer.core.modes import Mode
 from balancer.core.policy import LAWS, LadderSettings
 from balancer.policy_file import default_policy
+from scenarios.loader import library
 from sim.engine import arm_policy
-from sim.rivals import RIVALS, arms, chosen_laws, rival
+from sim.rivals import RIVALS, arms, chosen_laws, rival, tuning, with_constants
 from tests.sim.small_world import world_policy
 
 
-def test_every_law_has_a_sentence() -> None:
-    """Or the comparison could not say with what it was run; static is no law, but a rival."""
-    assert set(RIVALS) == {*LAWS, "static"}
+def test_every_law_is_a_rival_as_published() -> None:
+    """With a sentence that says with what it is run; static is no law, but a rival."""
+    assert {name for name, each in RIVALS.items() if not each.constants} == {*LAWS, "static"}
+    assert all(each.law in LAWS and each.text for each in RIVALS.values())
 
 
-def test_without_a_choice_all_laws_are_compared() -> None:
-    """The ladder first, since differences are taken to it."""
-    assert chosen_laws(None)[0] == "ladder"
-    assert set(chosen_laws(None)) == {*LAWS, "static"}
+def test_without_a_choice_all_rivals_are_compared() -> None:
+    """Those with constants of their own too."""
+    assert chosen_laws(None) == tuple(RIVALS)
+    assert {"breaker_20", "threshold_hold", "dimmer_p95"} < set(RIVALS)
+
+
+def test_a_rival_is_a_law_with_its_constants() -> None:
+    """The rest of the policy stays."""
+    policy = default_policy()
+    own = replace(policy.constants, breaker=BreakerConstants(calls=20, cooldown_s=300.0))
+    assert rival(policy, "breaker_20") == replace(policy, law="breaker", constants=own)
+    held = replace(policy.ladder, hold_s=60.0)
+    found = with_constants(policy, "mildest", {"hold_s": 60.0})
+    assert found == replace(policy, law="mildest", ladder=held)
+
+
+def test_the_tuning_is_of_laws_we_have_and_of_scenarios_of_the_library() -> None:
+    """Or what it chose would be of another project; published constants are no rival again."""
+    found = tuning()
+    assert set(found["chosen"]) == set(found["trials"]) < set(LAWS)
+    assert set(found["training"]) < set(library())
+    for law, constants in found["chosen"].items():
+        assert constants in [each["constants"] for each in found["trials"][law]] or not constants
+        known = [each.constants for each in RIVALS.values() if each.law == law]
+        assert known.count(constants) == 1
 
 
 def test_laws_are_chosen_in_the_order_given() -> None:

@@ -91,8 +91,9 @@ def test_reaching_a_mode_does_not_count() -> None:
         NeverAbove(name="never above normal", mode=Mode.NORMAL),
         MetricBound(name="calm", metric="transitions_per_hour", bound=0.5, at_least=False),
         MetricBound(name="not degraded", metric="degraded_share", bound=0.5, at_least=False),
+        MetricBound(name="few tries", metric="retry_amplification", bound=0.5, at_least=False),
     ],
-    ids=["recovers", "never_above", "transitions", "degraded"],
+    ids=["recovers", "never_above", "transitions", "degraded", "retries"],
 )
 def test_what_operators_live_through_does_not_count(question: Any) -> None:
     """A law that misses it can be the best all the same; it is told, and no more."""
@@ -104,7 +105,7 @@ def test_what_operators_live_through_does_not_count(question: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "metric", ["availability", "latency_p95_s", "cost_usd", "quality", "retry_amplification"]
+    "metric", ["availability", "latency_p95_s", "cost_usd", "quality", "shed_share"]
 )
 def test_outcomes_count(metric: str) -> None:
     """Whoever misses one is out."""

@@ -16,8 +16,8 @@ LEAST, MOST = SWEEP_USD[0], SWEEP_USD[-1]
 
 
 def flat(value: float, bill_usd: float) -> Line:
-    """A law whose two runs are alike."""
-    return Line(values=(value, value), bills_usd=(bill_usd, bill_usd))
+    """A law whose two runs are alike, all of it normal's own model."""
+    return Line(values=(value, value), bills_usd=(bill_usd, bill_usd), sibling_values=(0.0, 0.0))
 
 
 GOOD, CHEAP, BAD = flat(1.0, 0.0035), flat(0.8, 0.0005), flat(0.7, 0.003)
@@ -33,13 +33,24 @@ def test_the_sweep_spans_what_was_said_beforehand() -> None:
 def test_a_law_is_its_answers_its_waiting_and_its_bill() -> None:
     """Per offered request, from the metrics of its runs."""
     runs = [
-        run(k, offered=230.0, reasked=30.0, good_answers=180.0, waiting_s=800.0, cost_usd=3.0)
+        run(
+            k,
+            offered=230.0,
+            reasked=30.0,
+            good_answers=180.0,
+            sibling_good_answers=50.0,
+            waiting_s=800.0,
+            cost_usd=3.0,
+        )
         for k in (0, 1)
     ]
     found = line(runs, Worth(answer=0.03, waiting=0.005))
     assert found.value.estimate == pytest.approx((180.0 - 0.005 * 800.0) / 200.0)
     assert found.bill_usd.estimate == pytest.approx(0.015)
     assert found.utilities_usd(0.1)[0] == pytest.approx(0.1 * 0.88 - 0.015)
+    dear, poor = found.utilities_usd(0.1, prices=1.3)[0], found.utilities_usd(0.1, sibling=0.8)[0]
+    assert dear == pytest.approx(0.1 * 0.88 - 1.3 * 0.015)
+    assert poor == pytest.approx(0.1 * (0.88 - 0.2 * 0.25) - 0.015)
 
 
 def test_the_cheap_law_reigns_where_answers_are_worth_little() -> None:
@@ -83,7 +94,7 @@ def test_a_regret_is_a_share_of_what_the_answer_is_worth() -> None:
 
 def test_who_cannot_be_told_from_the_best_is_level_with_it() -> None:
     """Better in one run, worse in the other."""
-    unsure = Line(values=(1.1, 0.88), bills_usd=(0.0035, 0.0035))
+    unsure = Line(values=(1.1, 0.88), bills_usd=(0.0035, 0.0035), sibling_values=(0.0, 0.0))
     last = sweep({"good": GOOD, "unsure": unsure}, ("good", "unsure"))[-1]
     assert (last.best, last.level) == ("good", ("unsure",))
 

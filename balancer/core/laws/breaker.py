@@ -3,8 +3,8 @@
 Closed, everything goes to normal. When of the last 100 calls half failed or were slow, it
 opens: for 60 s everything goes to soft, the sibling model. Then, half open, ten calls try
 normal: when half of those fail or are slow it opens again, else it closes (constants of
-Resilience4j's CircuitBreaker; slow is the policy's lowest latency threshold). Cost is not
-seen.
+Resilience4j's CircuitBreaker, unless the policy has its own; slow is the policy's lowest latency
+threshold). Cost is not seen.
 """
 
 from __future__ import annotations
@@ -20,9 +20,6 @@ from .stances import stance
 
 __all__ = ["Breaker"]
 
-WINDOW_CALLS = 100
-BAD_SHARE = 0.5
-OPEN_S = 60.0
 TRIAL_CALLS = 10
 TRIAL_S = 5.0
 """Half open, the trial's calls are taken from about this much traffic."""
@@ -36,6 +33,7 @@ class Breaker:
     __slots__ = (
         "_calls",
         "_column",
+        "_constants",
         "_open_ticks",
         "_policy",
         "_signals",
@@ -47,7 +45,8 @@ class Breaker:
     def __init__(self, policy: Policy, signals: Signals) -> None:
         self._policy = policy
         self._signals = signals
-        self._open_ticks = signals.ticks(OPEN_S)
+        self._constants = policy.constants.breaker
+        self._open_ticks = signals.ticks(self._constants.cooldown_s)
         slow = [bound for bound in signals.entry if bound.rule.signal in LATENCIES]
         self._column = min(slow, key=lambda b: b.threshold).column if slow else None
         self._calls: deque[tuple[int, int]] = deque()
@@ -76,15 +75,15 @@ class Breaker:
         return counts[FINISHED], min(counts[FINISHED], max(counts[FAILED], slow))
 
     def _watch(self, tick: int) -> None:
-        calls = self._calls
+        calls, wanted = self._calls, self._constants.calls
         here = self._seen(tick - 1)
         if here[0]:
             calls.append(here)
         n = sum(count for count, _ in calls)
-        while calls and n - calls[0][0] >= WINDOW_CALLS:
+        while calls and n - calls[0][0] >= wanted:
             n -= calls.popleft()[0]
         bad = sum(count for _, count in calls)
-        if n >= WINDOW_CALLS and bad >= BAD_SHARE * n:
+        if n >= wanted and bad >= self._constants.bad_share * n:
             self._trip(tick, n, bad)
 
     def _trip(self, tick: int, n: int, bad: int) -> None:
@@ -108,7 +107,7 @@ class Breaker:
         )
 
     def _judge(self, tick: int, n: int, bad: int) -> None:
-        if bad >= BAD_SHARE * n:
+        if bad >= self._constants.bad_share * n:
             self._trip(tick, n, bad)
             return
         self._state, self._since = CLOSED, tick

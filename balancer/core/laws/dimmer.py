@@ -8,7 +8,8 @@ over the setpoint and theta the share served in full,
     theta <- theta + (1 - pole) e / alpha,   within 0..1,  pole 0.9
 
 The setpoint is the policy's lowest latency threshold, as it is the owner's to choose; the
-other constants are as published. Cost and errors are not seen.
+other constants are as published, unless the policy has its own: another quantile of latency than
+the largest, another window, another pole. Cost and errors are not seen.
 """
 
 from __future__ import annotations
@@ -22,36 +23,36 @@ from .stances import stance
 
 __all__ = ["Dimmer", "dim"]
 
-POLE = 0.9
 RESTORING_GAIN = 0.1
-WINDOW_S = 5.0
 LEAST = 0.01
 """Least share taken for theta in alpha, which divides by it."""
 
 
-def dim(theta: float, y: float) -> float:
+def dim(theta: float, y: float, pole: float) -> float:
     """The share served in full after a step.
 
     Args:
         theta: before, 0..1.
-        y: largest latency over the setpoint, above 0.
+        y: latency over the setpoint, above 0.
+        pole: of the closed loop.
     """
     error = 1.0 - y
     if error > 0.0:
         error *= RESTORING_GAIN
     alpha = y / max(theta, LEAST)
-    return min(1.0, max(0.0, theta + (1.0 - POLE) * error / alpha))
+    return min(1.0, max(0.0, theta + (1.0 - pole) * error / alpha))
 
 
 class Dimmer:
     """The dimmer law."""
 
-    __slots__ = ("_policy", "_setpoint_s", "_signals", "_stance", "_theta", "_window")
+    __slots__ = ("_constants", "_policy", "_setpoint_s", "_signals", "_stance", "_theta", "_window")
 
     def __init__(self, policy: Policy, signals: Signals) -> None:
         self._policy = policy
         self._signals = signals
-        self._window = signals.ticks(WINDOW_S)
+        self._constants = policy.constants.dimmer
+        self._window = signals.ticks(self._constants.window_s)
         latencies = [rule.threshold for rule in policy.rules if rule.signal in LATENCIES]
         self._setpoint_s = min(latencies, default=None)
         self._theta = 1.0
@@ -68,7 +69,8 @@ class Dimmer:
         """See `Law.step`."""
         seen = self._signals.ledger.latency(ALL, tick - self._window)
         if seen and self._setpoint_s is not None:
-            self._theta = dim(self._theta, seen.quantile(1.0) / self._setpoint_s)
+            y = seen.quantile(self._constants.quantile) / self._setpoint_s
+            self._theta = dim(self._theta, y, self._constants.pole)
         if self._stance.mixes[0][Mode.NORMAL] != self._theta:
             self._stance = self._blend()
         return self._stance

@@ -6,12 +6,13 @@ by
     g = max(0.5, min(1, 1.5 long / short))
     L <- 0.8 L + 0.2 (g L + 4),   within 20..200
 
-(concurrency-limits, Gradient2Limit). It knows neither modes nor cost: what is beyond the
-limit is refused, the rest is served in normal.
+(concurrency-limits, Gradient2Limit; 1.5, 20 and 200 unless the policy has its own). It knows
+neither modes nor cost: what is beyond the limit is refused, the rest is served in normal.
 """
 
 from __future__ import annotations
 
+from ..constants import GradientConstants
 from ..decisions import Limits, Reason, Stance, one_hot
 from ..modes import Mode
 from ..policy import Policy
@@ -20,33 +21,34 @@ from ..windows import ALL
 
 __all__ = ["Gradient", "gradient2"]
 
-INITIAL, LOWEST, HIGHEST = 20.0, 20.0, 200.0
 LONG_ALPHA = 2.0 / 601.0
 """Weight of a sample in the exponential long-term average over 600 samples."""
 _NORMAL = one_hot(Mode.NORMAL)
 
 
-def gradient2(limit: float, short_s: float, long_s: float) -> float:
+def gradient2(limit: float, short_s: float, long_s: float, constants: GradientConstants) -> float:
     """The limit after one sample.
 
     Args:
         limit: before.
         short_s: latency of the sample.
         long_s: long-term average latency.
+        constants: tolerance and bounds.
     """
-    gradient = max(0.5, min(1.0, 1.5 * long_s / short_s))
+    gradient = max(0.5, min(1.0, constants.tolerance * long_s / short_s))
     moved = 0.8 * limit + 0.2 * (gradient * limit + 4.0)
-    return min(HIGHEST, max(LOWEST, moved))
+    return min(float(constants.most), max(float(constants.least), moved))
 
 
 class Gradient:
     """The gradient law; a tick's mean latency is a sample."""
 
-    __slots__ = ("_limit", "_long_s", "_signals", "_stance")
+    __slots__ = ("_constants", "_limit", "_long_s", "_signals", "_stance")
 
-    def __init__(self, _policy: Policy, signals: Signals) -> None:
+    def __init__(self, policy: Policy, signals: Signals) -> None:
+        self._constants = policy.constants.gradient
         self._signals = signals
-        self._limit = INITIAL
+        self._limit = float(self._constants.least)
         self._long_s: float | None = None
         self._stance = self._limiting()
 
@@ -76,7 +78,7 @@ class Gradient:
         self._long_s = long_s * 0.95 if long_s > 2.0 * short_s else long_s
         # A limit nobody comes near teaches nothing.
         if self._signals.in_flight() >= self._limit / 2.0:
-            self._limit = gradient2(self._limit, short_s, self._long_s)
+            self._limit = gradient2(self._limit, short_s, self._long_s, self._constants)
 
     def state(self) -> dict[str, object]:
         """Plain values."""

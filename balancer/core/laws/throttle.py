@@ -5,8 +5,8 @@ refused with probability
 
     p = max(0, (requests - K accepts) / (requests + 1))
 
-(Site Reliability Engineering, chapter 21, "Client-side throttling"; K = 2). It knows neither
-modes nor cost: everything it admits is served in normal.
+(Site Reliability Engineering, chapter 21, "Client-side throttling"; K = 2, unless the policy has
+its own). It knows neither modes nor cost: everything it admits is served in normal.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ from ..windows import ALL, FAILED, FINISHED, OFFERED, STARTED
 
 __all__ = ["Throttle", "refusal"]
 
-K = 2.0
-WINDOW_S = 120.0
 _NORMAL = one_hot(Mode.NORMAL)
 
 
-def refusal(requests: int, accepts: int, k: float = K) -> float:
+def refusal(requests: int, accepts: int, k: float) -> float:
     """Probability that a request is refused locally.
 
     Args:
@@ -38,11 +36,12 @@ def refusal(requests: int, accepts: int, k: float = K) -> float:
 class Throttle:
     """The throttle law."""
 
-    __slots__ = ("_refused", "_signals", "_stance", "_window")
+    __slots__ = ("_k", "_refused", "_signals", "_stance", "_window")
 
-    def __init__(self, _policy: Policy, signals: Signals) -> None:
+    def __init__(self, policy: Policy, signals: Signals) -> None:
         self._signals = signals
-        self._window = signals.ticks(WINDOW_S)
+        self._k = policy.constants.throttle.k
+        self._window = signals.ticks(policy.constants.throttle.window_s)
         self._refused = 0.0
         self._stance = self._admitting(0.0)
 
@@ -61,7 +60,7 @@ class Throttle:
         # Calls in flight are neither accepted nor refused yet.
         in_flight = max(0, counts[STARTED] - counts[FINISHED])
         requests = max(0, sum(counts[OFFERED]) - in_flight)
-        p = refusal(requests, counts[FINISHED] - counts[FAILED])
+        p = refusal(requests, counts[FINISHED] - counts[FAILED], self._k)
         if p != self._refused:
             self._refused = p
             self._stance = self._admitting(p)

@@ -1,0 +1,109 @@
+"""The ranking of laws over everything that was assumed about worth, from runs that are there.
+
+What an answer is worth, how good a sibling's answers are and what tokens cost are declared, not
+measured. All three enter a law's utility linearly, so every combination of them, a cell, is worked
+out from the same runs:
+
+    V · (value + (q / declared - 1) · value of the sibling's answers) - prices · bill
+
+Who is eligible is judged as the scenario is declared, whatever the cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from balancer.core.modes import Mode
+from balancer.core.policy import Policy
+from scenarios.loader import profiles
+from scenarios.schema import Scenario
+
+from .intervals import mean_interval
+from .sweep import Line
+
+__all__ = ["CELLS", "Cell", "CellStanding", "cell_standings", "declared_quality"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One combination of what is assumed.
+
+    Attributes:
+        answer_usd: what a perfect answer in time is worth.
+        sibling_quality: of an answer by another model than normal's first, all else equal.
+        prices: of all tokens, as a multiple of the price table.
+    """
+
+    answer_usd: float
+    sibling_quality: float
+    prices: float
+
+
+CELLS = tuple(
+    Cell(answer_usd=answer_usd, sibling_quality=quality, prices=prices)
+    for answer_usd, quality, prices in product(
+        (0.003, 0.006, 0.012, 0.03, 0.06, 0.1), (0.6, 0.7, 0.8, 0.85, 0.9, 0.95), (0.7, 1.0, 1.3)
+    )
+)
+"""All that are looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellStanding:
+    """A law in every cell of `CELLS`.
+
+    Attributes:
+        regrets: below the best that is eligible, as a share of the cell's worth; NaN without one.
+        level: whether it is eligible, and the best or not to be told from it.
+    """
+
+    regrets: tuple[float, ...]
+    level: tuple[bool, ...]
+
+
+def declared_quality(scenario: Scenario, policy: Policy) -> float:
+    """Quality that a scenario declares of soft's model; 1 where none is declared."""
+    known = profiles(scenario).get(policy.strategies[Mode.SOFT].model or "")
+    return 1.0 if known is None else known.quality
+
+
+def cell_standings(
+    lines: Mapping[str, Line], eligible: Sequence[str], declared: float
+) -> dict[str, CellStanding]:
+    """Where every law stands in every cell.
+
+    Args:
+        lines: of all laws; run k of each saw the same requests.
+        eligible: laws that may be best.
+        declared: quality of the sibling in the runs; see `declared_quality`.
+    """
+    found = [_cell(lines, eligible, cell, declared) for cell in CELLS]
+    return {
+        law: CellStanding(
+            regrets=tuple(each[law][0] for each in found),
+            level=tuple(each[law][1] for each in found),
+        )
+        for law in lines
+    }
+
+
+def _cell(
+    lines: Mapping[str, Line], eligible: Sequence[str], cell: Cell, declared: float
+) -> dict[str, tuple[float, bool]]:
+    """Regret and level of every law."""
+    scale = cell.sibling_quality / declared
+    found = {
+        law: each.utilities_usd(cell.answer_usd, prices=cell.prices, sibling=scale)
+        for law, each in lines.items()
+    }
+    best = max(eligible, key=lambda law: sum(found[law]), default=None)
+    if best is None:
+        return dict.fromkeys(lines, (float("nan"), False))
+    standings = {}
+    for law, each in found.items():
+        behind = mean_interval([b - a for a, b in zip(each, found[best], strict=True)])
+        level = law == best or (law in eligible and behind.low <= 0.0)
+        standings[law] = (behind.estimate / cell.answer_usd, level)
+    return standings
