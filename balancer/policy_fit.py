@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from .alert_sentences import with_threshold
-from .core.errors import InputError
+from .core.errors import InputError, PolicyError
 from .core.fit import Traffic, fitted
 from .core.journal import Journal
 from .core.policy import Baseline, Policy, Rule
@@ -35,13 +35,13 @@ class Fitted:
     Attributes:
         text: of the fitted policy.
         before, after: as policies; rules stand in the same order.
-        baseline: what was measured, as `after` has it.
+        kept: why the baseline was kept as it was, or "".
     """
 
     text: str
     before: Policy
     after: Policy
-    baseline: Baseline
+    kept: str = ""
 
 
 def traffic_of(journal: Journal) -> Traffic:
@@ -81,7 +81,7 @@ def fit_policy(
 
     Raises:
         InputError: calls are too few for one of its rules.
-        PolicyError: the policy is wrong, or is so with the journal's traffic as its baseline.
+        PolicyError: the policy is wrong.
     """
     if text is None:
         text, where, before = default_text(), "the default policy", default_policy()
@@ -93,21 +93,34 @@ def fit_policy(
         raise InputError(str(error), where=journal.where) from None
     baseline = _baseline(traffic, Path(journal.where).name)
     rules = [replace(r, threshold=thresholds.get(r.name, r.threshold)) for r in before.rules]
-    refitted = _rewritten(text, rule_places(text, where), rules, baseline)
-    after = parse_policy(refitted, f"{where}, fitted", base=to or base)
-    return Fitted(text=refitted, before=before, after=after, baseline=baseline)
+    places = rule_places(text, where)
+
+    def made(baseline: Baseline | None, kept: str = "") -> Fitted:
+        refitted = _rewritten(text, places, rules, baseline)
+        after = parse_policy(refitted, f"{where}, fitted", base=to or base)
+        return Fitted(text=refitted, before=before, after=after, kept=kept)
+
+    if baseline is None:
+        return made(None, "the journal holds no tokens")
+    try:
+        return made(baseline)
+    except PolicyError as error:
+        # Modes that differ on the traffic they were made for need not differ on any.
+        return made(None, f"with the journal's, {error.problem}")
 
 
-def _baseline(traffic: Traffic, workload: str) -> Baseline:
+def _baseline(traffic: Traffic, workload: str) -> Baseline | None:
     whole = traffic.whole
     answered = max(1, whole.answered)
+    if min(whole.prompt_tokens, whole.output_tokens) < answered or not whole.latency:
+        return None
     return Baseline(
         workload=workload,
         requests_per_s=_rounded((whole.offered or whole.started) / traffic.seconds),
         prompt_tokens=round(whole.prompt_tokens / answered),
         output_tokens=round(whole.output_tokens / answered),
         thinking_tokens=round(whole.thinking_tokens / answered),
-        latency_p95_s=_rounded(whole.latency.quantile(0.95)) if whole.latency else None,
+        latency_p95_s=_rounded(whole.latency.quantile(0.95)),
     )
 
 
@@ -117,7 +130,10 @@ def _rounded(value: float) -> float:
 
 
 def _rewritten(
-    text: str, places: Mapping[str, tuple[str | int, ...]], rules: list[Rule], baseline: Baseline
+    text: str,
+    places: Mapping[str, tuple[str | int, ...]],
+    rules: list[Rule],
+    baseline: Baseline | None,
 ) -> str:
     """The same text with other thresholds and another baseline."""
     yaml = YAML()
@@ -139,18 +155,22 @@ def _rewritten(
                 alert["condition"] = with_threshold(alert["condition"], shown)
             case ("rules", place):
                 tree["rules"][place]["above"] = shown
-    kept = tree.get("baseline")
-    tree["baseline"] = measured = kept if isinstance(kept, dict) else CommentedMap()
-    measured |= {
-        entry.name: getattr(baseline, entry.name)
-        for entry in fields(baseline)
-        if entry.name != "latency_p95_s"
-    }
-    if baseline.latency_p95_s is not None:
-        measured["latency_p95"] = show_seconds(baseline.latency_p95_s)
+    if baseline is not None:
+        _measure(tree, baseline)
     written = StringIO()
     yaml.dump(tree, written)
     return written.getvalue()
+
+
+def _measure(tree: Any, baseline: Baseline) -> None:
+    """Put a baseline into a policy's text, or into the place of the one that is there."""
+    if not isinstance(tree.get("baseline"), dict):
+        tree["baseline"] = CommentedMap()
+    measured = tree["baseline"]
+    for entry in fields(baseline):
+        if entry.name != "latency_p95_s":
+            measured[entry.name] = getattr(baseline, entry.name)
+    measured["latency_p95"] = show_seconds(baseline.latency_p95_s or 0.0)
 
 
 def _table(rules: list[Rule]) -> Any:

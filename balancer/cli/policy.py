@@ -137,11 +137,18 @@ def _tell(found: Fitted, evidence: str, *, err: bool) -> None:
         before, after = (shown(rule.threshold, rule.signal) for rule in (old, new))
         change = f"{before}, kept" if old.threshold == new.threshold else f"{before} -> {after}"
         typer.echo(f"  {old.name}: {change}", err=err)
-    old_baseline, baseline = found.before.baseline, found.baseline
-    for name in ("requests_per_s", "prompt_tokens", "output_tokens", "thinking_tokens"):
-        amount = f"{getattr(baseline, name):g}"
-        if old_baseline is not None:
-            amount = f"{getattr(old_baseline, name):g} -> {amount}"
-        typer.echo(f"  baseline {name}: {amount}", err=err)
+    if found.kept:
+        typer.echo(f"  baseline: kept; {found.kept}", err=err)
+    else:
+        _tell_baseline(found, err=err)
     for warning in found.after.warnings():
         typer.echo(f"warning: {warning}", err=True)
+
+
+def _tell_baseline(found: Fitted, *, err: bool) -> None:
+    before, after = found.before.baseline, found.after.baseline
+    for name in ("requests_per_s", "prompt_tokens", "output_tokens", "thinking_tokens"):
+        amount = f"{getattr(after, name):g}"
+        if before is not None:
+            amount = f"{getattr(before, name):g} -> {amount}"
+        typer.echo(f"  baseline {name}: {amount}", err=err)

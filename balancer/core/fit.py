@@ -28,15 +28,15 @@ from .policy import Policy, Rule
 from .pricing import NANO_USD
 from .rules import SIGNALS, shown
 from .signals import ERRORS, GAUGES, QUANTILES, SPENDING, breach
-from .stretches import DEVIATIONS, Stretch, Stretches, ordinary, total
+from .stretches import CALLS, DEVIATIONS, LENGTH_S, Stretch, Stretches, ordinary, total
 
 __all__ = ["Finding", "Monitor", "Traffic", "findings", "fitted"]
 
 LEAST_S = 3600.0
 """Least time that is judged."""
-LEAST_CALLS = 240
-"""Least calls that are judged: four stretches, so that one of them may be out of the ordinary, and
-twice what is needed to say that fewer than half of 5 % are above a threshold."""
+LEAST_STRETCHES = 4
+"""Least ordinary stretches: an incident needs others to differ from, and their 240 calls are twice
+what it takes to say that fewer than half of 5 % are above a threshold."""
 KEPT = 24
 """Stretches that a running controller looks back on: two hours, or as many as calls allow."""
 
@@ -117,18 +117,17 @@ class Traffic:
     @property
     def missing(self) -> str:
         """What keeps it from being judged, or ""."""
-        calls = self.whole.finished
         if 2 * len(self.parts) < self.stretches:
             return (
                 f"no steady traffic: only {len(self.parts)} of {self.stretches} stretches are like "
                 "the median one, expected at least half; leave out what was an incident"
             )
-        if self.seconds < LEAST_S or calls < LEAST_CALLS:
+        if self.seconds < LEAST_S or len(self.parts) < LEAST_STRETCHES:
             return (
-                f"too little evidence: {calls:,} finished calls of normal mode in "
-                f"{self.seconds / 3600.0:.1f} hours, in whole stretches of five minutes and 60 "
-                f"calls; expected at least {LEAST_CALLS} calls and an hour, so that an incident "
-                "of some minutes is less than half of it"
+                f"too little evidence: {self.whole.finished:,} finished calls of normal mode in "
+                f"{self.seconds / 3600.0:.1f} hours; expected at least {LEAST_STRETCHES} stretches "
+                f"of {LENGTH_S / 60.0:g} minutes and {CALLS} calls each, and an hour in all, so "
+                "that an incident has something to differ from"
             )
         return ""
 
@@ -139,14 +138,13 @@ class Traffic:
         if signal in QUANTILES:
             return bool(self.whole.latency)
         if signal in SPENDING:
-            return self._spent(signal, self.whole)[0] > 0.0
+            return self._highest(signal) > 0.0
         return signal not in GAUGES
 
     def level(self, rule: Rule, policy: Policy) -> float:
         """A rule's signal where nothing is wrong; of spending, the highest but for a few."""
         if rule.signal in SPENDING:
-            spent = sorted(self._spent(rule.signal, part)[0] for part in self.parts)
-            return spent[-1 - self._few]
+            return self._highest(rule.signal)
         k, n, _ = _sample(rule, policy, self.whole)
         return _value(rule, self.whole, k, n)
 
@@ -213,6 +211,10 @@ class Traffic:
         cut = bisect_left(range(MIN_INDEX, MAX_INDEX + 1), True, key=fits) + MIN_INDEX
         # Where so few calls are above every edge, there are too few of them.
         return _up(edge_s(cut), 2) if cut <= MAX_INDEX else None
+
+    def _highest(self, signal: str) -> float:
+        """A signal of spending in the stretch where it is highest, but for a few."""
+        return sorted(self._spent(signal, part)[0] for part in self.parts)[-1 - self._few]
 
     def _spent(self, signal: str, part: Stretch) -> tuple[float, float]:
         """What a signal of spending was in a stretch, and a standard deviation of that."""
@@ -375,8 +377,6 @@ def _wilson(k: int, n: int, z: float) -> float:
 
 def _up(value: float, figures: int) -> float:
     """The next value with so many figures, not below."""
-    if value <= 0.0:
-        return value
     digits = figures - 1 - math.floor(math.log10(value))
     # Through text, so that 0.3 stays 0.3 and 1.1000000000000001 is 1.1.
     scaled = round(value * 10.0**digits, 6)
