@@ -69,7 +69,8 @@ def test_thresholds_and_baseline_change_and_all_else_stays() -> None:
         "  thinking_tokens: 0\n"
         "  latency_p95: 21.8s\n"
     )
-    assert parse_policy(found.text) == found.after
+    assert parse_policy(found.text).rules == found.after.rules
+    assert parse_policy(found.text).baseline == found.after.baseline
     assert found.before == parse_policy(text)
 
 
