@@ -23,7 +23,7 @@ from .units import (
     parse_usd,
 )
 
-__all__ = ["Condition", "parse_action", "parse_condition", "parse_threshold"]
+__all__ = ["Condition", "parse_action", "parse_condition", "parse_threshold", "with_threshold"]
 
 _WINDOW_S = 60.0
 
@@ -118,6 +118,14 @@ def parse_condition(found: object) -> Condition:
         window_s=min(sustained_s, _WINDOW_S) if match["long"] else _WINDOW_S,
         sustained_s=sustained_s,
     )
+
+
+def with_threshold(condition: str, threshold: str) -> str:
+    """A condition that was parsed, with another threshold."""
+    text = " ".join(condition.split())
+    match = _CONDITION.fullmatch(text)
+    assert match is not None
+    return f"{text[: match.start('value')]}{threshold}{text[match.end('value') :]}"
 
 
 def parse_action(found: object) -> Mode:

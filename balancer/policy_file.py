@@ -48,9 +48,19 @@ from .policy_schema import (
 from .policy_show import show_policy
 from .prices import default_catalog, load_prices, with_table
 
-__all__ = ["default_policy", "load_policy", "parse_policy", "policy_of", "show_policy"]
+__all__ = [
+    "default_policy",
+    "default_text",
+    "load_policy",
+    "parse_policy",
+    "policy_of",
+    "rule_places",
+    "show_policy",
+]
 
 Value = TypeVar("Value")
+
+_DEFAULT = "default_policy.yaml"
 
 
 def load_policy(path: str | Path | None = None) -> Policy:
@@ -90,24 +100,44 @@ def policy_of(document: Document, *, base: Path | None = None) -> Policy:
 @cache
 def default_policy() -> Policy:
     """The policy that ships: normal at rest on the calibrated conversation workload."""
-    name = "default_policy.yaml"
-    text = files("balancer").joinpath(name).read_text(encoding="utf-8")
     blank = Policy(
         name="blank",
         rules=(),
         strategies=(Strategy(), Strategy(), Strategy(), Strategy()),
         catalog=default_catalog(),
     )
-    return _build(parse(text, name, PolicyError), blank, None)
+    return _build(parse(default_text(), _DEFAULT, PolicyError), blank, None)
 
 
-def _build(document: Document, parent: Policy, base: Path | None) -> Policy:
+def default_text() -> str:
+    """The file of the policy that ships."""
+    return files("balancer").joinpath(_DEFAULT).read_text(encoding="utf-8")
+
+
+def rule_places(text: str, where: str = "policy") -> dict[str, Key]:
+    """Where each rule of a policy's text stands, by its name; none where all are inherited.
+
+    The items of a file that is a list of alerts stand under `alerts`.
+
+    Raises:
+        PolicyError: see `load_policy`.
+    """
+    entry, document = _read(parse(text, where, PolicyError))
+    rules, keys = _rules(entry, document)
+    return dict(zip((rule.name for rule in rules), keys.values(), strict=True))
+
+
+def _read(document: Document) -> tuple[PolicyEntry, Document]:
     if isinstance(document.values, list) and document.values:
         document = _under(document, "alerts")
     try:
-        entry = PolicyEntry.model_validate(document.values)
+        return PolicyEntry.model_validate(document.values), document
     except ValidationError as error:
         raise explain(error, PolicyEntry, document, PolicyError) from None
+
+
+def _build(document: Document, parent: Policy, base: Path | None) -> Policy:
+    entry, document = _read(document)
     rules, keys = _rules(entry, document)
     said = entry.model_fields_set
     try:

@@ -23,7 +23,7 @@ from .policy_schema import WINDOWS_S
 from .prices import default_catalog
 from .units import show_factor, show_seconds, show_share, show_tokens, show_usd
 
-__all__ = ["show_policy"]
+__all__ = ["show_policy", "show_threshold"]
 
 _SHOW: dict[str, Callable[[float], str]] = {
     "seconds": show_seconds,
@@ -33,6 +33,11 @@ _SHOW: dict[str, Callable[[float], str]] = {
     "requests": lambda requests: f"{requests:g}",
     "times": show_factor,
 }
+
+
+def show_threshold(value: float, signal: str) -> str:
+    """A threshold as a policy file says it: "15s", "5%", "$120"."""
+    return _SHOW[SIGNALS[signal]](value)
 
 
 def show_policy(policy: Policy) -> str:
@@ -78,7 +83,7 @@ def _rule(rule: Rule) -> CommentedMap:
     shown = CommentedMap(
         name=rule.name,
         signal=rule.signal,
-        above=_SHOW[SIGNALS[rule.signal]](rule.threshold),
+        above=show_threshold(rule.threshold, rule.signal),
         level=rule.level.label,
         window=show_seconds(rule.window_s),
         sustained=show_seconds(rule.sustained_s),

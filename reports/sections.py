@@ -97,6 +97,7 @@ class Section:
         caption: what the timeline shows.
         data: name of the file with the timeline's data, or "".
         harm: that the controller does harm, or "".
+        misfits: thresholds that healthy traffic crosses, a sentence each.
         cheap: what the cheap model always would save, or "".
         arms: label and meaning of each arm.
         zeros: metrics that are zero in every arm, left out of the table.
@@ -112,6 +113,7 @@ class Section:
     answer: str
     effect: str
     harm: str
+    misfits: tuple[str, ...]
     cheap: str
     arms: tuple[tuple[str, str], ...]
     teaches: str
@@ -149,6 +151,7 @@ def section(
         answer=answer(verdict),
         effect=effect(verdict),
         harm=harm(verdict),
+        misfits=verdict.misfits,
         cheap=cheap(verdict),
         arms=tuple((LABELS[arm], MEANINGS[arm]) for arm in LABELS),
         teaches=verdict.teaches,

@@ -34,6 +34,7 @@ COMPARED = (
 """The metrics a person asks for first; the report has all."""
 
 HARM = "bold red"
+MISFIT = "yellow"
 CHANGES = ("with \N{MINUS SIGN} static", "95 % interval")
 LABEL_WIDTH = 16
 """Characters of a metric's label that need not wrap."""
@@ -81,6 +82,8 @@ def _parts(verdict: Verdict) -> Iterator[RenderableType]:
     yield Text()
     if told := harm(verdict):
         yield Text(f"Harm: {told}", style=HARM)
+    for misfit in verdict.misfits:
+        yield Text(f"The policy does not fit: {misfit}", style=MISFIT)
     if told := cheap(verdict):
         yield Text(told, style="dim")
         yield Text()

@@ -102,6 +102,7 @@ class Verdict:
         differences: by the arm they are taken to: with the controller minus that arm.
         harm: availability with the controller minus static's.
         harms: whether that is harm, beyond its interval.
+        misfits: thresholds that healthy traffic crosses, a sentence each.
     """
 
     scenario: str
@@ -127,6 +128,7 @@ class Verdict:
     journals: Mapping[str, str]
     command: tuple[str, ...]
     versions: Mapping[str, str]
+    misfits: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> Mapping[str, Estimate]:
@@ -201,6 +203,7 @@ def read_verdict(entry: Mapping[str, Any], where: str) -> Verdict:
                 )
                 for each in items(entry, "faults")
             ),
+            misfits=words(entry, "misfits"),
             assumptions=words(entry, "assumptions"),
             journals={str(arm): str(name) for arm, name in (entry.get("journals") or {}).items()},
             command=words(entry, "command"),

@@ -180,6 +180,7 @@ class _Simulation:
             ),
             transitions=tuple(each for each in fleet.transitions if each.at_s < horizon_s),
             servings=tuple(each for each in fleet.servings if each.at_s < horizon_s),
+            misfits=tuple(finding.text for finding in self._replicas[0].controller.misfits),
         )
 
     def _ticks(self) -> Generator[Event, Any, None]:

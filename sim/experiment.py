@@ -115,6 +115,7 @@ def _result(
             judgements=judgements,
             comparison=comparison,
             transitions=with_it[0].transitions,
+            misfits=with_it[0].misfits,
             journals=journals,
             command=command,
         ),

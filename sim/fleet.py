@@ -33,10 +33,11 @@ class Replica:
         write: its journal; None keeps none.
 
     Attributes:
+        controller: decides.
         decided: what was decided last, whether or not it governs already.
     """
 
-    __slots__ = ("_step", "_write", "decided", "place", "telemetry")
+    __slots__ = ("_step", "_write", "controller", "decided", "place", "telemetry")
 
     def __init__(
         self, place: int, policy: Policy, telemetry: Telemetry, write: Write | None
@@ -44,7 +45,8 @@ class Replica:
         self.place = place
         self.telemetry = telemetry
         self.decided: Decision | None = None
-        self._step = Controller(policy).step
+        self.controller = Controller(policy)
+        self._step = self.controller.step
         self._write = write
 
     def decide(self, observations: Observations) -> list[Decision]:

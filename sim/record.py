@@ -36,6 +36,7 @@ def record(
     transitions: Sequence[Transition],
     journals: Mapping[str, str],
     command: Sequence[str] = (),
+    misfits: Sequence[str] = (),
 ) -> dict[str, Any]:
     """One object of `verdict.json`.
 
@@ -48,6 +49,7 @@ def record(
         journals: file name of replication 0's journal, by arm; empty if none was written.
         command: words that asked for it; seed and replications are added. Empty if no
             command did.
+        misfits: of replication 0 under the policy: thresholds that healthy traffic crosses.
     """
     return {
         "version": RECORD_VERSION,
@@ -78,6 +80,7 @@ def record(
             }
             for change in transitions
         ],
+        "misfits": list(misfits),
         "assumptions": list(assumptions(scenario, policy)),
         "journals": dict(journals),
         "command": (

@@ -34,6 +34,8 @@ class Run:
         metrics: by the names of `sim.metrics.METRICS`; NaN where undefined.
         transitions: changes of mode before the horizon, in order.
         servings: changes of what requests get before the horizon, in order.
+        misfits: thresholds that healthy traffic crosses, a sentence each, as the controller of the
+            first replica found at the end.
     """
 
     arm: str
@@ -42,3 +44,4 @@ class Run:
     metrics: Mapping[str, float]
     transitions: tuple[Transition, ...]
     servings: tuple[Serving, ...]
+    misfits: tuple[str, ...] = ()

@@ -1,31 +1,52 @@
-"""`open-balancer policy`: check a policy file, or show what it comes to."""
+"""`open-balancer policy`: check a policy file, show what it comes to, or fit it to traffic."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .endings import told
 
+if TYPE_CHECKING:
+    from ..core.fit import Traffic
+    from ..core.journal import Journal
+    from ..policy_fit import Fitted
+
 __all__ = ["policy_app"]
 
-policy_app = typer.Typer(help="Look at policies.", no_args_is_help=True)
+policy_app = typer.Typer(help="Look at policies, and fit them.", no_args_is_help=True)
 
 
 @policy_app.command("check")
 def policy_check(
     file: Annotated[Path, typer.Argument(help="A policy file.")],
+    journal: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Hold its thresholds against the traffic of a journal."),
+    ] = None,
 ) -> None:
-    """Check a policy file; warn about what is allowed but probably not wanted."""
+    """Check a policy file; warn about what is allowed but probably not wanted.
+
+    With --journal: about thresholds that healthy traffic crosses, or that no fault would reach.
+    """
     with told():
+        from ..core.fit import findings
         from ..policy_file import load_policy
 
         policy = load_policy(file)
-    for warning in policy.warnings():
+        warnings = list(policy.warnings())
+        if journal is not None:
+            traffic, opened = _traffic(journal)
+            # What was measured says more than what a baseline declares.
+            warnings = [found.text for found in findings(policy, traffic)]
+    for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{file}: a valid policy, law {policy.law}, {len(policy.rules)} rules")
+    if journal is not None:
+        fits = "does not fit" if warnings else "fits"
+        typer.echo(f"{file}: {fits} {_evidence(traffic, opened)}")
 
 
 @policy_app.command("show")
@@ -41,3 +62,93 @@ def policy_show(
 
         text = show_policy(load_policy(file))
     typer.echo(text.rstrip())
+
+
+@policy_app.command("fit")
+def policy_fit(
+    journal: Annotated[Path, typer.Argument(help="A journal, live or simulated: a .jsonl file.")],
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Policy to fit; without it the default policy."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write it; without it to standard output."),
+    ] = None,
+) -> None:
+    """Write a policy whose thresholds and baseline are calibrated on a journal's healthy traffic.
+
+    Everything else of the policy stays, comments included. What was changed is said.
+    """
+    with told():
+        from ..core.errors import PolicyError
+        from ..documents import read_text
+        from ..policy_fit import fit_policy
+        from .json_file import check_writable
+        from .whole_files import write_whole
+
+        check_writable(out)
+        text = None if policy is None else read_text(policy, PolicyError)
+        traffic, opened = _traffic(journal)
+        found = fit_policy(
+            traffic,
+            opened,
+            text,
+            str(policy),
+            base=None if policy is None else policy.parent,
+            to=None if out is None else out.parent,
+        )
+        if out is None:
+            typer.echo(found.text.rstrip())
+        else:
+            write_whole(out.parent, {out.name: found.text})
+    # What is written to standard output is the policy alone.
+    _tell(found, _evidence(traffic, opened), err=out is None)
+    if out is not None:
+        typer.echo(f"policy: {out}")
+
+
+def _traffic(path: Path) -> tuple[Traffic, Journal]:
+    from ..journal_file import open_journal
+    from ..policy_fit import traffic_of
+
+    opened = open_journal(path)
+    traffic = traffic_of(opened)
+    if opened.torn:
+        typer.echo(f"warning: {opened.torn}", err=True)
+    return traffic, opened
+
+
+def _evidence(traffic: Traffic, journal: Journal) -> str:
+    """What was judged by, for a person."""
+    return (
+        f"{journal.where}, by {traffic.whole.finished:,} calls of normal mode in "
+        f"{traffic.seconds / 3600.0:.1f} hours ({len(traffic.parts)} of {traffic.stretches} "
+        "stretches are ordinary)"
+    )
+
+
+def _tell(found: Fitted, evidence: str, *, err: bool) -> None:
+    """Say what was changed, from what to what."""
+    from ..core.rules import shown
+
+    typer.echo(f"fitted to {evidence}", err=err)
+    for old, new in zip(found.before.rules, found.after.rules, strict=True):
+        before, after = (shown(rule.threshold, rule.signal) for rule in (old, new))
+        change = f"{before}, kept" if old.threshold == new.threshold else f"{before} -> {after}"
+        typer.echo(f"  {old.name}: {change}", err=err)
+    if found.kept:
+        typer.echo(f"  baseline: kept; {found.kept}", err=err)
+    else:
+        _tell_baseline(found, err=err)
+    for warning in found.after.warnings():
+        typer.echo(f"warning: {warning}", err=True)
+
+
+def _tell_baseline(found: Fitted, *, err: bool) -> None:
+    before, after = found.before.baseline, found.after.baseline
+    for name in ("requests_per_s", "prompt_tokens", "output_tokens", "thinking_tokens"):
+        amount = f"{getattr(after, name):g}"
+        if before is not None:
+            amount = f"{getattr(before, name):g} -> {amount}"
+        typer.echo(f"  baseline {name}: {amount}", err=err)

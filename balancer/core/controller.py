@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from .decisions import Decision, Stance, gates
 from .errors import ClockError, MisuseError
+from .fit import Finding, Monitor
 from .laws.breaker import Breaker
 from .laws.commanded import Commanded
 from .laws.dimmer import Dimmer
@@ -65,13 +66,14 @@ class Controller:
         policy: when to change mode and what each mode does.
     """
 
-    __slots__ = ("_law", "_orders", "_signals", "_stance", "_tail", "_tick", "policy")
+    __slots__ = ("_law", "_monitor", "_orders", "_signals", "_stance", "_tail", "_tick", "policy")
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._signals = Signals(policy)
         self._orders = Orders()
         self._law = _law(policy, self._signals, self._orders)
+        self._monitor = Monitor(policy)
         self._tick: int | None = None
         self._stance: Stance | None = None
         self._tail: tuple[object, ...] = ()
@@ -101,6 +103,7 @@ class Controller:
         tick = self._tick = observations.tick
         self._signals.observe(observations)
         self._orders.observe(observations)
+        self._monitor.observe(observations)
         stance = self._law.step(tick)
         if stance is not self._stance:
             self._stand(stance)
@@ -122,6 +125,11 @@ class Controller:
     def override(self) -> Override | None:
         """The operator's order that holds now."""
         return self._orders.override()
+
+    @property
+    def misfits(self) -> tuple[Finding, ...]:
+        """Thresholds that healthy traffic crosses, once an hour says so; they decide nothing."""
+        return self._monitor.findings
 
     @property
     def tick(self) -> int | None:
@@ -149,6 +157,7 @@ class Controller:
             "tick": self._tick,
             "signals": self._signals.ledger.state(),
             "orders": self._orders.state(),
+            "stretches": self._monitor.state(),
             "memory": self._law.state(),
             "stance": None if self._stance is None else stance_to_plain(self._stance),
         }
@@ -179,12 +188,19 @@ class Controller:
             controller._tick = tick
             ledger.restore(signals["tick"], signals["rows"], signals["latencies"])
             controller._orders.restore(orders)
+            controller._remember(state)
         # A law that took over from another one may have had no step yet.
         if isinstance(stance, list):
             kept = stance_from_plain(stance)
             controller._law.restore(memory, kept)
             controller._stand(kept)
         return controller
+
+    def _remember(self, state: Mapping[str, object]) -> None:
+        """Take back what was seen of the traffic, which outlives a law and its rules."""
+        stretches = state["stretches"]
+        assert isinstance(stretches, dict)
+        self._monitor.restore(stretches)
 
     @classmethod
     def succeed(cls, policy: Policy, state: Mapping[str, object]) -> tuple[Controller, str]:
@@ -229,6 +245,7 @@ class Controller:
         controller._tick = tick
         controller._signals.ledger.restore(tick, [], [])
         controller._orders.restore(orders)
+        controller._remember(state)
         law = controller._law
         if not isinstance(law, Ladder) or state["law"] != "ladder":
             return controller, "orders: the law decides anew"

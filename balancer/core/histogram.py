@@ -204,7 +204,10 @@ def merge(histograms: Iterable[Histogram]) -> Histogram:
     if len(full) < 2:
         return full[0] if full else EMPTY
     totals: dict[int, int] = {}
+    seen = totals.get
     for histogram in full:
-        for index, count in histogram.counts().items():
-            totals[index] = totals.get(index, 0) + count
+        values = array("i", histogram.packed).tolist()
+        # The second half are the counts; the first is as long, and ends the walk.
+        for index, count in zip(values, values[len(values) // 2 :], strict=False):
+            totals[index] = seen(index, 0) + count
     return Histogram.from_counts(totals)

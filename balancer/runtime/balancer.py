@@ -551,6 +551,7 @@ class Balancer:
             journal=str(self._keeper.journal or ""),
             kept=stepper.kept,
             dropped={source: count() for source, count in self._drops.items()},
+            misfits=tuple(finding.text for finding in stepper.controller.misfits),
         )
 
     # --- ticks --------------------------------------------------------------------------

@@ -36,6 +36,8 @@ class Status:
         kept: what the controller took over when it last began from another's state.
         dropped: what was given up by whatever reports on the side, by source: spans and log
             records of telemetry, whose receiver was away or slow. Calls are not affected.
+        misfits: thresholds of the policy that healthy traffic crosses, as texts, once an hour of
+            traffic says so. They decide nothing.
     """
 
     mode: Mode
@@ -55,3 +57,4 @@ class Status:
     journal: str
     kept: str
     dropped: Mapping[str, int]
+    misfits: tuple[str, ...]

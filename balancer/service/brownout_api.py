@@ -123,6 +123,7 @@ def brownout_status(site: Site) -> BrownoutStatus:
             origin=version.origin,
             text=version.text,
             warnings=list(policy.warnings()),
+            misfits=list(status.misfits),
             file_problem=site.policies.file_problem,
         ),
     )

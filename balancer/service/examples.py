@@ -84,6 +84,9 @@ POLICY_STATUS: Final[JsonDict] = {
     "origin": "api",
     "text": _TEXT,
     "warnings": [],
+    "misfits": [
+        "latency_p95 is 22 s where nothing is wrong, the threshold of soft is 15 s; 28 s would fit"
+    ],
     "file_problem": "",
 }
 POLICY_CHANGED: Final[JsonDict] = {

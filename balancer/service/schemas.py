@@ -136,6 +136,9 @@ class PolicyStatus(BaseModel):
     origin: str
     text: str = Field(description="As YAML, complete")
     warnings: list[str]
+    misfits: list[str] = Field(
+        description="Thresholds that healthy traffic crosses, once an hour of it says so"
+    )
     file_problem: str = Field(description="What is wrong with the policy file; empty: nothing")
 
 

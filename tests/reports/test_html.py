@@ -194,6 +194,13 @@ def test_harm_is_said_in_the_section_and_in_the_summary(tmp_path: Path) -> None:
     assert "it does harm in 1 (latency_spike)" in page
 
 
+def test_a_policy_that_does_not_fit_is_said_in_its_section(tmp_path: Path) -> None:
+    """With the value that would fit."""
+    said = "latency_p95 is 22 s where nothing is wrong; 28 s would fit"
+    page = report(tmp_path, [short(journals={}, misfits=[said]), short(journals={})], {})
+    assert page.count(f"The policy does not fit: {said}.") == 1
+
+
 def test_a_run_without_journals_has_no_timeline(tmp_path: Path) -> None:
     """The tables are still worth reading."""
     page = report(tmp_path, [short(journals={})], {})

@@ -146,3 +146,11 @@ def test_on_a_narrow_terminal_the_other_arms_have_a_table_of_their_own(tmp_path:
     assert max(map(len, lines)) <= 75
     assert any(line.endswith("−$16.10 to −$15.50") for line in lines)
     assert any(line.split() == ["Cost,", "billed", "$47.50", "$9.40"] for line in lines)
+
+
+def test_a_policy_that_does_not_fit_is_said(tmp_path: Path) -> None:
+    """Below the tables, with the value that would fit."""
+    said = "latency_p95 is 22 s where nothing is wrong; 28 s would fit"
+    lines = shown(tmp_path, sample_verdict(misfits=[said]))
+    assert f"The policy does not fit: {said}" in lines
+    assert not any("not fit" in line for line in shown(tmp_path, sample_verdict()))

@@ -73,6 +73,17 @@ def test_missed_ticks_are_stepped_empty() -> None:
     assert bench.balancer.status().tick == 10
 
 
+def test_an_hour_of_calls_that_are_slow_by_nature_is_said_to_misfit() -> None:
+    """Twenty seconds each, where the default policy expects fifteen."""
+    bench = Bench(replace(default_policy(), law="none"))
+    for _ in range(241):
+        bench.calls(1, latency_s=20.0)
+        bench.balancer.tick()
+    (said,) = bench.balancer.status().misfits
+    assert said.startswith("latency_p95 is 20")
+    assert "the threshold of soft is 15 s" in said
+
+
 def test_a_clock_that_goes_back_steps_nothing() -> None:
     """The index never goes back."""
     bench = Bench(now_s=100.0)

@@ -39,6 +39,12 @@ def test_a_mode_is_held_and_given_back(service: Service) -> None:
         assert "a drill" in entered["reasons"][0]
 
 
+def test_nothing_is_said_to_misfit_before_an_hour(service: Service) -> None:
+    """Whatever the policy is."""
+    with service.client() as client:
+        assert status(client)["policy"]["misfits"] == []
+
+
 def test_an_order_may_name_its_end(service: Service) -> None:
     """As a moment, with a time zone."""
     end = datetime.now(UTC) + timedelta(hours=1)

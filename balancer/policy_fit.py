@@ -1,0 +1,182 @@
+"""A policy calibrated on a journal: thresholds that fit its traffic, and the traffic as baseline.
+
+What fits is worked out in `core.fit`. The text of the policy stays as it is, comments included,
+but for the thresholds and the baseline; `docs/how-to/fit-a-policy-to-your-traffic.md` shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+
+from .alert_sentences import with_threshold
+from .core.errors import InputError, PolicyError
+from .core.fit import Traffic, fitted
+from .core.journal import Journal
+from .core.policy import Baseline, Policy, Rule
+from .core.stretches import Stretches
+from .policy_file import default_policy, default_text, parse_policy, rule_places
+from .policy_show import show_threshold
+from .units import show_seconds
+
+__all__ = ["Fitted", "fit_policy", "traffic_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A policy before and after.
+
+    Attributes:
+        text: of the fitted policy.
+        before, after: as policies; rules stand in the same order.
+        kept: why the baseline was kept as it was, or "".
+    """
+
+    text: str
+    before: Policy
+    after: Policy
+    kept: str = ""
+
+
+def traffic_of(journal: Journal) -> Traffic:
+    """The ordinary traffic of a journal; goes through it.
+
+    Raises:
+        InputError: there is too little of it to judge by; the message says what is needed.
+        JournalError: a line is wrong.
+    """
+    stretches = Stretches(journal.policy)
+    for entry in journal:
+        stretches.observe(entry.observations)
+    traffic = Traffic(stretches.closed, journal.policy)
+    if traffic.missing:
+        raise InputError(traffic.missing, where=journal.where)
+    return traffic
+
+
+def fit_policy(
+    traffic: Traffic,
+    journal: Journal,
+    text: str | None = None,
+    where: str = "policy",
+    *,
+    base: Path | None = None,
+    to: Path | None = None,
+) -> Fitted:
+    """Calibrate a policy on the traffic of a journal.
+
+    Args:
+        traffic: what `traffic_of` made of the journal.
+        journal: names the workload.
+        text: of a policy file; None: of the policy that ships.
+        where: what errors call it.
+        base: directory of that file, where relative paths start.
+        to: the same of the fitted one; None: the same.
+
+    Raises:
+        InputError: calls are too few for one of its rules.
+        PolicyError: the policy is wrong.
+    """
+    if text is None:
+        text, where, before = default_text(), "the default policy", default_policy()
+    else:
+        before = parse_policy(text, where, base=base)
+    try:
+        thresholds = fitted(before, traffic)
+    except ValueError as error:
+        raise InputError(str(error), where=journal.where) from None
+    baseline = _baseline(traffic, Path(journal.where).name)
+    rules = [replace(r, threshold=thresholds.get(r.name, r.threshold)) for r in before.rules]
+    places = rule_places(text, where)
+
+    def made(baseline: Baseline | None, kept: str = "") -> Fitted:
+        refitted = _rewritten(text, places, rules, baseline)
+        after = parse_policy(refitted, f"{where}, fitted", base=to or base)
+        return Fitted(text=refitted, before=before, after=after, kept=kept)
+
+    if baseline is None:
+        return made(None, "the journal holds no tokens")
+    try:
+        return made(baseline)
+    except PolicyError as error:
+        # Modes that differ on the traffic they were made for need not differ on any.
+        return made(None, f"with the journal's, {error.problem}")
+
+
+def _baseline(traffic: Traffic, workload: str) -> Baseline | None:
+    whole = traffic.whole
+    answered = max(1, whole.answered)
+    if min(whole.prompt_tokens, whole.output_tokens) < answered or not whole.latency:
+        return None
+    return Baseline(
+        workload=workload,
+        requests_per_s=_rounded((whole.offered or whole.started) / traffic.seconds),
+        prompt_tokens=round(whole.prompt_tokens / answered),
+        output_tokens=round(whole.output_tokens / answered),
+        thinking_tokens=round(whole.thinking_tokens / answered),
+        latency_p95_s=_rounded(whole.latency.quantile(0.95)),
+    )
+
+
+def _rounded(value: float) -> float:
+    """Three figures: more would only look exact."""
+    return float(f"{value:.3g}")
+
+
+def _rewritten(
+    text: str,
+    places: Mapping[str, tuple[str | int, ...]],
+    rules: list[Rule],
+    baseline: Baseline | None,
+) -> str:
+    """The same text with other thresholds and another baseline."""
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 96
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    tree = yaml.load(text)
+    if isinstance(tree, list):
+        tree = CommentedMap(alerts=tree)
+    if not places:
+        tree["thresholds"] = _table(rules)
+    for rule in rules:
+        shown = show_threshold(rule.threshold, rule.signal)
+        match places.get(rule.name):
+            case ("thresholds", level, signal):
+                tree["thresholds"][level][signal] = shown
+            case ("alerts", place):
+                alert = tree["alerts"][place]
+                alert["condition"] = with_threshold(alert["condition"], shown)
+            case ("rules", place):
+                tree["rules"][place]["above"] = shown
+    if baseline is not None:
+        _measure(tree, baseline)
+    written = StringIO()
+    yaml.dump(tree, written)
+    return written.getvalue()
+
+
+def _measure(tree: Any, baseline: Baseline) -> None:
+    """Put a baseline into a policy's text, or into the place of the one that is there."""
+    if not isinstance(tree.get("baseline"), dict):
+        tree["baseline"] = CommentedMap()
+    measured = tree["baseline"]
+    for entry in fields(baseline):
+        if entry.name != "latency_p95_s":
+            measured[entry.name] = getattr(baseline, entry.name)
+    measured["latency_p95"] = show_seconds(baseline.latency_p95_s or 0.0)
+
+
+def _table(rules: list[Rule]) -> Any:
+    """The thresholds of the policy that ships, as it has them."""
+    table = CommentedMap()
+    for rule in rules:
+        shown = show_threshold(rule.threshold, rule.signal)
+        table.setdefault(rule.level.label, CommentedMap())[rule.signal] = shown
+    return table
