@@ -31,8 +31,6 @@ LEAST_PAID, ENOUGH_PAID, PAID_S = 10, 20, 120.0
 until there are enough."""
 COST_SPREAD = 2.2
 """Mean square of a request's cost over the square of its mean (exponential: 2)."""
-BELOW = 0.95
-"""What is spent while a part of the requests is served in the target, over the threshold."""
 LEAST_ROOM = 0.1
 """A target that can be paid for less of the requests is not worth it."""
 CHECK_S = 30.0
@@ -211,9 +209,9 @@ class Probe:
 
             x = (L - B) / (A - B)
 
-        where L is a twentieth below the rule's threshold. For all of them A must be below the exit
-        threshold. -1: not known yet. By requests and not by attempts: those that failed and were
-        followed by another cost too.
+        where L is the rule's exit threshold; for all of them, where A is below it. -1: not known
+        yet. By requests and not by attempts: those that failed and were followed by another cost
+        too.
         """
         there, here = self._paid(target), self._paid(self.beside)
         room, dear = NONE, ""
@@ -223,19 +221,18 @@ class Probe:
             n = there[FINISHED]
             if n < LEAST_PAID:
                 return -1.0, ""
-            signal, enough = bound.rule.signal, self._signals.exits[number].threshold
+            signal, limit = bound.rule.signal, self._signals.exits[number].threshold
             column, unit = (NANO, 3600e-9) if signal == "token_cost_per_hour" else (TOKENS, 60.0)
             all_there = unit * per_s * there[column] / n
-            if all_there <= enough * (1.0 + math.sqrt(COST_SPREAD / n)):
+            if all_there <= limit * (1.0 + math.sqrt(COST_SPREAD / n)):
                 continue
-            limit = max(enough, BELOW * bound.threshold)
             all_here = unit * per_s * here[column] / max(1, here[FINISHED])
             share = 0.0
             if all_here < limit:
                 share = min(1.0, (limit - all_here) / max(1e-9, all_there - all_here))
             if share < room:
                 room = share
-                dear = f"{signal} would be {shown(all_there, signal)} > {shown(enough, signal)}"
+                dear = f"{signal} would be {shown(all_there, signal)} > {shown(limit, signal)}"
         return room, dear
 
     def _paid(self, mode: Mode) -> Row:

@@ -237,37 +237,37 @@ def test_a_relapse_doubles_the_time_that_a_mode_is_left_alone() -> None:
 
 def test_a_cost_that_would_be_too_high_refuses_a_probe() -> None:
     """Soft is cheap, so its own cost says nothing; less than a tenth of the calls could be paid."""
-    run = loop(during(range(100, 2000), normal=Health(nano_usd=6_000_000))).run(1500)
+    run = loop(during(range(100, 2000), normal=Health(nano_usd=4_000_000))).run(1500)
     assert run.path == [SOFT]
-    assert any("token_cost_per_hour would be $216/h > $40.00/h" in text for text in run.texts)
+    assert any("token_cost_per_hour would be $144/h > $40.00/h" in text for text in run.texts)
 
 
 def test_as_many_are_served_in_a_dear_mode_as_the_limit_pays_for() -> None:
-    """Of $100/h in normal and $36/h in soft, $47.50/h pays for 18 % in normal."""
-    run = loop(during(range(100, 4000), normal=Health(nano_usd=2_777_778))).run(3000)
+    """Of $60/h in normal and $36/h in soft, $40/h pays for a sixth in normal."""
+    run = loop(during(range(100, 4000), normal=Health(nano_usd=1_666_667))).run(3000)
     assert run.path == [SOFT]
-    assert run.now.mixes[1][NORMAL] == pytest.approx(0.18, abs=0.01)
-    assert run.now.reasons[0].text.startswith("soft: room for normal with 1")
+    assert run.now.mixes[1][NORMAL] == pytest.approx(1 / 6, abs=0.01)
+    assert run.now.reasons[0].text.startswith("soft: room for normal with 16.7%")
 
 
 def test_a_share_that_is_kept_follows_the_number_of_requests() -> None:
-    """Half as many: $50/h. A third: $33/h, below the exit threshold of $40/h."""
-    run = loop(during(range(100, 9000), normal=Health(nano_usd=2_777_778))).run(1000)
-    run.per_tick = (0, 5, 0)
-    assert run.run(1000).now.mixes[1][NORMAL] == pytest.approx(0.92, abs=0.04)
+    """Four fifths: $48/h in normal, $28.80/h in soft. Half: $30/h, below the exit threshold."""
+    run = loop(during(range(100, 9000), normal=Health(nano_usd=1_666_667))).run(1000)
+    run.per_tick = (0, 8, 0)
+    assert run.run(1000).now.mixes[1][NORMAL] == pytest.approx(0.58, abs=0.03)
     run.per_tick = (0, 10, 0)
-    assert run.run(600).now.mixes[1][NORMAL] == pytest.approx(0.18, abs=0.01)
-    run.per_tick = (0, 3, 0)
+    assert run.run(600).now.mixes[1][NORMAL] == pytest.approx(1 / 6, abs=0.02)
+    run.per_tick = (0, 5, 0)
     run.until(NORMAL)
     assert run.now.reasons[0].kind == "passed"
 
 
 def test_a_share_that_is_kept_ends_when_its_users_fare_badly() -> None:
     """Held to the tests by which a mode is left."""
-    dear = during(range(100, 9000), normal=Health(nano_usd=2_777_778))
+    dear = during(range(100, 9000), normal=Health(nano_usd=1_666_667))
     run = loop(lambda t, m: BROKEN if m is NORMAL and t >= 1000 else dear(t, m)).run(1020)
     assert run.now.mixes[1][NORMAL] == 0.0
-    assert run.now.reasons[0].text.startswith("soft: probe of normal failed at 18")
+    assert run.now.reasons[0].text.startswith("soft: probe of normal failed at 16")
 
 
 def test_a_wider_share_that_fails_is_given_up_for_the_one_that_held() -> None:
