@@ -229,14 +229,14 @@ class Controller:
 
     def renew(self) -> bool:
         """Take up strategies that shed or limit otherwise; False where the law cannot."""
-        if not isinstance(self._law, Ladder):
-            return False
-        self._stand(self._law.renew())
-        return True
+        stance = self._law.renew() if isinstance(self._law, Ladder | Commanded) else None
+        if stance is not None:
+            self._stand(stance)
+        return stance is not None
 
     @classmethod
     def _go_on(cls, policy: Policy, state: Mapping[str, object]) -> tuple[Controller, str]:
-        """Without evidence: orders, and the mode where both laws are the ladder."""
+        """Without evidence: orders, and the mode where both laws are in one by themselves."""
         controller = cls(policy)
         tick, orders, memory = state["tick"], state["orders"], state["memory"]
         if not isinstance(tick, int):
@@ -247,11 +247,22 @@ class Controller:
         controller._orders.restore(orders)
         controller._remember(state)
         law = controller._law
-        if not isinstance(law, Ladder) or state["law"] != "ladder":
+        before, stance = _stood(state["law"], memory), None
+        if before is not None and isinstance(law, Ladder | Commanded):
+            mode, shedding = before
+            stance = law.adopt(mode, tick, shedding=shedding)
+        if stance is None:
             return controller, "orders: the law decides anew"
-        stance = law.adopt(MODES[memory["mode"]], tick, shedding=bool(memory["shedding"]))
         controller._stand(stance)
         return controller, "mode and orders: the rules watch something else"
+
+
+def _stood(law: object, memory: Mapping[str, object]) -> tuple[Mode, bool] | None:
+    """The mode a law was in, by what it remembered, and whether it shed; None: in none."""
+    own = memory if law == "ladder" else memory.get("law")
+    if law not in ("ladder", "mildest") or not isinstance(own, Mapping):
+        return None
+    return MODES[own["mode"]], bool(own["shedding"])
 
 
 def _bounds(policy: Policy) -> list[list[object]]:

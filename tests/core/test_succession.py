@@ -74,9 +74,10 @@ def test_a_longer_or_shorter_memory_keeps_what_it_can_hold() -> None:
                 assert ledger.since(row, since) == before.since(row, since)
 
 
-def test_a_mode_that_sheds_otherwise_does_so_at_once() -> None:
-    """The ladder keeps its evidence, and says anew what its mode means."""
-    policy = with_shedding(make_policy(), Mode.SOFT, 0.5)
+@pytest.mark.parametrize("law", ["ladder", "mildest"])
+def test_a_mode_that_sheds_otherwise_does_so_at_once(law: str) -> None:
+    """The law keeps its evidence, and says anew what its mode means."""
+    policy = with_shedding(make_policy(law=law), Mode.SOFT, 0.5)
     loop = Loop(Controller(policy))
     loop.overrides = {0: (Override(0, 10_000, Mode.SOFT, "test"),)}
     loop.run(5)
@@ -89,10 +90,12 @@ def test_a_mode_that_sheds_otherwise_does_so_at_once() -> None:
     assert again.step(tick(5)).admit[0] == 0.75
 
 
-def test_other_rules_keep_the_mode_and_the_orders_of_a_ladder() -> None:
-    """The evidence is of other cuts."""
-    loop = browned_out(make_policy())
-    other = make_policy(table("error_rate", 0.3, 0.4, 0.5))
+@pytest.mark.parametrize("before", ["ladder", "mildest"])
+@pytest.mark.parametrize("after", ["ladder", "mildest"])
+def test_other_rules_keep_the_mode_and_the_orders(before: str, after: str) -> None:
+    """The evidence is of other cuts, or of another law."""
+    loop = browned_out(make_policy(law=before))
+    other = make_policy(table("error_rate", 0.3, 0.4, 0.5), law=after)
     again, kept = Controller.succeed(other, state_of(loop.controller))
     assert kept == "mode and orders: the rules watch something else"
     assert again.decision is not None

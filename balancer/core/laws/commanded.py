@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..decisions import Reason, Stance
+from ..modes import Mode
 from ..orders import Orders
 from ..policy import Policy
-from .law import Law
+from .law import Lasting, Law
 from .stances import alerted, ordered, stance, stance_from_plain, stance_to_plain
 
 __all__ = ["Commanded"]
@@ -31,7 +32,20 @@ class Commanded:
 
     def step(self, tick: int) -> Stance:
         """See `Law.step`."""
-        own = self._own = self._law.step(tick)
+        return self._stand(self._law.step(tick))
+
+    def renew(self) -> Stance | None:
+        """See `Lasting.renew`; None: the law is not in a mode by itself."""
+        return self._stand(self._law.renew()) if isinstance(self._law, Lasting) else None
+
+    def adopt(self, mode: Mode, tick: int, *, shedding: bool) -> Stance | None:
+        """See `Lasting.adopt`; None: the law is not in a mode by itself."""
+        if not isinstance(self._law, Lasting):
+            return None
+        return self._stand(self._law.adopt(mode, tick, shedding=shedding))
+
+    def _stand(self, own: Stance) -> Stance:
+        self._own = own
         wanted = self._ordered(own) or self._lifted(own)
         if self._stance is None or (wanted is not self._stance and wanted != self._stance):
             self._stance = wanted

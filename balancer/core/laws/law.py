@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..decisions import Stance
+from ..modes import Mode
 
-__all__ = ["Law"]
+__all__ = ["Lasting", "Law"]
 
 
 class Law(Protocol):
@@ -20,3 +21,17 @@ class Law(Protocol):
 
     def restore(self, state: dict[str, object], kept: Stance) -> None:
         """Take back what `state` gave, and the stance that held with it."""
+
+
+@runtime_checkable
+class Lasting(Protocol):
+    """A law that is in a mode, and can stay in it under a policy that has changed."""
+
+    def renew(self) -> Stance:
+        """Say anew what the mode means, as under strategies that changed.
+
+        A probe is dropped, for its share was taken of other traffic.
+        """
+
+    def adopt(self, mode: Mode, tick: int, *, shedding: bool) -> Stance:
+        """Begin in a mode that another controller was in at `tick`, without its evidence."""

@@ -367,6 +367,20 @@ class Mildest:
         self.probe.target = None
         self._stand((Reason(kind="failed", text=f"{self.mode.label}: {text}"),))
 
+    # --- another policy -----------------------------------------------------------------
+
+    def renew(self) -> Stance:
+        """See `Lasting.renew`."""
+        self.probe.target = None
+        self._stand(self._stance.reasons)
+        return self._stance
+
+    def adopt(self, mode: Mode, tick: int, *, shedding: bool) -> Stance:
+        """See `Lasting.adopt`."""
+        reason = Reason(kind="policy", text=f"{mode.label}: kept under a new policy")
+        self._enter(tick, mode, (reason,), shedding=shedding)
+        return self._stance
+
     # --- state --------------------------------------------------------------------------
 
     def _enter(self, tick: int, mode: Mode, reasons: tuple[Reason, ...], *, shedding: bool) -> None:
