@@ -92,7 +92,7 @@ def _changes_back_to_normal(client: httpx.Client) -> list[dict[str, Any]]:
 
 
 def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Service) -> None:
-    """Each one deeper while nothing helps, and step by step back once the fault is over."""
+    """Each one deeper while quota refuses all, and back to normal by a probe once it is over."""
     headers = {"x-goog-api-key": mock.addresses.api_key}
     ends_at, storm = time.monotonic() + 60, True
     with service.client(headers=headers) as client:
@@ -100,7 +100,7 @@ def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Se
             assert client.post(PATH, json=BODY).status_code == 200
         service.ticked.clear()
         service.ticked.wait(5)
-    mock.admin.put_fault("storm", {"kind": "error", "error": "overloaded", "share": "100%"})
+    mock.admin.put_fault("storm", {"kind": "error", "error": "quota_minute", "share": "100%"})
     try:
         with service.client(headers=headers) as client:
             # Answers in normal are not enough: probes are served there before the mode is.
@@ -121,8 +121,8 @@ def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Se
         if "storm" in mock.admin.faults():
             mock.admin.drop_fault("storm")
     path = [row["to_mode"] for row in reversed(changes)]
-    assert path == ["soft", "hard", "emergency", "hard", "soft", "normal"]
-    assert (metrics["activations"], metrics["mode_changes"]) == (3, 6)
+    assert path == ["soft", "hard", "emergency", "normal"]
+    assert (metrics["activations"], metrics["mode_changes"]) == (3, 4)
     assert metrics["recovery_last_s"] > 30
     assert (incident["worst"], incident["cause"]) == ("emergency", "controller")
     assert [span["mode"] for span in summary["modes"]] == path[:-1]
@@ -131,7 +131,7 @@ def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Se
     assert {"soft error_rate", "emergency error_rate"} <= set(crossed)
     assert all(signal["value"] > signal["threshold"] for signal in crossed.values())
     assert summary["before"]["answers"] >= 50
-    assert summary["during"]["errors"]["overloaded"] >= 5
+    assert summary["during"]["errors"]["quota_minute"] >= 5
     assert summary["during"]["latency_p95_s"] > 0
     assert summary["during"]["offered"]["normal"] == summary["during"]["admitted"]["normal"]
     assert summary["journal"]["complete"]

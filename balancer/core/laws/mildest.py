@@ -378,6 +378,7 @@ class Mildest:
     def adopt(self, mode: Mode, tick: int, *, shedding: bool) -> Stance:
         """See `Lasting.adopt`."""
         reason = Reason(kind="policy", text=f"{mode.label}: kept under a new policy")
+        self.ill.shun(MODES[:mode], tick + self._hold)
         self._enter(tick, mode, (reason,), shedding=shedding)
         return self._stance
 
