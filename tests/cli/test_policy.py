@@ -16,7 +16,7 @@ def test_a_valid_policy_is_said_to_be(command: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("thresholds:\n  soft: {latency_p95: 20s}\n")
     done = command("policy", "check", "mine.yaml")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout == "mine.yaml: a valid policy, law ladder, 1 rules\n"
+    assert done.stdout == "mine.yaml: a valid policy, law mildest, 1 rules\n"
 
 
 def test_an_unwise_policy_is_warned_about(command: Command, tmp_path: Path) -> None:

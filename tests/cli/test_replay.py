@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from balancer.core.controller import Controller
+from balancer.core.histogram import snap
 from balancer.core.journal import LONGEST_HEADER, JournalWriter
 from balancer.core.policy import Policy
 from balancer.policy_file import default_policy
@@ -15,13 +16,16 @@ from tests.cli.conftest import Command
 from tests.core.builders import served, tick
 
 
+QUICK_S, SLOW_S = 1.0, 20.0
+
+
 def write_journal(path: Path, policy: Policy) -> None:
-    """Four minutes in which a failing model takes the application to soft."""
+    """Four minutes in which a slow model takes the application to soft."""
     stream, controller = io.StringIO(), Controller(policy)
     writer = JournalWriter(stream, policy, {})
     for index in range(240):
-        failed = 5 if 60 <= index < 75 else 0
-        seen = tick(index, served(latencies=[1.0] * 10, overloaded=failed))
+        latency_s = SLOW_S if 60 <= index < 75 else QUICK_S
+        seen = tick(index, served(latencies=[latency_s] * 10))
         writer.write(seen, controller.step(seen))
     path.write_text(stream.getvalue())
 
@@ -43,12 +47,13 @@ def test_an_untouched_journal_is_reproduced(command: Command, journal: Path) -> 
 def test_a_changed_journal_is_told_where(command: Command, journal: Path) -> None:
     """What the controller saw was changed afterwards: it would not have left normal."""
     lines = journal.read_text().splitlines(keepends=True)
-    lines = [line.replace('"failures":{"overloaded":5}', '"failures":{}') for line in lines]
+    slow, quick = (f"[{snap(latency_s)},10]" for latency_s in (SLOW_S, QUICK_S))
+    lines = [line.replace(slow, quick) for line in lines]
     journal.write_text("".join(lines))
     done = command("replay", journal)
     assert done.exit_code == 1
     assert "of 240 decisions came out differently:" in done.stdout
-    assert "recorded soft (soft: error_rate" in done.stdout
+    assert "recorded soft (soft: latency_p95" in done.stdout
 
 
 def test_another_policy_shows_where_it_would_have_decided_otherwise(

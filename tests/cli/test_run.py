@@ -63,7 +63,7 @@ def test_the_table_says_what_was_expected_and_what_came_of_it(
 ) -> None:
     """One line an expectation, with its verdict."""
     lines = command("run", scenario).stdout.splitlines()
-    assert lines[:2] == ["tiny: pass", "policy default (law ladder), 24 replications, seed 1"]
+    assert lines[:2] == ["tiny: pass", "policy default (law mildest), 24 replications, seed 1"]
     assert any("availability at least 50%" in line and "pass" in line for line in lines)
 
 

@@ -26,8 +26,8 @@ FEW = ("--examples", "6", "--replications", "2")
 def night(tmp_path: Path) -> Path:
     """A quiet scenario, and two policies: one that judges by one call, one by sixty."""
     (tmp_path / "night.yaml").write_text(QUIET)
-    (tmp_path / "hasty.yaml").write_text("name: hasty\nladder: {min_samples: 1}\n")
-    (tmp_path / "calm.yaml").write_text("name: calm\nladder: {min_samples: 60}\n")
+    (tmp_path / "hasty.yaml").write_text("name: hasty\nlaw: ladder\nladder: {min_samples: 1}\n")
+    (tmp_path / "calm.yaml").write_text("name: calm\nlaw: ladder\nladder: {min_samples: 60}\n")
     return tmp_path
 
 
