@@ -72,7 +72,7 @@ class _Entry(BaseModel):
 
 
 class ThresholdsOfMode(_Entry):
-    """Entry thresholds of one mode: each signal is taken over 60 s."""
+    """Entry thresholds of one mode."""
 
     latency_p50: Seconds | None = None
     latency_p95: Seconds | None = None
@@ -156,7 +156,7 @@ ThinkingSetting = Annotated[int | str | None, PlainValidator(parse_thinking)]
 
 
 class StrategyEntry(_Entry):
-    """What a mode does to a call; null leaves what the caller set."""
+    """What a mode does to a call; null leaves what the caller set, and sheds nobody."""
 
     model: str | None = None
     fallback_models: tuple[str, ...] = ()
@@ -173,6 +173,11 @@ class StrategyEntry(_Entry):
     max_in_flight: Count | None = None
     max_starts_per_s: Positive | None = None
 
+    @field_validator("fallback_models", "tools", "shed", mode="before")
+    @classmethod
+    def _cleared(cls, found: Any, info: ValidationInfo) -> Any:
+        return cls.model_fields[str(info.field_name)].default if found is None else found
+
 
 class ModesEntry(_Entry):
     """Strategies; a mode starts from the default policy's, key by key."""
@@ -184,7 +189,7 @@ class ModesEntry(_Entry):
 
 
 class LadderEntry(_Entry):
-    """Constants of the ladder law, see `LadderSettings`."""
+    """Constants of the laws `ladder` and `mildest`, see `LadderSettings`."""
 
     min_samples: Count | None = None
     z: Number | None = None
@@ -236,7 +241,7 @@ class GradientEntry(_Entry):
 
 
 class ConstantsEntry(_Entry):
-    """Constants of the laws that the ladder is compared with, by law."""
+    """Constants of the rivals, by law."""
 
     breaker: BreakerEntry = BreakerEntry()
     threshold: ThresholdEntry = ThresholdEntry()

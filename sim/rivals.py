@@ -49,7 +49,10 @@ def tuning() -> Mapping[str, Any]:
 
 
 _PUBLISHED: Mapping[str, Rival] = {
-    "ladder": Rival(law="ladder", text="the policy as it is"),
+    "ladder": Rival(
+        law="ladder",
+        text="the policy as it is, under the ladder: windows and thresholds, one rung at a time",
+    ),
     "mildest": Rival(
         law="mildest",
         text=(

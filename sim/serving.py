@@ -7,8 +7,8 @@ it serves a part of them in soft. Expectations are about users, so they ask what
   worse (a mode that refuses everybody serves nothing). A probe round is served below the mode
   and never makes it worse.
 - *Back*: at least nine of ten requests of every priority are admitted and served in normal.
-  The tenth is what the ladder's own probe rounds may take at most; a law that wobbles by less
-  is as good as back.
+  The tenth is what the ladder's own probe rounds may take at most; a law that wobbles by less,
+  or keeps less than that in another mode, is as good as back.
 
 A run starts in normal, and back. A change counts from the second at which it governs new
 requests.

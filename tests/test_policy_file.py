@@ -138,6 +138,15 @@ def test_a_mode_changes_key_by_key_and_null_clears() -> None:
     assert policy.strategies[Mode.SOFT] == default_policy().strategies[Mode.SOFT]
 
 
+def test_null_clears_what_is_no_single_value_too() -> None:
+    """No fallback models, all tools, nobody shed."""
+    text = "modes:\n  emergency: {fallback_models: null, tools: null, shed: null}\n"
+    emergency = default_policy().strategies[Mode.EMERGENCY]
+    assert (emergency.tools, emergency.shed) == (False, (1.0, 0.5, 0.0))
+    expected = replace(emergency, fallback_models=(), tools=True, shed=(0.0, 0.0, 0.0))
+    assert parse_policy(text).strategies[Mode.EMERGENCY] == expected
+
+
 def test_every_key_of_a_mode_is_read() -> None:
     """All of a strategy's fields, in their units."""
     text = """\

@@ -42,7 +42,7 @@ def compare(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Compare the ladder with the laws one would use otherwise, on the same requests."""
+    """Compare the default law with those one would use otherwise, on the same requests."""
     with told():
         from ..installation import require
 

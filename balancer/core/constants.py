@@ -1,6 +1,6 @@
-"""Constants of the laws that the ladder is compared with: published ones, unless a policy says.
+"""Constants of the rivals, to compare with: published ones, unless a policy says.
 
-Those of the ladder are `balancer.core.policy.LadderSettings`.
+Those of `ladder` and `mildest` are `balancer.core.policy.LadderSettings`.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Reason:
 
     Attributes:
         kind: rule, probe, passed, failed, override or alert.
-        text: for a person: "hard: latency_p95 6.2 s > 5 s over 60 s".
+        text: for a person: "hard: latency_p95: 12 of 31 above 5.02 s, 5.0% allowed".
         rule: name of the rule, alert or order.
         value: what was measured, in the signal's unit; NaN where nothing was.
         threshold: what it was held against.

@@ -56,7 +56,7 @@ EXPECTED_CONCISE_FACTOR = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LadderSettings:
-    """Constants of the ladder law; `docs/explanation/ladder.md` says what each is for.
+    """Constants of the laws `ladder` and `mildest`; `docs/reference/policy.md` says who reads what.
 
     Attributes:
         min_samples: fewer give no verdict.
@@ -119,8 +119,8 @@ class Policy:
         strategies: one for each mode, normal first.
         catalog: models, prices and what thinking settings they accept.
         law: one of `LAWS`.
-        ladder: constants of the ladder law.
-        constants: of the laws it is compared with.
+        ladder: constants of the laws `ladder` and `mildest`.
+        constants: of the rivals.
         budgets: hard limits.
         baseline: the workload it is meant for.
         tick_s: how often the controller steps.

@@ -75,10 +75,10 @@ ANSWER: Final[JsonDict] = {
 }
 
 _TEXT = "name: shop\nthresholds:\n  soft: {latency_p95: 2500ms}\n…"
-_REASON = "soft: latency_p95 2.7 s > 2.5 s over 60 s"
+_REASON = "soft: latency_p95: 10 of 19 above 2.51 s, 5.0% allowed"
 POLICY_STATUS: Final[JsonDict] = {
     "name": "shop",
-    "law": "ladder",
+    "law": "mildest",
     "version": 4,
     "since": "2026-01-31T11:40:00Z",
     "origin": "api",
@@ -95,7 +95,7 @@ POLICY_CHANGED: Final[JsonDict] = {
     "dry_run": False,
     "name": "shop",
     "warnings": [],
-    "kept": "mode, alerts and overrides",
+    "kept": "mode and orders: the rules watch something else",
 }
 POLICY_VERSION: Final[JsonDict] = {
     "id": 4,
@@ -134,7 +134,7 @@ BROWNOUT_STATUS: Final[JsonDict] = {
         "until": "2026-01-31T12:15:00Z",
         "reason": "load test at noon",
     },
-    "reasons": [_REASON],
+    "reasons": ["soft: override until tick 1769861700: load test at noon"],
     "mix": {"normal": 0.0, "soft": 1.0, "hard": 0.0, "emergency": 0.0},
     "admit": {"low": 1.0, "normal": 1.0, "high": 1.0},
     "in_flight": 7,
@@ -206,7 +206,7 @@ HISTORY_PAGES: Final[tuple[JsonDict, ...]] = (
                 "mode": "normal",
                 "worst": "hard",
                 "cause": "controller",
-                "reason": "hard: latency_p95 6.2 s > 5 s over 60 s",
+                "reason": "hard: latency_p95: 12 of 31 above 5.02 s, 5.0% allowed",
                 "changes": 3,
                 "shadow": False,
                 "ended": "normal is back",

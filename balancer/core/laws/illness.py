@@ -110,7 +110,7 @@ class Illness:
         return found
 
     def fade(self, tick: int, since: int) -> None:
-        """Halve the holds when all has been well for two of them.
+        """Halve the holds when all has been well for four of them.
 
         Args:
             tick: now.

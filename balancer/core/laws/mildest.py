@@ -213,9 +213,9 @@ class Mildest:
         return self.demand.per_s > LOAD * baseline.requests_per_s
 
     def _differs(self, mode: Mode) -> bool:
-        """Whether a mode may answer where rounds of this one fail.
+        """Whether a mode may answer where requests of this one fail.
 
-        A failed round has asked every model of the chain; a mode that asks the same ones, in
+        A failed request has asked every model of the chain; a mode that asks the same ones, in
         another order, would fare no better.
         """
         return bool(self._models(mode) - self._models(self.mode))

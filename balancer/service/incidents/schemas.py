@@ -34,7 +34,7 @@ _INCIDENT: JsonDict = {
     "mode": "normal",
     "worst": "hard",
     "cause": "controller",
-    "reason": "hard: latency_p95 6.2 s > 5 s over 60 s",
+    "reason": "hard: latency_p95: 12 of 31 above 5.02 s, 5.0% allowed",
     "shadow": False,
     "began_at": "2026-01-31T12:01:10Z",
     "opened_at": "2026-01-31T12:02:30Z",
@@ -47,19 +47,19 @@ _TIMELINE: list[JsonValue] = [
     {
         "at": "2026-01-31T12:01:10Z",
         "kind": "mode",
-        "text": "normal to soft: soft: latency_p95 2.4 s > 2 s over 60 s",
+        "text": "normal to soft: soft: latency_p95: 9 of 22 above 2 s, 5.0% allowed",
         "mode": "soft",
     },
     {
         "at": "2026-01-31T12:02:30Z",
         "kind": "mode",
-        "text": "soft to hard: hard: latency_p95 6.2 s > 5 s over 60 s",
+        "text": "soft to hard: hard: latency_p95: 12 of 31 above 5.02 s, 5.0% allowed",
         "mode": "hard",
     },
     {
         "at": "2026-01-31T12:14:02Z",
         "kind": "mode",
-        "text": "soft to normal: normal: 30 probes passed",
+        "text": "soft to normal: normal: probe passed; latency_p95: 0 of 92 above 2 s",
         "mode": "normal",
     },
 ]
@@ -87,8 +87,8 @@ _SUMMARY: JsonDict = {
             "first_at": "2026-01-31T12:02:30Z",
             "times": 1,
             "value": 6.2,
-            "threshold": 5.0,
-            "text": "hard: latency_p95 6.2 s > 5 s over 60 s",
+            "threshold": 5.02,
+            "text": "hard: latency_p95: 12 of 31 above 5.02 s, 5.0% allowed",
         }
     ],
     "modes": [
@@ -96,7 +96,7 @@ _SUMMARY: JsonDict = {
             "mode": "soft",
             "since": "2026-01-31T12:01:10Z",
             "until": "2026-01-31T12:02:30Z",
-            "reasons": ["soft: latency_p95 2.4 s > 2 s over 60 s"],
+            "reasons": ["soft: latency_p95: 9 of 22 above 2 s, 5.0% allowed"],
         }
     ],
     "before": {**_PHASE, "seconds": 600.0, "latency_p95_s": 1.6},
