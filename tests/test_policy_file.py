@@ -262,7 +262,7 @@ def test_the_default_policy_is_at_rest_on_its_own_workload() -> None:
     """No warning: its thresholds leave room above what its baseline costs and takes."""
     policy = load_policy()
     assert policy.warnings() == ()
-    assert policy.law == "ladder"
+    assert policy.law == "mildest"
     cost = policy.expected_cost_usd(Mode.NORMAL)
     assert cost is not None
     assert math.isclose(cost * 5.5 * 3600, 68, rel_tol=0.02)
@@ -305,7 +305,7 @@ def test_tight_thresholds_are_accepted_with_a_warning() -> None:
         ("modes:\n  soft: {output_cap: 512}", "p.yaml:2: modes.soft: output_cap 512 is not above"),
         ("modes: {soft: {thinking: 100}}", "takes no thinking budget 100; use 0, or 512 to 24576"),
         ("modes: {soft: {thinking: much}}", "expected off, dynamic, a budget in tokens"),
-        ("modes: {soft: {timeout: 2m}}", "longer than half the hold"),
+        ("law: ladder\nmodes: {soft: {timeout: 2m}}", "longer than half the hold"),
         ("modes: {soft: {shed: {low: 200%}}}", "modes.soft.shed.low: found '200%'"),
         ("modes: {hard: {model: gemini-2.5-pro, thinking: 128}}", "is expected to cost"),
         (

@@ -133,7 +133,7 @@ class Policy:
     rules: tuple[Rule, ...]
     strategies: tuple[Strategy, Strategy, Strategy, Strategy]
     catalog: Catalog
-    law: str = "ladder"
+    law: str = "mildest"
     ladder: LadderSettings = field(default_factory=LadderSettings)
     constants: Constants = field(default_factory=Constants)
     budgets: tuple[BudgetLimit, ...] = ()

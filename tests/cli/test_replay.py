@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from balancer.core.controller import Controller
-from balancer.core.histogram import snap
+from balancer.core.histogram import bucket_index
 from balancer.core.journal import LONGEST_HEADER, JournalWriter
 from balancer.core.policy import Policy
 from balancer.policy_file import default_policy
@@ -47,7 +47,7 @@ def test_an_untouched_journal_is_reproduced(command: Command, journal: Path) -> 
 def test_a_changed_journal_is_told_where(command: Command, journal: Path) -> None:
     """What the controller saw was changed afterwards: it would not have left normal."""
     lines = journal.read_text().splitlines(keepends=True)
-    slow, quick = (f"[{snap(latency_s)},10]" for latency_s in (SLOW_S, QUICK_S))
+    slow, quick = (f"[{bucket_index(latency_s)},10]" for latency_s in (SLOW_S, QUICK_S))
     lines = [line.replace(slow, quick) for line in lines]
     journal.write_text("".join(lines))
     done = command("replay", journal)
