@@ -58,6 +58,7 @@ def test_what_was_counted_arrives_by_value(agent: Receiver, transport: str) -> N
     with Telemetry(bench.balancer, line(agent, transport), service="shop", interval_s=60):
         bench.calls(20, latency_s=0.5)
         bench.calls(5, kind="overloaded")
+        bench.balancer.override(Mode.SOFT, "test", for_s=60)
         bench.seen()
     found = agent.metrics()
     assert sum(numbers(found, "open_balancer.attempts.finished")) == 25

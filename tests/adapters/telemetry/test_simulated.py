@@ -26,6 +26,7 @@ from tests.adapters.telemetry.receiver import Receiver, values
 
 START_NS = 1_790_000_000_000_000_000
 POLICY = """\
+law: ladder
 budget: {per_hour: $50, per_key: {tenant: {per_hour: $1}}}
 thresholds:
   hard: {error_rate: 20%}
