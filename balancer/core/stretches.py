@@ -273,7 +273,7 @@ class Stretches:
 def _to_plain(stretch: Stretch) -> list[object]:
     flat = [
         [number for pair in histogram.counts().items() for number in pair]
-        for histogram in stretch[_NUMBERS:]
+        for histogram in (stretch.latency, stretch.ttft, stretch.answers, stretch.losses)
     ]
     return [*stretch[:_NUMBERS], *flat]
 
