@@ -27,7 +27,7 @@ from .observations import Observations
 from .policy import Policy
 from .signals import breach
 
-__all__ = ["CALLS", "DEVIATIONS", "LENGTH_S", "Stretch", "Stretches", "ordinary", "total"]
+__all__ = ["CALLS", "DEVIATIONS", "LENGTH_S", "Stretch", "Stretches", "ordinary", "served", "total"]
 
 LENGTH_S = 300.0
 """Least length of a stretch: longer than a burst, and quotas are counted by the minute."""
@@ -141,6 +141,11 @@ def _slow(seen: Histogram, bound: int | None) -> bool:
     return bool(breach(above, n, TAIL, DEVIATIONS, 1))
 
 
+def served(policy: Policy) -> str:
+    """What normal mode is, and how long a tick: stretches of another one say nothing of this."""
+    return repr((policy.strategies[Mode.NORMAL], policy.tick_s))
+
+
 class Stretches:
     """Adds ticks up to stretches.
 
@@ -164,9 +169,7 @@ class Stretches:
     )
 
     def __init__(self, policy: Policy, most: int | None = None) -> None:
-        normal = policy.strategies[Mode.NORMAL]
-        # What was seen of another normal mode says nothing of this one.
-        self._served = repr((normal, policy.tick_s))
+        self._served = served(policy)
         self._length = round(LENGTH_S / policy.tick_s)
         self._most = most
         self.closed: list[Stretch] = []

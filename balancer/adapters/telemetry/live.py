@@ -279,7 +279,7 @@ class Telemetry:
         before, self._misfits = self._misfits, self._balancer.misfits
         if self._misfits is before:
             return
-        found = {finding.rule.name: None for finding in before}
+        found: dict[str, float | None] = {finding.rule.name: None for finding in before}
         found |= {each.rule.name: each.seen / each.rule.threshold for each in self._misfits}
         for rule, value in found.items():
             self._tally.series.set(metrics.MISFIT, value, ((metrics.RULE, rule),))
