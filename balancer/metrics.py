@@ -38,6 +38,7 @@ ARM: Final = "open_balancer.arm"
 """Of simulated traffic only, on every metric: `policy`, or an arm without a controller
 (`static`, `cheapest`, `none`).
 """
+RULE: Final = "open_balancer.rule"
 MODEL: Final = "gen_ai.request.model"
 OPERATION: Final = "gen_ai.operation.name"
 PROVIDER: Final = "gen_ai.provider.name"
@@ -305,6 +306,15 @@ COST_SAVED: Final = Metric(
     unit="{USD}",
     kind=Kind.GAUGE,
     meaning="An estimate: last hour's calls at the price of a call in normal, less what they cost.",
+)
+MISFIT: Final = Metric(
+    name="open_balancer.policy.misfit",
+    unit="1",
+    kind=Kind.GAUGE,
+    attributes=(RULE,),
+    meaning="Of each threshold that healthy traffic crosses: the signal where nothing is wrong "
+    "over the threshold. Not emitted where the policy fits, and before an hour of traffic.",
+    live_only=True,
 )
 QUALITY: Final = Metric(
     name="open_balancer.quality",

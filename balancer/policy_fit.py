@@ -6,7 +6,7 @@ but for the thresholds and the baseline; `docs/how-to/fit-a-policy-to-your-traff
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from io import StringIO
 from pathlib import Path
@@ -20,12 +20,12 @@ from .core.errors import InputError, PolicyError
 from .core.fit import Traffic, fitted
 from .core.journal import Journal
 from .core.policy import Baseline, Policy, Rule
-from .core.stretches import Stretches
+from .core.stretches import Stretches, served
 from .policy_file import default_policy, default_text, parse_policy, rule_places
 from .policy_show import show_threshold
 from .units import show_seconds
 
-__all__ = ["Fitted", "fit_policy", "traffic_of"]
+__all__ = ["Fitted", "fit_policy", "names_of", "traffic_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,25 +44,62 @@ class Fitted:
     kept: str = ""
 
 
-def traffic_of(journal: Journal) -> Traffic:
-    """The ordinary traffic of a journal; goes through it.
+def traffic_of(journals: Sequence[Journal]) -> Traffic:
+    """The ordinary traffic of a journal's files, oldest first; goes through them.
 
     Raises:
-        InputError: there is too little of it to judge by; the message says what is needed.
+        InputError: a file does not go on where the one before it ends, or there is too little
+            traffic to judge by; the message says what is needed.
         JournalError: a line is wrong.
     """
-    stretches = Stretches(journal.policy)
-    for entry in journal:
-        stretches.observe(entry.observations)
-    traffic = Traffic(stretches.closed, journal.policy)
+    policy = journals[0].policy
+    stretches = Stretches(policy)
+    before: Journal | None = None
+    tick: object = None
+    for journal in journals:
+        if before is not None:
+            _check_follows(journal, before, tick)
+        before, tick = journal, _tick_before(journal)
+        for entry in journal:
+            stretches.observe(entry.observations)
+            tick = entry.observations.tick
+    traffic = Traffic(stretches.closed, policy)
     if traffic.missing:
-        raise InputError(traffic.missing, where=journal.where)
+        raise InputError(traffic.missing, where=names_of(journals))
     return traffic
+
+
+def names_of(journals: Sequence[Journal]) -> str:
+    """What a journal's files are called, for a person."""
+    first, last = journals[0], journals[-1]
+    return first.where if first is last else f"{first.where} to {last.where}"
+
+
+def _tick_before(journal: Journal) -> object:
+    """The last tick before a journal's first; None: it begins afresh."""
+    return None if journal.state is None else journal.state.get("tick")
+
+
+def _check_follows(journal: Journal, before: Journal, tick: object) -> None:
+    found = _tick_before(journal)
+    if found != tick:
+        begins = "begins afresh" if found is None else f"goes on from tick {found}"
+        raise InputError(
+            f"{begins}, and {before.where} ends at tick {tick}; expected the files of one journal, "
+            "oldest first, and none left out",
+            where=journal.where,
+        )
+    if served(journal.policy) != served(before.policy):
+        raise InputError(
+            f"another normal mode or length of ticks than in {before.where}; expected the same, "
+            "for traffic is judged by one: leave out the files before",
+            where=journal.where,
+        )
 
 
 def fit_policy(
     traffic: Traffic,
-    journal: Journal,
+    journals: Sequence[Journal],
     text: str | None = None,
     where: str = "policy",
     *,
@@ -72,8 +109,8 @@ def fit_policy(
     """Calibrate a policy on the traffic of a journal.
 
     Args:
-        traffic: what `traffic_of` made of the journal.
-        journal: names the workload.
+        traffic: what `traffic_of` made of the journal's files.
+        journals: those; the last one names the workload.
         text: of a policy file; None: of the policy that ships.
         where: what errors call it.
         base: directory of that file, where relative paths start.
@@ -90,8 +127,8 @@ def fit_policy(
     try:
         thresholds = fitted(before, traffic)
     except ValueError as error:
-        raise InputError(str(error), where=journal.where) from None
-    baseline = _baseline(traffic, Path(journal.where).name)
+        raise InputError(str(error), where=names_of(journals)) from None
+    baseline = _baseline(traffic, Path(journals[-1].where).name)
     rules = [replace(r, threshold=thresholds.get(r.name, r.threshold)) for r in before.rules]
     places = rule_places(text, where)
 

@@ -82,8 +82,13 @@ def _parts(verdict: Verdict) -> Iterator[RenderableType]:
     yield Text()
     if told := harm(verdict):
         yield Text(f"Harm: {told}", style=HARM)
-    for misfit in verdict.misfits:
-        yield Text(f"The policy does not fit: {misfit}", style=MISFIT)
+    if verdict.misfits:
+        for misfit in verdict.misfits:
+            yield Text(f"The policy does not fit this traffic: {misfit}", style=MISFIT)
+        yield Text(
+            "open-balancer policy fit, on a journal of this run, writes one that does", "dim"
+        )
+        yield Text()
     if told := cheap(verdict):
         yield Text(told, style="dim")
         yield Text()

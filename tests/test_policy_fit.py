@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -36,7 +37,7 @@ def journal(ticks: Iterable[Observations], policy: Policy | None = None) -> Jour
 def fitted_to(ticks: Iterable[Observations], text: str | None = None) -> Fitted:
     """A policy fitted to them."""
     opened = journal(ticks)
-    return fit_policy(traffic_of(opened), opened, text)
+    return fit_policy(traffic_of([opened]), [opened], text)
 
 
 def test_thresholds_and_baseline_change_and_all_else_stays() -> None:
@@ -87,10 +88,10 @@ def test_the_policy_that_ships_is_fitted_without_another() -> None:
 def test_a_fitted_policy_fits() -> None:
     """Nothing is found, and it can be fitted again."""
     opened = journal(steady(1.0, 1.1, median_s=SLOW_S))
-    traffic = traffic_of(opened)
-    once = fit_policy(traffic, opened, "law: mildest\nbaseline: null\n")
+    traffic = traffic_of([opened])
+    once = fit_policy(traffic, [opened], "law: mildest\nbaseline: null\n")
     assert findings(once.after, traffic) == ()
-    assert fit_policy(traffic, opened, once.text).text == once.text
+    assert fit_policy(traffic, [opened], once.text).text == once.text
 
 
 def test_a_policy_that_inherits_its_rules_gets_its_own() -> None:
@@ -128,11 +129,11 @@ def test_every_form_of_rule_is_rewritten(text: str, expected: str) -> None:
 def test_too_little_evidence_is_refused() -> None:
     """With what there is, and what is needed."""
     with pytest.raises(InputError, match=r"calls.jsonl: too little evidence: .* at least 4 stret"):
-        traffic_of(journal(steady(1.0, 0.5)))
+        traffic_of([journal(steady(1.0, 0.5))])
     text = "thresholds:\n  soft: {latency_p99: 2s}\n"
     opened = journal(steady(0.1, 1.2))
     with pytest.raises(InputError, match=r"calls.jsonl: too little evidence for latency_p99"):
-        fit_policy(traffic_of(opened), opened, text)
+        fit_policy(traffic_of([opened]), [opened], text)
 
 
 def test_a_baseline_on_which_modes_do_not_differ_is_not_taken() -> None:
@@ -167,4 +168,24 @@ def test_a_journal_without_normal_has_no_healthy_traffic() -> None:
         for each in steady(1.0, 1.1)
     )
     with pytest.raises(InputError, match=r"0 finished calls of normal mode in 0\.0 hours"):
-        traffic_of(journal(ticks))
+        traffic_of([journal(ticks)])
+
+
+def test_a_file_of_another_normal_mode_does_not_follow() -> None:
+    """Its traffic would be judged by what the first one serves; other thresholds do no harm."""
+
+    def file_of(policy: Policy, name: str, state: dict[str, object] | None = None) -> Journal:
+        text = io.StringIO()
+        JournalWriter(text, policy, {}, state=state)
+        return read(text.getvalue().splitlines(keepends=True), name)
+
+    policy = make_policy(law="none")
+    controller = Controller(policy)
+    controller.step(Observations(0))
+    before = file_of(policy, "calls.1.jsonl", controller.state())
+    stricter = replace(policy, rules=policy.rules[:1])
+    with pytest.raises(InputError, match=r"calls\.1\.jsonl to calls\.jsonl: too little evidence"):
+        traffic_of([before, file_of(stricter, "calls.jsonl", controller.state())])
+    small = replace(policy, strategies=(policy.strategies[1], *policy.strategies[1:]))
+    with pytest.raises(InputError, match=r"calls\.jsonl: another normal mode .* calls\.1\.jsonl"):
+        traffic_of([before, file_of(small, "calls.jsonl", controller.state())])

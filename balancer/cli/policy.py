@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,8 +24,12 @@ policy_app = typer.Typer(help="Look at policies, and fit them.", no_args_is_help
 def policy_check(
     file: Annotated[Path, typer.Argument(help="A policy file.")],
     journal: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Hold its thresholds against the traffic of a journal."),
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Hold its thresholds against the traffic of a journal. "
+            "May be repeated, for its files from the oldest on.",
+        ),
     ] = None,
 ) -> None:
     """Check a policy file; warn about what is allowed but probably not wanted.
@@ -37,14 +42,14 @@ def policy_check(
 
         policy = load_policy(file)
         warnings = list(policy.warnings())
-        if journal is not None:
+        if journal:
             traffic, opened = _traffic(journal)
             # What was measured says more than what a baseline declares.
             warnings = [found.text for found in findings(policy, traffic)]
     for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{file}: a valid policy, law {policy.law}, {len(policy.rules)} rules")
-    if journal is not None:
+    if journal:
         fits = "does not fit" if warnings else "fits"
         typer.echo(f"{file}: {fits} {_evidence(traffic, opened)}")
 
@@ -66,7 +71,13 @@ def policy_show(
 
 @policy_app.command("fit")
 def policy_fit(
-    journal: Annotated[Path, typer.Argument(help="A journal, live or simulated: a .jsonl file.")],
+    journal: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A journal, live or simulated: a .jsonl file, or several of one that was "
+            "rotated, from the oldest on."
+        ),
+    ],
     policy: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Policy to fit; without it the default policy."),
@@ -108,21 +119,24 @@ def policy_fit(
         typer.echo(f"policy: {out}")
 
 
-def _traffic(path: Path) -> tuple[Traffic, Journal]:
+def _traffic(paths: Sequence[Path]) -> tuple[Traffic, list[Journal]]:
     from ..journal_file import open_journal
     from ..policy_fit import traffic_of
 
-    opened = open_journal(path)
+    opened = [open_journal(path) for path in paths]
     traffic = traffic_of(opened)
-    if opened.torn:
-        typer.echo(f"warning: {opened.torn}", err=True)
+    for each in opened:
+        if each.torn:
+            typer.echo(f"warning: {each.torn}", err=True)
     return traffic, opened
 
 
-def _evidence(traffic: Traffic, journal: Journal) -> str:
+def _evidence(traffic: Traffic, journals: Sequence[Journal]) -> str:
     """What was judged by, for a person."""
+    from ..policy_fit import names_of
+
     return (
-        f"{journal.where}, by {traffic.whole.finished:,} calls of normal mode in "
+        f"{names_of(journals)}, by {traffic.whole.finished:,} calls of normal mode in "
         f"{traffic.seconds / 3600.0:.1f} hours ({len(traffic.parts)} of {traffic.stretches} "
         "stretches are ordinary)"
     )

@@ -13,20 +13,23 @@ In each of them a tenth of the ordinary stretches, and one at least, may be othe
 edges are in stretches that are half ordinary.
 
 Gauges (queue depth, memory) are no matter of samples, and are not judged.
+
+What is counted is what the policy's law counts (`samples`).
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .histogram import MAX_INDEX, MIN_INDEX, edge_s, snap
+from .histogram import MAX_INDEX, MIN_INDEX, edge_s
 from .observations import Observations
 from .policy import Policy, Rule
 from .pricing import NANO_USD
 from .rules import SIGNALS, shown
+from .samples import allowed, by_requests, sample, value
 from .signals import ERRORS, GAUGES, QUANTILES, SPENDING, breach
 from .stretches import CALLS, DEVIATIONS, LENGTH_S, Stretch, Stretches, ordinary, total
 
@@ -48,12 +51,12 @@ LEAST_SHARE = 0.02
 ROOM = 1.2
 
 SLOWER, DEARER, FAILING = 5.0, 3.0, 0.4
-"""Faults that every policy should see: calls that many times as slow, spending that many times as
-high, that share of calls failing."""
+"""Faults that every policy should see: answers that many times as slow, spending that many times
+as high, that share failing."""
 _UNSEEN = {
-    **dict.fromkeys(QUANTILES, "calls five times as slow"),
+    **dict.fromkeys(QUANTILES, "answers five times as slow"),
     **dict.fromkeys(SPENDING, "three times as much"),
-    **dict.fromkeys(ERRORS, "failures of four calls in ten"),
+    **dict.fromkeys(ERRORS, "four failures in ten"),
 }
 
 
@@ -65,7 +68,7 @@ class Finding:
         rule: whose.
         loose: whether a fault would not reach it; else healthy traffic crosses it.
         seen: the signal where nothing is wrong, in its unit.
-        fits: threshold that would fit; None where calls are too few to say.
+        fits: threshold that would fit; None where there is too little evidence to say.
     """
 
     rule: Rule
@@ -85,7 +88,7 @@ class Finding:
         else:
             text += f"the threshold of {rule.level.label} is {threshold}"
         if self.fits is None:
-            return f"{text}; calls are too few to say what would fit"
+            return f"{text}; there is too little evidence to say what would fit"
         return f"{text}; {shown(self.fits, rule.signal)} would fit"
 
 
@@ -131,22 +134,21 @@ class Traffic:
             )
         return ""
 
-    def sees(self, signal: str) -> bool:
-        """Whether there is anything of a signal."""
-        if signal == "ttft_p95":
-            return bool(self.whole.ttft)
-        if signal in QUANTILES:
-            return bool(self.whole.latency)
-        if signal in SPENDING:
-            return self._highest(signal) > 0.0
-        return signal not in GAUGES
+    def samples(self, rule: Rule, policy: Policy) -> int:
+        """Requests, calls or first tokens that a rule counts."""
+        return sample(rule, policy, self.whole)[1]
+
+    def sees(self, rule: Rule, policy: Policy) -> bool:
+        """Whether there is anything of a rule's signal."""
+        if rule.signal in SPENDING:
+            return self._highest(rule.signal) > 0.0
+        return rule.signal not in GAUGES and self.samples(rule, policy) > 0
 
     def level(self, rule: Rule, policy: Policy) -> float:
         """A rule's signal where nothing is wrong; of spending, the highest but for a few."""
         if rule.signal in SPENDING:
             return self._highest(rule.signal)
-        k, n, _ = _sample(rule, policy, self.whole)
-        return _value(rule, self.whole, k, n)
+        return value(rule, policy, self.whole)
 
     def crosses(self, rule: Rule, policy: Policy) -> float | None:
         """The signal, where healthy traffic crosses a threshold: in all, or where it does most."""
@@ -162,8 +164,8 @@ class Traffic:
         if rule.signal in SPENDING:
             mean, deviation = self._spent(rule.signal, part)
             return mean if mean > rule.threshold + z * deviation else None
-        k, n, share = _sample(rule, policy, part)
-        return _value(rule, part, k, n) if breach(k, n, share, z, 1) else None
+        k, n, share = sample(rule, policy, part)
+        return value(rule, policy, part) if breach(k, n, share, z, 1) else None
 
     def unseen(self, rule: Rule, policy: Policy) -> bool:
         """Whether a fault that every policy should see would not reach a threshold."""
@@ -171,13 +173,13 @@ class Traffic:
             return self.level(rule, policy) * DEARER < rule.threshold
         if rule.signal in QUANTILES:
             rule = replace(rule, threshold=rule.threshold / SLOWER)
-            k, n, share = _sample(rule, policy, self.whole)
+            k, n, share = sample(rule, policy, self.whole)
             return k <= share * n
-        return _share(rule) >= FAILING
+        return allowed(rule) >= FAILING
 
     def fits(self, rule: Rule, policy: Policy) -> float | None:
         """Least threshold of a rule's signal that fits, rounded up to two figures."""
-        key = (rule.signal, rule.objective, policy.law == "mildest", policy.ladder.exit)
+        key = (rule.signal, rule.objective, by_requests(rule, policy), policy.ladder.exit)
         if key not in self._fits:
             self._fits[key] = self._least(rule, policy)
         return self._fits[key]
@@ -187,9 +189,9 @@ class Traffic:
             return _up(self.level(rule, policy) * ROOM / policy.ladder.exit, 2)
         if rule.signal in QUANTILES:
             return self._least_duration(rule, policy)
-        samples = [_sample(rule, policy, part)[:2] for part in self.parts]
+        samples = [sample(rule, policy, part)[:2] for part in self.parts]
         least = sorted(_wilson(k, n, -DEVIATIONS) for k, n in samples)[-1 - self._few]
-        k, n, _ = _sample(rule, policy, self.whole)
+        k, n, _ = sample(rule, policy, self.whole)
         share = min(0.9, max(LEAST_SHARE, 2.0 * _wilson(k, n, Z), least))
         return _up(share / (1.0 - (rule.objective or 0.0)), 2)
 
@@ -198,14 +200,14 @@ class Traffic:
 
         def fits(cut: int) -> bool:
             at = replace(rule, threshold=edge_s(cut))
-            k, n, share = _sample(at, policy, self.whole)
+            k, n, share = sample(at, policy, self.whole)
             half = n * share / 2.0
             if k > half - Z * math.sqrt(half * (1.0 - share / 2.0)):
                 return False
             leaving = replace(rule, threshold=edge_s(cut) * exits)
-            if _sample(leaving, policy, self.whole)[0] > share * n:
+            if breach(*sample(leaving, policy, self.whole), 0.0, 1):
                 return False
-            above = (breach(*_sample(at, policy, part), DEVIATIONS, 1) for part in self.parts)
+            above = (breach(*sample(at, policy, part), DEVIATIONS, 1) for part in self.parts)
             return sum(map(bool, above)) <= self._few
 
         cut = bisect_left(range(MIN_INDEX, MAX_INDEX + 1), True, key=fits) + MIN_INDEX
@@ -234,7 +236,7 @@ def findings(policy: Policy, traffic: Traffic) -> tuple[Finding, ...]:
     if traffic.missing:
         return ()
     found = []
-    for lowest, rules in _by_signal(policy.rules, traffic):
+    for lowest, rules in _by_signal(policy, traffic):
         for rule in rules:
             seen = traffic.crosses(rule, policy)
             if seen is not None:
@@ -254,19 +256,19 @@ def fitted(policy: Policy, traffic: Traffic) -> Mapping[str, float]:
     traffic. So are those of signals that were not seen, and of gauges.
 
     Raises:
-        ValueError: calls are too few for a quantile; the message says how many are needed.
+        ValueError: too little evidence for a quantile; the message says how much is needed.
     """
     found: dict[str, float] = {}
     wrong = {finding.rule.name for finding in findings(policy, traffic)}
-    for lowest, rules in _by_signal(policy.rules, traffic):
+    for lowest, rules in _by_signal(policy, traffic):
         if lowest.signal in ERRORS and wrong.isdisjoint(rule.name for rule in rules):
             continue
         fits = traffic.fits(lowest, policy)
         if fits is None:
             half = (1.0 - QUANTILES[lowest.signal]) / 2.0
             raise ValueError(
-                f"too little evidence for {lowest.signal}: {traffic.whole.finished:,} finished "
-                f"calls of normal mode, expected {math.ceil(Z * Z * (1.0 - half) / half):,} or "
+                f"too little evidence for {lowest.signal}: {traffic.samples(lowest, policy):,} "
+                f"samples in normal mode, expected {math.ceil(Z * Z * (1.0 - half) / half):,} or "
                 f"more to say that {half:.1%} are above a threshold"
             )
         for rule in rules:
@@ -314,39 +316,14 @@ class Monitor:
         self._findings = None
 
 
-def _by_signal(rules: Iterable[Rule], traffic: Traffic) -> Iterator[tuple[Rule, list[Rule]]]:
+def _by_signal(policy: Policy, traffic: Traffic) -> Iterator[tuple[Rule, list[Rule]]]:
     """Rules of each signal that was seen, and the one of them with the lowest threshold."""
     groups: dict[tuple[object, ...], list[Rule]] = {}
-    for rule in rules:
-        if traffic.sees(rule.signal):
+    for rule in policy.rules:
+        if traffic.sees(rule, policy):
             groups.setdefault((rule.signal, rule.objective), []).append(rule)
     for group in groups.values():
         yield min(group, key=lambda rule: rule.threshold), group
-
-
-def _share(rule: Rule) -> float:
-    """Share of failures that a rule allows."""
-    return rule.threshold * (1.0 - (rule.objective or 0.0))
-
-
-def _sample(rule: Rule, policy: Policy, part: Stretch) -> tuple[int, int, float]:
-    """Samples of a stretch beyond a threshold, all of them, and the share that may be."""
-    if rule.signal in QUANTILES:
-        histogram = part.ttft if rule.signal == "ttft_p95" else part.latency
-        n, (above,) = histogram.counted((snap(rule.threshold),))
-        return above, n, 1.0 - QUANTILES[rule.signal]
-    # `mildest` counts an error rate by rounds that found no answer.
-    rounds = policy.law == "mildest" and rule.signal == "error_rate"
-    k, n = part.failures(rounds=rounds)
-    return k, n, _share(rule)
-
-
-def _value(rule: Rule, part: Stretch, k: int, n: int) -> float:
-    """A signal that is counted, in its unit."""
-    if rule.signal in QUANTILES:
-        histogram = part.ttft if rule.signal == "ttft_p95" else part.latency
-        return histogram.quantile(QUANTILES[rule.signal])
-    return k / max(1, n) / (1.0 - (rule.objective or 0.0))
 
 
 def _scaled(rule: Rule, lowest: Rule, fits: float | None) -> float | None:
@@ -359,7 +336,7 @@ def _scaled(rule: Rule, lowest: Rule, fits: float | None) -> float | None:
     if SIGNALS[rule.signal] not in {"share", "times"}:
         return _up(fits * rule.threshold / lowest.threshold, 3)
     unit = 1.0 - (rule.objective or 0.0)
-    odds = _odds(fits * unit) * _odds(_share(rule)) / _odds(_share(lowest))
+    odds = _odds(fits * unit) * _odds(allowed(rule)) / _odds(allowed(lowest))
     return _up(odds / (1.0 + odds) / unit, 3)
 
 

@@ -3,7 +3,8 @@
 A stretch is at least five minutes long and holds at least sixty calls of normal mode, so at few
 requests it is as long as they take. Only counts are kept, so ticks and replicas add up, and nothing
 depends on when they are added. What normal's probes met while another mode was served counts as
-well: where normal is hardly ever entered, it is all that is known of it.
+well: where normal is hardly ever entered, it is all that is known of it. Calls and requests are
+both counted, for some laws judge the ones and some the others.
 
 No label says what is healthy. An incident is a change, while the traffic's own level is there hour
 after hour: so *ordinary* are the stretches that are like the median one. A stretch is out of the
@@ -26,7 +27,7 @@ from .observations import Observations
 from .policy import Policy
 from .signals import breach
 
-__all__ = ["CALLS", "DEVIATIONS", "LENGTH_S", "Stretch", "Stretches", "ordinary", "total"]
+__all__ = ["CALLS", "DEVIATIONS", "LENGTH_S", "Stretch", "Stretches", "ordinary", "served", "total"]
 
 LENGTH_S = 300.0
 """Least length of a stretch: longer than a burst, and quotas are counted by the minute."""
@@ -51,10 +52,10 @@ class Stretch(NamedTuple):
         offered: requests, whatever mode served them.
         started: calls started in all modes.
         answered, failed: normal's calls that finished.
-        unanswered: normal's failures that no fallback model followed at once.
         prompt_tokens, output_tokens, thinking_tokens, nano_usd: normal's, settled.
         tokens_squared, nano_squared: sums of the squares of what was settled in each tick.
-        latency, ttft: normal's, as in `ModeObservations`.
+        latency, ttft: of normal's calls, as in `ModeObservations`.
+        answers, losses: normal's requests that were answered or failed, as in `ModeRequests`.
     """
 
     ticks: int = 0
@@ -62,7 +63,6 @@ class Stretch(NamedTuple):
     started: int = 0
     answered: int = 0
     failed: int = 0
-    unanswered: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0
     thinking_tokens: int = 0
@@ -71,6 +71,8 @@ class Stretch(NamedTuple):
     nano_squared: int = 0
     latency: Histogram = EMPTY
     ttft: Histogram = EMPTY
+    answers: Histogram = EMPTY
+    losses: Histogram = EMPTY
 
     @property
     def finished(self) -> int:
@@ -82,11 +84,6 @@ class Stretch(NamedTuple):
         """Normal's tokens, in and out."""
         return self.prompt_tokens + self.output_tokens + self.thinking_tokens
 
-    def failures(self, *, rounds: bool) -> tuple[int, int]:
-        """Failures and all: of rounds down the chain of models, or of calls."""
-        failed = self.unanswered if rounds else self.failed
-        return failed, failed + self.answered
-
     def per_tick(self, amount: int) -> float:
         """What normal settled (nano-dollars, tokens), a tick, if it served all that was started."""
         return amount / self.finished * self.started / self.ticks if self.finished else 0.0
@@ -96,16 +93,15 @@ class Stretch(NamedTuple):
         return self.per_tick(1) * math.sqrt(squared)
 
 
-_NUMBERS = len(Stretch._fields) - 2
+_NUMBERS = Stretch._fields.index("latency")
 
 
 def total(stretches: Iterable[Stretch]) -> Stretch:
     """All of them as one."""
     parts = list(stretches)
     numbers = [sum(column) for column in zip(*(part[:_NUMBERS] for part in parts), strict=True)]
-    return Stretch._make(
-        (*numbers, merge(part.latency for part in parts), merge(part.ttft for part in parts))
-    )
+    durations = (merge(column) for column in zip(*(part[_NUMBERS:] for part in parts), strict=True))
+    return Stretch._make((*numbers, *durations))
 
 
 def ordinary(stretches: Sequence[Stretch]) -> list[Stretch]:
@@ -145,6 +141,11 @@ def _slow(seen: Histogram, bound: int | None) -> bool:
     return bool(breach(above, n, TAIL, DEVIATIONS, 1))
 
 
+def served(policy: Policy) -> str:
+    """What normal mode is, and how long a tick: stretches of another one say nothing of this."""
+    return repr((policy.strategies[Mode.NORMAL], policy.tick_s))
+
+
 class Stretches:
     """Adds ticks up to stretches.
 
@@ -158,7 +159,6 @@ class Stretches:
 
     __slots__ = (
         "_calls",
-        "_fallbacks",
         "_first",
         "_length",
         "_most",
@@ -169,10 +169,7 @@ class Stretches:
     )
 
     def __init__(self, policy: Policy, most: int | None = None) -> None:
-        normal = policy.strategies[Mode.NORMAL]
-        # What was seen of another normal mode says nothing of this one.
-        self._served = repr((normal, policy.tick_s))
-        self._fallbacks = frozenset(normal.fallback_models) - {normal.model}
+        self._served = served(policy)
         self._length = round(LENGTH_S / policy.tick_s)
         self._most = most
         self.closed: list[Stretch] = []
@@ -189,7 +186,7 @@ class Stretches:
         tick = observations.tick
         if self._first is None:
             self._first = tick
-        if not observations.served and not any(observations.offered):
+        if not (observations.served or observations.requests or any(observations.offered)):
             return False
         waiting = self._waiting
         waiting.append(observations)
@@ -211,21 +208,21 @@ class Stretches:
     def _fold(self) -> None:
         """Add up what waits: in one loop, for it is all that the stretches cost."""
         (
-            _, offered, started, answered, failed, unanswered, prompt_tokens, output_tokens,
-            thinking_tokens, nano_usd, tokens_squared, nano_squared, latency, ttft,
+            _, offered, started, answered, failed, prompt_tokens, output_tokens,
+            thinking_tokens, nano_usd, tokens_squared, nano_squared, latency, ttft, answer, loss,
         ) = self._open  # fmt: skip
-        latencies, ttfts = [latency], [ttft]
+        latencies, ttfts, answers, losses = [latency], [ttft], [answer], [loss]
         for observations in self._waiting:
             low, normal, high = observations.offered
             offered += low + normal + high
-            tokens = nano = failures = 0
+            tokens = nano = 0
             for entry in observations.served:
                 started += entry.started
                 if entry.mode is not Mode.NORMAL:
                     continue
                 if entry.finished:
                     fails = sum(entry.failures)
-                    failures += fails
+                    failed += fails
                     answered += entry.finished - fails
                     prompt, output = entry.prompt_tokens, entry.output_tokens
                     thinking = entry.thinking_tokens
@@ -237,26 +234,19 @@ class Stretches:
                     latencies.append(entry.latency)
                 if entry.ttft:
                     ttfts.append(entry.ttft)
-            if failures:
-                failed += failures
-                unanswered += failures - self._absorbed(observations, failures)
+            for felt in observations.requests:
+                if felt.mode is Mode.NORMAL:
+                    answers.append(felt.answered)
+                    losses.append(felt.failed)
             nano_usd += nano
             nano_squared += nano * nano
             tokens_squared += tokens * tokens
         self._waiting.clear()
         self._open = Stretch(
-            0, offered, started, answered, failed, unanswered, prompt_tokens, output_tokens,
-            thinking_tokens, nano_usd, tokens_squared, nano_squared, merge(latencies), merge(ttfts),
+            0, offered, started, answered, failed, prompt_tokens, output_tokens,
+            thinking_tokens, nano_usd, tokens_squared, nano_squared,
+            *map(merge, (latencies, ttfts, answers, losses)),
         )  # fmt: skip
-
-    def _absorbed(self, observations: Observations, failed: int) -> int:
-        """Failures of a tick that a fallback model followed at once, as `laws.felt` counts them."""
-        starts = [
-            min(entry.started, failed - entry.failed)
-            for entry in observations.served
-            if entry.mode is Mode.NORMAL and entry.model in self._fallbacks
-        ]
-        return min(failed, sum(starts))
 
     def state(self) -> dict[str, object]:
         """Plain values."""
@@ -286,7 +276,7 @@ class Stretches:
 def _to_plain(stretch: Stretch) -> list[object]:
     flat = [
         [number for pair in histogram.counts().items() for number in pair]
-        for histogram in (stretch.latency, stretch.ttft)
+        for histogram in (stretch.latency, stretch.ttft, stretch.answers, stretch.losses)
     ]
     return [*stretch[:_NUMBERS], *flat]
 

@@ -15,6 +15,7 @@ from typing import Self
 
 from ..core.decisions import Decision, Plan
 from ..core.errors import MisuseError
+from ..core.fit import Finding
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES, Alert, Observations, Override
 from ..core.policy import Policy
@@ -523,6 +524,11 @@ class Balancer:
         return self._stepper.decision
 
     @property
+    def misfits(self) -> tuple[Finding, ...]:
+        """Thresholds of the policy that healthy traffic crosses, once an hour says so."""
+        return self._stepper.controller.misfits
+
+    @property
     def now_tick(self) -> int:
         """The tick under way, on the scale of `Alert.at_tick` and `Override.at_tick`."""
         # The margin keeps a tick that is over from being missed by the last bit of a division.
@@ -551,7 +557,7 @@ class Balancer:
             journal=str(self._keeper.journal or ""),
             kept=stepper.kept,
             dropped={source: count() for source, count in self._drops.items()},
-            misfits=tuple(finding.text for finding in stepper.controller.misfits),
+            misfits=tuple(finding.text for finding in self.misfits),
         )
 
     # --- ticks --------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class Stepper:
     """
 
     __slots__ = (
-        "_desk", "_health", "_keeper", "_ledger", "_orders",
+        "_desk", "_health", "_keeper", "_ledger", "_orders", "_told",
         "controller", "decision", "kept", "last", "policy",
     )  # fmt: skip
 
@@ -63,6 +63,7 @@ class Stepper:
         self._orders = orders
         self._health = health
         self._keeper = keeper
+        self._told: set[tuple[str, float]] = set()
         self.policy = policy
         self.controller = Controller(policy) if found is None else found.controller
         self.kept = "" if found is None else found.kept
@@ -82,6 +83,7 @@ class Stepper:
         self._desk.new_tick()
         try:
             decision = self._step(observations)
+            self._tell_misfits()
         except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
             self._health.broke("controller", error)
             self._begin_anew("controller")
@@ -135,6 +137,14 @@ class Stepper:
             logger.error("%s; the controller begins anew", error)  # noqa: TRY400
             self._begin_anew("leap")
             return self.controller.step(observations)
+
+    def _tell_misfits(self) -> None:
+        """Say of each threshold, once, that healthy traffic crosses it."""
+        for finding in self.controller.misfits:
+            threshold = (finding.rule.name, finding.rule.threshold)
+            if threshold not in self._told:
+                self._told.add(threshold)
+                logger.warning("the policy does not fit its traffic: %s", finding.text)
 
     def _begin_anew(self, because: str) -> None:
         self.controller = Controller(self.policy)

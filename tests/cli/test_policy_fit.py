@@ -9,6 +9,7 @@ import pytest
 from balancer.core.controller import Controller
 from balancer.core.journal import JournalWriter
 from balancer.policy_file import load_policy
+from balancer.runtime.journal import JournalFiles
 from tests.cli.conftest import Command
 from tests.core.builders import make_policy
 from tests.core.steady import steady
@@ -26,6 +27,21 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for observations in steady(1.0, 1.1, median_s=8.0):
             writer.write(observations, controller.step(observations))
     return path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The same traffic in the files of a live journal, oldest first."""
+    journal = JournalFiles(
+        tmp_path_factory.mktemp("live") / "calls.jsonl", max_bytes=300_000, keep=9
+    )
+    controller = Controller(make_policy(law="none"))
+    writer = journal.begin(controller.policy, {}, None)
+    for observations in steady(1.0, 1.1, median_s=8.0):
+        if journal.put(writer, observations, controller.step(observations)):
+            writer = journal.begin(controller.policy, {}, controller.state())
+    journal.close()
+    return [*journal.earlier(), journal.path]
 
 
 def test_a_threshold_that_healthy_traffic_crosses_is_warned_about(
@@ -69,6 +85,38 @@ def test_without_a_file_the_policy_is_printed_alone(command: Command, slow: Path
     assert done.exit_code == 0
     assert "soft: {latency_p95: 28s" in done.stdout
     assert "  baseline requests_per_s: 5.5 -> 0.999" in done.stderr
+
+
+def test_files_of_a_journal_are_as_good_as_one(
+    command: Command, slow: Path, files: list[Path]
+) -> None:
+    """Stretches go on from file to file; the current one, which is the last, names the workload."""
+    assert len(files) > 2
+    whole, parts = command("policy", "fit", slow), command("policy", "fit", *files)
+    assert (parts.exit_code, parts.stdout) == (0, whole.stdout)
+    evidence = parts.stderr.splitlines()[0]
+    assert evidence.startswith(f"fitted to {files[0]} to {files[-1]}, by 3,")
+    (files[0].parent / "fitted.yaml").write_text(parts.stdout)
+    options = [word for path in files for word in ("--journal", path)]
+    done = command("policy", "check", files[0].parent / "fitted.yaml", *options)
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_files_that_do_not_follow_one_another_exit_with_2(
+    command: Command, slow: Path, files: list[Path]
+) -> None:
+    """In another order, with one left out, or of another journal: file and tick are named."""
+    first, second, third = files[:3]
+    for given, problem in (
+        ((second, first), f"{first}: begins afresh, and {second} ends at tick "),
+        ((first, third), f"{third}: goes on from tick "),
+        ((second, second), f"{second}: goes on from tick "),
+        ((first, slow), f"{slow}: begins afresh, and {first} ends at tick "),
+    ):
+        done = command("policy", "fit", *given)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"error: {problem}")
+        assert "expected the files of one journal, oldest first, and none left out" in done.stderr
 
 
 def test_too_little_evidence_exits_with_2(command: Command, tmp_path: Path, slow: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from balancer.core.controller import Controller
 from balancer.core.fit import Traffic, findings, fitted
-from balancer.core.histogram import Histogram
+from balancer.core.histogram import EMPTY, Histogram
 from balancer.core.modes import Mode
 from balancer.core.observations import Observations
 from balancer.core.policy import Policy, Rule
@@ -89,16 +89,16 @@ def test_a_threshold_that_no_fault_would_reach_is_said() -> None:
         *table("error_rate", 0.45),
     )
     assert texts(mildest(*rules), calm()) == [
-        "latency_p95 is 2.72 s where nothing is wrong, calls five times as slow would not reach "
+        "latency_p95 is 2.72 s where nothing is wrong, answers five times as slow would not reach "
         "the threshold of soft, 15 s; 3.5 s would fit",
-        "ttft_p95 is 0.681 s where nothing is wrong, calls five times as slow would not reach the "
-        "threshold of soft, 9 s; 0.86 s would fit",
+        "ttft_p95 is 0.681 s where nothing is wrong, answers five times as slow would not reach "
+        "the threshold of soft, 9 s; 0.86 s would fit",
         "token_cost_per_hour is $75.78/h where nothing is wrong, three times as much would not "
         "reach the threshold of soft, $300/h; $120/h would fit",
         "tokens_per_minute is 250,000 tokens/min where nothing is wrong, three times as much would "
         "not reach the threshold of soft, 900,000 tokens/min; 380,000 tokens/min would fit",
-        "error_rate is 0.000% where nothing is wrong, failures of four calls in ten would not "
-        "reach the threshold of soft, 45.0%; 2.0% would fit",
+        "error_rate is 0.000% where nothing is wrong, four failures in ten would not reach the "
+        "threshold of soft, 45.0%; 2.0% would fit",
     ]
 
 
@@ -107,8 +107,8 @@ def test_too_few_calls_to_say_what_would_fit_is_said() -> None:
     seen = traffic(steady(0.1, 1.2), mildest())
     rules = table("latency_p99", 1.0)
     (found,) = findings(mildest(*rules), seen)
-    assert found.text.endswith("calls are too few to say what would fit")
-    with pytest.raises(ValueError, match=r"latency_p99: \d+ finished .* expected 536 or more"):
+    assert found.text.endswith("there is too little evidence to say what would fit")
+    with pytest.raises(ValueError, match=r"latency_p99: \d+ samples .* expected 536 or more"):
         fitted(mildest(*rules), seen)
     assert findings(mildest(*table("latency_p99", 900.0)), seen) == ()
 
@@ -132,10 +132,12 @@ def test_dear_traffic_crosses_a_threshold_of_cost() -> None:
 
 def test_one_busy_stretch_in_ten_may_be_slow() -> None:
     """It is at the edge of something; three in thirteen are the traffic's own."""
-    quick = Stretch(
-        ticks=300, started=300, answered=300, latency=Histogram.of([1.0] * 294 + [3.0] * 6)
-    )
-    slow = quick._replace(latency=Histogram.of([1.0] * 260 + [1.9] * 40))
+
+    def part(*latencies: float) -> Stretch:
+        seen = Histogram.of(latencies)
+        return Stretch(ticks=300, started=300, answered=300, latency=seen, answers=seen)
+
+    quick, slow = part(*[1.0] * 294, *[3.0] * 6), part(*[1.0] * 260, *[1.9] * 40)
     policy = mildest(*table("latency_p95", 1.5, 9.0))
     assert findings(policy, Traffic([quick] * 12 + [slow], policy)) == ()
     (found,) = findings(policy, Traffic([quick] * 10 + [slow] * 3, policy))
@@ -160,13 +162,63 @@ def test_a_burn_rate_is_judged_by_its_error_budget() -> None:
     ]
 
 
-def test_a_law_that_counts_calls_is_held_to_calls() -> None:
-    """Failures that a fallback absorbs cross it, and not the law that counts rounds."""
-    part = Stretch(ticks=1800, started=660, answered=600, failed=60, unanswered=3)
-    rules = table("error_rate", 0.05)
-    policy = make_policy(rules)
-    assert len(findings(policy, Traffic([part] * 4, policy))) == 1
-    assert findings(mildest(*rules), Traffic([part] * 4, policy)) == ()
+RETRIED = Stretch(
+    ticks=1800,
+    started=700,
+    answered=600,
+    failed=100,
+    latency=Histogram.of([1.0] * 600 + [5.0] * 60),
+    answers=Histogram.of([1.0] * 580 + [6.0] * 20),
+    losses=Histogram.of([0.1] * 30),
+)
+"""Sixty calls in 660 timed out at 5 s and were retried: twenty answers in 600 came late for that.
+Forty more calls failed at once, thirty of them for good."""
+
+
+@pytest.mark.parametrize(
+    ("rule", "by_calls", "by_requests"),
+    [
+        (table("latency_p95", 2.0)[0], 5.0, None),
+        (table("error_rate", 0.03)[0], 1 / 7, 30 / 630),
+        (table("error_rate", 0.06)[0], 1 / 7, None),
+        (replace(table("error_rate", 0.06)[0], sustained_s=60.0), 1 / 7, 1 / 7),
+        (replace(table("latency_p95", 2.0)[0], sustained_s=60.0), 5.0, 5.0),
+        (replace(table("burn_rate", 6.0)[0], objective=0.99), 100 / 7, 100 / 7),
+    ],
+    ids=["late", "failed", "absorbed", "sustained errors", "sustained", "burn rate"],
+)
+def test_a_policy_is_held_to_what_its_law_counts(
+    rule: Rule, by_calls: float, by_requests: float | None
+) -> None:
+    """Requests under `mildest`, for rules that it takes for a share of them; calls otherwise."""
+
+    def seen(policy: Policy) -> float | None:
+        found = findings(policy, Traffic([RETRIED] * 4, policy))
+        return found[0].seen if found else None
+
+    assert seen(make_policy((rule,))) == pytest.approx(by_calls, rel=0.01)
+    expected = None if by_requests is None else pytest.approx(by_requests, rel=0.01)
+    assert seen(mildest(rule)) == expected
+
+
+def test_a_request_that_fails_late_is_late() -> None:
+    """One that fails before the threshold is neither late nor in time."""
+    quick = RETRIED._replace(answers=Histogram.of([1.0] * 570), losses=Histogram.of([1.9] * 60))
+    late = RETRIED._replace(answers=Histogram.of([1.0] * 570), losses=Histogram.of([3.0] * 60))
+    policy = mildest(*table("latency_p95", 2.0))
+    assert findings(policy, Traffic([quick] * 4, policy)) == ()
+    (found,) = findings(policy, Traffic([late] * 4, policy))
+    assert found.seen == pytest.approx(3.0, rel=0.01)
+    assert found.fits == 3.8
+    assert fitted(policy, Traffic([quick] * 4, policy)) == {"latency_p95 soft": 2.5}
+
+
+def test_a_law_that_counts_requests_says_nothing_where_none_were_counted() -> None:
+    """Calls alone are no evidence for it."""
+    calls = RETRIED._replace(answers=EMPTY, losses=EMPTY)
+    policy = mildest(*table("latency_p95", 0.1), *table("error_rate", 0.01))
+    assert findings(policy, Traffic([calls] * 4, policy)) == ()
+    assert fitted(policy, Traffic([calls] * 4, policy)) == {}
 
 
 def test_what_was_not_seen_and_gauges_are_left_alone() -> None:

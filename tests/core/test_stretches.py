@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 
 import pytest
 
 from balancer.core.histogram import Histogram
 from balancer.core.modes import Mode
-from balancer.core.observations import Observations
+from balancer.core.observations import ModeRequests, Observations
 from balancer.core.policy import Policy, Strategy
 from balancer.core.stretches import CALLS, Stretch, Stretches, ordinary, total
 
@@ -28,6 +27,7 @@ CALM = Stretch(
     nano_squared=300 * 1_000_000**2,
     latency=Histogram.of([1.0] * 290 + [3.0] * 10),
     ttft=Histogram.of([0.5] * 290 + [1.0] * 10),
+    losses=Histogram.of([9.0]),
 )
 
 
@@ -53,6 +53,16 @@ def test_a_stretch_waits_for_its_calls_where_they_are_few() -> None:
         for index in range(2 * 3600)
     )
     assert [(each.ticks, each.finished) for each in found] == [(3600, CALLS), (3600, CALLS)]
+
+
+def test_a_stretch_may_be_long_and_busy() -> None:
+    """A call that takes twelve ticks, and the next one: in each of them something is in flight."""
+    flying = served(ages=[1.0], started=0)
+    found = cut(
+        tick(index, served(latencies=[12.0]) if index % 12 == 11 else flying)
+        for index in range(800)
+    )
+    assert [(each.ticks, each.answered, each.answers.total) for each in found] == [(720, 60, 60)]
 
 
 def test_ticks_may_be_longer() -> None:
@@ -83,21 +93,23 @@ def test_spending_is_of_all_that_was_started() -> None:
     assert Stretch(ticks=5).per_tick(3) == 0.0
 
 
-def test_a_failure_that_a_fallback_follows_leaves_nobody_without_an_answer() -> None:
-    """Of three failures two were followed by another model at once."""
-    normal = replace(STRATEGIES[0], fallback_models=("small",))
-    policy = make_policy(strategies=(normal, *STRATEGIES[1:]))
-    rescued = served(latencies=[1.0])._replace(model="small", started=2, finished=1)
-    failed = served(latencies=[1.0], overloaded=3)
-    (found,) = cut((tick(index, failed, rescued) for index in range(300)), policy)
-    assert found.failures(rounds=False) == (900, 1500)
-    assert found.failures(rounds=True) == (300, 900)
-    alone = Strategy(model="big")
-    (found,) = cut(
-        (tick(index, failed, rescued) for index in range(300)),
-        make_policy(strategies=(alone, *STRATEGIES[1:])),
-    )
-    assert found.failures(rounds=True) == (900, 1500)
+def test_requests_are_counted_beside_calls() -> None:
+    """One answered by its second call, one lost in a tick without any; another mode's are not."""
+    felt = ModeRequests(Mode.NORMAL, begun=1, answered=Histogram.of([3.0]))
+    soft = ModeRequests(Mode.SOFT, begun=1, answered=Histogram.of([9.0]))
+    lost = ModeRequests(Mode.NORMAL, failed=Histogram.of([7.0]))
+    call = served(latencies=[1.0], overloaded=1)
+    ticks = [
+        Observations(index, requests=(lost,))
+        if index % 2
+        else tick(index, call, requests=(felt, soft))
+        for index in range(300)
+    ]
+    (found,) = cut(ticks)
+    assert (found.answered, found.failed) == (150, 150)
+    assert found.latency == Histogram.of([1.0] * 150)
+    assert found.answers == Histogram.of([3.0] * 150)
+    assert found.losses == Histogram.of([7.0] * 150)
 
 
 def test_nothing_depends_on_when_ticks_are_added_up() -> None:
@@ -139,6 +151,7 @@ def test_stretches_add_up() -> None:
     both = total([CALM, CALM])
     assert (both.ticks, both.answered) == (600, 600)
     assert both.latency == CALM.latency + CALM.latency
+    assert both.losses == CALM.losses + CALM.losses
 
 
 @pytest.mark.parametrize(

@@ -197,8 +197,10 @@ def test_harm_is_said_in_the_section_and_in_the_summary(tmp_path: Path) -> None:
 def test_a_policy_that_does_not_fit_is_said_in_its_section(tmp_path: Path) -> None:
     """With the value that would fit."""
     said = "latency_p95 is 22 s where nothing is wrong; 28 s would fit"
-    page = report(tmp_path, [short(journals={}, misfits=[said]), short(journals={})], {})
-    assert page.count(f"The policy does not fit: {said}.") == 1
+    more = "error_rate is 6.0% where nothing is wrong; 12.0% would fit"
+    page = report(tmp_path, [short(journals={}, misfits=[said, more]), short(journals={})], {})
+    assert page.count("does not fit this traffic") == 1
+    assert f"</strong>: {said}. {more}. <code>open-balancer policy fit</code>" in page
 
 
 def test_a_run_without_journals_has_no_timeline(tmp_path: Path) -> None:

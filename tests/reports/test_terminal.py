@@ -152,5 +152,6 @@ def test_a_policy_that_does_not_fit_is_said(tmp_path: Path) -> None:
     """Below the tables, with the value that would fit."""
     said = "latency_p95 is 22 s where nothing is wrong; 28 s would fit"
     lines = shown(tmp_path, sample_verdict(misfits=[said]))
-    assert f"The policy does not fit: {said}" in lines
+    place = lines.index(f"The policy does not fit this traffic: {said}")
+    assert lines[place + 1].startswith("open-balancer policy fit, on a journal of this run")
     assert not any("not fit" in line for line in shown(tmp_path, sample_verdict()))

@@ -73,15 +73,19 @@ def test_missed_ticks_are_stepped_empty() -> None:
     assert bench.balancer.status().tick == 10
 
 
-def test_an_hour_of_calls_that_are_slow_by_nature_is_said_to_misfit() -> None:
-    """Twenty seconds each, where the default policy expects fifteen."""
+def test_an_hour_of_calls_that_are_slow_by_nature_is_said_to_misfit(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Twenty seconds each, where the default policy expects fifteen: in the log too, and once."""
     bench = Bench(replace(default_policy(), law="none"))
-    for _ in range(241):
+    for _ in range(361):
         bench.calls(1, latency_s=20.0)
         bench.balancer.tick()
     (said,) = bench.balancer.status().misfits
     assert said.startswith("latency_p95 is 20")
     assert "the threshold of soft is 15 s" in said
+    (line,) = caplog.messages
+    assert line.startswith("the policy does not fit its traffic: latency_p95 is 20")
 
 
 def test_a_clock_that_goes_back_steps_nothing() -> None:

@@ -52,7 +52,7 @@ def test_a_fitted_policy_stays_in_normal_and_still_finds_a_fault(arm: str, tmp_p
         (misfit,) = before.misfits
         assert "the threshold of soft is 15 s" in misfit
     opened = open_journal(journal)
-    fitted = fit_policy(traffic_of(opened), opened, TEXT).after
+    fitted = fit_policy(traffic_of([opened]), [opened], TEXT).after
     calm = simulated(fitted, 2, POLICY, tmp_path / "calm.jsonl")
     assert (calm.metrics["degraded_share"], calm.misfits) == (0.0, ())
     ill = simulated(fitted, 3, POLICY, tmp_path / "ill.jsonl", SLOW)

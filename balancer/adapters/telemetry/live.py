@@ -19,6 +19,7 @@ from opentelemetry.trace import set_span_in_context
 from balancer import metrics
 from balancer.core.decisions import Decision
 from balancer.core.errors import InputError, MisuseError
+from balancer.core.fit import Finding
 from balancer.core.observations import Observations
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import RequestRecord, Score
@@ -94,6 +95,7 @@ class Telemetry:
         self._tally = Tally(balancer.policy, left=balancer.ledger.left_nano_usd, mode=self._mode)
         self._sessions = Sessions(session_idle_s, most_sessions)
         self._ending: deque[str] = deque()
+        self._misfits: tuple[Finding, ...] = ()
         self._handed: deque[Callable[[], None]] = deque()
         self._cpu = (time.process_time(), time.monotonic())
         spans, logs = SpanBox(MOST_WAITING), LogBox(MOST_WAITING)
@@ -191,6 +193,7 @@ class Telemetry:
             self._tally.use(policy)
             self._tally.observe(observations, decision)
             self._tally.series.set(metrics.CPU, self._cpu_share())
+            self._tell_misfits()
             self._end_sessions(self._sessions.silent(self._balancer.clock.now_s()))
             for _ in range(len(self._ending)):
                 tokens = self._sessions.end(self._ending.popleft())
@@ -271,6 +274,15 @@ class Telemetry:
     def _scored(self, score: Score) -> None:
         with self._lock:
             self._tally.score(score.quality)
+
+    def _tell_misfits(self) -> None:
+        before, self._misfits = self._misfits, self._balancer.misfits
+        if self._misfits is before:
+            return
+        found: dict[str, float | None] = {finding.rule.name: None for finding in before}
+        found |= {each.rule.name: each.seen / each.rule.threshold for each in self._misfits}
+        for rule, value in found.items():
+            self._tally.series.set(metrics.MISFIT, value, ((metrics.RULE, rule),))
 
     def _cpu_share(self) -> float:
         before, now = self._cpu, (time.process_time(), time.monotonic())

@@ -12,7 +12,7 @@ from balancer import metrics
 from balancer.adapters.telemetry.live import Telemetry
 from balancer.core.modes import Mode, Priority
 from balancer.core.observations import FAILURES, Alert
-from balancer.core.policy import BudgetLimit
+from balancer.core.policy import BudgetLimit, Rule
 from balancer.metrics import METRICS, Kind
 from balancer.policy_file import default_policy
 from balancer.runtime.calls import Asked, Outcome, Score
@@ -25,6 +25,7 @@ KINDS: dict[Kind, type[Any]] = {
     Kind.HISTOGRAM: ExponentialHistogram,
 }
 TENANT = "tenant"
+CROSSED = "crossed for two hours"
 
 
 class Spread:
@@ -51,13 +52,23 @@ class Day:
             BudgetLimit(usd=100.0, window_s=3600.0),
             BudgetLimit(usd=10.0, window_s=3600.0, key=TENANT),
         )
-        self.bench = Bench(replace(default_policy(), budgets=budgets), draws=Spread())
+        policy = default_policy()
+        # Crossed by all traffic, and no reason to leave normal for two hours.
+        crossed = Rule(
+            name=CROSSED, signal="latency_p95", level=Mode.SOFT, threshold=0.005, sustained_s=7200.0
+        )
+        policy = replace(policy, budgets=budgets, rules=(*policy.rules, crossed))
+        self.bench = Bench(policy, draws=Spread())
         self.kept = Kept()
 
     def run(self) -> None:
         """Traffic of all kinds, a brownout and the way back, and then the end."""
         bench = self.bench
         with Telemetry(bench.balancer, self.kept.destination, interval_s=3600):
+            for number in range(300):
+                self.ask(Priority(number % 3))
+                bench.clock.advance(15.0)
+                bench.seen()
             for number in range(30):
                 self.ask(Priority(number % 3), session=f"session {number % 4}")
                 bench.seen()
@@ -66,7 +77,12 @@ class Day:
             bench.balancer.request().start()  # its caller drops it
             self.score()
             bench.balancer.alert(
-                Alert("monitor", at_tick=30, mode=Mode.EMERGENCY, lifetime_ticks=5)
+                Alert(
+                    "monitor",
+                    at_tick=bench.balancer.now_tick,
+                    mode=Mode.EMERGENCY,
+                    lifetime_ticks=5,
+                )
             )
             bench.seen()
             with bench.balancer.waiting():
@@ -139,6 +155,13 @@ def test_every_row_is_emitted_as_the_table_says(
         assert isinstance(found.data, KINDS[row.kind])
         attributes = {key for point in found.data.data_points for key in point.attributes or {}}
         assert attributes == set(row.attributes)
+
+
+def test_a_threshold_that_healthy_traffic_crosses_is_told(report: dict[str, Any]) -> None:
+    """By its rule, and how far: answers take 10 ms, the threshold is 5."""
+    (point,) = report["open_balancer.policy.misfit"].data.data_points
+    assert point.attributes == {metrics.RULE: CROSSED}
+    assert point.value == pytest.approx(2.0, rel=0.01)
 
 
 def test_nothing_is_emitted_that_is_not_in_the_table(report: dict[str, Any]) -> None:
