@@ -124,6 +124,8 @@ def new_world(
     for spans in (tallies, felt):
         spans["low"] = BUCKETS
         spans["high"] = -1
+    for name in ("answers_row", "ages_row"):
+        felt[name] = -1
     return World(
         state=_state(len(requests) / scenario.duration),
         replicas=_replicas(scenario.replicas),

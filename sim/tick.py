@@ -2,8 +2,9 @@
 
 The record holds a head, a row for each (mode, model) with anything to say, and then one for the
 requests of each such mode; histograms stand in a second buffer, packed as
-`balancer.core.histogram.Histogram` keeps them, one after another. Python turns both into
-`Observations`; this file has the only account of the layout.
+`balancer.core.histogram.Histogram` keeps them, one after another. Where one model alone served a
+mode, its requests' histograms are mostly the same as that model's: then they are written once.
+Python turns both into `Observations`; this file has the only account of the layout.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ __all__ = ["Record", "close_tick"]
 _HEAD = 16  # rows, offered, admitted, shed, fallback by priority, waiting, reserved, modes' rows
 _KINDS = len(FAILURES)
 _ROW = 3 + _KINDS + 5 + 3  # place, started, finished, failures, tokens and cost, bucket counts
-_MODE_ROW = 5  # mode, begun, bucket counts
+_MODE_ROW = 5  # mode, begun, bucket counts; a count of -1 - k is the histogram of the k-th row
+_TIMEOUT = FAILURES.index("timeout")
 
 _advance_ledger = compiled(budget.advance)
 
@@ -49,7 +51,7 @@ class Record:
 
     def read(self, tick: int, memory_ppm: int) -> Observations:
         """Observations of the tick that was just closed."""
-        numbers = self.numbers
+        numbers, buckets = self.numbers, self.buckets
         rows = int(numbers[0])
         size = _HEAD + rows * _ROW + int(numbers[15]) * _MODE_ROW
         values: list[int] = numbers[:size].tolist()
@@ -66,7 +68,6 @@ class Record:
             middle = start + 2 * latency
             last = middle + 2 * ttft
             stop = last + 2 * ages
-            buckets = self.buckets
             served.append(
                 ModeObservations(
                     mode,
@@ -89,20 +90,21 @@ class Record:
         while at < size:
             place, begun, answered, failed, ages = values[at : at + _MODE_ROW]
             at += _MODE_ROW
-            middle = start + 2 * answered
-            last = middle + 2 * failed
-            stop = last + 2 * ages
-            buckets = self.buckets
-            requests.append(
-                ModeRequests(
-                    MODES[place],
-                    begun,
-                    Histogram(buckets[start:middle].tobytes()) if answered else EMPTY,
-                    Histogram(buckets[middle:last].tobytes()) if failed else EMPTY,
-                    Histogram(buckets[last:stop].tobytes()) if ages else EMPTY,
-                )
-            )
-            start = stop
+            answers = gave_up = under_way = EMPTY
+            if answered < 0:
+                answers = served[-1 - answered].latency
+            elif answered:
+                stop = start + 2 * answered
+                answers, start = Histogram(buckets[start:stop].tobytes()), stop
+            if failed:
+                stop = start + 2 * failed
+                gave_up, start = Histogram(buckets[start:stop].tobytes()), stop
+            if ages < 0:
+                under_way = served[-1 - ages].ages
+            elif ages:
+                stop = start + 2 * ages
+                under_way, start = Histogram(buckets[start:stop].tobytes()), stop
+            requests.append(ModeRequests(MODES[place], begun, answers, gave_up, under_way))
         return Observations(
             tick,
             tuple(served),
@@ -147,8 +149,15 @@ def close_tick(world: World, place: int, numbers: Any, buckets: Any, tick: int) 
     written = 0
     tallies = len(MODES) * len(world.upstream.models)
     for kind in range(tallies):
+        if kind % len(world.upstream.models) == 0:
+            timed, flying = _speakers(world, place * tallies + kind)
         tally = world.tallies[place * tallies + kind]
         if tally.started or tally.finished or tally.in_flight:
+            felt = world.felt[(place * tallies + kind) // len(world.upstream.models)]
+            if timed == 1 and tally.high[LATENCY] >= 0:
+                felt.answers_row = rows
+            if flying == 1 and tally.in_flight:
+                felt.ages_row = rows
             row = numbers[_HEAD + rows * _ROW : _HEAD + (rows + 1) * _ROW]
             written = _write_row(world, place * tallies + kind, row, buckets, written)
             row[0] = kind
@@ -158,7 +167,8 @@ def close_tick(world: World, place: int, numbers: Any, buckets: Any, tick: int) 
     modes = 0
     for mode in range(len(MODES)):
         felt = world.felt[place * len(MODES) + mode]
-        if felt.begun or max(felt.high[ANSWERED], felt.high[FAILED], felt.high[AGES]) >= 0:
+        highest = max(felt.high[ANSWERED], felt.high[FAILED], felt.high[AGES])
+        if felt.begun or highest >= 0 or felt.ages_row >= 0:
             start = _HEAD + rows * _ROW + modes * _MODE_ROW
             row = numbers[start : start + _MODE_ROW]
             written = _write_mode(world, place * len(MODES) + mode, row, buckets, written)
@@ -172,6 +182,25 @@ def close_tick(world: World, place: int, numbers: Any, buckets: Any, tick: int) 
             world.totals[0].overshoot_nano_usd = max(
                 world.totals[0].overshoot_nano_usd, world.spends[limit, spend.OVERSHOOT]
             )
+
+
+@inlined
+def _speakers(world: World, first: int) -> tuple[int, int]:
+    """How many models of a mode have latencies and how many have calls in flight.
+
+    One that timed out counts twice: its latencies are not only those of answers. So does every
+    one with calls in flight while a request is between two attempts: it has an age too.
+    """
+    timed = 0
+    flying = 0
+    paused = world.state[0].pauses > 0
+    for place in range(first, first + len(world.upstream.models)):
+        tally = world.tallies[place]
+        if tally.high[LATENCY] >= 0:
+            timed += 2 if tally.failures[_TIMEOUT] else 1
+        if tally.in_flight:
+            flying += 2 if paused else 1
+    return timed, flying
 
 
 @inlined
@@ -218,10 +247,20 @@ def _write_mode(world: World, place: int, row: Any, buckets: Any, written: int) 
     felt.begun = 0
     for which in range(3):
         histogram = world.felt_histograms[place, which]
-        row[2 + which] = _pack(histogram, felt.low[which], felt.high[which], buckets, written)
+        low, high = felt.low[which], felt.high[which]
         felt.low[which] = BUCKETS
         felt.high[which] = -1
-        written += 2 * row[2 + which]
+        if which == ANSWERED and felt.answers_row >= 0:
+            row[2 + which] = -1 - felt.answers_row
+            for bucket in range(low, high + 1):
+                histogram[bucket] = 0
+        elif which == AGES and felt.ages_row >= 0:
+            row[2 + which] = -1 - felt.ages_row
+        else:
+            row[2 + which] = _pack(histogram, low, high, buckets, written)
+            written += 2 * row[2 + which]
+    felt.answers_row = -1
+    felt.ages_row = -1
     return written
 
 
@@ -240,12 +279,11 @@ def _count_pauses(world: World, replica: int) -> None:
 def _count_ages(world: World, place: int) -> tuple[int, int]:
     """Count the ages of the calls in flight of one (mode, model) into the scratch histogram.
 
-    They are those of the requests too, and count among the mode's.
+    They are those of the requests too, and count among the mode's where it has more of them.
     """
     state = world.state[0]
     scratch = world.scratch
     felt = world.felt[place // len(world.upstream.models)]
-    ages = world.felt_histograms[place // len(world.upstream.models), AGES]
     low = BUCKETS
     high = -1
     for k in range(state.flights):
@@ -253,11 +291,14 @@ def _count_ages(world: World, place: int) -> tuple[int, int]:
         if flight.tally == place:
             bucket = place_of(state.now_s - flight.since_s)
             scratch[bucket] += 1
-            ages[bucket] += 1
             low = min(low, bucket)
             high = max(high, bucket)
-    felt.low[AGES] = min(felt.low[AGES], low)
-    felt.high[AGES] = max(felt.high[AGES], high)
+    if felt.ages_row < 0:
+        ages = world.felt_histograms[place // len(world.upstream.models), AGES]
+        for bucket in range(low, high + 1):
+            ages[bucket] += scratch[bucket]
+        felt.low[AGES] = min(felt.low[AGES], low)
+        felt.high[AGES] = max(felt.high[AGES], high)
     return low, high
 
 

@@ -194,6 +194,9 @@ TALLY = np.dtype(
 FELT = np.dtype(
     [
         ("begun", "i8"),
+        # the tick's only row whose latencies, or ages, are those of all the mode's requests; or -1
+        ("answers_row", "i8"),
+        ("ages_row", "i8"),
         # span of buckets touched, by histogram
         ("low", "i8", (3,)),
         ("high", "i8", (3,)),
