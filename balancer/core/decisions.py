@@ -19,6 +19,7 @@ __all__ = [
     "one_hot",
     "plan",
     "probe_mixes",
+    "with_admission",
 ]
 
 Mix = tuple[float, float, float, float]
@@ -157,6 +158,28 @@ def probe_mixes(
         values[target] += here
         mixes.append((values[0], values[1], values[2], values[3]))
     return mixes[0], mixes[1], mixes[2]
+
+
+def with_admission(
+    mixes: tuple[Mix, Mix, Mix], mode: Mode, target: Mode, here: ByPriority, there: ByPriority
+) -> tuple[tuple[Mix, Mix, Mix], ByPriority]:
+    """Mixes of two modes, each admitting by itself, as mixes of what is admitted, and its share.
+
+    Args:
+        mixes: of all requests, by priority.
+        mode, target: the two modes.
+        here, there: what each of them admits, by priority.
+    """
+    found, admit = [], []
+    for mix, a, b in zip(mixes, here, there, strict=True):
+        kept, tried = mix[mode] * a, mix[target] * b
+        whole = kept + tried
+        values = [0.0] * len(MODES)
+        values[mode] = kept / whole if whole > 0.0 else 1.0
+        values[target] = tried / whole if whole > 0.0 else 0.0
+        found.append((values[0], values[1], values[2], values[3]))
+        admit.append(min(1.0, whole))
+    return (found[0], found[1], found[2]), (admit[0], admit[1], admit[2])
 
 
 def gates(stance: Stance, strategies: tuple[Strategy, ...]) -> tuple[Gate, Gate, Gate]:

@@ -25,16 +25,16 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from ..decisions import Reason, Stance, one_hot, probe_mixes
+from ..decisions import Reason, Stance, probe_mixes, with_admission
 from ..modes import MODES, Mode
 from ..policy import Policy
-from ..signals import Bound, Signals
+from ..signals import QUANTILES, Bound, Signals
 from ..windows import FINISHED, NANO, TOKENS
 from .demand import Demand
 from .felt import Felt, Round
 from .illness import MOST_FAILED, MOST_RELAPSES, MOST_WIDE, Illness
 from .lock import PERIOD_S, Lock
-from .probe import Outcome, Probe
+from .probe import LEAST_PER_S, Outcome, Probe
 from .share import NONE
 from .stances import stance
 from .standards import bad, counted
@@ -208,7 +208,7 @@ class Mildest:
             since = max(self.entered or 0, self._signals.ledger.tick - bound.window_ticks)
             return self._signals.mostly_quota(self.mode, since)
         baseline = self._policy.baseline
-        if not counted(bound) or baseline is None:
+        if bound.rule.signal not in QUANTILES or baseline is None:
             return True
         return self.demand.per_s > LOAD * baseline.requests_per_s
 
@@ -309,28 +309,28 @@ class Mildest:
         """Probe the mildest mode that is not known to be ill."""
         for mode in MODES[: self.mode]:
             if not self.ill.known(mode, tick):
-                plain = stance(self._policy, self.mode, (), shedding=self.shedding)
                 failed = 1.0 if self.ill.relapsed(mode, tick) else NONE
-                per_s = sum(self.demand.let_in(plain.admit))
-                self.probe.begin(tick, self.mode, mode, per_s, failed=failed)
+                self.probe.begin(tick, self.mode, mode, self.demand.per_s, failed=failed)
                 self._serve(mode)
                 return
 
     def _serve(self, target: Mode) -> None:
         """Serve the probe's share of the requests in its target."""
         plain = stance(self._policy, self.mode, (), shedding=self.shedding)
-        served = self.demand.let_in(plain.admit)
-        total, share = sum(served), self.probe.share.value
+        wanted = stance(self._policy, target, (), shedding=self.shedding)
+        share, total = self.probe.share.value, max(self.demand.per_s, LEAST_PER_S)
         kept = self.probe.share.kept_until is not None
         what = "room for" if kept else "probing"
         text = f"{self.mode.label}: {what} {target.label} with {share:.1%} of requests"
-        if total > 0.0:
-            low, normal, high = (rate / total for rate in served)
-            mixes, admit = probe_mixes(self.mode, target, share, (low, normal, high)), plain.admit
-        else:
-            # Where the mode sheds all there is, a share of it is let in.
-            everything = one_hot(target)
-            mixes, admit = (everything, everything, everything), (share, share, share)
+        # Of all that come, and by the target's own shedding: whom the mode refuses is tried first.
+        low, normal, high = (rate / total for rate in self.demand.rates)
+        mixes, admit = with_admission(
+            probe_mixes(self.mode, target, share, (low, normal, high)),
+            self.mode,
+            target,
+            plain.admit,
+            wanted.admit,
+        )
         reasons = (Reason(kind="probe", text=text),)
         self._stance = replace(plain, mixes=mixes, admit=admit, reasons=reasons, probe=target)
 

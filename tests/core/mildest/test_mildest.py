@@ -125,6 +125,15 @@ def test_slow_answers_under_more_load_than_the_policy_is_meant_for_shed() -> Non
     assert run.now.admit == (0.0, 0.5, 1.0)
 
 
+def test_slow_answers_for_a_while_at_the_usual_load_do_not_shed() -> None:
+    """Rules that mean a span of time ask no less than others whether there is load."""
+    rules = table("latency_p95", 2.0, 5.0, 10.0, sustained_s=5.0)
+    slow = Health(latency_s=11.0)
+    run = loop(during(FAULT, normal=slow, soft=slow, hard=slow), mildest(rules))
+    run.until(EMERGENCY)
+    assert run.now.admit == (1.0, 1.0, 1.0)
+
+
 def test_without_a_baseline_slow_answers_count_as_load() -> None:
     """Nothing says what load is usual."""
     failing = Health(latency_s=11.0, failing=0.4)
@@ -428,6 +437,28 @@ def test_time_in_normal_lets_what_is_remembered_fade() -> None:
     assert (memory(run)["lock"]["times"], memory(run)["ill"]["times"]) == (1, [1, 1, 0, 0])
     run.run(16_000)
     assert (memory(run)["lock"]["times"], memory(run)["ill"]["times"]) == (0, [0, 0, 0, 0])
+
+
+def test_whom_a_mode_sheds_its_probes_serve_first() -> None:
+    """Half of the normal ones are shed. A whole probe refuses nobody, a share its part fewer."""
+    rules = (*table("error_rate", 0.05, 0.1, 0.2), *QUEUE)
+    gauges = {"waiting": 300}
+    run = loop(
+        policy=mildest(rules),
+        per_tick=(0, 20, 0),
+        gauges=lambda t: gauges if 100 <= t < 160 else {},
+    )
+    run.until(EMERGENCY)
+    assert run.now.admit == (0.0, 0.5, 1.0)
+    shares = {}
+    for _ in range(600):
+        run.run(1)
+        mix, admit = run.now.mixes[1], run.now.admit[1]
+        if run.now.mode is EMERGENCY and mix[EMERGENCY] < 1.0:
+            shares[round((1.0 - mix[EMERGENCY]) * admit, 4)] = round(admit, 4)
+    assert len(shares) > 1
+    assert shares == {share: round(share + (1.0 - share) * 0.5, 4) for share in shares}
+    assert shares[1.0] == 1.0
 
 
 def test_where_everything_is_shed_a_probe_lets_a_share_in() -> None:
