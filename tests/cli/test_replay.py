@@ -15,7 +15,6 @@ from balancer.policy_file import default_policy
 from tests.cli.conftest import Command
 from tests.core.builders import served, tick
 
-
 QUICK_S, SLOW_S = 1.0, 20.0
 
 

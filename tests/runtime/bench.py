@@ -54,34 +54,28 @@ class Bench:
         self.balancer.tick()
         return self.ticks[-1][0]
 
-    def calls(
-        self,
-        count: int,
-        *,
-        latency_s: float = 0.0,
-        kind: str | None = None,
-        ill: Mode | None = None,
-    ) -> None:
-        """Plain calls one after another; those that are shed are not made.
-
-        Args:
-            count, latency_s: how many, and how long each takes.
-            kind: how they fail, if they do.
-            ill: only the calls of this mode fail; None: of all.
-        """
+    def calls(self, count: int, *, latency_s: float = 0.0, kind: str | None = None) -> None:
+        """Plain calls one after another; those that are shed are not made."""
         for number in range(count):
             call = self.balancer.begin(Priority(number % 3), u=number / count)
             self.clock.advance(latency_s)
             if call.admitted:
-                failed = kind if ill in (None, call.plan.mode) else None
-                self.balancer.finish(call, failed, prompt_tokens=1000, output_tokens=100)
+                self.balancer.finish(call, kind, prompt_tokens=1000, output_tokens=100)
 
     def brown_out(self, ticks: int = 20) -> None:
-        """Let all calls of normal be refused by quota, until the controller leaves it."""
+        """Let all calls of normal hang until the controller leaves it; then they end."""
+        hanging = []
         for _ in range(ticks):
-            self.calls(10, kind="quota_minute", ill=Mode.NORMAL)
+            for number in range(10):
+                call = self.balancer.begin(Priority(number % 3), u=number / 10)
+                if call.admitted and call.plan.mode is Mode.NORMAL:
+                    hanging.append(call)
+                elif call.admitted:
+                    self.balancer.finish(call, prompt_tokens=1000, output_tokens=100)
             self.seen()
         assert self.mode > Mode.NORMAL
+        for call in hanging:
+            self.balancer.finish(call, "timeout")
 
     @property
     def mode(self) -> Mode:

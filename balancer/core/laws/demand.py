@@ -43,6 +43,12 @@ class Demand:
         """Requests a second."""
         return sum(self.rates)
 
+    def shares(self) -> ByPriority:
+        """Share of each priority among the requests; 0 where none come."""
+        total = self.per_s or 1.0
+        low, normal, high = (rate / total for rate in self.rates)
+        return low, normal, high
+
     def let_in(self, admit: ByPriority) -> ByPriority:
         """Requests a second of each priority that are admitted."""
         low, normal, high = (rate * share for rate, share in zip(self.rates, admit, strict=True))

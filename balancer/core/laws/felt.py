@@ -38,6 +38,7 @@ class Round(NamedTuple):
         timely: requests answered in time, by latency cut.
         late_failed: requests among the failed that were late before, by latency cut: who counts
             failed and late ones together counts these twice.
+        gone: requests that their callers gave up.
         firsts: answers with a first token.
         tardy: answers whose first token was late, by first-token cut.
     """
@@ -48,6 +49,7 @@ class Round(NamedTuple):
     late: tuple[int, ...]
     timely: tuple[int, ...]
     late_failed: tuple[int, ...]
+    gone: int
     firsts: int
     tardy: tuple[int, ...]
 
@@ -80,7 +82,8 @@ class Felt:
         mode = entry.mode
         in_flight_before, *old_before = self._before[mode]
         self._before[mode] = (in_flight, *old)
-        surplus = max(0, answered + failed + in_flight - entry.begun - in_flight_before)
+        surplus = answered + failed + in_flight - entry.begun - in_flight_before
+        gone, surplus = max(0, -surplus), max(0, surplus)
         late = tuple(
             [
                 max(0, sum(above) - before - surplus)
@@ -91,7 +94,15 @@ class Felt:
         counts = ledger.since(mode, ledger.tick - 1)
         tardy = counts[CUTS + len(cuts) :]
         return Round(
-            entry.begun, answered, failed, late, timely, late_failed, counts[FIRST_TOKENS], tardy
+            entry.begun,
+            answered,
+            failed,
+            late,
+            timely,
+            late_failed,
+            gone,
+            counts[FIRST_TOKENS],
+            tardy,
         )
 
     def state(self) -> list[object]:

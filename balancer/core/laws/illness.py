@@ -21,7 +21,7 @@ probe that failed when it was widened, after a relapse."""
 RELAPSE_HOLDS = 15
 """A relapse says for so many holds that there is not room for all."""
 
-FIELDS = ("at", "until", "due", "times", "lost", "relapse_at", "faded", "requests")
+FIELDS = ("at", "until", "due", "times", "lost", "ruled", "relapse_at", "faded", "requests")
 
 
 class Illness:
@@ -33,6 +33,7 @@ class Illness:
         due: the number of requests before which it is, too.
         times: how often the hold has been doubled, plus one.
         lost: what its users lost then, 0..1 and a little for the rung.
+        ruled: whether it was left for a rule that is not about a share of its users.
         relapse_at: the tick at which it last fell soon after it was entered again.
         faded: the tick at which the times were last made fewer.
         requests: offered so far.
@@ -51,6 +52,7 @@ class Illness:
         self.requests = 0
         self.times = [0] * len(MODES)
         self.lost: list[float | None] = [None] * len(MODES)
+        self.ruled = [False] * len(MODES)
         self.relapse_at: list[int | None] = [None] * len(MODES)
         self.faded = 0
 
@@ -60,7 +62,7 @@ class Illness:
             return True
         return self.requests < self.due[mode] and tick < self.until[mode] + MOST_HOLDS * self._hold
 
-    def found(self, tick: int, mode: Mode, loss: float, *, most: int) -> None:
+    def found(self, tick: int, mode: Mode, loss: float, *, most: int, ruled: bool = False) -> None:
         """A mode was found ill.
 
         Args:
@@ -68,10 +70,11 @@ class Illness:
             mode: which.
             loss: of its users.
             most: the hold is not doubled beyond this many times, less one.
+            ruled: see the attribute.
         """
         times = self.times[mode]
         self.times[mode] = max(times, min(times + 1, most))
-        self.at[mode], self.lost[mode] = tick, loss
+        self.at[mode], self.lost[mode], self.ruled[mode] = tick, loss, ruled
         if most == MOST_RELAPSES:
             self.relapse_at[mode] = tick
         self.until[mode] = tick + self._doubled(mode, self._hold)

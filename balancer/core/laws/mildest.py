@@ -23,20 +23,20 @@ What users felt is counted in `felt`, the mode that serves is judged in `watch`,
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
-from ..decisions import Reason, Stance, probe_mixes, with_admission
+from ..decisions import Reason, Stance
 from ..modes import MODES, Mode
 from ..policy import Policy
-from ..signals import QUANTILES, Bound, Signals
+from ..signals import GAUGES, Signals
 from ..windows import FINISHED, NANO, TOKENS
 from .demand import Demand
 from .felt import Felt, Round
 from .illness import MOST_FAILED, MOST_RELAPSES, MOST_WIDE, Illness
 from .lock import PERIOD_S, Lock
-from .probe import LEAST_PER_S, Outcome, Probe
+from .probe import Outcome, Probe
+from .remedy import differs, is_load
 from .share import NONE
-from .stances import stance
+from .stances import probing, stance
 from .standards import bad, counted
 from .watch import LATE, Broken, Paid, Watch, because
 
@@ -45,9 +45,6 @@ __all__ = ["Mildest"]
 GIVEN_UP = 0.02
 """What each rung gives up by itself: a step must spare two users in a hundred their answer, or four
 their wait."""
-LOAD = 1.25
-"""Slow answers count as load when more requests come than the baseline's times this."""
-
 COMPARED_AT = 20
 """Least requests in a mode before it is compared with what a milder one lost."""
 DOUBT = 2.0
@@ -58,9 +55,10 @@ MARGIN = 0.1
 """Where nothing helped, losses that differ by less are equal, and the mildest mode is kept."""
 REFUSED_LOSS = 0.25
 """What a mode is taken to lose at least whose probe was refused."""
-RULED = 2.0
-"""What a mode lost that was left for another matter than users': cost, or what a rule means
-literally."""
+RULED = 0.1
+"""What it is worth to keep a rule about money, or one that is taken literally: one user in ten."""
+GAUGED = 2.0
+"""The same of a gauge, which is about the process itself and is not weighed against users."""
 PATIENCE = 3
 """Holds after which a probe of which nothing was heard ends; telemetry may be minutes late."""
 
@@ -137,13 +135,13 @@ class Mildest:
         here = self._felt.now.get(self.mode)
         if self.lock.due(tick):
             self._unlock()
-        if self._resettle(tick, entered, here):
-            return True
         if here is not None:
             self.watch.average(here, self.demand.per_s)
         # Where nothing helps, what is taken for granted is no reason to move.
         asked = here if self.lock.until is None else None
         broken = self.watch.judge(tick, self.mode, entered, asked, self._paid(tick))
+        if self._resettle(tick, entered, here, calm=not broken):
+            return True
         return bool(broken and self._leave(tick, broken)) or self._undo(tick)
 
     def _paid(self, tick: int) -> Paid:
@@ -167,7 +165,7 @@ class Mildest:
     def _leave(self, tick: int, broken: list[Broken]) -> bool:
         """Go to the next worse mode that promises less loss, or else to the least bad known."""
         felt = [each for each in broken if counted(each.bound)]
-        load = any(self._is_load(each.bound) for each in broken)
+        load = any(is_load(self._policy, each.bound, self.demand.per_s) for each in broken)
         failed, late = self.watch.shares(felt)
         literal = len(felt) < len(broken)
         here = self._loss(self.mode, self.watch.loss(failed, late), shedding=self.shedding)
@@ -176,7 +174,7 @@ class Mildest:
             mode
             for mode in MODES[self.mode + 1 :]
             if not self.ill.known(mode, tick)
-            and (load or literal or not fails or self._differs(mode))
+            and (load or literal or not fails or differs(self._policy, self.mode, mode))
         ]
         leap = max((each.bound.rule.level for each in broken if each.bound.rule.jump), default=None)
         to = None
@@ -188,7 +186,9 @@ class Mildest:
             to = worse[0]
         if to is None and not felt:
             return False
-        self._found_ill(tick, RULED if literal else here)
+        gauged = any(each.bound.rule.signal in GAUGES for each in broken)
+        ruled = GAUGED if gauged else RULED if literal else 0.0
+        self._found_ill(tick, here + ruled, ruled=literal)
         if to is None:
             self._settle_for(tick, failed + late)
             return True
@@ -198,59 +198,33 @@ class Mildest:
         self._enter(tick, to, reasons, shedding=self.shedding or load)
         return True
 
-    def _is_load(self, bound: Bound) -> bool:
-        """Whether shedding answers a broken rule: load and cost, never upstream errors.
-
-        As with the ladder, a 429 is load, and slow answers are where more requests come than the
-        policy was meant for.
-        """
-        if bound.rule.signal in ("error_rate", "burn_rate"):
-            since = max(self.entered or 0, self._signals.ledger.tick - bound.window_ticks)
-            return self._signals.mostly_quota(self.mode, since)
-        baseline = self._policy.baseline
-        if bound.rule.signal not in QUANTILES or baseline is None:
-            return True
-        return self.demand.per_s > LOAD * baseline.requests_per_s
-
-    def _differs(self, mode: Mode) -> bool:
-        """Whether a mode may answer where requests of this one fail.
-
-        A failed request has asked every model of the chain; a mode that asks the same ones, in
-        another order, would fare no better.
-        """
-        return bool(self._models(mode) - self._models(self.mode))
-
-    def _models(self, mode: Mode) -> frozenset[str | None]:
-        strategy = self._policy.strategies[mode]
-        return frozenset((strategy.model, *strategy.fallback_models))
-
-    def _found_ill(self, tick: int, loss: float) -> None:
+    def _found_ill(self, tick: int, loss: float, *, ruled: bool = False) -> None:
         """The mode is ill; if a probe had only just let it in, it is left alone for longer."""
         relapse = self.probed and tick - (self.entered or 0) <= self._probation
         most = MOST_RELAPSES if relapse else MOST_FAILED
-        self.ill.found(tick, self.mode, loss, most=most)
+        self.ill.found(tick, self.mode, loss, most=most, ruled=ruled)
 
     def _undo(self, tick: int) -> bool:
         """Leave a mode in which users lose no less than in a milder one they were taken from."""
         failed, late, n = self.watch.seen
         if n < COMPARED_AT or self.lock.until is not None:
             return False
-        lost = {
-            m: loss for m, loss in self._losses(tick, MODES[: self.mode]).items() if loss < RULED
-        }
+        lost = self._milder(tick)
         if not lost:
             return False
         best = min(lost, key=lambda mode: (lost[mode], mode))
         share = min(1.0, (failed + late) / n)
         error = math.sqrt(max(share * (1.0 - share), 1.0 / n) / n)
         users = self.watch.loss(failed / n, late / n)
-        here = self._loss(self.mode, users, shedding=self.shedding)
+        # Whom a mode sheds for a rule's sake is what its policy asked for.
+        shedding = self.shedding and not self.ill.ruled[best]
+        here = self._loss(self.mode, users, shedding=shedding)
         if here - DOUBT * error <= lost[best]:
             return False
         self.ill.found(tick, self.mode, here, most=MOST_FAILED)
         for mode in MODES[self.mode + 1 :]:
             promised = self._loss(mode, 0.0, shedding=self.shedding)
-            may_help = failed <= late or self._differs(mode)
+            may_help = failed <= late or differs(self._policy, self.mode, mode)
             if promised < here and may_help and not self.ill.known(mode, tick):
                 text = f"{mode.label}: {self.mode.label} is no better than {best.label} was"
                 reasons = (Reason(kind="failed", text=text),)
@@ -258,6 +232,11 @@ class Mildest:
                 return True
         self._lock(tick, best, lost[best] / LATE)
         return True
+
+    def _milder(self, tick: int) -> dict[Mode, float]:
+        """What milder modes lost that may be taken instead."""
+        lost = self._losses(tick, MODES[: self.mode])
+        return {mode: loss for mode, loss in lost.items() if loss < GAUGED}
 
     def _losses(self, tick: int, modes: tuple[Mode, ...]) -> dict[Mode, float]:
         return self.ill.losses(modes, tick - self._signals.ticks(MEMORY_S))
@@ -281,13 +260,16 @@ class Mildest:
         text = f"{best.label}: no mode that was tried is better; next try in {left_min:.0f} min"
         self._enter(tick, best, (Reason(kind="failed", text=text),), shedding=self.shedding)
 
-    def _resettle(self, tick: int, entered: int, here: Round | None) -> bool:
-        """Where nothing helps: has the mode become well, or worse than was taken for granted?"""
+    def _resettle(self, tick: int, entered: int, here: Round | None, *, calm: bool) -> bool:
+        """Where nothing helps: has the mode become well, or worse than was taken for granted?
+
+        Not well while it still breaks a rule of another kind (not `calm`).
+        """
         if self.lock.until is None or here is None:
             return False
         failed, late, n = bad(here)
         found = self.lock.weigh(tick, min(n, failed + late), n)
-        if found == "well":
+        if found == "well" and calm:
             self.ill.relent(tick)
             self._unlock()
         if found != "worse" or tick - entered < self._period:
@@ -316,23 +298,19 @@ class Mildest:
 
     def _serve(self, target: Mode) -> None:
         """Serve the probe's share of the requests in its target."""
-        plain = stance(self._policy, self.mode, (), shedding=self.shedding)
-        wanted = stance(self._policy, target, (), shedding=self.shedding)
-        share, total = self.probe.share.value, max(self.demand.per_s, LEAST_PER_S)
-        kept = self.probe.share.kept_until is not None
+        share = self.probe.share
+        kept = share.kept_until is not None
         what = "room for" if kept else "probing"
-        text = f"{self.mode.label}: {what} {target.label} with {share:.1%} of requests"
-        # Of all that come, and by the target's own shedding: whom the mode refuses is tried first.
-        low, normal, high = (rate / total for rate in self.demand.rates)
-        mixes, admit = with_admission(
-            probe_mixes(self.mode, target, share, (low, normal, high)),
+        text = f"{self.mode.label}: {what} {target.label} with {share.value:.1%} of requests"
+        self._stance = probing(
+            self._policy,
             self.mode,
             target,
-            plain.admit,
-            wanted.admit,
+            Reason(kind="probe", text=text),
+            share=share.value,
+            offered=self.demand.shares(),
+            shedding=self.shedding,
         )
-        reasons = (Reason(kind="probe", text=text),)
-        self._stance = replace(plain, mixes=mixes, admit=admit, reasons=reasons, probe=target)
 
     def _weigh(self, tick: int, target: Mode) -> None:
         """Refuse the target, serve another share in it or enter it, once the counts say so."""

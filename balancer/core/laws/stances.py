@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from ..decisions import ADMIT_ALL, Limits, Mix, Reason, Stance, one_hot
+from dataclasses import replace
+
+from ..decisions import (
+    ADMIT_ALL,
+    ByPriority,
+    Limits,
+    Mix,
+    Reason,
+    Stance,
+    one_hot,
+    probe_mixes,
+    with_admission,
+)
 from ..modes import MODES, Mode
 from ..observations import Alert, Override
 from ..policy import Policy
 from ..signals import Bound, Signals, describe
 
-__all__ = ["alerted", "because", "ordered", "stance", "stance_from_plain", "stance_to_plain"]
+__all__ = [
+    "alerted",
+    "because",
+    "ordered",
+    "probing",
+    "stance",
+    "stance_from_plain",
+    "stance_to_plain",
+]
 
 
 def stance(
@@ -36,6 +56,38 @@ def stance(
         reasons=reasons,
         probe=probe,
     )
+
+
+def probing(
+    policy: Policy,
+    mode: Mode,
+    target: Mode,
+    reason: Reason,
+    *,
+    share: float,
+    offered: ByPriority,
+    shedding: bool,
+) -> Stance:
+    """The stance of a mode beside which a share of the requests is served in another one.
+
+    The share is of all that come, and by the target's own admission: whom the mode refuses is tried
+    first.
+
+    Args:
+        policy: what the modes do.
+        mode: serves the others.
+        target: is tried.
+        reason: why.
+        share: of the requests, 0..1.
+        offered: share of each priority among the requests.
+        shedding: whether the modes' shedding is in force.
+    """
+    plain = stance(policy, mode, (reason,), shedding=shedding)
+    wanted = stance(policy, target, (), shedding=shedding)
+    mixes, admit = with_admission(
+        probe_mixes(mode, target, share, offered), mode, target, plain.admit, wanted.admit
+    )
+    return replace(plain, mixes=mixes, admit=admit, probe=target)
 
 
 def because(signals: Signals, bound: Bound, row: int, since: int, to: Mode) -> Reason:

@@ -45,6 +45,7 @@ class Watch:
         tests: rules that each mode is left by, with their numbers.
         seen: failed, late and all requests since entry; old ones weigh less.
         answers: whether the mode has answered any since entry.
+        ended: late requests that were answered, and that failed or were given up, since entry.
         streaks: for how many ticks each literal rule has been broken.
     """
 
@@ -54,6 +55,7 @@ class Watch:
         "_signals",
         "_spending",
         "answers",
+        "ended",
         "seen",
         "streaks",
         "tests",
@@ -71,6 +73,7 @@ class Watch:
         self._spending = Spending(signals.ticks(LEAST_SPENDING_S))
         self.seen = [0.0, 0.0, 0.0]
         self.answers = False
+        self.ended = [0.0, 0.0]
         self.streaks = [0] * len(policy.rules)
 
     @property
@@ -82,6 +85,7 @@ class Watch:
         """A mode was entered."""
         self.seen = [0.0, 0.0, 0.0]
         self.answers = False
+        self.ended = [0.0, 0.0]
         self.streaks = [0] * len(self.streaks)
         self.forget()
         self._spending.reset(tick)
@@ -98,8 +102,13 @@ class Watch:
         late = max(0.0, late)
         self.seen = [failed, late, max(n, failed + late)]
         self.answers = self.answers or seen.answered > 0
+        if seen.late:
+            # Who gives up is taken to have waited for long.
+            self.ended[0] += seen.answered - seen.timely[0]
+            self.ended[1] += seen.late_failed[0] + seen.gone
         if self.seen[2] > max(AVERAGED, AVERAGED_S * per_s):
             self.seen = [count / 2.0 for count in self.seen]
+            self.ended = [count / 2.0 for count in self.ended]
 
     def judge(
         self, tick: int, mode: Mode, entered: int, seen: Round | None, paid: Paid
@@ -145,8 +154,17 @@ class Watch:
         return shares[0], shares[1]
 
     def loss(self, failed: float, late: float) -> float:
-        """What users lose by so large shares; a mode that has answered none will not, late."""
-        return min(1.0, failed + (LATE if self.answers else 1.0) * late)
+        """What users lose by so large shares that failed and that are late.
+
+        A late one loses all where it fails in the end or its user gives up, by what became of the
+        late ones so far; and in a mode that has answered nobody.
+        """
+        answered, lost = self.ended
+        if answered + lost > 0.0:
+            weight = (LATE * answered + lost) / (answered + lost)
+        else:
+            weight = LATE if self.answers else 1.0
+        return min(1.0, failed + weight * late)
 
     def _too_many(
         self, number: int, bound: Bound, mode: Mode, entered: int, seen: Round | None
@@ -187,6 +205,7 @@ class Watch:
         return {
             "seen": list(self.seen),
             "answers": self.answers,
+            "ended": list(self.ended),
             "streaks": list(self.streaks),
             "spending": self._spending.state(),
             "changes": [change.state() for change in self._changes.values()],
@@ -194,13 +213,13 @@ class Watch:
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Take back what `state` gave."""
-        seen, streaks, spending, changes = (
-            state[name] for name in ("seen", "streaks", "spending", "changes")
+        seen, ended, streaks, spending, changes = (
+            state[name] for name in ("seen", "ended", "streaks", "spending", "changes")
         )
-        assert isinstance(seen, list) and isinstance(streaks, list)
+        assert isinstance(seen, list) and isinstance(ended, list) and isinstance(streaks, list)
         assert isinstance(spending, list) and isinstance(changes, list)
         self.answers = bool(state["answers"])
-        self.seen, self.streaks = list(seen), list(streaks)
+        self.seen, self.ended, self.streaks = list(seen), list(ended), list(streaks)
         self._spending.restore(spending)
         for change, values in zip(self._changes.values(), changes, strict=True):
             change.restore(values)

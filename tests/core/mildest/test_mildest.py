@@ -90,22 +90,13 @@ def test_slow_answers_of_one_mode_may_be_quick_in_the_next() -> None:
     assert run.steps == [Step(100, NORMAL, SOFT), Step(111, SOFT, HARD)]
 
 
-def test_refusals_by_quota_are_load_and_lead_into_modes_of_the_same_models() -> None:
-    """They ask for less, and emergency sheds."""
+def test_refusals_by_quota_shed_nobody() -> None:
+    """So many are answered as the quota allows, whoever else is sent away."""
     full = Health(failing=0.9, kind="quota_minute")
     world = during(FAULT, **{mode.label: full for mode in (NORMAL, SOFT, HARD)})
     run = loop(world).run(300)
-    assert run.path == [SOFT, HARD, EMERGENCY]
-    assert run.now.admit == (0.0, 0.5, 1.0)
-
-
-def test_no_mode_sheds_more_users_than_it_could_save() -> None:
-    """A third is refused in every mode that was tried; emergency would refuse half."""
-    world = during(
-        FAULT, **{mode.label: Health(failing=0.35, kind="quota_minute") for mode in Mode}
-    )
-    run = loop(world).run(300)
-    assert run.path == [SOFT, HARD, NORMAL]
+    assert run.path == [SOFT, NORMAL]
+    assert run.now.admit == (1.0, 1.0, 1.0)
 
 
 def test_slow_answers_at_the_usual_load_do_not_shed() -> None:
