@@ -199,7 +199,7 @@ EMPTY = Histogram()
 
 
 def merge(histograms: Iterable[Histogram]) -> Histogram:
-    """Sum of histograms, the same in any order."""
+    """Sum of histograms, the same in any order; no count grows beyond the largest."""
     full = [histogram for histogram in histograms if histogram]
     if len(full) < 2:
         return full[0] if full else EMPTY
@@ -209,5 +209,5 @@ def merge(histograms: Iterable[Histogram]) -> Histogram:
         values = array("i", histogram.packed).tolist()
         # The second half are the counts; the first is as long, and ends the walk.
         for index, count in zip(values, values[len(values) // 2 :], strict=False):
-            totals[index] = seen(index, 0) + count
+            totals[index] = min(MAX_COUNT, seen(index, 0) + count)
     return Histogram.from_counts(totals)

@@ -21,6 +21,7 @@ from tests.waiting import until
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
 BODY = {"contents": [{"role": "user", "parts": [{"text": "Why is the sky blue?"}]}]}
 QUICK = """\
+law: ladder
 baseline: null
 thresholds:
   soft: {error_rate: 20%}
@@ -91,8 +92,8 @@ def _changes_back_to_normal(client: httpx.Client) -> list[dict[str, Any]]:
     return found if found[0]["to_mode"] == "normal" else []
 
 
-def test_a_fault_leads_into_a_worse_mode_and_back(mock: MockProcess, service: Service) -> None:
-    """Into the sibling's mode, and back by a probe once the fault is over."""
+def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Service) -> None:
+    """Each one deeper while nothing helps, and step by step back once the fault is over."""
     headers = {"x-goog-api-key": mock.addresses.api_key}
     ends_at, storm = time.monotonic() + 60, True
     with service.client(headers=headers) as client:
@@ -107,7 +108,7 @@ def test_a_fault_leads_into_a_worse_mode_and_back(mock: MockProcess, service: Se
             while storm or service.balancer.status().mode is not Mode.NORMAL:
                 assert time.monotonic() < ends_at, service.balancer.status()
                 client.post(PATH, json=BODY)
-                if storm and service.balancer.status().mode is Mode.SOFT:
+                if storm and service.balancer.status().mode is Mode.EMERGENCY:
                     mock.admin.drop_fault("storm")
                     storm = False
                 time.sleep(0.005)
@@ -121,13 +122,14 @@ def test_a_fault_leads_into_a_worse_mode_and_back(mock: MockProcess, service: Se
         if "storm" in mock.admin.faults():
             mock.admin.drop_fault("storm")
     path = [row["to_mode"] for row in reversed(changes)]
-    assert path == ["soft", "normal"]
-    assert (metrics["activations"], metrics["mode_changes"]) == (1, 2)
+    assert path == ["soft", "hard", "emergency", "hard", "soft", "normal"]
+    assert (metrics["activations"], metrics["mode_changes"]) == (3, 6)
     assert metrics["recovery_last_s"] > 30
-    assert (incident["worst"], incident["cause"]) == ("soft", "controller")
+    assert (incident["worst"], incident["cause"]) == ("emergency", "controller")
     assert [span["mode"] for span in summary["modes"]] == path[:-1]
     crossed = {signal["rule"]: signal for signal in summary["signals"]}
-    assert set(crossed) == {"soft error_rate"}
+    # A rung is entered by the worst rule that is true, which may be that of a deeper one.
+    assert {"soft error_rate", "emergency error_rate"} <= set(crossed)
     assert all(signal["value"] > signal["threshold"] for signal in crossed.values())
     assert summary["before"]["answers"] >= 50
     assert summary["during"]["errors"]["overloaded"] >= 5

@@ -22,6 +22,7 @@ from tests.service.incidents.rig import Rig
 POLICY = parse_policy(
     """
 name: for incidents
+law: ladder
 thresholds: {soft: {error_rate: 5%}, hard: {error_rate: 20%}}
 budget: {per_hour: $10, per_key: {tenant: {per_hour: $1}}}
 modes:
