@@ -136,7 +136,7 @@ class Probe:
             if not self.share.fall_back(tick):
                 return found
             return self._serve(tick)._replace(texts=found.texts)
-        if not (self._rests(tick) if kept else found is not None):
+        if not (self.share.due(tick) if kept else found is not None):
             return None
         room, dear = self._room(target, tests, per_s)
         if room < LEAST_ROOM:
@@ -147,10 +147,6 @@ class Probe:
             return self._serve(tick) if self.share.rested(tick, room) else None
         self.share.widen(tick, room)
         return self._serve(tick)
-
-    def _rests(self, tick: int) -> bool:
-        until = self.share.kept_until
-        return until is not None and tick >= until
 
     def _try(self, tests: Tests, seen: Round | None) -> Outcome | None:
         """Of a share on trial: refused, well, or not known yet."""
@@ -214,7 +210,7 @@ class Probe:
         too.
         """
         there, here = self._paid(target), self._paid(self.beside)
-        room, dear = NONE, ""
+        found = [(NONE, "")]
         for number, bound in tests:
             if not spent(bound):
                 continue
@@ -230,10 +226,9 @@ class Probe:
             share = 0.0
             if all_here < limit:
                 share = min(1.0, (limit - all_here) / max(1e-9, all_there - all_here))
-            if share < room:
-                room = share
-                dear = f"{signal} would be {shown(all_there, signal)} > {shown(limit, signal)}"
-        return room, dear
+            dear = f"{signal} would be {shown(all_there, signal)} > {shown(limit, signal)}"
+            found.append((share, dear))
+        return min(found)
 
     def _paid(self, mode: Mode) -> Row:
         """What a mode was paid of late: over two minutes, or longer where few were served."""

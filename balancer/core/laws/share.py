@@ -109,10 +109,12 @@ class Share:
         self.falls += 1
         return True
 
+    def due(self, tick: int) -> bool:
+        """Whether it was kept for long enough."""
+        return self.kept_until is not None and tick >= self.kept_until
+
     def rested(self, tick: int, room: float) -> bool:
-        """Whether it was kept for long enough, and another one is served now."""
-        if self.kept_until is None or tick < self.kept_until:
-            return False
+        """After it was kept for long enough: whether another one is served now."""
         before = self.value
         if self.failed < CLOSE**2 * self.held:
             # All between was tried: what failed then may hold now.

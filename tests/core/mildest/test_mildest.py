@@ -286,6 +286,17 @@ def test_a_wider_share_that_fails_is_given_up_for_the_one_that_held() -> None:
     assert run.until(NORMAL) < 8000
 
 
+def test_a_probe_whose_calls_have_not_ended_says_nothing_of_their_cost() -> None:
+    """Normal was too dear; now it hangs, which no rule of this policy is about."""
+    dear, hangs = Health(nano_usd=4_000_000), Health(hangs=True)
+    run = loop(
+        lambda t, m: (dear if t < 200 else hangs) if m is NORMAL and t >= 100 else Health(),
+        mildest(table("token_cost_per_hour", 50.0)),
+    ).run(500)
+    assert run.path == [SOFT]
+    assert memory(run)["probe"]["target"] == NORMAL
+
+
 def test_tokens_that_would_be_too_many_refuse_a_probe() -> None:
     """By requests a minute and tokens a request."""
     controller = Controller(mildest(table("tokens_per_minute", 10_000)))
@@ -484,8 +495,9 @@ def test_no_requests_at_all_shed_nobody() -> None:
 def test_a_law_that_was_saved_at_any_time_goes_on_as_if_it_had_not_been(stop: int) -> None:
     """In normal, in soft, locked, in a probe and at every share of it."""
     world = during(range(100, 200), normal=SLOW, **({"soft": SLOW} if stop == 118 else {}))
-    both = during(range(100, 900), **ALL_SLOW)
-    for chosen in (world, both):
+    slow = during(range(100, 900), **ALL_SLOW)
+    failing = during(range(100, 900), **ALL_FAILING)
+    for chosen in (world, slow, failing):
         whole, halved = loop(chosen), loop(chosen)
         whole.run(1400)
         halved.run(stop)
