@@ -11,10 +11,10 @@ from sim.engine import simulate
 
 from .small import small_scenario
 
-STORM = small_scenario(
+HANG = small_scenario(
     duration=300,
     workload={"arrivals": {"rate": 5}},
-    faults=[{"kind": "error", "at": 30, "for": 60, "share": "60%", "model": "gemini-2.5-flash"}],
+    faults=[{"kind": "hang", "at": 30, "for": 60, "model": "gemini-2.5-flash"}],
 )
 
 
@@ -23,19 +23,19 @@ def test_changes_are_those_of_the_run(tmp_path: Path) -> None:
     policy = default_policy()
     path = tmp_path / "run.jsonl"
     # Live the lag is whatever it is: a journal knows the tick alone.
-    storm = STORM.model_copy(update={"decision_lag": 0.0})
-    run = simulate(storm, policy, replication=0, arm="policy", journal=path)
+    hang = HANG.model_copy(update={"decision_lag": 0.0})
+    run = simulate(hang, policy, replication=0, arm="policy", journal=path)
     entries = list(open_journal(path))
     assert run.transitions
-    assert transitions(entries, policy, STORM.duration) == run.transitions
+    assert transitions(entries, policy, HANG.duration) == run.transitions
     # A run says from second 0 on what it begins with, a journal from its first decision on.
-    assert servings(entries, policy, STORM.duration)[1:] == run.servings[1:]
+    assert servings(entries, policy, HANG.duration)[1:] == run.servings[1:]
 
 
 def test_a_journal_written_anew_is_the_same(tmp_path: Path) -> None:
     """To the byte, header included."""
     policy = default_policy()
     one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
-    simulate(STORM, policy, replication=2, arm="policy", journal=one)
-    write_journal(other, list(open_journal(one)), STORM, policy, replication=2)
+    simulate(HANG, policy, replication=2, arm="policy", journal=one)
+    write_journal(other, list(open_journal(one)), HANG, policy, replication=2)
     assert other.read_bytes() == one.read_bytes()
