@@ -35,6 +35,7 @@ __all__ = [
     "outcome",
     "run_case",
     "run_pair",
+    "said",
     "worst",
 ]
 
@@ -142,7 +143,7 @@ def claims(first: Sequence[Outcome], again: Sequence[Outcome]) -> tuple[Claim, .
     points = [each.points[0] for each in first]
     mean = mean_interval(points)
     worse, _, better = counts(points, NOTICED)
-    bad = [f"{each.seed} ({_said(mean_interval(each.points))})" for each in again if harmed(each)]
+    bad = [f"{each.seed} ({said(mean_interval(each.points))})" for each in again if harmed(each)]
     return (
         Claim(
             name=f"in none of the {len(again)} worst worlds is availability below static's by more "
@@ -153,7 +154,7 @@ def claims(first: Sequence[Outcome], again: Sequence[Outcome]) -> tuple[Claim, .
         ),
         Claim(
             name="the mean difference in availability is above 0, with its interval",
-            measured=f"{_said(mean)} points",
+            measured=f"{said(mean)} points",
             holds=mean.low > 0.0,
         ),
         Claim(
@@ -196,5 +197,6 @@ def _times(rpm: float, traffic_rpm: float) -> str:
     return f"{rpm / traffic_rpm:.2g} × traffic"
 
 
-def _said(value: Interval) -> str:
+def said(value: Interval) -> str:
+    """A difference with its interval."""
     return f"{value.estimate:+.2f} ({value.low:+.2f} to {value.high:+.2f})"

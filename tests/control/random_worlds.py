@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -88,15 +89,14 @@ def _workload(draw: Random, rate: float, duration_s: float) -> dict[str, Any]:
         at_s = _three(draw.uniform(_WARM_UP_S, 0.6 * duration_s))
         part = {"kind": kind, "at": at_s, "factor": _log(draw, 1.3, 5.0), **lasts}
         arrivals["pattern"] = [part]
+    workload: dict[str, Any] = {"arrivals": arrivals}
     if _chance(draw, 0.35):
         low, high = draw.randint(5, 60), draw.randint(5, 35)
         shares = {"low": low, "normal": 100 - low - high, "high": high}
-        classes = [
-            {"name": priority, "priority": priority, "share": percent / 100}
-            for priority, percent in shares.items()
+        workload["classes"] = [
+            {"name": name, "priority": name, "share": share / 100} for name, share in shares.items()
         ]
-        return {"arrivals": arrivals, "classes": classes}
-    return {"arrivals": arrivals}
+    return workload
 
 
 def _clients(draw: Random) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def _window(draw: Random, duration_s: float) -> dict[str, float]:
 
 def _policy(draw: Random, rate: float) -> dict[str, Any]:
     """What a policy file says; one in five is the default policy, but for the traffic."""
-    own = parse(default_text(), "default policy", PolicyError).values
+    own = _default()
     scale = rate / own["baseline"]["requests_per_s"]
     levels = {
         level: {**signals, _COST: _three(scale * parse_usd(signals[_COST]))}
@@ -216,6 +216,12 @@ def _policy(draw: Random, rate: float) -> dict[str, Any]:
     given = {} if "rules" in changes else {"thresholds": levels}
     baseline = {**own["baseline"], "requests_per_s": rate}
     return {"name": kind, "baseline": baseline, **given, **changes}
+
+
+@cache
+def _default() -> Any:
+    """What the default policy's file says."""
+    return parse(default_text(), "default policy", PolicyError).values
 
 
 def _kinds(

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from scenarios.schema import Scenario
-from sim.intervals import Interval, mean_interval
+from sim.intervals import mean_interval
 from sim.pool import fan_out
 from sim.run import Run
 from tests.control.harm import (
@@ -26,6 +26,7 @@ from tests.control.harm import (
     outcome,
     run_case,
     run_pair,
+    said,
     worst,
 )
 from tests.control.random_worlds import world
@@ -110,7 +111,7 @@ def _spread_table(outcomes: Sequence[Outcome]) -> str:
 
     def row(name: str, values: Sequence[float]) -> Iterable[str]:
         yield name
-        yield _interval(mean_interval(values))
+        yield said(mean_interval(values))
         for share in (0.0, 0.25, 0.5, 0.75, 1.0):
             yield f"{quantile(values, share):+.2f}"
 
@@ -135,15 +136,11 @@ def _worst_row(of: Outcome) -> tuple[str, ...]:
         ingredients(*world(of.seed)),
         f"{mean_interval(of.availability).estimate:.2f}",
         f"{mean_interval(of.static).estimate:.2f}",
-        _interval(mean_interval(of.points)),
-        _interval(mean_interval(of.worth)),
+        said(mean_interval(of.points)),
+        said(mean_interval(of.worth)),
         f"{mean_interval(of.transitions_per_hour).estimate:.1f}",
         f"{mean_interval(of.shed).estimate:.1f}",
     )
-
-
-def _interval(value: Interval) -> str:
-    return f"{value.estimate:+.2f} ({value.low:+.2f} to {value.high:+.2f})"
 
 
 def explain(seed: int, replications: int = AGAIN) -> str:
@@ -162,8 +159,8 @@ def explain(seed: int, replications: int = AGAIN) -> str:
 
 def _file(scenario: Scenario) -> str:
     """JSON, which a scenario file may be."""
-    said = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in said.items()]
+    values = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in values.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
