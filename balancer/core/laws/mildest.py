@@ -28,7 +28,6 @@ from ..decisions import Reason, Stance
 from ..modes import MODES, Mode
 from ..policy import Policy
 from ..signals import GAUGES, Signals
-from ..windows import FINISHED, NANO, TOKENS
 from .demand import Demand
 from .felt import Felt, Round
 from .illness import MOST_FAILED, MOST_RELAPSES, MOST_WIDE, Illness
@@ -38,7 +37,7 @@ from .remedy import differs, is_load
 from .share import NONE
 from .stances import probing, stance
 from .standards import bad, counted
-from .watch import LATE, Broken, Paid, Watch, because
+from .watch import LATE, Broken, Watch, because
 
 __all__ = ["Mildest"]
 
@@ -139,20 +138,10 @@ class Mildest:
             self.watch.average(here, self.demand.per_s)
         # Where nothing helps, what is taken for granted is no reason to move.
         asked = here if self.lock.until is None else None
-        broken = self.watch.judge(tick, self.mode, entered, asked, self._paid(tick))
+        broken = self.watch.judge(tick, self.mode, entered, asked, probed=self.probe.target)
         if self._resettle(tick, entered, here, calm=not broken):
             return True
         return bool(broken and self._leave(tick, broken)) or self._undo(tick)
-
-    def _paid(self, tick: int) -> Paid:
-        """Attempts, billionths of a dollar and tokens that were settled in this tick."""
-        modes = (self.mode,) if self.probe.target is None else (self.mode, self.probe.target)
-        rows = [self._signals.ledger.since(mode, tick - 1) for mode in modes]
-        return (
-            sum(row[FINISHED] for row in rows),
-            sum(row[NANO] for row in rows),
-            sum(row[TOKENS] for row in rows),
-        )
 
     def _loss(self, mode: Mode, users: float, *, shedding: bool) -> float:
         """What a mode loses: what it gives up, whom it sheds, and what the users of it lose."""
@@ -166,10 +155,14 @@ class Mildest:
         """Go to the next worse mode that promises less loss, or else to the least bad known."""
         felt = [each for each in broken if counted(each.bound)]
         load = any(is_load(self._policy, each.bound, self.demand.per_s) for each in broken)
+        sheds = load or (self.shedding and any(self._policy.strategies[self.mode].shed))
         failed, late = self.watch.shares(felt)
         literal = len(felt) < len(broken)
         here = self._loss(self.mode, self.watch.loss(failed, late), shedding=self.shedding)
-        fails = felt != [] and all(each.bound.rule.signal == "error_rate" for each in felt)
+        # Late answers of a mode that has given none are failures that take their time.
+        fails = felt != [] and (
+            not self.watch.answers or all(each.bound.rule.signal == "error_rate" for each in felt)
+        )
         worse = [
             mode
             for mode in MODES[self.mode + 1 :]
@@ -180,9 +173,7 @@ class Mildest:
         to = None
         if leap is not None and not self.ill.known(leap, tick):
             to = leap
-        elif worse and (
-            literal or self._loss(worse[0], 0.0, shedding=load or self.shedding) < here
-        ):
+        elif worse and (literal or self._loss(worse[0], 0.0, shedding=sheds) < here):
             to = worse[0]
         if to is None and not felt:
             return False
@@ -195,7 +186,7 @@ class Mildest:
         # A leap says nothing good of what it leaves out.
         self.ill.shun(MODES[self.mode + 1 : to], tick + self._hold)
         reasons = tuple(because(each, to) for each in broken)
-        self._enter(tick, to, reasons, shedding=self.shedding or load)
+        self._enter(tick, to, reasons, shedding=sheds)
         return True
 
     def _found_ill(self, tick: int, loss: float, *, ruled: bool = False) -> None:
@@ -224,7 +215,8 @@ class Mildest:
         self.ill.found(tick, self.mode, here, most=MOST_FAILED)
         for mode in MODES[self.mode + 1 :]:
             promised = self._loss(mode, 0.0, shedding=self.shedding)
-            may_help = failed <= late or differs(self._policy, self.mode, mode)
+            slow = self.watch.answers and failed <= late
+            may_help = slow or differs(self._policy, self.mode, mode)
             if promised < here and may_help and not self.ill.known(mode, tick):
                 text = f"{mode.label}: {self.mode.label} is no better than {best.label} was"
                 reasons = (Reason(kind="failed", text=text),)

@@ -10,6 +10,7 @@ from ..modes import MODES, Mode
 from ..policy import Policy
 from ..rules import shown
 from ..signals import Bound, Signals
+from ..windows import FINISHED, NANO, TOKENS
 from .evidence import Change, Spending
 from .felt import Round
 from .standards import allowed, bad, counted, limit, sample, spent, tested, told
@@ -32,10 +33,6 @@ class Broken(NamedTuple):
     k: int
     n: int
     value: float | None
-
-
-Paid = tuple[int, int, int]
-"""Attempts settled, billionths of a dollar, tokens."""
 
 
 class Watch:
@@ -111,7 +108,7 @@ class Watch:
             self.ended = [count / 2.0 for count in self.ended]
 
     def judge(
-        self, tick: int, mode: Mode, entered: int, seen: Round | None, paid: Paid
+        self, tick: int, mode: Mode, entered: int, seen: Round | None, probed: Mode | None
     ) -> list[Broken]:
         """Rules of levels above the mode that it breaks.
 
@@ -120,15 +117,22 @@ class Watch:
             mode: which serves.
             entered: since this tick.
             seen: what its users felt in this tick; None: nothing, or it is not asked.
-            paid: what was settled in this tick, by the mode and by the one that is probed.
+            probed: the mode that is probed beside it, whose spending counts too.
         """
-        self._spending.add(tick, *paid)
+        rows = [
+            self._signals.ledger.since(each, tick - 1)
+            for each in dict.fromkeys((mode, mode if probed is None else probed))
+        ]
+        finished, nano_usd, tokens = (
+            sum(row[column] for row in rows) for column in (FINISHED, NANO, TOKENS)
+        )
+        self._spending.add(tick, finished, nano_usd, tokens)
         found = []
         for number, bound in self.tests[mode]:
             if counted(bound):
                 broken = self._too_many(number, bound, mode, entered, seen)
             elif spent(bound):
-                broken = self._too_much(tick, bound) if paid[0] else None
+                broken = self._too_much(tick, bound) if finished else None
             else:
                 broken = self._literally(tick, number, bound, mode, entered)
             if broken is not None:
