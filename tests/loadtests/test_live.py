@@ -32,7 +32,7 @@ SHORT: tuple[str, ...] = (
     "--set",
     "expectations=[]",
 )
-STORM: tuple[str, ...] = (
+SPIKE: tuple[str, ...] = (
     "--set",
     "duration=6m",
     "--set",
@@ -40,7 +40,7 @@ STORM: tuple[str, ...] = (
     "--set",
     "expectations=[]",
 )
-STORM += ("--set", "faults.0.at=60s", "--set", "faults.0.for=90s")
+SPIKE += ("--set", "faults.0.at=60s", "--set", "faults.0.for=90s", "--set", "faults.0.ramp=0s")
 REAL: tuple[str, ...] = (
     "load",
     "steady",
@@ -100,10 +100,10 @@ def test_the_service_passes_through_all_four_modes_and_back(tmp_path: Path) -> N
     assert "reproduced to the bit" in replayed.stdout
 
 
-def test_live_and_simulated_agree_over_a_storm_of_errors(tmp_path: Path) -> None:
+def test_live_and_simulated_agree_over_a_spike_of_latency(tmp_path: Path) -> None:
     """Six minutes of the scenario through the proxy, ten times as fast."""
     found = tmp_path / "agreement.json"
-    done = command("agree", "error_storm", *STORM, "--json", str(found))
+    done = command("agree", "latency_spike", *SPIKE, "--json", str(found))
     assert done.returncode == 0, done.stdout + done.stderr
     record = read(found)
     assert record["agrees"]
