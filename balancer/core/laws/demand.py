@@ -49,15 +49,9 @@ class Demand:
         low, normal, high = (rate / total for rate in self.rates)
         return low, normal, high
 
-    def let_in(self, admit: ByPriority) -> ByPriority:
-        """Requests a second of each priority that are admitted."""
-        low, normal, high = (rate * share for rate, share in zip(self.rates, admit, strict=True))
-        return low, normal, high
-
     def turned_away(self, shed: ByPriority) -> float:
         """Share of the requests that is refused when so much of each priority is."""
-        total = self.per_s
-        return sum(self.let_in(shed)) / total if total else 0.0
+        return sum(part * share for part, share in zip(self.shares(), shed, strict=True))
 
     def state(self) -> dict[str, object]:
         """Plain values."""
