@@ -6,21 +6,28 @@ sibling, and there is no fallback inside a request. A fault starts at tick 100.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from balancer.core.controller import Controller
 from balancer.core.modes import Mode
 from balancer.core.policy import Baseline, Policy
-from tests.core.builders import make_policy
+from tests.core.builders import STRATEGIES, make_policy, table
 from tests.core.loop import WELL, Health, Loop, World
 
 __all__ = [
+    "ALL_FAILING",
+    "ALL_SHED",
+    "ALL_SLOW",
     "BASELINE",
+    "BROKEN",
     "EMERGENCY",
     "FAILING",
     "FAULT",
     "HARD",
     "NORMAL",
+    "NO_SHEDDING",
+    "QUEUE",
     "SLOW",
     "SOFT",
     "loop",
@@ -33,6 +40,12 @@ NORMAL, SOFT, HARD, EMERGENCY = Mode
 FAILING = Health(failing=0.4)
 SLOW = Health(latency_s=6.0)
 FAULT = range(100, 700)
+BROKEN = Health(failing=1.0)
+ALL_SLOW = {mode.label: SLOW for mode in Mode}
+ALL_FAILING = {mode.label: FAILING for mode in Mode}
+NO_SHEDDING = (*STRATEGIES[:3], replace(STRATEGIES[3], shed=(0.0, 0.0, 0.0)))
+ALL_SHED = (*STRATEGIES[:3], replace(STRATEGIES[3], shed=(1.0, 1.0, 1.0)))
+QUEUE = table("queue_depth", 50, 100, 200)
 BASELINE = Baseline(
     workload="test", requests_per_s=10.0, prompt_tokens=500, output_tokens=200, thinking_tokens=100
 )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from balancer.core.controller import Controller
 from balancer.core.modes import Mode
-from tests.core.builders import STRATEGIES, served, table, tick
+from tests.core.builders import served, table, tick
 from tests.core.loop import Health, during
 from tests.core.mildest.rungs import (
-    FAILING,
+    BROKEN,
     FAULT,
     NORMAL,
+    QUEUE,
     SLOW,
     SOFT,
     loop,
@@ -22,13 +22,6 @@ from tests.core.mildest.rungs import (
     mildest,
     probes,
 )
-
-BROKEN = Health(failing=1.0)
-ALL_SLOW = {mode.label: SLOW for mode in Mode}
-ALL_FAILING = {mode.label: FAILING for mode in Mode}
-NO_SHEDDING = (*STRATEGIES[:3], replace(STRATEGIES[3], shed=(0.0, 0.0, 0.0)))
-ALL_SHED = (*STRATEGIES[:3], replace(STRATEGIES[3], shed=(1.0, 1.0, 1.0)))
-QUEUE = table("queue_depth", 50, 100, 200)
 
 
 def test_it_comes_back_by_a_probe_whose_share_widens_to_the_whole() -> None:

@@ -12,23 +12,19 @@ from balancer.core.policy import Rule
 from tests.core.builders import STRATEGIES, served, table, tick
 from tests.core.loop import Health, Step, always, during
 from tests.core.mildest.rungs import (
+    ALL_FAILING,
+    BROKEN,
     EMERGENCY,
     FAILING,
     FAULT,
     HARD,
     NORMAL,
+    QUEUE,
     SLOW,
     SOFT,
     loop,
     mildest,
 )
-
-BROKEN = Health(failing=1.0)
-ALL_SLOW = {mode.label: SLOW for mode in Mode}
-ALL_FAILING = {mode.label: FAILING for mode in Mode}
-NO_SHEDDING = (*STRATEGIES[:3], replace(STRATEGIES[3], shed=(0.0, 0.0, 0.0)))
-ALL_SHED = (*STRATEGIES[:3], replace(STRATEGIES[3], shed=(1.0, 1.0, 1.0)))
-QUEUE = table("queue_depth", 50, 100, 200)
 
 
 def test_steady_healthy_traffic_never_leaves_normal() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,26 +10,25 @@ import pytest
 from balancer.core.controller import Controller
 from balancer.core.modes import Mode
 from balancer.core.observations import Observations
-from tests.core.builders import STRATEGIES, table
+from tests.core.builders import table
 from tests.core.loop import Health, Step, during
 from tests.core.mildest.rungs import (
+    ALL_FAILING,
+    ALL_SHED,
+    ALL_SLOW,
+    BROKEN,
     EMERGENCY,
     FAILING,
     HARD,
+    NO_SHEDDING,
     NORMAL,
+    QUEUE,
     SLOW,
     SOFT,
     loop,
     memory,
     mildest,
 )
-
-BROKEN = Health(failing=1.0)
-ALL_SLOW = {mode.label: SLOW for mode in Mode}
-ALL_FAILING = {mode.label: FAILING for mode in Mode}
-NO_SHEDDING = (*STRATEGIES[:3], replace(STRATEGIES[3], shed=(0.0, 0.0, 0.0)))
-ALL_SHED = (*STRATEGIES[:3], replace(STRATEGIES[3], shed=(1.0, 1.0, 1.0)))
-QUEUE = table("queue_depth", 50, 100, 200)
 
 # --- where little helps -------------------------------------------------------------------
 
