@@ -27,6 +27,17 @@ class ModelCard:
         off: whether a budget of 0 turns thinking off.
         levels: thinking levels it accepts.
         output_limit_tokens: most tokens of an answer, thinking included.
+        context_limit_tokens: most tokens of a prompt.
+        family: models of one family may stand in for each other; "" is a family of its own.
+        rank: place in the family by capability; a lower one is the weaker and cheaper.
+        inputs: what a prompt may hold: "text", "image", "audio", "video", "document".
+        outputs: what an answer may hold: "text", "image", "audio".
+        tools: tools that it can be given: "functions", and built-in ones by the name of their
+            member in a request's `tools`, such as "googleSearch".
+        system_instruction: whether it takes one.
+        caching: whether a prompt may lie in `cachedContent`.
+        json_with_functions: whether it takes functions and a JSON format together.
+        signs_calls: whether it wants the signature of every function call of a running turn.
     """
 
     name: str
@@ -35,6 +46,16 @@ class ModelCard:
     off: bool
     levels: tuple[str, ...] = ()
     output_limit_tokens: int = 65_536
+    context_limit_tokens: int = 1_048_576
+    family: str = ""
+    rank: int = 0
+    inputs: frozenset[str] = frozenset({"text"})
+    outputs: frozenset[str] = frozenset({"text"})
+    tools: frozenset[str] = frozenset()
+    system_instruction: bool = True
+    caching: bool = True
+    json_with_functions: bool = True
+    signs_calls: bool = False
 
     @property
     def thinks(self) -> bool:

@@ -20,6 +20,7 @@ from .modes import Mode
 
 __all__ = [
     "FAILURES",
+    "ILLNESSES",
     "Alert",
     "ModeObservations",
     "ModeRequests",
@@ -39,9 +40,16 @@ FAILURES = (
     "cut",  # a stream that ended without a finish reason
     "empty",  # a billed answer without text: thinking ate the output cap
     "malformed",  # an answer that does not parse
-    "rejected",  # any other 4xx
+    "rejected",  # the caller's mistake: a 4xx to the request as written, or its own limit
+    "edited",  # our mistake: a 4xx to a request that a plan had changed
+    "closed",  # a project that nobody but its owner can open: billing, spend cap, our own key
 )
 """Kinds of failed attempts, in the order of `ModeObservations.failures`."""
+
+ILLNESSES = FAILURES.index("rejected")
+"""So many kinds, the first ones, are the upstream's fault and signs of illness. The others are
+the caller's mistakes, ours, and the owner's: they are counted apart and drive no mode.
+"""
 
 NO_FAILURES = (0,) * len(FAILURES)
 
@@ -82,6 +90,16 @@ class ModeObservations(NamedTuple):
     def failed(self) -> int:
         """Failed attempts of all kinds."""
         return sum(self.failures)
+
+    @property
+    def ill(self) -> int:
+        """Attempts that failed by the upstream's fault."""
+        return sum(self.failures[:ILLNESSES])
+
+    @property
+    def judged(self) -> int:
+        """Attempts that say something of the upstream: finished, and not failed by another's."""
+        return self.finished - sum(self.failures[ILLNESSES:])
 
 
 class ModeRequests(NamedTuple):
