@@ -18,11 +18,12 @@ from pydantic import (
 )
 
 from .alert_sentences import Condition, parse_action, parse_condition, parse_threshold
+from .core.catalog import LEVEL_TOKENS
 from .core.errors import nearest
 from .core.modes import Mode
 from .core.policy import SIGNALS
 from .names import Name
-from .prices import PriceTable
+from .prices import ModelTable
 from .units import Count, Factor, Number, Seconds, Share, Tokens, Usd, parse_tokens
 
 __all__ = [
@@ -132,13 +133,12 @@ class ShedEntry(_Entry):
 def parse_thinking(found: object) -> int | str | None:
     """A thinking setting: off, dynamic, a level, or a budget in tokens."""
     words = {"off": 0, "dynamic": -1}
-    levels = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
     if found is None:
         return None
     if isinstance(found, str):
         if found.lower() in words:
             return words[found.lower()]
-        if found.upper() in levels:
+        if found.upper() in LEVEL_TOKENS:
             return found.upper()
     if found == -1:
         return -1
@@ -147,7 +147,7 @@ def parse_thinking(found: object) -> int | str | None:
     except ValueError:
         raise ValueError(
             f"found {found!r:.64}, expected off, dynamic, a budget in tokens such as 1024, or a "
-            "level: MINIMAL, LOW, MEDIUM, HIGH"
+            f"level: {', '.join(LEVEL_TOKENS)}"
         ) from None
 
 
@@ -291,4 +291,4 @@ class PolicyEntry(_Entry):
     constants: ConstantsEntry = ConstantsEntry()
     budget: BudgetsEntry | None = None
     baseline: BaselineEntry | None = None
-    prices: str | PriceTable | None = None
+    prices: str | ModelTable | None = None

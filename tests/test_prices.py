@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,11 @@ def test_cached_input_has_its_own_price_in_both_tiers() -> None:
         ("gemini-3.5-flash", "MINIMAL", True),
         ("gemini-3.5-flash", 1024, False),
         ("gemini-3.5-flash-lite", 0, False),
+        ("gemini-3.7-flash", "MINIMAL", False),
+        ("gemini-3.8-flash", "MINIMAL", False),
+        ("gemini-3.8-flash", "LOW", True),
+        ("gemini-4-hydrogen", "XHIGH", True),
+        ("gemini-4-argon", "MINIMAL", False),
     ],
 )
 def test_models_accept_the_thinking_settings_google_documents(
@@ -60,7 +66,7 @@ def test_models_accept_the_thinking_settings_google_documents(
 
 def test_the_table_is_dated() -> None:
     """Prices change, so the table says when it was checked."""
-    assert default_catalog().dated == "2026-11-22"
+    assert default_catalog().dated == "2026-11-28"
 
 
 def test_a_users_table_changes_and_adds_models(tmp_path: Path) -> None:
@@ -90,6 +96,22 @@ def test_a_users_table_changes_and_adds_models(tmp_path: Path) -> None:
         ("[models.a]\ninput = 1\noutptu = 1\noutput = 1", "did you mean 'output'?"),
         ("[models.a]\ninput=1\noutput=1\nthinking={budget=[9,1]}", "least before most"),
         ("[models.a]\ninput=1\noutput=1\nthinking={levels=['LO']}", "did you mean 'LOW'?"),
+        ("[models.a]\ninput=1\noutput=1\nshutdown='soon'", "models.a.shutdown: found 'soon'"),
+        (
+            "[models.a]\ninput=1\noutput=1\nlater=[{from='31.12.', input=1, output=1}]",
+            "models.a.later.0.from: found '31.12.'",
+        ),
+        (
+            "[models.a]\ninput=1\noutput=1\n"
+            "later=[{from=2027-01-02, input=1, output=1}, {from=2027-01-01, input=1, output=1}]",
+            "expected oldest first",
+        ),
+        (
+            "[models.a]\ninput=1\noutput=1\nserved_by='b'\n"
+            "[models.b]\ninput=1\noutput=1\nserved_by='a'",
+            "models.a.served_by: found the circle a -> b -> a",
+        ),
+        ("[models.a]\ninput=1\noutput=1\nkind='flash'", "unknown key 'kind'"),
     ],
 )
 def test_a_malformed_table_is_refused_by_key(tmp_path: Path, text: str, said: str) -> None:
@@ -100,3 +122,50 @@ def test_a_malformed_table_is_refused_by_key(tmp_path: Path, text: str, said: st
         load_prices(path)
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "day", "price"),
+    [
+        ("gemini-4-argon", date(2026, 11, 30), 2.0),
+        ("gemini-4-argon", date(2026, 12, 1), 4.0),
+        ("gemini-3.8-flash", date(2026, 12, 31), 0.75),
+        ("gemini-3.8-flash", date(2027, 1, 1), 1.50),
+        ("gemini-3.5-flash", date(2026, 10, 7), 1.50),
+        ("gemini-3.5-flash", date(2026, 10, 8), 0.75),
+    ],
+)
+def test_a_price_holds_from_its_day_on(model: str, day: date, price: float) -> None:
+    """Before the first day that is known, the first price."""
+    assert default_catalog(day).card(model).price[1] == price * 10**9
+
+
+def test_models_say_what_they_can_do() -> None:
+    """Kinds fill in what rows leave out; a row says otherwise where it differs."""
+    catalog = default_catalog()
+    flash, picture = catalog.card("gemini-2.5-flash"), catalog.card("gemini-2.5-flash-image")
+    assert flash.lacks(frozenset({"inputs.video", "tools.googleSearch", "caching"})) == set()
+    assert flash.lacks(frozenset({"outputs.image", "json_with_functions"})) == {
+        "outputs.image",
+        "json_with_functions",
+    }
+    assert (picture.family, picture.outputs) == ("", {"text", "image"})
+    assert not catalog.card("gemma-3-27b-it").system_instruction
+    assert catalog.card("gemini-3.8-flash").signs_calls
+    assert (flash.shutdown, flash.served_by) == ("2026-12-01", "gemini-3.5-flash-lite")
+
+
+def test_a_users_row_may_say_what_a_model_can_do(tmp_path: Path) -> None:
+    """With kinds of its own; what it leaves out of a model that ships stays."""
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        "[kinds.house]\nfamily = 'house'\ninputs = ['text', 'image']\ninput = 1\noutput = 2\n"
+        "[models.big]\nkind = 'house'\nrank = 2\n"
+        "[models.small]\nkind = 'house'\nrank = 1\ninput = 0.5\ncontext_limit = 8192\n"
+        "[models.'gemini-2.5-pro']\ninput = 9\noutput = 9\n"
+    )
+    catalog = load_prices(path)
+    small = catalog.card("small")
+    assert (small.family, small.rank, small.context_limit_tokens) == ("house", 1, 8192)
+    assert (small.inputs, small.price[1:3]) == ({"text", "image"}, (5 * 10**8, 2 * 10**9))
+    assert catalog.card("gemini-2.5-pro").rank == 3

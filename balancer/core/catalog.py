@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,8 +13,16 @@ __all__ = ["LEVEL_TOKENS", "Catalog", "ModelCard", "Thinking"]
 Thinking = int | str
 """A thinking budget in tokens (0 off, -1 the model's choice) or a thinking level."""
 
-LEVEL_TOKENS: Mapping[str, int] = {"MINIMAL": 128, "LOW": 1024, "MEDIUM": 4096, "HIGH": 24576}
+LEVEL_TOKENS: Mapping[str, int] = {
+    "MINIMAL": 128,
+    "LOW": 1024,
+    "MEDIUM": 4096,
+    "HIGH": 24576,
+    "XHIGH": 32768,
+}
 """Most tokens we assume a level spends; Google publishes none, so this is an assumption."""
+
+_VERSION = re.compile(r"-(\d{3}|latest|preview(-\d\d-\d{2,4})?|exp(-\d+)*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +40,17 @@ class ModelCard:
         family: models of one family may stand in for each other; "" is a family of its own.
         rank: place in the family by capability; a lower one is the weaker and cheaper.
         inputs: what a prompt may hold: "text", "image", "audio", "video", "document".
-        outputs: what an answer may hold: "text", "image", "audio".
+        outputs: what an answer may hold: "text", "image", "audio"; "embedding" of those that
+            do not answer.
         tools: tools that it can be given: "functions", and built-in ones by the name of their
             member in a request's `tools`, such as "googleSearch".
         system_instruction: whether it takes one.
         caching: whether a prompt may lie in `cachedContent`.
         json_with_functions: whether it takes functions and a JSON format together.
         signs_calls: whether it wants the signature of every function call of a running turn.
+        routed: whether a route may lead to it; not so to one that may end at short notice.
+        released, shutdown: ISO dates; "" where none is known.
+        served_by: the model that answers in its name after `shutdown`; "" where none is known.
     """
 
     name: str
@@ -56,11 +69,29 @@ class ModelCard:
     caching: bool = True
     json_with_functions: bool = True
     signs_calls: bool = False
+    routed: bool = True
+    released: str = ""
+    shutdown: str = ""
+    served_by: str = ""
 
     @property
     def thinks(self) -> bool:
         """Whether it thinks at all."""
         return self.budget is not None or bool(self.levels)
+
+    def lacks(self, needs: frozenset[str]) -> frozenset[str]:
+        """What of a request's needs the model cannot do.
+
+        Args:
+            needs: "inputs.image", "outputs.audio", "tools.functions", "system_instruction",
+                "caching", "json_with_functions": a member of the card, and what it must hold.
+        """
+        return frozenset(need for need in needs if not self._can(need))
+
+    def _can(self, need: str) -> bool:
+        member, _, kind = need.partition(".")
+        held = getattr(self, member)
+        return kind in held if kind else bool(held)
 
     def most_thinking_tokens(self, thinking: Thinking | None) -> int:
         """Most thinking tokens under a setting; None leaves the model its choice."""
@@ -110,6 +141,20 @@ class Catalog:
         names = [card.name for card in self.cards]
         known = ", ".join(names)
         raise PolicyError(f"unknown model {name!r}{nearest(name, names)}; known: {known}")
+
+    def find(self, name: str) -> ModelCard | None:
+        """Card of a model by its name or that of a dated version of it; None if unknown.
+
+        `gemini-2.5-flash-001` and `gemini-2.5-flash-preview-09-2025` are `gemini-2.5-flash` in
+        price and settings; `gemini-2.5-flash-image` is another model.
+        """
+        for card in self.cards:
+            if card.name == name:
+                return card
+        for card in self.cards:
+            if name.startswith(card.name) and _VERSION.fullmatch(name, len(card.name)):
+                return card
+        return None
 
     def with_prices(self, cards: tuple[ModelCard, ...]) -> Catalog:
         """The same catalog with some cards replaced or added."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .catalog import Catalog, Thinking
-from .errors import PolicyError
+from .errors import PolicyError, nearest
 
-__all__ = ["Strategy", "check_strategy"]
+__all__ = ["ROUTES", "Strategy", "check_strategy"]
+
+ROUTES: Mapping[str, int] = {"asked": 0, "one cheaper": 1, "two cheaper": 2}
+"""Words that stand for a model, by what a caller asked for: steps down its family."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +19,9 @@ class Strategy:
     """What a mode does to a call. None leaves what the caller set.
 
     Attributes:
-        model: the model to call.
-        fallback_models: tried in order inside the same request after a failed attempt.
+        model: the model to call, or a word of `ROUTES`; `balancer.core.routes` says which
+            model that is, and when a caller keeps its own.
+        fallback_models: the same, tried in order inside the same request after a failed attempt.
         output_cap_tokens: `max_output_tokens`; it caps thinking and answer together.
         thinking: budget in tokens (0 off, -1 the model's choice) or a level.
         instruction: appended to the system instruction, to shorten answers.
@@ -46,6 +51,16 @@ class Strategy:
     static_fallback: str | None = None
     max_in_flight: int | None = None
     max_starts_per_s: float | None = None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names and words, in the order they are tried."""
+        return (self.model or "asked", *self.fallback_models)
+
+    @property
+    def named_models(self) -> tuple[str, ...]:
+        """Those that are models' names."""
+        return tuple(name for name in self.models if name not in ROUTES)
 
 
 def check_strategy(strategy: Strategy, where: str, catalog: Catalog) -> None:
@@ -78,20 +93,21 @@ def check_strategy(strategy: Strategy, where: str, catalog: Catalog) -> None:
 
 
 def _check_models(strategy: Strategy, where: str, catalog: Catalog) -> None:
-    names = [strategy.model] if strategy.model else []
     cap, thinking = strategy.output_cap_tokens, strategy.thinking
+    free = thinking is None or thinking == -1
+    # A model that a word stands for gets the setting it takes, and nobody knows what a level is.
     most = 0 if thinking is None or isinstance(thinking, str) else max(thinking, 0)
-    for name in (*names, *strategy.fallback_models):
+    for name in strategy.named_models:
         try:
             card = catalog.card(name)
         except PolicyError as error:
-            raise PolicyError(error.problem, where=where) from None
+            raise PolicyError(_unknown(name, catalog) or error.problem, where=where) from None
         refusal = card.refuses(thinking) if thinking is not None else ""
         if refusal:
             role = "fallback model " if name != strategy.model else ""
             raise PolicyError(role + refusal, where=where)
         most = max(most, card.most_thinking_tokens(thinking))
-    if cap is not None and strategy.model is None and thinking is None:
+    if cap is not None and strategy.models != strategy.named_models and free:
         raise PolicyError(
             f"output_cap {cap} leaves the model to the caller and its thinking free, and the cap "
             "covers both: answers could be empty, and billed; say how much it may think, such as "
@@ -101,7 +117,7 @@ def _check_models(strategy: Strategy, where: str, catalog: Catalog) -> None:
     if cap is not None and cap <= most:
         fix = (
             f"set thinking below {cap} tokens"
-            if thinking is None or thinking == -1
+            if free
             else f"raise output_cap above {most}, or lower thinking"
         )
         raise PolicyError(
@@ -109,3 +125,11 @@ def _check_models(strategy: Strategy, where: str, catalog: Catalog) -> None:
             f"the cap covers both: answers would be empty, and billed; {fix}",
             where=where,
         )
+
+
+def _unknown(name: str, catalog: Catalog) -> str:
+    """What is wrong with a name that is nearer to a word than to a model; "" for another."""
+    hint = nearest(name, (*ROUTES, *(card.name for card in catalog.cards)))
+    if not any(f"{word!r}" in hint for word in ROUTES):
+        return ""
+    return f"unknown model {name!r}{hint}; known: {', '.join(ROUTES)}, and models by name"

@@ -38,7 +38,7 @@ def test_every_module_and_its_data_ship(wheel: set[str]) -> None:
     [
         "balancer/py.typed",
         "balancer/default_policy.yaml",
-        "balancer/prices.toml",
+        "balancer/models.toml",
         "scenarios/profiles.yaml",
         "scenarios/library/steady.yaml",
         "reports/report.css",
