@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -97,14 +98,20 @@ def policy_of(document: Document, *, base: Path | None = None) -> Policy:
     return _build(document, default_policy(), base)
 
 
-@cache
 def default_policy() -> Policy:
-    """The policy that ships: normal at rest on the calibrated conversation workload."""
+    """The policy that ships, at today's prices: normal at rest on the calibrated conversation
+    workload.
+    """
+    return _default_policy(date.today())  # noqa: DTZ011 - a price list goes by the calendar
+
+
+@cache
+def _default_policy(today: date) -> Policy:
     blank = Policy(
         name="blank",
         rules=(),
         strategies=(Strategy(), Strategy(), Strategy(), Strategy()),
-        catalog=default_catalog(),
+        catalog=default_catalog(today),
     )
     return _build(parse(default_text(), _DEFAULT, PolicyError), blank, None)
 
@@ -331,6 +338,7 @@ def _baseline(entry: PolicyEntry, parent: Policy) -> Baseline | None:
             output_tokens=said.output_tokens,
             thinking_tokens=said.thinking_tokens,
             latency_p95_s=said.latency_p95,
+            model=said.model,
         )
     if "baseline" in entry.model_fields_set or parent.baseline is None:
         return None
@@ -345,4 +353,7 @@ def _catalog(entry: PolicyEntry, catalog: Catalog, base: Path | None) -> Catalog
             return load_prices((base or Path()) / entry.prices, catalog)
         except PolicyError as error:
             raise PolicyError(str(error), where="prices") from None
-    return catalog if entry.prices is None else with_table(catalog, entry.prices)
+    try:
+        return catalog if entry.prices is None else with_table(catalog, entry.prices)
+    except PolicyError as error:
+        raise PolicyError(error.problem, where="prices") from None

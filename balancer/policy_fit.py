@@ -128,7 +128,7 @@ def fit_policy(
         thresholds = fitted(before, traffic)
     except ValueError as error:
         raise InputError(str(error), where=names_of(journals)) from None
-    baseline = _baseline(traffic, Path(journals[-1].where).name)
+    baseline = _baseline(traffic, before, Path(journals[-1].where).name)
     rules = [replace(r, threshold=thresholds.get(r.name, r.threshold)) for r in before.rules]
     places = rule_places(text, where)
 
@@ -146,7 +146,7 @@ def fit_policy(
         return made(None, f"with the journal's, {error.problem}")
 
 
-def _baseline(traffic: Traffic, workload: str) -> Baseline | None:
+def _baseline(traffic: Traffic, before: Policy, workload: str) -> Baseline | None:
     whole = traffic.whole
     answered = max(1, whole.answered)
     if min(whole.prompt_tokens, whole.output_tokens) < answered or not whole.latency:
@@ -158,6 +158,7 @@ def _baseline(traffic: Traffic, workload: str) -> Baseline | None:
         output_tokens=round(whole.output_tokens / answered),
         thinking_tokens=round(whole.thinking_tokens / answered),
         latency_p95_s=_rounded(whole.latency.quantile(0.95)),
+        model=before.usual_model or None,
     )
 
 
@@ -205,8 +206,9 @@ def _measure(tree: Any, baseline: Baseline) -> None:
         tree["baseline"] = CommentedMap()
     measured = tree["baseline"]
     for entry in fields(baseline):
-        if entry.name != "latency_p95_s":
-            measured[entry.name] = getattr(baseline, entry.name)
+        value = getattr(baseline, entry.name)
+        if entry.name != "latency_p95_s" and value is not None:
+            measured[entry.name] = value
     measured["latency_p95"] = show_seconds(baseline.latency_p95_s or 0.0)
 
 

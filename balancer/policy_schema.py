@@ -159,6 +159,7 @@ class StrategyEntry(_Entry):
     """What a mode does to a call; null leaves what the caller set, and sheds nobody."""
 
     model: str | None = None
+    """A model's name, or a word by what was asked: asked, one cheaper, two cheaper."""
     fallback_models: tuple[str, ...] = ()
     output_cap: Tokens | None = None
     thinking: ThinkingSetting = None
@@ -275,6 +276,7 @@ class BaselineEntry(_Entry):
     output_tokens: Positive
     thinking_tokens: Annotated[Number, Field(ge=0)] = 0.0
     latency_p95: Seconds | None = None
+    model: str | None = None
 
 
 class PolicyEntry(_Entry):

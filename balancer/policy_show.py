@@ -19,6 +19,7 @@ from .core.constants import Constants
 from .core.modes import MODES, Mode, Priority
 from .core.policy import SIGNALS, BudgetLimit, Policy, Rule, Strategy
 from .core.pricing import NANO_USD
+from .core.routes import resolve
 from .policy_schema import WINDOWS_S
 from .prices import default_catalog
 from .units import show_factor, show_seconds, show_share, show_tokens, show_usd
@@ -184,6 +185,7 @@ def _baseline(policy: Policy) -> CommentedMap | None:
         output_tokens=baseline.output_tokens,
         thinking_tokens=baseline.thinking_tokens,
         latency_p95=None if p95_s is None else show_seconds(p95_s),
+        model=baseline.model,
     )
     usd = policy.expected_cost_usd(Mode.NORMAL)
     if usd is not None:
@@ -193,12 +195,10 @@ def _baseline(policy: Policy) -> CommentedMap | None:
 
 
 def _prices(policy: Policy) -> CommentedMap:
-    """The models this policy names, and those a user has changed."""
-    named = {
-        name
-        for strategy in policy.strategies
-        for name in (strategy.model, *strategy.fallback_models)
-    }
+    """The models this policy names, or makes of the usual one, and those a user has changed."""
+    named = {name for strategy in policy.strategies for name in strategy.named_models}
+    for strategy in policy.strategies:
+        named.update(resolve(strategy, policy.usual_model, policy.catalog))
     shipped = default_catalog()
     return CommentedMap(
         dated=_date(policy.catalog),

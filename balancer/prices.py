@@ -137,7 +137,7 @@ class ModelTable(_Table):
 
 
 def _of_kind(row: Any, kinds: dict[str, Any]) -> Any:
-    if not isinstance(row, dict) or not isinstance(kinds.get(row.get("kind")), dict):
+    if not isinstance(row, dict) or not isinstance(kinds.get(str(row.get("kind"))), dict):
         return row
     own = {key: value for key, value in row.items() if key != "kind"}
     return {**kinds[row["kind"]], **own}

@@ -17,6 +17,7 @@ from itertools import product
 
 from balancer.core.modes import Mode
 from balancer.core.policy import Policy
+from balancer.core.routes import resolve
 from scenarios.loader import profiles
 from scenarios.schema import Scenario
 
@@ -65,7 +66,8 @@ class CellStanding:
 
 def declared_quality(scenario: Scenario, policy: Policy) -> float:
     """Quality that a scenario declares of soft's model; 1 where none is declared."""
-    known = profiles(scenario).get(policy.strategies[Mode.SOFT].model or "")
+    soft = resolve(policy.strategies[Mode.SOFT], scenario.clients.model, policy.catalog)[0]
+    known = profiles(scenario).get(soft)
     return 1.0 if known is None else known.quality
 
 

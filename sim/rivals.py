@@ -229,8 +229,8 @@ def arms(policy: Policy, laws: Sequence[str]) -> dict[str, Policy]:
 
 def _with_fallback(policy: Policy) -> Policy:
     normal, soft, hard, emergency = policy.strategies
-    sibling = policy.strategies[Mode.SOFT].model
-    if sibling is None or sibling in (normal.model, *normal.fallback_models):
+    sibling = policy.strategies[Mode.SOFT].models[0]
+    if sibling in ("asked", *normal.models):
         return policy
     normal = replace(normal, fallback_models=(*normal.fallback_models, sibling))
     return replace(policy, strategies=(normal, soft, hard, emergency))

@@ -303,7 +303,18 @@ def test_tight_thresholds_are_accepted_with_a_warning() -> None:
         ("modes:\n  soft:\n    modle: x", "p.yaml:3: unknown key 'modle' in modes.soft"),
         ("modes:\n  soft: {model: gemini-2.5-flsh}", "did you mean 'gemini-2.5-flash'?"),
         ("modes:\n  soft: {output_cap: 512}", "p.yaml:2: modes.soft: output_cap 512 is not above"),
-        ("modes: {soft: {thinking: 100}}", "takes no thinking budget 100; use 0, or 512 to 24576"),
+        (
+            "modes: {soft: {model: gemini-2.5-flash-lite, thinking: 100}}",
+            "takes no thinking budget 100; use 0, or 512 to 24576",
+        ),
+        (
+            "modes: {soft: {model: one chepaer}}",
+            "p.yaml:1: modes.soft: unknown model 'one chepaer' (did you mean 'one cheaper'?)",
+        ),
+        (
+            "baseline: {workload: w, requests_per_s: 1, prompt_tokens: 1, output_tokens: 1, model: gemini-2.5-flsh}",
+            "baseline.model: unknown model 'gemini-2.5-flsh' (did you mean",
+        ),
         ("modes: {soft: {thinking: much}}", "expected off, dynamic, a budget in tokens"),
         ("law: ladder\nmodes: {soft: {timeout: 2m}}", "longer than half the hold"),
         ("modes: {soft: {shed: {low: 200%}}}", "modes.soft.shed.low: found '200%'"),

@@ -82,7 +82,7 @@ def test_the_policy_that_ships_is_fitted_without_another() -> None:
     assert found.after.strategies == default_policy().strategies
     seconds = [rule.threshold for rule in found.after.rules if rule.signal == "latency_p95"]
     assert seconds == [28.0, 46.7, 74.7]
-    assert "# Full capability." in found.text
+    assert "# What the caller wrote" in found.text
 
 
 def test_a_fitted_policy_fits() -> None:

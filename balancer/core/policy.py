@@ -10,13 +10,14 @@ import math
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 
-from .catalog import Catalog
+from .catalog import Catalog, ModelCard
 from .constants import Constants, check_constants
 from .errors import PolicyError, nearest
 from .modes import MODES, Mode
 from .pricing import NANO_USD, cost_nano_usd
+from .routes import base_model, resolve
 from .rules import LONGEST_WINDOW_S, SIGNALS, Rule, check_monotone, check_rule, shown
-from .strategy import Strategy, check_strategy
+from .strategy import ROUTES, Strategy, check_strategy
 
 __all__ = [
     "FIXED_LAWS",
@@ -99,6 +100,7 @@ class Baseline:
         workload: its name.
         requests_per_s, prompt_tokens, output_tokens, thinking_tokens: means.
         latency_p95_s: P95 in normal mode at rest, if known.
+        model: that its callers ask for; None: the one that normal names.
     """
 
     workload: str
@@ -107,6 +109,7 @@ class Baseline:
     output_tokens: float
     thinking_tokens: float
     latency_p95_s: float | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +162,23 @@ class Policy:
             _check_finite(limit.usd, "budget", low=1e-9, high=1e9)
             _check_finite(limit.window_s, "budget window", low=self.tick_s, high=86_400.0)
         if self.baseline is not None:
-            _check_baseline(self.baseline)
+            _check_baseline(self.baseline, self.catalog)
         _check_costs_fall(self)
+
+    @property
+    def usual_model(self) -> str:
+        """The model that callers ask for; "" where nobody says."""
+        said = None if self.baseline is None else self.baseline.model
+        return said or base_model(self.strategies[Mode.NORMAL], "")
+
+    def _usual_card(self, strategy: Strategy) -> ModelCard | None:
+        """What a strategy makes of the usual model; None where only callers know that."""
+        name = strategy.models[0]
+        if strategy.model is None and (self.baseline is None or self.baseline.model is None):
+            return None
+        if name in ROUTES:
+            name = resolve(strategy, self.usual_model, self.catalog)[0]
+        return self.catalog.find(name)
 
     def expected_cost_usd(self, mode: Mode) -> float | None:
         """Expected dollars an offered request costs in a mode on the baseline workload.
@@ -170,9 +188,9 @@ class Policy:
         baseline or with a model that only the caller knows.
         """
         strategy = self.strategies[mode]
-        if self.baseline is None or strategy.model is None:
+        card = self._usual_card(strategy)
+        if self.baseline is None or card is None:
             return None
-        card = self.catalog.card(strategy.model)
         thinking = 0.0
         room = float(strategy.output_cap_tokens or card.output_limit_tokens)
         if card.thinks and strategy.thinking != 0:
@@ -226,11 +244,16 @@ def _check_finite(value: float, what: str, *, low: float, high: float) -> None:
         raise PolicyError(f"{what} is {value!r}; expected {low:g} to {high:g}")
 
 
-def _check_baseline(baseline: Baseline) -> None:
+def _check_baseline(baseline: Baseline, catalog: Catalog) -> None:
     for entry in fields(baseline):
         value = getattr(baseline, entry.name)
-        if entry.name != "workload" and value is not None:
+        if entry.name not in ("workload", "model") and value is not None:
             _check_finite(value, f"baseline.{entry.name}", low=0, high=1e9)
+    if baseline.model is not None and catalog.find(baseline.model) is None:
+        try:
+            catalog.card(baseline.model)
+        except PolicyError as error:
+            raise PolicyError(error.problem, where="baseline.model") from None
 
 
 def _check_ladder(ladder: LadderSettings, tick_s: float) -> None:

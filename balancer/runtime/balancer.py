@@ -236,7 +236,8 @@ class Balancer:
 
         Args:
             priority: of the request.
-            model: called where the plan names none; None is the settings' model.
+            model: that the caller asks for; None is the policy's, or the settings'. The one to
+                call is `call.model`.
             u: a uniform draw from [0, 1); None draws one.
 
         Returns:
@@ -260,7 +261,9 @@ class Balancer:
         call.since = now
         if not plan.admitted:
             return desk.turned_away(call, priority)
-        if model is not None and plan.strategy.model is None:
+        if model is not None:
+            if plan.strategy.model is not None:
+                model = desk.chain(plan, model)[0]
             call.place = place = (plan.mode, model)
             event = (CALL, priority, place)
         if desk.reserves:

@@ -27,7 +27,7 @@ class CallSettings:
     """What the application does by itself, where a plan says nothing; as `clients:` of a scenario.
 
     Attributes:
-        model: called when neither plan nor caller names one.
+        model: called when neither the policy's normal nor the caller names one.
         thinking: setting of a call that does not say; None is the model's own choice.
         timeout_s: deadline of an attempt; None is none.
         retries: attempts beside one for each model of the plan.
@@ -56,7 +56,8 @@ class Asked:
     """What a caller asked for, as far as the plan and the budget need to know.
 
     Attributes:
-        model: the caller's; the plan's goes before it. None: `CallSettings.model`.
+        model: the caller's, which a plan may move to another one, see `balancer.core.routes`.
+            None: the one that the policy's normal names, or else `CallSettings.model`.
         prompt_tokens: an estimate of the input, for the budget and for calls whose usage never
             comes; about 4 characters of English a token.
         output_cap_tokens: the caller's `max_output_tokens`; a plan only ever lowers it.
@@ -68,6 +69,8 @@ class Asked:
             answer is none, so it gets neither, unless `min_output_tokens` says what it needs.
         pinned: the call goes with what Google keeps for its model (cached content, an answer to
             be continued), so no other model is tried.
+        needs: what the call uses, in the words of `ModelCard.lacks`, and
+            `balancer.core.routes.RUNNING_TURN`: no model is tried that lacks it.
     """
 
     model: str | None = None
@@ -78,6 +81,7 @@ class Asked:
     timeout_s: float | None = None
     structured: bool = False
     pinned: bool = False
+    needs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -17,7 +18,8 @@ from ..core.chain import RETRY_BURST
 from ..core.decisions import Decision, Gate, Limits, Plan
 from ..core.modes import MODES, PRIORITIES, Mode, Priority
 from ..core.policy import Policy, Strategy
-from .calls import CallRecord, CallSettings, Draws, RequestRecord
+from ..core.routes import base_model, resolve
+from .calls import Asked, CallRecord, CallSettings, Draws, RequestRecord
 from .clock import Timekeeper
 from .ledger import Ledger
 from .recorder import ADMITTED, CALL, FALLBACK, MOST_PENDING, SHED, Place, Recorder
@@ -26,6 +28,10 @@ __all__ = ["NO_LIMITS", "UNTOUCHED", "Call", "Desk"]
 
 UNTOUCHED = Plan(Mode.NORMAL, Strategy())
 """The plan of a call that goes through unchanged."""
+
+_ASKED = Asked()
+_MOST_CHAINS = 4096
+"""Chains that are kept; names of models come from callers, who may make up any."""
 
 _FREE = (0, 0, 0, 0, 0, 0, 0)
 NO_LIMITS = Limits()
@@ -65,6 +71,11 @@ class Call:
         return self.plan.admitted
 
     @property
+    def model(self) -> str:
+        """The model to call."""
+        return self.place[1]
+
+    @property
     def began(self) -> float:
         """Raw clock when the attempt began: a plain call is one attempt."""
         return self.since
@@ -86,15 +97,17 @@ class Desk:
         enforces: whether plans are applied; False while calls go through unchanged.
         reserves: whether a hard budget is kept.
         mode: in force.
+        own_model: of a caller that names none.
         table: for each priority, the rows of its gate.
         listeners: called with a `CallRecord` for every attempt that ends.
         request_listeners: called with a `RequestRecord` for every request that is over.
     """
 
     __slots__ = (
-        "_lock", "_retry_tokens", "_starts", "_strategies", "_warned", "alive_until",
-        "broken", "cards", "clock", "draws", "enforces", "ledger", "limits", "listeners", "mode",
-        "overdue", "raw", "recorder", "request_listeners", "reserves", "settings", "table",
+        "_catalog", "_chains", "_lock", "_retry_tokens", "_sizes", "_starts", "_strategies",
+        "_warned", "alive_until", "broken", "cards", "clock", "draws", "enforces", "ledger",
+        "limits", "listeners", "mode", "overdue", "own_model", "raw", "recorder",
+        "request_listeners", "reserves", "settings", "table",
     )  # fmt: skip
 
     def __init__(
@@ -125,8 +138,12 @@ class Desk:
 
     def use(self, policy: Policy) -> None:
         """Take up a policy's catalog and strategies; a decision must follow."""
-        self.cards: Mapping[str, ModelCard] = {card.name: card for card in policy.catalog.cards}
+        cards = policy.catalog.cards
+        self.cards: Mapping[str, ModelCard] = {card.name: card for card in cards}
+        self._catalog = policy.catalog
         self._strategies = policy.strategies
+        self._sizes = sorted({card.context_limit_tokens for card in cards})
+        self._chains: dict[object, tuple[Strategy, tuple[str, ...]]] = {}
 
     def price(self, model: str) -> tuple[int, int, int, int, int, int, int]:
         """Price row of a model; zeros, and a warning once, for one that has none."""
@@ -153,6 +170,8 @@ class Desk:
         self.enforces = not shadow
         self.reserves = not shadow and self.ledger.limited
         self.mode = decision.mode
+        own = self.settings.model
+        self.own_model = own if shadow else base_model(self._strategies[Mode.NORMAL], own)
         gates = decision.gates
         self.table = self._rows(_unchanged(gates) if shadow else gates)
 
@@ -161,6 +180,7 @@ class Desk:
         self.limits = NO_LIMITS
         self.enforces = self.reserves = False
         self.mode = Mode.NORMAL
+        self.own_model = self.settings.model
         self.table = self._rows((((math.inf, UNTOUCHED),),) * 3)
 
     def _rows(self, gates: tuple[Gate, ...]) -> Table:
@@ -170,7 +190,7 @@ class Desk:
         )
 
     def _row(self, priority: Priority, upper: float, plan: Plan) -> Row:
-        place = (plan.mode, plan.strategy.model or self.settings.model)
+        place = (plan.mode, self.chain(plan, self.own_model)[0])
         if not plan.admitted:
             return upper, plan, place, (SHED, priority, plan.strategy.static_fallback is not None)
         return upper, plan, place, (CALL, priority, place)
@@ -189,6 +209,29 @@ class Desk:
             if u < upper:
                 break
         return plan
+
+    def chain(self, plan: Plan, own: str, asked: Asked = _ASKED) -> tuple[str, ...]:
+        """Models that a plan tries, in order, for a caller of a model."""
+        strategy = plan.strategy
+        if strategy.model is None and not strategy.fallback_models:
+            return (own,)
+        # Of a prompt's length only that counts into which models it fits.
+        size = bisect_left(self._sizes, asked.prompt_tokens)
+        key = (plan.mode, own, asked.needs, size)
+        known, models = self._chains.get(key, (None, ()))
+        if known is strategy:
+            return models
+        models = resolve(
+            strategy,
+            own,
+            self._catalog,
+            needs=asked.needs,
+            prompt_tokens=asked.prompt_tokens,
+        )
+        if len(self._chains) >= _MOST_CHAINS:
+            self._chains.clear()
+        self._chains[key] = strategy, models
+        return models
 
     def takes_place(self, call: Call) -> bool:
         """Let a plain call in under the limits, and count it; one at a time, to be exact."""

@@ -105,10 +105,8 @@ class Request:
         desk.earn_retry()
         self.plan = desk.look_up(priority, desk.draws.plan(index))
         self.enforced = desk.enforces
-        strategy = self.plan.strategy
-        own = asked.model or desk.settings.model
-        chain = (strategy.model or own, *strategy.fallback_models)
-        self._names = (own,) if asked.pinned else chain
+        own = asked.model or desk.own_model
+        self._names = (own,) if asked.pinned else desk.chain(self.plan, own, asked)
         self._models = (0,) if len(self._names) == 1 else tuple(map(self._names.index, self._names))
         self.refusal = ""
         if not self.plan.admitted:

@@ -19,6 +19,7 @@ from .edits import Edits, edits
 from .failures import UpstreamError, read_error
 from .history import first_kept, speaks
 from .models import bare_model, find_card
+from .needs import media_kind, read_needs
 from .splice import apply_bytes, parse
 from .streams import ArrayChunks, Chunks, EventChunks, chunks_of
 from .thinking import fit_thinking
@@ -43,10 +44,12 @@ __all__ = [
     "find_card",
     "first_kept",
     "fit_thinking",
+    "media_kind",
     "parse",
     "read_answer",
     "read_asked",
     "read_error",
+    "read_needs",
     "read_usage",
     "speaks",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from balancer.core.catalog import LEVEL_TOKENS, Thinking
 
 from .members import child, member
 from .models import bare_model
+from .needs import read_needs
 
 __all__ = ["Asked", "answers_a_tool", "estimate_tokens", "read_asked"]
 
@@ -35,6 +36,7 @@ class Asked:
         needs_tools: the call means nothing without its tools.
         pinned: the call goes with what Google keeps for one model (cached content, an answer
             to be continued): neither its model nor its instruction can change.
+        needs: what it uses that not every model can do, see `balancer.core.routes`.
     """
 
     model: str = ""
@@ -45,6 +47,7 @@ class Asked:
     structured: bool = False
     needs_tools: bool = False
     pinned: bool = False
+    needs: frozenset[str] = frozenset()
 
 
 def read_asked(
@@ -54,6 +57,8 @@ def read_asked(
     min_output_tokens: int | None = None,
     needs_tools: bool = False,
     prompt_tokens: int | None = None,
+    media: Iterable[str] | None = None,
+    answers_tool: bool | None = None,
 ) -> Asked:
     """What a request body asks for; odd values count as not said.
 
@@ -64,20 +69,26 @@ def read_asked(
         needs_tools: the same. A call that must use a tool, and one that answers a tool's
             call, need theirs without saying so.
         prompt_tokens: where the caller knows better than an estimate of the body.
+        media, answers_tool: kinds of what the prompt holds, and whether it ends in the result
+            of a function call, where the contents are not in the body.
     """
     generation = child(body, "generationConfig")
     calling = child(child(body, "toolConfig"), "functionCallingConfig")
+    structured = _structured(generation)
+    if answers_tool is None:
+        answers_tool = answers_a_tool(member(body, "contents"))
     return Asked(
         model=bare_model(model),
         prompt_tokens=estimate_tokens(body) if prompt_tokens is None else prompt_tokens,
         output_cap_tokens=_whole(member(generation, "maxOutputTokens"), least=1),
         min_output_tokens=min_output_tokens,
         thinking=_thinking(child(generation, "thinkingConfig")),
-        structured=_structured(generation),
+        structured=structured,
         needs_tools=needs_tools
         or str(member(calling, "mode")).upper() in _TOOL_MODES
-        or answers_a_tool(member(body, "contents")),
+        or answers_tool,
         pinned=bool(member(body, "cachedContent") or member(body, "continuationToken")),
+        needs=read_needs(body, media=media, answers_tool=answers_tool, structured=structured),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["child", "key_of", "member", "snake"]
+__all__ = ["camel", "child", "key_of", "member", "snake"]
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -16,6 +16,13 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 def snake(name: str) -> str:
     """A camelCase name in snake_case."""
     return _HUMP.sub("_", name).lower()
+
+
+@lru_cache(maxsize=256)
+def camel(name: str) -> str:
+    """A snake_case name in camelCase."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 def key_of(body: Mapping[str, Any], name: str) -> str:

@@ -19,7 +19,7 @@ from tests.core.builders import STRATEGIES, make_policy
 def card(name: str, usd: int, *, family: str = "f", **more: object) -> ModelCard:
     """A model whose every price is `usd` and whose rank is too."""
     price = (1 << 40, *(6 * (usd * 10**9,)))
-    plain = ModelCard(name=name, price=price, budget=None, off=False, family=family, rank=usd)  # type: ignore[arg-type]
+    plain = ModelCard(name=name, price=price, budget=None, off=False, family=family, rank=usd)
     return replace(plain, **more)  # type: ignore[arg-type]
 
 

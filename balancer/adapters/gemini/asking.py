@@ -8,7 +8,7 @@ from typing import Any
 from google.genai import types
 
 from balancer.core.catalog import Catalog
-from balancer.wire import Asked, bare_model, find_card, first_kept, read_asked
+from balancer.wire import Asked, bare_model, find_card, first_kept, media_kind, read_asked
 from balancer.wire import speaks as value_speaks
 
 from .options import CallOptions
@@ -36,10 +36,12 @@ def read_call(
         {} if config is None else _settings(config),
         card.name if card is not None else bare_model(model),
         min_output_tokens=options.min_output_tokens,
-        needs_tools=bool(options.needs_tools) or _answers_a_tool(contents),
+        needs_tools=bool(options.needs_tools),
         prompt_tokens=_prompt_tokens(contents, config)
         if options.prompt_tokens is None
         else options.prompt_tokens,
+        media=_media(contents),
+        answers_tool=_answers_a_tool(contents),
     )
 
 
@@ -58,7 +60,12 @@ def _settings(config: types.GenerateContentConfig) -> dict[str, Any]:
         "cachedContent": config.cached_content,
         "continuationToken": getattr(config, "continuation_token", None),
         "toolConfig": {"functionCallingConfig": {"mode": _word(getattr(calling, "mode", None))}},
+        "systemInstruction": config.system_instruction is not None,
+        "tools": [_members(tool) for tool in config.tools or ()],
         "generationConfig": {
+            "responseModalities": [_word(kind) for kind in config.response_modalities or ()],
+            "speechConfig": config.speech_config is not None,
+            "imageConfig": getattr(config, "image_config", None) is not None,
             "maxOutputTokens": config.max_output_tokens,
             "responseMimeType": config.response_mime_type,
             "responseSchema": config.response_schema is not None,
@@ -69,6 +76,38 @@ def _settings(config: types.GenerateContentConfig) -> dict[str, Any]:
             },
         },
     }
+
+
+def _members(tool: Any) -> dict[str, Any]:
+    """Which kinds of tools one is; what is none of the API's own is a function to call."""
+    if isinstance(tool, dict):
+        return tool
+    if isinstance(tool, types.Tool):
+        return {name: True for name in tool.model_fields_set if getattr(tool, name) is not None}
+    return {"functionDeclarations": True}
+
+
+def _media(contents: Any) -> Iterator[str]:
+    """Kinds of what a prompt holds beside text."""
+    stack = [contents]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, list | tuple):
+            stack.extend(item)
+        elif isinstance(item, dict):
+            if "mime_type" in item or "mimeType" in item:
+                yield media_kind(item.get("mime_type") or item.get("mimeType"))
+            else:
+                stack.extend(item.values())
+        elif isinstance(item, types.File | types.FileData | types.Blob):
+            uri = getattr(item, "file_uri", None) or getattr(item, "uri", None)
+            yield media_kind(item.mime_type, str(uri or ""))
+        elif isinstance(item, types.Content):
+            stack.append(item.parts)
+        elif isinstance(item, types.Part):
+            stack.extend((item.inline_data, item.file_data))
+        elif type(item).__module__.startswith("PIL."):
+            yield "image"
 
 
 def _word(value: Any) -> Any:

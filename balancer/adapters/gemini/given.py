@@ -104,6 +104,7 @@ class Given:
             timeout_s=None if own_s is None else own_s * self._wrapping.balancer.clock.speed,
             structured=asked.structured,
             pinned=asked.pinned,
+            needs=asked.needs,
         )
 
     def sending(self, request: Request, attempt: Attempt) -> Sending:

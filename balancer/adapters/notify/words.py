@@ -98,14 +98,25 @@ def _title(change: Change) -> str:
     return f"{after} brownout (was {before})"
 
 
+_STEPS = {
+    "asked": "the model asked for",
+    "one cheaper": "a model one step cheaper",
+    "two cheaper": "a model two steps cheaper",
+}
+
+
+def _model(strategy: Strategy) -> str:
+    return _STEPS.get(strategy.models[0], strategy.models[0])
+
+
 def what_users_notice(strategy: Strategy, normal: Strategy) -> str:
     """How answers differ from those in normal mode."""
     if strategy == normal:
         return "answers as usual"
     found = []
-    if strategy.model is not None and strategy.model != normal.model:
-        instead = f" instead of {normal.model}" if normal.model else ""
-        found.append(f"answers come from {strategy.model}{instead}")
+    if strategy.models[0] != normal.models[0]:
+        instead = f" instead of {normal.model}" if normal.named_models else ""
+        found.append(f"answers come from {_model(strategy)}{instead}")
     if strategy.thinking == 0 and normal.thinking != 0:
         found.append("no thinking")
     elif strategy.thinking is not None and strategy.thinking != normal.thinking:

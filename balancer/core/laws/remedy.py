@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ..modes import Mode
 from ..policy import Policy
+from ..routes import resolve
 from ..signals import ERRORS, QUANTILES, Bound
+from ..strategy import ROUTES
 
 __all__ = ["differs", "is_load"]
 
@@ -39,6 +41,10 @@ def differs(policy: Policy, mode: Mode, other: Mode) -> bool:
     return bool(_models(policy, other) - _models(policy, mode))
 
 
-def _models(policy: Policy, mode: Mode) -> frozenset[str | None]:
+def _models(policy: Policy, mode: Mode) -> frozenset[str]:
+    """Models of a mode, for a caller of the usual one."""
     strategy = policy.strategies[mode]
-    return frozenset((strategy.model, *strategy.fallback_models))
+    if policy.usual_model:
+        return frozenset(resolve(strategy, policy.usual_model, policy.catalog))
+    # Steps of any length may lead to the same model.
+    return frozenset("cheaper" if ROUTES.get(name, 0) > 0 else name for name in strategy.models)

@@ -8,7 +8,7 @@ another model, can take over without the caller's noticing.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ... import wire
@@ -60,14 +60,17 @@ class Exchange:
         call: what was asked.
     """
 
-    __slots__ = ("_balancer", "_call", "_changed", "_upstream", "request")
+    __slots__ = ("_asked", "_balancer", "_call", "_changed", "_upstream", "request")
 
     def __init__(self, balancer: Balancer, upstream: Upstream, call: Call) -> None:
         self._balancer = balancer
         self._upstream = upstream
         self._changed = False
         self._call = call
-        asked = call.asked
+        # A dated version of a model goes by its family's name, and is sent as it was written.
+        card = wire.find_card(balancer.policy.catalog, call.asked.model)
+        asked = call.asked if card is None else replace(call.asked, model=card.name)
+        self._asked = asked
         speed = balancer.clock.speed
         self.request: Request = balancer.request(
             call.priority,
@@ -83,6 +86,7 @@ class Exchange:
                 timeout_s=None if call.timeout_s is None else call.timeout_s * speed,
                 structured=asked.structured,
                 pinned=asked.pinned,
+                needs=asked.needs,
             ),
         )
 
@@ -174,7 +178,7 @@ class Exchange:
     def _edits(self, attempt: Attempt) -> wire.Edits:
         if not self.request.enforced:
             return wire.Edits()
-        strategy, asked = self.request.plan.strategy, self._call.asked
+        strategy, asked = self.request.plan.strategy, self._asked
         card = wire.find_card(self._balancer.policy.catalog, attempt.model)
         change = wire.edits(strategy, card, asked)
         if attempt.thinking_tokens is None or card is None:

@@ -1,0 +1,74 @@
+"""What a request uses that not every model can do, in the words of `ModelCard.lacks`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from balancer.core.routes import RUNNING_TURN
+
+from .members import camel, child, member
+
+__all__ = ["media_kind", "read_needs"]
+
+_VIDEO_SITES = ("youtube.com/", "youtu.be/")
+
+
+def read_needs(
+    body: Any, *, media: Iterable[str] | None = None, answers_tool: bool, structured: bool
+) -> frozenset[str]:
+    """What a request body uses.
+
+    Args:
+        body: of generateContent or streamGenerateContent.
+        media: kinds of what its contents hold, where the caller has read them.
+        answers_tool: its last turn is running: it answers a function call of the model.
+        structured: its answer has to keep to a format.
+    """
+    found = {f"inputs.{kind}" for kind in (_media(body) if media is None else media)}
+    generation = child(body, "generationConfig")
+    modalities = member(generation, "responseModalities")
+    for word in modalities if isinstance(modalities, list) else ():
+        if word not in (None, "MODALITY_UNSPECIFIED"):
+            found.add(f"outputs.{str(word).lower()}")
+    if member(generation, "speechConfig"):
+        found.add("outputs.audio")
+    if member(generation, "imageConfig"):
+        found.add("outputs.image")
+    tools = member(body, "tools")
+    for tool in tools if isinstance(tools, list) else ():
+        for name in map(camel, tool) if isinstance(tool, Mapping) else ():
+            found.add("tools.functions" if name == "functionDeclarations" else f"tools.{name}")
+    if member(body, "systemInstruction"):
+        found.add("system_instruction")
+    if member(body, "cachedContent"):
+        found.add("caching")
+    if answers_tool:
+        found.update((RUNNING_TURN, "tools.functions"))
+    if structured and "tools.functions" in found:
+        found.add("json_with_functions")
+    return frozenset(found)
+
+
+def _media(body: Any) -> Iterator[str]:
+    contents = member(body, "contents")
+    for content in contents if isinstance(contents, list) else [contents]:
+        yield from _of_parts(member(content, "parts"))
+
+
+def _of_parts(parts: Any) -> Iterator[str]:
+    for part in parts if isinstance(parts, list) else ():
+        for name in ("inlineData", "fileData"):
+            data = member(part, name)
+            if data:
+                uri = member(data, "fileUri")
+                yield media_kind(member(data, "mimeType"), str(uri or ""))
+        yield from _of_parts(member(member(part, "functionResponse"), "parts"))
+
+
+def media_kind(mime: Any, uri: str = "") -> str:
+    """What a part is, by its type: text, image, audio, video, or else a document."""
+    kind = str(mime or "").lower().partition("/")[0]
+    if not kind and any(site in uri for site in _VIDEO_SITES):
+        return "video"
+    return kind if kind in ("text", "image", "audio", "video") else "document"
