@@ -16,6 +16,7 @@ from balancer.core.histogram import Histogram, bucket_index
 from balancer.core.modes import MODES, PRIORITIES
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
+from balancer.core.routes import resolve
 from scenarios.loader import profiles
 from scenarios.schema import Scenario
 from sim.quality import kept_quality_ppm
@@ -79,6 +80,7 @@ class _Book:
     """Sums over requests."""
 
     __slots__ = (
+        "_asked",
         "_by_mode",
         "_chains",
         "_kept_ppm",
@@ -95,10 +97,11 @@ class _Book:
         self._mocked = mocked
         self._within_s = scenario.worth.within
         self._kept_ppm = [kept_quality_ppm(scenario, each) for each in policy.strategies]
-        self._chains = [
-            (each.model or scenario.clients.model, *each.fallback_models)
-            for each in policy.strategies
-        ]
+        self._chains = {
+            asked: [resolve(each, asked, policy.catalog) for each in policy.strategies]
+            for asked in scenario.asked_models
+        }
+        self._asked = scenario.asked_models[0]
         self._quality = {
             name: round(profile.quality * _MILLION) for name, profile in profiles(scenario).items()
         }
@@ -125,7 +128,8 @@ class _Book:
         sums["fallback"] += request.outcome == FALLBACK
         if calls:
             self._by_mode[calls[0].mode] += 1
-        for call, falls_back in zip(calls, self._fallbacks(calls), strict=True):
+        chains = self._chains[planned.model or self._asked]
+        for call, falls_back in zip(calls, _fallbacks(calls, chains), strict=True):
             sums["attempts"] += 1
             sums["fallback_attempts"] += falls_back
             sums["attempts_failed"] += call.failure != ""
@@ -140,7 +144,8 @@ class _Book:
         if calls or request.outcome in (ANSWER, FAILED):
             self._waits_s.append(waited_s)
         if answered:
-            self._judge_answer(calls, fates, in_time=waited_s <= self._within_s)
+            usual = chains[0][0]
+            self._judge_answer(calls, fates, usual, in_time=waited_s <= self._within_s)
         if answered or (calls and calls[-1].failure == "timeout"):
             self._latencies.append(max(request.ended_s - request.sent_s, 0.0))
 
@@ -150,15 +155,9 @@ class _Book:
         self._sums["output_tokens"] += output
         self._sums["thinking_tokens"] += thinking
 
-    def _fallbacks(self, calls: Sequence[Call]) -> list[bool]:
-        """Which attempts went on to a later model of their plan, and so repeated nothing."""
-        places = []
-        for call in calls:
-            chain = self._chains[call.mode]
-            places.append(chain.index(call.model) if call.model in chain else 0)
-        return [k > 0 and place > places[k - 1] for k, place in enumerate(places)]
-
-    def _judge_answer(self, calls: Sequence[Call], fates: Sequence[Fate], *, in_time: bool) -> None:
+    def _judge_answer(
+        self, calls: Sequence[Call], fates: Sequence[Fate], usual: str, *, in_time: bool
+    ) -> None:
         if fates:
             quality_ppm = fates[-1].quality_ppm
             self._sums["truncated"] += fates[-1].delivered_ppm < _MILLION
@@ -168,7 +167,7 @@ class _Book:
             quality_ppm = quality_ppm * self._kept_ppm[calls[-1].mode] // _MILLION
         self._sums["quality_ppm_sum"] += quality_ppm
         self._sums["good_quality_ppm_sum"] += quality_ppm if in_time else 0
-        if in_time and calls and calls[-1].model != self._chains[0][0]:
+        if in_time and calls and calls[-1].model != usual:
             self._sums["sibling_quality_ppm_sum"] += quality_ppm
 
     def totals(self, overshoot_nano_usd: int) -> Totals:
@@ -209,6 +208,15 @@ class _Book:
             latency_sum_s=math.fsum(self._latencies),
             overshoot_nano_usd=overshoot_nano_usd,
         )
+
+
+def _fallbacks(calls: Sequence[Call], chains: Sequence[Sequence[str]]) -> list[bool]:
+    """Which attempts went on to a later model of their plan, and so repeated nothing."""
+    places = []
+    for call in calls:
+        chain = chains[call.mode]
+        places.append(chain.index(call.model) if call.model in chain else 0)
+    return [k > 0 and place > places[k - 1] for k, place in enumerate(places)]
 
 
 def _overshoot_nano_usd(

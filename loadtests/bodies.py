@@ -69,6 +69,8 @@ def chat_body(planned: Planned) -> bytes:
     """A body of the service's own POST /api/ai-chat."""
     turn = {"role": "user", "content": prompt(planned.prompt_tokens)}
     body = {"messages": [turn], "priority": planned.priority.label}
+    if planned.model:
+        body["model"] = planned.model
     return json.dumps(body, separators=(",", ":")).encode()
 
 

@@ -62,7 +62,7 @@ class SdkSender:
         failure: Exception | None = None
         try:
             response = self._wrapped.models.generate_content(
-                model=self._model,
+                model=planned.model or self._model,
                 contents=prompt(planned.prompt_tokens),
                 config=self._config,
                 options=CallOptions(

@@ -92,15 +92,12 @@ class HttpSender:
         api_key: sent along in Gemini's form.
     """
 
-    __slots__ = ("_api_key", "_chat", "_clients", "_headers", "_path", "_probed", "_session")
+    __slots__ = ("_api_key", "_chat", "_clients", "_headers", "_probed", "_session")
 
     def __init__(self, session: Session, scenario: Scenario, *, chat: bool, api_key: str) -> None:
         self._session = session
         self._clients = scenario.clients
         self._chat = chat
-        self._path = (
-            "/api/ai-chat" if chat else f"/v1beta/models/{scenario.clients.model}:generateContent"
-        )
         self._api_key = api_key
         self._probed = f"/v1beta/models/{scenario.clients.model}:countTokens"
         self._headers = {"content-type": "application/json"}
@@ -123,8 +120,10 @@ class HttpSender:
         if planned.key is not None:
             headers["x-open-balancer-key"] = planned.key
         body = chat_body(planned) if self._chat else gemini_body(planned, self._clients)
+        model = planned.model or self._clients.model
+        path = "/api/ai-chat" if self._chat else f"/v1beta/models/{model}:generateContent"
         found = self._session.request(
-            "POST", self._path, name=request_name(planned), data=body, headers=headers
+            "POST", path, name=request_name(planned), data=body, headers=headers
         )
         return how_it_ended(found)
 

@@ -27,6 +27,7 @@ class Planned(NamedTuple):
         priority: of its class.
         key: budget key (tenant), or None.
         prompt_tokens: length of its prompt, cached tokens included.
+        model: that it asks for; "" is the clients' own.
     """
 
     number: int
@@ -35,6 +36,7 @@ class Planned(NamedTuple):
     priority: Priority
     key: str | None
     prompt_tokens: int
+    model: str = ""
 
 
 def plan_traffic(scenario: Scenario, replication: int) -> tuple[Planned, ...]:
@@ -57,11 +59,20 @@ def plan_traffic(scenario: Scenario, replication: int) -> tuple[Planned, ...]:
         )
     names = [entry.name for entry in scenario.workload.classes]
     keys = scenario_keys(scenario)
-    columns = ("s", "klass", "priority", "key", "prompt")
+    models = scenario.asked_models
+    columns = ("s", "klass", "priority", "key", "prompt", "asked")
     rows = zip(*(requests[name].tolist() for name in columns), strict=True)
     return tuple(
-        Planned(index, at_s, names[klass], Priority(priority), keys[key] if key >= 0 else None, n)
-        for index, (at_s, klass, priority, key, n) in enumerate(rows)
+        Planned(
+            number=index,
+            at_s=at_s,
+            klass=names[klass],
+            priority=Priority(priority),
+            key=keys[key] if key >= 0 else None,
+            prompt_tokens=n,
+            model=models[asked] if scenario.workload.models else "",
+        )
+        for index, (at_s, klass, priority, key, n, asked) in enumerate(rows)
     )
 
 

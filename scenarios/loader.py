@@ -301,6 +301,7 @@ def _check_models(scenario: Scenario, document: Document) -> None:
         return
     known = _profiles(scenario.upstream, document)
     named: list[tuple[Key, str]] = [(("clients", "model"), scenario.clients.model)]
+    named += [(("workload", "models", model), model) for model in scenario.workload.models]
     for place, fault in enumerate(scenario.faults):
         if isinstance(fault, UpstreamFault) and fault.model is not None:
             named.append((("faults", place, "model"), fault.model))

@@ -119,6 +119,11 @@ class Scenario(Frozen):
         start = self.starts_at
         return start.replace(tzinfo=UTC) if start is not None and start.tzinfo is None else start
 
+    @property
+    def asked_models(self) -> tuple[str, ...]:
+        """Models that requests ask for, in the order in which they are declared."""
+        return tuple(self.workload.models) or (self.clients.model,)
+
     @field_validator("upstream", mode="before")
     @classmethod
     def _gemini_unless_said(cls, found: Any) -> Any:

@@ -196,12 +196,17 @@ class Workload(Frozen):
     classes: Annotated[tuple[Class, ...], Field(min_length=1, max_length=100)] = (
         Class(name="chat"),
     )
+    models: dict[str, Share] = Field(default_factory=dict, max_length=16)
+    """Models that requests ask for, with the share of each; none: all ask for `clients.model`."""
 
     @model_validator(mode="after")
     def _shares_add_up(self) -> Workload:
         total = sum(entry.share for entry in self.classes if entry.arrivals is None)
         if abs(total - 1) > 1e-6:
             raise ValueError(f"the shares of the classes add up to {total:.4%}, expected 100%")
+        asked = sum(self.models.values())
+        if self.models and abs(asked - 1) > 1e-6:
+            raise ValueError(f"the shares of models add up to {asked:.4%}, expected 100%")
         names = [entry.name for entry in self.classes]
         if len(set(names)) < len(names):
             raise ValueError(f"found class names {', '.join(names)}, expected each once")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balancer.core.policy import Policy
+from balancer.core.routes import resolve
 from balancer.units import show_seconds, show_share, show_usd
 from scenarios.loader import profiles
 from scenarios.schema import GeminiUpstream, Scenario, Worth
@@ -21,11 +22,11 @@ def assumptions(scenario: Scenario, policy: Policy) -> tuple[str, ...]:
 
 
 def models_used(scenario: Scenario, policy: Policy) -> tuple[str, ...]:
-    """Models a request may be answered by: the client's own, then those of the modes."""
-    names = [scenario.clients.model]
+    """Models a request may be answered by: those asked for, then those of the modes."""
+    names = list(scenario.asked_models)
     for strategy in policy.strategies:
-        names += [strategy.model] if strategy.model else []
-        names += strategy.fallback_models
+        for asked in scenario.asked_models:
+            names += resolve(strategy, asked, policy.catalog)
     return tuple(dict.fromkeys(names))
 
 

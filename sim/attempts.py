@@ -113,7 +113,7 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
         if outcome == _QUOTA_DAY:
             slot.dead |= 1 << call.model
         delay_s = NO_MORE
-        round_ = slot.link // world.plans[slot.mode].length
+        round_ = slot.link // world.plans[slot.plan].length
         if now_s < slot.gives_up_s:
             delay_s = next_attempt(
                 replica,
@@ -130,7 +130,7 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
             if delay_s == 0.0:
                 if reserve(world, i):
                     # The next model of the same round is a fallback and repeats nothing.
-                    falls_back = slot.link // world.plans[slot.mode].length == round_
+                    falls_back = slot.link // world.plans[slot.plan].length == round_
                     world.totals[0].fallback_attempts += slot.counts and falls_back
                     return i
                 failed(world, i, now_s)

@@ -32,17 +32,22 @@ class CallBounds(NamedTuple):
     thinking_tokens: int
 
 
-def call_bounds(scenario: Scenario, strategy: Strategy, card: ModelCard) -> CallBounds:
+def call_bounds(
+    scenario: Scenario, strategy: Strategy, card: ModelCard, asked_model: str = ""
+) -> CallBounds:
     """Bounds of a call of the scenario's clients.
 
     Args:
         scenario: its clients and profiles.
         strategy: of the plan.
         card: a model of its chain.
+        asked_model: what the call asks for; "" is what the clients do by themselves.
     """
     clients = scenario.clients
     asked = Asked(
-        model=clients.model, output_cap_tokens=clients.output_cap, thinking=clients.thinking
+        model=asked_model or clients.model,
+        output_cap_tokens=clients.output_cap,
+        thinking=clients.thinking,
     )
     change = edits(strategy, card, asked)
     thinking = change.thinking

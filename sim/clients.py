@@ -83,7 +83,7 @@ def reserve(world: World, i: int) -> bool:
     """
     slot = world.slots[i]
     call = world.calls[i]
-    plan = world.plans[slot.mode]
+    plan = world.plans[slot.plan]
     place = slot.link % plan.length
     call.model = plan.models[place]
     call.budget = plan.budgets[place]
@@ -165,7 +165,7 @@ def next_attempt(replica: Any, client: Any, plans: Any, slot: Any, call: Any, ke
     Returns:
         Seconds, or `NO_MORE`.
     """
-    plan = plans[slot.mode]
+    plan = plans[slot.plan]
     made = call.attempt % ASK + 1
     most = min(plan.retries, plans[replica.mode].retries)
     link = _next_link(plan.models, plan.length, slot.link, slot.dead, made, most)

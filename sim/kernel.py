@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from balancer.core.modes import MODES
 from balancer.core.observations import FAILURES
 
 from .attempts import attempt_ends, job_ends, start
@@ -178,6 +179,7 @@ def _occupy(world: World, i: int, now_s: float, mode: int) -> None:
     slot.mode = mode
     slot.priority = request.priority
     slot.link = 0
+    slot.plan = request.asked * len(MODES) + mode
     slot.flight = -1
     slot.outcome = _TIMEOUT
     call = world.calls[i]

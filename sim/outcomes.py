@@ -35,7 +35,7 @@ def answered(world: World, i: int, now_s: float, bucket: int) -> None:
         totals.waiting_s += waited_s
         if waited_s <= world.client[0].worth_within_s:
             totals.good_quality_ppm_sum += quality_ppm
-            if call.model != world.plans[0].models[0]:
+            if call.model != world.plans[slot.plan - slot.mode].models[0]:
                 totals.sibling_quality_ppm_sum += quality_ppm
         _measure(world, slot, now_s, bucket)
     world.state[0].live -= 1

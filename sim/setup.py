@@ -16,6 +16,7 @@ from balancer.core.errors import ScenarioError, nearest
 from balancer.core.modes import MODES, PRIORITIES
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
+from balancer.core.routes import resolve
 from scenarios.loader import profiles, project_quota
 from scenarios.schema import GeminiUpstream, ModelProfile, QueueUpstream, Quota, Scenario
 from scenarios.tiers import spend_limit
@@ -87,11 +88,10 @@ def aligned(count: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
 
 def model_names(scenario: Scenario, policy: Policy) -> tuple[str, ...]:
     """Models that may be called, by name."""
-    names = {scenario.clients.model}
-    for strategy in policy.strategies:
-        names.update(strategy.fallback_models)
-        if strategy.model is not None:
-            names.add(strategy.model)
+    names = set(scenario.asked_models)
+    for asked in scenario.asked_models:
+        for strategy in policy.strategies:
+            names.update(resolve(strategy, asked, policy.catalog))
     return tuple(sorted(names))
 
 
@@ -281,17 +281,21 @@ def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.nd
     concise = (
         scenario.upstream.concise_factor if isinstance(scenario.upstream, GeminiUpstream) else 1.0
     )
-    plans = np.zeros(len(MODES), PLAN)
-    for mode, strategy in zip(MODES, policy.strategies, strict=True):
-        plan = plans[mode]
-        chain = (strategy.model or scenario.clients.model, *strategy.fallback_models)
+    rows = [
+        (asked, mode, strategy)
+        for asked in scenario.asked_models
+        for mode, strategy in zip(MODES, policy.strategies, strict=True)
+    ]
+    plans = np.zeros(len(rows), PLAN)
+    for plan, (asked, mode, strategy) in zip(plans, rows, strict=True):
+        chain = resolve(strategy, asked, policy.catalog)
         if len(chain) > LONGEST_CHAIN:
             raise ScenarioError(
                 f"{mode.label} names {len(chain)} models; the simulator takes {LONGEST_CHAIN}"
             )
         for place, name in enumerate(chain):
             plan["models"][place] = models.index(name)
-            bounds = call_bounds(scenario, strategy, policy.catalog.card(name))
+            bounds = call_bounds(scenario, strategy, policy.catalog.card(name), asked)
             plan["caps"][place] = bounds.cap_tokens
             plan["budgets"][place] = bounds.thinking_tokens
         plan["length"] = len(chain)

@@ -17,6 +17,7 @@ import numpy as np
 from .compiled import compiled, inlined
 
 __all__ = [
+    "ASKED",
     "BACKOFF",
     "CLASS",
     "CUT",
@@ -68,6 +69,7 @@ MONITOR_COPY = 18
 REPLICA = 19
 REASK = 20
 ESTIMATE = 21
+ASKED = 22
 FAULT0 = 1000
 """Fault row i draws under FAULT0 + i."""
 

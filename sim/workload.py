@@ -33,7 +33,7 @@ from .compiled import compiled, inlined
 from .conversation import ANSWER, PROMPT, THINKING
 from .rate_curve import curve, integral
 from .replay import Replay, replay
-from .streams import CLASS, REPLICA, replication_key, standard_normal, uniform
+from .streams import ASKED, CLASS, REPLICA, replication_key, standard_normal, uniform
 from .streams import OUTPUT as OUTPUT_DRAW
 from .streams import PROMPT as PROMPT_DRAW
 from .streams import THINKING as THINKING_DRAW
@@ -45,7 +45,8 @@ REQUEST = np.dtype(
         ("s", "f8"),  # arrival, ascending
         ("priority", "i1"),  # 0 low .. 2 high
         ("klass", "i1"),  # index of its class
-        ("key", "i2"),  # index in `scenario_keys`; -1 is none
+        ("key", "i1"),  # index in `scenario_keys`; -1 is none
+        ("asked", "i1"),  # index of the model asked for
         ("replica", "i4"),  # process of the application that it comes to
         ("prompt", "i4"),  # tokens, cached ones included
         ("cached", "i4"),
@@ -163,6 +164,7 @@ def _stream(
         points,
         none if recorded is None else recorded.prompt,
         none if recorded is None else recorded.output,
+        np.cumsum(list(scenario.workload.models.values()) or [1.0]),
     )
     if places != list(range(len(places))):
         requests["klass"] = np.array(places)[requests["klass"]]
@@ -269,6 +271,7 @@ def _fill(
     points: Table,
     prompts: Table,
     outputs: Table,
+    asked_below: Table,
 ) -> None:
     for i in range(len(requests)):
         request = requests[i]
@@ -280,6 +283,10 @@ def _fill(
         request.klass = klass
         request.priority = klasses[klass].priority
         request.key = klasses[klass].key
+        if len(asked_below) > 1:
+            u = uniform(key, ASKED, i, 0)
+            while request.asked < len(asked_below) - 1 and asked_below[request.asked] <= u:
+                request.asked += 1
         recorded = i % len(prompts)
         if draws[3 * klass].form == _TRACE:
             prompt = prompts[recorded]

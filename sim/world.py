@@ -138,7 +138,8 @@ SLOT = np.dtype(
         ("gives_up_s", "f8"),
         ("reserved_nano_usd", "i8"),
         ("dead", "u4"),  # bits of the models that are out for the day
-        ("link", "i4"),  # place in the plan's models, counting on over their end
+        ("link", "i2"),  # place in the plan's models, counting on over their end
+        ("plan", "i2"),  # row of its plan
         ("flight", "i4"),  # place among the flights, or the pauses; -1 is none
         ("previous", "i4"),  # among those waiting
         ("next", "i4"),  # among those waiting, or free
@@ -253,7 +254,8 @@ class World(NamedTuple):
         days: the first of each chain; -1 where there is none.
         flights: records of `FLIGHT`, dense, in no order.
         pauses: records of `PAUSE`, likewise.
-        plans: a record of `PLAN` for each mode.
+        plans: records of `PLAN`: those of a request that asks for the first model, mode by mode,
+            then of the second. Only models and what bounds their calls differ by what is asked.
         gates: records of `GATE`, shape (replicas, priorities, GATES).
         upstream: the upstream's own arrays.
         jobs: heap of `sim.processor_sharing.JOB`.

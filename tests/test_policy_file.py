@@ -312,7 +312,8 @@ def test_tight_thresholds_are_accepted_with_a_warning() -> None:
             "p.yaml:1: modes.soft: unknown model 'one chepaer' (did you mean 'one cheaper'?)",
         ),
         (
-            "baseline: {workload: w, requests_per_s: 1, prompt_tokens: 1, output_tokens: 1, model: gemini-2.5-flsh}",
+            "baseline: {workload: w, requests_per_s: 1, prompt_tokens: 1, output_tokens: 1, "
+            "model: gemini-2.5-flsh}",
             "baseline.model: unknown model 'gemini-2.5-flsh' (did you mean",
         ),
         ("modes: {soft: {thinking: much}}", "expected off, dynamic, a budget in tokens"),

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 
 from ..core.errors import nearest
 from ..core.modes import Mode, Priority
+from ..core.routes import base_model
 from ..wire import find_card, read_asked, read_usage
 from .problems import Problem
 from .proxy.answers import FALLBACK_VERSION, Refusal, Reply
@@ -99,7 +100,8 @@ async def _ask(
 
 def _model(site: Site, model: str | None) -> str:
     if model is None:
-        return site.balancer.settings.model
+        balancer = site.balancer
+        return base_model(balancer.policy.strategies[0], balancer.settings.model)
     catalog = site.balancer.policy.catalog
     if find_card(catalog, model) is None:
         names = [card.name for card in catalog.cards]

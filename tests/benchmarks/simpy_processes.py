@@ -24,6 +24,7 @@ from balancer.core.modes import MODES, Mode, Priority
 from balancer.core.observations import FAILURES, ModeObservations, ModeRequests, Observations
 from balancer.core.policy import Policy
 from balancer.core.pricing import cost_nano_usd
+from balancer.core.routes import resolve
 from scenarios.schema import Scenario
 from sim.call_bounds import call_bounds
 from sim.setup import model_names, new_upstream
@@ -152,7 +153,7 @@ class SimpyProcesses:
     def _attempts(self, index: int, request: Any, chosen: Plan) -> Process:
         clients = self._scenario.clients
         strategy = chosen.strategy
-        chain = (strategy.model or clients.model, *strategy.fallback_models)
+        chain = resolve(strategy, clients.model, self._policy.catalog)
         began_s = self._env.now
         felt = self._felt[chosen.mode]
         felt.begun += 1

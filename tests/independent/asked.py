@@ -14,6 +14,7 @@ from types import SimpleNamespace as Thing
 from typing import Any
 
 from balancer.core.policy import Policy, Strategy
+from balancer.core.routes import resolve
 from scenarios.loader import profiles
 from scenarios.schema import Scenario
 
@@ -66,10 +67,10 @@ def tokens(said: Any, usual: Any, rng: random.Random) -> int:
     return round(float(low + (high - low) * (u - below) / (above - below)))
 
 
-def plan(scenario: Scenario, policy: Policy, strategy: Strategy) -> Thing:
-    """What a strategy leaves of the clients' calls."""
+def plan(scenario: Scenario, policy: Policy, strategy: Strategy, model: str) -> Thing:
+    """What a strategy leaves of the calls of clients that ask for a model."""
     clients = scenario.clients
-    names = (strategy.model or clients.model, *strategy.fallback_models)
+    names = resolve(strategy, model, policy.catalog)
     return Thing(
         strategy=strategy,
         chain=[_link(name, scenario, policy, strategy) for name in names],

@@ -39,7 +39,10 @@ class World:
     def __init__(self, scenario: Scenario, policy: Policy, arm: str, rng: random.Random) -> None:
         self.scenario, self.clients, self.rng = scenario, scenario.clients, rng
         strategies = [Strategy()] if arm == "none" else policy.strategies
-        self.plans = [plan(scenario, policy, strategy) for strategy in strategies]
+        self.plans = {
+            model: [plan(scenario, policy, strategy, model) for strategy in strategies]
+            for model in scenario.asked_models
+        }
         self.mode = int(arm == "cheapest")
         self.upstream = Upstream(scenario, policy.tick_s, rng)
         self.sums: tuple[Any, Any] = Counter(), Counter()
@@ -52,6 +55,7 @@ class World:
         """Play it from the first arrival to the last outcome."""
         work, rng = self.scenario.workload, self.rng
         streams = [(work.arrivals, [kind for kind in work.classes if kind.arrivals is None])]
+        shares = [*work.models.values()] or None
         streams += [(kind.arrivals, [kind]) for kind in work.classes if kind.arrivals is not None]
         for arrivals, kinds in streams:
             for at in arrival_times(arrivals, self.scenario.duration, rng) if kinds else ():
@@ -62,6 +66,7 @@ class World:
                 asked.cached = int(asked.prompt * kind.cached)
                 asked.answer = max(1, tokens(kind.output, ANSWER, rng))
                 asked.thinking = tokens(kind.thinking, THINKING, rng)
+                (asked.model,) = rng.choices(self.scenario.asked_models, shares)
                 asked.luck = [rng.random() for _ in self.upstream.faults]
                 self.after(at, partial(self.go_on, self.life(asked)), rank=1)
         while self.events:
@@ -104,7 +109,8 @@ class World:
 
     def life(self, asked: Thing, again: int = 0) -> Life:
         """What happens to a request, from its arrival to its outcome."""
-        clients, rng, came, plan = self.clients, self.rng, self.now, self.plans[self.mode]
+        clients, rng, came, plans = self.clients, self.rng, self.now, self.plans[asked.model]
+        plan = plans[self.mode]
         ends_at, sums = came + clients.patience, self.sums[asked.counts]
         self.saved = min(10.0, self.saved + (clients.retry_budget or 0.0))
         shed = rng.random() < plan.strategy.shed[asked.priority]
@@ -155,7 +161,7 @@ class World:
         if answered:
             good = fate.quality * (waited_s <= self.scenario.worth.within)
             sums.update(quality=fate.quality, good=good, cut_short=fate.delivered < 1)
-            sums.update(sibling=good * (model.name != self.plans[0].chain[0].name))
+            sums.update(sibling=good * (model.name != plans[0].chain[0].name))
             return
         sums.update(static=plan.strategy.static_fallback is not None)
         back_in_s = clients.reasks.after * (0.5 + rng.random())

@@ -30,7 +30,9 @@ from .bench import ANSWER, Bench
 
 def passes_through(balancer: Balancer) -> bool:
     """Whether a low-priority call is admitted and its caller's settings left alone."""
-    request = balancer.request(Priority.LOW, asked=Asked(model="gemini-2.5-pro", output_cap_tokens=77))
+    request = balancer.request(
+        Priority.LOW, asked=Asked(model="gemini-2.5-pro", output_cap_tokens=77)
+    )
     attempt = request.start()
     assert attempt is not None
     attempt.finish(ANSWER)
