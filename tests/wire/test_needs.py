@@ -89,7 +89,15 @@ JSON = st.recursive(
     max_leaves=10,
 )
 NAMES = st.sampled_from(
-    ["contents", "tools", "generationConfig", "systemInstruction", "parts", "inlineData", "fileData"]
+    [
+        "contents",
+        "tools",
+        "generationConfig",
+        "systemInstruction",
+        "parts",
+        "inlineData",
+        "fileData",
+    ]
 )
 
 

@@ -1,0 +1,63 @@
+"""The model a caller asks for, through the proxy under the default policy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from balancer.core.modes import Mode
+from tests.service.conftest import Service, serving
+from tests.service.upstream import answer
+from tests.wire.models_asked import ASKED, DOWN, as_normal
+
+RAW = json.dumps(
+    {
+        "contents": [{"role": "user", "parts": [{"text": "hi"}]}],
+        "generationConfig": {"maxOutputTokens": 50},
+    }
+).encode()
+
+
+@pytest.fixture(scope="module")
+def normal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One for all tests: nothing fails in them."""
+    with serving(tmp_path_factory.mktemp("normal"), policy=as_normal(Mode.NORMAL)) as service:
+        service.script.say(answer("hello"))
+        yield service
+
+
+@pytest.fixture(scope="module")
+def soft(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The same, as in soft."""
+    with serving(tmp_path_factory.mktemp("soft"), policy=as_normal(Mode.SOFT)) as service:
+        service.script.say(answer("hello"))
+        yield service
+
+
+def sent(proxy: Service, model: str) -> tuple[str, bytes]:
+    """Model and body that went upstream for a call."""
+    with proxy.client() as client:
+        found = client.post(
+            f"/v1beta/models/{model}:generateContent",
+            content=RAW,
+            headers={"content-type": "application/json"},
+        )
+    assert found.status_code == 200
+    asked = proxy.script.asked[-1]
+    return asked.path.rpartition("/")[2].partition(":")[0], asked.body
+
+
+@pytest.mark.parametrize("model", ASKED)
+def test_normal_replaces_nothing(normal: Service, model: str) -> None:
+    """Neither the model nor a byte of the body."""
+    assert sent(normal, model) == (model, RAW)
+
+
+@pytest.mark.parametrize("model", ASKED)
+def test_soft_goes_one_step_down_where_there_is_one(soft: Service, model: str) -> None:
+    """The caller's own limit stays."""
+    served, body = sent(soft, model)
+    assert served == DOWN.get(model, model)
+    assert json.loads(body)["generationConfig"]["maxOutputTokens"] == 50
