@@ -54,8 +54,8 @@ def split(whole: Observations, parts: int, chance: random.Random) -> list[Observ
     requests: list[list[ModeRequests]] = [[] for _ in range(parts)]
     for felt in whole.requests:
         begun = count(felt.begun)
-        histograms = (felt.answered, felt.failed, felt.ages)
-        pieces = [_split_histogram(histogram, parts, chance) for histogram in histograms]
+        felt_histograms = (felt.answered, felt.failed, felt.ages)
+        pieces = [_split_histogram(histogram, parts, chance) for histogram in felt_histograms]
         low, normal, high = (count(total) for total in felt.unjudged)
         for part in range(parts):
             unjudged = (low[part], normal[part], high[part])
@@ -98,7 +98,7 @@ def with_mistakes(whole: Observations, chance: random.Random) -> Observations:
         requests.append(
             felt._replace(
                 begun=felt.begun + sum(counts),
-                unjudged=tuple(map(add, felt.unjudged, counts)),  # type: ignore[arg-type]
+                unjudged=tuple(map(add, felt.unjudged, counts)),
             )
         )
         # An edit of ours that is refused is an attempt more.
