@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from .answers import Answer
@@ -19,67 +20,79 @@ from .edits import Edits
 from .failures import UpstreamError
 from .members import member
 
-__all__ = ["answer_fault", "error_fault", "project_of", "remedy", "shape_of"]
+__all__ = ["Sent", "project_of", "remedy", "shape_of"]
 
 _ABOUT_KEY = re.compile(
-    r"api[ _-]?key|unregistered callers|credential|has been suspended|are blocked|access token",
+    r"API_KEY_|ACCESS_TOKEN_|api[ _-]?key|unregistered callers|credential|are blocked|access token",
     re.IGNORECASE,
 )
-"""What Google says of a key it refuses: not valid, expired, leaked, restricted, missing."""
+"""What Google says of a key that it refuses: not valid, expired, leaked, restricted, missing."""
 
 _REMEDIES = (
-    (r"spend|\bcap\b", "raise the project's spend cap, or wait for the next billing period"),
+    (r"\bspend|\bcap\b", "raise the project's spend cap, or wait for the next billing period"),
     ("bill|payment|prepa|credit|depleted", "put the project's billing in order"),
-    ("has not been used|disabled|not enabled|enable it", "enable the API in the project"),
+    (
+        "SERVICE_DISABLED|has not been used|disabled|not enabled|enable it",
+        "enable the API in the project",
+    ),
 )
+_NO_EDITS = Edits()
 _MEMBER = re.compile(r"[A-Za-z][A-Za-z_]{0,39}")
 _MOST_MEMBERS = 40
 _MOST_ENTRIES = 64
 
 
-def error_fault(error: UpstreamError, *, changed: bool = False, own_key: bool = False) -> str:
-    """Kind of a failed call by whose fault it is.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A call as it was sent, as far as that says whose fault a failure is.
 
-    Args:
-        error: what the upstream said.
-        changed: whether a plan had changed the request that was sent.
-        own_key: whether it went with the service's key, and not with its caller's.
-
-    Returns:
-        One of `balancer.core.observations.FAILURES`.
-    """
-    if error.kind != "rejected":
-        return error.kind
-    # The key does not depend on what a plan changes. A bare 403 may be about one model or file.
-    if error.code == 401 or (error.code in (400, 403) and _ABOUT_KEY.search(error.message)):
-        return "closed" if own_key else "rejected"
-    return "edited" if changed else "rejected"
-
-
-def answer_fault(answer: Answer, asked: Asked, change: Edits) -> str | None:
-    """Kind of an answer that failed, None for one that did not.
-
-    Args:
-        answer: as it came.
-        asked: what the caller asked for.
+    Attributes:
+        asked: what its caller asked for.
         change: what the plan made of it.
+        changed: whether anything that was sent differs from what the caller wrote.
+        own_key: whether it went with the service's key, and not with its caller's.
     """
-    if (
-        answer.failure == "empty"
-        and answer.finish_reason == "MAX_TOKENS"
-        and asked.output_cap_tokens is not None
-        and change.output_cap_tokens is None
-    ):
-        return "rejected"
-    return answer.failure
+
+    asked: Asked
+    change: Edits = _NO_EDITS
+    changed: bool = False
+    own_key: bool = False
+
+    def refused(self, error: UpstreamError) -> str:
+        """Kind of a call that was refused: of `balancer.core.observations.FAILURES`."""
+        if error.kind != "rejected":
+            return error.kind
+        # A key's refusal has nothing to do with what a plan changed. A bare 403 may be about one
+        # model or one file, and closes nothing.
+        if _about_key(error):
+            return "closed" if self.own_key else "rejected"
+        return "edited" if self.changed else "rejected"
+
+    def failure(self, answer: Answer) -> str | None:
+        """Kind of an answer that failed, likewise; None for one that did not."""
+        if answer.error is not None:
+            return self.refused(answer.error)
+        if (
+            answer.failure == "empty"
+            and answer.finish_reason == "MAX_TOKENS"
+            and self.asked.output_cap_tokens is not None
+            and self.change.output_cap_tokens is None
+        ):
+            return "rejected"
+        return answer.failure
+
+
+def _about_key(error: UpstreamError) -> bool:
+    said = f"{error.reason} {error.message}"
+    return error.code == 401 or (error.code in (400, 403) and _ABOUT_KEY.search(said) is not None)
 
 
 def remedy(error: UpstreamError) -> str:
     """What the owner of a closed project has to do."""
-    if _ABOUT_KEY.search(error.message) or error.code == 401:
+    if _about_key(error):
         return "give the service a key that the upstream accepts"
     for words, what in _REMEDIES:
-        if re.search(words, error.message, re.IGNORECASE):
+        if re.search(words, f"{error.reason} {error.message}", re.IGNORECASE):
             return what
     return "its owner must see to it in the provider's console"
 
@@ -100,17 +113,24 @@ def shape_of(body: Any) -> str:
     for name in _names(body):
         value = member(body, name)
         if name == "contents":
-            parts = [part for turn in _list(value) for part in _list(member(turn, "parts"))]
-            found |= {f"part.{inner}" for part in parts[-_MOST_ENTRIES:] for inner in _names(part)}
+            turns = [part for turn in _list(value) for part in _list(member(turn, "parts"))]
+            found |= {f"part.{inner}" for part in turns[-_MOST_ENTRIES:] for inner in _names(part)}
         elif name == "tools":
             found |= {f"tools.{inner}" for tool in _list(value) for inner in _names(tool)}
         elif name in ("generationConfig", "toolConfig"):
-            for inner in _names(value):
-                deeper = _names(member(value, inner)) if inner.endswith("Config") else ()
-                found |= {f"{inner}.{last}" for last in deeper} or {inner}
+            found |= _settings(value)
         else:
             found.add(name)
     return " ".join(sorted(found)[:_MOST_MEMBERS])
+
+
+def _settings(value: Any) -> set[str]:
+    """Names in a configuration, and in those that stand in it."""
+    found: set[str] = set()
+    for name in _names(value):
+        inner = _names(member(value, name)) if name.endswith("Config") else []
+        found |= {f"{name}.{last}" for last in inner} or {name}
+    return found
 
 
 def _names(value: Any) -> list[str]:
