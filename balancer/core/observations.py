@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import add, sub
 from typing import NamedTuple
 
 from .errors import MisuseError
@@ -52,6 +53,11 @@ the caller's mistakes, ours, and the owner's: they are counted apart and drive n
 """
 
 NO_FAILURES = (0,) * len(FAILURES)
+
+Counts = tuple[int, int, int]
+"""Counts in the order of `Priority`."""
+
+NONE_UNJUDGED: Counts = (0, 0, 0)
 
 
 class ModeObservations(NamedTuple):
@@ -97,9 +103,14 @@ class ModeObservations(NamedTuple):
         return sum(self.failures[:ILLNESSES])
 
     @property
+    def unjudged(self) -> int:
+        """Attempts that failed by another's fault, and say nothing of the upstream."""
+        return sum(self.failures[ILLNESSES:])
+
+    @property
     def judged(self) -> int:
         """Attempts that say something of the upstream: finished, and not failed by another's."""
-        return self.finished - sum(self.failures[ILLNESSES:])
+        return self.finished - self.unjudged
 
 
 class ModeRequests(NamedTuple):
@@ -108,7 +119,7 @@ class ModeRequests(NamedTuple):
     A request begins with its first attempt: one that is shed, or given up while it waits for a
     place, never does. Of all that have begun so far
 
-        begun = answered + failed + given up by their callers + in flight (`ages.total`)
+        begun = answered + failed + unjudged + given up by their callers + in flight (`ages.total`)
 
     Durations are seconds from the start of the first attempt, retries, backoff and fallbacks
     within.
@@ -119,10 +130,12 @@ class ModeRequests(NamedTuple):
         answered: requests that a model answered, by seconds to the answer.
         failed: requests given up without a model's answer (all tries used, deadline over, the
             next try refused by a budget), by seconds to the end. A static answer is no model's.
-            A call that its caller cancelled is no failure, one that is rejected is, as in
-            `FAILURES`.
+            A call that its caller cancelled is no failure.
         ages: a gauge: ages of the requests that have begun and not ended, those between two
             attempts among them.
+        unjudged: requests that ended by another's fault than the upstream's, by priority: the
+            caller's mistake, our edit, or a project that is closed (`ILLNESSES`). They are
+            neither failures nor given up, and no demand.
     """
 
     mode: Mode
@@ -130,6 +143,7 @@ class ModeRequests(NamedTuple):
     answered: Histogram = EMPTY
     failed: Histogram = EMPTY
     ages: Histogram = EMPTY
+    unjudged: Counts = NONE_UNJUDGED
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -189,10 +203,10 @@ class Observations(NamedTuple):
 
     tick: int
     served: tuple[ModeObservations, ...] = ()
-    offered: tuple[int, int, int] = (0, 0, 0)
-    admitted: tuple[int, int, int] = (0, 0, 0)
-    shed: tuple[int, int, int] = (0, 0, 0)
-    fallback: tuple[int, int, int] = (0, 0, 0)
+    offered: Counts = (0, 0, 0)
+    admitted: Counts = (0, 0, 0)
+    shed: Counts = (0, 0, 0)
+    fallback: Counts = (0, 0, 0)
     waiting: int = 0
     reserved_nano_usd: int = 0
     memory_ppm: int = 0
@@ -204,6 +218,25 @@ class Observations(NamedTuple):
     def in_flight(self) -> int:
         """Calls in flight at the end of the tick."""
         return sum(entry.ages.total for entry in self.served)
+
+    @property
+    def unjudged(self) -> Counts:
+        """Requests by priority that ended in this tick by another's fault than the upstream's."""
+        low, normal, high = NONE_UNJUDGED
+        for entry in self.requests:
+            if entry.unjudged is not NONE_UNJUDGED:
+                low, normal, high = map(add, (low, normal, high), entry.unjudged)
+        return low, normal, high
+
+    @property
+    def demand(self) -> Counts:
+        """Requests by priority that the upstream is to serve: those offered less the unjudged.
+
+        It is known only at its end whose fault a request was, so one that came in an earlier tick
+        may make this negative; sums over ticks are right.
+        """
+        low, normal, high = map(sub, self.offered, self.unjudged)
+        return low, normal, high
 
 
 def merge_replicas(parts: Iterable[Observations]) -> Observations:
@@ -294,6 +327,7 @@ def _merge_requests(
             merge(e.answered for e in entries),
             merge(e.failed for e in entries),
             ages(entries),
+            _by_priority(e.unjudged for e in entries),
         )
         for mode, entries in sorted(by_mode.items())
     )
@@ -301,6 +335,11 @@ def _merge_requests(
 
 def _add_all(rows: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(map(sum, zip(*rows, strict=True)))
+
+
+def _by_priority(rows: Iterable[Counts]) -> Counts:
+    low, normal, high = _add_all(rows)
+    return low, normal, high
 
 
 def _sum(
@@ -312,17 +351,13 @@ def _sum(
     reserved_nano_usd: int,
     memory_ppm: int,
 ) -> Observations:
-    def by_priority(rows: Iterable[tuple[int, int, int]]) -> tuple[int, int, int]:
-        low, normal, high = _add_all(rows)
-        return low, normal, high
-
     return Observations(
         tick=parts[-1].tick,
         served=served,
-        offered=by_priority(part.offered for part in parts),
-        admitted=by_priority(part.admitted for part in parts),
-        shed=by_priority(part.shed for part in parts),
-        fallback=by_priority(part.fallback for part in parts),
+        offered=_by_priority(part.offered for part in parts),
+        admitted=_by_priority(part.admitted for part in parts),
+        shed=_by_priority(part.shed for part in parts),
+        fallback=_by_priority(part.fallback for part in parts),
         waiting=waiting,
         reserved_nano_usd=reserved_nano_usd,
         memory_ppm=memory_ppm,

@@ -21,6 +21,7 @@ from .modes import MODES, Mode
 from .observations import (
     FAILURES,
     NO_FAILURES,
+    NONE_UNJUDGED,
     Alert,
     ModeObservations,
     ModeRequests,
@@ -55,7 +56,7 @@ _COUNTS = (
 )
 _SERVED_KEYS = frozenset({"mode", "model", "failures", *_HISTOGRAMS, *_COUNTS})
 _REQUEST_HISTOGRAMS = ("answered", "failed", "ages")
-_REQUEST_KEYS = frozenset({"mode", "begun", *_REQUEST_HISTOGRAMS})
+_REQUEST_KEYS = frozenset({"mode", "begun", "unjudged", *_REQUEST_HISTOGRAMS})
 _BY_PRIORITY = ("offered", "admitted", "shed", "fallback")
 _GAUGES = ("waiting", "reserved_nano_usd", "memory_ppm")
 _TICK_KEYS = frozenset({"served", "requests", "alerts", "overrides", *_BY_PRIORITY, *_GAUGES})
@@ -125,7 +126,7 @@ def _served_to_plain(entry: ModeObservations) -> Plain:
 
 
 def _requests_to_plain(entry: ModeRequests) -> Plain:
-    mode, begun, answered, failed, ages = entry
+    mode, begun, answered, failed, ages, unjudged = entry
     plain: Plain = {"mode": _LABELS[mode]}
     if begun:
         plain["begun"] = begun
@@ -135,6 +136,8 @@ def _requests_to_plain(entry: ModeRequests) -> Plain:
         plain["failed"] = _flat(failed)
     if ages:
         plain["ages"] = _flat(ages)
+    if any(unjudged):
+        plain["unjudged"] = unjudged
     return plain
 
 
@@ -209,7 +212,10 @@ def _requests(plain: object) -> ModeRequests:
     answered, failed, ages = (
         _histogram(found[name], name) if name in found else EMPTY for name in _REQUEST_HISTOGRAMS
     )
-    return ModeRequests(_mode(found.get("mode")), begun, answered, failed, ages)
+    unjudged = NONE_UNJUDGED
+    if "unjudged" in found:
+        unjudged = _triple(found["unjudged"], "unjudged")
+    return ModeRequests(_mode(found.get("mode")), begun, answered, failed, ages, unjudged)
 
 
 def decision_to_plain(decision: Decision, *, reasons: bool = True) -> Plain:

@@ -209,11 +209,12 @@ class Signals:
         return self._rate(sum(self.offered_since(self.ledger.tick - ticks)), ticks)
 
     def _rate(self, count: int, ticks: int) -> float:
-        return count / (ticks * self._tick_s)
+        return max(0, count) / (ticks * self._tick_s)
 
     def offered_since(self, since: int) -> Row:
-        """Requests offered after tick `since`, by priority."""
-        return self.ledger.since(ALL, since)[OFFERED]
+        """Requests offered after tick `since`, by priority, but for those that are unjudged."""
+        low, normal, high = self.ledger.since(ALL, since)[OFFERED]
+        return max(0, low), max(0, normal), max(0, high)
 
     def in_flight(self) -> int:
         """Calls in flight now."""

@@ -47,6 +47,8 @@ FOLDED = 300
 class Stretch(NamedTuple):
     """What normal mode's calls met in a stretch of ticks, as counts.
 
+    What failed by another's fault than the upstream's is left out, but for what it cost.
+
     Attributes:
         ticks: its length.
         offered: requests, whatever mode served them.
@@ -192,7 +194,7 @@ class Stretches:
         waiting.append(observations)
         for entry in observations.served:
             if entry.mode is Mode.NORMAL:
-                self._calls += entry.finished
+                self._calls += entry.judged
         ticks = tick - self._first + 1
         if ticks >= self._length and self._calls >= CALLS:
             self._fold()
@@ -213,17 +215,18 @@ class Stretches:
         ) = self._open  # fmt: skip
         latencies, ttfts, answers, losses = [latency], [ttft], [answer], [loss]
         for observations in self._waiting:
-            low, normal, high = observations.offered
+            low, normal, high = observations.demand
             offered += low + normal + high
             tokens = nano = 0
             for entry in observations.served:
-                started += entry.started
+                unjudged = entry.unjudged
+                started += entry.started - unjudged
                 if entry.mode is not Mode.NORMAL:
                     continue
                 if entry.finished:
-                    fails = sum(entry.failures)
-                    failed += fails
-                    answered += entry.finished - fails
+                    ill = entry.failed - unjudged
+                    failed += ill
+                    answered += entry.finished - unjudged - ill
                     prompt, output = entry.prompt_tokens, entry.output_tokens
                     thinking = entry.thinking_tokens
                     prompt_tokens += prompt

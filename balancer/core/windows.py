@@ -3,6 +3,10 @@
 The ledger keeps cumulative counts for each served mode, and for all modes together, in a
 ring of ticks. What happened in a window is the difference of two rows; a window may start
 at any tick the ring still holds.
+
+What failed by another's fault than the upstream's (`balancer.core.observations.ILLNESSES`) is
+left out of all counts of attempts and requests; what it cost is not. It is known only at its end,
+so it is taken back then from what had started: over a short window that count may be negative.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from operator import add, sub
 
 from .histogram import Histogram, merge
 from .modes import MODES, Mode
-from .observations import FAILURES, ModeObservations, Observations
+from .observations import FAILURES, ILLNESSES, ModeObservations, Observations
 
 __all__ = [
     "ALL",
@@ -33,7 +37,7 @@ __all__ = [
 STARTED, FINISHED, FAILED, QUOTA, TOKENS, NANO, TIMED, FIRST_TOKENS = range(8)
 """Columns of a row."""
 OFFERED = slice(8, 11)
-"""Requests offered by priority, in the row of all modes only."""
+"""Requests by priority that the upstream is to serve, in the row of all modes only."""
 CUTS = OFFERED.stop
 """First column of the counts above cuts: latency cuts, then first-token cuts."""
 ALL = len(MODES)
@@ -97,9 +101,9 @@ class Ledger:
             served = row if served is self._zero else tuple(map(add, served, row))
             if entry.latency:
                 self._latencies.append((tick, entry.mode, entry.latency))
-        offered = observations.offered
-        if served is not self._zero or any(offered):
-            everything = served[: OFFERED.start] + offered + served[CUTS:]
+        demand = observations.demand
+        if served is not self._zero or any(demand):
+            everything = served[: OFFERED.start] + demand + served[CUTS:]
             now[ALL] = tuple(map(add, now[ALL], everything))
         place = tick % self._size
         for ring, row in zip(self._rings, now, strict=True):
@@ -110,12 +114,13 @@ class Ledger:
 
     def _increment(self, entry: ModeObservations) -> Row:
         failures = entry.failures
+        unjudged = sum(failures[ILLNESSES:])
         timed, slow = entry.latency.counted(self.latency_cuts)
         firsts, late = entry.ttft.counted(self.ttft_cuts) if self.ttft_cuts else (0, ())
         return (
-            entry.started,
-            entry.finished,
-            sum(failures),
+            entry.started - unjudged,
+            entry.finished - unjudged,
+            sum(failures) - unjudged,
             failures[_QUOTA_KINDS[0]] + failures[_QUOTA_KINDS[1]],
             entry.prompt_tokens + entry.output_tokens + entry.thinking_tokens,
             entry.nano_usd,

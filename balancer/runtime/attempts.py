@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt"]
 
-_NOT_BILLED = ("overloaded", "internal", "quota_minute", "quota_day", "rejected")
+_NOT_BILLED = (
+    *("overloaded", "internal", "quota_minute", "quota_day"),
+    *("rejected", "edited", "closed"),
+)
 _UNSEEN = ("timeout", "reset")
 _KINDS: dict[str | None, int] = {None: ANSWER, **{kind: i for i, kind in enumerate(FAILURES)}}
 
@@ -53,11 +56,13 @@ class Attempt:
             writes the call keeps within `thinking_tokens` by what the model's card accepts.
         thinking_tokens: most thinking tokens the cap allows for; None is no bound.
         timeout_s: deadline in scenario seconds; None is none. `Clock.wall_s` makes wall seconds.
+        as_written: no edit of the plan is to be made, because the upstream refuses it. A cap that
+            a budget has shortened holds all the same.
     """
 
     __slots__ = (
-        "_began", "_claim", "_first", "_flight", "_request", "_state", "model", "number",
-        "output_cap_tokens", "thinking", "thinking_tokens", "timeout_s",
+        "_began", "_claim", "_first", "_flight", "_request", "_state", "as_written", "model",
+        "number", "output_cap_tokens", "thinking", "thinking_tokens", "timeout_s",
     )  # fmt: skip
 
     def __init__(self, request: Request, number: int, model: str) -> None:
@@ -73,6 +78,7 @@ class Attempt:
         self.thinking: Thinking | None = None
         self.thinking_tokens: int | None = None
         self.timeout_s: float | None = None
+        self.as_written = False
 
     def begin(self) -> None:
         """The call starts now; `Request.start` does this, `Request.reserve` does not."""
@@ -89,6 +95,7 @@ class Attempt:
         flight.plan = plan
         flight.place = (plan.mode, self.model)
         flight.since = request._first_start(now)
+        flight.priority = request.priority
         self.timeout_s = request._timeout_s(now)
         recorder = desk.recorder
         recorder.flights.add(flight)

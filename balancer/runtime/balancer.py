@@ -259,6 +259,7 @@ class Balancer:
         call.plan = plan
         call.place = place
         call.since = now
+        call.priority = priority
         if not plan.admitted:
             return desk.turned_away(call, priority)
         if model is not None:
@@ -561,6 +562,9 @@ class Balancer:
             kept=stepper.kept,
             dropped={source: count() for source, count in self._drops.items()},
             misfits=tuple(finding.text for finding in self.misfits),
+            closed=self._desk.closed.texts(),
+            withdrawn=self._desk.withdrawn.texts(self._clock.now_s()),
+            mistakes=self._desk.mistakes.by_caller(),
         )
 
     # --- ticks --------------------------------------------------------------------------

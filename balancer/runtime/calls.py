@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..core.catalog import Thinking
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES
+from .closed import Refusal
 
 __all__ = [
     "Asked",
@@ -71,6 +73,10 @@ class Asked:
             be continued), so no other model is tried.
         needs: what the call uses, in the words of `ModelCard.lacks`, and
             `balancer.core.routes.RUNNING_TURN`: no model is tried that lacks it.
+        project: whose bill it goes on, by any name: calls of a project that the upstream has
+            closed are held back together.
+        shape: names the members that the request has; asked only while the edits of some kind of
+            request are withdrawn. None: all requests are alike.
     """
 
     model: str | None = None
@@ -82,6 +88,8 @@ class Asked:
     structured: bool = False
     pinned: bool = False
     needs: frozenset[str] = frozenset()
+    project: str = ""
+    shape: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +107,7 @@ class Outcome:
             contracts say: 4xx and 5xx are not billed, all else is.
         retry_after_s: what a 429's RetryInfo asked for, in scenario seconds; 0 for nothing.
         status: HTTP status, for spans and logs; 0 when there was none.
+        refusal: of a project that is `closed`: what the upstream said, for those that come later.
 
     Raises:
         ValueError: a kind that is none.
@@ -112,6 +121,7 @@ class Outcome:
     billed: bool | None = None
     retry_after_s: float = 0.0
     status: int = 0
+    refusal: Refusal | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.kind is not None and self.kind not in FAILURES:
@@ -157,7 +167,8 @@ class RequestRecord:
         mode, priority, key, index: as in `CallRecord`.
         session: that it belongs to, as its caller named it; None where it did not.
         started_s, ended_s: scenario seconds, from when it was asked.
-        refusal: why it was not admitted: "", "shed", "limits" or "budget".
+        refusal: why it was not admitted: "", "shed", "limits" or "budget"; or why it was admitted
+            and nothing was sent: "closed".
         answered: it got an answer of a model.
         calls: its attempts, in order.
     """

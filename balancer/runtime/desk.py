@@ -21,8 +21,21 @@ from ..core.policy import Policy, Strategy
 from ..core.routes import base_model, resolve
 from .calls import Asked, CallRecord, CallSettings, Draws, RequestRecord
 from .clock import Timekeeper
+from .closed import Closed
 from .ledger import Ledger
-from .recorder import ADMITTED, CALL, FALLBACK, MOST_PENDING, SHED, Place, Recorder
+from .mistakes import Mistakes
+from .recorder import (
+    ADMITTED,
+    CALL,
+    FALLBACK,
+    MOST_PENDING,
+    SHED,
+    UNJUDGED,
+    Place,
+    Recorder,
+    UnderWay,
+)
+from .withdrawn import Withdrawn
 
 __all__ = ["NO_LIMITS", "UNTOUCHED", "Call", "Desk"]
 
@@ -55,15 +68,17 @@ class Call:
         alone: it is a request by itself.
         place: mode and model it is charged to.
         since: raw clock when it began.
+        priority: of the request.
     """
 
     # Without a constructor, which would cost a third of the hot path.
-    __slots__ = ("place", "plan", "since")
+    __slots__ = ("place", "plan", "priority", "since")
 
     alone = True
     plan: Plan
     place: Place
     since: float
+    priority: Priority
 
     @property
     def admitted(self) -> bool:
@@ -99,15 +114,18 @@ class Desk:
         mode: in force.
         own_model: of a caller that names none.
         table: for each priority, the rows of its gate.
+        withdrawn: edits that are not made.
+        closed: projects that the upstream has closed.
+        mistakes: of callers.
         listeners: called with a `CallRecord` for every attempt that ends.
         request_listeners: called with a `RequestRecord` for every request that is over.
     """
 
     __slots__ = (
         "_catalog", "_chains", "_lock", "_retry_tokens", "_sizes", "_starts", "_strategies",
-        "_warned", "alive_until", "broken", "cards", "clock", "draws", "enforces", "ledger",
-        "limits", "listeners", "mode", "overdue", "own_model", "raw", "recorder",
-        "request_listeners", "reserves", "settings", "table",
+        "_warned", "alive_until", "broken", "cards", "clock", "closed", "draws", "enforces",
+        "ledger", "limits", "listeners", "mistakes", "mode", "overdue", "own_model", "raw",
+        "recorder", "request_listeners", "reserves", "settings", "table", "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -133,6 +151,7 @@ class Desk:
         self._retry_tokens = RETRY_BURST
         self._starts = 0
         self._warned: set[str] = set()
+        self.withdrawn, self.closed, self.mistakes = Withdrawn(), Closed(), Mistakes()
         self.use(policy)
         self.pass_through()
 
@@ -144,6 +163,7 @@ class Desk:
         self._strategies = policy.strategies
         self._sizes = sorted({card.context_limit_tokens for card in cards})
         self._chains: dict[object, tuple[Strategy, tuple[str, ...]]] = {}
+        self.withdrawn.forget()
 
     def price(self, model: str) -> tuple[int, int, int, int, int, int, int]:
         """Price row of a model; zeros, and a warning once, for one that has none."""
@@ -282,6 +302,12 @@ class Desk:
         """A request came and is shed."""
         self._append((SHED, priority, fell_back))
 
+    def turned_back(self, priority: Priority, mode: Mode) -> None:
+        """A request comes, is admitted, and ends at once: its project is closed."""
+        self.admitted(priority)
+        now = self.raw()
+        self.recorder.done.append((UnderWay(mode, now, priority), now, UNJUDGED))
+
     def fell_back(self, priority: Priority) -> None:
         """A failed request gets the static answer."""
         self._append((FALLBACK, priority))
@@ -321,6 +347,9 @@ class Desk:
         self._lock = threading.Lock()
         self._starts = 0
         self.recorder.clear()
+        self.withdrawn.after_fork()
+        self.closed.after_fork()
+        self.mistakes.after_fork()
         self.alive_until = math.inf
 
 

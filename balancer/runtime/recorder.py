@@ -21,6 +21,7 @@ from ..core.histogram import EMPTY, Histogram, bucket_index
 from ..core.modes import MODES, Mode
 from ..core.observations import (
     FAILURES,
+    ILLNESSES,
     Alert,
     ModeObservations,
     ModeRequests,
@@ -40,6 +41,7 @@ __all__ = [
     "MOST_PENDING",
     "SHED",
     "STARTED",
+    "UNJUDGED",
     "UNPRICED",
     "Done",
     "Ended",
@@ -68,6 +70,10 @@ ABANDONED = -2
 
 FAILED = 0
 """Outcome of a request that is given up, where an attempt has an index of `FAILURES`."""
+
+UNJUDGED = ILLNESSES
+"""Outcome of a request that ended by another's fault than the upstream's, as the kinds from here
+on are of an attempt."""
 
 UNPRICED = -1
 """Cost of an attempt that is still to be computed from its usage."""
@@ -104,19 +110,21 @@ class UnderWay:
     Attributes:
         mode: of its plan.
         since: raw clock when its first attempt started.
+        priority: of the request.
         begun, over: whether it was counted as that; the recorder's own.
     """
 
-    __slots__ = ("begun", "mode", "over", "since")
+    __slots__ = ("begun", "mode", "over", "priority", "since")
 
-    def __init__(self, mode: Mode, since: float) -> None:
+    def __init__(self, mode: Mode, since: float, priority: int) -> None:
         self.mode = mode
         self.since = since
+        self.priority = priority
         self.begun = self.over = False
 
 
 Done = tuple[UnderWay, float, int]
-"""A request that is over: raw end, and `ANSWER`, `FAILED` or `ABANDONED`."""
+"""A request that is over: raw end, and `ANSWER`, `FAILED`, `UNJUDGED` or `ABANDONED`."""
 
 
 class Flight(Protocol):
@@ -127,6 +135,7 @@ class Flight(Protocol):
         place: what it is charged to.
         since: raw clock when its request's first attempt started.
         began: raw clock when this attempt started.
+        priority: of its request.
     """
 
     @property
@@ -144,6 +153,10 @@ class Flight(Protocol):
     @property
     def began(self) -> float:
         """Raw clock when this attempt started."""
+
+    @property
+    def priority(self) -> int:
+        """Of its request."""
 
 
 class _Cell:
@@ -165,23 +178,26 @@ class _Cell:
 class _Requests:
     """Requests of one mode in this tick."""
 
-    __slots__ = ("answered", "begun", "failed")
+    __slots__ = ("answered", "begun", "failed", "unjudged")
 
     def __init__(self) -> None:
         self.begun = 0
         self.answered: dict[int, int] = {}
         self.failed: dict[int, int] = {}
+        self.unjudged = [0, 0, 0]
 
-    def end(self, kind: int, index: int) -> None:
+    def end(self, kind: int, index: int, priority: int) -> None:
         """Count one that is over, in its bucket; nobody counts those that their callers gave up."""
-        if kind != ABANDONED:
+        if kind >= UNJUDGED:
+            self.unjudged[priority] += 1
+        elif kind != ABANDONED:
             counts = self.answered if kind == ANSWER else self.failed
             counts[index] = counts.get(index, 0) + 1
 
     @property
     def says_something(self) -> bool:
         """Whether any began or ended."""
-        return bool(self.begun or self.answered or self.failed)
+        return bool(self.begun or self.answered or self.failed or any(self.unjudged))
 
 
 class Recorder:
@@ -259,7 +275,7 @@ class Recorder:
             if not request.over:
                 request.over = True
                 index = bucket_index((at - request.since) * self._speed)
-                self._requests[request.mode].end(outcome, index)
+                self._requests[request.mode].end(outcome, index, request.priority)
         for event, count in Counter(begun).items():
             self._count(event, count)
         if ended:
@@ -318,7 +334,7 @@ class Recorder:
                 cell.failures[kind] += 1
             index = bucket_index((at - flight.since) * speed)
             if flight.alone:
-                requests[place[0]].end(kind, index)
+                requests[place[0]].end(kind, index, flight.priority)
             if kind < 0 or kind == _TIMEOUT:
                 latency = cell.latency
                 latency[index] = latency.get(index, 0) + 1
@@ -391,8 +407,10 @@ class Recorder:
                     Histogram.from_counts(requests[mode].answered),
                     Histogram.from_counts(requests[mode].failed),
                     Histogram.from_counts(waits[mode]),
+                    (low, normal, high),
                 )
                 for mode in MODES
+                for low, normal, high in (requests[mode].unjudged,)
                 if requests[mode].says_something or waits[mode]
             ),
         )

@@ -32,15 +32,19 @@ from ..core.catalog import ModelCard, Thinking
 from ..core.chain import END, backoff_s, next_link
 from ..core.errors import MisuseError
 from ..core.modes import Priority
+from ..core.observations import FAILURES, ILLNESSES
 from .attempts import Attempt
 from .calls import Asked, CallRecord, Outcome, RequestRecord
-from .desk import Desk
+from .closed import Refusal
+from .desk import UNTOUCHED, Desk
 from .ledger import Claim
-from .recorder import ABANDONED, ANSWER, FAILED, MOST_PENDING, UnderWay
+from .recorder import ABANDONED, ANSWER, FAILED, MOST_PENDING, UNJUDGED, UnderWay
+from .withdrawn import Edit
 
 __all__ = ["Request"]
 
 _LARGE = 1 << 30
+_OTHERS = FAILURES[ILLNESSES:]
 
 logger = logging.getLogger("balancer")
 
@@ -52,19 +56,24 @@ class Request:
         plan: binds for all attempts. Where it is not admitted, its strategy gives the static
             answer.
         shed: it is refused, and was counted so; `start` gives nothing.
-        refusal: why: "" (admitted), "shed" (by priority), "limits", or "budget".
+        refusal: why: "" (admitted), "shed" (by priority), "limits", or "budget"; of one that is not
+            shed, "closed".
         enforced: whether the plan is to be applied; False in shadow mode and while calls go
             through unchanged: then the call is made as its caller asked.
         answered: an attempt ended with an answer.
         over: nothing more will be tried.
+        unjudged: it ended by another's fault than the upstream's: the caller's mistake, a project
+            that is closed. The caller gets the provider's answer, and no static one.
+        closed: what the upstream said of its project, where nothing is sent because of that.
         last: outcome of the last attempt that ended.
     """
 
     __slots__ = (
-        "_asked_s", "_attempt", "_calls", "_dead", "_delay_s", "_desk", "_ended_at", "_first",
-        "_gives_up", "_link", "_models", "_names", "_nano_usd", "_tokens", "_told", "_under_way",
-        "answered", "asked", "enforced", "index", "key", "last", "over", "plan", "priority",
-        "refusal", "session", "shed",
+        "_as_written", "_asked_s", "_attempt", "_before", "_calls", "_dead", "_delay_s", "_desk",
+        "_edited", "_ended_at", "_first", "_gives_up", "_link", "_models", "_names", "_nano_usd",
+        "_own", "_tokens", "_told", "_under_way", "answered", "asked", "closed", "enforced",
+        "index", "key", "last", "over", "plan", "priority", "refusal", "session", "shed",
+        "unjudged",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +102,13 @@ class Request:
         self._dead = 0
         self._nano_usd = self._tokens = 0
         self._told = False
+        # Whether it goes as its caller wrote it, the attempts made before it did, and the edit that
+        # was refused.
+        self._as_written = False
+        self._before = 0
+        self._edited: Edit | None = None
+        self.unjudged = False
+        self.closed: Refusal | None = None
         self._delay_s: float | None = 0.0
         # Kept only where somebody listens; None once it was told, or where nobody does.
         self._calls: list[CallRecord] | None = None
@@ -106,10 +122,15 @@ class Request:
         self.plan = desk.look_up(priority, desk.draws.plan(index))
         self.enforced = desk.enforces
         own = asked.model or desk.own_model
+        self._own = own
         self._names = (own,) if asked.pinned else desk.chain(self.plan, own, asked)
         self._models = (0,) if len(self._names) == 1 else tuple(map(self._names.index, self._names))
         self.refusal = ""
-        if not self.plan.admitted:
+        if desk.closed and self.enforced:
+            self.closed = desk.closed.refuses(asked.project, desk.clock.now_s())
+        if self.closed is not None:
+            self.refusal = "closed"
+        elif not self.plan.admitted:
             self.refusal = "shed"
         elif not desk.takes_start():
             self.refusal = "limits"
@@ -118,8 +139,13 @@ class Request:
             if self._attempt is None:
                 desk.returns_start()
                 self.refusal = "budget"
-        self.shed = self.over = bool(self.refusal)
-        if self.shed:
+        self.over = bool(self.refusal)
+        self.shed = self.over and self.closed is None
+        if self.closed is not None:
+            self.unjudged = True
+            desk.turned_back(priority, self.plan.mode)
+            self._tell()
+        elif self.shed:
             self.plan = replace(self.plan, admitted=False)
             desk.shed(priority, fell_back=self.static_fallback is not None)
             self._tell()
@@ -131,7 +157,9 @@ class Request:
         """The text that answers a refused or failed request, if the plan has one and the caller
         can use it.
         """
-        return None if self.asked.structured else self.plan.strategy.static_fallback
+        if self.unjudged or self.asked.structured:
+            return None
+        return self.plan.strategy.static_fallback
 
     @property
     def attempts(self) -> int:
@@ -180,7 +208,15 @@ class Request:
     def _reserve(self, number: int) -> Attempt | None:
         desk, asked, strategy = self._desk, self.asked, self.plan.strategy
         name = self._names[self._link % len(self._names)]
+        if self.enforced and desk.withdrawn and not self._as_written:
+            edit = self._edit(name)
+            if desk.withdrawn.holds(edit, desk.clock.now_s()):
+                self._write_back(number)
+                name = self._own
         attempt = Attempt(self, number, name)
+        attempt.as_written = self._as_written
+        if self._as_written:
+            strategy = UNTOUCHED.strategy
         cap = strategy.output_cap_tokens
         if asked.structured and not asked.min_output_tokens:
             cap = None
@@ -202,6 +238,18 @@ class Request:
             return None
         attempt._claim = claim
         return attempt
+
+    def _edit(self, model: str) -> Edit:
+        """What the plan makes of a request like this, for one model."""
+        shape = self.asked.shape
+        return Edit(self.plan.mode, model, self._own, "" if shape is None else shape())
+
+    def _write_back(self, made: int) -> None:
+        """From now on the request goes as its caller wrote it, after so many attempts."""
+        self._as_written = True
+        self._names, self._models = (self._own,), (0,)
+        self._link = self._dead = 0
+        self._before = made
 
     def _thinks_less(self, planned: Thinking, card: ModelCard | None) -> bool:
         """Whether the caller asked for less thinking than the plan, which then keeps out of it."""
@@ -251,7 +299,7 @@ class Request:
     def _first_start(self, now: float) -> float:
         if self._first is None:
             self._first = now
-            self._under_way = UnderWay(self.plan.mode, now)
+            self._under_way = UnderWay(self.plan.mode, now, self.priority)
             self._desk.recorder.under_way.add(self._under_way)
         return self._first
 
@@ -272,11 +320,31 @@ class Request:
     def _ended(self, outcome: Outcome, at: float) -> None:
         self.last = outcome
         self._ended_at = at
-        if outcome.kind is None:
+        desk, kind = self._desk, outcome.kind
+        if kind is None:
             self._done(ANSWER, at)
             self.answered = self.over = True
             self._delay_s = None
             self._tell()
+            if desk.closed:
+                desk.closed.answered(self.asked.project)
+            if self._edited is not None:
+                desk.withdrawn.add(self._edited, desk.clock.now_s())
+            return
+        if kind == "closed" and outcome.refusal is not None:
+            desk.closed.trip(self.asked.project, outcome.refusal, desk.clock.now_s())
+        if kind == "edited" and not self._as_written:
+            assert self._attempt is not None
+            self._edited = self._edit(self._attempt.model)
+            self._write_back(self._attempt.number + 1)
+            self._delay_s = 0.0 if desk.raw() < self._gives_up else None
+            if self._delay_s is None:
+                self._fail(at)
+            return
+        if kind in _OTHERS:
+            if kind != "closed":
+                desk.mistakes.count(self.key)
+            self._fail(at)
             return
         if outcome.kind == "quota_day":
             self._dead |= 1 << self._models[self._link % len(self._models)]
@@ -304,7 +372,7 @@ class Request:
             return None
         own = self.plan.strategy.retries
         retries = settings.retries if own is None else own
-        made = attempt.number + 1
+        made = attempt.number + 1 - self._before
         length = len(self._models)
         most = min(retries, desk.retries())
         link = next_link(self._models, length, self._link, self._dead, made, most)
@@ -323,7 +391,7 @@ class Request:
             settings.backoff_max_s,
             settings.backoff_jitter_s,
             round_,
-            desk.draws.backoff(self.index, made),
+            desk.draws.backoff(self.index, attempt.number + 1),
         )
         if settings.honours_retry_delay and last.kind == "quota_minute":
             delay_s = max(delay_s, last.retry_after_s)
@@ -332,7 +400,9 @@ class Request:
         return delay_s
 
     def _fail(self, at: float) -> None:
-        self._done(FAILED, at)
+        assert self.last is not None
+        self.unjudged = self.last.kind in _OTHERS
+        self._done(UNJUDGED if self.unjudged else FAILED, at)
         self.over = True
         self._delay_s = None
         if self.static_fallback is not None:
@@ -392,9 +462,12 @@ class Request:
         dropping the request.
         """
         attempt = self._attempt
+        flying = attempt is not None and attempt._state == 1
         if attempt is not None and attempt._state != 2:
             attempt.abandon()
-        if self._delay_s is not None and math.isnan(self._delay_s):
+        if not flying and self.last is not None and self.last.kind in _OTHERS:
+            self._done(UNJUDGED, self._ended_at)
+        elif self._delay_s is not None and math.isnan(self._delay_s):
             # Its last attempt failed, and its caller does not ask for another one.
             self._done(FAILED, self._ended_at)
         self._done(ABANDONED, self._desk.raw())

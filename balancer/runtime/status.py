@@ -38,6 +38,10 @@ class Status:
             records of telemetry, whose receiver was away or slow. Calls are not affected.
         misfits: thresholds of the policy that healthy traffic crosses, as texts, once an hour of
             traffic says so. They decide nothing.
+        closed: projects that the upstream has closed until their owner acts, and what to do.
+        withdrawn: edits of plans that are not made, because the upstream refused them.
+        mistakes: how often each caller (by its requests' key) asked for what the upstream refuses,
+            since the start.
     """
 
     mode: Mode
@@ -58,3 +62,6 @@ class Status:
     kept: str
     dropped: Mapping[str, int]
     misfits: tuple[str, ...]
+    closed: tuple[str, ...]
+    withdrawn: tuple[str, ...]
+    mistakes: Mapping[str, int]

@@ -16,6 +16,10 @@ from .site import Site
 __all__ = ["health_routes"]
 
 
+_MOST_NAMED = 10
+"""Of the edits that are withdrawn, so many are named."""
+
+
 class Alive(BaseModel):
     """The process answers."""
 
@@ -50,12 +54,16 @@ def health_routes(site: Site) -> APIRouter:
     async def ready(response: Response) -> Readiness:
         """Calls are served.
 
-        A history that is broken, a controller that fails open, and trouble with Datadog or
-        telemetry are named and are no reason to take the service out of rotation: calls go
-        through.
+        A history that is broken, a controller that fails open, a project that the upstream has
+        closed, edits that it refused, and trouble with Datadog or telemetry are named and are no
+        reason to take the service out of rotation: calls go through.
         """
         status = site.balancer.status()
         found = dict.fromkeys(status.problems, "broken: calls go through unchanged")
+        if status.closed:
+            found["project_closed"] = "; ".join(status.closed)
+        if status.withdrawn:
+            found["edits_withdrawn"] = "; ".join(status.withdrawn[:_MOST_NAMED])
         if site.store.broken:
             found["history"] = f"not written: {site.store.broken}"
         if site.policies.file_problem:

@@ -71,6 +71,7 @@ def mode_requests() -> st.SearchStrategy[ModeRequests]:
         answered=histograms(),
         failed=histograms(),
         ages=histograms(),
+        unjudged=st.tuples(*[st.integers(0, 5)] * 3),
     )
 
 

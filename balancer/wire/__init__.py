@@ -8,6 +8,7 @@ plan means the same in both. Nothing here waits, sends, or keeps anything betwee
     body = apply(body, change)                       or apply_bytes, for a proxy
     answer = read_answer(response)                   or an AnswerReader, for a stream
     failure = read_error(status, response)
+    kind = Sent(asked=asked, change=change).refused(failure)      whose fault it is
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .asked import Asked, estimate_tokens, read_asked
 from .bodies import apply
 from .edits import Edits, edits
 from .failures import UpstreamError, read_error
+from .faults import Sent, project_of, remedy, shape_of
 from .history import first_kept, speaks
 from .models import bare_model, find_card
 from .needs import media_kind, read_needs
@@ -33,6 +35,7 @@ __all__ = [
     "Chunks",
     "Edits",
     "EventChunks",
+    "Sent",
     "UpstreamError",
     "Usage",
     "apply",
@@ -46,10 +49,13 @@ __all__ = [
     "fit_thinking",
     "media_kind",
     "parse",
+    "project_of",
     "read_answer",
     "read_asked",
     "read_error",
     "read_needs",
     "read_usage",
+    "remedy",
+    "shape_of",
     "speaks",
 ]

@@ -35,6 +35,7 @@ class UpstreamError:
 
     Attributes:
         kind: one of `balancer.core.observations.FAILURES`.
+        reason: of the error's ErrorInfo, such as "API_KEY_INVALID"; "" where it has none.
         code: HTTP status, from the body where the response came with 200.
         message: the upstream's, shortened.
         retry_after_s: how long the upstream asks to wait; None where it says nothing. Means
@@ -42,6 +43,7 @@ class UpstreamError:
     """
 
     kind: str
+    reason: str = ""
     code: int
     message: str = ""
     retry_after_s: float | None = None
@@ -60,6 +62,7 @@ def read_error(status: int, body: Any, retry_after: str | None = None) -> Upstre
     message = member(error, "message")
     message = message[:_MOST_MESSAGE] if isinstance(message, str) else ""
     return UpstreamError(
+        reason=_reason(error),
         kind=_kind(code, error, message),
         code=code,
         message=message,
@@ -104,6 +107,11 @@ def _is_per_day(error: Any, message: str) -> bool:
                 if "perday" in squeezed:
                     return True
     return not named and re.search(r"per[ _-]?day|daily", message, re.IGNORECASE) is not None
+
+
+def _reason(error: Any) -> str:
+    reasons = (member(detail, "reason") for detail in _details(error))
+    return next((reason[:64] for reason in reasons if isinstance(reason, str)), "")
 
 
 def _details(error: Any) -> Iterator[Any]:

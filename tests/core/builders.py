@@ -109,19 +109,20 @@ def served(
 
 
 def requests_of(*entries: ModeObservations) -> tuple[ModeRequests, ...]:
-    """Requests of one attempt each; those that fail do so at once."""
+    """Requests of one attempt each, of normal priority; those that fail do so at once."""
     modes = sorted({entry.mode for entry in entries})
     return tuple(_requests_of(mode, [e for e in entries if e.mode is mode]) for mode in modes)
 
 
 def _requests_of(mode: Mode, entries: list[ModeObservations]) -> ModeRequests:
-    failed = sum(entry.failed for entry in entries)
+    failed = sum(entry.ill for entry in entries)
     return ModeRequests(
         mode,
         begun=sum(entry.started for entry in entries),
         answered=merge(entry.latency for entry in entries),
         failed=Histogram.from_counts({MIN_INDEX: min(MAX_COUNT, failed)}),
         ages=merge(entry.ages for entry in entries),
+        unjudged=(0, sum(entry.unjudged for entry in entries), 0),
     )
 
 

@@ -150,3 +150,14 @@ def test_ticks_merge_in_growing_order_only(ticks: list[int]) -> None:
     """Otherwise there is no last gauge."""
     with pytest.raises(MisuseError, match=r"ticks merge in growing order; got \["):
         merge_ticks([Observations(index) for index in ticks])
+
+
+def test_demand_is_what_the_upstream_is_to_serve() -> None:
+    """The requests of all modes that ended by another's fault are taken from those offered."""
+    felt = (
+        ModeRequests(Mode.NORMAL, begun=4, unjudged=(0, 2, 1)),
+        ModeRequests(Mode.SOFT, begun=1, unjudged=(1, 0, 0)),
+    )
+    seen = Observations(0, offered=(0, 5, 1), requests=felt)
+    assert (seen.unjudged, seen.demand) == ((1, 2, 1), (-1, 3, 0))
+    assert merge_replicas([seen, seen]).unjudged == (2, 4, 2)

@@ -190,3 +190,11 @@ def test_where_there_is_nothing_all_of_it_is_ordinary() -> None:
     silent = Stretch(ticks=300, failed=100, started=100)
     assert ordinary([]) == []
     assert ordinary([silent, silent]) == [silent, silent]
+
+
+def test_what_says_nothing_of_the_upstream_makes_no_stretch() -> None:
+    """Only what it cost is counted."""
+    entry = served(latencies=[1.0], overloaded=1, rejected=3, nano_usd=5)
+    (found, *_) = cut(tick(index, entry, offered=(0, 5, 0)) for index in range(350))
+    assert (found.offered, found.started, found.answered, found.failed) == (600, 600, 300, 300)
+    assert (found.losses.total, found.nano_usd) == (300, 1500)

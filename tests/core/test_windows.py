@@ -135,3 +135,21 @@ def test_state_is_plain_and_restores_every_window(ticks: int) -> None:
     for since in range(max(-1, ticks - 11), ticks):
         assert again.since(Mode.NORMAL, since) == found.since(Mode.NORMAL, since)
         assert again.latency(ALL, since) == found.latency(ALL, since)
+
+
+def test_what_says_nothing_of_the_upstream_is_in_no_count_but_that_of_money() -> None:
+    """Four good calls and three of others' fault, one of which was billed."""
+    entry = served(latencies=[1.0] * 4, nano_usd=9, rejected=1, edited=1, closed=1)
+    seen = tick(0, entry, offered=(0, 7, 0))
+    for row in (ledger(seen).since(Mode.NORMAL, -1), ledger(seen).since(ALL, -1)):
+        assert (row[STARTED], row[FINISHED], row[FAILED], row[NANO]) == (4, 4, 0, 9)
+    assert ledger(seen).since(ALL, -1)[OFFERED] == (0, 4, 0)
+
+
+def test_whose_fault_it_was_is_known_at_the_end() -> None:
+    """A mistake that began a tick before it ended cancels out over both."""
+    began = tick(0, served(started=1), offered=(0, 1, 0))
+    ended = tick(1, served(started=0, rejected=1), offered=(0, 0, 0))
+    both = ledger(began, ended)
+    assert both.since(ALL, 0)[STARTED] == -1
+    assert (both.since(ALL, -1)[STARTED], both.since(ALL, -1)[OFFERED]) == (0, (0, 0, 0))

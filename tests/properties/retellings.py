@@ -1,17 +1,25 @@
-"""The same ticks told otherwise: by several replicas, or at another time."""
+"""The same ticks told otherwise: by several replicas, at another time, or with mistakes on top."""
 
 from __future__ import annotations
 
 import random
 import re
 from itertools import pairwise
+from operator import add
 from typing import Any
 
 from balancer.core.decisions import Decision
 from balancer.core.histogram import Histogram
-from balancer.core.observations import NO_FAILURES, ModeObservations, ModeRequests, Observations
+from balancer.core.observations import (
+    FAILURES,
+    ILLNESSES,
+    NO_FAILURES,
+    ModeObservations,
+    ModeRequests,
+    Observations,
+)
 
-__all__ = ["split", "without_ticks"]
+__all__ = ["split", "with_mistakes", "without_ticks"]
 
 COUNTS = (
     "started",
@@ -46,9 +54,13 @@ def split(whole: Observations, parts: int, chance: random.Random) -> list[Observ
     requests: list[list[ModeRequests]] = [[] for _ in range(parts)]
     for felt in whole.requests:
         begun = count(felt.begun)
-        pieces = [_split_histogram(histogram, parts, chance) for histogram in felt[2:]]
+        felt_histograms = (felt.answered, felt.failed, felt.ages)
+        pieces = [_split_histogram(histogram, parts, chance) for histogram in felt_histograms]
+        low, normal, high = (count(total) for total in felt.unjudged)
         for part in range(parts):
-            here = ModeRequests(felt.mode, begun[part], *(piece[part] for piece in pieces))
+            unjudged = (low[part], normal[part], high[part])
+            answered, failed, ages = (piece[part] for piece in pieces)
+            here = ModeRequests(felt.mode, begun[part], answered, failed, ages, unjudged)
             requests[part] += [here] if here != ModeRequests(felt.mode) else []
     by_priority = {
         name: list(zip(*(count(n) for n in getattr(whole, name)), strict=True))
@@ -75,6 +87,44 @@ def split(whole: Observations, parts: int, chance: random.Random) -> list[Observ
         )
         for part in range(parts)
     ]
+
+
+def with_mistakes(whole: Observations, chance: random.Random) -> Observations:
+    """The same tick, in which others made mistakes as well: any number, and ended at once."""
+    served, requests = list(whole.served), []
+    offered, admitted = list(whole.offered), list(whole.admitted)
+    for felt in whole.requests:
+        counts = [chance.choice((0, 1, 7, 300)) for _ in offered]
+        requests.append(
+            felt._replace(
+                begun=felt.begun + sum(counts),
+                unjudged=tuple(map(add, felt.unjudged, counts)),
+            )
+        )
+        # An edit of ours that is refused is an attempt more.
+        again = chance.choice((0, 2))
+        for priority, count in enumerate(counts):
+            offered[priority] += count
+            admitted[priority] += count
+        kinds = [0] * len(FAILURES)
+        for _ in range(sum(counts) + again):
+            kinds[chance.randrange(ILLNESSES, len(FAILURES))] += 1
+        served = [
+            entry._replace(
+                started=entry.started + sum(kinds),
+                finished=entry.finished + sum(kinds),
+                failures=tuple(map(add, entry.failures, kinds)),
+            )
+            if place == [other.mode for other in served].index(felt.mode)
+            else entry
+            for place, entry in enumerate(served)
+        ]
+    return whole._replace(
+        served=tuple(served),
+        requests=tuple(requests),
+        offered=tuple(offered),  # type: ignore[arg-type]
+        admitted=tuple(admitted),  # type: ignore[arg-type]
+    )
 
 
 def _shares(total: int, parts: int, chance: random.Random) -> list[int]:

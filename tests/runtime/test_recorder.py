@@ -185,6 +185,7 @@ def test_a_flood_of_model_names_is_counted_as_others() -> None:
             self.alone = True
             self.place = (Mode.NORMAL, model)
             self.since = self.began = 0.0
+            self.priority = 1
 
     recorder = Recorder(1.0, lambda _: (0,) * 7)
     for number in range(1000):

@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 
 from balancer.core.histogram import Histogram
 from balancer.core.modes import MODES, Mode, Priority
-from balancer.core.observations import FAILURES, ModeRequests, Observations, merge_ticks
+from balancer.core.observations import (
+    FAILURES,
+    ILLNESSES,
+    ModeRequests,
+    Observations,
+    merge_ticks,
+)
 from balancer.core.policy import BudgetLimit
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
@@ -28,6 +34,7 @@ from .bench import ANSWER, Bench
 from .test_requests import OVERLOADED, fail, policy_with, started
 
 NORMAL = Mode.NORMAL
+OTHERS = FAILURES[ILLNESSES:]
 
 
 def of_normal(seen: Observations) -> ModeRequests:
@@ -44,7 +51,7 @@ def test_a_plain_call_is_a_request_by_itself() -> None:
     calls = [begin() for _ in range(4)]
     bench.clock.advance(0.5)
     finish(calls[0])
-    finish(calls[1], "rejected")
+    finish(calls[1], "malformed")
     half = Histogram.of([0.5])
     assert of_normal(bench.seen()) == ModeRequests(NORMAL, 4, half, half, Histogram.of([1.5] * 2))
 
@@ -206,6 +213,7 @@ class Account:
         self.answered = dict.fromkeys(MODES, 0)
         self.failed = dict.fromkeys(MODES, 0)
         self.cancelled = dict.fromkeys(MODES, 0)
+        self.unjudged = dict.fromkeys(MODES, 0)
         self._open: set[int] = set()
 
     def begin(self, request: Request) -> None:
@@ -241,7 +249,8 @@ def test_whoever_has_begun_is_answered_failed_cancelled_or_under_way(
         elif step == "finish" and calls:
             call = calls.pop(one % len(calls))
             bench.balancer.finish(call, two)
-            (account.answered if two is None else account.failed)[call.plan.mode] += 1
+            how = account.unjudged if two in OTHERS else account.failed
+            (account.answered if two is None else how)[call.plan.mode] += 1
         elif step == "request":
             kept.append(bench.balancer.request(one))
             asked.append(kept[-1])
@@ -259,6 +268,8 @@ def test_whoever_has_begun_is_answered_failed_cancelled_or_under_way(
                 attempt.finish(Outcome(kind=two))
                 if two is None:
                     account.end(request, account.answered)
+                elif two in OTHERS and (two != "edited" or attempt.as_written):
+                    account.end(request, account.unjudged)
         elif step == "ask" and kept:
             request = kept[one % len(kept)]
             if request.last is not None and request.next_delay_s() is None:
@@ -266,8 +277,11 @@ def test_whoever_has_begun_is_answered_failed_cancelled_or_under_way(
         elif step == "close" and kept:
             request = kept.pop(one % len(kept))
             unasked = request.last is not None and request._delay_s != request._delay_s
+            refused = request.last is not None and request.last.kind in OTHERS
+            idle = request._attempt is not None and request._attempt._state != 1
             request.close()
-            account.end(request, account.failed if unasked else account.cancelled)
+            how = account.failed if unasked else account.cancelled
+            account.end(request, account.unjudged if refused and idle else how)
         elif step == "relieve":
             bench.balancer._desk.recorder.relieve()
         elif step == "order":
@@ -283,7 +297,9 @@ def test_whoever_has_begun_is_answered_failed_cancelled_or_under_way(
                 assert entry.begun == account.begun[mode]
                 assert entry.answered.total == account.answered[mode]
                 assert entry.failed.total == account.failed[mode]
+                assert sum(entry.unjudged) == account.unjudged[mode]
                 ended = entry.answered.total + entry.failed.total + account.cancelled[mode]
+                ended += account.unjudged[mode]
                 assert entry.begun == ended + entry.ages.total
 
 

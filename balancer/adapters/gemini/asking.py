@@ -8,12 +8,12 @@ from typing import Any
 from google.genai import types
 
 from balancer.core.catalog import Catalog
-from balancer.wire import Asked, bare_model, find_card, first_kept, media_kind, read_asked
+from balancer.wire import Asked, bare_model, find_card, first_kept, media_kind, read_asked, shape_of
 from balancer.wire import speaks as value_speaks
 
 from .options import CallOptions
 
-__all__ = ["automatic", "estimate", "kept", "read_call"]
+__all__ = ["automatic", "estimate", "kept", "read_call", "shape"]
 
 _MEDIA_TOKENS = 258  # a small image, and the least for what we cannot measure
 _BYTES_PER_MEDIA_TOKEN = 512
@@ -78,15 +78,6 @@ def _settings(config: types.GenerateContentConfig) -> dict[str, Any]:
     }
 
 
-def _members(tool: Any) -> dict[str, Any]:
-    """Which kinds of tools one is; what is none of the API's own is a function to call."""
-    if isinstance(tool, dict):
-        return tool
-    if isinstance(tool, types.Tool):
-        return {name: True for name in tool.model_fields_set if getattr(tool, name) is not None}
-    return {"functionDeclarations": True}
-
-
 def _media(contents: Any) -> Iterator[str]:
     """Kinds of what a prompt holds beside text."""
     stack = [contents]
@@ -108,6 +99,30 @@ def _media(contents: Any) -> Iterator[str]:
             stack.extend((item.inline_data, item.file_data))
         elif type(item).__module__.startswith("PIL."):
             yield "image"
+
+
+def shape(config: types.GenerateContentConfig | None) -> str:
+    """Names of what a config says, as `balancer.wire.shape_of` has them of a body."""
+    if config is None:
+        return ""
+    said = {name: value for name, value in vars(config).items() if value is not None}
+    tools = said.pop("tools", None) or ()
+    thinking = said.pop("thinking_config", None)
+    return shape_of(
+        {
+            "generationConfig": said | {"thinkingConfig": _members(thinking)},
+            "tools": [_members(tool) for tool in tools],
+        }
+    )
+
+
+def _members(value: Any) -> dict[str, Any]:
+    """What a model or a dict of the SDK's says; a plain function declares itself."""
+    if isinstance(value, dict):
+        return value
+    if hasattr(value, "model_fields_set"):
+        return {name: item for name, item in vars(value).items() if item is not None}
+    return {} if value is None else {"functionDeclarations": True}
 
 
 def _word(value: Any) -> Any:

@@ -112,11 +112,12 @@ class Call:
         """
         assert self._attempt is not None
         begun = self.released or bool(self._held)
-        outcome = error_outcome(error, self._usage(), begun=begun)
+        outcome = error_outcome(error, self._given.sent, self._usage(), begun=begun)
         if outcome is None:
             self.request.close()
             raise error
-        self._error = error
+        # A refusal of what we made of a call is not for its caller.
+        self._error = None if outcome.kind == "edited" else error
         self._attempt.finish(outcome)
 
     def answered(self, response: types.GenerateContentResponse) -> None:
@@ -125,7 +126,7 @@ class Call:
         answer = read_answer(value(response))
         self._response = response
         usage = usage_of_calls(response, answer.usage) if self._given.automatic else answer.usage
-        self._attempt.finish(answer_outcome(answer, usage))
+        self._attempt.finish(answer_outcome(answer, usage, self._given.sent))
 
     # --- streams ------------------------------------------------------------------------
 
@@ -167,7 +168,8 @@ class Call:
     def ended(self) -> None:
         """The attempt's stream ended by itself."""
         assert self._attempt is not None
-        self._attempt.finish(answer_outcome(self._reader.answer(), self._usage()))
+        answer = self._reader.answer()
+        self._attempt.finish(answer_outcome(answer, self._usage(), self._given.sent))
 
     # --- between attempts, and the end --------------------------------------------------
 
@@ -212,7 +214,7 @@ class Call:
             return [fallback]
         if self._error is not None:
             raise self._error
-        if not self._made:
+        if self._refused_edit() or not self._made:
             raise self._refusal()
         held = self._release()
         self.served = self._served(_kind(self.request.last))
@@ -232,8 +234,16 @@ class Call:
         mark(response, self.served)
         return response
 
-    def _refusal(self) -> ShedError:
+    def _refused_edit(self) -> bool:
+        """Whether the last attempt was refused for what we made of it, and none came after."""
+        last = self.request.last
+        return not self.released and last is not None and last.kind == "edited"
+
+    def _refusal(self) -> Exception:
+        """Why there is nothing to hand out: ours, or the provider's of a project it has closed."""
         request = self.request
+        if request.closed is not None and isinstance(request.closed.reply, Exception):
+            return request.closed.reply.with_traceback(None)
         return ShedError(
             request.refusal or "budget",
             request.plan.mode,

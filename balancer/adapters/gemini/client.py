@@ -14,6 +14,7 @@ from google.genai.chats import AsyncChats, Chats
 
 from balancer.core.errors import MisuseError
 from balancer.runtime.balancer import Balancer
+from balancer.wire import project_of
 
 from . import awaiting, blocking
 from .calls import Call
@@ -180,9 +181,17 @@ def wrap(client: Client, balancer: Balancer, *, scorer: Scorer | None = None) ->
         balancer=balancer,
         timeout_s=None if timeout_ms is None else timeout_ms / 1000,
         retries=getattr(http, "retry_options", None) is not None,
+        project=_project(client),
         scorer=scorer,
     )
     return Wrapped(client, wrapping)
+
+
+def _project(client: Client) -> str:
+    """Whose bill the client's calls go on: a project of Vertex AI, or that of its key."""
+    inner = getattr(client, "_api_client", None)
+    project = getattr(inner, "project", None)
+    return f"project {project}" if project else project_of(getattr(inner, "api_key", None) or "")
 
 
 def _http_options(client: Client) -> types.HttpOptions | None:

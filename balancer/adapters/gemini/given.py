@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from google.genai import types
 
 from balancer.core.catalog import ModelCard
+from balancer.core.strategy import Strategy
 from balancer.runtime.attempts import Attempt
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked as Reserved
 from balancer.runtime.requests import Request
-from balancer.wire import Edits, edits
+from balancer.wire import Edits, Sent, edits
 
-from .asking import automatic, read_call
+from .asking import automatic, read_call, shape
 from .editing import Sending, edited, http_options
 from .options import CallOptions, options_of
 
@@ -33,12 +35,14 @@ class Wrapping:
         balancer: decides.
         timeout_s: the client's own deadline of a request, in wall seconds; None is none.
         retries: whether the client retries by itself.
+        project: whose bill its calls go on, by any name.
         scorer: gives answers a quality, or None.
     """
 
     balancer: Balancer
     timeout_s: float | None = None
     retries: bool = False
+    project: str = ""
     scorer: Scorer | None = None
 
 
@@ -54,13 +58,14 @@ class Given:
         said: options that count.
         asked: what the call asks for.
         automatic: whether the SDK may call functions by itself.
+        sent: what went upstream last.
 
     Raises:
         pydantic.ValidationError: the config is none.
     """
 
     __slots__ = (
-        "_http", "_wrapping", "asked", "automatic", "config", "contents", "model", "said",
+        "_http", "_wrapping", "asked", "automatic", "config", "contents", "model", "said", "sent",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +90,7 @@ class Given:
         catalog = wrapping.balancer.policy.catalog
         self.asked = read_call(model, contents, self.config, self.said, catalog)
         self.automatic = automatic(self.config)
+        self.sent = Sent(asked=self.asked)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -105,6 +111,8 @@ class Given:
             structured=asked.structured,
             pinned=asked.pinned,
             needs=asked.needs,
+            project=self._wrapping.project,
+            shape=partial(shape, self.config),
         )
 
     def sending(self, request: Request, attempt: Attempt) -> Sending:
@@ -112,7 +120,12 @@ class Given:
         model, contents, config = self.model, self.contents, self.config
         timeout_s = None
         if request.enforced:
-            model, contents, config = edited(model, contents, config, self._edits(request, attempt))
+            change = self._edits(request, attempt)
+            model, contents, config = edited(model, contents, config, change)
+            changed = not attempt.as_written and (
+                model != self.model or contents is not self.contents or config is not self.config
+            )
+            self.sent = Sent(asked=self.asked, change=change, changed=changed)
             timeout_s = self._timeout_s(attempt)
         http = http_options(
             self._http,
@@ -128,7 +141,7 @@ class Given:
         return Sending(model=model, contents=contents, config=config, timeout_s=timeout_s)
 
     def _edits(self, request: Request, attempt: Attempt) -> Edits:
-        strategy = request.plan.strategy
+        strategy = Strategy() if attempt.as_written else request.plan.strategy
         card = _card(self._wrapping.balancer, attempt.model)
         change = edits(strategy, card, self.asked)
         if attempt.thinking_tokens is None or card is None:

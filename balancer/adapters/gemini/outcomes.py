@@ -10,7 +10,8 @@ from google.genai import errors, types
 from pydantic import ValidationError
 
 from balancer.runtime.calls import Outcome
-from balancer.wire import Answer, Usage, read_error
+from balancer.runtime.closed import Refusal
+from balancer.wire import Answer, Sent, Usage, read_error, remedy
 
 from .asking import estimate
 
@@ -52,33 +53,46 @@ def _word(found: Any) -> Any:
     return getattr(found, "value", found)
 
 
-def answer_outcome(answer: Answer, usage: Usage | None, status: int = 200) -> Outcome:
-    """An answer as the outcome of its attempt."""
-    usage = usage or Usage()
+def answer_outcome(answer: Answer, usage: Usage | None, sent: Sent, status: int = 200) -> Outcome:
+    """An answer to what was sent, as the outcome of its attempt."""
     error = answer.error
+    kind = sent.failure(answer)
+    # An answer that is cut to nothing is billed, whoever's limit it was.
+    billed = True if error is None and kind == "rejected" else None
+    usage = usage or Usage()
     return Outcome(
-        kind=answer.failure,
+        kind=kind,
         prompt_tokens=usage.prompt_tokens,
         cached_tokens=usage.cached_tokens,
         output_tokens=usage.output_tokens,
         thinking_tokens=usage.thinking_tokens,
+        billed=billed,
         retry_after_s=(error.retry_after_s or 0.0) if error is not None else 0.0,
         status=status if error is None else error.code,
     )
 
 
 def error_outcome(
-    error: BaseException, usage: Usage | None = None, *, begun: bool = False
+    error: BaseException, sent: Sent, usage: Usage | None = None, *, begun: bool = False
 ) -> Outcome | None:
     """An exception as the outcome of its attempt; None where the upstream has no part in it.
 
     Args:
         error: what the SDK raised, or the deadline's TimeoutError.
+        sent: what went upstream.
         usage: that a stream had reported before.
         begun: whether a stream had begun to answer, and so bills what it sent.
     """
     usage = usage or Usage()
-    kind, status, retry_after_s = _kind(error)
+    refusal = None
+    if isinstance(error, errors.APIError) and not isinstance(error, errors.UnknownApiResponseError):
+        found = read_error(error.code or 0, error.details)
+        kind: str | None = sent.refused(found)
+        status, retry_after_s = found.code, found.retry_after_s or 0.0
+        if kind == "closed":
+            refusal = Refusal(remedy=remedy(found), message=found.message, reply=error)
+    else:
+        kind, status, retry_after_s = _kind(error)
     if kind is None:
         return None
     return Outcome(
@@ -90,6 +104,7 @@ def error_outcome(
         billed=True if begun else None,
         retry_after_s=retry_after_s,
         status=status,
+        refusal=refusal,
     )
 
 
@@ -100,9 +115,6 @@ def _kind(error: BaseException) -> tuple[str | None, int, float]:
         # Of a response it is the upstream's; of the arguments it is the caller's.
         malformed = "Response" in error.title
         return ("malformed" if malformed else None), 200, 0.0
-    if isinstance(error, errors.APIError):
-        found = read_error(error.code or 0, error.details)
-        return found.kind, found.code, found.retry_after_s or 0.0
     if isinstance(error, TimeoutError):
         return "timeout", 0, 0.0
     # By name, because which client sends is the SDK's choice, and none has to be installed.

@@ -36,7 +36,8 @@ class Demand:
         span_s = min(LONGEST_SPAN_S, max(SPAN_S, REQUESTS / max(self.per_s, 1e-9)))
         weight = 1.0 / min(float(self.elapsed), max(1.0, span_s / self._tick_s))
         for priority, count in enumerate(offered):
-            self.rates[priority] += (count / self._tick_s - self.rates[priority]) * weight
+            rate = self.rates[priority]
+            self.rates[priority] = max(0.0, rate + (count / self._tick_s - rate) * weight)
 
     @property
     def per_s(self) -> float:

@@ -155,7 +155,7 @@ class Spending:
     def add(self, tick: int, finished: int, nano_usd: int, tokens: int) -> None:
         """Take in what was settled in a tick."""
         rows, totals = self.rows, self._totals
-        if finished:
+        if finished or nano_usd:
             rows.append((tick, finished, nano_usd, tokens))
             totals[1] += finished
             totals[2] += nano_usd

@@ -8,10 +8,10 @@ was never seen at that age. Of a mode, with what ended above the cut and what is
 where nobody is missing. A tick may be lost on its way, or a replica's part of it, and then some
 are in flight again that seemed to have gone. They show as more requests than there can be,
 
-    surplus = answered + failed + in flight - begun - in flight before    (of any age)
+    surplus = answered + failed + unjudged + in flight - begun - in flight before    (of any age)
 
-and so many are not counted as late. A request that its caller cancels may hide another one that
-becomes late in the same tick.
+and so many are not counted as late. A request that its caller cancels, or that ends late by
+another's fault than the upstream's, may hide another one that becomes late in the same tick.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Round(NamedTuple):
     """What the users of one mode felt in a tick.
 
     Attributes:
-        begun: requests begun.
+        begun: requests begun, less the unjudged: negative where those began before.
         answered: requests answered.
         failed: requests that ended without an answer.
         late: requests that became late, by latency cut.
@@ -82,7 +82,8 @@ class Felt:
         mode = entry.mode
         in_flight_before, *old_before = self._before[mode]
         self._before[mode] = (in_flight, *old)
-        surplus = answered + failed + in_flight - entry.begun - in_flight_before
+        begun = entry.begun - sum(entry.unjudged)
+        surplus = answered + failed + in_flight - begun - in_flight_before
         gone, surplus = max(0, -surplus), max(0, surplus)
         late = tuple(
             [
@@ -94,7 +95,7 @@ class Felt:
         counts = ledger.since(mode, ledger.tick - 1)
         tardy = counts[CUTS + len(cuts) :]
         return Round(
-            entry.begun,
+            begun,
             answered,
             failed,
             late,

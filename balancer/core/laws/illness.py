@@ -36,7 +36,7 @@ class Illness:
         ruled: whether it was left for a rule that is not about a share of its users.
         relapse_at: the tick at which it last fell soon after it was entered again.
         faded: the tick at which the times were last made fewer.
-        requests: offered so far.
+        requests: that the upstream was to serve, so far.
 
     Args:
         hold: ticks to leave a mode alone for the first time.

@@ -114,9 +114,9 @@ class Mildest:
             self.entered = tick - 1
             self.watch.begin(tick - 1)
         self._felt.observe()
-        offered = self._signals.seen.offered
-        self.demand.observe(offered)
-        self.ill.requests += sum(offered)
+        demand = self._signals.seen.demand
+        self.demand.observe(demand)
+        self.ill.requests += sum(demand)
         # What fails fast finishes first: the first seconds of a mode say little.
         if tick - self.entered > self._settle and self._move(tick, self.entered):
             return self._stance
@@ -125,7 +125,7 @@ class Mildest:
             self.lock.rest(tick, self.entered)
         elif self.probe.target is not None:
             self._weigh(tick, self.probe.target)
-        elif any(offered):
+        elif any(demand):
             self._try(tick)
         return self._stance
 

@@ -109,7 +109,7 @@ class Probe:
         begun = 0 if seen is None else seen.begun
         if self.share.kept_until is None:
             self.begun.append(self.begun[-1] + begun)
-        if begun:
+        if begun > 0:
             self.heard = tick
         return tick - self.heard
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from ... import wire
+from ...core.strategy import Strategy
 from ...runtime.calls import Asked, Outcome
+from ...runtime.closed import Refusal
 from .answers import Headers, Reply, error_reply, shed_reply, static_reply
 from .headers import downstream
-from .reading import Call
+from .reading import Call, has_key
 from .upstream import Upstream, plain
 
 if TYPE_CHECKING:
@@ -26,8 +29,6 @@ if TYPE_CHECKING:
     from ...runtime.requests import Request
 
 __all__ = ["Exchange", "Stream", "outcome_of"]
-
-_UNAUTHORISED = (401, 403)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,19 +59,23 @@ class Exchange:
         balancer: whose plan governs it.
         upstream: where it goes.
         call: what was asked.
+
+    Attributes:
+        request: of the runtime.
+        sent: what went upstream last.
     """
 
-    __slots__ = ("_asked", "_balancer", "_call", "_changed", "_upstream", "request")
+    __slots__ = ("_asked", "_balancer", "_call", "_upstream", "request", "sent")
 
     def __init__(self, balancer: Balancer, upstream: Upstream, call: Call) -> None:
         self._balancer = balancer
         self._upstream = upstream
-        self._changed = False
         self._call = call
         # A dated version of a model goes by its family's name, and is sent as it was written.
         card = wire.find_card(balancer.policy.catalog, call.asked.model)
         asked = call.asked if card is None else replace(call.asked, model=card.name)
         self._asked = asked
+        self.sent = wire.Sent(asked=asked, own_key=upstream.own_key(call.target))
         speed = balancer.clock.speed
         self.request: Request = balancer.request(
             call.priority,
@@ -87,6 +92,8 @@ class Exchange:
                 structured=asked.structured,
                 pinned=asked.pinned,
                 needs=asked.needs,
+                project=_project(call, own_key=self.sent.own_key),
+                shape=partial(wire.shape_of, call.body),
             ),
         )
 
@@ -97,22 +104,23 @@ class Exchange:
         request = self.request
         if request.shed:
             return self._refused()
+        if request.closed is not None and isinstance(request.closed.reply, Reply):
+            return request.closed.reply
         reply = None
         while (attempt := request.start()) is not None:
             outcome, found = await self._try(attempt)
             if isinstance(found, Stream):
                 return found
-            reply = found
             if not request.enforced:
-                return reply
-            if outcome.kind == "rejected" and self._is_callers_fault(reply):
-                return reply
+                return found
+            # A refusal of what we made of a call is not for its caller.
+            reply = None if outcome.kind == "edited" else found
             delay_s = request.next_delay_s()
             if delay_s is None:
                 break
             if delay_s > 0:
                 await asyncio.sleep(self._balancer.clock.wall_s(delay_s))
-        if request.answered and reply is not None:
+        if reply is not None and (request.answered or request.unjudged):
             return reply
         text = request.static_fallback
         if text is not None:
@@ -134,15 +142,6 @@ class Exchange:
             text, mode, streamed=call.target.streamed, events=call.events, refusal=refusal
         )
 
-    def _is_callers_fault(self, reply: Reply) -> bool:
-        """A refusal that no other model would take back.
-
-        Of the key, or of a call that went out as its caller wrote it.
-        """
-        if reply.status in _UNAUTHORISED or b"API_KEY_INVALID" in reply.body:
-            return True
-        return not (self.request.plan.strategy.fallback_models or self._changed)
-
     async def _try(self, attempt: Attempt) -> tuple[Outcome, Reply | Stream]:
         call = self._call
         mode = self.request.plan.mode
@@ -159,7 +158,7 @@ class Exchange:
                     outcome, found = await self._begin_stream(attempt, response, ends_at)
                 else:
                     async with response:
-                        outcome, found = _whole(response, await response.read(), self._headers)
+                        outcome, found = self._whole(response, await response.read())
         except TimeoutError:
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
@@ -179,6 +178,8 @@ class Exchange:
         if not self.request.enforced:
             return wire.Edits()
         strategy, asked = self.request.plan.strategy, self._asked
+        if attempt.as_written:
+            strategy = Strategy()
         card = wire.find_card(self._balancer.policy.catalog, attempt.model)
         change = wire.edits(strategy, card, asked)
         if attempt.thinking_tokens is None or card is None:
@@ -193,7 +194,10 @@ class Exchange:
     async def _send(self, attempt: Attempt) -> aiohttp.ClientResponse:
         call = self._call
         edits = self._edits(attempt)
-        self._changed = edits.changes_body or edits.model is not None
+        model = edits.model or call.target.model
+        body = wire.apply_bytes(call.raw, edits, call.body)
+        changed = not attempt.as_written and (model != call.target.model or body != call.raw)
+        self.sent = replace(self.sent, change=edits, changed=changed)
         extra = []
         if call.index is not None:
             extra = [
@@ -202,10 +206,10 @@ class Exchange:
             ]
         return await self._upstream.send(
             call.target,
-            model=edits.model or call.target.model,
+            model=model,
             query=call.query,
             headers=call.headers,
-            body=wire.apply_bytes(call.raw, edits, call.body),
+            body=body,
             deadline_s=call.timeout_s,
             extra=extra,
         )
@@ -248,46 +252,75 @@ class Exchange:
         if not first or answer.error is None:
             message = "open-Balancer: the upstream's stream ended before its first chunk."
             reply = error_reply(503, message)
-        return outcome_of(answer, response.status), reply
+        return outcome_of(answer, response.status, self.sent, reply=reply), reply
+
+    def _whole(self, response: aiohttp.ClientResponse, raw: bytes) -> tuple[Outcome, Reply]:
+        text = plain(raw, response.headers.get("content-encoding", ""))
+        status = response.status
+        reply = Reply(status=status, body=raw, headers=self._headers(response))
+        if status < 300:
+            answer = wire.read_answer(wire.parse(text))
+            return outcome_of(answer, status, self.sent, reply=reply), reply
+        error = wire.read_error(max(400, status), text, response.headers.get("retry-after"))
+        return _refused(error, self.sent, status, reply), reply
 
 
-def _whole(response: aiohttp.ClientResponse, raw: bytes, headers: Any) -> tuple[Outcome, Reply]:
-    text = plain(raw, response.headers.get("content-encoding", ""))
-    reply = Reply(status=response.status, body=raw, headers=headers(response))
-    if response.status >= 300:
-        error = wire.read_error(
-            max(400, response.status), text, response.headers.get("retry-after")
-        )
-        return (
-            Outcome(
-                kind=error.kind, retry_after_s=error.retry_after_s or 0.0, status=response.status
-            ),
-            reply,
-        )
-    return outcome_of(wire.read_answer(wire.parse(text)), response.status), reply
-
-
-def outcome_of(answer: wire.Answer, status: int, failure: str | None = None) -> Outcome:
+def outcome_of(
+    answer: wire.Answer,
+    status: int,
+    sent: wire.Sent,
+    failure: str | None = None,
+    *,
+    reply: Reply | None = None,
+) -> Outcome:
     """What the runtime is told of an answer.
 
     Args:
         answer: what was read of it.
         status: of HTTP.
+        sent: what it answers.
         failure: what ended it early, if anything did.
+        reply: the same as it goes to the caller; None for what has gone already.
     """
     usage = answer.usage or wire.Usage()
     error = answer.error
+    if error is not None and failure is None and answer.usage is None:
+        return _refused(error, sent, status, reply)
+    kind = failure or sent.failure(answer)
     return Outcome(
-        kind=failure or answer.failure,
+        kind=kind,
         prompt_tokens=usage.prompt_tokens,
         cached_tokens=usage.cached_tokens,
         output_tokens=usage.output_tokens,
         thinking_tokens=usage.thinking_tokens,
-        # What was sent of a stream is billed, whatever ended it.
-        billed=True if error is not None and answer.usage is not None else None,
+        # What was sent of a stream is billed, whatever ended it, and so is an empty answer.
+        billed=True if answer.usage is not None and (error or kind == "rejected") else None,
         retry_after_s=0.0 if error is None else error.retry_after_s or 0.0,
         status=status,
     )
+
+
+def _refused(
+    error: wire.UpstreamError, sent: wire.Sent, status: int, reply: Reply | None
+) -> Outcome:
+    """What the runtime is told of an error response."""
+    kind = sent.refused(error)
+    refusal = None
+    if kind == "closed":
+        refusal = Refusal(remedy=wire.remedy(error), message=error.message, reply=reply)
+    return Outcome(
+        kind=kind, retry_after_s=error.retry_after_s or 0.0, status=status, refusal=refusal
+    )
+
+
+def _project(call: Call, *, own_key: bool) -> str:
+    """Whose bill a call goes on: the service's, or that of whoever's key or project it names."""
+    if own_key:
+        return ""
+    if call.target.project:
+        return f"project {call.target.project}"
+    given = dict(call.headers).get(b"x-goog-api-key") or (has_key(call.query) or "").encode()
+    return wire.project_of(given)
 
 
 def _connection_errors() -> tuple[type[BaseException], ...]:

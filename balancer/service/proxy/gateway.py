@@ -185,7 +185,7 @@ class Gateway:
                 failure = "reset"
                 message = f"open-Balancer: the upstream broke off ({type(error).__name__})."
                 last = error_chunk(503, message, events=call.events)
-            outcome = outcome_of(reader.answer(), response.status, failure)
+            outcome = outcome_of(reader.answer(), response.status, exchange.sent, failure)
             stream.attempt.finish(outcome)
             await send({"type": "http.response.body", "body": last, "more_body": False})
         finally:

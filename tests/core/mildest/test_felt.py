@@ -224,3 +224,12 @@ def test_every_request_is_late_exactly_once_if_it_lives_longer_than_the_cut(
         sum(length > 1.6 for _, length, well in lives if well),
         len(lives),
     ]
+
+
+def test_a_mistake_is_no_failure_and_nobody_gave_up() -> None:
+    """Neither when it ends at once, nor when its request began a tick before."""
+    found = listener()
+    assert found.hear(requests(2, answered=(1.0,))._replace(unjudged=(0, 1, 0)))[:3] == (1, 1, 0)
+    found.hear(requests(1, ages=(0.5,)))
+    later = found.hear(requests()._replace(unjudged=(1, 0, 0)))
+    assert (later.begun, later.failed, later.gone, later.late) == (-1, 0, 0, (0, 0))
