@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 from .acting import Acting
 from .bodies import count_body, parse, read_body, text_tokens
+from .caches import Caches
 from .clock import ScenarioClock
 from .counters import Counters
 from .headers import Headers, check_key, read_headers
@@ -15,6 +16,7 @@ from .paths import Route, route
 from .refusals import Refusal, body_too_large, no_such_model
 from .replies import Gone, Receive, Scope, Send, send_json
 from .settings import Settings
+from .strict import check
 from .wall_upstream import ModelEntry, WallUpstream
 
 __all__ = ["GeminiApp"]
@@ -46,6 +48,7 @@ class GeminiApp:
         self.clock = ScenarioClock(self.settings.speed, epoch)
         self.upstream = WallUpstream(self.settings, self.clock)
         self.counters = Counters()
+        self._caches = Caches()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -78,6 +81,9 @@ class GeminiApp:
             await send_json(scope, send, 200, json.dumps(found).encode())
             return
         body = read_body(document, model.card)
+        if not self.settings.lenient:
+            cached_for = self._caches.model_of(document, model.name)
+            check(document, model.card, cached_for=cached_for)
         prompt = text_tokens(document) if headers.request is None else None
         fate = self.upstream.begin(model, body, headers.request, headers.attempt, prompt)
         sse: bool | None = None
