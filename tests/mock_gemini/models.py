@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from balancer.core.catalog import ModelCard
+from balancer.prices import default_catalog
 
 __all__ = [
     "GEMMA",
@@ -16,7 +17,7 @@ __all__ = [
     "TWO_PRO",
 ]
 
-_PRICE = (1 << 40, 300, 2500, 30, 300, 2500, 30)
+_PRICE = default_catalog().card("gemini-2.5-flash").price
 _ALL = frozenset(("text", "image", "audio", "video", "document"))
 _TOOLS = frozenset(("functions", "googleSearch", "codeExecution", "urlContext"))
 

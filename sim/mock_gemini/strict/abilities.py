@@ -10,6 +10,7 @@ from balancer.wire.members import child, member
 
 from ..bodies import text_tokens
 from ..refusals import invalid_argument
+from .functions import is_silent
 
 __all__ = ["check_abilities"]
 
@@ -30,8 +31,7 @@ def check_abilities(
     _modalities(child(document, "generationConfig"), card)
     if member(document, "cachedContent"):
         _cached(document, card, cached_for)
-    # A card that says no family says nothing of what a prompt may hold either.
-    for kind in _media(document) if card.family else ():
+    for kind in () if is_silent(card) else _media(document):
         if kind not in card.inputs:  # believed
             raise invalid_argument(f"{kind.title()} input modality is not enabled for {card.name}")
     tokens = text_tokens(document)

@@ -12,7 +12,7 @@ from balancer.wire.members import child, member
 from ..refusals import invalid_argument
 from .shapes import camel
 
-__all__ = ["check_functions", "declarations", "forced"]
+__all__ = ["check_functions", "declarations", "is_silent", "mode_of"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
 
@@ -27,11 +27,17 @@ def declarations(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     ]
 
 
-def forced(document: Mapping[str, Any]) -> str:
+def mode_of(document: Mapping[str, Any]) -> str:
     """The mode of function calling, "AUTO" where none is said."""
     calling = child(child(document, "toolConfig"), "functionCallingConfig")
     mode = str(member(calling, "mode") or "AUTO").upper()
     return "AUTO" if mode == "MODE_UNSPECIFIED" else mode
+
+
+def is_silent(card: ModelCard) -> bool:
+    """Whether a card says nothing of what a model can do: somebody wrote it for its price."""
+    only_text = frozenset(("text",))
+    return not (card.family or card.tools) and card.inputs == card.outputs == only_text
 
 
 def check_functions(document: Mapping[str, Any], card: ModelCard) -> None:
@@ -45,9 +51,11 @@ def check_functions(document: Mapping[str, Any], card: ModelCard) -> None:
     _names(names)
     _calling(document, names)
     built_in = sorted(set(_built_in(document)))
-    if declared and built_in and not card.json_with_functions:  # told, of 2.x models
+    # Told, of 2.x models; those that use computers take functions of the caller beside.
+    apart = [name for name in built_in if name != "computerUse"]
+    if declared and apart and not card.json_with_functions:
         raise invalid_argument(
-            f"Built-in tools ({', '.join(built_in)}) and function calling cannot be combined in "
+            f"Built-in tools ({', '.join(apart)}) and function calling cannot be combined in "
             "the same request."
         )
     form = str(member(child(document, "generationConfig"), "responseMimeType") or "")
@@ -55,8 +63,8 @@ def check_functions(document: Mapping[str, Any], card: ModelCard) -> None:
         raise invalid_argument(
             "Function calling with a response mime type: 'application/json' is unsupported"
         )
-    if not card.family:
-        return  # a card that says no family says nothing of tools either
+    if is_silent(card):
+        return
     for name in (*(["functions"] if declared else []), *built_in):
         if name not in card.tools:  # believed
             raise invalid_argument(f"Tool {name} is not enabled for models/{card.name}")
@@ -77,7 +85,7 @@ def _names(names: list[str]) -> None:
 def _calling(document: Mapping[str, Any], names: list[str]) -> None:
     """Believed, from the documentation."""
     calling = child(child(document, "toolConfig"), "functionCallingConfig")
-    mode = forced(document)
+    mode = mode_of(document)
     allowed = [str(name) for name in _listed(member(calling, "allowedFunctionNames"))]
     if mode in ("ANY", "VALIDATED") and not names:
         raise invalid_argument("Function calling config is set without function_declarations.")
