@@ -38,6 +38,7 @@ class ModelCard:
         caching: whether a prompt may lie in `cachedContent`.
         json_with_functions: whether it takes functions and a JSON format together.
         signs_calls: whether it wants the signature of every function call of a running turn.
+        default_thinking: its setting where a call says none; None: it is not known.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ModelCard:
     caching: bool = True
     json_with_functions: bool = True
     signs_calls: bool = False
+    default_thinking: Thinking | None = None
 
     @property
     def thinks(self) -> bool:

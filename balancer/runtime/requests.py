@@ -41,6 +41,7 @@ from .recorder import ABANDONED, ANSWER, FAILED, MOST_PENDING, UnderWay
 __all__ = ["Request"]
 
 _LARGE = 1 << 30
+_TEXT = frozenset(("text",))
 
 logger = logging.getLogger("balancer")
 
@@ -133,7 +134,12 @@ class Request:
         """The text that answers a refused or failed request, if the plan has one and the caller
         can use it.
         """
-        return None if self.asked.structured else self.plan.strategy.static_fallback
+        asked = self.asked
+        card = self._desk.cards.get(asked.model or "")
+        shows = card is not None and card.outputs != _TEXT
+        if asked.structured or not asked.free_text or shows:
+            return None
+        return self.plan.strategy.static_fallback
 
     @property
     def attempts(self) -> int:

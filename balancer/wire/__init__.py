@@ -23,6 +23,7 @@ from .splice import apply_bytes, parse
 from .streams import ArrayChunks, Chunks, EventChunks, chunks_of
 from .thinking import fit_thinking
 from .usage import Usage, read_usage
+from .validity import is_plausible
 
 __all__ = [
     "Answer",
@@ -43,6 +44,7 @@ __all__ = [
     "find_card",
     "first_kept",
     "fit_thinking",
+    "is_plausible",
     "parse",
     "read_answer",
     "read_asked",

@@ -9,11 +9,12 @@ from google.genai import types
 
 from balancer.core.catalog import Catalog
 from balancer.wire import Asked, bare_model, find_card, first_kept, read_asked
+from balancer.wire import is_plausible as is_plausible_body
 from balancer.wire import speaks as value_speaks
 
 from .options import CallOptions
 
-__all__ = ["automatic", "estimate", "kept", "read_call"]
+__all__ = ["automatic", "estimate", "is_plausible", "kept", "read_call"]
 
 _MEDIA_TOKENS = 258  # a small image, and the least for what we cannot measure
 _BYTES_PER_MEDIA_TOKEN = 512
@@ -56,6 +57,9 @@ def _settings(config: types.GenerateContentConfig) -> dict[str, Any]:
     calling = getattr(config.tool_config, "function_calling_config", None)
     return {
         "cachedContent": config.cached_content,
+        "tools": [
+            {"computerUse": getattr(tool, "computer_use", None)} for tool in config.tools or ()
+        ],
         "continuationToken": getattr(config, "continuation_token", None),
         "toolConfig": {"functionCallingConfig": {"mode": _word(getattr(calling, "mode", None))}},
         "generationConfig": {
@@ -63,6 +67,10 @@ def _settings(config: types.GenerateContentConfig) -> dict[str, Any]:
             "responseMimeType": config.response_mime_type,
             "responseSchema": config.response_schema is not None,
             "responseJsonSchema": config.response_json_schema is not None,
+            "responseModalities": [_word(each) for each in config.response_modalities or ()],
+            "speechConfig": config.speech_config,
+            "imageConfig": config.image_config,
+            "temperature": config.temperature,
             "thinkingConfig": {
                 "thinkingBudget": getattr(thinking, "thinking_budget", None),
                 "thinkingLevel": _word(level),
@@ -73,6 +81,35 @@ def _settings(config: types.GenerateContentConfig) -> dict[str, Any]:
 
 def _word(value: Any) -> Any:
     return getattr(value, "value", value)
+
+
+def is_plausible(contents: Any, config: types.GenerateContentConfig | None) -> bool:
+    """As `balancer.wire.is_plausible`, for whatever the SDK takes as contents."""
+    items = contents if isinstance(contents, list) else [contents]
+    temperature = None if config is None else config.temperature
+    return is_plausible_body(
+        {
+            "contents": [_form(item) for item in items],
+            "generationConfig": {"temperature": temperature},
+        }
+    )
+
+
+def _form(item: Any) -> Any:
+    """The form of a content: its role, and what its parts are."""
+    if isinstance(item, types.Content):
+        parts = [
+            {name: True for name, value in vars(part).items() if value is not None}
+            for part in item.parts or ()
+        ]
+        return {"role": item.role, "parts": parts}
+    if isinstance(item, dict) and "parts" in item:
+        return item
+    if _is_response(item):
+        return {"parts": [{"functionResponse": True}]}
+    if getattr(item, "function_call", None) is not None:
+        return {"role": "model", "parts": [{"functionCall": True}]}
+    return {"parts": [{"text": True}]}
 
 
 def automatic(config: types.GenerateContentConfig | None) -> bool:

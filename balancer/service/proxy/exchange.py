@@ -81,7 +81,8 @@ class Exchange:
                 min_output_tokens=asked.min_output_tokens or 0,
                 thinking=asked.thinking,
                 timeout_s=None if call.timeout_s is None else call.timeout_s * speed,
-                structured=asked.structured,
+                structured=asked.tearable,
+                free_text=asked.free_text and wire.is_plausible(call.body),
                 pinned=asked.pinned,
             ),
         )
