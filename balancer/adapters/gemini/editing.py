@@ -104,7 +104,7 @@ def _instructed(old: Any, instruction: str) -> Any:
         return {**old, "parts": [*(old["parts"] or ()), part]}
     if isinstance(old, list):
         return [*old, part]
-    return part if old is None else [old, part]
+    return types.Content(parts=[part]) if old is None else [old, part]
 
 
 def http_options(
