@@ -26,6 +26,7 @@ class ModelCard:
         budget: least and most thinking budget in tokens, or None: takes no budget.
         off: whether a budget of 0 turns thinking off.
         levels: thinking levels it accepts.
+        default_thinking: its setting where a call says none; None: it is not known.
         output_limit_tokens: most tokens of an answer, thinking included.
         context_limit_tokens: most tokens of a prompt.
         family: models of one family may stand in for each other; "" is a family of its own.
@@ -38,7 +39,6 @@ class ModelCard:
         caching: whether a prompt may lie in `cachedContent`.
         json_with_functions: whether it takes functions and a JSON format together.
         signs_calls: whether it wants the signature of every function call of a running turn.
-        default_thinking: its setting where a call says none; None: it is not known.
     """
 
     name: str
@@ -46,6 +46,7 @@ class ModelCard:
     budget: tuple[int, int] | None
     off: bool
     levels: tuple[str, ...] = ()
+    default_thinking: Thinking | None = None
     output_limit_tokens: int = 65_536
     context_limit_tokens: int = 1_048_576
     family: str = ""
@@ -57,7 +58,6 @@ class ModelCard:
     caching: bool = True
     json_with_functions: bool = True
     signs_calls: bool = False
-    default_thinking: Thinking | None = None
 
     @property
     def thinks(self) -> bool:

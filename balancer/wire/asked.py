@@ -160,8 +160,8 @@ def _media(generation: Mapping[str, Any]) -> bool:
     words = modalities if isinstance(modalities, list) else [modalities]
     return (
         any(str(word).upper() in _MEDIA for word in words)
-        or member(generation, "speechConfig") is not None
-        or member(generation, "imageConfig") is not None
+        or member(generation, "speechConfig") not in (None, False)
+        or member(generation, "imageConfig") not in (None, False)
     )
 
 

@@ -9,8 +9,8 @@ from google.genai import types
 
 from balancer.core.catalog import Catalog
 from balancer.wire import Asked, bare_model, find_card, first_kept, read_asked
-from balancer.wire import is_plausible as is_plausible_body
 from balancer.wire import speaks as value_speaks
+from balancer.wire.validity import is_plausible as is_plausible_body
 
 from .options import CallOptions
 
@@ -57,26 +57,33 @@ def _settings(config: types.GenerateContentConfig) -> dict[str, Any]:
     calling = getattr(config.tool_config, "function_calling_config", None)
     return {
         "cachedContent": config.cached_content,
-        "tools": [
-            {"computerUse": getattr(tool, "computer_use", None)} for tool in config.tools or ()
-        ],
         "continuationToken": getattr(config, "continuation_token", None),
         "toolConfig": {"functionCallingConfig": {"mode": _word(getattr(calling, "mode", None))}},
+        "systemInstruction": config.system_instruction is not None,
+        "tools": [_members(tool) for tool in config.tools or ()],
         "generationConfig": {
+            "responseModalities": [_word(kind) for kind in config.response_modalities or ()],
+            "speechConfig": config.speech_config is not None,
+            "imageConfig": getattr(config, "image_config", None) is not None,
             "maxOutputTokens": config.max_output_tokens,
             "responseMimeType": config.response_mime_type,
             "responseSchema": config.response_schema is not None,
             "responseJsonSchema": config.response_json_schema is not None,
-            "responseModalities": [_word(each) for each in config.response_modalities or ()],
-            "speechConfig": config.speech_config,
-            "imageConfig": config.image_config,
-            "temperature": config.temperature,
             "thinkingConfig": {
                 "thinkingBudget": getattr(thinking, "thinking_budget", None),
                 "thinkingLevel": _word(level),
             },
         },
     }
+
+
+def _members(tool: Any) -> dict[str, Any]:
+    """Which kinds of tools one is; what is none of the API's own is a function to call."""
+    if isinstance(tool, dict):
+        return tool
+    if isinstance(tool, types.Tool):
+        return {name: True for name in tool.model_fields_set if getattr(tool, name) is not None}
+    return {"functionDeclarations": True}
 
 
 def _word(value: Any) -> Any:
