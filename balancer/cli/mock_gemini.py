@@ -58,6 +58,19 @@ def mock_gemini(
     api_key: Annotated[
         str, typer.Option(metavar="KEY", help="What clients have to send.")
     ] = "mock-key",
+    lenient: Annotated[
+        bool,
+        typer.Option(
+            "--lenient", help="Take requests that Gemini refuses for what they ask of a model."
+        ),
+    ] = False,
+    calls: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of calls that may call a function, and do; those that must always do.",
+        ),
+    ] = 0.0,
     host: Annotated[
         str, typer.Option(help="Address of the Gemini API. Beyond this machine: 0.0.0.0.")
     ] = "127.0.0.1",
@@ -90,6 +103,8 @@ def mock_gemini(
             admin_port=admin_port,
             api_key=api_key,
             token=token,
+            lenient=lenient,
+            call_share=calls,
         )
 
         def ready(addresses: Addresses) -> None:

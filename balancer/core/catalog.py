@@ -35,6 +35,7 @@ class ModelCard:
         budget: least and most thinking budget in tokens, or None: takes no budget.
         off: whether a budget of 0 turns thinking off.
         levels: thinking levels it accepts.
+        default_thinking: its setting where a call says none; None: it is not known.
         output_limit_tokens: most tokens of an answer, thinking included.
         context_limit_tokens: most tokens of a prompt.
         family: models of one family may stand in for each other; "" is a family of its own.
@@ -58,6 +59,7 @@ class ModelCard:
     budget: tuple[int, int] | None
     off: bool
     levels: tuple[str, ...] = ()
+    default_thinking: Thinking | None = None
     output_limit_tokens: int = 65_536
     context_limit_tokens: int = 1_048_576
     family: str = ""

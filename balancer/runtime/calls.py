@@ -67,8 +67,11 @@ class Asked:
             shortens it further, the budget rather refuses it.
         thinking: the caller's own setting; a plan only ever lowers it.
         timeout_s: the caller's own deadline of an attempt; a plan only ever shortens it.
-        structured: the answer has to keep to a format. A plan's cap could tear it and a static
-            answer is none, so it gets neither, unless `min_output_tokens` says what it needs.
+        structured: the answer has to keep to a format: JSON, a call of a function, an image. A
+            plan's cap could tear it and a static answer is none, so it gets neither, unless
+            `min_output_tokens` says what it needs.
+        free_text: any text is an answer, and the request is one that a model would take, so that
+            a static answer may stand in for it.
         pinned: the call goes with what Google keeps for its model (cached content, an answer to
             be continued), so no other model is tried.
         needs: what the call uses, in the words of `ModelCard.lacks`, and
@@ -86,6 +89,7 @@ class Asked:
     thinking: Thinking | None = None
     timeout_s: float | None = None
     structured: bool = False
+    free_text: bool = True
     pinned: bool = False
     needs: frozenset[str] = frozenset()
     project: str = ""

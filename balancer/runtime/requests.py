@@ -45,6 +45,7 @@ __all__ = ["Request"]
 
 _LARGE = 1 << 30
 _OTHERS = FAILURES[ILLNESSES:]
+_TEXT = frozenset(("text",))
 
 logger = logging.getLogger("balancer")
 
@@ -157,7 +158,10 @@ class Request:
         """The text that answers a refused or failed request, if the plan has one and the caller
         can use it.
         """
-        if self.unjudged or self.asked.structured:
+        asked = self.asked
+        card = self._desk.cards.get(asked.model or "")
+        shows = card is not None and card.outputs != _TEXT
+        if self.unjudged or asked.structured or not asked.free_text or shows:
             return None
         return self.plan.strategy.static_fallback
 

@@ -26,6 +26,7 @@ from .splice import apply_bytes, parse
 from .streams import ArrayChunks, Chunks, EventChunks, chunks_of
 from .thinking import fit_thinking
 from .usage import Usage, read_usage
+from .validity import is_plausible
 
 __all__ = [
     "Answer",
@@ -47,6 +48,7 @@ __all__ = [
     "find_card",
     "first_kept",
     "fit_thinking",
+    "is_plausible",
     "media_kind",
     "parse",
     "project_of",

@@ -18,6 +18,7 @@ __all__ = ["Asked", "answers_a_tool", "estimate_tokens", "read_asked"]
 _LEAST_MEDIA_TOKENS = 258  # a small image
 _BYTES_PER_MEDIA_TOKEN = 512  # speech at 128 kbit/s makes 32 tokens a second
 _TOOL_MODES = ("ANY", "VALIDATED")
+_MEDIA = ("IMAGE", "AUDIO", "VIDEO")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,9 @@ class Asked:
         min_output_tokens: least room for the answer, thinking not counted, that the caller
             declares to need; no plan's cap leaves less.
         thinking: the caller's own budget or level; None leaves it to the model.
-        structured: the answer has to keep to a format. A plan's cap could tear it, so one is
-            set only where `min_output_tokens` says how much the format needs.
+        structured: the answer has to keep to a format.
+        forced: the answer has to be a call of a function.
+        media: the answer is to hold images or speech.
         needs_tools: the call means nothing without its tools.
         pinned: the call goes with what Google keeps for one model (cached content, an answer
             to be continued): neither its model nor its instruction can change.
@@ -45,9 +47,23 @@ class Asked:
     min_output_tokens: int | None = None
     thinking: Thinking | None = None
     structured: bool = False
+    forced: bool = False
+    media: bool = False
     needs_tools: bool = False
     pinned: bool = False
     needs: frozenset[str] = frozenset()
+
+    @property
+    def tearable(self) -> bool:
+        """Whether an answer that is cut short is of no use. A plan's cap could tear it, so one is
+        set only where `min_output_tokens` says how much the answer needs.
+        """
+        return self.structured or self.forced or self.media
+
+    @property
+    def free_text(self) -> bool:
+        """Whether any text is an answer, so that a static one may stand in for it."""
+        return not (self.tearable or self.needs_tools)
 
 
 def read_asked(
@@ -77,6 +93,7 @@ def read_asked(
     structured = _structured(generation)
     if answers_tool is None:
         answers_tool = answers_a_tool(member(body, "contents"))
+    forced = str(member(calling, "mode")).upper() in _TOOL_MODES
     return Asked(
         model=bare_model(model),
         prompt_tokens=estimate_tokens(body) if prompt_tokens is None else prompt_tokens,
@@ -84,9 +101,12 @@ def read_asked(
         min_output_tokens=min_output_tokens,
         thinking=_thinking(child(generation, "thinkingConfig")),
         structured=structured,
+        forced=forced,
+        media=_media(generation),
         needs_tools=needs_tools
-        or str(member(calling, "mode")).upper() in _TOOL_MODES
-        or answers_tool,
+        or forced
+        or answers_tool
+        or _uses_computers(member(body, "tools")),
         pinned=bool(member(body, "cachedContent") or member(body, "continuationToken")),
         needs=read_needs(body, media=media, answers_tool=answers_tool, structured=structured),
     )
@@ -143,6 +163,23 @@ def _structured(generation: Mapping[str, Any]) -> bool:
         mime not in ("", "text/plain")
         or bool(member(generation, "responseSchema"))
         or bool(member(generation, "responseJsonSchema"))
+    )
+
+
+def _media(generation: Mapping[str, Any]) -> bool:
+    modalities = member(generation, "responseModalities")
+    words = modalities if isinstance(modalities, list) else [modalities]
+    return (
+        any(str(word).upper() in _MEDIA for word in words)
+        or member(generation, "speechConfig") not in (None, False)
+        or member(generation, "imageConfig") not in (None, False)
+    )
+
+
+def _uses_computers(tools: Any) -> bool:
+    """The models that use computers are refused without their tool."""
+    return isinstance(tools, list) and any(
+        member(tool, "computerUse") is not None for tool in tools
     )
 
 

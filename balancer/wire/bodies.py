@@ -80,7 +80,7 @@ def _generation(new: dict[str, Any], edits: Edits) -> None:
     config = dict(old) if isinstance(old, dict) else {}
     for name, value in settings.items():
         _set(config, name, value)
-    if edits.thinking is not None or edits.clear_thinking:
+    if edits.thinking is not None or edits.clear_thinking or edits.hide_thoughts:
         _think(config, edits)
     if config != old and (config or old is not None):
         _set(new, "generationConfig", config)
@@ -90,15 +90,18 @@ def _think(config: dict[str, Any], edits: Edits) -> None:
     """Budget and level together are refused, so the one that was there goes."""
     old = member(config, "thinkingConfig")
     thinking = dict(old) if isinstance(old, dict) else {}
-    level = isinstance(edits.thinking, str)
-    for name in ("thinkingBudget", "thinkingLevel"):
-        if edits.thinking is None or level != (name == "thinkingLevel"):
-            thinking.pop(name, None)
-            thinking.pop(snake(name), None)
-    if edits.thinking is None:
-        # Thoughts cannot be asked for where there may be none.
+    gone = ["includeThoughts"] if edits.hide_thoughts else []
+    if edits.thinking is not None:
+        level = isinstance(edits.thinking, str)
+        gone.append("thinkingBudget" if level else "thinkingLevel")
+        _set(thinking, "thinkingLevel" if level else "thinkingBudget", edits.thinking)
+    elif edits.clear_thinking:
+        gone += ["thinkingBudget", "thinkingLevel"]
+    for name in gone:
+        thinking.pop(name, None)
+        thinking.pop(snake(name), None)
+    if thinking and not (edits.clear_thinking and edits.hide_thoughts):
+        _set(config, "thinkingConfig", thinking)
+    elif old is not None:
         config.pop("thinkingConfig", None)
         config.pop(snake("thinkingConfig"), None)
-        return
-    _set(thinking, "thinkingLevel" if level else "thinkingBudget", edits.thinking)
-    _set(config, "thinkingConfig", thinking)

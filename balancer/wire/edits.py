@@ -3,12 +3,14 @@
 One set of rules for the SDK wrapper and for the proxy:
 
 - A plan takes away, it never adds: the lower of the caller's cap and the plan's holds, and
-  the lesser thinking of the two.
+  the lesser thinking of the two; where the caller says none, the model's default is its own.
 - The cap covers thinking and answer together, so thinking is cut with it; otherwise thoughts
   would fill the cap and the answer be empty, and billed.
 - No setting is sent that the model would refuse. Edits are made anew for every model of a
   chain, because the next one may take levels where the first took a budget.
-- What a call cannot do without (a format, its tools, a stated room for the answer) stays.
+- What a call cannot do without (a format, a forced call, images, its tools, a stated room for
+  the answer, what lies in a cache) stays.
+- Of a model that is not known only what no model needs is taken away.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from .thinking import fit_thinking
 
 __all__ = ["Edits", "edits"]
 
+_TEXT = frozenset(("text",))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edits:
@@ -33,6 +37,8 @@ class Edits:
         output_cap_tokens: for `maxOutputTokens`.
         thinking: for `thinkingBudget` (a number) or `thinkingLevel` (a word).
         clear_thinking: drop the caller's thinking setting, which this model would refuse.
+        hide_thoughts: do not ask for thoughts, as there will be none; together with
+            `clear_thinking`, nothing about thinking is left.
         instruction: to be appended to the system instruction.
         drop_tools: leave out tools and their configuration.
         history_turns: keep the last turns of the conversation, the current one counted.
@@ -43,6 +49,7 @@ class Edits:
     output_cap_tokens: int | None = None
     thinking: Thinking | None = None
     clear_thinking: bool = False
+    hide_thoughts: bool = False
     instruction: str | None = None
     drop_tools: bool = False
     history_turns: int | None = None
@@ -53,6 +60,7 @@ class Edits:
         """Whether anything but the model, which stands in the path, may change."""
         return (
             self.clear_thinking
+            or self.hide_thoughts
             or self.drop_tools
             or self.output_cap_tokens is not None
             or self.thinking is not None
@@ -73,35 +81,55 @@ def edits(
 
     Args:
         strategy: of the plan.
-        card: the model to call; None where it is the caller's own and we know nothing of it:
-            then neither cap nor thinking follows the plan, because only together they are safe.
+        card: the model to call; None where it is the caller's own and we know nothing of it.
         asked: what the caller asked for.
         most_output_tokens: what a budget still affords, thinking included. It is money, so it
             holds for every call, structured ones too.
     """
+    drop_tools = not (strategy.tools or asked.needs_tools or asked.pinned)
+    # What Google keeps for a call goes with what is sent beside it.
+    history_turns = None if asked.pinned else strategy.history_turns
     if card is None:
-        moved = False
-        cap = _below_own(most_output_tokens, asked)
-        thinking, clear = None, False
-    else:
-        moved = card.name != asked.model and not asked.pinned
-        cap = _cap(strategy, card, asked, most_output_tokens, moved)
-        most = most_output_tokens
+        return Edits(
+            output_cap_tokens=_below_own(most_output_tokens, asked),
+            drop_tools=drop_tools,
+            history_turns=history_turns,
+        )
+    moved = card.name != asked.model and not asked.pinned
+    most = most_output_tokens
+    cap = _cap(strategy, card, asked, most, moved)
+    thinking, clear = _thinking(strategy, card, asked, cap=cap, most=most, moved=moved)
+    if cap is not None and cap != most and _fills(card, asked, thinking, cap):
+        # Even the least thinking of this model fills the plan's cap: no cap then.
+        cap = _below_own(most, asked)
         thinking, clear = _thinking(strategy, card, asked, cap=cap, most=most, moved=moved)
-        if cap is not None and cap != most and _fills(card, asked, thinking, cap):
-            # Even the least thinking of this model fills the plan's cap: no cap then.
-            cap = _below_own(most, asked)
-            thinking, clear = _thinking(strategy, card, asked, cap=cap, most=most, moved=moved)
+    instructed = card.system_instruction and not (asked.pinned or _shows(card, asked))
     return Edits(
-        model=card.name if card is not None and moved else None,
+        model=card.name if moved else None,
         output_cap_tokens=cap,
         thinking=thinking,
         clear_thinking=clear,
-        instruction=None if asked.pinned else strategy.instruction,
-        drop_tools=not (strategy.tools or asked.needs_tools or asked.pinned),
-        history_turns=strategy.history_turns,
+        hide_thoughts=_hides(card, asked, thinking, clear=clear, moved=moved),
+        instruction=strategy.instruction if instructed else None,
+        drop_tools=drop_tools,
+        history_turns=history_turns,
         temperature=strategy.temperature,
     )
+
+
+def _shows(card: ModelCard, asked: Asked) -> bool:
+    """Whether the answer holds more than text: a request to be brief could cost it that."""
+    return asked.media or card.outputs != _TEXT
+
+
+def _hides(
+    card: ModelCard, asked: Asked, thinking: Thinking | None, *, clear: bool, moved: bool
+) -> bool:
+    """Whether thoughts would be asked for where thinking is off, which Vertex AI refuses."""
+    if thinking is None and not (clear or moved):
+        return False
+    setting = asked.thinking if thinking is None and not clear else thinking
+    return setting == 0 or not card.thinks
 
 
 def _below_own(cap: int | None, asked: Asked) -> int | None:
@@ -119,11 +147,11 @@ def _cap(
     if planned is not None and asked.min_output_tokens is not None:
         wanted = _wanted(strategy, card, asked)
         caps.append(max(planned, asked.min_output_tokens + card.most_thinking_tokens(wanted)))
-    elif planned is not None and not asked.structured:
+    elif planned is not None and not (asked.tearable or _shows(card, asked)):
         caps.append(planned)
     if moved and asked.output_cap_tokens is not None:
         caps.append(card.output_limit_tokens)
-    return _below_own(min(caps), asked) if caps else None
+    return _below_own(min(*caps, card.output_limit_tokens), asked) if caps else None
 
 
 def _thinking(
@@ -156,9 +184,9 @@ def _wanted(strategy: Strategy, card: ModelCard, asked: Asked) -> Thinking | Non
         None if setting is None else fit_thinking(card, setting)
         for setting in (strategy.thinking, asked.thinking)
     )
-    if strategy.thinking is None or asked.thinking is None:
-        return own if strategy.thinking is None else planned
-    return planned if _most(card, planned) < _most(card, own) else own
+    # To leave the choice to the model, or to ask for what it does anyway, takes nothing away.
+    less = strategy.thinking is not None and planned is not None
+    return planned if less and _most(card, planned) < _most(card, own) else own
 
 
 def _under(
@@ -182,4 +210,5 @@ def _fills(card: ModelCard, asked: Asked, thinking: Thinking | None, cap: int) -
 
 
 def _most(card: ModelCard, thinking: Thinking | None) -> int:
-    return card.most_thinking_tokens(thinking)
+    """Most thinking under a setting; where none is said, under the model's default."""
+    return card.most_thinking_tokens(card.default_thinking if thinking is None else thinking)

@@ -6,15 +6,20 @@ import json
 from urllib.parse import parse_qs
 
 from .acting import Acting
+from .answers import as_asked
 from .bodies import count_body, parse, read_body, text_tokens
+from .caches import Caches
+from .calling import called
 from .clock import ScenarioClock
 from .counters import Counters
+from .embeddings import embed
 from .headers import Headers, check_key, read_headers
 from .models import describe_model, list_models
-from .paths import Route, route
+from .paths import EMBEDDING, Route, route
 from .refusals import Refusal, body_too_large, no_such_model
 from .replies import Gone, Receive, Scope, Send, send_json
 from .settings import Settings
+from .strict import check
 from .wall_upstream import ModelEntry, WallUpstream
 
 __all__ = ["GeminiApp"]
@@ -46,6 +51,7 @@ class GeminiApp:
         self.clock = ScenarioClock(self.settings.speed, epoch)
         self.upstream = WallUpstream(self.settings, self.clock)
         self.counters = Counters()
+        self._caches = Caches()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -67,6 +73,11 @@ class GeminiApp:
             return
         raw = await self._read(headers, receive)
         document = parse(raw)
+        if asked.method in EMBEDDING:
+            found = embed(document, asked.model or "", asked.method)
+            self.counters.other[asked.method] += 1
+            await send_json(scope, send, 200, json.dumps(found).encode())
+            return
         model = self._model(asked)
         if asked.method == "countTokens":
             self.counters.other["countTokens"] += 1
@@ -78,8 +89,16 @@ class GeminiApp:
             await send_json(scope, send, 200, json.dumps(found).encode())
             return
         body = read_body(document, model.card)
+        if not self.settings.lenient:
+            cached_for = self._caches.model_of(document, model.name)
+            check(document, model.card, cached_for=cached_for)
         prompt = text_tokens(document) if headers.request is None else None
         fate = self.upstream.begin(model, body, headers.request, headers.attempt, prompt)
+        body = body._replace(
+            call=called(document, model.card, fate.request, self.settings.call_share)
+        )
+        if body.stops or body.candidates > 1:
+            fate, body = as_asked(fate, body, model.card)
         sse: bool | None = None
         if asked.method == "streamGenerateContent":
             sse = b"alt=sse" in query

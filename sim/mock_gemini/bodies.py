@@ -28,6 +28,7 @@ _SNAKE = re.compile(r"_([a-z])")
 _COUNTED = ("contents", "systemInstruction", "system_instruction", "tools")
 _UNCOUNTED = ("role", "mimeType", "mime_type")
 _DEEPEST = 64
+_MOST_CANDIDATES = 8
 _ROLES = (None, "user", "model", "function")
 
 
@@ -41,6 +42,10 @@ class Body(NamedTuple):
         brief: whether the system instruction asks for a short answer.
         form: None for text, else the MIME type of the answer.
         schema: of an answer in JSON, if one is given.
+        stops: texts at the first of which an answer in text ends.
+        candidates: how many answers.
+        call: one line of JSON with the call of a function that answers; None: a text does.
+        texts: of the candidates, where they are not what the fate alone makes them.
     """
 
     cap: int | None
@@ -49,6 +54,10 @@ class Body(NamedTuple):
     brief: bool
     form: str | None
     schema: dict[str, Any] | None
+    stops: tuple[str, ...] = ()
+    candidates: int = 1
+    call: str | None = None
+    texts: tuple[str, ...] = ()
 
 
 def parse(raw: bytes | bytearray) -> dict[str, Any]:
@@ -81,9 +90,8 @@ def read_body(document: dict[str, Any], card: ModelCard) -> Body:
     config = _object(document, "generationConfig", "generation_config")
     if not config:
         return Body(None, None, False, brief, None, None)
-    candidates = config.get("candidateCount")
-    if candidates is not None and _whole(candidates, "candidate_count") != 1:
-        raise invalid_argument("Multiple candidates is not enabled for this model")
+    count = config.get("candidateCount")
+    candidates = 1 if count is None else _whole(count, "candidate_count")
     cap = config.get("maxOutputTokens")
     if cap is not None:
         cap = _whole(cap, "max_output_tokens")
@@ -94,7 +102,18 @@ def read_body(document: dict[str, Any], card: ModelCard) -> Body:
             )
     thinking, shows_thoughts = _thinking(config, card)
     form, schema = _form(config)
-    return Body(cap, thinking, shows_thoughts, brief, form, schema)
+    stops = config.get("stopSequences")
+    stops = stops if isinstance(stops, list) else [stops]
+    return Body(
+        cap,
+        thinking,
+        shows_thoughts,
+        brief,
+        form,
+        schema,
+        tuple(str(stop) for stop in stops if stop),
+        min(max(candidates, 1), _MOST_CANDIDATES),
+    )
 
 
 def _form(config: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .bodies import CHARS_PER_TOKEN
 
-__all__ = ["answer_text"]
+__all__ = ["answer_text", "instance"]
 
 _SENTENCES = (
     "The answer depends on what one measures first. Every system has a limit and load finds it. "
@@ -49,12 +49,12 @@ def answer_text(
         text = json.dumps({"answer": _FILLER[start : start + max(0, room)]})
         text = text if room >= 0 else "{}"
     else:
-        text = json.dumps(_instance(schema, _FILLER[start : start + 24].strip()))
+        text = json.dumps(instance(schema, _FILLER[start : start + 24].strip()))
     text = text.ljust(chars)
     return text if whole else text[: max(1, chars // 2)].rstrip(" }]")
 
 
-def _instance(schema: Any, words: str, depth: int = 0) -> Any:
+def instance(schema: Any, words: str, depth: int = 0) -> Any:
     """The plainest value that fits a schema, of OpenAPI's or JSON Schema's words."""
     if not isinstance(schema, dict) or depth > 32:
         return None
@@ -62,17 +62,17 @@ def _instance(schema: Any, words: str, depth: int = 0) -> Any:
         return schema["enum"][0]
     for name in ("anyOf", "any_of", "oneOf", "allOf"):
         if isinstance(schema.get(name), list) and schema[name]:
-            return _instance(schema[name][0], words, depth + 1)
+            return instance(schema[name][0], words, depth + 1)
     kinds = schema.get("type", "object" if "properties" in schema else "string")
     kind = str(kinds[0] if isinstance(kinds, list) and kinds else kinds).lower()
     if kind == "object":
         properties = schema.get("properties")
         inner = properties if isinstance(properties, dict) else {}
-        return {name: _instance(value, words, depth + 1) for name, value in inner.items()}
+        return {name: instance(value, words, depth + 1) for name, value in inner.items()}
     if kind == "array":
         least = schema.get("minItems") or schema.get("min_items") or 1
         count = int(least) if str(least).isdecimal() else 1
-        return [_instance(schema.get("items"), words, depth + 1)] * min(max(count, 1), 1000)
+        return [instance(schema.get("items"), words, depth + 1)] * min(max(count, 1), 1000)
     if kind in ("integer", "number"):
         least = schema.get("minimum", 1)
         return least if isinstance(least, int | float) else 1

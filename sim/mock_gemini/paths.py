@@ -13,10 +13,13 @@ from typing import NamedTuple
 
 from .refusals import Refusal, no_such_page
 
-__all__ = ["METHODS", "Route", "route"]
+__all__ = ["EMBEDDING", "METHODS", "Route", "route"]
 
 METHODS = ("generateContent", "streamGenerateContent", "countTokens")
-"""Methods of a model."""
+"""Methods of a model that answers."""
+
+EMBEDDING = ("embedContent", "batchEmbedContents")
+"""Methods of a model that makes embeddings."""
 
 _PATH = re.compile(
     r"(?:/(?:v\d\w*|projects/[^/]+|locations/[^/]+|publishers/google|models/[^/:]+))*"
@@ -29,7 +32,7 @@ class Route(NamedTuple):
 
     Attributes:
         model: name, or None for the list of models.
-        method: of `METHODS`, or None to look at the model.
+        method: of `METHODS` or `EMBEDDING`, or None to look at the model.
         vertex: whether it has the form of Vertex AI.
     """
 
@@ -53,7 +56,7 @@ def route(verb: str, path: str) -> Route:
     if found is None:
         raise no_such_page(path)
     method = found["method"]
-    if method is not None and method not in METHODS:
+    if method is not None and method not in (*METHODS, *EMBEDDING):
         raise no_such_page(path)
     if verb != ("GET" if method is None else "POST"):
         raise Refusal(404, "NOT_FOUND", f"{path} takes no {verb}.")

@@ -76,12 +76,14 @@ def spawn(
     admin_port: int = 0,
     api_key: str = DEFAULT_API_KEY,
     token: str | None = None,
+    lenient: bool = False,
+    call_share: float = 0.0,
 ) -> MockProcess:
     """Start a mock Gemini and wait until it is healthy.
 
     Args:
         scenario, overrides, policy, replication, speed, latency, host, port, admin_port,
-            api_key, token: see `sim.mock_gemini.settings.load_settings`.
+            api_key, token, lenient, call_share: see `sim.mock_gemini.settings.load_settings`.
 
     Raises:
         InputError: it cannot be started like this; says why.
@@ -98,6 +100,8 @@ def spawn(
         "admin_port": admin_port,
         "api_key": api_key,
         "token": token,
+        "lenient": lenient,
+        "call_share": call_share,
     }
     child = start_child(
         [sys.executable, "-m", "sim.mock_gemini.process"],

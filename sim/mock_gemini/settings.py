@@ -38,6 +38,8 @@ class Settings:
         admin_host, admin_port: where the admin API listens.
         api_key: what clients have to send.
         token: bearer token of the admin API; None makes one.
+        lenient: True takes requests that Gemini would refuse for what they ask of a model.
+        call_share: share of calls that may call a function and do; those that must, always do.
         max_body_bytes: longer requests are refused.
 
     Raises:
@@ -56,11 +58,15 @@ class Settings:
     admin_port: int = 0
     api_key: str = DEFAULT_API_KEY
     token: str | None = None
+    lenient: bool = False
+    call_share: float = 0.0
     max_body_bytes: int = 20 * 1024 * 1024
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.speed) and self.speed > 0):
             raise InputError(f"speed {self.speed:g}: expected a number above 0 such as 10")
+        if not 0 <= self.call_share <= 1:
+            raise InputError(f"calls {self.call_share:g}: expected a share from 0 to 1 such as 0.2")
         if not self.api_key:
             raise InputError("the API key is empty; expected some text that clients have to send")
         if self.token == "":
@@ -91,6 +97,8 @@ def load_settings(
     admin_port: int = 0,
     api_key: str = DEFAULT_API_KEY,
     token: str | None = None,
+    lenient: bool = False,
+    call_share: float = 0.0,
 ) -> Settings:
     """Settings from files, as a user names them.
 
@@ -98,8 +106,8 @@ def load_settings(
         scenario: name in the library, or path; None: the steady one.
         overrides: "key=value" each, of the scenario.
         policy: path of a policy whose price table to use; None: the scenario's, or ours.
-        replication, speed, latency, host, port, admin_host, admin_port, api_key, token: see
-            `Settings`.
+        replication, speed, latency, host, port, admin_host, admin_port, api_key, token, lenient,
+            call_share: see `Settings`.
 
     Raises:
         InputError: one of them cannot be used.
@@ -117,4 +125,6 @@ def load_settings(
         admin_port=admin_port,
         api_key=api_key,
         token=token,
+        lenient=lenient,
+        call_share=call_share,
     )

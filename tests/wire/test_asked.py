@@ -114,3 +114,27 @@ def test_a_model_s_name_stands_at_the_end_of_its_path() -> None:
     """Before the method."""
     path = "projects/p/locations/l/publishers/google/models/gemini-2.5-pro:generateContent"
     assert bare_model(path) == "gemini-2.5-pro"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}},
+        {"tool_config": {"function_calling_config": {"mode": "validated"}}},
+        {"generationConfig": {"responseModalities": ["Text", "Image"]}},
+        {"generationConfig": {"speech_config": {"languageCode": "de"}}},
+        {"generationConfig": {"imageConfig": {}}},
+        {"generationConfig": {"responseMimeType": "application/json"}},
+    ],
+)
+def test_what_a_cut_would_tear_is_no_free_text(body: dict[str, Any]) -> None:
+    """A format, a forced call, an image, speech."""
+    found = read_asked(body)
+    assert (found.tearable, found.free_text) == (True, False)
+    assert read_asked({"generationConfig": {"responseModalities": ["TEXT"]}}).free_text
+
+
+def test_a_model_that_uses_computers_needs_its_tool() -> None:
+    """It is refused without."""
+    found = read_asked({"tools": [{"computer_use": {"environment": "ENVIRONMENT_BROWSER"}}]})
+    assert (found.needs_tools, found.tearable, found.free_text) == (True, False, False)

@@ -55,8 +55,13 @@ def test_a_level_takes_the_place_of_a_budget() -> None:
     level = {"generationConfig": {"thinkingConfig": {"thinkingLevel": "LOW"}}}
     found = apply(level, Edits(thinking=0))["generationConfig"]["thinkingConfig"]
     assert found == {"thinkingBudget": 0}
-    cleared = apply(BODY, Edits(clear_thinking=True))
+    kept = apply(BODY, Edits(clear_thinking=True))["generationConfig"]["thinkingConfig"]
+    assert kept == {"include_thoughts": True}
+    cleared = apply(BODY, Edits(clear_thinking=True, hide_thoughts=True))
     assert cleared["generationConfig"] == {"temperature": 1.0}
+    quiet = apply(BODY, Edits(thinking=0, hide_thoughts=True))["generationConfig"]
+    assert quiet["thinkingConfig"] == {"thinking_budget": 0}
+    assert apply(level, Edits(hide_thoughts=True)) is level
 
 
 @pytest.mark.parametrize(

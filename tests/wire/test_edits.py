@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,9 +50,50 @@ def test_a_declared_minimum_raises_the_plan_s_cap_above_thinking_too() -> None:
 def test_a_format_is_capped_only_where_its_need_is_known() -> None:
     """A cap would tear it."""
     asked = Asked(model=FLASH.name, structured=True)
-    assert edits(CAPPED, FLASH, asked) == Edits(thinking=0)
+    assert edits(CAPPED, FLASH, asked) == Edits(thinking=0, hide_thoughts=True)
     asked = Asked(model=FLASH.name, structured=True, min_output_tokens=2000)
     assert edits(CAPPED, FLASH, asked).output_cap_tokens == 2000
+
+
+def test_a_forced_call_and_an_image_are_capped_no_more_than_a_format() -> None:
+    """A function's arguments cut short are none."""
+    for asked in (
+        Asked(model=FLASH.name, forced=True, needs_tools=True),
+        Asked(model=FLASH.name, media=True),
+    ):
+        assert edits(CAPPED, FLASH, asked).output_cap_tokens is None
+        assert not asked.free_text
+        declared = replace(asked, min_output_tokens=100)
+        assert edits(CAPPED, FLASH, declared).output_cap_tokens == 1024
+    speaker = replace(PLAIN, outputs=frozenset(("audio",)))
+    strategy = replace(CAPPED, instruction="Be brief.")
+    assert edits(strategy, speaker, Asked(model=speaker.name)) == Edits()
+
+
+def test_an_instruction_goes_only_to_a_model_that_takes_one() -> None:
+    """Others answer 400."""
+    gemma = replace(PLAIN, system_instruction=False)
+    assert edits(Strategy(instruction="Be brief."), gemma, Asked(model=gemma.name)) == Edits()
+
+
+def test_thoughts_are_not_asked_for_where_there_are_none() -> None:
+    """Vertex AI refuses it."""
+    off = edits(Strategy(thinking=0), FLASH, Asked(model=FLASH.name))
+    assert off == Edits(thinking=0, hide_thoughts=True)
+    assert edits(Strategy(thinking=0), PRO, Asked(model=PRO.name)) == Edits(thinking=128)
+    moved = edits(Strategy(), PLAIN, Asked(model=FLASH.name, thinking=512))
+    assert (moved.clear_thinking, moved.hide_thoughts) == (True, True)
+    assert edits(Strategy(), LITE, Asked(model=PRO.name, thinking=512)).hide_thoughts is False
+    assert edits(Strategy(), LITE, Asked(model=FLASH.name, thinking=0)).hide_thoughts
+
+
+def test_a_plan_s_thinking_is_not_more_than_a_model_s_default() -> None:
+    """Where the caller says none, that is what it asked for."""
+    quiet = replace(LITE, default_thinking=0)
+    strategy = Strategy(thinking=1024, output_cap_tokens=4096)
+    assert edits(strategy, quiet, Asked(model=LITE.name)) == Edits(output_cap_tokens=4096)
+    loud = edits(strategy, quiet, Asked(model=LITE.name, thinking=2048))
+    assert loud == Edits(output_cap_tokens=4096, thinking=1024)
 
 
 def test_tools_go_unless_the_call_needs_them() -> None:
@@ -63,7 +106,7 @@ def test_tools_go_unless_the_call_needs_them() -> None:
 
 def test_a_pinned_call_keeps_model_and_instruction() -> None:
     """Cached content is of one model, and takes no other instruction."""
-    strategy = Strategy(model=LITE.name, instruction="Be brief.", temperature=0.5)
+    strategy = Strategy(model=LITE.name, instruction="Be brief.", temperature=0.5, history_turns=1)
     asked = Asked(model=FLASH.name, pinned=True)
     assert edits(strategy, FLASH, asked) == Edits(temperature=0.5)
 
@@ -114,7 +157,7 @@ def test_thinking_is_cut_with_the_caller_s_own_cap() -> None:
 def test_free_thinking_stays_free_under_the_caller_s_own_cap() -> None:
     """Whether that is wise is the caller's to say; the plan takes nothing away there."""
     asked = Asked(model=FLASH.name, output_cap_tokens=3072)
-    assert edits(Strategy(thinking=-1), FLASH, asked) == Edits(thinking=-1)
+    assert edits(Strategy(thinking=-1), FLASH, asked) == Edits()
 
 
 def test_a_budget_s_cap_holds_for_all_and_halves_thinking() -> None:
@@ -134,11 +177,14 @@ def test_a_plan_s_cap_below_the_least_thinking_is_left_out() -> None:
     assert edits(strategy, PRO, Asked(model=PRO.name)) == Edits(thinking=128)
 
 
-def test_an_unknown_model_keeps_cap_and_thinking() -> None:
-    """One without the other could give empty answers, and a setting may be refused."""
+def test_an_unknown_model_gets_no_setting() -> None:
+    """It may refuse any; fewer tools and turns nobody refuses."""
     asked = Asked(model="tuned")
-    strategy = Strategy(output_cap_tokens=100, thinking=0, instruction="Be brief.")
-    assert edits(strategy, None, asked) == Edits(instruction="Be brief.")
+    strategy = Strategy(
+        output_cap_tokens=100, thinking=0, instruction="Be brief.", temperature=0.5, tools=False,
+        history_turns=2,
+    )  # fmt: skip
+    assert edits(strategy, None, asked) == Edits(drop_tools=True, history_turns=2)
 
 
 THINKING = st.one_of(st.none(), st.integers(-1, 40_000), st.sampled_from(sorted(LEVEL_TOKENS)))

@@ -10,10 +10,11 @@ from google.genai import types
 from balancer.core.catalog import Catalog
 from balancer.wire import Asked, bare_model, find_card, first_kept, media_kind, read_asked, shape_of
 from balancer.wire import speaks as value_speaks
+from balancer.wire.validity import is_plausible as is_plausible_body
 
 from .options import CallOptions
 
-__all__ = ["automatic", "estimate", "kept", "read_call", "shape"]
+__all__ = ["automatic", "estimate", "is_plausible", "kept", "read_call", "shape"]
 
 _MEDIA_TOKENS = 258  # a small image, and the least for what we cannot measure
 _BYTES_PER_MEDIA_TOKEN = 512
@@ -127,6 +128,35 @@ def _members(value: Any) -> dict[str, Any]:
 
 def _word(value: Any) -> Any:
     return getattr(value, "value", value)
+
+
+def is_plausible(contents: Any, config: types.GenerateContentConfig | None) -> bool:
+    """As `balancer.wire.is_plausible`, for whatever the SDK takes as contents."""
+    items = contents if isinstance(contents, list) else [contents]
+    temperature = None if config is None else config.temperature
+    return is_plausible_body(
+        {
+            "contents": [_form(item) for item in items],
+            "generationConfig": {"temperature": temperature},
+        }
+    )
+
+
+def _form(item: Any) -> Any:
+    """The form of a content: its role, and what its parts are."""
+    if isinstance(item, types.Content):
+        parts = [
+            {name: True for name, value in vars(part).items() if value is not None}
+            for part in item.parts or ()
+        ]
+        return {"role": item.role, "parts": parts}
+    if isinstance(item, dict) and "parts" in item:
+        return item
+    if _is_response(item):
+        return {"parts": [{"functionResponse": True}]}
+    if getattr(item, "function_call", None) is not None:
+        return {"role": "model", "parts": [{"functionCall": True}]}
+    return {"parts": [{"text": True}]}
 
 
 def automatic(config: types.GenerateContentConfig | None) -> bool:

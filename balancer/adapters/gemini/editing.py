@@ -63,10 +63,9 @@ def _changes(config: types.GenerateContentConfig, edits: Edits) -> dict[str, Any
         changes["max_output_tokens"] = edits.output_cap_tokens
     if edits.temperature is not None:
         changes["temperature"] = edits.temperature
-    if edits.clear_thinking:
-        changes["thinking_config"] = None
-    elif edits.thinking is not None:
-        changes["thinking_config"] = _thinking(config.thinking_config, edits.thinking)
+    thinking = _thinking(config.thinking_config, edits)
+    if thinking is not config.thinking_config:
+        changes["thinking_config"] = thinking
     if edits.instruction is not None:
         changes["system_instruction"] = _instructed(config.system_instruction, edits.instruction)
     if edits.drop_tools and (config.tools or config.tool_config):
@@ -75,15 +74,26 @@ def _changes(config: types.GenerateContentConfig, edits: Edits) -> dict[str, Any
     return changes
 
 
-def _thinking(old: types.ThinkingConfig | None, setting: int | str) -> types.ThinkingConfig:
+def _thinking(old: types.ThinkingConfig | None, edits: Edits) -> types.ThinkingConfig | None:
     """Budget and level together are refused, so the one that was there goes."""
-    level = types.ThinkingLevel(setting) if isinstance(setting, str) else None
-    return (old or types.ThinkingConfig()).model_copy(
-        update={
-            "thinking_level": level,
-            "thinking_budget": setting if isinstance(setting, int) else None,
-        }
-    )
+    changes: dict[str, Any] = {}
+    setting = edits.thinking
+    if setting is not None:
+        changes["thinking_level"] = (
+            types.ThinkingLevel(setting) if isinstance(setting, str) else None
+        )
+        changes["thinking_budget"] = setting if isinstance(setting, int) else None
+    elif edits.clear_thinking:
+        if edits.hide_thoughts:
+            return None
+        changes.update(thinking_level=None, thinking_budget=None)
+    if edits.hide_thoughts:
+        changes["include_thoughts"] = None
+    said = {name: getattr(old, name, None) for name in changes}
+    if changes == said:
+        return old
+    new = (old or types.ThinkingConfig()).model_copy(update=changes)
+    return None if new == types.ThinkingConfig() else new
 
 
 def _instructed(old: Any, instruction: str) -> Any:
@@ -94,7 +104,7 @@ def _instructed(old: Any, instruction: str) -> Any:
         return {**old, "parts": [*(old["parts"] or ()), part]}
     if isinstance(old, list):
         return [*old, part]
-    return part if old is None else [old, part]
+    return types.Content(parts=[part]) if old is None else [old, part]
 
 
 def http_options(

@@ -17,7 +17,7 @@ from balancer.runtime.calls import Asked as Reserved
 from balancer.runtime.requests import Request
 from balancer.wire import Edits, Sent, edits
 
-from .asking import automatic, read_call, shape
+from .asking import automatic, is_plausible, read_call, shape
 from .editing import Sending, edited, http_options
 from .options import CallOptions, options_of
 
@@ -108,7 +108,8 @@ class Given:
             min_output_tokens=asked.min_output_tokens or 0,
             thinking=asked.thinking,
             timeout_s=None if own_s is None else own_s * self._wrapping.balancer.clock.speed,
-            structured=asked.structured,
+            structured=asked.tearable,
+            free_text=asked.free_text and is_plausible(self.contents, self.config),
             pinned=asked.pinned,
             needs=asked.needs,
             project=self._wrapping.project,
