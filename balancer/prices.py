@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from .core.catalog import Catalog, ModelCard
 from .core.errors import PolicyError
 from .core.pricing import NANO_USD
+from .core.surcharges import MODALITIES, Fee, MediaPrice, Surcharges
 from .documents import Document, explain, read_text
 
 __all__ = ["PriceTable", "default_catalog", "load_prices", "with_table"]
@@ -55,6 +56,34 @@ class ThinkingRange(_Table):
         return self
 
 
+class MediaRow(_Table):
+    """Dollars per million tokens of a modality; None: as text."""
+
+    input: UsdPerMillion | None = None
+    output: UsdPerMillion | None = None
+    cached: UsdPerMillion | None = None
+
+
+class FeeRow(_Table):
+    """What a call's searches cost: by call that made any (`prompt`), or by `query`."""
+
+    usd: Annotated[float, Field(ge=0, le=100)]
+    per: Literal["prompt", "query"]
+    most_queries: Annotated[int, Field(ge=1, le=1000)] = 8
+    """That a call is taken to make at most, where a hard budget holds money for it."""
+
+
+class SurchargesRow(_Table):
+    """What a model charges beyond text."""
+
+    image: MediaRow | None = None
+    audio: MediaRow | None = None
+    video: MediaRow | None = None
+    document: MediaRow | None = None
+    search: FeeRow | None = None
+    maps: FeeRow | None = None
+
+
 class ModelRow(Tier):
     """One model of a price table."""
 
@@ -63,13 +92,17 @@ class ModelRow(Tier):
     """None: as we know the model, or not at all if we do not."""
     output_limit: Annotated[int, Field(gt=0, le=10_000_000)] | None = None
     """None: as we know the model, or 65,536."""
+    surcharges: SurchargesRow | None = None
+    """None: as we know the model, or none."""
 
 
 class PriceTable(_Table):
     """A price table."""
 
     dated: date | str = ""
-    models: dict[str, ModelRow]
+    models: dict[str, ModelRow] = {}
+    unknown: ModelRow | None = None
+    """What a model costs that has no row; None: nobody has said."""
 
 
 def _nano_usd(usd: float) -> int:
@@ -103,6 +136,33 @@ def _card(row: ModelRow, known: ModelCard) -> ModelCard:
         off=known.off if thinking is None else thinking.off,
         levels=known.levels if thinking is None else thinking.levels,
         output_limit_tokens=row.output_limit or known.output_limit_tokens,
+        surcharges=known.surcharges if row.surcharges is None else _surcharges(row.surcharges),
+    )
+
+
+def _surcharges(row: SurchargesRow) -> Surcharges:
+    return Surcharges(
+        media=tuple(
+            MediaPrice(
+                modality=modality,
+                **{
+                    name: None if usd is None else _nano_usd(usd)
+                    for name, usd in price.model_dump().items()
+                },
+            )
+            for modality in MODALITIES
+            if (price := getattr(row, modality)) is not None
+        ),
+        search=_fee(row.search),
+        maps=_fee(row.maps),
+    )
+
+
+def _fee(row: FeeRow | None) -> Fee | None:
+    if row is None:
+        return None
+    return Fee(
+        nano_usd=_nano_usd(row.usd), per_query=row.per == "query", most_queries=row.most_queries
     )
 
 
@@ -119,8 +179,12 @@ def with_table(catalog: Catalog, table: PriceTable) -> Catalog:
     cards = tuple(
         _card(row, known.get(name) or _unknown(name)) for name, row in table.models.items()
     )
-    changed = catalog.with_prices(cards).cards
-    return Catalog(dated=str(table.dated) or catalog.dated, cards=changed)
+    unknown = catalog.unknown
+    if table.unknown is not None:
+        unknown = _card(table.unknown, _unknown(""))
+    return replace(
+        catalog.with_prices(cards), dated=str(table.dated) or catalog.dated, unknown=unknown
+    )
 
 
 def _table(text: str, name: str) -> PriceTable:

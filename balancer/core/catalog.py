@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import PolicyError, nearest
+from .surcharges import NO_SURCHARGES, Surcharges
 
 __all__ = ["LEVEL_TOKENS", "Catalog", "ModelCard", "Thinking"]
 
@@ -15,6 +17,8 @@ Thinking = int | str
 LEVEL_TOKENS: Mapping[str, int] = {"MINIMAL": 128, "LOW": 1024, "MEDIUM": 4096, "HIGH": 24576}
 """Most tokens we assume a level spends; Google publishes none, so this is an assumption."""
 
+_VERSION = re.compile(r"-(\d{3}|latest|preview(-\d\d-\d{2,4})?|exp(-\d+)*)")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
@@ -22,7 +26,7 @@ class ModelCard:
 
     Attributes:
         name: as the API spells it.
-        price: price row, see `balancer.core.pricing`.
+        price: price row of text, see `balancer.core.pricing`.
         budget: least and most thinking budget in tokens, or None: takes no budget.
         off: whether a budget of 0 turns thinking off.
         levels: thinking levels it accepts.
@@ -38,6 +42,7 @@ class ModelCard:
         caching: whether a prompt may lie in `cachedContent`.
         json_with_functions: whether it takes functions and a JSON format together.
         signs_calls: whether it wants the signature of every function call of a running turn.
+        surcharges: prices beyond text.
     """
 
     name: str
@@ -56,6 +61,7 @@ class ModelCard:
     caching: bool = True
     json_with_functions: bool = True
     signs_calls: bool = False
+    surcharges: Surcharges = NO_SURCHARGES
 
     @property
     def thinks(self) -> bool:
@@ -93,10 +99,17 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """The models a policy or a scenario may name, with the date its prices were checked."""
+    """The models a policy or a scenario may name.
+
+    Attributes:
+        dated: when its prices were checked.
+        cards: of the models.
+        unknown: what a model costs that has no card; None: nobody has said.
+    """
 
     dated: str
     cards: tuple[ModelCard, ...]
+    unknown: ModelCard | None = None
 
     def card(self, name: str) -> ModelCard:
         """Card of a model.
@@ -111,7 +124,28 @@ class Catalog:
         known = ", ".join(names)
         raise PolicyError(f"unknown model {name!r}{nearest(name, names)}; known: {known}")
 
+    def find(self, name: str) -> ModelCard | None:
+        """Card of a model by its name or that of a dated version of it; None if unknown.
+
+        `gemini-2.5-flash-001` and `gemini-2.5-flash-preview-09-2025` are `gemini-2.5-flash` in
+        price and settings; `gemini-2.5-flash-image` is another model.
+        """
+        for card in self.cards:
+            if card.name == name:
+                return card
+        for card in self.cards:
+            if name.startswith(card.name) and _VERSION.fullmatch(name, len(card.name)):
+                return card
+        return None
+
+    def priced(self, name: str) -> ModelCard | None:
+        """Card of a model for its price; None where there is none: nobody knows what it costs."""
+        card = self.find(name)
+        if card is None and self.unknown is not None:
+            return replace(self.unknown, name=name)
+        return card
+
     def with_prices(self, cards: tuple[ModelCard, ...]) -> Catalog:
         """The same catalog with some cards replaced or added."""
         new = {card.name: card for card in (*self.cards, *cards)}
-        return Catalog(dated=self.dated, cards=tuple(new.values()))
+        return replace(self, cards=tuple(new.values()))

@@ -1,6 +1,7 @@
 """Frozen values as plain JSON-able ones, and back, exactly, by their annotations.
 
-A dataclass becomes a dict of all its fields, a tuple a list, a `Mode` its label; numbers and
+A dataclass becomes a dict of all its fields, a tuple a list, a set of texts a sorted one, a
+`Mode` its label; numbers and
 texts stay what they are, and JSON writes a float by its shortest exact form. Reading back is
 strict: what an annotation does not allow is an error that names the place.
 """
@@ -25,11 +26,13 @@ T = TypeVar("T")
 
 
 def to_plain(value: object) -> Any:
-    """Plain form of a value made of frozen dataclasses, tuples, modes, numbers and texts."""
+    """Plain form of a value made of frozen dataclasses, tuples, sets, modes, numbers and texts."""
     if isinstance(value, IntEnum):
         return value.name.lower()
     if isinstance(value, tuple):
         return [to_plain(item) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {entry.name: to_plain(getattr(value, entry.name)) for entry in fields(value)}
     return value
@@ -94,6 +97,8 @@ def _read(annotation: Any, plain: object, at: str) -> Any:
         raise _unexpected(plain, _called(annotation), at)
     if origin is tuple:
         return _read_tuple(get_args(annotation), plain, at)
+    if origin is frozenset:
+        return frozenset(_read_tuple((*get_args(annotation), Ellipsis), plain, at))
     if is_dataclass(annotation):
         return _made(annotation, plain, at)
     if isinstance(annotation, type) and issubclass(annotation, IntEnum):
@@ -119,7 +124,7 @@ def _fits(annotation: Any, plain: object) -> bool:
         return _fits(int, plain) or (isinstance(plain, float) and math.isfinite(plain))
     if annotation is int:
         return type(plain) is int and abs(plain) <= LARGEST_INT
-    if get_origin(annotation) is tuple:
+    if get_origin(annotation) in (tuple, frozenset):
         return isinstance(plain, list)
     if is_dataclass(annotation):
         return isinstance(plain, dict)
@@ -129,7 +134,7 @@ def _fits(annotation: Any, plain: object) -> bool:
 
 
 def _called(annotation: Any) -> str:
-    if get_origin(annotation) is tuple:
+    if get_origin(annotation) in (tuple, frozenset):
         return "a list"
     if is_dataclass(annotation):
         return "an object"

@@ -68,6 +68,10 @@ class Asked:
             answer is none, so it gets neither, unless `min_output_tokens` says what it needs.
         pinned: the call goes with what Google keeps for its model (cached content, an answer to
             be continued), so no other model is tried.
+        media: modalities of the prompt beside text (`balancer.core.surcharges.MODALITIES`), and
+            the most tokens that each may come to: a budget holds money for them at their price.
+        fees: what the call may be charged for beside its tokens, of
+            `balancer.core.surcharges.FEES`.
     """
 
     model: str | None = None
@@ -78,6 +82,8 @@ class Asked:
     timeout_s: float | None = None
     structured: bool = False
     pinned: bool = False
+    media: tuple[tuple[str, int], ...] = ()
+    fees: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +97,8 @@ class Outcome:
         cached_tokens: part of the prompt read from the cache.
         output_tokens: of the answer, thinking excluded.
         thinking_tokens: billed at the output price.
+        surcharge_nano_usd: what the call cost beyond its tokens at the price of text: media and
+            searches (`balancer.core.surcharges`).
         billed: whether the upstream did work that it charges for. None: by kind, as the
             contracts say: 4xx and 5xx are not billed, all else is.
         retry_after_s: what a 429's RetryInfo asked for, in scenario seconds; 0 for nothing.
@@ -105,6 +113,7 @@ class Outcome:
     cached_tokens: int = 0
     output_tokens: int = 0
     thinking_tokens: int = 0
+    surcharge_nano_usd: int = 0
     billed: bool | None = None
     retry_after_s: float = 0.0
     status: int = 0
@@ -153,7 +162,7 @@ class RequestRecord:
         mode, priority, key, index: as in `CallRecord`.
         session: that it belongs to, as its caller named it; None where it did not.
         started_s, ended_s: scenario seconds, from when it was asked.
-        refusal: why it was not admitted: "", "shed", "limits" or "budget".
+        refusal: why it was not admitted: "", "shed", "limits", "budget" or "no_price".
         answered: it got an answer of a model.
         calls: its attempts, in order.
     """

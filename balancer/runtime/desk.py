@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..core.catalog import ModelCard
@@ -28,6 +28,7 @@ UNTOUCHED = Plan(Mode.NORMAL, Strategy())
 """The plan of a call that goes through unchanged."""
 
 _FREE = (0, 0, 0, 0, 0, 0, 0)
+_MOST_NAMES = 1000  # callers may write any name
 NO_LIMITS = Limits()
 """Not to be compared with, but known by identity."""
 
@@ -92,9 +93,9 @@ class Desk:
     """
 
     __slots__ = (
-        "_lock", "_retry_tokens", "_starts", "_strategies", "_warned", "alive_until",
-        "broken", "cards", "clock", "draws", "enforces", "ledger", "limits", "listeners", "mode",
-        "overdue", "raw", "recorder", "request_listeners", "reserves", "settings", "table",
+        "_cards", "_catalog", "_lock", "_retry_tokens", "_starts", "_strategies", "_warned",
+        "alive_until", "broken", "clock", "draws", "enforces", "ledger", "limits", "listeners",
+        "mode", "overdue", "raw", "recorder", "request_listeners", "reserves", "settings", "table",
     )  # fmt: skip
 
     def __init__(
@@ -125,15 +126,27 @@ class Desk:
 
     def use(self, policy: Policy) -> None:
         """Take up a policy's catalog and strategies; a decision must follow."""
-        self.cards: Mapping[str, ModelCard] = {card.name: card for card in policy.catalog.cards}
+        self._catalog = policy.catalog
+        self._cards: dict[str, ModelCard | None] = {}
         self._strategies = policy.strategies
+
+    def card(self, model: str) -> ModelCard | None:
+        """Card of a model for its price, also of a dated version; None: no price is known."""
+        cards = self._cards
+        try:
+            return cards[model]
+        except KeyError:
+            card = self._catalog.priced(model)
+            if len(cards) < _MOST_NAMES:
+                cards[model] = card
+            return card
 
     def price(self, model: str) -> tuple[int, int, int, int, int, int, int]:
         """Price row of a model; zeros, and a warning once, for one that has none."""
-        card = self.cards.get(model)
+        card = self.card(model)
         if card is not None:
             return card.price
-        if model not in self._warned and len(self._warned) < 1000:
+        if model not in self._warned and len(self._warned) < _MOST_NAMES:
             self._warned.add(model)
             logger.warning("no price is known of model %r: its calls count as free", model)
         return _FREE

@@ -52,7 +52,8 @@ class Request:
         plan: binds for all attempts. Where it is not admitted, its strategy gives the static
             answer.
         shed: it is refused, and was counted so; `start` gives nothing.
-        refusal: why: "" (admitted), "shed" (by priority), "limits", or "budget".
+        refusal: why: "" (admitted), "shed" (by priority), "limits", "budget", or "no_price":
+            there is a hard budget, and nobody knows what the model costs.
         enforced: whether the plan is to be applied; False in shadow mode and while calls go
             through unchanged: then the call is made as its caller asked.
         answered: an attempt ended with an answer.
@@ -119,7 +120,7 @@ class Request:
             self._attempt = self._reserve(0)
             if self._attempt is None:
                 desk.returns_start()
-                self.refusal = "budget"
+                self.refusal = "budget" if desk.card(self._names[0]) is not None else "no_price"
         self.shed = self.over = bool(self.refusal)
         if self.shed:
             self.plan = replace(self.plan, admitted=False)
@@ -131,9 +132,11 @@ class Request:
     @property
     def static_fallback(self) -> str | None:
         """The text that answers a refused or failed request, if the plan has one and the caller
-        can use it.
+        can use it. A model without a price is its owner's to mend, and not covered up.
         """
-        return None if self.asked.structured else self.plan.strategy.static_fallback
+        if self.asked.structured or self.refusal == "no_price":
+            return None
+        return self.plan.strategy.static_fallback
 
     @property
     def attempts(self) -> int:
@@ -190,7 +193,7 @@ class Request:
         if cap is not None:
             cap = max(cap if own is None else min(cap, own), asked.min_output_tokens)
         attempt.output_cap_tokens = cap if cap is not None else own
-        card = desk.cards.get(name)
+        card = desk.card(name)
         if strategy.thinking is not None and not self._thinks_less(strategy.thinking, card):
             attempt.thinking = strategy.thinking
         if not desk.reserves:
@@ -215,7 +218,6 @@ class Request:
     def _claim(self, attempt: Attempt, card: ModelCard | None) -> Claim | None:
         desk = self._desk
         if card is None:
-            desk.price(attempt.model)
             return None
         setting = attempt.thinking
         if setting is None:
@@ -230,6 +232,8 @@ class Request:
             cap_tokens=cap,
             thinking_tokens=most,
             min_output_tokens=self.asked.min_output_tokens,
+            media=self.asked.media,
+            fees=self.asked.fees,
             key=self.key,
         )
         if claim is None:

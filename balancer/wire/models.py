@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import re
-
 from balancer.core.catalog import Catalog, ModelCard
 
 __all__ = ["bare_model", "find_card"]
 
-_VERSION = re.compile(r"-(\d{3}|latest|preview(-\d\d-\d{2,4})?|exp(-\d+)*)")
+_OWN = ("tunedModels/", "endpoints/")
+"""Collections of models that a user made; such a model's name says nothing of what it is."""
 
 
 def bare_model(name: str) -> str:
     """A model's own name, without the path before it or the method after it.
 
     `models/gemini-2.5-flash`, `publishers/google/models/gemini-2.5-flash` and
-    `projects/p/locations/l/publishers/google/models/gemini-2.5-flash` are the same model.
+    `projects/p/locations/l/publishers/google/models/gemini-2.5-flash` are the same model. A
+    tuned model keeps its collection: `tunedModels/mine`.
     """
+    for own in _OWN:
+        _, found, tuned = name.rpartition(own)
+        if found:
+            return own + tuned.partition(":")[0]
     return name.rpartition("/")[2].partition(":")[0]
 
 
 def find_card(catalog: Catalog, name: str) -> ModelCard | None:
-    """The card of a model, by its name or that of a dated version of it; None if unknown.
-
-    `gemini-2.5-flash-001` and `gemini-2.5-flash-preview-09-2025` are `gemini-2.5-flash` in
-    price and settings; `gemini-2.5-flash-image` is another model.
-    """
-    name = bare_model(name)
-    for card in catalog.cards:
-        if card.name == name:
-            return card
-    for card in catalog.cards:
-        if name.startswith(card.name) and _VERSION.fullmatch(name, len(card.name)):
-            return card
-    return None
+    """The card of a model, by its name or that of a dated version of it; None if unknown."""
+    return catalog.find(bare_model(name))
