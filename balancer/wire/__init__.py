@@ -16,8 +16,9 @@ from .answers import Answer, AnswerReader, read_answer
 from .asked import Asked, estimate_tokens, read_asked
 from .bodies import apply
 from .edits import Edits, edits
-from .failures import UpstreamError, read_error
+from .failures import UpstreamError, error_of, read_error
 from .history import first_kept, speaks
+from .media import Found, most_media
 from .models import bare_model, find_card
 from .splice import apply_bytes, parse
 from .streams import ArrayChunks, Chunks, EventChunks, chunks_of
@@ -32,6 +33,7 @@ __all__ = [
     "Chunks",
     "Edits",
     "EventChunks",
+    "Found",
     "UpstreamError",
     "Usage",
     "apply",
@@ -39,10 +41,12 @@ __all__ = [
     "bare_model",
     "chunks_of",
     "edits",
+    "error_of",
     "estimate_tokens",
     "find_card",
     "first_kept",
     "fit_thinking",
+    "most_media",
     "parse",
     "read_answer",
     "read_asked",

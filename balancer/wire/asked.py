@@ -9,6 +9,7 @@ from typing import Any
 
 from balancer.core.catalog import LEVEL_TOKENS, Thinking
 
+from .media import read_fees, read_media
 from .members import child, member
 from .models import bare_model
 
@@ -35,6 +36,8 @@ class Asked:
         needs_tools: the call means nothing without its tools.
         pinned: the call goes with what Google keeps for one model (cached content, an answer
             to be continued): neither its model nor its instruction can change.
+        media, fees: what a budget holds money for beside the tokens of text, as
+            `balancer.runtime.calls.Asked` has them.
     """
 
     model: str = ""
@@ -45,6 +48,8 @@ class Asked:
     structured: bool = False
     needs_tools: bool = False
     pinned: bool = False
+    media: tuple[tuple[str, int], ...] = ()
+    fees: frozenset[str] = frozenset()
 
 
 def read_asked(
@@ -78,6 +83,8 @@ def read_asked(
         or str(member(calling, "mode")).upper() in _TOOL_MODES
         or answers_a_tool(member(body, "contents")),
         pinned=bool(member(body, "cachedContent") or member(body, "continuationToken")),
+        media=read_media(body, prompt_tokens),
+        fees=read_fees(member(body, "tools")),
     )
 
 

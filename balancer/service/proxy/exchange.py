@@ -8,6 +8,8 @@ another model, can take over without the caller's noticing.
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ from .upstream import Upstream, plain
 if TYPE_CHECKING:
     import aiohttp
 
+    from ...core.catalog import ModelCard
     from ...runtime.attempts import Attempt
     from ...runtime.balancer import Balancer
     from ...runtime.requests import Request
@@ -38,8 +41,7 @@ class Stream:
         response: of the upstream, open.
         attempt: to be finished when it ends.
         reader: what was read of the answer so far.
-        chunks: finds chunks in the bytes.
-        first: the bytes that came already.
+        chunks: finds chunks in the bytes; what it has read already is still to be passed on.
         ends_at: when its deadline is, on the event loop's clock; None is never.
     """
 
@@ -47,7 +49,6 @@ class Stream:
     attempt: Attempt
     reader: wire.AnswerReader
     chunks: wire.Chunks
-    first: bytes
     ends_at: float | None
 
 
@@ -83,6 +84,8 @@ class Exchange:
                 timeout_s=None if call.timeout_s is None else call.timeout_s * speed,
                 structured=asked.structured,
                 pinned=asked.pinned,
+                media=asked.media,
+                fees=asked.fees,
             ),
         )
 
@@ -155,7 +158,8 @@ class Exchange:
                     outcome, found = await self._begin_stream(attempt, response, ends_at)
                 else:
                     async with response:
-                        outcome, found = _whole(response, await response.read(), self._headers)
+                        raw, card = await response.read(), self.priced(attempt)
+                        outcome, found = _whole(response, raw, self._headers, card)
         except TimeoutError:
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
@@ -171,17 +175,22 @@ class Exchange:
     def _headers(self, response: aiohttp.ClientResponse) -> Headers:
         return downstream(response.raw_headers)
 
+    def priced(self, attempt: Attempt) -> ModelCard | None:
+        """Card of an attempt's model for its price."""
+        return self._balancer.policy.catalog.priced(attempt.model)
+
     def _edits(self, attempt: Attempt) -> wire.Edits:
         if not self.request.enforced:
             return wire.Edits()
         strategy, asked = self.request.plan.strategy, self._call.asked
         card = wire.find_card(self._balancer.policy.catalog, attempt.model)
         change = wire.edits(strategy, card, asked)
-        if attempt.thinking_tokens is None or card is None:
+        priced = self.priced(attempt)
+        if attempt.thinking_tokens is None or priced is None:
             return change
         # A budget holds money for so many tokens; more must not be made.
-        held = attempt.output_cap_tokens or card.output_limit_tokens
-        cap = change.output_cap_tokens or asked.output_cap_tokens or card.output_limit_tokens
+        held = attempt.output_cap_tokens or priced.output_limit_tokens
+        cap = change.output_cap_tokens or asked.output_cap_tokens or priced.output_limit_tokens
         if cap <= held:
             return change
         return wire.edits(strategy, card, asked, most_output_tokens=held)
@@ -211,11 +220,9 @@ class Exchange:
     ) -> tuple[Outcome, Reply | Stream]:
         reader = wire.AnswerReader(streamed=True)
         chunks = wire.chunks_of(response.headers.get("content-type", ""))
-        first = bytearray()
         try:
             while True:
                 data = await response.content.readany()
-                first += data
                 values = chunks.feed(data) if data else chunks.close()
                 for value in values:
                     reader.add(value)
@@ -232,27 +239,38 @@ class Exchange:
                 attempt=attempt,
                 reader=reader,
                 chunks=chunks,
-                first=bytes(first),
                 ends_at=ends_at,
             )
             return Outcome(), stream
         response.close()
         # An error in place of the first chunk, or nothing at all: as good as not begun.
-        code = answer.error.code if answer.error is not None else 503
-        status = code if 400 <= code < 600 else 503
-        reply = Reply(status=status, body=bytes(first), headers=self._headers(response))
-        if not first or answer.error is None:
+        error = wire.error_of(values[0]) if values else None
+        if error is not None and answer.error is not None:
+            reply = _error_as_sent(answer.error.code, error)
+        else:
             message = "open-Balancer: the upstream's stream ended before its first chunk."
             reply = error_reply(503, message)
-        return outcome_of(answer, response.status), reply
+        return outcome_of(answer, response.status, self.priced(attempt)), reply
 
 
-def _whole(response: aiohttp.ClientResponse, raw: bytes, headers: Any) -> tuple[Outcome, Reply]:
+def _error_as_sent(code: int, error: dict[str, Any]) -> Reply:
+    """The upstream's error out of a stream, in the form of one that came without."""
+    body = json.dumps(error).encode()
+    headers = [(b"content-type", b"application/json; charset=UTF-8")]
+    return Reply(status=code if 400 <= code < 600 else 503, body=body, headers=headers)
+
+
+def _whole(
+    response: aiohttp.ClientResponse, raw: bytes, headers: Any, card: ModelCard | None
+) -> tuple[Outcome, Reply]:
     text = plain(raw, response.headers.get("content-encoding", ""))
     reply = Reply(status=response.status, body=raw, headers=headers(response))
     if response.status >= 300:
         error = wire.read_error(
-            max(400, response.status), text, response.headers.get("retry-after")
+            max(400, response.status),
+            text,
+            response.headers.get("retry-after"),
+            now_s=time.time(),
         )
         return (
             Outcome(
@@ -260,15 +278,18 @@ def _whole(response: aiohttp.ClientResponse, raw: bytes, headers: Any) -> tuple[
             ),
             reply,
         )
-    return outcome_of(wire.read_answer(wire.parse(text)), response.status), reply
+    return outcome_of(wire.read_answer(wire.parse(text)), response.status, card), reply
 
 
-def outcome_of(answer: wire.Answer, status: int, failure: str | None = None) -> Outcome:
+def outcome_of(
+    answer: wire.Answer, status: int, card: ModelCard | None, failure: str | None = None
+) -> Outcome:
     """What the runtime is told of an answer.
 
     Args:
         answer: what was read of it.
         status: of HTTP.
+        card: of the model that was called, for its prices; None where they are not known.
         failure: what ended it early, if anything did.
     """
     usage = answer.usage or wire.Usage()
@@ -279,8 +300,9 @@ def outcome_of(answer: wire.Answer, status: int, failure: str | None = None) -> 
         cached_tokens=usage.cached_tokens,
         output_tokens=usage.output_tokens,
         thinking_tokens=usage.thinking_tokens,
+        surcharge_nano_usd=usage.surcharge_nano_usd(card),
         # What was sent of a stream is billed, whatever ended it.
-        billed=True if error is not None and answer.usage is not None else None,
+        billed=True if (error or failure) and answer.usage is not None else None,
         retry_after_s=0.0 if error is None else error.retry_after_s or 0.0,
         status=status,
     )
