@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from google.genai import types
 
 from balancer.core.catalog import Catalog
-from balancer.wire import Asked, bare_model, find_card, first_kept, read_asked
+from balancer.wire import (
+    Asked,
+    Found,
+    bare_model,
+    find_card,
+    first_kept,
+    most_media,
+    read_asked,
+)
 from balancer.wire import speaks as value_speaks
 
 from .options import CallOptions
@@ -32,7 +41,7 @@ def read_call(
     A dated version of a model that the catalog knows goes by the catalog's name.
     """
     card = find_card(catalog, model)
-    return read_asked(
+    asked = read_asked(
         {} if config is None else _settings(config),
         card.name if card is not None else bare_model(model),
         min_output_tokens=options.min_output_tokens,
@@ -41,6 +50,7 @@ def read_call(
         if options.prompt_tokens is None
         else options.prompt_tokens,
     )
+    return replace(asked, media=most_media(_media(contents), options.prompt_tokens))
 
 
 def _prompt_tokens(contents: Any, config: types.GenerateContentConfig | None) -> int:
@@ -57,6 +67,7 @@ def _settings(config: types.GenerateContentConfig) -> dict[str, Any]:
     return {
         "cachedContent": config.cached_content,
         "continuationToken": getattr(config, "continuation_token", None),
+        "tools": [_built_in(tool) for tool in config.tools or ()],
         "toolConfig": {"functionCallingConfig": {"mode": _word(getattr(calling, "mode", None))}},
         "generationConfig": {
             "maxOutputTokens": config.max_output_tokens,
@@ -69,6 +80,46 @@ def _settings(config: types.GenerateContentConfig) -> dict[str, Any]:
             },
         },
     }
+
+
+def _built_in(tool: Any) -> dict[str, Any]:
+    """What a tool of the SDK's holds, under the names that it has there."""
+    if isinstance(tool, dict):
+        return tool
+    return dict(vars(tool)) if isinstance(tool, types.Tool) else {}
+
+
+def _media(contents: Any) -> Iterator[Found]:
+    """Media in whatever the SDK takes as contents."""
+    stack = [contents]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, list | tuple):
+            stack.extend(item)
+        elif isinstance(item, types.Blob):
+            yield item.mime_type or "", len(item.data or b"")
+        elif isinstance(item, types.FileData | types.File):
+            yield item.mime_type or "", None
+        elif isinstance(item, dict):
+            yield from _named(item, stack)
+        elif isinstance(item, types.Content):
+            stack.extend(item.parts or ())
+        elif isinstance(item, types.Part):
+            stack += [item.inline_data, item.file_data]
+        elif not (item is None or isinstance(item, str) or hasattr(item, "model_fields_set")):
+            yield "image/png", None  # a picture of PIL's
+
+
+def _named(item: dict[str, Any], stack: list[Any]) -> Iterator[Found]:
+    """A part as a dict, or what holds one."""
+    mime = str(item.get("mime_type") or item.get("mimeType") or "")
+    data = item.get("data")
+    if mime and isinstance(data, bytes | str):
+        yield mime, len(data)
+    elif item.get("file_uri") or item.get("fileUri") or (mime and item.get("uri")):
+        yield mime, None
+    else:
+        stack.extend(value for value in item.values() if isinstance(value, dict | list))
 
 
 def _word(value: Any) -> Any:
