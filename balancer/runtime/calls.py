@@ -19,6 +19,7 @@ __all__ = [
     "RandomDraws",
     "RequestRecord",
     "Score",
+    "no_price",
 ]
 
 
@@ -195,6 +196,16 @@ class Score:
     key: str | None
     index: int | None
     quality: float
+
+
+def no_price(model: str) -> str:
+    """What to say where there is a hard budget, and nobody knows what a model costs."""
+    return (
+        f"the policy has a hard budget and no price for model {model!r}, so that no call of it can "
+        f"keep to the budget; declare one in the policy, in dollars per million tokens: "
+        f'prices: {{models: {{"{model}": {{input: ..., output: ...}}}}}}, or for all models '
+        "without one prices: {unknown: {input: ..., output: ...}}"
+    )
 
 
 class Draws(Protocol):

@@ -17,7 +17,7 @@ from ..core.chain import RETRY_BURST
 from ..core.decisions import Decision, Gate, Limits, Plan
 from ..core.modes import MODES, PRIORITIES, Mode, Priority
 from ..core.policy import Policy, Strategy
-from .calls import CallRecord, CallSettings, Draws, RequestRecord
+from .calls import CallRecord, CallSettings, Draws, RequestRecord, no_price
 from .clock import Timekeeper
 from .ledger import Ledger
 from .recorder import ADMITTED, CALL, FALLBACK, MOST_PENDING, SHED, Place, Recorder
@@ -146,10 +146,20 @@ class Desk:
         card = self.card(model)
         if card is not None:
             return card.price
+        self._warn(model, f"no price is known of model {model!r}: its calls count as free")
+        return _FREE
+
+    def unpriced(self, model: str) -> bool:
+        """Whether a hard budget has to refuse a model because nobody knows what it costs."""
+        if self.card(model) is not None:
+            return False
+        self._warn(model, no_price(model))
+        return True
+
+    def _warn(self, model: str, words: str) -> None:
         if model not in self._warned and len(self._warned) < _MOST_NAMES:
             self._warned.add(model)
-            logger.warning("no price is known of model %r: its calls count as free", model)
-        return _FREE
+            logger.warning("%s", words)
 
     # --- the ticker's side --------------------------------------------------------------
 

@@ -120,7 +120,7 @@ class Request:
             self._attempt = self._reserve(0)
             if self._attempt is None:
                 desk.returns_start()
-                self.refusal = "budget" if desk.card(self._names[0]) is not None else "no_price"
+                self.refusal = "no_price" if desk.unpriced(self.model) else "budget"
         self.shed = self.over = bool(self.refusal)
         if self.shed:
             self.plan = replace(self.plan, admitted=False)
@@ -128,6 +128,11 @@ class Request:
             self._tell()
         else:
             desk.admitted(priority)
+
+    @property
+    def model(self) -> str:
+        """That is tried first."""
+        return self._names[0]
 
     @property
     def static_fallback(self) -> str | None:

@@ -106,7 +106,7 @@ class EventChunks:
         value = _value(text)
         error = None if isinstance(value, dict) else error_of(value)
         if error is not None:
-            self._passed += b"data: " + json.dumps(error).encode() + (end or b"\r\n\r\n")
+            self._passed += b"data: " + json.dumps(error).encode() + b"\r\n\r\n"
         elif not data or all(line.startswith(b"data: ") for line in lines):
             self._passed += event + end
         else:

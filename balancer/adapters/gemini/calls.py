@@ -250,6 +250,7 @@ class Call:
             request.plan.mode,
             request.priority,
             self._wrapping.balancer.decision.reasons,
+            request.model,
         )
 
     def _served(self, outcome: str | None, quality: float | None = None) -> Served:

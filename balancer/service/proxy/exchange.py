@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import wire
 from ...runtime.calls import Asked, Outcome
-from .answers import Headers, Reply, error_reply, shed_reply, static_reply
+from .answers import Headers, Reply, error_reply, no_price_reply, shed_reply, static_reply
 from .headers import downstream
 from .reading import Call
 from .upstream import Upstream, plain
@@ -121,6 +121,8 @@ class Exchange:
 
     def _refused(self) -> Reply:
         request = self.request
+        if request.refusal == "no_price":
+            return no_price_reply(request.model, request.plan.mode)
         text = request.static_fallback
         if text is not None:
             return self._static(text, request.refusal)
