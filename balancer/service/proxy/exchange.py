@@ -246,7 +246,7 @@ class Exchange:
             return Outcome(), stream
         response.close()
         # An error in place of the first chunk, or nothing at all: as good as not begun.
-        error = wire.error_of(values[0]) if values else None
+        error = next((each for value in values if (each := wire.error_of(value))), None)
         if error is not None and answer.error is not None:
             reply = _error_as_sent(answer.error.code, error)
         else:

@@ -190,16 +190,18 @@ class Gateway:
                 failure = "reset"
                 message = f"open-Balancer: the upstream broke off ({type(error).__name__})."
                 last = error_chunk(503, message, events=call.events)
-            outcome = outcome_of(reader.answer(), response.status, card, failure)
-            stream.attempt.finish(outcome)
-            await send(_part(last, more=False))
         except BaseException:
-            # The caller left; it is charged what the upstream had reported by then.
-            stream.attempt.abandon(outcome_of(reader.answer(), response.status, card))
+            # The caller left; it is charged what the upstream had reported by then. Where that was
+            # an error, the caller left for it.
+            so_far = reader.answer()
+            end = stream.attempt.abandon if so_far.error is None else stream.attempt.finish
+            end(outcome_of(so_far, response.status, card))
             raise
         finally:
             # Read to its end, the connection has gone back to the pool already.
             response.close()
+        stream.attempt.finish(outcome_of(reader.answer(), response.status, card, failure))
+        await send(_part(last, more=False))
 
     # --- what goes through --------------------------------------------------------------
 
