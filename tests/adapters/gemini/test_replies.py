@@ -44,6 +44,8 @@ def records(here: Bench) -> list[CallRecord]:
     return found
 
 
+# google-genai 2 says so.
+@pytest.mark.filterwarnings("ignore:MODEL_ARMOR is not a valid FinishReason")
 def test_blocked_by_a_filter_that_nobody_has_heard_of(play: Play, bench: Make) -> None:
     """One call upstream, and no failure."""
     body = {
