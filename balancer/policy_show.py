@@ -240,6 +240,8 @@ def _card(card: ModelCard) -> CommentedMap:
     thinking.fa.set_flow_style()
     shown["thinking"] = thinking
     shown["output_limit"] = card.output_limit_tokens
+    if card.aliases:
+        shown["aliases"] = list(card.aliases)
     if card.surcharges != NO_SURCHARGES:
         shown["surcharges"] = _surcharges(card.surcharges)
     return shown

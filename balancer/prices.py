@@ -94,6 +94,8 @@ class ModelRow(Tier):
     """None: as we know the model, or 65,536."""
     surcharges: SurchargesRow | None = None
     """None: as we know the model, or none."""
+    aliases: tuple[str, ...] | None = None
+    """Other names of it; None: as we know the model, or none."""
 
 
 class PriceTable(_Table):
@@ -136,6 +138,7 @@ def _card(row: ModelRow, known: ModelCard) -> ModelCard:
         off=known.off if thinking is None else thinking.off,
         levels=known.levels if thinking is None else thinking.levels,
         output_limit_tokens=row.output_limit or known.output_limit_tokens,
+        aliases=known.aliases if row.aliases is None else row.aliases,
         surcharges=known.surcharges if row.surcharges is None else _surcharges(row.surcharges),
     )
 

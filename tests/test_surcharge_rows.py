@@ -84,6 +84,21 @@ def test_a_declared_price_is_shown_and_can_be_read_back() -> None:
     assert parse_policy(show_policy(policy)).catalog == policy.catalog
 
 
+def test_an_alias_is_its_model() -> None:
+    """Of the table that ships, and of a user's."""
+    catalog = default_catalog()
+    for alias, name in (
+        ("gemini-flash-latest", "gemini-3.8-flash"),
+        ("gemini-flash-lite-latest", "gemini-3.5-flash-lite"),
+        ("gemini-pro-latest", "gemini-3.1-pro-preview"),
+    ):
+        assert catalog.find(alias) == catalog.card(name)
+    text = "prices: {models: {house: {input: 1, output: 2, aliases: [home]}}}"
+    policy = parse_policy(text)
+    assert policy.catalog.find("home") == policy.catalog.card("house")
+    assert parse_policy(show_policy(policy)) == policy
+
+
 def test_a_malformed_declared_price_is_refused_by_line() -> None:
     """As any other key."""
     with pytest.raises(PolicyError, match=r"policy:2: prices.*unknown.*output.*missing"):

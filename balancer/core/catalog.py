@@ -43,6 +43,7 @@ class ModelCard:
         json_with_functions: whether it takes functions and a JSON format together.
         signs_calls: whether it wants the signature of every function call of a running turn.
         surcharges: prices beyond text.
+        aliases: other names that the API answers with it, such as "gemini-flash-latest".
     """
 
     name: str
@@ -62,6 +63,7 @@ class ModelCard:
     json_with_functions: bool = True
     signs_calls: bool = False
     surcharges: Surcharges = NO_SURCHARGES
+    aliases: tuple[str, ...] = ()
 
     @property
     def thinks(self) -> bool:
@@ -125,13 +127,13 @@ class Catalog:
         raise PolicyError(f"unknown model {name!r}{nearest(name, names)}; known: {known}")
 
     def find(self, name: str) -> ModelCard | None:
-        """Card of a model by its name or that of a dated version of it; None if unknown.
+        """Card of a model by its name, an alias, or that of a dated version; None if unknown.
 
         `gemini-2.5-flash-001` and `gemini-2.5-flash-preview-09-2025` are `gemini-2.5-flash` in
         price and settings; `gemini-2.5-flash-image` is another model.
         """
         for card in self.cards:
-            if card.name == name:
+            if card.name == name or name in card.aliases:
                 return card
         for card in self.cards:
             if name.startswith(card.name) and _VERSION.fullmatch(name, len(card.name)):
