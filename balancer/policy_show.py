@@ -20,6 +20,7 @@ from .core.modes import MODES, Mode, Priority
 from .core.policy import SIGNALS, BudgetLimit, Policy, Rule, Strategy
 from .core.pricing import NANO_USD
 from .core.routes import resolve
+from .core.surcharges import NO_SURCHARGES, Surcharges
 from .policy_schema import WINDOWS_S
 from .prices import default_catalog
 from .units import show_factor, show_seconds, show_share, show_tokens, show_usd
@@ -200,7 +201,7 @@ def _prices(policy: Policy) -> CommentedMap:
     for strategy in policy.strategies:
         named.update(resolve(strategy, policy.usual_model, policy.catalog))
     shipped = default_catalog()
-    return CommentedMap(
+    shown = CommentedMap(
         dated=_date(policy.catalog),
         models=CommentedMap(
             (card.name, _card(card))
@@ -208,6 +209,9 @@ def _prices(policy: Policy) -> CommentedMap:
             if card.name in named or card not in shipped.cards
         ),
     )
+    if policy.catalog.unknown is not None:
+        shown["unknown"] = _card(policy.catalog.unknown)
+    return shown
 
 
 def _date(catalog: Catalog) -> date | str:
@@ -236,4 +240,27 @@ def _card(card: ModelCard) -> CommentedMap:
     thinking.fa.set_flow_style()
     shown["thinking"] = thinking
     shown["output_limit"] = card.output_limit_tokens
+    if card.aliases:
+        shown["aliases"] = list(card.aliases)
+    if card.surcharges != NO_SURCHARGES:
+        shown["surcharges"] = _surcharges(card.surcharges)
+    return shown
+
+
+def _surcharges(surcharges: Surcharges) -> CommentedMap:
+    shown = CommentedMap()
+    for price in surcharges.media:
+        row = {"input": price.input, "output": price.output, "cached": price.cached}
+        shown[price.modality] = CommentedMap(
+            (name, nano / NANO_USD) for name, nano in row.items() if nano is not None
+        )
+    for name, fee in (("search", surcharges.search), ("maps", surcharges.maps)):
+        if fee is not None:
+            shown[name] = CommentedMap(
+                usd=fee.nano_usd / NANO_USD, per="query" if fee.per_query else "prompt"
+            )
+            if fee.per_query:
+                shown[name]["most_queries"] = fee.most_queries
+    for row in shown.values():
+        row.fa.set_flow_style()
     return shown

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -25,6 +25,7 @@ from pydantic import (
 from .core.catalog import LEVEL_TOKENS, Catalog, ModelCard
 from .core.errors import PolicyError, nearest
 from .core.pricing import NANO_USD
+from .core.surcharges import MODALITIES, Fee, MediaPrice, Surcharges
 from .documents import Document, explain, read_text
 
 __all__ = ["ModelTable", "default_catalog", "load_prices", "with_table"]
@@ -81,6 +82,34 @@ class LaterPrice(Tier):
 Limit = Annotated[int, Field(gt=0, le=10_000_000)]
 
 
+class MediaRow(_Table):
+    """Dollars per million tokens of a modality; None: as text."""
+
+    input: UsdPerMillion | None = None
+    output: UsdPerMillion | None = None
+    cached: UsdPerMillion | None = None
+
+
+class FeeRow(_Table):
+    """What a call's searches cost: by call that made any (`prompt`), or by `query`."""
+
+    usd: Annotated[float, Field(ge=0, le=100)]
+    per: Literal["prompt", "query"]
+    most_queries: Annotated[int, Field(ge=1, le=1000)] = 8
+    """That a call is taken to make at most, where a hard budget holds money for it."""
+
+
+class SurchargesRow(_Table):
+    """What a model charges beyond text."""
+
+    image: MediaRow | None = None
+    audio: MediaRow | None = None
+    video: MediaRow | None = None
+    document: MediaRow | None = None
+    search: FeeRow | None = None
+    maps: FeeRow | None = None
+
+
 class ModelRow(Tier):
     """One model. What its row leaves out is as we know the model, or as of any we do not."""
 
@@ -102,6 +131,8 @@ class ModelRow(Tier):
     released: date | None = None
     shutdown: date | None = None
     served_by: str | None = None
+    surcharges: SurchargesRow | None = None
+    aliases: tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> ModelRow:
@@ -113,7 +144,7 @@ class ModelRow(Tier):
 
 _AS_KNOWN = (
     "family", "rank", "routed", "inputs", "outputs", "tools", "system_instruction", "caching",
-    "json_with_functions", "signs_calls", "served_by",
+    "json_with_functions", "signs_calls", "served_by", "aliases",
 )  # fmt: skip
 """Keys of a row that are members of a card as they stand."""
 
@@ -124,7 +155,9 @@ class ModelTable(_Table):
     dated: date | str = ""
     kinds: dict[str, dict[str, Any]] = {}
     """Keys that several models share."""
-    models: dict[str, ModelRow]
+    models: dict[str, ModelRow] = {}
+    unknown: ModelRow | None = None
+    """What a model costs that has no row; None: nobody has said."""
 
     @model_validator(mode="before")
     @classmethod
@@ -177,7 +210,34 @@ def _card(row: ModelRow, known: ModelCard, as_of: date) -> ModelCard:
         context_limit_tokens=row.context_limit or known.context_limit_tokens,
         released=known.released if row.released is None else row.released.isoformat(),
         shutdown=known.shutdown if row.shutdown is None else row.shutdown.isoformat(),
+        surcharges=known.surcharges if row.surcharges is None else _surcharges(row.surcharges),
         **{name: value for name, value in said.items() if value is not None},
+    )
+
+
+def _surcharges(row: SurchargesRow) -> Surcharges:
+    return Surcharges(
+        media=tuple(
+            MediaPrice(
+                modality=modality,
+                **{
+                    name: None if usd is None else _nano_usd(usd)
+                    for name, usd in price.model_dump().items()
+                },
+            )
+            for modality in MODALITIES
+            if (price := getattr(row, modality)) is not None
+        ),
+        search=_fee(row.search),
+        maps=_fee(row.maps),
+    )
+
+
+def _fee(row: FeeRow | None) -> Fee | None:
+    if row is None:
+        return None
+    return Fee(
+        nano_usd=_nano_usd(row.usd), per_query=row.per == "query", most_queries=row.most_queries
     )
 
 
@@ -201,9 +261,12 @@ def with_table(catalog: Catalog, table: ModelTable, as_of: date | None = None) -
     cards = tuple(
         _card(row, known.get(name) or _unknown(name), day) for name, row in table.models.items()
     )
-    changed = catalog.with_prices(cards).cards
-    _check_successors({card.name: card.served_by for card in changed})
-    return Catalog(dated=str(table.dated) or catalog.dated, cards=changed)
+    changed = catalog.with_prices(cards)
+    _check_successors({card.name: card.served_by for card in changed.cards})
+    unknown = catalog.unknown
+    if table.unknown is not None:
+        unknown = _card(table.unknown, _unknown(""), day)
+    return replace(changed, dated=str(table.dated) or catalog.dated, unknown=unknown)
 
 
 def _check_successors(served_by: dict[str, str]) -> None:

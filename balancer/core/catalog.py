@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import PolicyError, nearest
+from .surcharges import NO_SURCHARGES, Surcharges
 
 __all__ = ["LEVEL_TOKENS", "Catalog", "ModelCard", "Thinking"]
 
@@ -31,7 +32,7 @@ class ModelCard:
 
     Attributes:
         name: as the API spells it.
-        price: price row, see `balancer.core.pricing`.
+        price: price row of text, see `balancer.core.pricing`.
         budget: least and most thinking budget in tokens, or None: takes no budget.
         off: whether a budget of 0 turns thinking off.
         levels: thinking levels it accepts.
@@ -52,6 +53,8 @@ class ModelCard:
         routed: whether a route may lead to it; not so to one that may end at short notice.
         released, shutdown: ISO dates; "" where none is known.
         served_by: the model that answers in its name after `shutdown`; "" where none is known.
+        surcharges: prices beyond text.
+        aliases: other names that the API answers with it, such as "gemini-flash-latest".
     """
 
     name: str
@@ -75,6 +78,8 @@ class ModelCard:
     released: str = ""
     shutdown: str = ""
     served_by: str = ""
+    surcharges: Surcharges = NO_SURCHARGES
+    aliases: tuple[str, ...] = ()
 
     @property
     def thinks(self) -> bool:
@@ -126,10 +131,17 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """The models a policy or a scenario may name, with the date its prices were checked."""
+    """The models a policy or a scenario may name.
+
+    Attributes:
+        dated: when its prices were checked.
+        cards: of the models.
+        unknown: what a model costs that has no card; None: nobody has said.
+    """
 
     dated: str
     cards: tuple[ModelCard, ...]
+    unknown: ModelCard | None = None
 
     def card(self, name: str) -> ModelCard:
         """Card of a model.
@@ -145,20 +157,27 @@ class Catalog:
         raise PolicyError(f"unknown model {name!r}{nearest(name, names)}; known: {known}")
 
     def find(self, name: str) -> ModelCard | None:
-        """Card of a model by its name or that of a dated version of it; None if unknown.
+        """Card of a model by its name, an alias, or that of a dated version; None if unknown.
 
         `gemini-2.5-flash-001` and `gemini-2.5-flash-preview-09-2025` are `gemini-2.5-flash` in
         price and settings; `gemini-2.5-flash-image` is another model.
         """
         for card in self.cards:
-            if card.name == name:
+            if card.name == name or name in card.aliases:
                 return card
         for card in self.cards:
             if name.startswith(card.name) and _VERSION.fullmatch(name, len(card.name)):
                 return card
         return None
 
+    def priced(self, name: str) -> ModelCard | None:
+        """Card of a model for its price; None where there is none: nobody knows what it costs."""
+        card = self.find(name)
+        if card is None and self.unknown is not None:
+            return replace(self.unknown, name=name)
+        return card
+
     def with_prices(self, cards: tuple[ModelCard, ...]) -> Catalog:
         """The same catalog with some cards replaced or added."""
         new = {card.name: card for card in (*self.cards, *cards)}
-        return Catalog(dated=self.dated, cards=tuple(new.values()))
+        return replace(self, cards=tuple(new.values()))

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Attempt"]
 
 _NOT_BILLED = (
-    *("overloaded", "internal", "quota_minute", "quota_day"),
-    *("rejected", "edited", "closed"),
-)
+    "overloaded", "internal", "quota_minute", "quota_day", "rejected", "edited", "closed",
+)  # fmt: skip
 _UNSEEN = ("timeout", "reset")
 _KINDS: dict[str | None, int] = {None: ANSWER, **{kind: i for i, kind in enumerate(FAILURES)}}
 
@@ -119,12 +118,17 @@ class Attempt:
         at = self._end(outcome, _KINDS[outcome.kind])
         self._request._ended(outcome, at)
 
-    def abandon(self) -> None:
+    def abandon(self, so_far: Outcome | None = None) -> None:
         """Its caller gave it up (a cancelled task, a closed stream): no failure, but a latency of
-        at least its age. What it cost is not known; the budget books what was held for it.
+        at least its age.
+
+        Args:
+            so_far: of a stream, what its chunks had reported by then; its kind means nothing. It
+                is charged that. Where nothing was reported, it is charged the prompt, and the
+                budget books all that was held: the upstream may go on and bill that much.
         """
         if self._state == 1:
-            self._end(None, ABANDONED)
+            self._end(so_far, ABANDONED)
         elif self._state == 0:
             self._state = 2
             self._settle(0)
@@ -139,8 +143,11 @@ class Attempt:
         assert flight is not None
         counted = flight in recorder.flights
         recorder.flights.discard(flight)
-        prompt, cached, output, thinking, known = _usage(outcome, self._request.asked)
-        cost = cost_nano_usd(desk.price(self.model), prompt, cached, output, thinking)
+        if kind == ABANDONED and outcome is not None and not outcome.prompt_tokens:
+            outcome = None  # nothing was reported
+        prompt, cached, output, thinking, surcharge, known = _usage(outcome, self._request.asked)
+        text = cost_nano_usd(desk.price(self.model), prompt, cached, output, thinking)
+        cost = max(0, text + surcharge)
         self._request._nano_usd += cost
         self._request._tokens += prompt + output + thinking
         if counted:  # or the recorder gave it up long ago
@@ -153,7 +160,8 @@ class Attempt:
         if len(recorder.ended) > MOST_PENDING:
             recorder.relieve()
         if desk.listeners or self._request._calls is not None:
-            self._tell(outcome, now, cost, (now - flight.since) * desk.clock.speed)
+            told = None if kind == ABANDONED else outcome
+            self._tell(told, now, cost, (now - flight.since) * desk.clock.speed)
         return now
 
     def _settle(self, nano_usd: int) -> None:
@@ -189,25 +197,28 @@ class Attempt:
                 logger.exception("a call listener failed; the call is not affected")
 
 
-def _usage(outcome: Outcome | None, asked: Asked) -> tuple[int, int, int, int, bool]:
-    """Tokens to charge (prompt, cached, output, thinking), and whether they are all there were."""
-    kind = "reset" if outcome is None else outcome.kind
-    billed = None if outcome is None else outcome.billed
+def _usage(outcome: Outcome | None, asked: Asked) -> tuple[int, int, int, int, int, bool]:
+    """What to charge (prompt, cached, output and thinking tokens, nano-dollars beyond the price
+    of text), and whether it is all there was.
+    """
+    if outcome is None:
+        return asked.prompt_tokens, 0, 0, 0, 0, False
+    kind, billed = outcome.kind, outcome.billed
     if billed is None:
         billed = kind not in _NOT_BILLED
     if not billed:
-        return 0, 0, 0, 0, True
-    if outcome is None or kind in _UNSEEN:
-        prompt = outcome.prompt_tokens if outcome is not None else 0
-        cached = outcome.cached_tokens if outcome is not None else 0
-        return prompt or asked.prompt_tokens, cached, 0, 0, False
-    if outcome.prompt_tokens == 0:
-        output, thinking = outcome.output_tokens, outcome.thinking_tokens
-        return asked.prompt_tokens, 0, output, thinking, False
+        return 0, 0, 0, 0, 0, True
+    prompt, cached = outcome.prompt_tokens, outcome.cached_tokens
+    # A call that was cut before it said anything may have come to more than it reported. What
+    # a stream had sent is billed, and no more.
+    if kind in _UNSEEN and not (outcome.billed and prompt):
+        return prompt or asked.prompt_tokens, cached, 0, 0, outcome.surcharge_nano_usd, False
+    known = prompt > 0
     return (
-        outcome.prompt_tokens,
-        outcome.cached_tokens,
+        prompt or asked.prompt_tokens,
+        cached if known else 0,
         outcome.output_tokens,
         outcome.thinking_tokens,
-        True,
+        outcome.surcharge_nano_usd,
+        known,
     )

@@ -21,6 +21,7 @@ __all__ = [
     "RandomDraws",
     "RequestRecord",
     "Score",
+    "no_price",
 ]
 
 
@@ -80,6 +81,10 @@ class Asked:
             closed are held back together.
         shape: names the members that the request has; asked only while the edits of some kind of
             request are withdrawn. None: all requests are alike.
+        media: modalities of the prompt beside text (`balancer.core.surcharges.MODALITIES`), and
+            the most tokens that each may come to: a budget holds money for them at their price.
+        fees: what the call may be charged for beside its tokens, of
+            `balancer.core.surcharges.FEES`.
     """
 
     model: str | None = None
@@ -94,6 +99,8 @@ class Asked:
     needs: frozenset[str] = frozenset()
     project: str = ""
     shape: Callable[[], str] | None = None
+    media: tuple[tuple[str, int], ...] = ()
+    fees: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +114,8 @@ class Outcome:
         cached_tokens: part of the prompt read from the cache.
         output_tokens: of the answer, thinking excluded.
         thinking_tokens: billed at the output price.
+        surcharge_nano_usd: what the call cost beyond its tokens at the price of text: media and
+            searches (`balancer.core.surcharges`).
         billed: whether the upstream did work that it charges for. None: by kind, as the
             contracts say: 4xx and 5xx are not billed, all else is.
         retry_after_s: what a 429's RetryInfo asked for, in scenario seconds; 0 for nothing.
@@ -122,6 +131,7 @@ class Outcome:
     cached_tokens: int = 0
     output_tokens: int = 0
     thinking_tokens: int = 0
+    surcharge_nano_usd: int = 0
     billed: bool | None = None
     retry_after_s: float = 0.0
     status: int = 0
@@ -171,8 +181,8 @@ class RequestRecord:
         mode, priority, key, index: as in `CallRecord`.
         session: that it belongs to, as its caller named it; None where it did not.
         started_s, ended_s: scenario seconds, from when it was asked.
-        refusal: why it was not admitted: "", "shed", "limits" or "budget"; or why it was admitted
-            and nothing was sent: "closed".
+        refusal: why it was not admitted: "", "shed", "limits", "budget" or "no_price"; or why it
+            was admitted and nothing was sent: "closed".
         answered: it got an answer of a model.
         calls: its attempts, in order.
     """
@@ -205,6 +215,16 @@ class Score:
     key: str | None
     index: int | None
     quality: float
+
+
+def no_price(model: str) -> str:
+    """What to say where there is a hard budget, and nobody knows what a model costs."""
+    return (
+        f"the policy has a hard budget and no price for model {model!r}, so that no call of it can "
+        f"keep to the budget; declare one in the policy, in dollars per million tokens: "
+        f'prices: {{models: {{"{model}": {{input: ..., output: ...}}}}}}, or for all models '
+        "without one prices: {unknown: {input: ..., output: ...}}"
+    )
 
 
 class Draws(Protocol):

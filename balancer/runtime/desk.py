@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..core.catalog import ModelCard
@@ -19,7 +19,7 @@ from ..core.decisions import Decision, Gate, Limits, Plan
 from ..core.modes import MODES, PRIORITIES, Mode, Priority
 from ..core.policy import Policy, Strategy
 from ..core.routes import base_model, resolve
-from .calls import Asked, CallRecord, CallSettings, Draws, RequestRecord
+from .calls import Asked, CallRecord, CallSettings, Draws, RequestRecord, no_price
 from .clock import Timekeeper
 from .closed import Closed
 from .ledger import Ledger
@@ -47,6 +47,7 @@ _MOST_CHAINS = 4096
 """Chains that are kept; names of models come from callers, who may make up any."""
 
 _FREE = (0, 0, 0, 0, 0, 0, 0)
+_MOST_NAMES = 1000  # callers may write any name
 NO_LIMITS = Limits()
 """Not to be compared with, but known by identity."""
 
@@ -122,8 +123,8 @@ class Desk:
     """
 
     __slots__ = (
-        "_catalog", "_chains", "_lock", "_retry_tokens", "_sizes", "_starts", "_strategies",
-        "_warned", "alive_until", "broken", "cards", "clock", "closed", "draws", "enforces",
+        "_cards", "_catalog", "_chains", "_lock", "_retry_tokens", "_sizes", "_starts",
+        "_strategies", "_warned", "alive_until", "broken", "clock", "closed", "draws", "enforces",
         "ledger", "limits", "listeners", "mistakes", "mode", "overdue", "own_model", "raw",
         "recorder", "request_listeners", "reserves", "settings", "table", "withdrawn",
     )  # fmt: skip
@@ -158,22 +159,43 @@ class Desk:
     def use(self, policy: Policy) -> None:
         """Take up a policy's catalog and strategies; a decision must follow."""
         cards = policy.catalog.cards
-        self.cards: Mapping[str, ModelCard] = {card.name: card for card in cards}
         self._catalog = policy.catalog
+        self._cards: dict[str, ModelCard | None] = {}
         self._strategies = policy.strategies
         self._sizes = sorted({card.context_limit_tokens for card in cards})
         self._chains: dict[object, tuple[Strategy, tuple[str, ...]]] = {}
         self.withdrawn.forget()
 
+    def card(self, model: str) -> ModelCard | None:
+        """Card of a model for its price, also of a dated version; None: no price is known."""
+        cards = self._cards
+        try:
+            return cards[model]
+        except KeyError:
+            card = self._catalog.priced(model)
+            if len(cards) < _MOST_NAMES:
+                cards[model] = card
+            return card
+
     def price(self, model: str) -> tuple[int, int, int, int, int, int, int]:
         """Price row of a model; zeros, and a warning once, for one that has none."""
-        card = self.cards.get(model)
+        card = self.card(model)
         if card is not None:
             return card.price
-        if model not in self._warned and len(self._warned) < 1000:
-            self._warned.add(model)
-            logger.warning("no price is known of model %r: its calls count as free", model)
+        self._warn(model, f"no price is known of model {model!r}: its calls count as free")
         return _FREE
+
+    def unpriced(self, model: str) -> bool:
+        """Whether a hard budget has to refuse a model because nobody knows what it costs."""
+        if self.card(model) is not None:
+            return False
+        self._warn(model, no_price(model))
+        return True
+
+    def _warn(self, model: str, words: str) -> None:
+        if model not in self._warned and len(self._warned) < _MOST_NAMES:
+            self._warned.add(model)
+            logger.warning("%s", words)
 
     # --- the ticker's side --------------------------------------------------------------
 

@@ -9,7 +9,7 @@ keep to one budget together get a part of it each.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,12 @@ from ..core.claims import (
 )
 from ..core.policy import Policy
 from ..core.pricing import NANO_USD, affordable_output_tokens, cost_nano_usd
+from ..core.surcharges import dearest_row, worst_surcharge_nano_usd
 
 __all__ = ["Claim", "Ledger"]
+
+_FADES = 64
+_MOST_MODELS = 256
 
 _Limit = tuple[str | None, float]
 
@@ -40,6 +44,8 @@ class Claim:
         nano_usd: what is held.
         shortened: whether the budget made the cap smaller than it was asked for.
         rows: of the ledger, that it is held in.
+        model: whose call it is.
+        worst_nano_usd: what of it is the call's worst case; the rest is the model's surprise.
     """
 
     cap_tokens: int
@@ -47,22 +53,29 @@ class Claim:
     nano_usd: int
     shortened: bool
     rows: tuple[list[int], ...]
+    model: str
+    worst_nano_usd: int
 
 
 class Ledger:
     """Budget rows of a policy's limits. Balancers that share one must share a clock and a tick.
 
+    A worst case rests on an estimate of the prompt. Where calls of a model came to more than their
+    worst case after all, the next ones hold as much more (the model's surprise); it fades by a
+    64th with every call that keeps to its worst case.
+
     Args:
         policy: its budgets, and the length of its ticks.
     """
 
-    __slots__ = ("_lock", "_reserved", "_rows", "_tick", "_tick_s")
+    __slots__ = ("_lock", "_reserved", "_rows", "_surprises", "_tick", "_tick_s")
 
     def __init__(self, policy: Policy) -> None:
         # Re-entrant: a request may be dropped, and give its claim back, in the midst of this.
         self._lock = threading.RLock()
         self._rows: dict[_Limit, list[int]] = {}
         self._reserved = 0
+        self._surprises: dict[str, int] = {}
         self._tick = 0
         self._tick_s = policy.tick_s
         self.use(policy)
@@ -116,6 +129,8 @@ class Ledger:
         cap_tokens: int,
         thinking_tokens: int,
         min_output_tokens: int = 0,
+        media: tuple[tuple[str, int], ...] = (),
+        fees: Iterable[str] = (),
         key: str | None = None,
     ) -> Claim | None:
         """Hold the worst case of an attempt that is about to start.
@@ -126,20 +141,27 @@ class Ledger:
             cap_tokens: without a budget; at most the model's own limit.
             thinking_tokens: most thinking tokens without a budget.
             min_output_tokens: the call is refused rather than cut below this.
+            media: modalities of the prompt beside text, and the most tokens of each.
+            fees: what the call may be charged for beside its tokens.
             key: whose limits apply beside everybody's.
 
         Returns:
             None, with nothing held, if a budget refuses.
         """
-        price, prompt_tokens = card.price, claimed_prompt(prompt_tokens)
+        price = dearest_row(card.price, card.surcharges)
+        prompt_tokens = _most_prompt_tokens(card, prompt_tokens, media)
+        beside = worst_surcharge_nano_usd(card.price, card.surcharges, prompt_tokens, media, fees)
         with self._lock:
             rows = tuple(row for (whose, _), row in self._rows.items() if whose in (None, key))
+            surprise = self._surprises.get(card.name, 0)
             room = MOST_A_CALL_COSTS_NANO_USD
             for row in rows:
                 room = min(room, budget.headroom(row))
+            share = room // CLAIMS
+            room -= beside + surprise
             claimed = claimed_cap(
                 affordable_output_tokens(price, prompt_tokens, room),
-                affordable_output_tokens(price, prompt_tokens, room // CLAIMS),
+                affordable_output_tokens(price, prompt_tokens, share),
                 cap_tokens,
                 thinking_tokens,
             )
@@ -150,24 +172,36 @@ class Ledger:
                 if affordable_output_tokens(price, prompt_tokens, room) < least:
                     return None
                 claimed = least
-            worst = cost_nano_usd(price, prompt_tokens, 0, claimed, 0)
+            worst = cost_nano_usd(price, prompt_tokens, 0, claimed, 0) + beside
+            held = worst + surprise
             for row in rows:
-                budget.reserve(row, worst)
-            self._reserved += worst
+                budget.reserve(row, held)
+            self._reserved += held
         return Claim(
             claimed,
             claimed_thinking(claimed, cap_tokens, thinking_tokens),
-            worst,
+            held,
             claimed < cap_tokens,
             rows,
+            card.name,
+            worst,
         )
 
     def settle(self, claim: Claim, nano_usd: int) -> None:
         """Give back a claim and book what its attempt cost."""
+        beyond = nano_usd - claim.worst_nano_usd
         with self._lock:
             for row in claim.rows:
                 budget.settle(row, claim.nano_usd, nano_usd)
             self._reserved -= claim.nano_usd
+            if beyond > 0 or claim.model in self._surprises:
+                self._surprise(claim.model, beyond)
+
+    def _surprise(self, model: str, beyond: int) -> None:
+        before = self._surprises.pop(model, 0)
+        after = max(beyond, before - -(-before // _FADES))
+        if after > 0 and len(self._surprises) < _MOST_MODELS:
+            self._surprises[model] = after
 
     def book(self, nano_usd: int, key: str | None = None) -> None:
         """Book what was spent without a claim, as calls do that went past the ledger."""
@@ -228,3 +262,12 @@ class Ledger:
         for row in self._rows.values():
             row[budget.RESERVED] = 0
         self._reserved = 0
+
+
+def _most_prompt_tokens(card: ModelCard, estimate: int, media: tuple[tuple[str, int], ...]) -> int:
+    """Of a prompt; what the model can read is the end of it, unless the estimate is longer."""
+    claimed = claimed_prompt(estimate)
+    if not media:
+        return claimed
+    most = estimate + sum(tokens for _, tokens in media)
+    return max(claimed, min(most, card.context_limit_tokens))

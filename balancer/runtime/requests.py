@@ -57,8 +57,9 @@ class Request:
         plan: binds for all attempts. Where it is not admitted, its strategy gives the static
             answer.
         shed: it is refused, and was counted so; `start` gives nothing.
-        refusal: why: "" (admitted), "shed" (by priority), "limits", or "budget"; of one that is not
-            shed, "closed".
+        refusal: why: "" (admitted), "shed" (by priority), "limits", "budget", or "no_price": there
+            is a hard budget, and nobody knows what the model costs; of one that is not shed,
+            "closed".
         enforced: whether the plan is to be applied; False in shadow mode and while calls go
             through unchanged: then the call is made as its caller asked.
         answered: an attempt ended with an answer.
@@ -139,7 +140,7 @@ class Request:
             self._attempt = self._reserve(0)
             if self._attempt is None:
                 desk.returns_start()
-                self.refusal = "budget"
+                self.refusal = "no_price" if desk.unpriced(self.model) else "budget"
         self.over = bool(self.refusal)
         self.shed = self.over and self.closed is None
         if self.closed is not None:
@@ -154,14 +155,20 @@ class Request:
             desk.admitted(priority)
 
     @property
+    def model(self) -> str:
+        """That is tried first."""
+        return self._names[0]
+
+    @property
     def static_fallback(self) -> str | None:
         """The text that answers a refused or failed request, if the plan has one and the caller
-        can use it.
+        can use it. A model without a price is its owner's to mend, and not covered up.
         """
         asked = self.asked
-        card = self._desk.cards.get(asked.model or "")
+        card = self._desk.card(asked.model or "")
         shows = card is not None and card.outputs != _TEXT
-        if self.unjudged or asked.structured or not asked.free_text or shows:
+        useless = asked.structured or not asked.free_text or shows
+        if useless or self.unjudged or self.refusal == "no_price":
             return None
         return self.plan.strategy.static_fallback
 
@@ -228,7 +235,7 @@ class Request:
         if cap is not None:
             cap = max(cap if own is None else min(cap, own), asked.min_output_tokens)
         attempt.output_cap_tokens = cap if cap is not None else own
-        card = desk.cards.get(name)
+        card = desk.card(name)
         if strategy.thinking is not None and not self._thinks_less(strategy.thinking, card):
             attempt.thinking = strategy.thinking
         if not desk.reserves:
@@ -265,7 +272,6 @@ class Request:
     def _claim(self, attempt: Attempt, card: ModelCard | None) -> Claim | None:
         desk = self._desk
         if card is None:
-            desk.price(attempt.model)
             return None
         setting = attempt.thinking
         if setting is None:
@@ -280,6 +286,8 @@ class Request:
             cap_tokens=cap,
             thinking_tokens=most,
             min_output_tokens=self.asked.min_output_tokens,
+            media=self.asked.media,
+            fees=self.asked.fees,
             key=self.key,
         )
         if claim is None:

@@ -17,11 +17,12 @@ from .answers import Answer, AnswerReader, read_answer
 from .asked import Asked, estimate_tokens, read_asked
 from .bodies import apply
 from .edits import Edits, edits
-from .failures import UpstreamError, read_error
+from .failures import UpstreamError, error_of, read_error
 from .faults import Sent, project_of, remedy, shape_of
 from .history import first_kept, speaks
+from .media import Found, most_media
 from .models import bare_model, find_card
-from .needs import media_kind, read_needs
+from .needs import kinds_of, read_needs
 from .splice import apply_bytes, parse
 from .streams import ArrayChunks, Chunks, EventChunks, chunks_of
 from .thinking import fit_thinking
@@ -36,6 +37,7 @@ __all__ = [
     "Chunks",
     "Edits",
     "EventChunks",
+    "Found",
     "Sent",
     "UpstreamError",
     "Usage",
@@ -44,12 +46,14 @@ __all__ = [
     "bare_model",
     "chunks_of",
     "edits",
+    "error_of",
     "estimate_tokens",
     "find_card",
     "first_kept",
     "fit_thinking",
     "is_plausible",
-    "media_kind",
+    "kinds_of",
+    "most_media",
     "parse",
     "project_of",
     "read_answer",

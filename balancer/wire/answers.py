@@ -7,27 +7,21 @@ failures would let one user's prompts brown out an application for all, and retr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any
 
-from .failures import UpstreamError, read_error
+from .failures import UpstreamError, error_of, read_error
 from .members import member
-from .usage import Usage, read_usage
+from .usage import Usage, read_searches, read_usage
 
 __all__ = ["Answer", "AnswerReader", "read_answer"]
 
-_BLOCKED = {
-    "SAFETY",
-    "RECITATION",
-    "LANGUAGE",
-    "BLOCKLIST",
-    "PROHIBITED_CONTENT",
-    "SPII",
-    "IMAGE_SAFETY",
-    "IMAGE_PROHIBITED_CONTENT",
-    "IMAGE_RECITATION",
-}
-"""Finish reasons with which the model, or its filter, declines."""
+_BLOCKED = re.compile(
+    "LANGUAGE|SPII|.*(SAFETY|RECITATION|BLOCK|PROHIBITED|ARMOR|POLICY)", re.DOTALL
+)
+"""Finish reasons with which the model, or a filter before or behind it, declines: SAFETY,
+BLOCKLIST, IMAGE_PROHIBITED_CONTENT, MODEL_ARMOR and what else will be called so."""
 
 _MALFORMED = {"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MALFORMED_RESPONSE"}
 """Finish reasons of output that nobody can use; it is billed."""
@@ -75,13 +69,15 @@ class AnswerReader:
         "_finish",
         "_finished",
         "_malformed",
+        "_searches",
         "_seen",
         "_streamed",
-        "usage",
+        "_usage",
     )
 
     def __init__(self, *, streamed: bool = True) -> None:
-        self.usage: Usage | None = None
+        self._usage: Usage | None = None
+        self._searches: dict[int, tuple[int, int]] = {}
         self._streamed = streamed
         self._content = False
         self._blocked = False
@@ -92,19 +88,28 @@ class AnswerReader:
         self._error: UpstreamError | None = None
 
     @property
+    def usage(self) -> Usage | None:
+        """What was used by now, as far as it was reported; None where nothing was."""
+        if not self._searches:
+            return self._usage
+        web, maps = (sum(each) for each in zip(*self._searches.values(), strict=True))
+        return replace(self._usage or Usage(), searches=web, maps=maps)
+
+    @property
     def finished(self) -> bool:
         """Whether every candidate seen so far has said how it ended."""
         return self._blocked or (bool(self._finished) and self._seen == self._finished)
 
     def add(self, chunk: Any) -> None:
         """Take in a chunk, or a whole unary body: a JSON value, None where it did not parse."""
+        error = error_of(chunk)
+        if error is not None:
+            self._error = read_error(0, error)
+            return
         if not isinstance(chunk, dict):
             self._malformed = True
             return
-        if isinstance(chunk.get("error"), dict):
-            self._error = read_error(0, chunk)
-            return
-        self.usage = read_usage(chunk) or self.usage
+        self._usage = read_usage(chunk) or self._usage
         reason = member(member(chunk, "promptFeedback"), "blockReason")
         if reason not in (None, "", "BLOCK_REASON_UNSPECIFIED"):
             self._blocked = True
@@ -120,13 +125,18 @@ class AnswerReader:
         parts = member(member(candidate, "content"), "parts")
         if isinstance(parts, list):
             self._content = self._content or any(_is_content(part) for part in parts)
+        searches = read_searches(candidate)
+        if any(searches):
+            # Chunks repeat what came before, so the most of each counts.
+            before = self._searches.get(index, (0, 0))
+            self._searches[index] = max(before[0], searches[0]), max(before[1], searches[1])
         reason = str(member(candidate, "finishReason") or "")
         if reason in _UNFINISHED:
             return
         self._finished.add(index)
         if not self._finish or index == 0:
             self._finish = reason[:64]
-        self._blocked = self._blocked or reason in _BLOCKED
+        self._blocked = self._blocked or _BLOCKED.match(reason) is not None
         self._malformed = self._malformed or reason in _MALFORMED
 
     def answer(self) -> Answer:

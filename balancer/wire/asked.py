@@ -9,6 +9,7 @@ from typing import Any
 
 from balancer.core.catalog import LEVEL_TOKENS, Thinking
 
+from .media import read_fees, read_media
 from .members import child, member
 from .models import bare_model
 from .needs import read_needs
@@ -34,11 +35,13 @@ class Asked:
         thinking: the caller's own budget or level; None leaves it to the model.
         structured: the answer has to keep to a format.
         forced: the answer has to be a call of a function.
-        media: the answer is to hold images or speech.
+        shown: the answer is to hold images or speech.
         needs_tools: the call means nothing without its tools.
         pinned: the call goes with what Google keeps for one model (cached content, an answer
             to be continued): neither its model nor its instruction can change.
         needs: what it uses that not every model can do, see `balancer.core.routes`.
+        media, fees: what a budget holds money for beside the tokens of text, as
+            `balancer.runtime.calls.Asked` has them.
     """
 
     model: str = ""
@@ -48,17 +51,19 @@ class Asked:
     thinking: Thinking | None = None
     structured: bool = False
     forced: bool = False
-    media: bool = False
+    shown: bool = False
     needs_tools: bool = False
     pinned: bool = False
     needs: frozenset[str] = frozenset()
+    media: tuple[tuple[str, int], ...] = ()
+    fees: frozenset[str] = frozenset()
 
     @property
     def tearable(self) -> bool:
         """Whether an answer that is cut short is of no use. A plan's cap could tear it, so one is
         set only where `min_output_tokens` says how much the answer needs.
         """
-        return self.structured or self.forced or self.media
+        return self.structured or self.forced or self.shown
 
     @property
     def free_text(self) -> bool:
@@ -73,7 +78,7 @@ def read_asked(
     min_output_tokens: int | None = None,
     needs_tools: bool = False,
     prompt_tokens: int | None = None,
-    media: Iterable[str] | None = None,
+    kinds: Iterable[str] | None = None,
     answers_tool: bool | None = None,
 ) -> Asked:
     """What a request body asks for; odd values count as not said.
@@ -85,7 +90,7 @@ def read_asked(
         needs_tools: the same. A call that must use a tool, and one that answers a tool's
             call, need theirs without saying so.
         prompt_tokens: where the caller knows better than an estimate of the body.
-        media, answers_tool: kinds of what the prompt holds, and whether it ends in the result
+        kinds, answers_tool: kinds of what the prompt holds, and whether it ends in the result
             of a function call, where the contents are not in the body.
     """
     generation = child(body, "generationConfig")
@@ -102,13 +107,12 @@ def read_asked(
         thinking=_thinking(child(generation, "thinkingConfig")),
         structured=structured,
         forced=forced,
-        media=_media(generation),
-        needs_tools=needs_tools
-        or forced
-        or answers_tool
-        or _uses_computers(member(body, "tools")),
+        shown=_shown(generation),
+        needs_tools=needs_tools or forced or answers_tool or _uses_computers(member(body, "tools")),
         pinned=bool(member(body, "cachedContent") or member(body, "continuationToken")),
-        needs=read_needs(body, media=media, answers_tool=answers_tool, structured=structured),
+        needs=read_needs(body, kinds=kinds, answers_tool=answers_tool, structured=structured),
+        media=read_media(body, prompt_tokens),
+        fees=read_fees(member(body, "tools")),
     )
 
 
@@ -166,7 +170,7 @@ def _structured(generation: Mapping[str, Any]) -> bool:
     )
 
 
-def _media(generation: Mapping[str, Any]) -> bool:
+def _shown(generation: Mapping[str, Any]) -> bool:
     modalities = member(generation, "responseModalities")
     words = modalities if isinstance(modalities, list) else [modalities]
     return (

@@ -119,7 +119,7 @@ def edits(
 
 def _shows(card: ModelCard, asked: Asked) -> bool:
     """Whether the answer holds more than text: a request to be brief could cost it that."""
-    return asked.media or card.outputs != _TEXT
+    return asked.shown or card.outputs != _TEXT
 
 
 def _hides(

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 
 from .members import child, member
 
-__all__ = ["UpstreamError", "read_error"]
+__all__ = ["UpstreamError", "error_of", "read_error"]
 
 _MOST_DETAILS = 64
 _MOST_MESSAGE = 4096
@@ -27,6 +28,20 @@ _STATUS_CODES = {
 }
 _KINDS = {408: "timeout", 499: "timeout", 503: "overloaded", 504: "timeout"}
 """504 is the deadline that the caller sent along; 499 that the caller left."""
+
+_CLOSING = {"BILLING_DISABLED", "SERVICE_DISABLED", "CONSUMER_SUSPENDED", "CONSUMER_INVALID"}
+"""Reasons in an ErrorInfo that only the project's owner can mend."""
+
+_CLOSED = re.compile(
+    r"monthly spend|spend(ing)? cap|credits? (is|are|has been|have been) (depleted|exhausted)"
+    r"|billing (account .*|is |has been |is not |must be |to be |)(disabled|enabled)"
+    r"|has not been used in project|(project|consumer)\b.{0,120}\bsuspended",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The same in the words of messages that give no reason."""
+
+_PASSING = re.compile(r"rolling|\d+[ -]?min(ute)?s?\b", re.IGNORECASE)
+"""A limit on spending that is over in minutes closes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +64,18 @@ class UpstreamError:
     retry_after_s: float | None = None
 
 
-def read_error(status: int, body: Any, retry_after: str | None = None) -> UpstreamError:
+def read_error(
+    status: int, body: Any, retry_after: str | None = None, *, now_s: float | None = None
+) -> UpstreamError:
     """Kind of an error response and the delay it asks for; tolerates any shape.
 
     Args:
         status: of HTTP; below 400 for an error that came inside a stream.
         body: JSON value, or its text; a stream's errors come as a list of one.
-        retry_after: the header, which Google does not send but a gateway may.
+        retry_after: the header, which Google does not send but a gateway may: seconds, or a
+            date (RFC 9110, 10.2.3).
+        now_s: wall time in seconds since 1970, which a date is counted from; None passes over
+            dates.
     """
     error = _error(body)
     code = status if status >= 400 else _code(error)
@@ -66,8 +86,15 @@ def read_error(status: int, body: Any, retry_after: str | None = None) -> Upstre
         kind=_kind(code, error, message),
         code=code,
         message=message,
-        retry_after_s=_delay_s(error, message, retry_after),
+        retry_after_s=_delay_s(error, message, retry_after, now_s),
     )
+
+
+def error_of(chunk: Any) -> dict[str, Any] | None:
+    """The error that a chunk of a stream is, alone or as a list of one; None where it is none."""
+    if isinstance(chunk, list) and chunk:
+        chunk = chunk[0]
+    return chunk if isinstance(chunk, dict) and isinstance(chunk.get("error"), dict) else None
 
 
 def _error(body: Any) -> Any:
@@ -89,9 +116,18 @@ def _code(error: Any) -> int:
 
 
 def _kind(code: int, error: Any, message: str) -> str:
+    if code < 500 and _is_closed(code, error, message):
+        return "closed"
     if code == 429:
         return "quota_day" if _is_per_day(error, message) else "quota_minute"
     return _KINDS.get(code, "internal" if code >= 500 else "rejected")
+
+
+def _is_closed(code: int, error: Any, message: str) -> bool:
+    """Whether the project answers nobody until its owner has done something."""
+    if code == 402 or any(member(detail, "reason") in _CLOSING for detail in _details(error)):
+        return True
+    return _CLOSED.search(message) is not None and _PASSING.search(message) is None
 
 
 def _is_per_day(error: Any, message: str) -> bool:
@@ -119,7 +155,7 @@ def _details(error: Any) -> Iterator[Any]:
     yield from details[:_MOST_DETAILS] if isinstance(details, list) else ()
 
 
-def _delay_s(error: Any, message: str, header: str | None) -> float | None:
+def _delay_s(error: Any, message: str, header: str | None, now_s: float | None) -> float | None:
     for detail in _details(error):
         delay = member(detail, "retryDelay")
         found = _duration_s(delay)
@@ -128,9 +164,20 @@ def _delay_s(error: Any, message: str, header: str | None) -> float | None:
     match = _RETRY_IN.search(message)
     if match:
         return _duration_s(match[1])
-    if header is not None and re.fullmatch(r"\d{1,9}(\.\d{1,9})?", header.strip()):
+    return None if header is None else _header_s(header.strip()[:64], now_s)
+
+
+def _header_s(header: str, now_s: float | None) -> float | None:
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", header):
         return min(float(header), _MOST_DELAY_S)
-    return None
+    try:
+        date = parsedate_tz(header)
+        at_s = None if date is None else mktime_tz(date)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if at_s is None or now_s is None:
+        return None
+    return min(max(0.0, at_s - now_s), _MOST_DELAY_S)
 
 
 def _duration_s(value: Any) -> float | None:

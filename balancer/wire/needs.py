@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from balancer.core.routes import RUNNING_TURN
 
+from .media import Found, find_media
 from .members import camel, child, member
 
-__all__ = ["media_kind", "read_needs"]
+__all__ = ["kinds_of", "media_kind", "read_needs"]
 
 _VIDEO_SITES = ("youtube.com/", "youtu.be/")
 
 
 def read_needs(
-    body: Any, *, media: Iterable[str] | None = None, answers_tool: bool, structured: bool
+    body: Any, *, kinds: Iterable[str] | None = None, answers_tool: bool, structured: bool
 ) -> frozenset[str]:
     """What a request body uses.
 
     Args:
         body: of generateContent or streamGenerateContent.
-        media: kinds of what its contents hold, where the caller has read them.
+        kinds: of what its contents hold, where the caller has read them.
         answers_tool: its last turn is running: it answers a function call of the model.
         structured: its answer has to keep to a format.
     """
-    found = {f"inputs.{kind}" for kind in (_media(body) if media is None else media)}
+    found = {f"inputs.{kind}" for kind in (kinds_of(find_media(body)) if kinds is None else kinds)}
     generation = child(body, "generationConfig")
     modalities = member(generation, "responseModalities")
     for word in modalities if isinstance(modalities, list) else ():
@@ -50,20 +51,9 @@ def read_needs(
     return frozenset(found)
 
 
-def _media(body: Any) -> Iterator[str]:
-    contents = member(body, "contents")
-    for content in contents if isinstance(contents, list) else [contents]:
-        yield from _of_parts(member(content, "parts"))
-
-
-def _of_parts(parts: Any) -> Iterator[str]:
-    for part in parts if isinstance(parts, list) else ():
-        for name in ("inlineData", "fileData"):
-            data = member(part, name)
-            if data:
-                uri = member(data, "fileUri")
-                yield media_kind(member(data, "mimeType"), str(uri or ""))
-        yield from _of_parts(member(member(part, "functionResponse"), "parts"))
+def kinds_of(media: Iterable[Found]) -> set[str]:
+    """Kinds of media, in the words of `ModelCard.inputs`."""
+    return {media_kind(mime, uri) for mime, _, uri in media}
 
 
 def media_kind(mime: Any, uri: str = "") -> str:

@@ -1,7 +1,10 @@
 """Chunks of a streamed answer, found in its bytes as they pass by.
 
 Gemini streams in two forms: server-sent events (`alt=sse`) and one JSON array whose elements
-are the chunks. A proxy passes the bytes on as they come and reads along with one of these.
+are the chunks. A proxy reads along with one of these and passes on what it has read: bytes as they
+came, but never what clients of Gemini break on, though gateways between us and Gemini send it.
+google-genai (2.20 and 3.6 were tried) raises at `data: [DONE]`, at comments and at other fields
+than `data`, and takes an error in a list for an answer without content.
 """
 
 from __future__ import annotations
@@ -10,11 +13,14 @@ import json
 import re
 from typing import Any, Protocol
 
+from .failures import error_of
+
 __all__ = ["ArrayChunks", "Chunks", "EventChunks", "chunks_of"]
 
 _MOST_BYTES = 64 << 20
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_SENTINEL = b"[DONE]"
 _STRUCTURE = re.compile(rb'["{}\[\]]')
 _STRING_END = re.compile(rb'(?:[^"\\]|\\.)*+"', re.DOTALL)
 
@@ -28,6 +34,9 @@ class Chunks(Protocol):
     def close(self) -> list[Any]:
         """What is left when the stream ends."""
 
+    def passed(self) -> bytes:
+        """What may go to the caller of what was read since this was last asked for."""
+
 
 def chunks_of(content_type: str) -> Chunks:
     """The reader for a response, by its content type."""
@@ -37,14 +46,17 @@ def chunks_of(content_type: str) -> Chunks:
 class EventChunks:
     """Chunks of server-sent events; comments and fields other than `data` are passed over.
 
-    An event that outgrows 64 MiB is given up as one that does not parse.
+    The sentinel `[DONE]` is no chunk, and ends the stream. An event that outgrows 64 MiB is given
+    up as one that does not parse.
     """
 
-    __slots__ = ("_buffer", "_searched")
+    __slots__ = ("_buffer", "_done", "_passed", "_searched")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._passed = bytearray()
         self._searched = 0
+        self._done = False
 
     def feed(self, data: bytes) -> list[Any]:
         """Chunks completed by these bytes."""
@@ -53,13 +65,14 @@ class EventChunks:
         found: list[Any] = []
         start = 0
         while end := _EVENT_END.search(buffer, max(start, self._searched)):
-            found += _event(bytes(buffer[start : end.start()]))
+            found += self._event(bytes(buffer[start : end.start()]), end[0])
             start = end.end()
             self._searched = start
         del buffer[:start]
         # The end of an event may lie across two reads.
         self._searched = max(0, len(buffer) - 3)
         if len(buffer) > _MOST_BYTES:
+            self._passed += buffer
             buffer.clear()
             self._searched = 0
             found.append(None)
@@ -70,35 +83,54 @@ class EventChunks:
         left = bytes(self._buffer)
         self._buffer.clear()
         self._searched = 0
-        return _event(left)
+        return self._event(left, b"")
 
+    def passed(self) -> bytes:
+        """Whole events, without what clients break on."""
+        passed = bytes(self._passed)
+        self._passed.clear()
+        return passed
 
-def _event(event: bytes) -> list[Any]:
-    data = [
-        line[5:].removeprefix(b" ") for line in _LINE_END.split(event) if line.startswith(b"data:")
-    ]
-    if data:
-        return [_value(b"\n".join(data))]
-    # Some errors inside a stream come as bare JSON.
-    event = event.strip()
-    return [_value(event)] if event.startswith((b"{", b"[")) else []
+    def _event(self, event: bytes, end: bytes) -> list[Any]:
+        lines = [line for line in _LINE_END.split(event) if line]
+        data = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
+        text = b"\n".join(data)
+        self._done = self._done or text.strip() == _SENTINEL
+        if self._done:
+            return []
+        if not data:
+            # Some errors inside a stream come as bare JSON.
+            text = event.strip()
+            if not text.startswith((b"{", b"[")):
+                return []
+        value = _value(text)
+        error = None if isinstance(value, dict) else error_of(value)
+        if error is not None:
+            self._passed += b"data: " + json.dumps(error).encode() + b"\r\n\r\n"
+        elif not data or all(line.startswith(b"data: ") for line in lines):
+            self._passed += event + end
+        else:
+            self._passed += b"".join(b"data: " + line + b"\r\n" for line in data) + b"\r\n"
+        return [value]
 
 
 class ArrayChunks:
     """Chunks of a stream that is one JSON array; a single object is its only chunk."""
 
-    __slots__ = ("_at", "_buffer", "_depth", "_start")
+    __slots__ = ("_at", "_buffer", "_depth", "_passed", "_start")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._at = 0  # how far the structure is known
         self._depth = 0  # of objects and lists inside a chunk
         self._start = -1  # where the chunk begins that is being read
+        self._passed = bytearray()
 
     def feed(self, data: bytes) -> list[Any]:
         """Chunks completed by these bytes."""
         buffer = self._buffer
         buffer += data
+        self._passed += data
         found: list[Any] = []
         while sign := _STRUCTURE.search(buffer, self._at):
             if sign[0] == b'"':
@@ -139,6 +171,12 @@ class ArrayChunks:
         self._buffer.clear()
         self._at, self._depth, self._start = 0, 0, -1
         return [None] if begun else []
+
+    def passed(self) -> bytes:
+        """All bytes, as they came."""
+        passed = bytes(self._passed)
+        self._passed.clear()
+        return passed
 
 
 def _value(text: bytes) -> Any:

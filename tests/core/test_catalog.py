@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from balancer.core.catalog import Catalog, ModelCard, Thinking
@@ -90,3 +92,15 @@ def test_prices_replace_a_card_and_add_one() -> None:
     assert [card.name for card in found.cards] == ["big", "small", "plain"]
     assert found.card("small") is dearer
     assert found.dated == CATALOG.dated
+
+
+def test_a_dated_version_has_its_familys_price() -> None:
+    """And a model that nobody knows has none, unless one is declared for such."""
+    for name in ("big", "big-001", "big-latest", "big-preview-09-2025"):
+        assert CATALOG.find(name) == CATALOG.priced(name) == BIG
+    assert CATALOG.find("bigger") is None
+    assert CATALOG.priced("bigger") is None
+    declared = replace(CATALOG, unknown=PLAIN)
+    assert declared.find("bigger") is None
+    assert declared.priced("bigger") == replace(PLAIN, name="bigger")
+    assert declared.priced("big") == BIG

@@ -54,7 +54,11 @@ class AfterTheFact(Ledger):
         room = self.headroom_nano_usd(options["key"])
         cap, thinking = options["cap_tokens"], options["thinking_tokens"]
         rows = tuple(self._rows.values())
-        return Claim(cap, thinking, 0, False, rows) if room is None or room > 0 else None
+        return (
+            Claim(cap, thinking, 0, False, rows, args[0].name, 0)
+            if room is None or room > 0
+            else None
+        )
 
 
 class _VirtualTime:

@@ -100,8 +100,15 @@ def test_a_key_has_its_own_limit_beside_everybodys() -> None:
     """Others are not concerned."""
     ledger = Ledger(limited((1.0, 60.0, None), (0.005, 60.0, "acme")))
     first = claim(ledger, "acme")
-    asked = {"prompt_tokens": 1000, "cap_tokens": 1000, "thinking_tokens": 0}
-    assert ledger.reserve(CARD, **asked, key="acme", min_output_tokens=900) is None
+    refused = ledger.reserve(
+        CARD,
+        prompt_tokens=1000,
+        cap_tokens=1000,
+        thinking_tokens=0,
+        key="acme",
+        min_output_tokens=900,
+    )
+    assert refused is None
     claim(ledger, "other")
     ledger.settle(first, 0)
     assert ledger.headroom_nano_usd("acme") == 5_000_000

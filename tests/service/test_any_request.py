@@ -148,6 +148,7 @@ def test_any_path_is_answered_or_refused(
                 "x-open-balancer-request",
                 "x-open-balancer-min-output-tokens",
                 "x-open-balancer-needs-tools",
+                "x-open-balancer-prompt-tokens",
                 "x-server-timeout",
                 "accept-encoding",
                 "content-encoding",

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.core.observations import FAILURES
+from balancer.core.surcharges import Media
 from balancer.wire import Answer, AnswerReader, Usage, read_answer, read_usage
 
-from .cards import FLASH
+from .cards import FLASH, FLASH_3, PLAIN
 from .test_bodies import VALUES
 
 WHOLE: dict[str, Any] = {
@@ -201,3 +202,86 @@ def test_any_chunks_give_an_outcome(chunks: list[Any], streamed: bool) -> None:
         reader.add({"candidates": chunk, "usageMetadata": chunk, "promptFeedback": chunk})
         reader.add({"candidates": [chunk, {"content": chunk}, {"content": {"parts": [chunk]}}]})
     assert reader.answer().failure in (None, *FAILURES)
+
+
+@pytest.mark.parametrize("reason", ["MODEL_ARMOR", "IMAGE_SAFETY", "NEW_POLICY_BLOCK", "LANGUAGE"])
+def test_filters_that_nobody_has_heard_of_block_too(reason: str) -> None:
+    """The model would say no again."""
+    found = read_answer(candidate(reason))
+    assert (found.failure, found.blocked) == (None, True)
+
+
+def test_an_error_in_a_list_is_the_streams_outcome() -> None:
+    """With its kind and its delay."""
+    reader = AnswerReader()
+    reader.add([{"error": {"code": 429, "message": "Please retry in 9s."}}])
+    found = reader.answer()
+    assert found.failure == "quota_minute"
+    assert found.error is not None
+    assert found.error.retry_after_s == 9.0
+
+
+def test_an_hour_of_audio_has_its_price() -> None:
+    """8 tokens of text, 115,200 of sound, 500 out: $0.1164524 on 2.5-flash."""
+    details = [
+        {"modality": "TEXT", "tokenCount": 8},
+        {"modality": "AUDIO", "tokenCount": 115_200},
+        {"modality": "SMELL", "tokenCount": 3},
+        "odd",
+    ]
+    usage = read_usage(
+        {
+            "usageMetadata": {
+                "promptTokenCount": 115_208,
+                "candidatesTokenCount": 500,
+                "promptTokensDetails": details,
+            }
+        }
+    )
+    assert usage is not None
+    assert usage.cost_nano_usd(FLASH) == 116_452_400
+    assert (usage + usage).surcharge_nano_usd(FLASH) == 2 * usage.surcharge_nano_usd(FLASH)
+    assert usage.surcharge_nano_usd(PLAIN) == usage.surcharge_nano_usd(None) == 0
+
+
+def test_media_are_read_from_prompt_cache_tools_and_answer() -> None:
+    """Cached ones are no more than there are."""
+    usage = read_usage(
+        {
+            "usage_metadata": {
+                "prompt_token_count": 900,
+                "prompt_tokens_details": [{"modality": "audio", "token_count": 300}],
+                "cache_tokens_details": [{"modality": "AUDIO", "tokenCount": 500}],
+                "tool_use_prompt_tokens_details": [{"modality": "IMAGE", "tokenCount": 7}],
+                "candidates_tokens_details": [{"modality": "IMAGE", "tokenCount": 1290}],
+            }
+        }
+    )
+    assert usage is not None
+    assert usage.media == (Media("image", 7, 0, 1290), Media("audio", 300, 300, 0))
+
+
+def test_searches_are_counted_once_however_often_chunks_repeat_them() -> None:
+    """By candidate; and they cost by prompt up to 2.5, by query from 3 on."""
+    reader = AnswerReader()
+    for queries in (["a"], ["a", "b"], None):
+        body = candidate("STOP", {"text": "x"})
+        body["candidates"][0]["groundingMetadata"] = {
+            "webSearchQueries": queries,
+            "groundingChunks": [{"web": {}}],
+        }
+        reader.add(body)
+    usage = reader.usage
+    assert usage is not None
+    assert (usage.searches, usage.maps) == (2, 0)
+    assert usage.surcharge_nano_usd(FLASH) == 35_000_000
+    assert usage.surcharge_nano_usd(FLASH_3) == 28_000_000
+
+
+def test_maps_are_grounding_of_their_own() -> None:
+    """Known by what was found."""
+    body = candidate("STOP", {"text": "x"})
+    body["candidates"][0]["groundingMetadata"] = {"groundingChunks": [{"maps": {}}, {"maps": {}}]}
+    usage = read_answer(body).usage
+    assert usage is not None
+    assert usage.surcharge_nano_usd(FLASH) == 25_000_000

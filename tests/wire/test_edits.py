@@ -59,7 +59,7 @@ def test_a_forced_call_and_an_image_are_capped_no_more_than_a_format() -> None:
     """A function's arguments cut short are none."""
     for asked in (
         Asked(model=FLASH.name, forced=True, needs_tools=True),
-        Asked(model=FLASH.name, media=True),
+        Asked(model=FLASH.name, shown=True),
     ):
         assert edits(CAPPED, FLASH, asked).output_cap_tokens is None
         assert not asked.free_text

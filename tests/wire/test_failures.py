@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.core.observations import FAILURES
-from balancer.wire import read_error
+from balancer.wire import error_of, read_error
 
 from .test_bodies import VALUES
 
@@ -131,3 +131,91 @@ def test_any_body_has_a_kind(status: int, value: Any) -> None:
         found = read_error(status, body)
         assert found.kind in FAILURES
         assert found.retry_after_s is None or 0 <= found.retry_after_s <= 86_400
+
+
+LOCATION = "User location is not supported for the API use."
+CAP = "Your project has exceeded its monthly spending cap. Please go to AI Studio to manage it."
+INFO = "type.googleapis.com/google.rpc.ErrorInfo"
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "message", "reason"),
+    [
+        (429, "RESOURCE_EXHAUSTED", CAP, None),
+        (429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted.", None),
+        (402, "", "Payment required", None),
+        (403, "PERMISSION_DENIED", "This API method requires billing to be enabled.", None),
+        (403, "PERMISSION_DENIED", "no", "BILLING_DISABLED"),
+        (403, "PERMISSION_DENIED", "no", "SERVICE_DISABLED"),
+        (403, "PERMISSION_DENIED", "The API has not been used in project 7 before", None),
+        (403, "PERMISSION_DENIED", "no", "CONSUMER_SUSPENDED"),
+        (403, "PERMISSION_DENIED", "Consumer 'projects/7' has been suspended.", None),
+    ],
+)
+def test_a_closed_project_is_told_apart(
+    status: int, word: str, message: str, reason: str | None
+) -> None:
+    """Nobody but its owner can open it: no other model answers, and no wait helps."""
+    details = [] if reason is None else [{"@type": INFO, "reason": reason}]
+    body = {"error": {"code": status, "status": word, "message": message, "details": details}}
+    assert read_error(status, body).kind == "closed"
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (400, LOCATION, "rejected"),
+        (403, "The caller does not have permission", "rejected"),
+        (429, "You exceeded your current quota, please check your plan and billing details.",
+         "quota_minute"),
+        (429, "Spending cap of a rolling 10 minutes reached.", "quota_minute"),
+        (503, "The project's monthly spending cap", "overloaded"),
+    ],
+)  # fmt: skip
+def test_what_closes_nothing(status: int, message: str, kind: str) -> None:
+    """A caller's mistake, a quota that passes, an upstream that is down."""
+    assert read_error(status, {"error": {"code": status, "message": message}}).kind == kind
+
+
+NOW_S = 1_795_953_600.0  # 2026-11-29 12:00:00 UTC
+
+
+@pytest.mark.parametrize(
+    ("header", "delay_s"),
+    [
+        ("20", 20.0),
+        (" 1.5 ", 1.5),
+        ("Sun, 29 Nov 2026 12:00:20 GMT", 20.0),
+        ("Sunday, 29-Nov-26 12:00:20 GMT", 20.0),
+        ("Sun, 29 Nov 2026 11:59:00 GMT", 0.0),
+        ("Sun, 29 Nov 2099 12:00:00 GMT", 86_400.0),
+        ("Sun, 29 Nov", None),
+        ("soon", None),
+        ("-3", None),
+    ],
+)
+def test_a_gateway_says_how_long_to_wait(header: str, delay_s: float | None) -> None:
+    """In seconds, or as a date (RFC 9110)."""
+    assert read_error(429, None, header, now_s=NOW_S).retry_after_s == delay_s
+
+
+def test_a_date_means_nothing_without_a_clock() -> None:
+    """And what the body says comes before any header."""
+    header = "Sun, 29 Nov 2026 12:00:20 GMT"
+    assert read_error(429, None, header).retry_after_s is None
+    assert read_error(429, quota(MINUTE), header, now_s=NOW_S).retry_after_s == 36.0
+
+
+@given(st.text(max_size=40), st.floats(allow_nan=False, allow_infinity=False))
+def test_any_header_is_a_wait_or_nothing(header: str, now_s: float) -> None:
+    """It comes from outside."""
+    found = read_error(429, None, header, now_s=now_s).retry_after_s
+    assert found is None or 0 <= found <= 86_400
+
+
+def test_an_error_is_found_alone_and_in_a_list() -> None:
+    """And nowhere else."""
+    error = {"error": {"code": 429}}
+    assert error_of(error) == error_of([error]) == error
+    others: list[Any] = [[], {}, None, [[]], {"error": "no"}, [{"candidates": []}]]
+    assert [error_of(other) for other in others] == [None] * len(others)

@@ -83,3 +83,60 @@ def test_any_bytes_can_be_read(data: list[bytes]) -> None:
         for piece in data:
             assert isinstance(reader.feed(piece), list)
         assert isinstance(reader.close(), list)
+
+
+ERROR = {"error": {"code": 429, "message": "Please retry in 9s."}}
+
+
+def read(data: bytes, cuts: list[int]) -> tuple[list[Any], bytes]:
+    """Chunks of a stream of events, and what of it is passed on."""
+    reader = EventChunks()
+    found, passed = [], b""
+    for piece in pieces(data, cuts):
+        found += reader.feed(piece)
+        passed += reader.passed()
+    return found + reader.close(), passed + reader.passed()
+
+
+@given(st.lists(BODIES, max_size=4), st.lists(st.integers(0, 4000)))
+def test_what_clients_can_read_is_passed_on_byte_by_byte(
+    chunks: list[Any], cuts: list[int]
+) -> None:
+    """However it came."""
+    data = events(chunks)
+    assert read(data, cuts)[1] == data
+    array = ArrayChunks()
+    array.feed(data)
+    assert array.passed() == data
+    assert array.passed() == b""
+
+
+@given(st.sampled_from(["\r\n\r\n", "\n\n", "\n", ""]), st.lists(st.integers(0, 200)))
+def test_a_sentinel_ends_a_stream_and_is_no_chunk(end: str, cuts: list[int]) -> None:
+    """No client of Gemini can read it."""
+    data = events(CHUNKS)
+    assert read(data + f"data: [DONE]{end}".encode(), cuts) == (CHUNKS, data)
+
+
+def test_what_comes_after_a_sentinel_is_nothing() -> None:
+    """The stream was over."""
+    assert read(b"data:[DONE]\n\n" + events(CHUNKS), []) == ([], b"")
+
+
+@pytest.mark.parametrize("form", ["data: %s\r\n\r\n", "%s\n\n", "data: %s"])
+def test_an_error_in_a_list_is_passed_on_as_one_alone(form: str) -> None:
+    """In a list, google-genai takes it for an answer without content."""
+    found, passed = read(events(CHUNKS[:1]) + (form % json.dumps([ERROR])).encode(), [])
+    assert found == [CHUNKS[0], [ERROR]]
+    assert passed == events([CHUNKS[0], ERROR])
+
+
+def test_comments_and_names_are_not_passed_on() -> None:
+    """google-genai raises at them, and at data without a space."""
+    data = b': hello\n\nevent: x\ndata:{"a":\ndata: 1}\n\nretry: 3\n\n'
+    assert read(data, []) == ([{"a": 1}], b'data: {"a":\r\ndata: 1}\r\n\r\n')
+
+
+def test_what_does_not_parse_is_passed_on_as_it_is() -> None:
+    """As a client would have it without us."""
+    assert read(b"data: {nonsense\n\ndata: {", []) == ([None, None], b"data: {nonsense\n\ndata: {")

@@ -65,7 +65,7 @@ def requests(draw: st.DrawFn, cards: tuple[ModelCard, ...] = CARDS) -> Valid:
             body["systemInstruction"] = {"parts": [{"text": draw(_WORDS)}]}
         functions = _tools(draw, card, body, calls=calls)
     config = _generation(draw, card, functions=functions)
-    if config or draw(st.booleans()):
+    if bool(config) or draw(st.booleans()):
         body["generationConfig"] = config
     if draw(st.integers(0, 3)) == 0:
         body["safetySettings"] = [

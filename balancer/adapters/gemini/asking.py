@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from google.genai import types
 
 from balancer.core.catalog import Catalog
-from balancer.wire import Asked, bare_model, find_card, first_kept, media_kind, read_asked, shape_of
+from balancer.wire import (
+    Asked,
+    Found,
+    bare_model,
+    find_card,
+    first_kept,
+    kinds_of,
+    most_media,
+    read_asked,
+    shape_of,
+)
 from balancer.wire import speaks as value_speaks
 from balancer.wire.validity import is_plausible as is_plausible_body
 
@@ -33,7 +44,8 @@ def read_call(
     A dated version of a model that the catalog knows goes by the catalog's name.
     """
     card = find_card(catalog, model)
-    return read_asked(
+    media = list(_media(contents))
+    asked = read_asked(
         {} if config is None else _settings(config),
         card.name if card is not None else bare_model(model),
         min_output_tokens=options.min_output_tokens,
@@ -41,9 +53,10 @@ def read_call(
         prompt_tokens=_prompt_tokens(contents, config)
         if options.prompt_tokens is None
         else options.prompt_tokens,
-        media=_media(contents),
+        kinds=kinds_of(media),
         answers_tool=_answers_a_tool(contents),
     )
+    return replace(asked, media=most_media(media, options.prompt_tokens))
 
 
 def _prompt_tokens(contents: Any, config: types.GenerateContentConfig | None) -> int:
@@ -79,27 +92,39 @@ def _settings(config: types.GenerateContentConfig) -> dict[str, Any]:
     }
 
 
-def _media(contents: Any) -> Iterator[str]:
-    """Kinds of what a prompt holds beside text."""
+def _media(contents: Any) -> Iterator[Found]:
+    """Media in whatever the SDK takes as contents."""
     stack = [contents]
     while stack:
         item = stack.pop()
         if isinstance(item, list | tuple):
             stack.extend(item)
-        elif isinstance(item, dict):
-            if "mime_type" in item or "mimeType" in item:
-                yield media_kind(item.get("mime_type") or item.get("mimeType"))
-            else:
-                stack.extend(item.values())
-        elif isinstance(item, types.File | types.FileData | types.Blob):
+        elif isinstance(item, types.Blob):
+            yield Found(item.mime_type or "", len(item.data or b""))
+        elif isinstance(item, types.FileData | types.File):
             uri = getattr(item, "file_uri", None) or getattr(item, "uri", None)
-            yield media_kind(item.mime_type, str(uri or ""))
+            yield Found(item.mime_type or "", uri=str(uri or ""))
+        elif isinstance(item, dict):
+            yield from _named(item, stack)
         elif isinstance(item, types.Content):
-            stack.append(item.parts)
+            stack.extend(item.parts or ())
         elif isinstance(item, types.Part):
-            stack.extend((item.inline_data, item.file_data))
-        elif type(item).__module__.startswith("PIL."):
-            yield "image"
+            stack += [item.inline_data, item.file_data]
+        elif not (item is None or isinstance(item, str) or hasattr(item, "model_fields_set")):
+            yield Found("image/png")  # a picture of PIL's
+
+
+def _named(item: dict[str, Any], stack: list[Any]) -> Iterator[Found]:
+    """A part as a dict, or what holds one."""
+    mime = str(item.get("mime_type") or item.get("mimeType") or "")
+    data = item.get("data")
+    uri = item.get("file_uri") or item.get("fileUri") or (item.get("uri") if mime else None)
+    if mime and isinstance(data, bytes | str):
+        yield Found(mime, len(data))
+    elif uri:
+        yield Found(mime, uri=str(uri))
+    else:
+        stack.extend(value for value in item.values() if isinstance(value, dict | list))
 
 
 def shape(config: types.GenerateContentConfig | None) -> str:

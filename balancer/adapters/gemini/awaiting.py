@@ -11,6 +11,7 @@ from google.genai import types
 
 from .calls import Call
 from .editing import Sending
+from .mending import mended
 from .served import Served
 
 __all__ = ["AsyncStream", "generate"]
@@ -50,7 +51,7 @@ class AsyncStream(AsyncIterator[types.GenerateContentResponse]):
 
     def __init__(self, models: Any, call: Call) -> None:
         self._call = call
-        self._chunks = _chunks(models, call)
+        self._chunks = _chunks(mended(models), call)
 
     @property
     def served(self) -> Served | None:

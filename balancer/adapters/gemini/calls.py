@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from google.genai import types
 
+from balancer.core.catalog import ModelCard
 from balancer.runtime.attempts import Attempt
 from balancer.runtime.calls import Outcome, Score
 from balancer.runtime.requests import Request
@@ -86,7 +87,12 @@ class Call:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # An attempt under way is abandoned: its caller cancelled it, or closed the stream.
+        # An attempt under way is abandoned: its caller cancelled it, or closed the stream, and is
+        # charged what the upstream had reported by then.
+        if self._attempt is not None:
+            answer = self._reader.answer()
+            outcome = answer_outcome(answer, self._usage(), self._given.sent, self._card())
+            self._attempt.abandon(outcome)
         self.request.close()
 
     # --- attempts -----------------------------------------------------------------------
@@ -112,7 +118,7 @@ class Call:
         """
         assert self._attempt is not None
         begun = self.released or bool(self._held)
-        outcome = error_outcome(error, self._given.sent, self._usage(), begun=begun)
+        outcome = error_outcome(error, self._given.sent, self._usage(), self._card(), begun=begun)
         if outcome is None:
             self.request.close()
             raise error
@@ -126,7 +132,7 @@ class Call:
         answer = read_answer(value(response))
         self._response = response
         usage = usage_of_calls(response, answer.usage) if self._given.automatic else answer.usage
-        self._attempt.finish(answer_outcome(answer, usage, self._given.sent))
+        self._attempt.finish(answer_outcome(answer, usage, self._given.sent, self._card()))
 
     # --- streams ------------------------------------------------------------------------
 
@@ -165,11 +171,17 @@ class Call:
             return usage or self._spent
         return self._spent + usage
 
+    def _card(self) -> ModelCard | None:
+        """Of the attempt's model, for its prices."""
+        assert self._attempt is not None
+        return self._wrapping.balancer.policy.catalog.priced(self._attempt.model)
+
     def ended(self) -> None:
         """The attempt's stream ended by itself."""
         assert self._attempt is not None
         answer = self._reader.answer()
-        self._attempt.finish(answer_outcome(answer, self._usage(), self._given.sent))
+        outcome = answer_outcome(answer, self._usage(), self._given.sent, self._card())
+        self._attempt.finish(outcome)
 
     # --- between attempts, and the end --------------------------------------------------
 
@@ -249,6 +261,7 @@ class Call:
             request.plan.mode,
             request.priority,
             self._wrapping.balancer.decision.reasons,
+            request.model,
         )
 
     def _served(self, outcome: str | None, quality: float | None = None) -> Served:

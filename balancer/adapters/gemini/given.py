@@ -9,13 +9,12 @@ from typing import Any
 
 from google.genai import types
 
-from balancer.core.catalog import ModelCard
 from balancer.core.strategy import Strategy
 from balancer.runtime.attempts import Attempt
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked as Reserved
 from balancer.runtime.requests import Request
-from balancer.wire import Edits, Sent, edits
+from balancer.wire import Edits, Sent, edits, find_card
 
 from .asking import automatic, is_plausible, read_call, shape
 from .editing import Sending, edited, http_options
@@ -114,6 +113,8 @@ class Given:
             needs=asked.needs,
             project=self._wrapping.project,
             shape=partial(shape, self.config),
+            media=asked.media,
+            fees=asked.fees,
         )
 
     def sending(self, request: Request, attempt: Attempt) -> Sending:
@@ -143,13 +144,14 @@ class Given:
 
     def _edits(self, request: Request, attempt: Attempt) -> Edits:
         strategy = Strategy() if attempt.as_written else request.plan.strategy
-        card = _card(self._wrapping.balancer, attempt.model)
+        catalog = self._wrapping.balancer.policy.catalog
+        card, priced = find_card(catalog, attempt.model), catalog.priced(attempt.model)
         change = edits(strategy, card, self.asked)
-        if attempt.thinking_tokens is None or card is None:
+        if attempt.thinking_tokens is None or priced is None:
             return change
         # A budget holds money for so many tokens; more must not be made.
-        held = attempt.output_cap_tokens or card.output_limit_tokens
-        cap = change.output_cap_tokens or self.asked.output_cap_tokens or card.output_limit_tokens
+        held = attempt.output_cap_tokens or priced.output_limit_tokens
+        cap = change.output_cap_tokens or self.asked.output_cap_tokens or priced.output_limit_tokens
         if cap <= held:
             return change
         return edits(strategy, card, self.asked, most_output_tokens=held)
@@ -179,10 +181,3 @@ class Given:
     def _own_timeout_s(self) -> float | None:
         own_ms = self._http.timeout if self._http is not None else None
         return self._wrapping.timeout_s if own_ms is None else own_ms / 1000
-
-
-def _card(balancer: Balancer, model: str) -> ModelCard | None:
-    for card in balancer.policy.catalog.cards:
-        if card.name == model:
-            return card
-    return None

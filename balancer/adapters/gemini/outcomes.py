@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from google.genai import errors, types
 from pydantic import ValidationError
 
+from balancer.core.catalog import ModelCard
 from balancer.runtime.calls import Outcome
 from balancer.runtime.closed import Refusal
 from balancer.wire import Answer, Sent, Usage, read_error, remedy
@@ -27,7 +29,7 @@ def value(response: types.GenerateContentResponse) -> dict[str, Any]:
     feedback = response.prompt_feedback
     return {
         "candidates": [_candidate(candidate) for candidate in response.candidates or ()],
-        "usageMetadata": _said(response.usage_metadata),
+        "usageMetadata": _usage(response.usage_metadata),
         "promptFeedback": None
         if feedback is None
         else {"blockReason": _word(feedback.block_reason)},
@@ -40,7 +42,26 @@ def _candidate(candidate: types.Candidate) -> dict[str, Any]:
         "content": {"parts": [_said(part) for part in parts or ()]},
         "finishReason": _word(candidate.finish_reason),
         "index": candidate.index,
+        "groundingMetadata": _grounding(candidate.grounding_metadata),
     }
+
+
+def _grounding(found: types.GroundingMetadata | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "webSearchQueries": found.web_search_queries,
+        "imageSearchQueries": getattr(found, "image_search_queries", None),
+        "groundingChunks": [_said(chunk) for chunk in found.grounding_chunks or ()],
+    }
+
+
+def _usage(found: types.GenerateContentResponseUsageMetadata | None) -> dict[str, Any]:
+    said = _said(found)
+    for name, value in said.items():
+        if isinstance(value, list):
+            said[name] = [_said(detail) for detail in value]
+    return said
 
 
 def _said(model: Any) -> dict[str, Any]:
@@ -53,8 +74,14 @@ def _word(found: Any) -> Any:
     return getattr(found, "value", found)
 
 
-def answer_outcome(answer: Answer, usage: Usage | None, sent: Sent, status: int = 200) -> Outcome:
-    """An answer to what was sent, as the outcome of its attempt."""
+def answer_outcome(
+    answer: Answer,
+    usage: Usage | None,
+    sent: Sent,
+    card: ModelCard | None,
+    status: int = 200,
+) -> Outcome:
+    """An answer to what was sent, as the outcome of its attempt; the card is for its prices."""
     error = answer.error
     kind = sent.failure(answer)
     # An answer that is cut to nothing is billed, whoever's limit it was.
@@ -67,13 +94,19 @@ def answer_outcome(answer: Answer, usage: Usage | None, sent: Sent, status: int 
         output_tokens=usage.output_tokens,
         thinking_tokens=usage.thinking_tokens,
         billed=billed,
+        surcharge_nano_usd=usage.surcharge_nano_usd(card),
         retry_after_s=(error.retry_after_s or 0.0) if error is not None else 0.0,
         status=status if error is None else error.code,
     )
 
 
 def error_outcome(
-    error: BaseException, sent: Sent, usage: Usage | None = None, *, begun: bool = False
+    error: BaseException,
+    sent: Sent,
+    usage: Usage | None = None,
+    card: ModelCard | None = None,
+    *,
+    begun: bool = False,
 ) -> Outcome | None:
     """An exception as the outcome of its attempt; None where the upstream has no part in it.
 
@@ -81,12 +114,13 @@ def error_outcome(
         error: what the SDK raised, or the deadline's TimeoutError.
         sent: what went upstream.
         usage: that a stream had reported before.
+        card: of the model that was called, for its prices.
         begun: whether a stream had begun to answer, and so bills what it sent.
     """
     usage = usage or Usage()
     refusal = None
     if isinstance(error, errors.APIError) and not isinstance(error, errors.UnknownApiResponseError):
-        found = read_error(error.code or 0, error.details)
+        found = read_error(error.code or 0, error.details, _retry_after(error), now_s=time.time())
         kind: str | None = sent.refused(found)
         status, retry_after_s = found.code, found.retry_after_s or 0.0
         if kind == "closed":
@@ -101,6 +135,7 @@ def error_outcome(
         cached_tokens=usage.cached_tokens,
         output_tokens=usage.output_tokens,
         thinking_tokens=usage.thinking_tokens,
+        surcharge_nano_usd=usage.surcharge_nano_usd(card),
         billed=True if begun else None,
         retry_after_s=retry_after_s,
         status=status,
@@ -124,6 +159,15 @@ def _kind(error: BaseException) -> tuple[str | None, int, float]:
     if names & _TIMEOUT:
         return "timeout", 0, 0.0
     return ("reset" if names & _RESET else None), 0, 0.0
+
+
+def _retry_after(error: errors.APIError) -> str | None:
+    """The header of the response, whichever client it came through."""
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    for name, found in headers.items() if isinstance(headers, Mapping) else ():
+        if str(name).lower() == "retry-after":
+            return str(found)
+    return None
 
 
 def usage_of_calls(response: types.GenerateContentResponse, last: Usage | None) -> Usage | None:

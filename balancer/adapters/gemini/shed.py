@@ -7,6 +7,7 @@ from google.genai import types
 from balancer.core.decisions import Reason
 from balancer.core.errors import BalancerError
 from balancer.core.modes import Mode, Priority
+from balancer.runtime.calls import no_price
 
 __all__ = ["FALLBACK_MODEL", "ShedError", "static_response"]
 
@@ -24,22 +25,32 @@ class ShedError(BalancerError):
     """A request was refused on purpose, before anything was sent.
 
     Attributes:
-        refusal: "shed" (by priority), "limits" (too many at once) or "budget".
+        refusal: "shed" (by priority), "limits" (too many at once), "budget", or "no_price": the
+            policy has a hard budget, and no price for the model.
         mode: of the plan.
         priority: of the request.
         reasons: why the controller is in its mode.
+        model: that was to be called.
     """
 
     def __init__(
-        self, refusal: str, mode: Mode, priority: Priority, reasons: tuple[Reason, ...] = ()
+        self,
+        refusal: str,
+        mode: Mode,
+        priority: Priority,
+        reasons: tuple[Reason, ...] = (),
+        model: str = "",
     ) -> None:
-        super().__init__(refusal, mode, priority, reasons)
+        super().__init__(refusal, mode, priority, reasons, model)
         self.refusal = refusal
         self.mode = mode
         self.priority = priority
         self.reasons = reasons
+        self.model = model
 
     def __str__(self) -> str:
+        if self.refusal == "no_price":
+            return "request refused: " + no_price(self.model)
         why = _WHY.get(self.refusal, self.refusal)
         text = "request refused: " + why.format(priority=self.priority.label, mode=self.mode.label)
         if self.refusal == "budget" or not self.reasons:

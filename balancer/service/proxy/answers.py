@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.modes import Mode
+from ...runtime.calls import no_price
 
 __all__ = [
     "FALLBACK_HEADER",
@@ -19,6 +20,7 @@ __all__ = [
     "Reply",
     "error_chunk",
     "error_reply",
+    "no_price_reply",
     "shed_reply",
     "static_reply",
 ]
@@ -101,9 +103,10 @@ def error_reply(
     headers: Headers | None = None,
     mode: Mode | None = None,
     refusal: str = "",
+    word: str | None = None,
 ) -> Reply:
-    """An error in Gemini's form."""
-    body = json.dumps(_error(status, message, details or [])).encode()
+    """An error in Gemini's form; its word is the status's unless given."""
+    body = json.dumps(_error(status, message, details or [], word)).encode()
     return Reply(
         status=status,
         body=body,
@@ -119,8 +122,10 @@ def error_chunk(status: int, message: str, *, events: bool) -> bytes:
     return b"data: " + body + b"\r\n\r\n" if events else b",\n" + body + b"]"
 
 
-def _error(status: int, message: str, details: list[Mapping[str, Any]]) -> dict[str, Any]:
-    word = _WORDS.get(status, "UNKNOWN")
+def _error(
+    status: int, message: str, details: list[Mapping[str, Any]], word: str | None = None
+) -> dict[str, Any]:
+    word = word or _WORDS.get(status, "UNKNOWN")
     return {"error": {"code": status, "message": message, "status": word, "details": details}}
 
 
@@ -143,6 +148,26 @@ def shed_reply(reason: str, mode: Mode) -> Reply:
         headers=[(b"retry-after", str(math.ceil(wait_s)).encode())],
         mode=mode,
         refusal=reason,
+    )
+
+
+def no_price_reply(model: str, mode: Mode) -> Reply:
+    """The refusal of a call that no budget can keep to; no client should try it again as it is."""
+    details: list[Mapping[str, Any]] = [
+        {
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": "NO_PRICE",
+            "domain": "open-balancer",
+            "metadata": {"mode": mode.label, "model": model},
+        }
+    ]
+    return error_reply(
+        400,
+        f"open-Balancer: {no_price(model)}.",
+        details=details,
+        mode=mode,
+        refusal="no_price",
+        word="FAILED_PRECONDITION",
     )
 
 

@@ -8,15 +8,17 @@ another model, can take over without the caller's noticing.
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ... import wire
 from ...core.strategy import Strategy
 from ...runtime.calls import Asked, Outcome
 from ...runtime.closed import Refusal
-from .answers import Headers, Reply, error_reply, shed_reply, static_reply
+from .answers import Headers, Reply, error_reply, no_price_reply, shed_reply, static_reply
 from .headers import downstream
 from .reading import Call, has_key
 from .upstream import Upstream, plain
@@ -24,6 +26,7 @@ from .upstream import Upstream, plain
 if TYPE_CHECKING:
     import aiohttp
 
+    from ...core.catalog import ModelCard
     from ...runtime.attempts import Attempt
     from ...runtime.balancer import Balancer
     from ...runtime.requests import Request
@@ -39,8 +42,7 @@ class Stream:
         response: of the upstream, open.
         attempt: to be finished when it ends.
         reader: what was read of the answer so far.
-        chunks: finds chunks in the bytes.
-        first: the bytes that came already.
+        chunks: finds chunks in the bytes; what it has read already is still to be passed on.
         ends_at: when its deadline is, on the event loop's clock; None is never.
     """
 
@@ -48,7 +50,6 @@ class Stream:
     attempt: Attempt
     reader: wire.AnswerReader
     chunks: wire.Chunks
-    first: bytes
     ends_at: float | None
 
 
@@ -95,6 +96,8 @@ class Exchange:
                 needs=asked.needs,
                 project=_project(call, own_key=self.sent.own_key),
                 shape=partial(wire.shape_of, call.body),
+                media=asked.media,
+                fees=asked.fees,
             ),
         )
 
@@ -131,6 +134,8 @@ class Exchange:
 
     def _refused(self) -> Reply:
         request = self.request
+        if request.refusal == "no_price":
+            return no_price_reply(request.model, request.plan.mode)
         text = request.static_fallback
         if text is not None:
             return self._static(text, request.refusal)
@@ -159,7 +164,8 @@ class Exchange:
                     outcome, found = await self._begin_stream(attempt, response, ends_at)
                 else:
                     async with response:
-                        outcome, found = self._whole(response, await response.read())
+                        raw, card = await response.read(), self.priced(attempt)
+                        outcome, found = self._whole(response, raw, card)
         except TimeoutError:
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
@@ -175,6 +181,10 @@ class Exchange:
     def _headers(self, response: aiohttp.ClientResponse) -> Headers:
         return downstream(response.raw_headers)
 
+    def priced(self, attempt: Attempt) -> ModelCard | None:
+        """Card of an attempt's model for its price."""
+        return self._balancer.policy.catalog.priced(attempt.model)
+
     def _edits(self, attempt: Attempt) -> wire.Edits:
         if not self.request.enforced:
             return wire.Edits()
@@ -183,11 +193,12 @@ class Exchange:
             strategy = Strategy()
         card = wire.find_card(self._balancer.policy.catalog, attempt.model)
         change = wire.edits(strategy, card, asked)
-        if attempt.thinking_tokens is None or card is None:
+        priced = self.priced(attempt)
+        if attempt.thinking_tokens is None or priced is None:
             return change
         # A budget holds money for so many tokens; more must not be made.
-        held = attempt.output_cap_tokens or card.output_limit_tokens
-        cap = change.output_cap_tokens or asked.output_cap_tokens or card.output_limit_tokens
+        held = attempt.output_cap_tokens or priced.output_limit_tokens
+        cap = change.output_cap_tokens or asked.output_cap_tokens or priced.output_limit_tokens
         if cap <= held:
             return change
         return wire.edits(strategy, card, asked, most_output_tokens=held)
@@ -220,11 +231,9 @@ class Exchange:
     ) -> tuple[Outcome, Reply | Stream]:
         reader = wire.AnswerReader(streamed=True)
         chunks = wire.chunks_of(response.headers.get("content-type", ""))
-        first = bytearray()
         try:
             while True:
                 data = await response.content.readany()
-                first += data
                 values = chunks.feed(data) if data else chunks.close()
                 for value in values:
                     reader.add(value)
@@ -241,35 +250,46 @@ class Exchange:
                 attempt=attempt,
                 reader=reader,
                 chunks=chunks,
-                first=bytes(first),
                 ends_at=ends_at,
             )
             return Outcome(), stream
         response.close()
         # An error in place of the first chunk, or nothing at all: as good as not begun.
-        code = answer.error.code if answer.error is not None else 503
-        status = code if 400 <= code < 600 else 503
-        reply = Reply(status=status, body=bytes(first), headers=self._headers(response))
-        if not first or answer.error is None:
+        error = next((each for value in values if (each := wire.error_of(value))), None)
+        if error is not None and answer.error is not None:
+            reply = _error_as_sent(answer.error.code, error)
+        else:
             message = "open-Balancer: the upstream's stream ended before its first chunk."
             reply = error_reply(503, message)
-        return outcome_of(answer, response.status, self.sent, reply=reply), reply
+        card = self.priced(attempt)
+        return outcome_of(answer, response.status, self.sent, card, reply=reply), reply
 
-    def _whole(self, response: aiohttp.ClientResponse, raw: bytes) -> tuple[Outcome, Reply]:
+    def _whole(
+        self, response: aiohttp.ClientResponse, raw: bytes, card: ModelCard | None
+    ) -> tuple[Outcome, Reply]:
         text = plain(raw, response.headers.get("content-encoding", ""))
         status = response.status
         reply = Reply(status=status, body=raw, headers=self._headers(response))
         if status < 300:
             answer = wire.read_answer(wire.parse(text))
-            return outcome_of(answer, status, self.sent, reply=reply), reply
-        error = wire.read_error(max(400, status), text, response.headers.get("retry-after"))
+            return outcome_of(answer, status, self.sent, card, reply=reply), reply
+        retry_after = response.headers.get("retry-after")
+        error = wire.read_error(max(400, status), text, retry_after, now_s=time.time())
         return _refused(error, self.sent, status, reply), reply
+
+
+def _error_as_sent(code: int, error: dict[str, Any]) -> Reply:
+    """The upstream's error out of a stream, in the form of one that came without."""
+    body = json.dumps(error).encode()
+    headers = [(b"content-type", b"application/json; charset=UTF-8")]
+    return Reply(status=code if 400 <= code < 600 else 503, body=body, headers=headers)
 
 
 def outcome_of(
     answer: wire.Answer,
     status: int,
     sent: wire.Sent,
+    card: ModelCard | None,
     failure: str | None = None,
     *,
     reply: Reply | None = None,
@@ -280,6 +300,7 @@ def outcome_of(
         answer: what was read of it.
         status: of HTTP.
         sent: what it answers.
+        card: of the model that was called, for its prices; None where they are not known.
         failure: what ended it early, if anything did.
         reply: the same as it goes to the caller; None for what has gone already.
     """
@@ -288,14 +309,16 @@ def outcome_of(
     if error is not None and failure is None and answer.usage is None:
         return _refused(error, sent, status, reply)
     kind = failure or sent.failure(answer)
+    early = error is not None or failure is not None
     return Outcome(
         kind=kind,
         prompt_tokens=usage.prompt_tokens,
         cached_tokens=usage.cached_tokens,
         output_tokens=usage.output_tokens,
         thinking_tokens=usage.thinking_tokens,
+        surcharge_nano_usd=usage.surcharge_nano_usd(card),
         # What was sent of a stream is billed, whatever ended it, and so is an empty answer.
-        billed=True if answer.usage is not None and (error or kind == "rejected") else None,
+        billed=True if answer.usage is not None and (early or kind == "rejected") else None,
         retry_after_s=0.0 if error is None else error.retry_after_s or 0.0,
         status=status,
     )

@@ -164,18 +164,23 @@ class Gateway:
         headers = [*downstream(response.raw_headers), (MODE_HEADER, mode)]
         reader, chunks = stream.reader, stream.chunks
         content = response.content
+        card = exchange.priced(stream.attempt)
         try:
             await send(
                 {"type": "http.response.start", "status": response.status, "headers": headers}
             )
-            data, last = stream.first, b""
+            last, ended = b"", False
             failure: str | None = None
             try:
                 async with asyncio.timeout_at(stream.ends_at):
-                    while data:
-                        await send({"type": "http.response.body", "body": data, "more_body": True})
+                    while True:
+                        if passed := chunks.passed():
+                            await send(_part(passed))
+                        if ended:
+                            break
                         data = await content.readany()
-                        for value in chunks.feed(data) if data else chunks.close():
+                        ended = not data
+                        for value in chunks.close() if ended else chunks.feed(data):
                             reader.add(value)
             except TimeoutError:
                 failure = "timeout"
@@ -185,12 +190,19 @@ class Gateway:
                 failure = "reset"
                 message = f"open-Balancer: the upstream broke off ({type(error).__name__})."
                 last = error_chunk(503, message, events=call.events)
-            outcome = outcome_of(reader.answer(), response.status, exchange.sent, failure)
-            stream.attempt.finish(outcome)
-            await send({"type": "http.response.body", "body": last, "more_body": False})
+        except BaseException:
+            # The caller left; it is charged what the upstream had reported by then. Where that was
+            # an error, the caller left for it.
+            so_far = reader.answer()
+            end = stream.attempt.abandon if so_far.error is None else stream.attempt.finish
+            end(outcome_of(so_far, response.status, exchange.sent, card))
+            raise
         finally:
             # Read to its end, the connection has gone back to the pool already.
             response.close()
+        outcome = outcome_of(reader.answer(), response.status, exchange.sent, card, failure)
+        stream.attempt.finish(outcome)
+        await send(_part(last, more=False))
 
     # --- what goes through --------------------------------------------------------------
 
@@ -228,6 +240,10 @@ class Gateway:
         await _send(send, reply)
 
 
+def _part(body: bytes, *, more: bool = True) -> MutableMapping[str, Any]:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
 def _with_mode(reply: Reply, exchange: Exchange) -> Reply:
     mode = exchange.request.plan.mode
     headers = [*reply.headers, (MODE_HEADER, mode.label.encode())]
@@ -244,7 +260,7 @@ def _with_mode(reply: Reply, exchange: Exchange) -> Reply:
 async def _send(send: Send, reply: Reply) -> None:
     headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    await send(_part(reply.body, more=False))
 
 
 async def _while_there(receive: Receive, work: Awaitable[None]) -> None:

@@ -113,10 +113,11 @@ async def read_call(
         raise Refusal(415, "a compressed request body is not taken; send it without encoding")
     least = _whole("min-output-tokens", known.get(b"x-open-balancer-min-output-tokens"))
     needs_tools = known.get(b"x-open-balancer-needs-tools", b"").strip().lower() == b"true"
+    prompt = _whole("prompt-tokens", known.get(b"x-open-balancer-prompt-tokens"))
     if len(raw) > _LARGE:
-        body, asked = await asyncio.to_thread(_read, raw, target, least, needs_tools)
+        body, asked = await asyncio.to_thread(_read, raw, target, least, needs_tools, prompt)
     else:
-        body, asked = _read(raw, target, least, needs_tools)
+        body, asked = _read(raw, target, least, needs_tools, prompt)
     key, session, index = read_labels(known)
     return Call(
         target=target,
@@ -144,11 +145,19 @@ def read_labels(known: Mapping[bytes, bytes]) -> tuple[str | None, str | None, i
     return key, session, _whole("request", known.get(b"x-open-balancer-request"))
 
 
-def _read(raw: bytes, target: Target, least: int | None, needs_tools: bool) -> tuple[Any, Asked]:
+def _read(
+    raw: bytes, target: Target, least: int | None, needs_tools: bool, prompt: int | None
+) -> tuple[Any, Asked]:
     body = parse(raw)
     if not isinstance(body, dict):
         raise Refusal(400, "Invalid JSON payload received. The root element must be an object.")
-    asked = read_asked(body, target.model or "", min_output_tokens=least, needs_tools=needs_tools)
+    asked = read_asked(
+        body,
+        target.model or "",
+        min_output_tokens=least,
+        needs_tools=needs_tools,
+        prompt_tokens=prompt,
+    )
     return body, asked
 
 

@@ -24,6 +24,7 @@ class Reply:
         body: JSON value, or bytes as they are, or None: nothing is sent.
         chunks: of a stream, in place of a body; bytes are sent as they are.
         gap_s: wait before the body, and before every chunk after the first.
+        headers: lines of the response's head, beside what is always there.
         then: "" end properly, "reset" the connection, or "hang" until the script is over.
     """
 
@@ -31,6 +32,7 @@ class Reply:
     body: Any = None
     chunks: Sequence[Any] | None = None
     gap_s: float = 0.0
+    headers: Sequence[str] = ()
     then: str = ""
 
 
@@ -155,7 +157,8 @@ class Script:
             self._over.wait(reply.gap_s)
             raw = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
             head = f"HTTP/1.1 {reply.status} X\r\ncontent-type: application/json\r\n"
-            head += f"content-length: {len(raw)}\r\n\r\n"
+            head += f"content-length: {len(raw)}\r\n"
+            head += "".join(f"{line}\r\n" for line in reply.headers) + "\r\n"
             handler.wfile.write(head.encode() + raw)
         self._finish(handler, reply)
 
