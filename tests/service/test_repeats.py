@@ -10,6 +10,13 @@ import pytest
 from balancer.core.modes import Mode
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import CallSettings
+from balancer.service.proxy.answers import Reply, error_reply
+from balancer.service.proxy.paths import find_target
+from balancer.service.proxy.reading import Call
+from balancer.service.proxy.repeats import Repeats
+from balancer.wire import read_asked
+from tests.runtime.bench import Bench
+from tests.runtime.test_requests import fail
 from tests.service.conftest import AT_ONCE, Service, Start
 from tests.service.test_proxy_plans import BODY, ONCE, PATH, PER_MINUTE, RETRIES
 from tests.service.upstream import answer, error, response, sse
@@ -153,6 +160,15 @@ def test_a_callers_mistake_is_answered_anew(start: Start) -> None:
     assert not any("retry-after" in reply.headers for reply in found)
 
 
+def test_an_answer_that_clients_do_not_repeat_is_made_anew(start: Start) -> None:
+    """Such as an empty one: whoever asks again after it means to."""
+    service = start(policy=ONCE)
+    service.script.say(response(200, b'{"candidates": [{"content": {}, "finishReason": "STOP"}]}'))
+    with service.client() as client:
+        assert [post(client).status_code for _ in range(2)] == [200, 200]
+    assert asked(service) == 2
+
+
 def test_calls_that_go_through_unchanged_are_not_repeated_for(start: Start) -> None:
     """In shadow mode the clients' retries are their own."""
     from balancer.policy_file import parse_policy
@@ -185,3 +201,58 @@ def test_the_retry_budget_holds_for_all_requests_together(start: Start) -> None:
         for body in bodies:
             post(client, body)
     assert asked(service) == 8 * 2 + 10
+
+
+def a_call(text: str) -> Call:
+    """As the proxy reads it."""
+    target = find_target(PATH)
+    assert target is not None
+    return Call(
+        target=target,
+        raw=text.encode(),
+        body={},
+        query=b"",
+        headers=[],
+        asked=read_asked({}, "gemini-2.5-flash"),
+    )
+
+
+class Apart:
+    """Repeats by themselves, with a clock that stands still, and a request that failed."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.repeats = Repeats(lambda: self.now_s, 2.0)
+        self._request = Bench().balancer.request()
+        while fail(self._request) is not None:
+            pass
+
+    def fail(self, text: str) -> Reply:
+        """All attempts at a call have failed."""
+        reply = error_reply(503, "overloaded")
+        return self.repeats.over(a_call(text), Mode.NORMAL, self._request, reply)
+
+    def known(self, text: str) -> Reply | None:
+        """The same call comes again."""
+        return self.repeats.failure(a_call(text), Mode.NORMAL)
+
+
+def test_after_the_wait_it_is_a_new_request() -> None:
+    """Which is told in wall seconds, however fast the clock runs."""
+    apart = Apart()
+    assert (b"retry-after", b"5") in apart.fail("a").headers
+    apart.now_s = 9.0
+    known = apart.known("a")
+    assert known is not None
+    assert (b"retry-after", b"1") in known.headers
+    apart.now_s = 10.0
+    assert apart.known("a") is None
+
+
+def test_the_oldest_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a bound to what is kept."""
+    monkeypatch.setattr("balancer.service.proxy.repeats._MOST_KEPT", 2)
+    apart = Apart()
+    for text in ("a", "b", "a", "c"):
+        apart.fail(text)
+    assert [apart.known(text) is not None for text in ("a", "b", "c")] == [True, False, True]

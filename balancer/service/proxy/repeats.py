@@ -18,7 +18,6 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from ...core.modes import Mode
-from ...core.observations import FAILURES, ILLNESSES
 from .answers import REPEAT_HEADER, Reply
 from .reading import Call
 
@@ -35,8 +34,11 @@ _MOST_REPEATS = 4
 """For each failure: google-genai makes five attempts unless it is told otherwise. So where all
 callers ask the same, a fifth of them is still tried.
 """
+_REPEATED = (408, 429, 500, 502, 503, 504)
+"""Statuses on which Google's clients try again."""
 _MOST_KEPT = 1_000
 _LARGEST = 1 << 14
+"""Bytes of an error that is kept."""
 _WHO = (b"x-goog-api-key", b"authorization", b"x-open-balancer-key", b"x-open-balancer-request")
 
 
@@ -97,14 +99,8 @@ class Repeats:
             self.answered()
             return reply
         last = request.last
-        if (
-            not request.enforced
-            or request.shed
-            or reply.fallback
-            or request.plan.strategy.retries is None
-            or last is None
-            or last.kind not in FAILURES[:ILLNESSES]
-        ):
+        ours = request.enforced and request.plan.strategy.retries is not None
+        if not ours or last is None or reply.refusal or reply.status not in _REPEATED:
             return reply
         wait_s = min(_MOST_S, max(_LEAST_S, last.retry_after_s))
         if len(reply.body) <= _LARGEST:
