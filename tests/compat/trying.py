@@ -89,10 +89,12 @@ class Trial:
         if column == DIRECT:
             return
         mode = column.partition(",")[0]
-        with self._service.client() as http:
-            order = {"mode": mode, "reason": "compatibility", "duration": "24h"}
-            http.post("/api/brownout", json=order).raise_for_status()
-        until(lambda: self._service.balancer.decision.mode.label == mode, f"{mode} is in force")
+        balancer = self._service.balancer
+        if balancer.decision.mode.label != mode:
+            with self._service.client() as http:
+                order = {"mode": mode, "reason": "compatibility", "duration": "24h"}
+                http.post("/api/brownout", json=order).raise_for_status()
+        until(lambda: balancer.decision.mode.label == mode, f"{mode} is in force", _WITHIN_S)
         self._chance.refuses = column == SHED
 
     def _ask(self, driver: Driver, call: str, column: str, within_s: float) -> Seen:
