@@ -5,6 +5,7 @@
 #   make live    load tests from beginning to end (three minutes or so)
 #   make bench   the benchmarks: a table, and bench.json
 #   make prove   the long proofs, written to docs/proofs.md (an hour or so)
+#   make compat  real clients through the proxy, written to docs/reference/clients.md (downloads them)
 #   make datadog-schemas   our requests against Datadog's published OpenAPI documents (downloads 8 MB)
 #   make lint    style, types and the import directions of the house
 #
@@ -22,7 +23,7 @@ WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test live bench prove datadog-schemas lint clean
+.PHONY: help run test live bench prove compat datadog-schemas lint clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +48,9 @@ bench: $(VENV)/.for-development
 
 prove: $(VENV)/.for-development
 	$(BIN)/python -m tests.prove docs/proofs.md
+
+compat: $(VENV)/.for-development
+	$(BIN)/python -m tests.compat docs/reference/clients.md --environments '$(VENV)-compat'
 
 datadog-schemas: $(VENV)/.for-development
 	$(BIN)/python -m tests.adapters.datadog.published_schemas

@@ -10,7 +10,16 @@ from balancer.core.observations import FAILURES
 from balancer.core.pricing import cost_nano_usd
 
 from .buckets import count, place_of
-from .clients import NO_MORE, NOBODY, next_attempt, next_waiting, replica_of, reserve, settle
+from .clients import (
+    NO_MORE,
+    NOBODY,
+    earn_retry,
+    next_attempt,
+    next_waiting,
+    replica_of,
+    reserve,
+    settle,
+)
 from .compiled import compiled, inlined
 from .events import ATTEMPT_ENDS, JOB_ENDS, RELEASE, RETRY, push
 from .felt import begun, pause, resume
@@ -108,6 +117,7 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     else:
         end(world.upstream, world.calls, i)
     if outcome == ANSWER:
+        earn_retry(replica, world.client[0])
         answered(world, i, now_s, latency)
     else:
         if outcome == _QUOTA_DAY:

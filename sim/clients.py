@@ -24,11 +24,11 @@ __all__ = [
     "NO_MORE",
     "asks_again_after_s",
     "choose",
+    "earn_retry",
     "enqueue",
     "leave_queue",
     "next_attempt",
     "next_waiting",
-    "refill_retry_budget",
     "replica_of",
     "reserve",
     "settle",
@@ -149,8 +149,8 @@ def settle(world: World, i: int, cost_nano_usd: int, bill_nano_usd: int) -> None
 
 
 @inlined
-def refill_retry_budget(replica: Any, client: Any) -> None:
-    """A request came: it earns its share of a retry."""
+def earn_retry(replica: Any, client: Any) -> None:
+    """A request was answered: it earns its share of a retry."""
     if client.retry_budget >= 0:
         replica.retry_tokens = min(RETRY_BURST, replica.retry_tokens + client.retry_budget)
 
@@ -174,12 +174,12 @@ def next_attempt(replica: Any, client: Any, plans: Any, slot: Any, call: Any, ke
     round_ = link // plan.length
     starts_over = round_ > slot.link // plan.length
     slot.link = link
-    if not starts_over:
-        return 0.0
-    if client.retry_budget >= 0:
+    if round_ > 0 and client.retry_budget >= 0:
         if replica.retry_tokens < 1.0:
             return NO_MORE
         replica.retry_tokens -= 1.0
+    if not starts_over:
+        return 0.0
     delay_s = _backoff_s(
         client.backoff_initial_s,
         client.backoff_factor,

@@ -18,7 +18,6 @@ from .clients import (
     choose,
     enqueue,
     leave_queue,
-    refill_retry_budget,
     replica_of,
     reserve,
     settle,
@@ -134,7 +133,6 @@ def _arrive(world: World, now_s: float) -> int:
 @inlined
 def _ask(world: World, i: int, now_s: float) -> int:
     """The request of slot i is admitted or shed. Returns the slot to start, if one is."""
-    client = world.client[0]
     totals = world.totals[0]
     slot = world.slots[i]
     priority = world.requests[slot.request].priority
@@ -142,7 +140,6 @@ def _ask(world: World, i: int, now_s: float) -> int:
     replica = world.replicas[place]
     replica.offered[priority] += 1
     totals.offered[priority] += slot.counts
-    refill_retry_budget(replica, client)
     key = world.upstream.settings[0].key
     u = uniform(key, PLAN, slot.request, world.calls[i].attempt)
     mode, admitted = choose(world.gates[place], priority, u)

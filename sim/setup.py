@@ -12,6 +12,7 @@ import numpy as np
 
 from balancer.core import budget
 from balancer.core.catalog import ModelCard
+from balancer.core.chain import RETRY_BURST
 from balancer.core.errors import ScenarioError, nearest
 from balancer.core.modes import MODES, PRIORITIES
 from balancer.core.policy import Policy
@@ -232,7 +233,7 @@ def _replicas(count: int) -> np.ndarray[Any, Any]:
     replicas = np.zeros(count, REPLICA)
     replicas["first_waiting"] = -1
     replicas["last_waiting"] = -1
-    replicas["retry_tokens"] = 10.0
+    replicas["retry_tokens"] = RETRY_BURST
     replicas["max_in_flight"] = 1 << 62
     replicas["max_starts"] = 1 << 62
     return replicas

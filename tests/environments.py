@@ -10,18 +10,23 @@ from pathlib import Path
 __all__ = ["python_beside"]
 
 
-def python_beside(name: str, *packages: str) -> Path:
+def python_beside(name: str, *packages: str, within: Path = Path(sys.prefix)) -> Path:
     """Interpreter of an environment with some packages.
 
-    It is made when it is first asked for, and lives inside the development environment.
+    It is made when it is first asked for.
 
     Args:
         name: of the environment.
         packages: as pip takes them.
+        within: the directory it lives in; the development environment's.
+
+    Raises:
+        subprocess.CalledProcessError: it cannot be made.
     """
-    home = Path(sys.prefix) / name
+    home = within / name
     python, stamp = home / "bin" / "python", home / "complete"
-    with (Path(sys.prefix) / f"{name}.lock").open("w") as lock:
+    within.mkdir(parents=True, exist_ok=True)
+    with (within / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
         if not stamp.exists():
             run = [sys.executable, "-m"]

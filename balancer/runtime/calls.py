@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..core.catalog import Thinking
+from ..core.chain import RETRY_SHARE
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES
 from .closed import Refusal
@@ -37,7 +38,9 @@ class CallSettings:
         backoff_initial_s, backoff_factor, backoff_max_s, backoff_jitter_s: delay before the
             models are tried over again, as google-genai's `HttpRetryOptions`.
         honours_retry_delay: wait as long as a 429's RetryInfo asks for, at least.
-        retry_budget: retries may be at most this share of requests; None is no bound.
+        retry_budget: share of a retry that each answer earns; ten are saved up, and are there at
+            the start. Every attempt beyond the first on each model of the plan takes one, whichever
+            model it goes to. None is no bound.
         patience_s: the user gives up this long after asking; None is never.
     """
 
@@ -50,7 +53,7 @@ class CallSettings:
     backoff_max_s: float = 60.0
     backoff_jitter_s: float = 1.0
     honours_retry_delay: bool = True
-    retry_budget: float | None = None
+    retry_budget: float | None = RETRY_SHARE
     patience_s: float | None = None
 
 

@@ -348,7 +348,7 @@ class Desk:
         return self.settings.retries if retries is None else retries
 
     def earn_retry(self) -> None:
-        """A request came: it earns its share of a retry."""
+        """A request was answered: it earns its share of a retry."""
         share = self.settings.retry_budget
         if share is not None:
             with self._lock:

@@ -120,7 +120,6 @@ class Request:
         self._gives_up = (
             math.inf if patience_s is None else desk.raw() + desk.clock.wall_s(patience_s)
         )
-        desk.earn_retry()
         self.plan = desk.look_up(priority, desk.draws.plan(index))
         self.enforced = desk.enforces
         own = asked.model or desk.own_model
@@ -335,6 +334,7 @@ class Request:
         desk, kind = self._desk, outcome.kind
         if kind is None:
             self._done(ANSWER, at)
+            self._desk.earn_retry()
             self.answered = self.over = True
             self._delay_s = None
             self._tell()
@@ -393,10 +393,11 @@ class Request:
         round_ = link // length
         starts_over = round_ > self._link // length
         self._link = link
+        # The first attempt on each model is free: it is what the plan has that model for.
+        if round_ > 0 and not desk.spend_retry():
+            return None
         if not starts_over:
             return 0.0
-        if not desk.spend_retry():
-            return None
         delay_s = backoff_s(
             settings.backoff_initial_s,
             settings.backoff_factor,

@@ -112,7 +112,6 @@ class World:
         clients, rng, came, plans = self.clients, self.rng, self.now, self.plans[asked.model]
         plan = plans[self.mode]
         ends_at, sums = came + clients.patience, self.sums[asked.counts]
-        self.saved = min(10.0, self.saved + (clients.retry_budget or 0.0))
         shed = rng.random() < plan.strategy.shed[asked.priority]
         sums.update(offered=1, reasked=again, shed=shed, degraded=self.mode > 0 and not shed)
         outcome, at, tried, place, first, dead = "shed", 0, 0, False, came, set[str]()
@@ -138,6 +137,7 @@ class World:
             yield lasts_s
             sums.update(attempts=1, bill=fate.bill, told=fate.told_left if left else fate.told)
             if outcome == "answer":
+                self.saved = min(10.0, self.saved + (clients.retry_budget or 0.0))
                 break
             sums.update(failures=1)
             dead |= {model.name} if outcome == "quota_day" else set()
@@ -174,12 +174,12 @@ class World:
         links = [i for i in range(at + 1, at + 1 + n) if plan.chain[i % n].name not in dead]
         if not links or tried >= n + plan.retries:
             return at, math.inf
-        if links[0] // n == at // n:
-            return links[0], 0.0
-        if self.clients.retry_budget is not None:
+        if links[0] // n > 0 and self.clients.retry_budget is not None:
             if self.saved < 1:
                 return at, math.inf
             self.saved -= 1
+        if links[0] // n == at // n:
+            return links[0], 0.0
         wait_s = min(back.max, back.initial * back.factor ** (links[0] // n - 1))
         return links[0], wait_s + back.jitter * self.rng.random()
 

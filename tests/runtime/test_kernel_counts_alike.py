@@ -87,7 +87,7 @@ FAULTS: dict[str, list[dict[str, object]]] = {
 def test_the_live_balancer_counts_as_the_kernel_does(name: str) -> None:
     """The same requests meet the same fates: tick by tick, the same is observed."""
     under = policy(Strategy(model=FLASH, fallback_models=(LITE,), retries=2))
-    of = scenario(clients={"timeout": 5.0, "patience": 18.0, "retries": 2})
+    of = scenario(clients={"timeout": 5.0, "patience": 18.0, "retries": 2, "retry_budget": 0.1})
     times = [0.13 + 0.71 * number for number in range(40)]
     kernel = plant(requests(*times), of, under)
     for row, fault in enumerate(FAULTS[name]):
@@ -102,7 +102,12 @@ def test_the_live_balancer_counts_as_the_kernel_does(name: str) -> None:
     bench = Bench(
         under,
         settings=CallSettings(
-            timeout_s=5.0, retries=2, patience_s=18.0, backoff_initial_s=1.0, backoff_jitter_s=0.0
+            timeout_s=5.0,
+            retries=2,
+            patience_s=18.0,
+            backoff_initial_s=1.0,
+            backoff_jitter_s=0.0,
+            retry_budget=0.1,
         ),
     )
     live = Live(bench.balancer, bench.clock, fate)

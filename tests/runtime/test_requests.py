@@ -125,6 +125,31 @@ def test_a_retry_budget_bounds_what_starts_over() -> None:
     assert delays == [1.5] * 10 + [None, None]
 
 
+def test_an_attempt_beyond_the_first_on_each_model_takes_from_the_retry_budget() -> None:
+    """Whichever model it goes to; the fallback itself costs none."""
+    bench = Bench(settings=CallSettings(retry_budget=0.0))
+    made = []
+    for _ in range(7):
+        request = bench.balancer.request()
+        while fail(request) is not None:
+            pass
+        made.append(request.attempts)
+    assert made == [4] * 5 + [2, 2]
+
+
+def test_an_answer_earns_a_share_of_a_retry() -> None:
+    """A request that fails earns nothing."""
+    policy = policy_with(fallback_models=())
+    bench = Bench(policy, settings=CallSettings(retry_budget=0.25))
+    for _ in range(10):
+        fail(bench.balancer.request())
+    for _ in range(4):
+        assert fail(bench.balancer.request()) is None
+        started(bench.balancer.request()).finish(Outcome())
+    assert fail(bench.balancer.request()) == 1.5
+    assert fail(bench.balancer.request()) is None
+
+
 def test_the_user_gives_up() -> None:
     """A timeout is cut to what is left, and a delay beyond it ends the request."""
     bench = Bench(settings=CallSettings(patience_s=10.0))

@@ -12,6 +12,7 @@ from scenarios.schema import UpstreamFault
 
 from .worlds import FLASH, LITE, Requests, plant, policy, requests, scenario
 
+ALL_FAIL = UpstreamFault.model_validate({"kind": "error", "at": 0, "for": 1})
 FAILS = UpstreamFault.model_validate({"kind": "error", "at": 0, "for": 1, "model": FLASH})
 HANGS = UpstreamFault.model_validate({"kind": "hang", "at": 0, "for": 1, "model": FLASH})
 
@@ -82,12 +83,28 @@ def test_the_retry_delay_is_honoured_if_the_client_does() -> None:
 
 
 def test_a_retry_budget_bounds_the_retries() -> None:
-    """Ten saved up, and 10 % of the requests after that."""
+    """Ten saved up, and after that a tenth of the answers: none where nobody is answered."""
     of = scenario(clients={"retries": 1, "retry_budget": 0.1})
-    run = plant(requests(*np.arange(0.0, 1000.0, 5.0)), of)
+    run = plant(requests(*np.arange(0.0, 3000.0, 5.0)), of)
+    run.set_fault(0, FAILS)
+    run.advance(1000.0)
+    assert run.totals().attempts - 200 == 10
+    run.set_fault(0, FAILS, active=False)
+    run.advance(1300.0)
     run.set_fault(0, FAILS)
     run.drain()
-    assert run.totals().attempts - 200 == pytest.approx(10 + 200 * 0.1, abs=1)
+    assert run.totals().answered == 60
+    assert run.totals().attempts - 600 == pytest.approx(10 + 60 * 0.1, abs=1)
+
+
+def test_an_attempt_beyond_the_first_on_each_model_takes_from_the_budget() -> None:
+    """The fallback is what the plan has the other model for; a second round of both is not."""
+    of = scenario(clients={"retries": 3, "retry_budget": 0.0})
+    under = policy(Strategy(fallback_models=(LITE,)))
+    run = plant(requests(*np.arange(0.0, 100.0, 5.0)), of, under)
+    run.set_fault(0, ALL_FAIL)
+    run.drain()
+    assert run.totals().attempts == 20 * 2 + 10
 
 
 def test_a_timeout_is_a_failure_and_the_upstream_works_on() -> None:

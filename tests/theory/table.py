@@ -238,7 +238,7 @@ _COLLAPSES: tuple[Queue, ...] = (
     metastable(280.0, 1.0, replications=4, stable=False),
     metastable(280.0, 10.0, replications=4, stable=False),
     metastable(280.0, 10.0, replications=4, stable=True, bound=150),
-    metastable(280.0, 20.0, replications=4, stable=False, retry_budget=0.05),
+    metastable(280.0, 10.0, replications=4, stable=True, retry_budget=0.05),
 )
 
 QUICK: tuple[Queue, ...] = (

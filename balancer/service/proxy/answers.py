@@ -15,6 +15,7 @@ __all__ = [
     "FALLBACK_HEADER",
     "FALLBACK_VERSION",
     "MODE_HEADER",
+    "REPEAT_HEADER",
     "Headers",
     "Refusal",
     "Reply",
@@ -27,6 +28,7 @@ __all__ = [
 
 MODE_HEADER = b"x-open-balancer-mode"
 FALLBACK_HEADER = b"x-open-balancer-fallback"
+REPEAT_HEADER = b"x-open-balancer-repeat"
 FALLBACK_VERSION = "open-balancer/static-fallback"
 """`modelVersion` of an answer that no model gave."""
 

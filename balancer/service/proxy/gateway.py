@@ -19,6 +19,7 @@ from .exchange import Exchange, Stream, outcome_of
 from .headers import downstream
 from .paths import METHODS, Target, find_target, looks_like_gemini
 from .reading import Call, Gone, Receive, has_key, read_body, read_call
+from .repeats import Repeats
 from .upstream import Upstream
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Gateway:
         self._settings = settings
         self._rates = Rates(settings.proxied_per_s)
         self._upstream = Upstream(settings)
+        self._repeats = Repeats(balancer.clock.now_s, balancer.clock.speed)
 
     def open(self) -> None:
         """Begin; inside the event loop."""
@@ -147,13 +149,20 @@ class Gateway:
     # --- governed calls -----------------------------------------------------------------
 
     async def _govern(self, call: Call, send: Send) -> None:
+        mode = self._balancer.decision.mode
+        failure = self._repeats.failure(call, mode)
+        if failure is not None:
+            await _send(send, failure)
+            return
         exchange = Exchange(self._balancer, self._upstream, call)
         try:
             found = await exchange.run()
             if isinstance(found, Stream):
+                self._repeats.answered()
                 await self._stream(found, exchange, call, send)
             else:
-                await _send(send, _with_mode(found, exchange))
+                reply = _with_mode(found, exchange)
+                await _send(send, self._repeats.over(call, mode, exchange.request, reply))
         finally:
             exchange.request.close()
 

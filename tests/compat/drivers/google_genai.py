@@ -1,0 +1,70 @@
+"""Google's own client for Python."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from google import genai
+from google.genai import types
+
+from .conversation import KEY, MODEL, PLACE, PROMPT, answer, joined
+
+WEATHER = {"name": "weather", "description": "The weather.", "parameters_json_schema": PLACE}
+RETRIED = types.HttpRetryOptions(attempts=3, initial_delay=0.01, exp_base=1.0, jitter=0.0)
+
+
+@cache
+def client(url: str, *, retries: bool = False) -> Any:
+    """One for each address."""
+    options = types.HttpOptions(base_url=url, retry_options=RETRIED if retries else None)
+    return genai.Client(api_key=KEY, http_options=options)
+
+
+def ask(url: str, *, retries: bool = False, **config: Any) -> Any:
+    """A whole answer."""
+    models = client(url, retries=retries).models
+    return models.generate_content(model=MODEL, contents=PROMPT, config=config or None)
+
+
+def called(response: Any) -> Any:
+    """The first function that is called."""
+    calls = response.function_calls
+    return calls[0].name if calls else None
+
+
+def tools(url: str) -> Any:
+    """A function is offered."""
+    found = ask(url, tools=[{"function_declarations": [WEATHER]}])
+    return called(found) or found.text
+
+
+def forced(url: str) -> Any:
+    """A function must be called."""
+    mode = {"function_calling_config": {"mode": "ANY"}}
+    return called(ask(url, tools=[{"function_declarations": [WEATHER]}], tool_config=mode))
+
+
+def stream(url: str) -> str:
+    """Chunk by chunk."""
+    models = client(url).models
+    return joined(c.text for c in models.generate_content_stream(model=MODEL, contents=PROMPT))
+
+
+def schema(url: str) -> Any:
+    """JSON in a form."""
+    return ask(url, response_mime_type="application/json", response_json_schema=PLACE).parsed
+
+
+if __name__ == "__main__":
+    answer(
+        "google-genai",
+        {
+            "plain": lambda url: ask(url).text,
+            "stream": stream,
+            "tools": tools,
+            "forced": forced,
+            "schema": schema,
+            "retried": lambda url: ask(url, retries=True).text,
+        },
+    )
