@@ -160,8 +160,8 @@ class Exchange:
                     outcome, found = await self._begin_stream(attempt, response, ends_at)
                 else:
                     async with response:
-                        raw, card = await response.read(), self.priced(attempt)
-                        outcome, found = _whole(response, raw, self._headers, card)
+                        raw = await response.read()
+                        outcome, found = _whole(response, raw, self._headers, attempt.card)
         except TimeoutError:
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
@@ -177,17 +177,13 @@ class Exchange:
     def _headers(self, response: aiohttp.ClientResponse) -> Headers:
         return downstream(response.raw_headers)
 
-    def priced(self, attempt: Attempt) -> ModelCard | None:
-        """Card of an attempt's model for its price."""
-        return self._balancer.policy.catalog.priced(attempt.model)
-
     def _edits(self, attempt: Attempt) -> wire.Edits:
         if not self.request.enforced:
             return wire.Edits()
         strategy, asked = self.request.plan.strategy, self._call.asked
         card = wire.find_card(self._balancer.policy.catalog, attempt.model)
         change = wire.edits(strategy, card, asked)
-        priced = self.priced(attempt)
+        priced = attempt.card
         if attempt.thinking_tokens is None or priced is None:
             return change
         # A budget holds money for so many tokens; more must not be made.
@@ -252,7 +248,7 @@ class Exchange:
         else:
             message = "open-Balancer: the upstream's stream ended before its first chunk."
             reply = error_reply(503, message)
-        return outcome_of(answer, response.status, self.priced(attempt)), reply
+        return outcome_of(answer, response.status, attempt.card), reply
 
 
 def _error_as_sent(code: int, error: dict[str, Any]) -> Reply:
