@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ..core.catalog import Thinking
+from ..core.catalog import ModelCard, Thinking
 from ..core.errors import MisuseError
 from ..core.observations import FAILURES
 from ..core.pricing import cost_nano_usd
@@ -78,6 +78,16 @@ class Attempt:
         self.thinking_tokens: int | None = None
         self.timeout_s: float | None = None
         self.as_written = False
+
+    @property
+    def card(self) -> ModelCard | None:
+        """Of its model, for its price; None where nobody knows what it costs."""
+        return self._request._desk.card(self.model)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self._state == 1
 
     def begin(self) -> None:
         """The call starts now; `Request.start` does this, `Request.reserve` does not."""

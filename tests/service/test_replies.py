@@ -134,9 +134,10 @@ def test_where_nothing_else_is_left_the_error_is_the_clients(start: Start) -> No
 def test_an_error_in_a_list_after_chunks_is_raised(start: Start, pause_s: float) -> None:
     """Directly, google-genai takes it for a chunk without content."""
     service = start(policy=ONCE)
-    service.script.say(sse(CHUNKS[0], LIST, pause_s=pause_s))
+    service.script.say(sse(CHUNKS[0], LIST, pause_s=pause_s, after=hang))
     with pytest.raises(genai.errors.ClientError, match="429"):
         stream(service)
+    service.run(asyncio.wait_for(service.script.hung_up.wait(), 10))
     assert failed(only(service)) == {"quota_minute": 1}
 
 

@@ -13,7 +13,6 @@ from typing import Any, Self
 
 from google.genai import types
 
-from balancer.core.catalog import ModelCard
 from balancer.runtime.attempts import Attempt
 from balancer.runtime.calls import Outcome, Score
 from balancer.runtime.requests import Request
@@ -89,10 +88,10 @@ class Call:
     ) -> None:
         # An attempt under way is abandoned: its caller cancelled it, or closed the stream, and is
         # charged what the upstream had reported by then.
-        if self._attempt is not None:
+        if self._attempt is not None and self._attempt.under_way:
             answer = self._reader.answer()
-            outcome = answer_outcome(answer, self._usage(), self._given.sent, self._card())
-            self._attempt.abandon(outcome)
+            sent, card = self._given.sent, self._attempt.card
+            self._attempt.abandon(answer_outcome(answer, self._usage(), sent, card))
         self.request.close()
 
     # --- attempts -----------------------------------------------------------------------
@@ -118,7 +117,8 @@ class Call:
         """
         assert self._attempt is not None
         begun = self.released or bool(self._held)
-        outcome = error_outcome(error, self._given.sent, self._usage(), self._card(), begun=begun)
+        sent, card = self._given.sent, self._attempt.card
+        outcome = error_outcome(error, sent, self._usage(), card, begun=begun)
         if outcome is None:
             self.request.close()
             raise error
@@ -132,7 +132,8 @@ class Call:
         answer = read_answer(value(response))
         self._response = response
         usage = usage_of_calls(response, answer.usage) if self._given.automatic else answer.usage
-        self._attempt.finish(answer_outcome(answer, usage, self._given.sent, self._card()))
+        outcome = answer_outcome(answer, usage, self._given.sent, self._attempt.card)
+        self._attempt.finish(outcome)
 
     # --- streams ------------------------------------------------------------------------
 
@@ -171,17 +172,12 @@ class Call:
             return usage or self._spent
         return self._spent + usage
 
-    def _card(self) -> ModelCard | None:
-        """Of the attempt's model, for its prices."""
-        assert self._attempt is not None
-        return self._wrapping.balancer.policy.catalog.priced(self._attempt.model)
-
     def ended(self) -> None:
         """The attempt's stream ended by itself."""
         assert self._attempt is not None
         answer = self._reader.answer()
-        outcome = answer_outcome(answer, self._usage(), self._given.sent, self._card())
-        self._attempt.finish(outcome)
+        sent, card = self._given.sent, self._attempt.card
+        self._attempt.finish(answer_outcome(answer, self._usage(), sent, card))
 
     # --- between attempts, and the end --------------------------------------------------
 

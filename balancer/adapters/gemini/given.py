@@ -144,8 +144,8 @@ class Given:
 
     def _edits(self, request: Request, attempt: Attempt) -> Edits:
         strategy = Strategy() if attempt.as_written else request.plan.strategy
-        catalog = self._wrapping.balancer.policy.catalog
-        card, priced = find_card(catalog, attempt.model), catalog.priced(attempt.model)
+        card = find_card(self._wrapping.balancer.policy.catalog, attempt.model)
+        priced = attempt.card
         change = edits(strategy, card, self.asked)
         if attempt.thinking_tokens is None or priced is None:
             return change

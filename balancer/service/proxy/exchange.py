@@ -164,8 +164,8 @@ class Exchange:
                     outcome, found = await self._begin_stream(attempt, response, ends_at)
                 else:
                     async with response:
-                        raw, card = await response.read(), self.priced(attempt)
-                        outcome, found = self._whole(response, raw, card)
+                        raw = await response.read()
+                        outcome, found = self._whole(response, raw, attempt.card)
         except TimeoutError:
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
@@ -181,10 +181,6 @@ class Exchange:
     def _headers(self, response: aiohttp.ClientResponse) -> Headers:
         return downstream(response.raw_headers)
 
-    def priced(self, attempt: Attempt) -> ModelCard | None:
-        """Card of an attempt's model for its price."""
-        return self._balancer.policy.catalog.priced(attempt.model)
-
     def _edits(self, attempt: Attempt) -> wire.Edits:
         if not self.request.enforced:
             return wire.Edits()
@@ -193,7 +189,7 @@ class Exchange:
             strategy = Strategy()
         card = wire.find_card(self._balancer.policy.catalog, attempt.model)
         change = wire.edits(strategy, card, asked)
-        priced = self.priced(attempt)
+        priced = attempt.card
         if attempt.thinking_tokens is None or priced is None:
             return change
         # A budget holds money for so many tokens; more must not be made.
@@ -261,7 +257,7 @@ class Exchange:
         else:
             message = "open-Balancer: the upstream's stream ended before its first chunk."
             reply = error_reply(503, message)
-        card = self.priced(attempt)
+        card = attempt.card
         return outcome_of(answer, response.status, self.sent, card, reply=reply), reply
 
     def _whole(

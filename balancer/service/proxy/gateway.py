@@ -173,7 +173,7 @@ class Gateway:
         headers = [*downstream(response.raw_headers), (MODE_HEADER, mode)]
         reader, chunks = stream.reader, stream.chunks
         content = response.content
-        card = exchange.priced(stream.attempt)
+        card = stream.attempt.card
         try:
             await send(
                 {"type": "http.response.start", "status": response.status, "headers": headers}
