@@ -77,8 +77,8 @@ class Trial:
             self._order(column)
             for call in ILL:
                 if call in driver.calls:
-                    # An answer first, so that no call is a repeat of the one before.
-                    self._ask(driver, "plain", column, _WITHIN_S)
+                    # Another answer first, so that no call is a repeat of the one before.
+                    self._ask(driver, "schema", column, _WITHIN_S)
                     self._mock.admin.put_fault("ill", {"kind": "error", "error": "overloaded"})
                     found[call, column] = self._ask(driver, call, column, _ILL_WITHIN_S)
                     self._mock.admin.drop_fault("ill")
