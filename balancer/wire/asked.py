@@ -92,7 +92,7 @@ def read_asked(
         thinking=_thinking(child(generation, "thinkingConfig")),
         structured=_structured(generation),
         forced=forced,
-        media=_media(generation),
+        media=_holds_media(generation),
         needs_tools=needs_tools
         or forced
         or answers_a_tool(member(body, "contents"))
@@ -155,7 +155,7 @@ def _structured(generation: Mapping[str, Any]) -> bool:
     )
 
 
-def _media(generation: Mapping[str, Any]) -> bool:
+def _holds_media(generation: Mapping[str, Any]) -> bool:
     modalities = member(generation, "responseModalities")
     words = modalities if isinstance(modalities, list) else [modalities]
     return (

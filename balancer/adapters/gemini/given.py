@@ -34,12 +34,14 @@ class Wrapping:
         timeout_s: the client's own deadline of a request, in wall seconds; None is none.
         retries: whether the client retries by itself.
         scorer: gives answers a quality, or None.
+        chat: they are those of the client's chats.
     """
 
     balancer: Balancer
     timeout_s: float | None = None
     retries: bool = False
     scorer: Scorer | None = None
+    chat: bool = False
 
 
 class Given:
