@@ -65,7 +65,8 @@ def test_a_tool_turn_goes_on_through_every_change_of_mode(kind: str) -> None:
     model that was asked for, and the signatures come along.
     """
     default = default_policy()
-    open_ = tuple(replace(strategy, shed=(0.0, 0.0, 0.0)) for strategy in default.strategies)
+    normal, soft, hard, emergency = default.strategies
+    open_ = (normal, soft, hard, replace(emergency, shed=(0.0, 0.0, 0.0)))
     with MockServer(settings(latency=False)) as mock:
         here = Bench(
             url=mock.addresses.url,
