@@ -107,7 +107,7 @@ def read_asked(
         thinking=_thinking(child(generation, "thinkingConfig")),
         structured=structured,
         forced=forced,
-        shown=_shown(generation),
+        shown=_holds_media(generation),
         needs_tools=needs_tools or forced or answers_tool or _uses_computers(member(body, "tools")),
         pinned=bool(member(body, "cachedContent") or member(body, "continuationToken")),
         needs=read_needs(body, kinds=kinds, answers_tool=answers_tool, structured=structured),
@@ -170,7 +170,7 @@ def _structured(generation: Mapping[str, Any]) -> bool:
     )
 
 
-def _shown(generation: Mapping[str, Any]) -> bool:
+def _holds_media(generation: Mapping[str, Any]) -> bool:
     modalities = member(generation, "responseModalities")
     words = modalities if isinstance(modalities, list) else [modalities]
     return (

@@ -6,6 +6,7 @@ from balancer.core.catalog import ModelCard
 from balancer.prices import default_catalog
 
 __all__ = [
+    "COMPUTER",
     "GEMMA",
     "IMAGE",
     "MODELS",
@@ -58,4 +59,9 @@ GEMMA = ModelCard(
     inputs=frozenset(("text", "image")), system_instruction=False, caching=False,
     output_limit_tokens=8_192, context_limit_tokens=131_072, json_with_functions=False,
 )  # fmt: skip
-MODELS = (TWO, TWO_LITE, TWO_PRO, THIRD, THIRD_FAST, IMAGE, SPEECH, GEMMA)
+COMPUTER = ModelCard(
+    name="gemini-2.5-computer-use-preview-10-2025", price=_PRICE, budget=(128, 32_768), off=False,
+    inputs=frozenset(("text", "image")), tools=frozenset(("functions", "computerUse")),
+    context_limit_tokens=131_072, json_with_functions=False,
+)  # fmt: skip
+MODELS = (COMPUTER, TWO, TWO_LITE, TWO_PRO, THIRD, THIRD_FAST, IMAGE, SPEECH, GEMMA)

@@ -10,7 +10,7 @@ from balancer.core.catalog import ModelCard
 from sim.mock_gemini.refusals import Refusal
 from sim.mock_gemini.strict import check
 
-from .models import GEMMA, IMAGE, SPEECH, THIRD, THIRD_FAST, TWO, TWO_LITE, TWO_PRO
+from .models import COMPUTER, GEMMA, IMAGE, SPEECH, THIRD, THIRD_FAST, TWO, TWO_LITE, TWO_PRO
 
 Body = dict[str, Any]
 
@@ -57,7 +57,10 @@ THOUGHTS = {"includeThoughts": True}
 SNAKE_THOUGHTS = {"include_thoughts": True}
 SIGNED = said(call(thoughtSignature="c2lnbmVk"), role="model")
 
+BROWSER = {"computerUse": {"environment": "ENVIRONMENT_BROWSER"}}
+
 REFUSED: dict[str, tuple[Body, ModelCard, str]] = {
+    "a model that uses computers without its tool": (body(tools=TOOLS), COMPUTER, "requires"),
     "thoughts with thinking off": (
         body(config={"thinkingConfig": {**THOUGHTS, "thinkingBudget": 0}}),
         TWO,
@@ -248,6 +251,7 @@ def test_what_gemini_refuses_is_refused(what: str) -> None:
 
 TAKEN: dict[str, tuple[Body, ModelCard]] = {
     "a question": (body(), TWO),
+    "functions beside a computer's tool": (body(tools=[*TOOLS, BROWSER]), COMPUTER),
     "no role": (body({"parts": [TEXT]}), GEMMA),
     "thoughts": (body(config={"thinkingConfig": {**THOUGHTS, "thinkingBudget": -1}}), TWO),
     "an image of a model of images": (

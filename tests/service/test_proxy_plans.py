@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -179,6 +180,21 @@ def test_what_is_shed_gets_a_503_that_clients_understand(start: Start) -> None:
     assert seen(service).shed == (1, 0, 0)
 
 
+NO_FREE_TEXT: list[dict[str, Any]] = [
+    {"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}},
+    {"generationConfig": {"responseModalities": ["IMAGE"]}},
+    {"contents": [{"role": "robot", "parts": [{"text": "a mistake of its caller's"}]}]},
+    {
+        "contents": [
+            {"parts": [{"text": "Look."}]},
+            {"role": "model", "parts": [{"functionCall": {"name": "look"}}]},
+            {"parts": [{"functionResponse": {"name": "look", "response": {}}}]},
+        ]
+    },
+]
+"""What no static text answers: a forced call, an image, a mistake, a running tool turn."""
+
+
 def test_a_refused_call_may_get_the_static_answer(start: Start) -> None:
     """In the form of a model's, and marked as none."""
     service = start(
@@ -192,12 +208,14 @@ def test_a_refused_call_may_get_the_static_answer(start: Start) -> None:
         found = client.post(PATH, json=BODY)
         schema = {"generationConfig": {"responseMimeType": "application/json"}}
         structured = client.post(PATH, json=BODY | schema)
+        others = [client.post(PATH, json=BODY | more) for more in NO_FREE_TEXT]
     assert found.status_code == 200
     assert found.headers["x-open-balancer-fallback"] == "static"
     assert found.json()["candidates"][0]["content"]["parts"] == [{"text": "Come back soon."}]
     assert found.json()["candidates"][0]["finishReason"] == "STOP"
     assert structured.status_code == 503  # prose would break whoever expects JSON
-    assert sum(seen(service).shed) == 2
+    assert [other.status_code for other in others] == [503] * len(NO_FREE_TEXT)
+    assert sum(seen(service).shed) == 2 + len(NO_FREE_TEXT)
 
 
 def test_a_failed_call_may_get_the_static_answer(start: Start) -> None:

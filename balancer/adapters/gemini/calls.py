@@ -235,7 +235,7 @@ class Call:
         text = self.request.static_fallback
         if self.request.answered or text is None:
             return None
-        response = static_response(text)
+        response = static_response(text, chat=self._wrapping.chat)
         self.served = Served(
             mode=self.request.plan.mode, model="", attempts=self._made, fallback=True
         )

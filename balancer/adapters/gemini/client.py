@@ -6,6 +6,7 @@ and `isinstance` sees what it wraps, because the SDK's own chats look at the typ
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -123,7 +124,8 @@ class AsyncWrapped(_Passing):
     def __init__(self, inner: Any, wrapping: Wrapping) -> None:
         super().__init__(inner, wrapping)
         self.models = AsyncWrappedModels(inner.models, wrapping)
-        self.chats = AsyncChats(modules=self.models)  # type: ignore[arg-type]
+        chatting = AsyncWrappedModels(inner.models, replace(wrapping, chat=True))
+        self.chats = AsyncChats(modules=chatting)  # type: ignore[arg-type]
 
     async def __aenter__(self) -> Self:
         await self._inner.__aenter__()
@@ -144,7 +146,8 @@ class Wrapped(_Passing):
     def __init__(self, inner: Client, wrapping: Wrapping) -> None:
         super().__init__(inner, wrapping)
         self.models = WrappedModels(inner.models, wrapping)
-        self.chats = Chats(modules=self.models)  # type: ignore[arg-type]
+        chatting = WrappedModels(inner.models, replace(wrapping, chat=True))
+        self.chats = Chats(modules=chatting)  # type: ignore[arg-type]
         self.aio = AsyncWrapped(inner.aio, wrapping)
 
     def __enter__(self) -> Self:

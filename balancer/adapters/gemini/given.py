@@ -36,6 +36,7 @@ class Wrapping:
         retries: whether the client retries by itself.
         project: whose bill its calls go on, by any name.
         scorer: gives answers a quality, or None.
+        chat: they are those of the client's chats.
     """
 
     balancer: Balancer
@@ -43,6 +44,7 @@ class Wrapping:
     retries: bool = False
     project: str = ""
     scorer: Scorer | None = None
+    chat: bool = False
 
 
 class Given:

@@ -58,12 +58,19 @@ class ShedError(BalancerError):
         return f"{text} ({'; '.join(reason.text for reason in self.reasons)})"
 
 
-def static_response(text: str) -> types.GenerateContentResponse:
-    """A complete answer that no model gave; its `model_version` says so."""
+def static_response(text: str, *, chat: bool = False) -> types.GenerateContentResponse:
+    """A complete answer that no model gave; its `model_version` says so.
+
+    Args:
+        text: of the answer.
+        chat: it goes to one of the SDK's chats, which takes an answer that has an empty part for
+            none: it hands it out, and sends neither the answer nor its question again.
+    """
+    parts = [types.Part(text=text), *([types.Part()] if chat else [])]
     return types.GenerateContentResponse(
         candidates=[
             types.Candidate(
-                content=types.Content(role="model", parts=[types.Part(text=text)]),
+                content=types.Content(role="model", parts=parts),
                 finish_reason=types.FinishReason.STOP,
                 index=0,
             )

@@ -63,6 +63,10 @@ def check_functions(document: Mapping[str, Any], card: ModelCard) -> None:
         raise invalid_argument(
             "Function calling with a response mime type: 'application/json' is unsupported"
         )
+    if "computer-use" in card.name and not (
+        "computerUse" in built_in or member(document, "cachedContent")
+    ):  # believed
+        raise invalid_argument(f"models/{card.name} requires the use of the computer use tool.")
     if is_silent(card):
         return
     for name in (*(["functions"] if declared else []), *built_in):

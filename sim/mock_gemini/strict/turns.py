@@ -10,6 +10,7 @@ from balancer.wire.members import member
 
 from ..refusals import invalid_argument
 from .fields import PART_DATA
+from .shapes import camel
 
 __all__ = ["check_turns"]
 
@@ -36,7 +37,11 @@ def _content(content: Any, index: int) -> None:
     if role not in _ROLES:  # believed
         raise invalid_argument("Please use a valid role: user, model.")
     for place, part in enumerate(_parts(content)):
-        held = [name for name in PART_DATA if member(part, name) is not None]
+        held = [
+            name
+            for name, value in zip(map(camel, part), part.values(), strict=True)
+            if name in PART_DATA and value is not None
+        ]
         if len(held) != 1:  # believed
             raise invalid_argument(
                 f"* GenerateContentRequest.contents[{index}].parts[{place}].data: required oneof "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from google.genai import errors, types
@@ -290,6 +291,35 @@ def test_the_static_answer_is_none_for_a_format(play: Play, bench: Make) -> None
     with pytest.raises(errors.ServerError):
         here.ask(config={"response_mime_type": "application/json"})
     assert here.seen().fallback == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {
+            "tools": [{"function_declarations": [{"name": "look"}]}],
+            "tool_config": {"function_calling_config": {"mode": "ANY"}},
+        },
+        {"response_modalities": ["TEXT", "IMAGE"]},
+        {"response_modalities": ["AUDIO"], "speech_config": {"language_code": "de-DE"}},
+        {"temperature": 3},
+    ],
+)
+def test_the_static_answer_is_none_where_text_is_none(
+    play: Play, bench: Make, asked: dict[str, Any]
+) -> None:
+    """For a call that is forced, an image, speech; nor for a request that is wrong."""
+    here = bench(play(error(503)), policy(STATIC))
+    with pytest.raises(errors.ServerError):
+        here.ask(config=asked)
+
+
+def test_a_wrong_role_gets_no_static_answer(play: Play, bench: Make) -> None:
+    """Its caller would never learn of it."""
+    here = bench(play(error(503)), policy(STATIC))
+    wrong = types.Content(role="robot", parts=[types.Part(text="x")])
+    with pytest.raises(errors.ServerError):
+        here.ask([wrong])
 
 
 def test_shadow_mode_changes_nothing(play: Play, bench: Make) -> None:

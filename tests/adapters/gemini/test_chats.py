@@ -68,6 +68,48 @@ def test_a_chat_s_history_is_cut_in_what_is_sent_only(play: Play, bench: Make) -
     assert texts == ["One", "Two", "Three"]
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_chat_does_not_keep_a_static_answer(play: Play, bench: Make, streamed: bool) -> None:
+    """It is handed out, and the next message is sent as if it had not been asked."""
+    script = play(error(503), Reply(body=whole("Hello.")))
+    plan = Strategy(model=FLASH, retries=0, static_fallback="We are busy.")
+    here = bench(script, policy(plan))
+
+    def use(client: Wrapped) -> tuple[Any, ...]:
+        chat = client.chats.create(model=FLASH)
+        first: Any
+        if streamed:
+            (first,) = chat.send_message_stream("One")
+        else:
+            first = chat.send_message("One")
+        kept = list(chat.get_history(curated=True))
+        return first, kept, chat.send_message("Two"), chat.get_history()
+
+    async def use_async(client: Wrapped) -> tuple[Any, ...]:
+        chat = client.aio.chats.create(model=FLASH)
+        first: Any
+        if streamed:
+            (first,) = [chunk async for chunk in await chat.send_message_stream("One")]
+        else:
+            first = await chat.send_message("One")
+        kept = list(chat.get_history(curated=True))
+        return first, kept, await chat.send_message("Two"), chat.get_history()
+
+    found = here.run(use if here.kind == "sync" else use_async)
+    first, kept, second, whole_history = found
+    assert first.text == "We are busy."
+    how = served(first)
+    assert how is not None
+    assert how.fallback
+    assert second.text == "Hello."
+    assert kept == []
+    texts = [
+        [part["text"] for part in each["parts"]] for each in script.received[1].body["contents"]
+    ]
+    assert texts == [["Two"]]
+    assert len(whole_history) == 4
+
+
 def test_a_chat_s_function_calls_are_requests_of_their_own(play: Play, bench: Make) -> None:
     """So each is counted with its own usage, and tools are not dropped in between."""
     script = play(
