@@ -15,9 +15,9 @@ from .compiled import compiled, inlined
 from .events import ATTEMPT_ENDS, JOB_ENDS, RELEASE, RETRY, push
 from .felt import begun, pause, resume
 from .fifo_queue import service_s
-from .outcomes import answered, failed
+from .outcomes import answered, failed, mistaken
 from .processor_sharing import finished, join, leave, next_ends_s
-from .upstream import ANSWER, PROCESSOR_SHARING, begin, end
+from .upstream import ANSWER, PROCESSOR_SHARING, REJECTED, begin, end, refuse
 from .world import LATENCY, TTFT, World
 
 __all__ = ["attempt_ends", "job_ends", "start"]
@@ -42,7 +42,10 @@ def start(world: World, i: int, now_s: float) -> None:
     elif slot.flight >= 0:
         resume(world, i)
     call.gives_up_s = min(now_s + world.plans[slot.mode].timeout_s, slot.gives_up_s)
-    begin(world.upstream, world.calls, i, now_s)
+    if world.requests[slot.request].mistake:
+        refuse(world.upstream, world.calls, i)
+    else:
+        begin(world.upstream, world.calls, i, now_s)
     overhead_s = world.client[0].overhead_s
     call.duration_s += overhead_s
     call.ttft_s += overhead_s
@@ -109,6 +112,8 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
         end(world.upstream, world.calls, i)
     if outcome == ANSWER:
         answered(world, i, now_s, latency)
+    elif outcome == REJECTED:
+        mistaken(world, i)
     else:
         if outcome == _QUOTA_DAY:
             slot.dead |= 1 << call.model

@@ -25,6 +25,7 @@ __all__ = [
     "FAULT0",
     "GAP",
     "LOSS",
+    "MISTAKE",
     "MONITOR_COPY",
     "MONITOR_LOSS",
     "OUTPUT",
@@ -68,6 +69,7 @@ MONITOR_COPY = 18
 REPLICA = 19
 REASK = 20
 ESTIMATE = 21
+MISTAKE = 22
 FAULT0 = 1000
 """Fault row i draws under FAULT0 + i."""
 
