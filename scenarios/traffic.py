@@ -176,7 +176,7 @@ class Class(Frozen):
     thinking: TokenDistribution | None = None
     """Tokens a model would think if it chose freely."""
     mistakes: Share = 0.0
-    """Share of the requests that the upstream refuses as they are written: its callers' mistakes."""
+    """Share of the requests that the upstream refuses as written: mistakes of their callers."""
     arrivals: Arrivals | None = None
     """Its own, beside the common ones: a batch job, a client that runs away."""
 
