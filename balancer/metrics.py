@@ -30,6 +30,7 @@ DATADOG_PREFIX: Final = "custom."
 MODE: Final = "open_balancer.mode"
 PRIORITY: Final = "open_balancer.priority"
 OUTCOME: Final = "open_balancer.outcome"
+CALLER: Final = "open_balancer.caller"
 BUDGET_KEY: Final = "open_balancer.budget.key"
 BUDGET_WINDOW: Final = "open_balancer.budget.window"
 MODE_FROM: Final = "open_balancer.mode.from"
@@ -124,7 +125,8 @@ ATTEMPTS_FINISHED: Final = Metric(
     unit="{attempt}",
     kind=Kind.COUNTER,
     attributes=(MODE, MODEL),
-    meaning="Calls upstream that ended, failed ones and those given up by their callers included.",
+    meaning="Calls upstream that ended, failed ones and those given up by their callers included; "
+    "not those that are unjudged.",
 )
 ATTEMPTS_FAILED: Final = Metric(
     name="open_balancer.attempts.failed",
@@ -132,21 +134,56 @@ ATTEMPTS_FAILED: Final = Metric(
     unit="{attempt}",
     kind=Kind.COUNTER,
     attributes=(MODE, MODEL, ERROR_TYPE),
-    meaning="Calls upstream that failed, by kind; over those that finished it is the error rate.",
+    meaning="Calls upstream that failed by its own fault, by kind; over those that finished it is "
+    "the error rate.",
+)
+ATTEMPTS_UNJUDGED: Final = Metric(
+    name="open_balancer.attempts.unjudged",
+    unit="{attempt}",
+    kind=Kind.COUNTER,
+    attributes=(MODE, MODEL, ERROR_TYPE),
+    meaning="Calls upstream that failed by another's fault: the caller's mistake (rejected), an "
+    "edit of ours that was refused (edited), a project that is closed (closed).",
+)
+MISTAKES: Final = Metric(
+    name="open_balancer.callers.mistakes",
+    unit="{request}",
+    kind=Kind.COUNTER,
+    attributes=(CALLER,),
+    meaning="Requests that the upstream refuses as their caller wrote them, by caller: the key of "
+    "the request, at most 64 of them; the rest are other.",
+    live_only=True,
+)
+EDITS_WITHDRAWN: Final = Metric(
+    name="open_balancer.edits.withdrawn",
+    unit="{edit}",
+    kind=Kind.GAUGE,
+    meaning="Edits of plans that are not made, because the upstream refused what we made of a "
+    "request and took it as it was written.",
+    live_only=True,
+)
+PROJECTS_CLOSED: Final = Metric(
+    name="open_balancer.projects.closed",
+    unit="{project}",
+    kind=Kind.GAUGE,
+    meaning="Projects that the upstream has closed until their owner acts: billing, a spend cap, "
+    "an API that is off, the service's own key. Their calls are held back.",
+    live_only=True,
 )
 ERROR_RATE: Final = Metric(
     name="open_balancer.error_rate",
     alias="request.error_rate",
     unit="1",
     kind=Kind.GAUGE,
-    meaning="Failed attempts over finished attempts, over the last minute.",
+    meaning="Attempts failed by the upstream's fault over those finished, over the last minute.",
 )
 AVAILABILITY: Final = Metric(
     name="open_balancer.availability",
     alias="service.availability",
     unit="1",
     kind=Kind.GAUGE,
-    meaning="Requests that got a complete answer of a model over those offered, last minute.",
+    meaning="Requests that got a complete answer of a model over those offered, but for those "
+    "that are unjudged, last minute.",
 )
 IN_FLIGHT: Final = Metric(
     name="open_balancer.attempts.in_flight",

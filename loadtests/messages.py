@@ -26,12 +26,19 @@ __all__ = ["check_playable", "messages"]
 
 
 def check_playable(scenario: Scenario, policy: Policy) -> None:
-    """Refuse a scenario with faults that only a simulated controller can suffer.
+    """Refuse a scenario with what only a simulated controller can meet.
 
     Raises:
-        ScenarioError: observations that come late or are lost, a gauge of memory, or monitors.
+        ScenarioError: observations that come late or are lost, a gauge of memory, monitors, or
+            callers' mistakes.
     """
     check_faults(scenario)
+    for entry in scenario.workload.classes:
+        if entry.mistakes:
+            raise ScenarioError(
+                f"class {entry.name!r}: mistakes of callers are made in the simulator only",
+                where=f"{scenario.scenario}: workload.classes",
+            )
     if scenario.monitors.alongside or policy.law == "alerts":
         raise ScenarioError(
             "the monitoring service that watches from outside exists in the simulator only; live, "

@@ -91,8 +91,8 @@ class _Window:
         self.offered += sum(observations.offered)
         self.shed += sum(observations.shed)
         for entry in observations.served:
-            self.finished += entry.finished
-            self.failed += entry.failed
+            self.finished += entry.judged
+            self.failed += entry.ill
             self.nano_usd += entry.nano_usd
             if entry.latency:
                 self.latency.update(entry.latency.counts())

@@ -175,6 +175,8 @@ class Class(Frozen):
     output: TokenDistribution | None = None
     thinking: TokenDistribution | None = None
     """Tokens a model would think if it chose freely."""
+    mistakes: Share = 0.0
+    """Share of the requests that the upstream refuses as written: mistakes of their callers."""
     arrivals: Arrivals | None = None
     """Its own, beside the common ones: a batch job, a client that runs away."""
 

@@ -24,9 +24,9 @@ from .compiled import compiled, inlined
 from .events import ATTEMPT_ENDS, JOB_ENDS, RELEASE, RETRY, push
 from .felt import begun, pause, resume
 from .fifo_queue import service_s
-from .outcomes import answered, failed
+from .outcomes import answered, failed, mistaken
 from .processor_sharing import finished, join, leave, next_ends_s
-from .upstream import ANSWER, PROCESSOR_SHARING, begin, end
+from .upstream import ANSWER, PROCESSOR_SHARING, REJECTED, begin, end, refuse
 from .world import LATENCY, TTFT, World
 
 __all__ = ["attempt_ends", "job_ends", "start"]
@@ -51,7 +51,10 @@ def start(world: World, i: int, now_s: float) -> None:
     elif slot.flight >= 0:
         resume(world, i)
     call.gives_up_s = min(now_s + world.plans[slot.mode].timeout_s, slot.gives_up_s)
-    begin(world.upstream, world.calls, i, now_s)
+    if world.requests[slot.request].mistake:
+        refuse(world.upstream, world.calls, i)
+    else:
+        begin(world.upstream, world.calls, i, now_s)
     overhead_s = world.client[0].overhead_s
     call.duration_s += overhead_s
     call.ttft_s += overhead_s
@@ -119,6 +122,8 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     if outcome == ANSWER:
         earn_retry(replica, world.client[0])
         answered(world, i, now_s, latency)
+    elif outcome == REJECTED:
+        mistaken(world, i)
     else:
         if outcome == _QUOTA_DAY:
             slot.dead |= 1 << call.model

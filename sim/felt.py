@@ -15,7 +15,7 @@ from .clients import replica_of
 from .compiled import compiled, inlined
 from .world import World
 
-__all__ = ["begun", "ended", "pause", "resume"]
+__all__ = ["begun", "ended", "pause", "resume", "unjudged"]
 
 
 @inlined
@@ -35,6 +35,12 @@ def ended(world: World, slot: Any, which: int, bucket: int) -> None:
     """A request that has begun was `ANSWERED` or has `FAILED`, at an age in this bucket's place."""
     place = _place(world, slot)
     count(world.felt[place], world.felt_histograms[place], which, bucket)
+
+
+@inlined
+def unjudged(world: World, slot: Any) -> None:
+    """A request that has begun ended by its caller's mistake."""
+    world.felt[_place(world, slot)].unjudged[slot.priority] += 1
 
 
 @compiled

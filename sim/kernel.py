@@ -124,7 +124,9 @@ def _arrive(world: World, now_s: float) -> int:
     state.free_slots -= 1
     state.live += 1
     slot.request = state.arrivals
-    slot.counts = now_s >= world.client[0].warm_up_s
+    # Mistakes are no traffic that anybody could have served, so no total counts them.
+    mistake = world.requests[slot.request].mistake
+    slot.counts = now_s >= world.client[0].warm_up_s and not mistake
     world.calls[i].attempt = 0
     state.arrivals += 1
     return _ask(world, i, now_s)

@@ -11,10 +11,10 @@ from .buckets import place_of
 from .clients import NO_MORE, asks_again_after_s, replica_of
 from .compiled import compiled, inlined
 from .events import ASKS_AGAIN, push
-from .felt import ended, resume
+from .felt import ended, resume, unjudged
 from .world import ANSWERED, FAILED, World
 
-__all__ = ["answered", "failed", "free", "leave"]
+__all__ = ["answered", "failed", "free", "leave", "mistaken"]
 
 _TIMEOUT = FAILURES.index("timeout")
 
@@ -38,6 +38,15 @@ def answered(world: World, i: int, now_s: float, bucket: int) -> None:
             if call.model != world.plans[slot.plan - slot.mode].models[0]:
                 totals.sibling_quality_ppm_sum += quality_ppm
         _measure(world, slot, now_s, bucket)
+    world.state[0].live -= 1
+    free(world.state[0], world.slots, i)
+
+
+@inlined
+def mistaken(world: World, i: int) -> None:
+    """A request was refused as its caller wrote it, who is told so and goes."""
+    slot = world.slots[i]
+    unjudged(world, slot)
     world.state[0].live -= 1
     free(world.state[0], world.slots, i)
 

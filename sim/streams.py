@@ -26,6 +26,7 @@ __all__ = [
     "FAULT0",
     "GAP",
     "LOSS",
+    "MISTAKE",
     "MONITOR_COPY",
     "MONITOR_LOSS",
     "OUTPUT",
@@ -70,6 +71,7 @@ REPLICA = 19
 REASK = 20
 ESTIMATE = 21
 ASKED = 22
+MISTAKE = 23
 FAULT0 = 1000
 """Fault row i draws under FAULT0 + i."""
 

@@ -28,7 +28,8 @@ __all__ = ["Record", "close_tick"]
 _HEAD = 16  # rows, offered, admitted, shed, fallback by priority, waiting, reserved, modes' rows
 _KINDS = len(FAILURES)
 _ROW = 3 + _KINDS + 5 + 3  # place, started, finished, failures, tokens and cost, bucket counts
-_MODE_ROW = 5  # mode, begun, bucket counts; a count of -1 - k is the histogram of the k-th row
+# Mode, begun, bucket counts, unjudged by priority; a count of -1 - k is the k-th row's histogram.
+_MODE_ROW = 8
 _TIMEOUT = FAILURES.index("timeout")
 
 _advance_ledger = compiled(budget.advance)
@@ -88,7 +89,7 @@ class Record:
             start = stop
         requests = []
         while at < size:
-            place, begun, answered, failed, ages = values[at : at + _MODE_ROW]
+            place, begun, answered, failed, ages, low, normal, high = values[at : at + _MODE_ROW]
             at += _MODE_ROW
             answers = gave_up = under_way = EMPTY
             if answered < 0:
@@ -104,7 +105,10 @@ class Record:
             elif ages:
                 stop = start + 2 * ages
                 under_way, start = Histogram(buckets[start:stop].tobytes()), stop
-            requests.append(ModeRequests(MODES[place], begun, answers, gave_up, under_way))
+            unjudged = (low, normal, high)
+            requests.append(
+                ModeRequests(MODES[place], begun, answers, gave_up, under_way, unjudged)
+            )
         return Observations(
             tick,
             tuple(served),
@@ -168,7 +172,8 @@ def close_tick(world: World, place: int, numbers: Any, buckets: Any, tick: int) 
     for mode in range(len(MODES)):
         felt = world.felt[place * len(MODES) + mode]
         highest = max(felt.high[ANSWERED], felt.high[FAILED], felt.high[AGES])
-        if felt.begun or highest >= 0 or felt.ages_row >= 0:
+        mistakes = felt.unjudged[0] + felt.unjudged[1] + felt.unjudged[2]
+        if felt.begun or highest >= 0 or felt.ages_row >= 0 or mistakes:
             start = _HEAD + rows * _ROW + modes * _MODE_ROW
             row = numbers[start : start + _MODE_ROW]
             written = _write_mode(world, place * len(MODES) + mode, row, buckets, written)
@@ -245,6 +250,9 @@ def _write_mode(world: World, place: int, row: Any, buckets: Any, written: int) 
     felt = world.felt[place]
     row[1] = felt.begun
     felt.begun = 0
+    for priority in range(3):
+        row[5 + priority] = felt.unjudged[priority]
+        felt.unjudged[priority] = 0
     for which in range(3):
         histogram = world.felt_histograms[place, which]
         low, high = felt.low[which], felt.high[which]

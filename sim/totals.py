@@ -18,7 +18,8 @@ class Totals:
     """The truth about the requests that came after the warm-up, and their attempts.
 
     Attributes:
-        offered, admitted, shed, answered, failed: requests; shed includes the refused.
+        offered, admitted, shed, answered, failed: requests; shed includes the refused. Those that
+            the upstream refuses as they are written are in none of the totals.
         reasked: requests of users who ask again because they got nothing; among the offered.
         offered_by_priority, admitted_by_priority, shed_by_priority, answered_by_priority:
             the same, low priority first.

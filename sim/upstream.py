@@ -179,6 +179,9 @@ class Hits(NamedTuple):
     cut: bool
 
 
+REJECTED = FAILURES.index("rejected")
+"""Outcome of a call that is its caller's mistake."""
+
 _RESET = FAILURES.index("reset")
 _CUT = FAILURES.index("cut")
 _EMPTY = FAILURES.index("empty")
@@ -206,20 +209,7 @@ def begin(upstream: Upstream, calls: Any, i: int, now_s: float) -> None:
     """
     call = calls[i]
     settings = upstream.settings[0]
-    call.outcome = ANSWER
-    call.ttft_s = 0.0
-    call.holds_s = 0.0
-    call.answered = 0
-    call.thought = 0
-    call.delivered_ppm = 1_000_000
-    call.quality_ppm = upstream.models[call.model].quality_ppm
-    call.estimate_nano_usd = 0
-    call.bill_nano_usd = 0
-    call.retry_after_s = 0.0
-    call.inside = False
-    call.served = False
-    call.held = False
-    call.refuser = 0
+    _come_to_nothing(upstream, call)
     hits = _hits(upstream.faults, call, settings.key)
     if settings.kind == GEMINI:
         _begin_gemini(upstream, call, settings.key, now_s, hits)
@@ -237,6 +227,34 @@ def begin(upstream: Upstream, calls: Any, i: int, now_s: float) -> None:
         call.duration_s = 0.0
     else:
         call.duration_s = math.inf
+
+
+@inlined
+def refuse(upstream: Upstream, calls: Any, i: int) -> None:
+    """Refuse call i as it is written: a 4xx at once, which takes nothing and is not billed."""
+    call = calls[i]
+    _come_to_nothing(upstream, call)
+    call.outcome = REJECTED
+    call.duration_s = upstream.models[call.model].error_latency_s
+
+
+@inlined
+def _come_to_nothing(upstream: Upstream, call: Any) -> None:
+    """A fate in which nothing was done yet."""
+    call.outcome = ANSWER
+    call.ttft_s = 0.0
+    call.holds_s = 0.0
+    call.answered = 0
+    call.thought = 0
+    call.delivered_ppm = 1_000_000
+    call.quality_ppm = upstream.models[call.model].quality_ppm
+    call.estimate_nano_usd = 0
+    call.bill_nano_usd = 0
+    call.retry_after_s = 0.0
+    call.inside = False
+    call.served = False
+    call.held = False
+    call.refuser = 0
 
 
 @inlined

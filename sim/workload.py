@@ -33,7 +33,7 @@ from .compiled import compiled, inlined
 from .conversation import ANSWER, PROMPT, THINKING
 from .rate_curve import curve, integral
 from .replay import Replay, replay
-from .streams import ASKED, CLASS, REPLICA, replication_key, standard_normal, uniform
+from .streams import ASKED, CLASS, MISTAKE, REPLICA, replication_key, standard_normal, uniform
 from .streams import OUTPUT as OUTPUT_DRAW
 from .streams import PROMPT as PROMPT_DRAW
 from .streams import THINKING as THINKING_DRAW
@@ -52,6 +52,7 @@ REQUEST = np.dtype(
         ("cached", "i4"),
         ("output", "i4"),  # tokens of the answer when nothing shortens it
         ("thinking", "i4"),  # tokens thought when nothing bounds them
+        ("mistake", "?"),  # the upstream refuses it as it is written
     ],
     align=True,
 )
@@ -63,6 +64,7 @@ _KLASS = np.dtype(
         ("cached", "f8"),  # share of the prompt
         ("priority", "i1"),
         ("key", "i2"),
+        ("mistakes", "f8"),  # share that the upstream refuses as it is written
     ]
 )
 
@@ -202,6 +204,7 @@ def _tables(
     points: list[Table] = []
     for place, entry in enumerate(classes):
         klasses[place]["cached"] = entry.cached
+        klasses[place]["mistakes"] = entry.mistakes
         klasses[place]["priority"] = Priority[entry.priority.upper()]
         klasses[place]["key"] = keys.index(entry.key) if entry.key else -1
         replayed = recorded is not None
@@ -287,6 +290,8 @@ def _fill(
             u = uniform(key, ASKED, i, 0)
             while request.asked < len(asked_below) - 1 and asked_below[request.asked] <= u:
                 request.asked += 1
+        mistakes = klasses[klass].mistakes
+        request.mistake = mistakes > 0.0 and uniform(key, MISTAKE, i, 0) < mistakes
         recorded = i % len(prompts)
         if draws[3 * klass].form == _TRACE:
             prompt = prompts[recorded]

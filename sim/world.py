@@ -195,6 +195,7 @@ TALLY = np.dtype(
 FELT = np.dtype(
     [
         ("begun", "i8"),
+        ("unjudged", "i8", (len(PRIORITIES),)),
         # the tick's only row whose latencies, or ages, are those of all the mode's requests; or -1
         ("answers_row", "i8"),
         ("ages_row", "i8"),

@@ -413,8 +413,7 @@ class Request:
         return delay_s
 
     def _fail(self, at: float) -> None:
-        assert self.last is not None
-        self.unjudged = self.last.kind in _OTHERS
+        self.unjudged = self.last is not None and self.last.kind in _OTHERS
         self._done(UNJUDGED if self.unjudged else FAILED, at)
         self.over = True
         self._delay_s = None

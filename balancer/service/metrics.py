@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..core.histogram import merge
 from ..core.modes import MODES, Mode, Priority
@@ -30,7 +30,7 @@ __all__ = ["WINDOWS_S", "Cpu", "measure"]
 
 WINDOWS_S = {"1m": 60.0, "5m": 300.0, "1h": 3600.0, "24h": 86_400.0}
 
-_CLIENT_ERRORS = ("quota_minute", "quota_day", "rejected")
+_CLIENT_ERRORS = ("quota_minute", "quota_day", "rejected", "edited", "closed")
 _SERVER_ERRORS = ("overloaded", "internal")
 
 
@@ -71,7 +71,7 @@ def measure(
     minute, hour, day = (recent.last(WINDOWS_S[name]) for name in ("1m", "1h", "24h"))
     status = balancer.status()
     seen = span.observations or Observations(0)
-    performance = _performance(seen, span.seconds, balancer.policy)
+    performance = _performance(seen, span.seconds, balancer.policy, status.mistakes)
     last = recent.last(balancer.policy.tick_s).observations
     return Metrics(
         window=window,
@@ -120,7 +120,7 @@ def _failures(entries: Iterable[ModeObservations]) -> dict[str, int]:
 
 
 def _answers(seen: Observations) -> int:
-    return sum(entry.finished - entry.failed for entry in seen.served)
+    return sum(entry.judged - entry.ill for entry in seen.served)
 
 
 def _tokens(seen: Observations) -> int:
@@ -144,21 +144,25 @@ def _repeating(seen: Observations, policy: Policy) -> int:
     return count
 
 
-def _performance(seen: Observations, seconds: float, policy: Policy) -> Performance:
+def _performance(
+    seen: Observations, seconds: float, policy: Policy, mistakes: Mapping[str, int]
+) -> Performance:
     latency = merge(entry.latency for entry in seen.served)
     ttft = merge(entry.ttft for entry in seen.served)
     finished = sum(entry.finished for entry in seen.served)
+    judged = sum(entry.judged for entry in seen.served)
     failures = _failures(seen.served)
     offered, admitted = sum(seen.offered), sum(seen.admitted)
     # An answer may belong to a request that was offered before the window.
-    available = _over(min(_answers(seen), offered), offered)
+    demand = sum(seen.demand)
+    available = _over(min(_answers(seen), demand), demand)
     tokens_per_s = _over(_tokens(seen), seconds)
     return Performance(
         latency_p50_s=_seconds(latency.quantile(0.50)),
         latency_p95_s=_seconds(latency.quantile(0.95)),
         latency_p99_s=_seconds(latency.quantile(0.99)),
         ttft_p95_s=_seconds(ttft.quantile(0.95)),
-        error_rate=_over(sum(failures.values()), finished),
+        error_rate=_over(sum(entry.ill for entry in seen.served), judged),
         error_rate_4xx=_over(sum(failures[kind] for kind in _CLIENT_ERRORS), finished),
         error_rate_5xx=_over(sum(failures[kind] for kind in _SERVER_ERRORS), finished),
         failures={kind: count for kind, count in failures.items() if count},
@@ -166,6 +170,7 @@ def _performance(seen: Observations, seconds: float, policy: Policy) -> Performa
         throughput_per_s=_over(offered, seconds),
         tokens_per_minute=None if tokens_per_s is None else tokens_per_s * 60.0,
         availability=available,
+        callers_mistakes=dict(mistakes),
         retry_amplification=_over(_repeating(seen, policy), admitted),
         shed={priority.label: seen.shed[priority] for priority in Priority},
         static_fallbacks=sum(seen.fallback),
@@ -243,7 +248,9 @@ def _share(mode: Mode, span: Span) -> ModeShare:
         time_share=_over(span.ticks[mode], sum(span.ticks)),
         attempts=sum(entry.started for entry in entries),
         latency_p95_s=_seconds(merge(entry.latency for entry in entries).quantile(0.95)),
-        error_rate=_over(sum(entry.failed for entry in entries), finished),
+        error_rate=_over(
+            sum(entry.ill for entry in entries), sum(entry.judged for entry in entries)
+        ),
         cost_per_attempt_usd=_over(_usd(nano), finished),
     )
 

@@ -46,6 +46,7 @@ _METRICS: JsonDict = {
         "throughput_per_s": 1.97,
         "tokens_per_minute": 94_400.0,
         "availability": 0.995,
+        "callers_mistakes": {"shop": 3},
         "retry_amplification": 1.02,
         "shed": {"low": 0, "normal": 0, "high": 0},
         "static_fallbacks": 0,
@@ -108,7 +109,9 @@ class Performance(BaseModel):
     latency_p95_s: float | None
     latency_p99_s: float | None
     ttft_p95_s: float | None = Field(description="Streams only")
-    error_rate: float | None = Field(description="Failed attempts over finished ones")
+    error_rate: float | None = Field(
+        description="Attempts that failed by the upstream's fault, over all but the unjudged"
+    )
     error_rate_4xx: float | None = Field(description="429 and other 4xx over finished attempts")
     error_rate_5xx: float | None = Field(description="500 and 503 over finished attempts")
     failures: dict[str, int] = Field(description="Failed attempts by kind")
@@ -116,7 +119,10 @@ class Performance(BaseModel):
     throughput_per_s: float | None = Field(description="Requests offered a second")
     tokens_per_minute: float | None
     availability: float | None = Field(
-        description="Complete answers of a model over requests offered"
+        description="Complete answers of a model over requests offered, callers' mistakes left out"
+    )
+    callers_mistakes: dict[str, int] = Field(
+        description="Requests refused as their callers wrote them, by caller, since the start"
     )
     retry_amplification: float | None = Field(
         description="Attempts but for those at a fallback model, over admitted requests"

@@ -55,6 +55,13 @@ def test_a_monitoring_service_that_watches_from_outside_is_refused() -> None:
         check_playable(small_scenario(), replace(policy, law="alerts"))
 
 
+def test_mistakes_of_callers_are_refused() -> None:
+    """A live client sends what a model could answer."""
+    workload = {"classes": [{"name": "shop", "mistakes": 0.2}]}
+    with pytest.raises(ScenarioError, match=r"class 'shop': mistakes .* simulator only"):
+        check_playable(small_scenario(workload=workload), default_policy())
+
+
 def test_a_scenario_of_upstream_faults_and_messages_can_be_played() -> None:
     """Nothing is refused."""
     check_playable(small_scenario(faults=[STORM, ALERT, ORDER]), default_policy())

@@ -10,7 +10,7 @@ from balancer.core.catalog import Catalog
 from balancer.core.decisions import Decision, Reason, Stance, gates, one_hot
 from balancer.core.histogram import Histogram
 from balancer.core.modes import MODES, Mode
-from balancer.core.observations import ModeObservations, Observations
+from balancer.core.observations import NO_FAILURES, ModeObservations, Observations
 from balancer.core.policy import Policy, Rule, Strategy
 
 __all__ = ["POLICY", "decision", "sample_ticks", "sample_verdict"]
@@ -78,7 +78,7 @@ def sample_ticks(
             model=MODEL,
             started=count,
             finished=count,
-            failures=(failed, *[0] * 9),
+            failures=(failed, *NO_FAILURES[1:]),
             latency=Histogram.of(times_s[failed:]),
             nano_usd=count * (900_000 if soft else 2_400_000),
         )

@@ -8,7 +8,7 @@ import pytest
 
 from balancer.core.histogram import Histogram
 from balancer.core.modes import Mode
-from balancer.core.observations import ModeObservations, Observations
+from balancer.core.observations import NO_FAILURES, ModeObservations, Observations
 from reports.series import MOST_POINTS, ModeSpan, mode_spans, series_of, window_length_s
 
 from .samples import decision, sample_ticks
@@ -22,7 +22,7 @@ def served(tick: int, times_s: list[float], *, failed: int = 0, nano_usd: int = 
         model="m",
         started=count,
         finished=count,
-        failures=(failed, *[0] * 9),
+        failures=(failed, *NO_FAILURES[1:]),
         latency=Histogram.of(times_s),
         nano_usd=nano_usd,
     )

@@ -78,7 +78,7 @@ def _brownout(policy: Policy, q: Queries) -> tuple[Panel, ...]:
         ),
         _figure(
             "Error rate",
-            "Calls upstream that failed, over those that ended.",
+            "Calls upstream that failed by its own fault, over those that ended.",
             Query(expression=signal_query(q, "error_rate", OVER), legend="errors"),
             unit="percentunit",
             limits=_limits(policy, "error_rate"),
@@ -164,6 +164,31 @@ def _latency(policy: Policy, q: Queries) -> tuple[Panel, ...]:
             ),
             width=12,
             none="no failures",
+        ),
+        Panel(
+            title="Mistakes of callers",
+            description=f"{metrics.MISTAKES.meaning} They are no failures and change no mode.",
+            shape=Shape.STACK,
+            unit="reqps",
+            queries=(
+                Query(
+                    expression=q.rate(metrics.MISTAKES, OVER, by=(metrics.CALLER,)),
+                    legend=_label(q, metrics.CALLER),
+                ),
+            ),
+            width=12,
+            none="no mistakes",
+        ),
+        Panel(
+            title="Edits withdrawn, and projects closed",
+            description=f"{metrics.EDITS_WITHDRAWN.meaning} {metrics.PROJECTS_CLOSED.meaning}",
+            unit="short",
+            queries=(
+                Query(expression=q.gauge("max", metrics.EDITS_WITHDRAWN), legend="edits"),
+                Query(expression=q.gauge("max", metrics.PROJECTS_CLOSED), legend="projects"),
+            ),
+            width=12,
+            none="not in a simulated run",
         ),
     )
 

@@ -32,6 +32,10 @@ _GROUPS: Final[tuple[tuple[str, tuple[Metric, ...]], ...]] = (
             metrics.FIRST_TOKEN,
             metrics.ERROR_RATE,
             metrics.ATTEMPTS_FAILED,
+            metrics.MISTAKES,
+            metrics.ATTEMPTS_UNJUDGED,
+            metrics.EDITS_WITHDRAWN,
+            metrics.PROJECTS_CLOSED,
             metrics.AVAILABILITY,
             metrics.REQUESTS,
             metrics.ATTEMPTS_STARTED,
@@ -58,7 +62,10 @@ _GROUPS: Final[tuple[tuple[str, tuple[Metric, ...]], ...]] = (
     ),
 )
 
-_WORST: Final = (metrics.CURRENT_MODE, metrics.MEMORY, metrics.CPU)
+_WORST: Final = (
+    *(metrics.CURRENT_MODE, metrics.MEMORY, metrics.CPU),
+    *(metrics.EDITS_WITHDRAWN, metrics.PROJECTS_CLOSED),
+)
 _ADD_UP: Final = (
     metrics.IN_FLIGHT,
     metrics.COST_RATE,
@@ -70,6 +77,7 @@ _ADD_UP: Final = (
 
 _BY: Final = {
     metrics.ATTEMPTS_FAILED: metrics.ERROR_TYPE,
+    metrics.ATTEMPTS_UNJUDGED: metrics.ERROR_TYPE,
     metrics.REQUESTS: metrics.OUTCOME,
     metrics.TOKENS: metrics.TOKEN_TYPE,
 }

@@ -96,6 +96,7 @@ class Telemetry:
         self._sessions = Sessions(session_idle_s, most_sessions)
         self._ending: deque[str] = deque()
         self._misfits: tuple[Finding, ...] = ()
+        self._mistakes: Mapping[str, int] = {}
         self._handed: deque[Callable[[], None]] = deque()
         self._cpu = (time.process_time(), time.monotonic())
         spans, logs = SpanBox(MOST_WAITING), LogBox(MOST_WAITING)
@@ -194,6 +195,7 @@ class Telemetry:
             self._tally.observe(observations, decision)
             self._tally.series.set(metrics.CPU, self._cpu_share())
             self._tell_misfits()
+            self._tell_faults()
             self._end_sessions(self._sessions.silent(self._balancer.clock.now_s()))
             for _ in range(len(self._ending)):
                 tokens = self._sessions.end(self._ending.popleft())
@@ -283,6 +285,16 @@ class Telemetry:
         found |= {each.rule.name: each.seen / each.rule.threshold for each in self._misfits}
         for rule, value in found.items():
             self._tally.series.set(metrics.MISFIT, value, ((metrics.RULE, rule),))
+
+    def _tell_faults(self) -> None:
+        """Whose fault it was, where it was not the upstream's."""
+        series, status = self._tally.series, self._balancer.status()
+        series.set(metrics.EDITS_WITHDRAWN, len(status.withdrawn))
+        series.set(metrics.PROJECTS_CLOSED, len(status.closed))
+        before, self._mistakes = self._mistakes, status.mistakes
+        for caller, count in status.mistakes.items():
+            more = count - before.get(caller, 0)
+            series.count(metrics.MISTAKES, more, ((metrics.CALLER, caller),))
 
     def _cpu_share(self) -> float:
         before, now = self._cpu, (time.process_time(), time.monotonic())

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from balancer import metrics
 from balancer.core.decisions import Decision
 from balancer.core.modes import MODES, PRIORITIES, Mode
-from balancer.core.observations import FAILURES, ModeObservations, Observations
+from balancer.core.observations import FAILURES, ILLNESSES, ModeObservations, Observations
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
 from balancer.runtime.ledger import Ledger
@@ -121,9 +121,11 @@ class Tally:
     def _serve(self, entry: ModeObservations) -> None:
         place = ((metrics.MODEL, entry.model), (metrics.MODE, entry.mode.label))
         self._count(metrics.ATTEMPTS_STARTED, entry.started, *place)
-        self._count(metrics.ATTEMPTS_FINISHED, entry.finished, *place)
-        for kind, count in zip(FAILURES, entry.failures, strict=True):
-            self._count(metrics.ATTEMPTS_FAILED, count, *place, (metrics.ERROR_TYPE, kind))
+        self._count(metrics.ATTEMPTS_FINISHED, entry.judged, *place)
+        for number, (kind, count) in enumerate(zip(FAILURES, entry.failures, strict=True)):
+            ill = number < ILLNESSES
+            metric = metrics.ATTEMPTS_FAILED if ill else metrics.ATTEMPTS_UNJUDGED
+            self._count(metric, count, *place, (metrics.ERROR_TYPE, kind))
         for kind, count in (
             ("input", entry.prompt_tokens),
             ("cached", entry.cached_tokens),
@@ -162,12 +164,12 @@ class Tally:
         served = observations.served
         normal = [entry for entry in served if entry.mode is Mode.NORMAL]
         row = (
-            sum(entry.started for entry in served),
-            sum(entry.finished for entry in served),
-            sum(entry.failed for entry in served),
+            sum(entry.started - entry.unjudged for entry in served),
+            sum(entry.judged for entry in served),
+            sum(entry.ill for entry in served),
             sum(entry.nano_usd for entry in served),
-            sum(observations.offered),
-            sum(entry.finished for entry in normal),
+            sum(observations.demand),
+            sum(entry.judged for entry in normal),
             sum(entry.nano_usd for entry in normal),
             self.given_up,
         )

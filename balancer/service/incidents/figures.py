@@ -33,6 +33,7 @@ class Phase:
         offered, admitted, shed, fallback: requests, low priority first.
         started, answers: attempts started, and those that gave a complete answer.
         failures: failed attempts, in the order of `FAILURES`.
+        unjudged: requests that ended by another's fault than the upstream's.
         latency: of answers and timeouts.
         nano_usd: settled.
         finished, spent: attempts and nano-dollars by mode.
@@ -45,6 +46,7 @@ class Phase:
     fallback: list[int] = field(default_factory=lambda: [0, 0, 0])
     started: int = 0
     failures: list[int] = field(default_factory=lambda: [0] * len(FAILURES))
+    unjudged: int = 0
     finished: list[int] = field(default_factory=lambda: [0] * len(Mode))
     spent: list[int] = field(default_factory=lambda: [0] * len(Mode))
     _latencies: list[Histogram] = field(default_factory=list)
@@ -77,6 +79,7 @@ class Phase:
         ):
             for priority, count in enumerate(row):
                 total[priority] += count
+        self.unjudged += sum(seen.unjudged)
         for entry in seen.served:
             self._add(entry)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from ...core.modes import PRIORITIES, Mode
-from ...core.observations import FAILURES
+from ...core.observations import FAILURES, ILLNESSES
 from ...core.pricing import NANO_USD
 from ..schemas import ModeName, mode_name
 from .casebook import Case
@@ -191,7 +191,9 @@ def _modes(case: Case) -> list[ModeSpan]:
 def _phase(phase: Phase) -> PhaseShown | None:
     if phase.seconds <= 0:
         return None
-    finished, failed, offered = sum(phase.finished), sum(phase.failures), sum(phase.offered)
+    failed = sum(phase.failures[:ILLNESSES])
+    judged = sum(phase.finished) - sum(phase.failures[ILLNESSES:])
+    demand = sum(phase.offered) - phase.unjudged
     usd = phase.nano_usd / NANO_USD
     return PhaseShown(
         seconds=round(phase.seconds, 3),
@@ -202,9 +204,9 @@ def _phase(phase: Phase) -> PhaseShown | None:
         attempts=phase.started,
         answers=phase.answers,
         # An answer may belong to a request that was offered before.
-        availability=min(phase.answers, offered) / offered if offered else None,
+        availability=min(phase.answers, demand) / demand if demand > 0 else None,
         errors={kind: count for kind, count in zip(FAILURES, phase.failures, strict=True) if count},
-        error_rate=failed / finished if finished else None,
+        error_rate=failed / judged if judged else None,
         latency_p50_s=_finite(phase.latency.quantile(0.50)),
         latency_p95_s=_finite(phase.latency.quantile(0.95)),
         cost_usd=usd,

@@ -151,7 +151,6 @@ def test_edits_are_made_anew_for_every_model(play: Play) -> None:
         (Reply(body=whole(None, "MALFORMED_FUNCTION_CALL")), "malformed"),
         (Reply(body=b'{"candidates": [{"content"'), "malformed"),
         (error(500, "INTERNAL"), "internal"),
-        (error(400, "INVALID_ARGUMENT"), "rejected"),
         (quota(MINUTE, "0.1s"), "quota_minute"),
         (quota(DAY, "3s"), "quota_day"),
         (Reply(then="reset"), "reset"),

@@ -190,8 +190,11 @@ def test_a_scripted_day_adds_up(report: dict[str, Any]) -> None:
     assert admitted > 40
     # One is still in flight: it was never added up.
     assert count("open_balancer.request.cost") == admitted - 1
-    assert count("gen_ai.client.operation.duration") == finished
-    assert total("open_balancer.attempts.started") == finished + 1
+    unjudged = total("open_balancer.attempts.unjudged")
+    assert unjudged == 4  # an edit is sent again as written
+    assert total("open_balancer.callers.mistakes", **{metrics.CALLER: TENANT}) == 2
+    assert count("gen_ai.client.operation.duration") == finished + unjudged
+    assert total("open_balancer.attempts.started") == finished + unjudged + 1
     assert total("open_balancer.attempts.in_flight") == 1
     assert total("open_balancer.request.cost") == pytest.approx(total("open_balancer.cost"))
     assert total("open_balancer.spend", **{metrics.BUDGET_WINDOW: "24h"}) == pytest.approx(
