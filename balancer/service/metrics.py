@@ -12,6 +12,8 @@ from ..core.modes import MODES, Mode, Priority
 from ..core.observations import FAILURES, ModeObservations, Observations
 from ..core.policy import Policy
 from ..core.pricing import NANO_USD
+from ..core.routes import resolve
+from ..core.strategy import ROUTES
 from ..runtime.balancer import Balancer
 from .conversations import Conversations
 from .metrics_schemas import (
@@ -132,14 +134,17 @@ def _nano(span: Span) -> int:
 
 
 def _repeating(seen: Observations, policy: Policy) -> int:
-    """Attempts, but for those at a fallback model of their mode: they repeat nothing."""
+    """Attempts, but for those at a fallback model of their mode: they repeat nothing.
+
+    Of callers who ask for the usual model; others are taken for such.
+    """
     count = 0
+    usual = policy.usual_model
     for entry in seen.served:
         strategy = policy.strategies[entry.mode]
-        # Where the model is the caller's, nobody knows which one came first.
-        falls_back = strategy.model not in (None, entry.model) and (
-            entry.model in strategy.fallback_models
-        )
+        # Where the model is the caller's and nobody says which, nobody knows which came first.
+        chain = resolve(strategy, usual, policy.catalog) if usual else strategy.models
+        falls_back = chain[0] not in ROUTES and entry.model in chain[1:]
         count += 0 if falls_back else entry.started
     return count
 

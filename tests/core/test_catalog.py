@@ -104,3 +104,33 @@ def test_a_dated_version_has_its_familys_price() -> None:
     assert declared.find("bigger") is None
     assert declared.priced("bigger") == replace(PLAIN, name="bigger")
     assert declared.priced("big") == BIG
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("small", "small"),
+        ("small-001", "small"),
+        ("small-preview-09-2025", "small"),
+        ("small-image", None),
+        ("", None),
+    ],
+)
+def test_a_card_is_found_under_a_version_s_name(name: str, found: str | None) -> None:
+    """But not under another model's."""
+    card = CATALOG.find(name)
+    assert (card.name if card else None) == found
+
+
+def test_a_card_says_what_it_lacks() -> None:
+    """Members that hold kinds, and members that are yes or no."""
+    card = ModelCard(
+        name="a",
+        price=PRICE,
+        budget=None,
+        off=True,
+        inputs=frozenset({"text", "image"}),
+        caching=False,
+    )
+    needs = frozenset({"inputs.image", "inputs.audio", "caching", "system_instruction"})
+    assert card.lacks(needs) == {"inputs.audio", "caching"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from balancer.core.catalog import ModelCard
 from balancer.core.errors import JournalError, PolicyError
 from balancer.core.modes import Mode
 from balancer.core.plain import from_plain, to_plain
@@ -45,6 +46,19 @@ def test_a_policy_survives_the_way_through_json(policy: Policy) -> None:
 def test_a_float_is_written_exactly() -> None:
     """The shortest form that reads back the same, and not a rounded one."""
     assert json.dumps(to_plain(RULE)["threshold"]) == "0.30000000000000004"
+
+
+def test_a_set_is_written_in_order() -> None:
+    """So that a journal is the same every time; what is no list of texts is refused."""
+    card = ModelCard(
+        name="a", price=(0,) * 7, budget=None, off=False, inputs=frozenset({"text", "audio"})
+    )
+    plain = to_plain(card)
+    assert plain["inputs"] == ["audio", "text"]
+    assert from_plain(ModelCard, json.loads(json.dumps(plain)), "card") == card
+    for wrong, problem in (("text", "card.inputs: found 'text', expected a list"), ([1], "text")):
+        with pytest.raises(JournalError, match=problem):
+            from_plain(ModelCard, plain | {"inputs": wrong}, "card")
 
 
 def test_a_field_with_a_default_may_be_missing() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from balancer.core.catalog import ModelCard
+from balancer.core.catalog import Catalog, ModelCard
 from balancer.core.errors import PolicyError
+from balancer.core.laws.remedy import differs
 from balancer.core.modes import Mode
-from balancer.core.policy import Baseline, BudgetLimit, LadderSettings, Rule, Strategy
+from balancer.core.policy import Baseline, BudgetLimit, LadderSettings, Policy, Rule, Strategy
 from tests.core.builders import CATALOG, DEFAULT_RULES, STRATEGIES, make_policy, table
 
 BASELINE = Baseline(
@@ -486,3 +487,56 @@ def test_cost_at_rest_is_unknown_where_normal_leaves_the_model_to_the_caller() -
     """Only the latency is judged then."""
     strategies = (Strategy(), *STRATEGIES[1:])
     assert make_policy(strategies=strategies, baseline=BASELINE).warnings() == ()
+
+
+FAMILY = Catalog(
+    dated=CATALOG.dated,
+    cards=tuple(
+        replace(card, family="f", rank=rank)
+        for card, rank in zip(CATALOG.cards, (2, 1), strict=True)
+    ),
+)
+WORDS = (
+    Strategy(fallback_models=("one cheaper",)),
+    Strategy(model="one cheaper", thinking=1024, output_cap_tokens=4096),
+    Strategy(model="two cheaper", thinking=0, output_cap_tokens=1024),
+    Strategy(model="two cheaper", thinking=0, output_cap_tokens=256),
+)
+
+
+def worded(model: str | None) -> Policy:
+    """A policy of words for callers who ask for a model."""
+    return replace(
+        make_policy(strategies=STRATEGIES),
+        strategies=WORDS,
+        catalog=FAMILY,
+        baseline=replace(BASELINE, model=model),
+    )
+
+
+def test_words_cost_what_they_make_of_the_usual_model() -> None:
+    """So that modes are compared, and spending at rest is known."""
+    named, words = make_policy(baseline=BASELINE), worded("big")
+    for mode in (Mode.NORMAL, Mode.SOFT, Mode.HARD):
+        assert words.expected_cost_usd(mode) == named.expected_cost_usd(mode) is not None
+    assert words.usual_model == "big"
+
+
+def test_words_cost_nobody_knows_what_where_the_usual_model_is_unknown() -> None:
+    """Nothing is compared then."""
+    assert worded(None).usual_model == ""
+    assert [worded(None).expected_cost_usd(mode) for mode in Mode] == [None] * 4
+
+
+def test_a_usual_model_that_is_none_is_refused() -> None:
+    """With the nearest name."""
+    found = refusal(baseline=replace(BASELINE, model="bigg"))
+    assert found.startswith("baseline.model: unknown model 'bigg' (did you mean 'big'?)")
+
+
+def test_modes_of_words_differ_where_they_lead_to_other_models() -> None:
+    """For callers of the usual model; where that is unknown, steps of any length are alike."""
+    for model in ("big", None):
+        assert not differs(worded(model), Mode.NORMAL, Mode.SOFT)
+        assert not differs(worded(model), Mode.SOFT, Mode.HARD)
+        assert differs(worded(model), Mode.SOFT, Mode.NORMAL)

@@ -216,6 +216,8 @@ def test_faults_are_read_in_their_units(tmp_path: Path) -> None:
             ":5: unknown key 'ttft' in upstream.models.gemini-2.5-flash",
         ),
         ("clients: {model: gemini-2.5-flsh}", "(did you mean 'gemini-2.5-flash'?)"),
+        ("workload: {models: {gemini-2.5-flsh: 100%}}", "(did you mean 'gemini-2.5-flash'?)"),
+        ("workload: {models: {gemini-2.5-flash: 60%}}", "shares of models add up to 60.0000%"),
         ("clients: {timeout: 0s}", "expected a duration above 0"),
         ("faults: [{kind: eror, at: 1m, for: 1m}]", "(did you mean 'error'?)"),
         ("faults: [{kind: error, at: 1m}]", "faults.0: key 'for' is missing"),

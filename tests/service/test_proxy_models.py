@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -61,3 +62,30 @@ def test_soft_goes_one_step_down_where_there_is_one(soft: Service, model: str) -
     served, body = sent(soft, model)
     assert served == DOWN.get(model, model)
     assert json.loads(body)["generationConfig"]["maxOutputTokens"] == 50
+
+
+TURN: dict[str, Any] = {
+    "contents": [
+        {"role": "user", "parts": [{"text": "What time is it?"}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "now"}, "thoughtSignature": "s"}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "now", "response": {}}}]},
+    ],
+    "tools": [{"functionDeclarations": [{"name": "now"}]}],
+}
+
+
+def test_a_running_turn_is_not_moved(normal: Service, soft: Service) -> None:
+    """It ends where it was asked for, through a change of mode and back; the next one moves."""
+    path = "/v1beta/models/gemini-3.8-flash:generateContent"
+    done = {"role": "model", "parts": [{"text": "Ten."}]}
+    more = {"role": "user", "parts": [{"text": "Thanks."}]}
+    ended = {**TURN, "contents": [*TURN["contents"], done, more]}
+    for proxy, body, model in (
+        (normal, TURN, "gemini-3.8-flash"),
+        (soft, TURN, "gemini-3.8-flash"),
+        (normal, TURN, "gemini-3.8-flash"),
+        (soft, ended, "gemini-3.5-flash-lite"),
+    ):
+        with proxy.client() as client:
+            assert client.post(path, json=body).status_code == 200
+        assert f"/{model}:" in proxy.script.asked[-1].path

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from balancer.core.errors import ScenarioError
+from balancer.core.modes import MODES, Mode
 from balancer.core.policy import Strategy
 from balancer.prices import default_catalog
 from scenarios.loader import calibrated_profiles
@@ -15,16 +16,24 @@ from sim.world import SLOT
 
 from .worlds import FLASH, LITE, policy, requests, scenario
 
+PRO = "gemini-2.5-pro"
 
-def test_every_model_with_a_price_has_a_profile() -> None:
-    """And no other has one."""
-    assert set(calibrated_profiles()) == {card.name for card in default_catalog().cards}
+
+def test_every_model_of_a_family_has_a_profile() -> None:
+    """But those of which nothing is known, and no other: the workload is of text."""
+    family = {card.name for card in default_catalog().cards if card.family}
+    assert family - set(calibrated_profiles()) == {
+        f"gemini-4-{name}" for name in ("argon", "carbon", "neon", "hydrogen")
+    }
+    assert set(calibrated_profiles()) <= family
 
 
 def test_models_are_those_that_may_be_called_by_name() -> None:
-    """The client's and the policy's, once each."""
-    under = policy(Strategy(fallback_models=(LITE,)), hard=Strategy(model="gemini-2.5-pro"))
-    assert model_names(scenario(), under) == (FLASH, LITE, "gemini-2.5-pro")
+    """Those asked for and the policy's, once each; never a dearer one."""
+    under = policy(Strategy(fallback_models=(LITE,)), hard=Strategy(model=PRO))
+    assert model_names(scenario(), under) == (FLASH, LITE)
+    mixed = scenario(workload={"models": {FLASH: 0.5, PRO: 0.5}})
+    assert model_names(mixed, under) == (FLASH, LITE, PRO)
 
 
 def test_a_model_without_a_profile_is_refused() -> None:
@@ -35,9 +44,31 @@ def test_a_model_without_a_profile_is_refused() -> None:
 
 def test_a_plan_of_too_many_models_is_refused() -> None:
     """The kernel has eight places."""
-    long = policy(Strategy(fallback_models=(LITE,) * 8))
+    dearest = default_catalog().card("gemini-3.1-pro-preview")
+    cheap = [
+        card.name
+        for card in default_catalog().cards
+        if card.family and card.price[1:] < dearest.price[1:] and card.price[2] < 9 * 10**9
+    ]
+    long = policy(Strategy(fallback_models=tuple(cheap[:8])))
+    asks = scenario(clients={"model": dearest.name})
     with pytest.raises(ScenarioError, match="normal names 9 models"):
-        new_world(scenario(), long, requests(), 1, (FLASH, LITE), keep_latencies=False)
+        new_world(asks, long, requests(), 1, (dearest.name, *cheap), keep_latencies=False)
+
+
+def test_plans_are_those_of_every_model_asked_for() -> None:
+    """Mode by mode, one model after the other; what does not hang on the model is the same."""
+    mixed = scenario(workload={"models": {FLASH: 0.5, PRO: 0.5}})
+    under = policy(Strategy(fallback_models=("one cheaper",)), hard=Strategy(model="two cheaper"))
+    models = model_names(mixed, under)
+    plans = new_world(mixed, under, requests(), 1, models, keep_latencies=False).plans
+    chains = [[models[m] for m in plan["models"][: plan["length"]]] for plan in plans]
+    assert len(chains) == 2 * len(MODES)
+    assert chains[Mode.NORMAL] == [FLASH, LITE]
+    assert chains[len(MODES) + Mode.NORMAL] == [PRO, FLASH]
+    assert (chains[Mode.HARD], chains[len(MODES) + Mode.HARD]) == ([LITE], [LITE])
+    for name in ("concise", "quality_ppm", "timeout_s", "retries", "static_fallback"):
+        assert (plans[name][: len(MODES)] == plans[name][len(MODES) :]).all()
 
 
 def test_more_models_than_a_slot_has_bits_are_refused() -> None:

@@ -306,3 +306,17 @@ def test_more_requests_than_fit_in_memory_are_refused() -> None:
 def test_a_request_takes_32_bytes() -> None:
     """Two million requests are 64 MB."""
     assert REQUEST.itemsize == 32
+
+
+def test_requests_ask_for_models_in_their_shares() -> None:
+    """By a draw of its own: in all else they are what they are without."""
+    plain = scenario(rate=50)
+    shares = {"gemini-2.5-flash": 0.7, "gemini-2.5-pro": 0.3}
+    mixed = plain.model_copy(
+        update={"workload": plain.workload.model_copy(update={"models": shares})}
+    )
+    requests, without = generate(mixed, KEY), generate(plain, KEY)
+    assert np.mean(requests["asked"]) == pytest.approx(0.3, abs=0.01)
+    assert not without["asked"].any()
+    requests["asked"] = 0
+    assert (requests == without).all()

@@ -136,7 +136,7 @@ def test_the_next_model_of_the_chain_answers(play: Play, bench: Make) -> None:
 def test_edits_are_made_anew_for_every_model(play: Play) -> None:
     """A level for one that takes no budget."""
     script = play(error(500))
-    strategy = Strategy(model=FLASH, fallback_models=("gemini-3.5-flash",))
+    strategy = Strategy(model=FLASH, fallback_models=("gemini-3.5-flash-lite",))
     here = Bench(url=script.url, kind="sync", policy=policy(strategy))
     config = types.GenerateContentConfig(thinking_config=types.ThinkingConfig(thinking_budget=0))
     here.ask(config=config)

@@ -33,9 +33,9 @@ def test_a_notice_says_why_since_when_and_what_users_notice() -> None:
     assert notice.text == (
         "Why: hard: latency_p95 6.2 s > 5 s over 2m\n"
         "Not normal since: 2026-11-18 10:52:40 UTC\n"
-        "For users: answers come from gemini-2.5-flash-lite instead of gemini-2.5-flash; "
-        "no thinking; shorter answers, at most 1024 tokens; only the last 6 turns of a "
-        "conversation; calls given up after 30s"
+        "For users: answers come from a model two steps cheaper; no thinking; shorter "
+        "answers, at most 1024 tokens; only the last 6 turns of a conversation; "
+        "calls given up after 30s"
     )
 
 
