@@ -64,11 +64,16 @@ class ThinkingRange(_Table):
     budget: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
     off: bool = False
     levels: tuple[Annotated[str, AfterValidator(_known_level)], ...] = ()
+    default: int | str | None = None
+    """Its setting where a call says none (-1: as much as it likes); None: it is not known."""
 
     @model_validator(mode="after")
     def _ordered(self) -> ThinkingRange:
         if self.budget and self.budget[0] > self.budget[1]:
             raise ValueError(f"found budget {list(self.budget)}, expected least before most")
+        settings = replace(_unknown("it"), budget=self.budget, off=self.off, levels=self.levels)
+        if self.default is not None and (refusal := settings.refuses(self.default)):
+            raise ValueError(f"found default {self.default}, but {refusal}")
         return self
 
 
@@ -206,6 +211,7 @@ def _card(row: ModelRow, known: ModelCard, as_of: date) -> ModelCard:
         budget=known.budget if thinking is None else thinking.budget,
         off=known.off if thinking is None else thinking.off,
         levels=known.levels if thinking is None else thinking.levels,
+        default_thinking=known.default_thinking if thinking is None else thinking.default,
         output_limit_tokens=row.output_limit or known.output_limit_tokens,
         context_limit_tokens=row.context_limit or known.context_limit_tokens,
         released=known.released if row.released is None else row.released.isoformat(),

@@ -33,7 +33,7 @@ class CallBounds(NamedTuple):
 
 
 def call_bounds(
-    scenario: Scenario, strategy: Strategy, card: ModelCard, asked_model: str = ""
+    scenario: Scenario, strategy: Strategy, card: ModelCard, own: ModelCard | None = None
 ) -> CallBounds:
     """Bounds of a call of the scenario's clients.
 
@@ -41,11 +41,13 @@ def call_bounds(
         scenario: its clients and profiles.
         strategy: of the plan.
         card: a model of its chain.
-        asked_model: what the call asks for; "" is what the clients do by themselves.
+        own: the model that the call asks for; None is the one that the clients name, of which
+            nothing is known.
     """
     clients = scenario.clients
     asked = Asked(
-        model=asked_model or clients.model,
+        model=clients.model if own is None else own.name,
+        usual_thinking=None if own is None else own.default_thinking,
         output_cap_tokens=clients.output_cap,
         thinking=clients.thinking,
     )

@@ -296,7 +296,8 @@ def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.nd
             )
         for place, name in enumerate(chain):
             plan["models"][place] = models.index(name)
-            bounds = call_bounds(scenario, strategy, policy.catalog.card(name), asked)
+            card, own = policy.catalog.card(name), policy.catalog.card(asked)
+            bounds = call_bounds(scenario, strategy, card, own)
             plan["caps"][place] = bounds.cap_tokens
             plan["budgets"][place] = bounds.thinking_tokens
         plan["length"] = len(chain)

@@ -33,6 +33,8 @@ class Asked:
         min_output_tokens: least room for the answer, thinking not counted, that the caller
             declares to need; no plan's cap leaves less.
         thinking: the caller's own budget or level; None leaves it to the model.
+        usual_thinking: what the model that was asked for does where a call says nothing, so that
+            another one may be told to; None: it is not known.
         structured: the answer has to keep to a format.
         forced: the answer has to be a call of a function.
         shown: the answer is to hold images or speech.
@@ -49,6 +51,7 @@ class Asked:
     output_cap_tokens: int | None = None
     min_output_tokens: int | None = None
     thinking: Thinking | None = None
+    usual_thinking: Thinking | None = None
     structured: bool = False
     forced: bool = False
     shown: bool = False

@@ -145,7 +145,7 @@ def _cap(
     caps = [] if most is None else [most]
     planned = strategy.output_cap_tokens
     if planned is not None and asked.min_output_tokens is not None:
-        wanted = _wanted(strategy, card, asked)
+        wanted = _wanted(strategy, card, asked, moved)
         caps.append(max(planned, asked.min_output_tokens + card.most_thinking_tokens(wanted)))
     elif planned is not None and not (asked.tearable or _shows(card, asked)):
         caps.append(planned)
@@ -167,7 +167,7 @@ def _thinking(
     own = asked.thinking
     if cap is None and not moved and strategy.thinking is None:
         return None, False
-    fitted = _wanted(strategy, card, asked)
+    fitted = _wanted(strategy, card, asked, moved)
     room = asked.output_cap_tokens if cap is None else cap
     # Under a cap of the caller's own, thinking that was free stays free.
     if room is not None and (cap is not None or fitted not in (None, -1)):
@@ -178,11 +178,16 @@ def _thinking(
     return fitted, fitted is None
 
 
-def _wanted(strategy: Strategy, card: ModelCard, asked: Asked) -> Thinking | None:
-    """Of the plan's setting and the caller's, the one with less thinking, as the model takes it."""
+def _wanted(strategy: Strategy, card: ModelCard, asked: Asked, moved: bool) -> Thinking | None:
+    """Of the plan's setting and the caller's, the one with less thinking, as the model takes it.
+
+    Who says nothing asks for what the model does by itself, also of another one that is called in
+    its place.
+    """
+    said = asked.usual_thinking if moved and asked.thinking is None else asked.thinking
     planned, own = (
         None if setting is None else fit_thinking(card, setting)
-        for setting in (strategy.thinking, asked.thinking)
+        for setting in (strategy.thinking, said)
     )
     # To leave the choice to the model, or to ask for what it does anyway, takes nothing away.
     less = strategy.thinking is not None and planned is not None

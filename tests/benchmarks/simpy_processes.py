@@ -109,7 +109,10 @@ class SimpyProcesses:
         self.upstream = new_upstream(scenario, policy, key, self._models)
         self._bounds = {
             (mode, model): call_bounds(
-                scenario, policy.strategies[mode], policy.catalog.card(model)
+                scenario,
+                policy.strategies[mode],
+                policy.catalog.card(model),
+                policy.catalog.card(scenario.clients.model),
             )
             for mode in MODES
             for model in self._models

@@ -73,13 +73,13 @@ def plan(scenario: Scenario, policy: Policy, strategy: Strategy, model: str) -> 
     names = resolve(strategy, model, policy.catalog)
     return Thing(
         strategy=strategy,
-        chain=[_link(name, scenario, policy, strategy) for name in names],
+        chain=[_link(name, model, scenario, policy, strategy) for name in names],
         timeout_s=strategy.timeout_s or clients.timeout,
         retries=clients.retries if strategy.retries is None else strategy.retries,
     )
 
 
-def _link(name: str, scenario: Scenario, policy: Policy, strategy: Strategy) -> Thing:
+def _link(name: str, wanted: str, scenario: Scenario, policy: Policy, strategy: Strategy) -> Thing:
     """A model of a chain, its cap and its thinking bound, by the five steps of "Plans"."""
     profile, card, clients = profiles(scenario)[name], policy.catalog.card(name), scenario.clients
     least, most = card.budget or (0, 0)
@@ -90,14 +90,18 @@ def _link(name: str, scenario: Scenario, policy: Policy, strategy: Strategy) -> 
     def most_of(setting: int) -> int:
         return most if setting == -1 else fit(setting)
 
-    asked = [int(said) for said in (clients.thinking, strategy.thinking) if said is not None]
+    own = clients.thinking
+    if own is None and name != wanted:
+        # Who says nothing has what the model does by itself, also of another one in its place.
+        own = policy.catalog.card(wanted).default_thinking
+    asked = [int(said) for said in (own, strategy.thinking) if said is not None]
     setting = min(asked, key=most_of, default=-1)
     bound = most_of(setting)
-    own, cap = clients.output_cap or math.inf, strategy.output_cap_tokens or math.inf
-    if cap < own and bound >= cap:
+    room, cap = clients.output_cap or math.inf, strategy.output_cap_tokens or math.inf
+    if cap < room and bound >= cap:
         bound, asked = fit(int(cap) // 2), [0]
-    elif own <= cap and strategy.thinking is not None and setting >= 0 and bound > own // 2:
-        bound = fit(int(own) // 2)
+    elif room <= cap and strategy.thinking is not None and setting >= 0 and bound > room // 2:
+        bound = fit(int(room) // 2)
     bound = bound if asked or profile.thinks_unasked else 0
-    cap = min(own, cap, card.output_limit_tokens)
+    cap = min(room, cap, card.output_limit_tokens)
     return Thing(name=name, profile=profile, price=card.price, cap=int(cap), bound=bound)

@@ -23,7 +23,8 @@ CATALOG = default_policy().catalog
     [
         pytest.param(FLASH, None, None, 24_576, id="thinks as much as it likes"),
         pytest.param(LITE, None, None, 0, id="thinks only when told to"),
-        pytest.param(LITE, None, -1, 24_576, id="told to choose"),
+        pytest.param(LITE, None, -1, 0, id="told to choose, which would be more"),
+        pytest.param(LITE, -1, None, 24_576, id="told to choose by its client"),
         pytest.param(FLASH, 512, None, 512, id="the client's budget"),
         pytest.param(FLASH, 512, 0, 0, id="the strategy's, which is less"),
         pytest.param(FLASH, 512, 1024, 512, id="the client's, which is less"),

@@ -227,7 +227,8 @@ def test_no_edits_are_refused_or_add_anything(
         assert own_cap is None or new_cap < own_cap
         assert most is None or new_cap <= most
         thinking = own if found.thinking is None and not found.clear_thinking else found.thinking
-        spent = model.most_thinking_tokens(thinking)
+        said = model.default_thinking if thinking is None else thinking
+        spent = model.most_thinking_tokens(said)
         # What a budget affords may be less than a model's least: money comes first.
         assert spent < new_cap or new_cap == most
         if least is not None and most is None and own_cap is None:

@@ -56,7 +56,11 @@ def read_call(
         kinds=kinds_of(media),
         answers_tool=_answers_a_tool(contents),
     )
-    return replace(asked, media=most_media(media, options.prompt_tokens))
+    return replace(
+        asked,
+        usual_thinking=None if card is None else card.default_thinking,
+        media=most_media(media, options.prompt_tokens),
+    )
 
 
 def _prompt_tokens(contents: Any, config: types.GenerateContentConfig | None) -> int:

@@ -74,7 +74,9 @@ class Exchange:
         self._call = call
         # A dated version of a model goes by its family's name, and is sent as it was written.
         card = wire.find_card(balancer.policy.catalog, call.asked.model)
-        asked = call.asked if card is None else replace(call.asked, model=card.name)
+        asked = call.asked
+        if card is not None:
+            asked = replace(asked, model=card.name, usual_thinking=card.default_thinking)
         self._asked = asked
         self.sent = wire.Sent(asked=asked, own_key=upstream.own_key(call.target))
         speed = balancer.clock.speed
