@@ -19,6 +19,7 @@ from .calls import Asked, CallRecord, Outcome
 from .desk import Call
 from .ledger import Claim
 from .recorder import ABANDONED, ANSWER, MOST_PENDING, STARTED
+from .reservations import settle
 
 if TYPE_CHECKING:
     from .requests import Request
@@ -176,7 +177,7 @@ class Attempt:
 
     def _settle(self, nano_usd: int) -> None:
         claim, self._claim = self._claim, None
-        self._request._settle(claim, nano_usd)
+        settle(self._request._desk, claim, nano_usd, self._request.key)
 
     def _tell(self, outcome: Outcome | None, now: float, cost: int, latency_s: float) -> None:
         request = self._request

@@ -28,7 +28,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from ..core.catalog import ModelCard, Thinking
 from ..core.chain import END, backoff_s, next_link
 from ..core.errors import MisuseError
 from ..core.modes import Priority
@@ -37,13 +36,12 @@ from .attempts import Attempt
 from .calls import Asked, CallRecord, Outcome, RequestRecord
 from .closed import Refusal
 from .desk import UNTOUCHED, Desk
-from .ledger import Claim
 from .recorder import ABANDONED, ANSWER, FAILED, MOST_PENDING, UNJUDGED, UnderWay
+from .reservations import bound, reserve
 from .withdrawn import Edit
 
 __all__ = ["Request"]
 
-_LARGE = 1 << 30
 _OTHERS = FAILURES[ILLNESSES:]
 _TEXT = frozenset(("text",))
 
@@ -227,20 +225,12 @@ class Request:
         attempt.as_written = self._as_written
         if self._as_written:
             strategy = UNTOUCHED.strategy
-        cap = strategy.output_cap_tokens
-        if asked.structured and not asked.min_output_tokens:
-            cap = None
-        own = asked.output_cap_tokens
-        if cap is not None:
-            cap = max(cap if own is None else min(cap, own), asked.min_output_tokens)
-        attempt.output_cap_tokens = cap if cap is not None else own
         card = desk.card(name)
-        if strategy.thinking is not None and not self._thinks_less(strategy.thinking, card):
-            attempt.thinking = strategy.thinking
+        bound(attempt, strategy, asked, card)
         if not desk.reserves:
             return attempt
         try:
-            claim = self._claim(attempt, card)
+            claim = reserve(desk, attempt, asked, card, self.key)
         except Exception as error:  # noqa: BLE001 - whatever breaks a store must not stop calls
             desk.broken("ledger", error)
             return attempt
@@ -260,52 +250,6 @@ class Request:
         self._names, self._models = (self._own,), (0,)
         self._link = self._dead = 0
         self._before = made
-
-    def _thinks_less(self, planned: Thinking, card: ModelCard | None) -> bool:
-        """Whether the caller asked for less thinking than the plan, which then keeps out of it."""
-        own = self.asked.thinking
-        if own is None or card is None:
-            return False
-        return card.most_thinking_tokens(own) < card.most_thinking_tokens(planned)
-
-    def _claim(self, attempt: Attempt, card: ModelCard | None) -> Claim | None:
-        desk = self._desk
-        if card is None:
-            return None
-        setting = attempt.thinking
-        if setting is None:
-            setting = self.asked.thinking
-        if setting is None:
-            setting = desk.settings.thinking
-        most = card.most_thinking_tokens(setting)
-        cap = min(attempt.output_cap_tokens or _LARGE, card.output_limit_tokens)
-        claim = desk.ledger.reserve(
-            card,
-            prompt_tokens=self.asked.prompt_tokens,
-            cap_tokens=cap,
-            thinking_tokens=most,
-            min_output_tokens=self.asked.min_output_tokens,
-            media=self.asked.media,
-            fees=self.asked.fees,
-            key=self.key,
-        )
-        if claim is None:
-            return None
-        attempt.output_cap_tokens = claim.cap_tokens
-        attempt.thinking_tokens = claim.thinking_tokens
-        if claim.shortened and claim.thinking_tokens < most:
-            attempt.thinking = claim.thinking_tokens
-        return claim
-
-    def _settle(self, claim: Claim | None, nano_usd: int) -> None:
-        desk = self._desk
-        try:
-            if claim is not None:
-                desk.ledger.settle(claim, nano_usd)
-            elif nano_usd and desk.ledger.limited:
-                desk.ledger.book(nano_usd, self.key)
-        except Exception as error:  # noqa: BLE001 - as above
-            desk.broken("ledger", error)
 
     def _first_start(self, now: float) -> float:
         if self._first is None:

@@ -1,0 +1,85 @@
+"""What an attempt may use, and the money that a hard budget holds for it until it has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..core.catalog import ModelCard, Thinking
+from ..core.strategy import Strategy
+from .calls import Asked
+from .ledger import Claim
+
+if TYPE_CHECKING:
+    from .attempts import Attempt
+    from .desk import Desk
+
+__all__ = ["bound", "reserve", "settle"]
+
+_LARGE = 1 << 30
+
+
+def bound(attempt: Attempt, strategy: Strategy, asked: Asked, card: ModelCard | None) -> None:
+    """Write into an attempt how long it may answer and think: the lesser of plan and caller."""
+    cap = strategy.output_cap_tokens
+    if asked.structured and not asked.min_output_tokens:
+        cap = None
+    own = asked.output_cap_tokens
+    if cap is not None:
+        cap = max(cap if own is None else min(cap, own), asked.min_output_tokens)
+    attempt.output_cap_tokens = cap if cap is not None else own
+    planned = strategy.thinking
+    if planned is not None and not _thinks_less(asked.thinking, planned, card):
+        attempt.thinking = planned
+
+
+def _thinks_less(own: Thinking | None, planned: Thinking, card: ModelCard | None) -> bool:
+    """Whether the caller asked for less thinking than the plan, which then keeps out of it."""
+    if own is None or card is None:
+        return False
+    return card.most_thinking_tokens(own) < card.most_thinking_tokens(planned)
+
+
+def reserve(
+    desk: Desk, attempt: Attempt, asked: Asked, card: ModelCard | None, key: str | None
+) -> Claim | None:
+    """Hold the worst case of an attempt, which is shortened to what the budget affords.
+
+    Returns:
+        None where the budget refuses it, or nobody knows what the model costs (`card` is None).
+    """
+    if card is None:
+        return None
+    setting = attempt.thinking
+    if setting is None:
+        setting = asked.thinking
+    if setting is None:
+        setting = desk.settings.thinking
+    most = card.most_thinking_tokens(setting)
+    claim = desk.ledger.reserve(
+        card,
+        prompt_tokens=asked.prompt_tokens,
+        cap_tokens=min(attempt.output_cap_tokens or _LARGE, card.output_limit_tokens),
+        thinking_tokens=most,
+        min_output_tokens=asked.min_output_tokens,
+        media=asked.media,
+        fees=asked.fees,
+        key=key,
+    )
+    if claim is None:
+        return None
+    attempt.output_cap_tokens = claim.cap_tokens
+    attempt.thinking_tokens = claim.thinking_tokens
+    if claim.shortened and claim.thinking_tokens < most:
+        attempt.thinking = claim.thinking_tokens
+    return claim
+
+
+def settle(desk: Desk, claim: Claim | None, nano_usd: int, key: str | None) -> None:
+    """Give back what was held, and book what it cost."""
+    try:
+        if claim is not None:
+            desk.ledger.settle(claim, nano_usd)
+        elif nano_usd and desk.ledger.limited:
+            desk.ledger.book(nano_usd, key)
+    except Exception as error:  # noqa: BLE001 - whatever breaks a store must not stop calls
+        desk.broken("ledger", error)
