@@ -237,6 +237,8 @@ def _card(card: ModelCard) -> CommentedMap:
         thinking["off"] = True
     if card.levels:
         thinking["levels"] = list(card.levels)
+    if card.default_thinking is not None:
+        thinking["default"] = card.default_thinking
     thinking.fa.set_flow_style()
     shown["thinking"] = thinking
     shown["output_limit"] = card.output_limit_tokens

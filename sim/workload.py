@@ -47,12 +47,12 @@ REQUEST = np.dtype(
         ("klass", "i1"),  # index of its class
         ("key", "i1"),  # index in `scenario_keys`; -1 is none
         ("asked", "i1"),  # index of the model asked for
-        ("replica", "i4"),  # process of the application that it comes to
+        ("mistake", "?"),  # the upstream refuses it as it is written
+        ("replica", "i2"),  # process of the application that it comes to
         ("prompt", "i4"),  # tokens, cached ones included
         ("cached", "i4"),
         ("output", "i4"),  # tokens of the answer when nothing shortens it
         ("thinking", "i4"),  # tokens thought when nothing bounds them
-        ("mistake", "?"),  # the upstream refuses it as it is written
     ],
     align=True,
 )

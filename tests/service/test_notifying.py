@@ -106,7 +106,7 @@ def test_every_change_is_told_once(scene: Callable[[], Scene]) -> None:
     ]
     opened = found.notifier.told[2]
     assert "a drill of hard" in opened.text
-    assert "For users: answers come from gemini-2.5-flash-lite" in opened.text
+    assert "For users: answers come from a model two steps cheaper" in opened.text
     assert "Incident: aaaaaaaa-" in opened.text
 
 

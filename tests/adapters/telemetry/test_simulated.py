@@ -37,7 +37,10 @@ SCENARIO = Scenario.model_validate(
         "title": "Errors for two minutes",
         "duration": "20m",
         "warm_up": "10s",
-        "workload": {"arrivals": {"process": "poisson", "rate": 3}},
+        "workload": {
+            "arrivals": {"process": "poisson", "rate": 3},
+            "classes": [{"name": "chat", "mistakes": "2%"}],
+        },
         "faults": [
             {"kind": "error", "error": "overloaded", "at": "2m", "for": "2m", "share": "80%"},
             {"kind": "memory", "at": "0s", "for": "20m", "level": "40%"},
@@ -94,8 +97,8 @@ def test_totals_are_those_of_the_journal(journals: Journals, arm: str) -> None:
     ticks = journals.ticks(arm)
     served = [entry for tick in ticks for entry in tick.served]
     assert (sent.arm, sent.ticks, sent.reports) == (arm, len(ticks), len(kept.reports()))
-    assert total(kept, "open_balancer.attempts.finished") == sum(each.finished for each in served)
-    assert total(kept, "open_balancer.attempts.failed") == sum(each.failed for each in served)
+    assert total(kept, "open_balancer.attempts.finished") == sum(each.judged for each in served)
+    assert total(kept, "open_balancer.attempts.failed") == sum(each.ill for each in served)
     assert total(kept, "open_balancer.cost") == pytest.approx(
         sum(each.nano_usd for each in served) / NANO_USD
     )
@@ -223,7 +226,7 @@ def test_both_arms_arrive_at_a_real_receiver(
             if attributes.pop(metrics.ARM) == arm:
                 key, at = str(sorted(attributes.items())), int(point["time_unix_nano"])
                 latest[key] = max(latest.get(key, (0, 0.0)), (at, point["as_double"]))
-        wanted = sum(entry.finished for tick in journals.ticks(arm) for entry in tick.served)
+        wanted = sum(entry.judged for tick in journals.ticks(arm) for entry in tick.served)
         assert sum(value for _, value in latest.values()) == wanted
         ended_ns = START_NS + len(journals.ticks(arm)) * 10**9
         assert max(at for at, _ in latest.values()) == ended_ns

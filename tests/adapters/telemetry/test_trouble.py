@@ -57,7 +57,7 @@ def test_a_receiver_that_hangs_costs_spans_and_logs_but_no_call_and_no_count() -
     telemetry = Telemetry(bench.balancer, kept.destination, interval_s=0.1).start()
     began_s = time.monotonic()
     ask(bench, 200)
-    ask(bench, 200, Outcome(kind="rejected", status=400))
+    ask(bench, 200, Outcome(kind="internal", status=500))
     assert bench.seen().admitted != (0, 0, 0)
     assert time.monotonic() - began_s < 5.0
     assert len(telemetry.sender._spans.box) == len(telemetry.sender._logs.box) == MOST

@@ -31,7 +31,9 @@ modes:
   hard: {model: gemini-2.5-flash-lite, shed: {low: 100%}}
 """
 )
-FREE = parse_policy("name: without a budget\nmodes: {normal: {model: null}, hard: {model: null}}")
+FREE = parse_policy(
+    "name: without a budget\nbaseline: null\nmodes: {normal: {model: null}, hard: {model: null}}"
+)
 
 
 @pytest.fixture
