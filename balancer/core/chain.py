@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["END", "RETRY_BURST", "RETRY_SHARE", "backoff_s", "next_link"]
+__all__ = ["END", "RETRY_BURST", "backoff_s", "next_link"]
 
 END = -1
 """No next link."""
@@ -17,12 +17,6 @@ END = -1
 RETRY_BURST = 10.0
 """Most retries a retry budget saves up for later, as in gRPC's retry throttling; they are there at
 the start, so that an application with little traffic can retry at all.
-"""
-
-RETRY_SHARE = 0.1
-"""Share of a retry that an answer earns: the retry budget of a client in "Handling Overload" (Site
-Reliability Engineering, Beyer et al., 2016). There requests earn; here answers do, so that nothing
-is earned where nothing is answered.
 """
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..core.catalog import Thinking
-from ..core.chain import RETRY_SHARE
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES
 from .closed import Refusal
@@ -53,7 +52,7 @@ class CallSettings:
     backoff_max_s: float = 60.0
     backoff_jitter_s: float = 1.0
     honours_retry_delay: bool = True
-    retry_budget: float | None = RETRY_SHARE
+    retry_budget: float | None = None
     patience_s: float | None = None
 
 

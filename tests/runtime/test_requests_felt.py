@@ -25,7 +25,7 @@ from balancer.core.observations import (
 from balancer.core.policy import BudgetLimit
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
-from balancer.runtime.calls import Asked, CallSettings, Outcome
+from balancer.runtime.calls import Asked, Outcome
 from balancer.runtime.clock import ManualClock
 from balancer.runtime.recorder import LONGEST_CALL_S
 from balancer.runtime.requests import Request
@@ -305,8 +305,7 @@ def test_whoever_has_begun_is_answered_failed_cancelled_or_under_way(
 
 def test_no_request_is_lost_or_counted_twice_between_threads() -> None:
     """At the end of every tick, whoever begins, ends and adds up meanwhile."""
-    unbounded = CallSettings(retry_budget=None)
-    balancer = Balancer(default_policy(), settings=unbounded, clock=ManualClock())
+    balancer = Balancer(default_policy(), clock=ManualClock())
     done = threading.Event()
 
     def work() -> None:

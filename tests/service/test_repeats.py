@@ -193,7 +193,8 @@ def test_an_error_too_large_to_keep_is_not(start: Start) -> None:
 def test_the_retry_budget_holds_for_all_requests_together(start: Start) -> None:
     """Ten attempts beyond the first on each model, whoever makes them; then only the first ones."""
     service = start(
-        policy=RETRIES, call_settings=CallSettings(backoff_initial_s=0.0, backoff_jitter_s=0.0)
+        policy=RETRIES,
+        call_settings=CallSettings(backoff_initial_s=0.0, backoff_jitter_s=0.0, retry_budget=0.1),
     )
     service.script.say(SICK)
     bodies = [{"contents": [{"parts": [{"text": str(n)}]}]} for n in range(8)]
