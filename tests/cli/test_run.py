@@ -233,6 +233,8 @@ def test_a_terminal_that_closes_leaves_nothing_half_written(scenario: Path) -> N
         cwd=scenario.parent,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs these tests may have told its children to outlive the terminal (nohup).
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
     ) as child:
         written = ".balancer-report.*.partial/*.jsonl"
         until(
