@@ -223,7 +223,7 @@ class Request:
                 name = self._own
         attempt = Attempt(self, number, name)
         attempt.as_written = self._as_written
-        if self._as_written:
+        if self._as_written or desk.only_priced(name):
             strategy = UNTOUCHED.strategy
         card = desk.card(name)
         bound(attempt, strategy, asked, card)
