@@ -263,6 +263,7 @@ def _expected(details: Any) -> str:
         "model_attributes_type": "a mapping",
         "tuple_type": "a list",
         "list_type": "a list",
+        "frozen_set_type": "a list",
         "string_type": "text",
         "bool_type": "true or false",
         "bool_parsing": "true or false",

@@ -167,18 +167,26 @@ class ModelTable(_Table):
     @model_validator(mode="before")
     @classmethod
     def _of_their_kinds(cls, values: Any) -> Any:
-        kinds = values.get("kinds") if isinstance(values, dict) else None
+        kinds = values.get("kinds", {}) if isinstance(values, dict) else None
         if not isinstance(kinds, dict) or not isinstance(values.get("models"), dict):
             return values
-        models = {name: _of_kind(row, kinds) for name, row in values["models"].items()}
+        models = {name: _of_kind(name, row, kinds) for name, row in values["models"].items()}
         return {**values, "models": models}
 
 
-def _of_kind(row: Any, kinds: dict[str, Any]) -> Any:
-    if not isinstance(row, dict) or not isinstance(kinds.get(str(row.get("kind"))), dict):
+def _of_kind(name: str, row: Any, kinds: dict[str, Any]) -> Any:
+    if not isinstance(row, dict) or "kind" not in row:
+        return row
+    kind = str(row["kind"])
+    if kind not in kinds:
+        raise ValueError(
+            f"models.{name}.kind: found {kind!r}, expected a name under kinds of the same table"
+            f"{nearest(kind, kinds)}"
+        )
+    if not isinstance(kinds[kind], dict):
         return row
     own = {key: value for key, value in row.items() if key != "kind"}
-    return {**kinds[row["kind"]], **own}
+    return {**kinds[kind], **own}
 
 
 def _nano_usd(usd: float) -> int:

@@ -62,7 +62,9 @@ def call_bounds(
 
 
 def thinking_bound(profile: ModelProfile | None, card: ModelCard, thinking: Thinking | None) -> int:
-    """Most thinking tokens of a call that asks for this much; None leaves it to the model."""
+    """Most thinking tokens of a call that asks for this much; None leaves it to the model, which
+    does as its card says.
+    """
     if thinking is None and profile is not None and not profile.thinks_unasked:
         return 0
-    return card.most_thinking_tokens(thinking)
+    return card.most_thinking_tokens(card.default_thinking if thinking is None else thinking)

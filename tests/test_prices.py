@@ -111,7 +111,19 @@ def test_a_users_table_changes_and_adds_models(tmp_path: Path) -> None:
             "[models.b]\ninput=1\noutput=1\nserved_by='a'",
             "models.a.served_by: found the circle a -> b -> a",
         ),
-        ("[models.a]\ninput=1\noutput=1\nkind='flash'", "unknown key 'kind'"),
+        (
+            "[models.a]\ninput=1\noutput=1\nkind='flash'",
+            "models.a.kind: found 'flash', expected a name under kinds",
+        ),
+        (
+            "[kinds.house]\nrank=1\n[models.a]\ninput=1\noutput=1\nkind='hous'",
+            "did you mean 'house'?",
+        ),
+        (
+            "kinds = {house = 1}\n[models.a]\ninput=1\noutput=1\nkind='house'",
+            "kinds.house: found 1",
+        ),
+        ("[models.a]\ninput=1\noutput=1\ninputs='text'", "found 'text', expected a list"),
     ],
 )
 def test_a_malformed_table_is_refused_by_key(tmp_path: Path, text: str, said: str) -> None:

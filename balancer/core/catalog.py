@@ -86,6 +86,13 @@ class ModelCard:
         """Whether it thinks at all."""
         return self.budget is not None or bool(self.levels)
 
+    @property
+    def least_thinking_tokens(self) -> int:
+        """Most thinking tokens where it is told to think as little as it can."""
+        if self.off or not self.thinks:
+            return 0
+        return self.budget[0] if self.budget else min(LEVEL_TOKENS[each] for each in self.levels)
+
     def lacks(self, needs: frozenset[str]) -> frozenset[str]:
         """What of a request's needs the model cannot do.
 

@@ -121,7 +121,7 @@ class Outcome:
         billed: whether the upstream did work that it charges for. None: by kind, as the
             contracts say: 4xx and 5xx are not billed, all else is.
         retry_after_s: what a 429's RetryInfo asked for, in scenario seconds; 0 for nothing.
-        status: HTTP status, for spans and logs; 0 when there was none.
+        status: HTTP status, 0 when there was none.
         refusal: of a project that is `closed`: what the upstream said, for those that come later.
 
     Raises:

@@ -177,6 +177,11 @@ class Desk:
                 cards[model] = card
             return card
 
+    def only_priced(self, model: str) -> bool:
+        """Whether nothing is known of a model but what the policy says of all such models."""
+        unknown = self._catalog.unknown
+        return unknown is not None and self._catalog.find(model) is None
+
     def price(self, model: str) -> tuple[int, int, int, int, int, int, int]:
         """Price row of a model; zeros, and a warning once, for one that has none."""
         card = self.card(model)

@@ -223,7 +223,7 @@ class Request:
                 name = self._own
         attempt = Attempt(self, number, name)
         attempt.as_written = self._as_written
-        if self._as_written:
+        if self._as_written or desk.only_priced(name):
             strategy = UNTOUCHED.strategy
         card = desk.card(name)
         bound(attempt, strategy, asked, card)
@@ -242,7 +242,8 @@ class Request:
     def _edit(self, model: str) -> Edit:
         """What the plan makes of a request like this, for one model."""
         shape = self.asked.shape
-        return Edit(self.plan.mode, model, self._own, "" if shape is None else shape())
+        named = "" if shape is None else shape()
+        return Edit(self.plan.mode, model, self._own, named, self.asked.project)
 
     def _write_back(self, made: int) -> None:
         """From now on the request goes as its caller wrote it, after so many attempts."""
@@ -291,7 +292,7 @@ class Request:
             desk.closed.trip(self.asked.project, outcome.refusal, desk.clock.now_s())
         if kind == "edited" and not self._as_written:
             assert self._attempt is not None
-            self._edited = self._edit(self._attempt.model)
+            self._edited = self._edit(self._attempt.model).refused(outcome.status)
             self._write_back(self._attempt.number + 1)
             self._delay_s = 0.0 if desk.raw() < self._gives_up else None
             if self._delay_s is None:

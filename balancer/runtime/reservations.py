@@ -16,16 +16,24 @@ if TYPE_CHECKING:
 __all__ = ["bound", "reserve", "settle"]
 
 _LARGE = 1 << 30
+_TEXT = frozenset(("text",))
 
 
 def bound(attempt: Attempt, strategy: Strategy, asked: Asked, card: ModelCard | None) -> None:
-    """Write into an attempt how long it may answer and think: the lesser of plan and caller."""
+    """Write into an attempt how long it may answer and think: the lesser of plan and caller.
+
+    A plan's cap that would tear an answer, or that the model's least thinking fills, is none. What
+    is held for an attempt is what is sent of it, so the rules are those of `balancer.wire.edits`.
+    """
     cap = strategy.output_cap_tokens
-    if asked.structured and not asked.min_output_tokens:
+    least = 0 if card is None else card.least_thinking_tokens
+    torn = asked.structured or (card is not None and card.outputs != _TEXT)
+    if cap is not None and not asked.min_output_tokens and (torn or least >= cap):
         cap = None
     own = asked.output_cap_tokens
     if cap is not None:
-        cap = max(cap if own is None else min(cap, own), asked.min_output_tokens)
+        room = asked.min_output_tokens + least if asked.min_output_tokens else 0
+        cap = max(cap if own is None else min(cap, own), room)
     attempt.output_cap_tokens = cap if cap is not None else own
     planned = strategy.thinking
     if planned is not None and not _thinks_less(asked.thinking, planned, card):

@@ -3,7 +3,8 @@
 A plan's edit that gets a call a 4xx, which passes as its caller wrote it, is our mistake. It is
 withdrawn for what it was made to: the mode whose plan it is, the model that was called, the model
 that was asked for, and the request's shape (the names of the members that it has). Calls alike
-then go as they were written, until an hour is over or the policy changes.
+then go as they were written, until an hour is over or the policy changes. Where a project may not
+use a model (403, 404), only its own calls do: others may.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ WITHDRAWN_S = 3600.0
 MOST = 256
 """Most edits that are remembered; the oldest one goes first."""
 
+_OF_A_PROJECT = (403, 404)
+"""Statuses that say what one project may not use."""
+
 logger = logging.getLogger("balancer")
 
 
@@ -33,16 +37,25 @@ class Edit(NamedTuple):
         model: that is called.
         asked: the model that the caller named.
         shape: names of the members that the request has.
+        project: whose calls alone it is refused; "" is everybody's.
     """
 
     mode: Mode
     model: str
     asked: str
     shape: str
+    project: str = ""
+
+    def refused(self, status: int) -> Edit:
+        """What is withdrawn of it after a refusal with a status of HTTP."""
+        return self if status in _OF_A_PROJECT else self._replace(project="")
 
     def __str__(self) -> str:
         moved = f"moved from {self.asked}" if self.model != self.asked else "as asked for"
-        return f"{self.mode.label}: edits of requests to {self.model} ({moved}; {self.shape})"
+        whose = f" of {self.project}" if self.project else ""
+        return (
+            f"{self.mode.label}: edits of requests{whose} to {self.model} ({moved}; {self.shape})"
+        )
 
 
 class Withdrawn:
@@ -75,7 +88,10 @@ class Withdrawn:
             logger.warning("%s are withdrawn: the upstream refuses what we made of them", edit)
 
     def holds(self, edit: Edit, now_s: float) -> bool:
-        """Whether an edit is not to be made."""
+        """Whether an edit is not to be made, of its project's calls or of anybody's."""
+        return any(self._holds(each, now_s) for each in {edit, edit._replace(project="")})
+
+    def _holds(self, edit: Edit, now_s: float) -> bool:
         until_s = self._until_s.get(edit)
         if until_s is None:
             return False

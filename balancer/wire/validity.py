@@ -7,11 +7,27 @@ for the upstream to say.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from .members import child, member
 
-__all__ = ["is_plausible"]
+__all__ = ["MOST_STOPS", "RANGES", "is_plausible"]
+
+RANGES = (
+    ("temperature", 0.0, 2.0),
+    ("topP", 0.0, 1.0),
+    ("topK", 1.0, 1000.0),
+    ("candidateCount", 1, 8),
+    ("presencePenalty", -2.0, 2.0),
+    ("frequencyPenalty", -2.0, 2.0),
+    ("logprobs", 0, 20),
+)
+"""Settings of `generationConfig` with least and most; believed, from the documentation."""
+
+MOST_STOPS = 5
+"""Stop sequences that are taken. Believed, likewise."""
 
 _ROLES = (None, "", "user", "model")
 _DATA = (
@@ -31,7 +47,7 @@ def is_plausible(body: Any) -> bool:
     """Whether nothing in a request is plainly wrong.
 
     Its conversation has contents, these have parts of known roles and with data in them, each
-    call of a function is followed by its result, and the temperature is one.
+    call of a function is followed by its result, and numbers of its settings are in their range.
 
     Args:
         body: of generateContent or streamGenerateContent.
@@ -46,9 +62,18 @@ def is_plausible(body: Any) -> bool:
         if called != results or (calls and member(content, "role") != "model"):
             return False
         called = calls
-    temperature = member(child(body, "generationConfig"), "temperature")
-    numeric = isinstance(temperature, int | float) and 0 <= temperature <= 2
-    return not called and (temperature is None or numeric)
+    return not called and _in_range(child(body, "generationConfig"))
+
+
+def _in_range(config: Mapping[str, Any]) -> bool:
+    stops = member(config, "stopSequences")
+    if isinstance(stops, list) and len(stops) > MOST_STOPS:
+        return False
+    return all(
+        value is None or (isinstance(value, int | float) and least <= value <= most)
+        for name, least, most in (*RANGES, ("maxOutputTokens", 1, math.inf))
+        for value in (member(config, name),)
+    )
 
 
 def _is_content(content: Any) -> bool:

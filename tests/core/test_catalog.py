@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from balancer.core.catalog import Catalog, ModelCard, Thinking
+from balancer.core.catalog import LEVEL_TOKENS, Catalog, ModelCard, Thinking
 from balancer.core.errors import PolicyError
 from tests.core.builders import BIG, CATALOG, SMALL
 
@@ -31,6 +31,14 @@ PLAIN = ModelCard(name="plain", price=PRICE, budget=None, off=True)
 def test_a_setting_the_model_takes_is_not_refused(card: ModelCard, thinking: Thinking) -> None:
     """No reason is given where none is due."""
     assert card.refuses(thinking) == ""
+
+
+@pytest.mark.parametrize(
+    ("card", "least"), [(BIG, 0), (PLAIN, 0), (ALWAYS, 128), (LEVELS, LEVEL_TOKENS["LOW"])]
+)
+def test_a_model_cannot_be_told_to_think_less_than_its_least(card: ModelCard, least: int) -> None:
+    """Nothing where it can be off."""
+    assert card.least_thinking_tokens == least
 
 
 @pytest.mark.parametrize(

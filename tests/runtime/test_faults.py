@@ -93,6 +93,20 @@ def test_an_edit_that_was_refused_is_not_made_again() -> None:
     assert bench.balancer.status().withdrawn == ()
 
 
+@pytest.mark.parametrize(("status", "others"), [(400, FAST), (403, SMALL), (404, SMALL)])
+def test_what_one_project_may_not_use_is_withdrawn_for_it_alone(status: int, others: str) -> None:
+    """A body that is refused is refused of anybody."""
+    bench = Bench(TO_SMALL)
+    mine, theirs = (replace(MINE, project=name) for name in ("key a", "key b"))
+    request = bench.balancer.request(asked=mine)
+    fail(request, replace(EDITED, status=status))
+    started(request).finish(ANSWER)
+    assert started(bench.balancer.request(asked=mine)).model == FAST
+    assert started(bench.balancer.request(asked=theirs)).model == others
+    (text,) = bench.balancer.status().withdrawn
+    assert ("of key a" in text) == (others == SMALL)
+
+
 def test_another_policy_may_edit_again() -> None:
     """It may make other edits, and what was withdrawn were the old ones."""
     bench = Bench(TO_SMALL)

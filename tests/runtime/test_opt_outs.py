@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 
 import pytest
 
+from balancer import wire
+from balancer.core.catalog import ModelCard
 from balancer.core.modes import Mode, Priority
+from balancer.core.routes import RUNNING_TURN
+from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked, Outcome, Score
 from balancer.runtime.clock import ManualClock
+from balancer.wire import edits
 
 from .test_requests import FAST, SMALL, policy_with
+
+CARDS = [card for card in default_policy().catalog.cards if card.outputs != {"embedding"}]
+NOBODY = default_policy().strategies[Mode.NORMAL].shed
 
 
 def balancer(**changes: object) -> Balancer:
@@ -33,6 +42,35 @@ def test_a_format_is_neither_capped_nor_answered_by_a_static_text() -> None:
     assert attempt is not None
     assert attempt.output_cap_tokens == 256
     request.close()
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+def test_a_plan_caps_what_it_would_cap_on_the_wire(card: ModelCard) -> None:
+    """A hard budget holds that much, and no more is sent than was held: where a cap would only be
+    filled with thoughts, or tear a picture, both leave it out.
+    """
+    own = Asked(model=card.name, needs=frozenset({RUNNING_TURN}))
+    for mode, strategy in zip(Mode, default_policy().strategies, strict=True):
+        policy = policy_with(mode=Mode.NORMAL, **dataclasses.asdict(strategy) | {"shed": NOBODY})
+        with Balancer(policy, clock=ManualClock()).request(asked=own) as request:
+            attempt = request.start()
+            assert attempt is not None
+            assert attempt.model == card.name
+            change = edits(strategy, card, wire.Asked(model=card.name))
+            assert (mode, attempt.output_cap_tokens) == (mode, change.output_cap_tokens)
+
+
+def test_a_model_of_which_only_a_price_is_known_goes_uncapped() -> None:
+    """A cap might leave nothing but thoughts."""
+    policy = policy_with(output_cap_tokens=256, thinking=0)
+    unknown = ModelCard(name="", price=CARDS[0].price, budget=None, off=False)
+    policy = dataclasses.replace(
+        policy, catalog=dataclasses.replace(policy.catalog, unknown=unknown)
+    )
+    with Balancer(policy, clock=ManualClock()).request(asked=Asked(model="unheard-of")) as request:
+        attempt = request.start()
+        assert attempt is not None
+        assert attempt.output_cap_tokens is None
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ def test_every_form_of_a_path_arrives_in_one_form(
         "/v1beta/files/x",
         "/v1/projects/p/locations/l.evil.example/publishers/google/models/m:generateContent",
         "/v1/projects/p/locations/@evil/publishers/google/models/m:generateContent",
+        "/v1/projects/p/locations/@evil/endpoints/1:generateContent",
+        "/v1/publishers/google/endpoints/1:generateContent",
         "//evil.example/v1beta/models/m:generateContent",
     ],
 )
@@ -75,7 +77,8 @@ def test_no_other_path_reaches_the_upstream(service: Service, path: str) -> None
         "/models/gemini-2.5-flash:tune",
         "/v1beta/cachedContents",
         "/v1beta",
-        "/v1/projects/p/locations/l/endpoints/1:generateContent",
+        "/v1beta/tunedModels/mine:transferOwnership",
+        "/v1beta/tunedModels",
     ],
 )
 def test_another_method_of_the_api_is_not_found(service: Service, path: str) -> None:

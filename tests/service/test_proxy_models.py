@@ -64,6 +64,23 @@ def test_soft_goes_one_step_down_where_there_is_one(soft: Service, model: str) -
     assert json.loads(body)["generationConfig"]["maxOutputTokens"] == 50
 
 
+@pytest.mark.parametrize("method", ["generateContent", "countTokens"])
+@pytest.mark.parametrize(
+    "path", ["/v1beta/tunedModels/mine", "/v1/projects/p/locations/l/endpoints/1"]
+)
+def test_a_model_that_a_user_made_is_served_as_it_is_written(
+    normal: Service, soft: Service, path: str, method: str
+) -> None:
+    """Nothing is known of it, so nothing is moved or added."""
+    for proxy in (normal, soft):
+        with proxy.client() as client:
+            json_of = {"content-type": "application/json"}
+            found = client.post(f"{path}:{method}", content=RAW, headers=json_of)
+        assert found.status_code == 200
+        asked = proxy.script.asked[-1]
+        assert (asked.path, asked.body) == (f"{path}:{method}", RAW)
+
+
 TURN: dict[str, Any] = {
     "contents": [
         {"role": "user", "parts": [{"text": "What time is it?"}]},

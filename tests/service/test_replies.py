@@ -59,6 +59,17 @@ def records(service: Service) -> list[CallRecord]:
     return found
 
 
+@pytest.mark.parametrize("body", [LIST, LIST[0]])
+def test_an_error_under_a_status_of_success_is_an_error(start: Start, body: Any) -> None:
+    """Clients take it for an answer without content."""
+    service = start(policy=ONCE)
+    service.script.say(response(200, json.dumps(body).encode()))
+    wanted = pytest.raises(genai.errors.ClientError, match="Please retry in 9s")
+    with client(service) as google, wanted as caught:
+        google.models.generate_content(model=MODEL, contents="hi")
+    assert caught.value.code == 429
+
+
 def stream(service: Service) -> list[str | None]:
     """Texts of a stream, by the blocking client."""
     with client(service) as google:

@@ -30,6 +30,7 @@ CATALOG = default_policy().catalog
         pytest.param(FLASH, 512, 1024, 512, id="the client's, which is less"),
         pytest.param(FLASH, 512, -1, 512, id="the client's, where the strategy leaves it free"),
         pytest.param("gemini-3.5-flash", "LOW", None, 1024, id="a level"),
+        pytest.param("gemini-3.5-flash-lite", None, None, 128, id="what it does by itself"),
     ],
 )
 def test_a_call_thinks_no_more_than_client_and_strategy_let_it(

@@ -46,6 +46,10 @@ def test_a_plain_request_is_plausible(body: dict[str, Any]) -> None:
         {"contents": [ASK, {**CALL, "role": "user"}, RESULT]},
         {"contents": [ASK], "generationConfig": {"temperature": 2.5}},
         {"contents": [ASK], "generationConfig": {"temperature": "hot"}},
+        {"contents": [ASK], "generationConfig": {"topK": -4}},
+        {"contents": [ASK], "generation_config": {"top_p": 1.5}},
+        {"contents": [ASK], "generationConfig": {"maxOutputTokens": 0}},
+        {"contents": [ASK], "generationConfig": {"stopSequences": list("abcdef")}},
     ],
 )
 def test_a_mistake_is_seen(body: dict[str, Any]) -> None:

@@ -162,12 +162,9 @@ def _word(value: Any) -> Any:
 def is_plausible(contents: Any, config: types.GenerateContentConfig | None) -> bool:
     """As `balancer.wire.is_plausible`, for whatever the SDK takes as contents."""
     items = contents if isinstance(contents, list) else [contents]
-    temperature = None if config is None else config.temperature
+    settings = {} if config is None else vars(config)
     return is_plausible_body(
-        {
-            "contents": [_form(item) for item in items],
-            "generationConfig": {"temperature": temperature},
-        }
+        {"contents": [_form(item) for item in items], "generationConfig": settings}
     )
 
 

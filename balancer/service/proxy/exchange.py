@@ -269,11 +269,16 @@ class Exchange:
         status = response.status
         reply = Reply(status=status, body=raw, headers=self._headers(response))
         if status < 300:
-            answer = wire.read_answer(wire.parse(text))
+            value = wire.parse(text)
+            answer = wire.read_answer(value)
+            error = wire.error_of(value) if self.request.enforced else None
+            if error is not None and answer.error is not None:
+                # An error under a status of success, which clients take for an empty answer.
+                reply = _error_as_sent(answer.error.code, error)
             return outcome_of(answer, status, self.sent, card, reply=reply), reply
         retry_after = response.headers.get("retry-after")
-        error = wire.read_error(max(400, status), text, retry_after, now_s=time.time())
-        return _refused(error, self.sent, status, reply), reply
+        refused = wire.read_error(max(400, status), text, retry_after, now_s=time.time())
+        return _refused(refused, self.sent, status, reply), reply
 
 
 def _error_as_sent(code: int, error: dict[str, Any]) -> Reply:

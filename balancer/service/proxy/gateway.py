@@ -17,7 +17,7 @@ from ..settings import Settings
 from .answers import MODE_HEADER, Headers, Refusal, Reply, error_chunk, error_reply
 from .exchange import Exchange, Stream, outcome_of
 from .headers import downstream
-from .paths import METHODS, Target, find_target, looks_like_gemini
+from .paths import COLLECTIONS, METHODS, Target, find_target, looks_like_gemini
 from .reading import Call, Gone, Receive, has_key, read_body, read_call
 from .repeats import Repeats
 from .upstream import Upstream
@@ -58,7 +58,7 @@ class Gateway:
     @staticmethod
     def serves(path: str) -> Target | None:
         """What a path asks of the proxy; None where it is not the proxy's."""
-        return find_target(path) if "/models" in path else None
+        return find_target(path) if any(word in path for word in COLLECTIONS) else None
 
     @staticmethod
     def is_gemini(path: str) -> bool:

@@ -1,9 +1,9 @@
 """Paths of the API in every form that clients build, and nothing else.
 
 With the version or without (`/v1`, `/v1beta`, none), with what a base URL put before it twice
-(`/v1beta/models/M/v1beta/models/M:generateContent`), and as Vertex AI has it. What goes
-upstream is put together anew from the parts that were recognised, so that no path, however
-it is written, reaches anything but these methods of the host that was configured.
+(`/v1beta/models/M/v1beta/models/M:generateContent`), as Vertex AI has it, and of models that a
+user made. What goes upstream is put together anew from the parts that were recognised, so that
+no path, however it is written, reaches anything but these methods of the host that was configured.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["METHODS", "Target", "find_target", "looks_like_gemini"]
+__all__ = ["COLLECTIONS", "METHODS", "Target", "find_target", "looks_like_gemini"]
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}"
 _VERSION = r"v\d+(?:(?:alpha|beta)\d*)?"
@@ -21,14 +21,16 @@ _LOCATION = r"locations/(?P<location>[a-z][a-z0-9-]{0,39})"
 METHODS = "generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents"
 """Of a model."""
 
+COLLECTIONS = ("/models", "/tunedModels/", "/endpoints/")
+"""One of these is in every path that is served."""
+_MODELS = rf"/models(?:/(?P<model>{_NAME})(?::(?P<method>{METHODS}))?)?/?"
 _GEMINI = re.compile(
-    rf"(?:/{_VERSION}|/models/{_NAME})*?"
-    rf"(?:/(?P<version>{_VERSION}))?/models(?:/(?P<model>{_NAME})(?::(?P<method>{METHODS}))?)?/?"
+    rf"(?:/{_VERSION}|/models/{_NAME})*?(?:/(?P<version>{_VERSION}))?"
+    rf"(?:{_MODELS}|/(?P<tuned>tunedModels/{_NAME}):(?P<asked>{METHODS}))"
 )
 _VERTEX = re.compile(
-    rf"(?:/{_VERSION})*?(?:/(?P<version>{_VERSION}))?"
-    rf"(?:/{_PROJECT}/{_LOCATION})?/publishers/google"
-    rf"/models(?:/(?P<model>{_NAME})(?::(?P<method>{METHODS}))?)?/?"
+    rf"(?:/{_VERSION})*?(?:/(?P<version>{_VERSION}))?(?:/{_PROJECT}/{_LOCATION})?"
+    rf"(?:/publishers/google{_MODELS}|/(?P<tuned>endpoints/{_NAME}):(?P<asked>{METHODS}))"
 )
 
 
@@ -37,7 +39,8 @@ class Target:
     """What a path asks for.
 
     Attributes:
-        model: its name; None for the list of models.
+        model: its name, with its collection where a user made it (`tunedModels/mine`,
+            `endpoints/1`); None for the list of models.
         method: such as generateContent; None to look at the model.
         version: of the API.
         vertex: whether it is Vertex AI's form.
@@ -71,9 +74,8 @@ class Target:
         parts = [f"/{self.version}"]
         if self.project:
             parts.append(f"/projects/{self.project}/locations/{self.location}")
-        if self.vertex:
-            parts.append("/publishers/google")
-        parts.append("/models")
+        if model is None or "/" not in model:
+            parts.append("/publishers/google/models" if self.vertex else "/models")
         if model is not None:
             parts.append(f"/{model}")
         if self.method is not None:
@@ -81,7 +83,7 @@ class Target:
         return "".join(parts)
 
 
-_OTHER = re.compile(rf"/(?:{_VERSION}|models)(?:[/:].*)?", re.DOTALL)
+_OTHER = re.compile(rf"/(?:{_VERSION}|models|tunedModels)(?:[/:].*)?", re.DOTALL)
 
 
 def looks_like_gemini(path: str) -> bool:
@@ -94,14 +96,16 @@ def find_target(path: str) -> Target | None:
     """What a path (decoded, without the query) asks for; None if it is none of the API's."""
     if len(path) > 2000:
         return None
-    vertex = "/publishers/" in path
+    vertex = "/publishers/" in path or "/endpoints/" in path
     found = (_VERTEX if vertex else _GEMINI).fullmatch(path)
     if found is None:
         return None
     parts = found.groupdict()
+    if vertex and parts["tuned"] and not parts["project"]:
+        return None
     return Target(
-        model=parts["model"],
-        method=parts["method"],
+        model=parts["tuned"] or parts["model"],
+        method=parts["asked"] or parts["method"],
         version=parts["version"] or ("v1" if vertex else "v1beta"),
         vertex=vertex,
         project=parts.get("project") or "",

@@ -7,22 +7,11 @@ from typing import Any
 
 from balancer.core.catalog import ModelCard
 from balancer.wire.members import child, member
+from balancer.wire.validity import MOST_STOPS, RANGES
 
 from ..refusals import invalid_argument
 
 __all__ = ["check_settings"]
-
-_RANGES = (
-    ("temperature", 0.0, 2.0),
-    ("topP", 0.0, 1.0),
-    ("topK", 1.0, 1000.0),
-    ("candidateCount", 1, 8),
-    ("presencePenalty", -2.0, 2.0),
-    ("frequencyPenalty", -2.0, 2.0),
-    ("logprobs", 0, 20),
-)
-"""Believed, from the documentation."""
-_MOST_STOPS = 5
 
 
 def check_settings(document: Mapping[str, Any], card: ModelCard) -> None:
@@ -34,7 +23,7 @@ def check_settings(document: Mapping[str, Any], card: ModelCard) -> None:
     config = child(document, "generationConfig")
     if not config:
         return
-    for name, least, most in _RANGES:
+    for name, least, most in RANGES:
         value = member(config, name)
         if value is not None and not least <= float(value) <= most:
             raise invalid_argument(
@@ -48,10 +37,10 @@ def check_settings(document: Mapping[str, Any], card: ModelCard) -> None:
             f"at most {card.output_limit_tokens}."
         )
     stops = member(config, "stopSequences")
-    if isinstance(stops, list) and len(stops) > _MOST_STOPS:  # believed
+    if isinstance(stops, list) and len(stops) > MOST_STOPS:  # believed
         raise invalid_argument(
             f"Unable to submit request because it has {len(stops)} stop sequences; at most "
-            f"{_MOST_STOPS} are taken."
+            f"{MOST_STOPS} are taken."
         )
     if member(config, "responseSchema") and member(config, "responseJsonSchema"):  # believed
         raise invalid_argument("Only one of response_schema and response_json_schema can be set.")
