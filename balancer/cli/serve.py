@@ -55,6 +55,13 @@ def serve(
             "commas. Keys and site come from the environment.",
         ),
     ] = None,
+    retry_budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Bound retries of all calls together to a share of the answers, such as 10%.",
+        ),
+    ] = None,
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Decide and journal, but change no call.")
     ] = False,
@@ -87,6 +94,7 @@ def serve(
             upstream=upstream,
             vertex_upstream=vertex_upstream,
             datadog=datadog,
+            retry_budget=retry_budget,
         )
         logging.basicConfig(
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..core.errors import InputError
 from ..policy_file import load_policy
 from ..runtime.balancer import Balancer
+from ..runtime.calls import CallSettings
 from ..runtime.clock import Clock
 from .policies import policy_to_start_with
 from .server import run
@@ -41,6 +42,7 @@ def serve_process(
     balancer = Balancer(
         policy_to_start_with(policy, settings.database_url),
         journal=settings.data / JOURNAL,
+        settings=CallSettings(retry_budget=settings.retry_budget),
         state=settings.data / STATE,
         clock=Clock(speed),
         shadow=shadow,

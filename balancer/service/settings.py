@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from ..adapters.notify.settings import NotifySettings
 from ..core.errors import InputError
+from ..units import parse_share
 from .datadog.use import DatadogUse, datadog_use
 from .telemetry import Otlp, otlp_of
 
@@ -53,6 +54,7 @@ class Settings:
             may come at once. Deliveries of the webhook are as many as reads, beside them.
         proxied_per_s: the same for the proxy; None is no bound, because the controller and the
             budget bound it.
+        retry_budget: share of a retry that every answer earns, as in `CallSettings`; None: no bound.
         drain_s: how long calls in flight may still take when the service stops.
         watch_s: how often the policy file is looked at.
 
@@ -80,6 +82,7 @@ class Settings:
     reads_per_s: float = 50.0
     mutations_per_s: float = 5.0
     proxied_per_s: float | None = None
+    retry_budget: float | None = None
     drain_s: float = 30.0
     watch_s: float = 1.0
 
@@ -135,6 +138,8 @@ class Settings:
             found["policy_file"] = Path(str(found["policy_file"]))
         if "port" in found:
             found["port"] = _whole(found["port"])
+        if "retry_budget" in found:
+            found["retry_budget"] = _share(found["retry_budget"])
         datadog = datadog_use(str(found.pop("datadog", "")), environment)
         found["datadog"] = datadog
         found["notify"] = NotifySettings.from_environment(environment)
@@ -154,6 +159,7 @@ _VARIABLES = {
     "upstream": "OPEN_BALANCER_UPSTREAM",
     "vertex_upstream": "OPEN_BALANCER_VERTEX_UPSTREAM",
     "datadog": "OPEN_BALANCER_DATADOG",
+    "retry_budget": "OPEN_BALANCER_RETRY_BUDGET",
     "host": "OPEN_BALANCER_HOST",
     "port": "PORT",
 }
@@ -184,6 +190,14 @@ def _whole(value: object) -> int:
         return int(str(value))
     except ValueError:
         raise InputError(f"port is {value!r}; expected a number (from PORT or --port)") from None
+
+
+def _share(value: object) -> float:
+    try:
+        return parse_share(value)
+    except ValueError as error:
+        where = "--retry-budget or OPEN_BALANCER_RETRY_BUDGET"
+        raise InputError(f"retry budget ({where}): {error}") from None
 
 
 def _check_secret(secret: str | None, variable: str) -> None:

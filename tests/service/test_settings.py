@@ -34,6 +34,12 @@ def test_another_upstream_stands_for_vertex_too() -> None:
     )
 
 
+def test_retries_are_bounded_where_it_is_said() -> None:
+    """As a share, in either form."""
+    said = Settings.from_environment({"OPEN_BALANCER_RETRY_BUDGET": "10%"}, retry_budget=None)
+    assert (said.retry_budget, Settings.from_environment({}).retry_budget) == (0.1, None)
+
+
 def test_client_keys_are_a_list() -> None:
     """Parted by commas."""
     found = Settings.from_environment({"OPEN_BALANCER_CLIENT_KEYS": f" {TOKEN}a, {TOKEN}b ,"})
@@ -53,6 +59,8 @@ def test_client_keys_are_a_list() -> None:
         ({"OPEN_BALANCER_UPSTREAM": "http://x.example"}, "over plain http"),
         ({"OPEN_BALANCER_VERTEX_UPSTREAM": "ftp://x"}, "vertex-upstream"),
         ({"PORT": "http"}, "expected a number"),
+        ({"OPEN_BALANCER_RETRY_BUDGET": "10"}, "write 10% for 10 in a hundred"),
+        ({"OPEN_BALANCER_RETRY_BUDGET": "nan"}, "retry budget"),
         ({"PORT": "70000"}, "expected 0 to 65535"),
     ],
 )
