@@ -54,7 +54,8 @@ class Settings:
             may come at once. Deliveries of the webhook are as many as reads, beside them.
         proxied_per_s: the same for the proxy; None is no bound, because the controller and the
             budget bound it.
-        retry_budget: share of a retry that every answer earns, as in `CallSettings`; None: no bound.
+        retry_budget: share of a retry that every answer earns, as in `CallSettings`; None is no
+            bound.
         drain_s: how long calls in flight may still take when the service stops.
         watch_s: how often the policy file is looked at.
 
