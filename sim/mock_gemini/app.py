@@ -117,7 +117,10 @@ class GeminiApp:
         await acting.run(sse)
 
     def _model(self, asked: Route) -> ModelEntry:
-        found = self.upstream.models.get(asked.model or "")
+        name = asked.model or ""
+        models, card = self.upstream.models, self.settings.policy.catalog.find(name)
+        # A dated version or an alias is answered as the model it is one of.
+        found = models.get(name) or models.get("" if card is None else card.name)
         if found is None:
             raise no_such_model(asked.model or "", asked.method)
         return found

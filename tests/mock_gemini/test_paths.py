@@ -30,6 +30,14 @@ def mock() -> Iterator[Addresses]:
         yield server.addresses
 
 
+def test_a_dated_version_is_the_model_it_is_one_of(mock: Addresses) -> None:
+    """An unknown name is none."""
+    for name in (f"{FLASH}-001", f"{FLASH}-preview-09-2025"):
+        found = call(mock, f"/v1beta/models/{name}:generateContent")
+        assert (found.status, found.json["modelVersion"]) == (200, FLASH)
+    assert call(mock, f"/v1beta/models/{FLASH}-or-so:generateContent").status == 404
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_model_is_found_under_every_form_of_its_path(mock: Addresses, form: str) -> None:
     """Whole, as events, as one array, counted and looked at."""
