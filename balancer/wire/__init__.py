@@ -16,7 +16,7 @@ from __future__ import annotations
 from .answers import Answer, AnswerReader, read_answer
 from .asked import Asked, estimate_tokens, read_asked
 from .bodies import apply
-from .edits import Edits, edits
+from .edits import Edits, edits, edits_within
 from .failures import UpstreamError, error_of, read_error
 from .faults import Sent, project_of, remedy, shape_of
 from .history import first_kept, speaks
@@ -46,6 +46,7 @@ __all__ = [
     "bare_model",
     "chunks_of",
     "edits",
+    "edits_within",
     "error_of",
     "estimate_tokens",
     "find_card",

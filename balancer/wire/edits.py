@@ -23,7 +23,7 @@ from balancer.core.strategy import Strategy
 from .asked import Asked
 from .thinking import fit_thinking
 
-__all__ = ["Edits", "edits"]
+__all__ = ["Edits", "edits", "edits_within"]
 
 _TEXT = frozenset(("text",))
 
@@ -115,6 +115,22 @@ def edits(
         history_turns=history_turns,
         temperature=strategy.temperature,
     )
+
+
+def edits_within(
+    strategy: Strategy, card: ModelCard | None, asked: Asked, *, held: int | None, limit: int
+) -> Edits:
+    """The same where a budget holds money for so many tokens of output: more must not be made.
+
+    Args:
+        strategy, card, asked: as `edits` has them.
+        held: tokens that money is held for; None: the model's limit.
+        limit: most that the model answers.
+    """
+    change = edits(strategy, card, asked)
+    held = held or limit
+    cap = change.output_cap_tokens or asked.output_cap_tokens or limit
+    return change if cap <= held else edits(strategy, card, asked, most_output_tokens=held)
 
 
 def _shows(card: ModelCard, asked: Asked) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 __all__ = ["camel", "child", "key_of", "member", "snake"]
 
+_JOINT = re.compile(r"(?<=.)_([a-z0-9])")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -20,9 +21,8 @@ def snake(name: str) -> str:
 
 @lru_cache(maxsize=256)
 def camel(name: str) -> str:
-    """A snake_case name in camelCase."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+    """A snake_case name in camelCase; what is so already stays."""
+    return _JOINT.sub(lambda found: found[1].upper(), name)
 
 
 def key_of(body: Mapping[str, Any], name: str) -> str:

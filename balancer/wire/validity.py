@@ -13,7 +13,7 @@ from typing import Any
 
 from .members import child, member
 
-__all__ = ["MOST_STOPS", "RANGES", "is_plausible"]
+__all__ = ["MOST_STOPS", "PART_DATA", "RANGES", "is_plausible"]
 
 RANGES = (
     ("temperature", 0.0, 2.0),
@@ -30,7 +30,7 @@ MOST_STOPS = 5
 """Stop sequences that are taken. Believed, likewise."""
 
 _ROLES = (None, "", "user", "model")
-_DATA = (
+PART_DATA = (
     "text",
     "inlineData",
     "fileData",
@@ -40,7 +40,9 @@ _DATA = (
     "codeExecutionResult",
     "toolCall",
     "toolResponse",
+    "audioTranscription",
 )
+"""A part holds exactly one of these."""
 
 
 def is_plausible(body: Any) -> bool:
@@ -82,7 +84,7 @@ def _is_content(content: Any) -> bool:
         member(content, "role") in _ROLES
         and isinstance(parts, list)
         and bool(parts)
-        and all(any(member(part, name) is not None for name in _DATA) for part in parts)
+        and all(any(member(part, name) is not None for name in PART_DATA) for part in parts)
     )
 
 

@@ -16,8 +16,7 @@ from balancer.core.modes import MODES, Mode
 from balancer.core.policy import Policy
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
-from balancer.wire.members import child, member
-from sim.mock_gemini.strict.shapes import camel
+from balancer.wire.members import camel, child, member
 from tests.service.conftest import Service, serving
 from tests.wire.valid_requests import CARDS, Valid, requests
 

@@ -14,7 +14,7 @@ from balancer.runtime.attempts import Attempt
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked as Reserved
 from balancer.runtime.requests import Request
-from balancer.wire import Edits, Sent, edits, find_card
+from balancer.wire import Edits, Sent, edits, edits_within, find_card
 
 from .asking import automatic, is_plausible, read_call, shape
 from .editing import Sending, edited, http_options
@@ -148,15 +148,10 @@ class Given:
         strategy = Strategy() if attempt.as_written else request.plan.strategy
         card = find_card(self._wrapping.balancer.policy.catalog, attempt.model)
         priced = attempt.card
-        change = edits(strategy, card, self.asked)
         if attempt.thinking_tokens is None or priced is None:
-            return change
-        # A budget holds money for so many tokens; more must not be made.
-        held = attempt.output_cap_tokens or priced.output_limit_tokens
-        cap = change.output_cap_tokens or self.asked.output_cap_tokens or priced.output_limit_tokens
-        if cap <= held:
-            return change
-        return edits(strategy, card, self.asked, most_output_tokens=held)
+            return edits(strategy, card, self.asked)
+        held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
+        return edits_within(strategy, card, self.asked, held=held, limit=limit)
 
     def _timeout_s(self, attempt: Attempt) -> float | None:
         """The attempt's deadline in wall seconds; the caller's own where that is shorter."""

@@ -190,16 +190,11 @@ class Exchange:
         if attempt.as_written:
             strategy = Strategy()
         card = wire.find_card(self._balancer.policy.catalog, attempt.model)
-        change = wire.edits(strategy, card, asked)
         priced = attempt.card
         if attempt.thinking_tokens is None or priced is None:
-            return change
-        # A budget holds money for so many tokens; more must not be made.
-        held = attempt.output_cap_tokens or priced.output_limit_tokens
-        cap = change.output_cap_tokens or asked.output_cap_tokens or priced.output_limit_tokens
-        if cap <= held:
-            return change
-        return wire.edits(strategy, card, asked, most_output_tokens=held)
+            return wire.edits(strategy, card, asked)
+        held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
+        return wire.edits_within(strategy, card, asked, held=held, limit=limit)
 
     async def _send(self, attempt: Attempt) -> aiohttp.ClientResponse:
         call = self._call

@@ -9,21 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["ENUMERATIONS", "MESSAGES", "PART_DATA"]
-
-PART_DATA = (
-    "text",
-    "inlineData",
-    "fileData",
-    "functionCall",
-    "functionResponse",
-    "executableCode",
-    "codeExecutionResult",
-    "toolCall",
-    "toolResponse",
-    "audioTranscription",
-)
-"""A part holds exactly one of these."""
+__all__ = ["ENUMERATIONS", "MESSAGES"]
 
 ENUMERATIONS: Mapping[str, frozenset[str]] = {
     "Mode": frozenset(("MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED")),

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from balancer.core.catalog import ModelCard
-from balancer.wire.members import child, member
+from balancer.wire.members import camel, child, member
 
 from ..refusals import invalid_argument
-from .shapes import camel
 
 __all__ = ["check_functions", "declarations", "is_silent", "mode_of"]
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import binascii
 import json
-import re
-from functools import lru_cache
 from typing import Any
 
-from balancer.wire.members import snake
+from balancer.wire.members import camel, snake
 
 from ..refusals import malformed_json
 from .fields import ENUMERATIONS, MESSAGES
 
-__all__ = ["camel", "check_shape"]
+__all__ = ["check_shape"]
 
 _TYPES = {
     "text": "TYPE_STRING",
@@ -22,7 +20,6 @@ _TYPES = {
     "number": "TYPE_FLOAT",
     "flag": "TYPE_BOOL",
 }
-_HUMP = re.compile(r"(?<=.)_([a-z0-9])")
 
 
 def check_shape(document: dict[str, Any]) -> None:
@@ -97,9 +94,3 @@ _ALPHABET = str.maketrans("-_", "+/")
 
 def _wrong(value: Any, kind: str, where: str) -> Exception:
     return malformed_json(f"Invalid value at '{where}' ({kind}), {json.dumps(value)[:80]}")
-
-
-@lru_cache(maxsize=1024)
-def camel(name: str) -> str:
-    """A name in snake_case in camelCase."""
-    return _HUMP.sub(lambda found: found[1].upper(), name)

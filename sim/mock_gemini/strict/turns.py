@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from balancer.core.catalog import ModelCard
-from balancer.wire.members import member
+from balancer.wire.members import camel, member
+from balancer.wire.validity import PART_DATA
 
 from ..refusals import invalid_argument
-from .fields import PART_DATA
-from .shapes import camel
 
 __all__ = ["check_turns"]
 
