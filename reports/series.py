@@ -55,8 +55,8 @@ class Series:
             outcome; NaN in a window without any.
         error_rate: failed over finished attempts, 0..1; NaN where none finished.
         cost_usd_per_hour: settled cost, scaled to an hour.
-        offered_per_s, answered_per_s, shed_per_s: requests offered and shed, and attempts
-            that ended in an answer.
+        offered_per_s, answered_per_s, shed_per_s: requests offered (callers' mistakes are not)
+            and shed, and attempts that ended in an answer.
         modes: the modes the controller was in, in order.
         probes: when it was trying a milder mode, and which.
     """
@@ -88,7 +88,8 @@ class _Window:
         self.latency: Counter[int] = Counter()
 
     def add(self, observations: Observations) -> None:
-        self.offered += sum(observations.offered)
+        # A mistake of a caller is no demand that anybody failed to meet.
+        self.offered += sum(observations.demand)
         self.shed += sum(observations.shed)
         for entry in observations.served:
             self.finished += entry.judged
@@ -205,7 +206,7 @@ def _series(
         latency_p95_s=tuple(latency.quantile(0.95) for latency in latencies),
         error_rate=tuple(w.failed / w.finished if w.finished else math.nan for w in windows),
         cost_usd_per_hour=tuple(w.nano_usd / NANO_USD / length * 3600 for w, length in per_s),
-        offered_per_s=tuple(w.offered / length for w, length in per_s),
+        offered_per_s=tuple(max(0, w.offered) / length for w, length in per_s),
         answered_per_s=tuple((w.finished - w.failed) / length for w, length in per_s),
         shed_per_s=tuple(w.shed / length for w, length in per_s),
         modes=modes,

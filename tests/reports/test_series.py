@@ -8,7 +8,7 @@ import pytest
 
 from balancer.core.histogram import Histogram
 from balancer.core.modes import Mode
-from balancer.core.observations import NO_FAILURES, ModeObservations, Observations
+from balancer.core.observations import NO_FAILURES, ModeObservations, ModeRequests, Observations
 from reports.series import MOST_POINTS, ModeSpan, mode_spans, series_of, window_length_s
 
 from .samples import decision, sample_ticks
@@ -57,6 +57,14 @@ def test_rates_are_per_second_of_the_window() -> None:
     assert series.shed_per_s == (1.0, 1.0)
     assert series.error_rate == (0.25, 0.25)
     assert series.cost_usd_per_hour == (3600.0, 3600.0)
+
+
+def test_callers_mistakes_are_not_offered_to_be_served() -> None:
+    """So the band of what was offered is met where nobody else goes without."""
+    mistaken = ModeRequests(Mode.NORMAL, begun=4, unjudged=(0, 3, 0))
+    ticks = [(served(0, [1.0] * 3)._replace(requests=(mistaken,)), decision(0))]
+    series = series_of(ticks, tick_s=1.0, duration_s=1.0, most_points=1)
+    assert series.offered_per_s == (1.0,)
 
 
 def test_a_short_last_window_is_divided_by_its_own_length() -> None:
