@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from .errors import PolicyError, nearest
 from .surcharges import NO_SURCHARGES, Surcharges
 
-__all__ = ["LEVEL_TOKENS", "Catalog", "ModelCard", "Thinking"]
+__all__ = ["LEVEL_TOKENS", "Catalog", "ModelCard", "PriceRow", "Thinking"]
+
+PriceRow = tuple[int, int, int, int, int, int, int]
+"""What a model costs, see `balancer.core.pricing`."""
 
 Thinking = int | str
 """A thinking budget in tokens (0 off, -1 the model's choice) or a thinking level."""
@@ -32,7 +35,8 @@ class ModelCard:
 
     Attributes:
         name: as the API spells it.
-        price: price row of text, see `balancer.core.pricing`.
+        price: price row of text, in the standard tier.
+        tier_prices: the same by service tier, of the tiers that have a price of their own.
         budget: least and most thinking budget in tokens, or None: takes no budget.
         off: whether a budget of 0 turns thinking off.
         levels: thinking levels it accepts.
@@ -58,9 +62,10 @@ class ModelCard:
     """
 
     name: str
-    price: tuple[int, int, int, int, int, int, int]
+    price: PriceRow
     budget: tuple[int, int] | None
     off: bool
+    tier_prices: tuple[tuple[str, PriceRow], ...] = ()
     levels: tuple[str, ...] = ()
     default_thinking: Thinking | None = None
     output_limit_tokens: int = 65_536
@@ -80,6 +85,10 @@ class ModelCard:
     served_by: str = ""
     surcharges: Surcharges = NO_SURCHARGES
     aliases: tuple[str, ...] = ()
+
+    def price_of(self, tier: str) -> PriceRow:
+        """Price row of a service tier; standard's where the tier has none of its own."""
+        return dict(self.tier_prices).get(tier, self.price)
 
     @property
     def thinks(self) -> bool:

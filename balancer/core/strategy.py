@@ -7,10 +7,16 @@ from dataclasses import dataclass
 
 from .catalog import Catalog, Thinking
 from .errors import PolicyError, nearest
+from .tiers import REQUEST_TIERS
 
 __all__ = ["ROUTES", "Strategy", "check_strategy"]
 
-ROUTES: Mapping[str, int] = {"asked": 0, "one cheaper": 1, "two cheaper": 2}
+ROUTES: Mapping[str, int] = {
+    "asked": 0,
+    "one cheaper": 1,
+    "two cheaper": 2,
+    "three cheaper": 3,
+}
 """Words that stand for a model, by what a caller asked for: steps down its family."""
 
 
@@ -31,6 +37,7 @@ class Strategy:
         timeout_s: deadline of one attempt.
         retries: attempts beside the one that each model gets; they start over with the
             first model, after the client's backoff.
+        service_tier: a tier of `REQUEST_TIERS` by priority (low, normal, high).
         shed: share of requests refused, by priority (low, normal, high).
         static_fallback: text that answers refused and failed requests.
         max_in_flight: most calls in flight.
@@ -47,6 +54,7 @@ class Strategy:
     temperature: float | None = None
     timeout_s: float | None = None
     retries: int | None = None
+    service_tier: tuple[str | None, str | None, str | None] = (None, None, None)
     shed: tuple[float, float, float] = (0.0, 0.0, 0.0)
     static_fallback: str | None = None
     max_in_flight: int | None = None
@@ -89,6 +97,13 @@ def check_strategy(strategy: Strategy, where: str, catalog: Catalog) -> None:
         raise PolicyError(
             f"thinking is {strategy.thinking}; expected -1, 0 or a budget in tokens", where=where
         )
+    for tier in strategy.service_tier:
+        if tier is not None and tier not in REQUEST_TIERS:
+            raise PolicyError(
+                f"unknown service tier {tier!r}{nearest(tier, REQUEST_TIERS)}; "
+                f"known: {', '.join(REQUEST_TIERS)}",
+                where=where,
+            )
     _check_models(strategy, where, catalog)
 
 

@@ -1,0 +1,18 @@
+"""Service tiers of the Gemini API: how soon a call is served, and at what price."""
+
+from __future__ import annotations
+
+__all__ = ["REQUEST_TIERS", "SERVICE_TIERS", "STANDARD"]
+
+STANDARD = "standard"
+"""The tier of a call that names none."""
+
+REQUEST_TIERS = (STANDARD, "flex", "priority")
+"""Tiers that a request may ask for.
+
+Flex costs half, may queue for up to 15 minutes, and is refused with 503 when it is full. Priority
+costs more and goes first; beyond a project's share of it calls are served as standard, in silence.
+"""
+
+SERVICE_TIERS = (*REQUEST_TIERS, "batch")
+"""Tiers that have prices, in the order of their codes; batch is asked for by a path of its own."""
