@@ -50,6 +50,7 @@ from .policy_show import show_policy
 from .prices import default_catalog, load_prices, with_table
 
 __all__ = [
+    "default_model",
     "default_policy",
     "default_text",
     "load_policy",
@@ -114,6 +115,11 @@ def _default_policy(today: date) -> Policy:
         catalog=default_catalog(today),
     )
     return _build(parse(default_text(), _DEFAULT, PolicyError), blank, None)
+
+
+def default_model() -> str:
+    """The model that callers of the default policy ask for."""
+    return default_policy().usual_model
 
 
 def default_text() -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from balancer.policy_file import default_model
 from balancer.policy_schema import ThinkingSetting
 from balancer.units import Count, Factor, Number, Seconds, Share, Tokens, Whole
 
@@ -53,7 +54,8 @@ class PromptEstimate(Frozen):
 class Clients(Frozen):
     """What the application does by itself, with or without a controller."""
 
-    model: str = "gemini-2.5-flash"
+    model: str = Field(default_factory=default_model)
+    """Left out: the model that the default policy's baseline asks for."""
     thinking: ThinkingSetting = None
     output_cap: Tokens | None = None
     timeout: Duration = 60.0

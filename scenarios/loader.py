@@ -19,8 +19,9 @@ from pydantic import ValidationError
 from balancer.core.errors import ScenarioError, nearest
 from balancer.core.policy import Policy
 from balancer.documents import Document, Key, explain, parse, read_text
-from balancer.policy_file import load_policy, policy_of
+from balancer.policy_file import default_model, default_policy, load_policy, policy_of
 
+from .model_words import with_names
 from .schema import GeminiUpstream, ModelProfile, Quota, Scenario, UpstreamFault
 from .tiers import tier_models
 from .upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
@@ -68,6 +69,7 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Loaded:
     document = _from_here(document, path.parent)
     for text in overrides:
         document = _override(document, text)
+    document = with_names(document, default_model(), default_policy().catalog)
     try:
         scenario = Scenario.model_validate(document.values)
     except ValidationError as error:

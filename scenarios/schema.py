@@ -102,7 +102,7 @@ class Scenario(Frozen):
     upstream: Annotated[GeminiUpstream | QueueUpstream, Field(discriminator="kind")] = (
         GeminiUpstream()
     )
-    clients: Clients = Clients()
+    clients: Clients = Field(default_factory=Clients)
     replicas: Annotated[Whole, Field(ge=1, le=1000)] = 1
     """Processes the application runs as, each with its share of the traffic and a controller and a
     budget ledger of its own, as in processes that share nothing."""

@@ -104,7 +104,7 @@ class Balancer:
         found = self._take_up(policy, state_path, files)
         self._desk = Desk(
             policy,
-            CallSettings() if settings is None else settings,
+            (CallSettings() if settings is None else settings).under(policy),
             self._clock,
             self._ledger,
             RandomDraws() if draws is None else draws,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..core.catalog import Thinking
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES
+from ..core.policy import Policy
 from .closed import Refusal
 
 __all__ = [
@@ -30,7 +31,8 @@ class CallSettings:
     """What the application does by itself, where a plan says nothing; as `clients:` of a scenario.
 
     Attributes:
-        model: called when neither the policy's normal nor the caller names one.
+        model: called when neither the policy's normal nor the caller names one; "" is the one of
+            the policy's baseline, or else of the default policy's.
         thinking: setting of a call that does not say; None is the model's own choice.
         timeout_s: deadline of an attempt; None is none.
         retries: attempts beside one for each model of the plan.
@@ -43,7 +45,7 @@ class CallSettings:
         patience_s: the user gives up this long after asking; None is never.
     """
 
-    model: str = "gemini-2.5-flash"
+    model: str = ""
     thinking: Thinking | None = None
     timeout_s: float | None = 60.0
     retries: int = 0
@@ -54,6 +56,17 @@ class CallSettings:
     honours_retry_delay: bool = True
     retry_budget: float | None = None
     patience_s: float | None = None
+
+    def under(self, policy: Policy) -> CallSettings:
+        """The settings with a model, where they name none."""
+        if self.model:
+            return self
+        model = policy.usual_model
+        if not model:
+            from ..policy_file import default_model
+
+            model = default_model()
+        return replace(self, model=model)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
