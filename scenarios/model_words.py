@@ -18,7 +18,7 @@ from balancer.documents import Document, Key
 
 __all__ = ["with_names"]
 
-Place = TypeVar("Place", int, str)
+Place = TypeVar("Place")
 
 
 def with_names(document: Document, otherwise: str, catalog: Catalog) -> Document:
@@ -96,9 +96,9 @@ def _with_keys(document: Document, key: Key, named: Callable[[Any, Key], Any]) -
 
 def _moved(places: Mapping[Key, Place], key: Key, names: Mapping[Any, Any]) -> dict[Key, Place]:
     size = len(key)
-    return {
-        (*place[:size], names.get(place[size], place[size]), *place[size + 1 :])
-        if place[:size] == key and len(place) > size
-        else place: found
-        for place, found in places.items()
-    }
+    moved: dict[Key, Place] = {}
+    for old, found in places.items():
+        inside = old[:size] == key and len(old) > size
+        new: Key = (*key, names.get(old[size], old[size]), *old[size + 1 :]) if inside else old
+        moved[new] = found
+    return moved
