@@ -191,7 +191,8 @@ modes:
 )
 def test_thinking_is_off_dynamic_or_a_budget(written: str, meant: int | None) -> None:
     """The ways of writing a thinking setting."""
-    strategy = parse_policy(f"modes: {{normal: {{thinking: {written}}}}}").strategies[Mode.NORMAL]
+    text = f"baseline: null\nmodes: {{normal: {{thinking: {written}}}}}"
+    strategy = parse_policy(text).strategies[Mode.NORMAL]
     assert strategy.thinking == meant
 
 
@@ -265,7 +266,7 @@ def test_the_default_policy_is_at_rest_on_its_own_workload() -> None:
     assert policy.law == "mildest"
     cost = policy.expected_cost_usd(Mode.NORMAL)
     assert cost is not None
-    assert math.isclose(cost * 5.5 * 3600, 68, rel_tol=0.02)
+    assert math.isclose(cost * 5.5 * 3600, 109, rel_tol=0.02)
 
 
 def test_tight_thresholds_are_accepted_with_a_warning() -> None:

@@ -142,7 +142,7 @@ def test_a_baseline_on_which_modes_do_not_differ_is_not_taken() -> None:
         each._replace(served=tuple(e._replace(output_tokens=10 * e.finished) for e in each.served))
         for each in steady(1.0, 1.1)
     )
-    found = fitted_to(ticks)
+    found = fitted_to(ticks, "modes: {hard: {model: one cheaper, fallback_models: [asked]}}\n")
     assert found.kept.startswith("with the journal's, modes.hard: a request is expected to cost")
     assert found.after.baseline == default_policy().baseline
     assert found.after.rules[0].threshold == 3.5
@@ -156,7 +156,7 @@ def test_a_journal_without_tokens_says_nothing_of_the_baseline() -> None:
         )
         for each in steady(1.0, 1.1)
     )
-    found = fitted_to(ticks)
+    found = fitted_to(ticks, "modes: {hard: {model: one cheaper, fallback_models: [asked]}}\n")
     assert found.kept == "the journal holds no tokens"
     assert found.after.baseline == default_policy().baseline
 

@@ -10,13 +10,14 @@ from typing import get_args
 import pytest
 
 from balancer.core.errors import ScenarioError
+from balancer.policy_file import default_policy
 from scenarios.loader import calibrated_profiles, load, profiles, project_quota
 from scenarios.schema import GeminiUpstream, Scenario
 from scenarios.tiers import spend_limit, tier_dated, tier_models
 from scenarios.upstreams import Counting
 from sim.quota import COUNTINGS
 
-FLASH, LITE = "gemini-2.5-flash", "gemini-2.5-flash-lite"
+FLASH, LITE = "gemini-3.6-flash", "gemini-3.5-flash-lite"
 MEAN_PROMPT, THINKING, MEAN_ANSWER = 1155, 1000, 211
 
 
@@ -61,10 +62,13 @@ def test_a_tier_limits_every_model(tier: int) -> None:
 def test_capacities_are_what_the_quota_s_rate_holds_in_flight_at_rest(tier: int) -> None:
     """By Little's law, as the file says; a new calibration has to come with new capacities."""
     found = profiles(upstream_of(f"upstream.tier={tier}")[0])
+    cards = default_policy().catalog
     for name, profile in found.items():
         assert profile.quota.rpm and profile.quota.tpm
         rate = min(profile.quota.rpm, profile.quota.tpm / MEAN_PROMPT) / 60
         thinking = THINKING * profile.thinking_factor if profile.thinks_unasked else 0
+        card = cards.card(name)
+        thinking = min(thinking, card.most_thinking_tokens(card.default_thinking))
         rest_s = profile.ttft_p50 + (thinking + MEAN_ANSWER) / profile.tokens_per_s
         assert profile.capacity == pytest.approx(rate * rest_s, abs=0.5), name
 
@@ -79,7 +83,7 @@ def test_what_a_scenario_says_of_a_model_comes_before_its_tier() -> None:
         "upstream.spend_limit=null",
     )
     flash = profiles(scenario)[FLASH]
-    assert (flash.quota.rpm, flash.quota.tpm, flash.quota.rpd) == (77, 1_000_000, None)
+    assert (flash.quota.rpm, flash.quota.tpm, flash.quota.rpd) == (77, 2_000_000, None)
     assert flash.capacity == 5
     assert spend_limit(upstream) is None
     assert profiles(scenario)[LITE].quota.rpm == 4000
