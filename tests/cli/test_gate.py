@@ -18,7 +18,7 @@ warm_up: 10s
 workload:
   arrivals: {process: poisson, rate: 5}
 faults:
-  - {kind: latency, model: gemini-2.5-flash, factor: x4, at: 30s, for: 2m}
+  - {kind: latency, model: asked, factor: x4, at: 30s, for: 2m}
 """
 IDLE = "name: idle\nlaw: none\n"
 """Waits the slow model out, which the default policy does not."""

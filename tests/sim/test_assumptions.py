@@ -58,8 +58,8 @@ def test_a_tier_and_its_spend_limit_are_said() -> None:
     text = " ".join(assumptions(scenario, default_policy()))
     assert f"usage tier 2, as of {tier_dated()}" in text
     assert "may not exceed $50 in any 10m" in text
-    assert "gemini-2.5-flash 2k requests a minute, 3M input tokens a minute" in text
-    assert "gemini-2.5-flash 231, exponent 0.5" in text
+    assert "gemini-3.8-flash 2k requests a minute, 3M input tokens a minute" in text
+    assert "gemini-3.8-flash 212, exponent 0.5" in text
     assert "usage tier" not in text_of(world())
     assert "may not exceed" not in text_of(world())
 

@@ -12,7 +12,7 @@ from scenarios.schema import Scenario
 from sim.engine import simulate
 
 
-@pytest.mark.parametrize(("usd", "window_s"), [(5.0, 300.0), (10.0, 600.0)])
+@pytest.mark.parametrize(("usd", "window_s"), [(8.0, 300.0), (16.0, 600.0)])
 def test_a_worst_case_nobody_comes_near_leaves_the_budget_in_use(
     usd: float, window_s: float
 ) -> None:

@@ -58,7 +58,7 @@ def test_without_an_eligible_law_there_is_no_regret() -> None:
 def test_a_siblings_quality_is_what_the_scenario_declares() -> None:
     """Of soft's model; of one that only the caller knows, none."""
     assert declared_quality(load("steady").scenario, default_policy()) == 0.85
-    changed = load("steady", ["upstream.models.gemini-2.5-flash-lite.quality=0.7"]).scenario
+    changed = load("steady", ["upstream.models.one cheaper.quality=0.7"]).scenario
     assert declared_quality(changed, default_policy()) == 0.7
     assert declared_quality(world(), world_policy()) == 0.8
     strategies = tuple(replace(each, model=None) for each in world_policy().strategies)

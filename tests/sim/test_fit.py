@@ -11,13 +11,14 @@ from balancer.core.policy import Policy
 from balancer.journal_file import open_journal
 from balancer.policy_file import parse_policy
 from balancer.policy_fit import fit_policy, traffic_of
+from scenarios.loader import calibrated_profiles
 from scenarios.schema import Scenario
 from sim.engine import simulate
 from sim.experiment import run_scenario
 from sim.run import POLICY, STATIC, Run
 
 TEXT = "law: mildest\nbaseline: null\n"
-HALF = {"gemini-2.5-flash": {"tokens_per_s": 88}, "gemini-2.5-flash-lite": {"tokens_per_s": 88}}
+HALF = {model: {"tokens_per_s": 88} for model in calibrated_profiles()}
 SLOW = {"name": "slow", "kind": "latency", "factor": 5, "at": 1200, "for": 900}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from sim.plant import Plant
 from sim.streams import replication_key
 from sim.workload import REQUEST
 
-__all__ = ["FLASH", "LITE", "decision", "plant", "policy", "requests", "scenario"]
+__all__ = ["DAY", "FLASH", "LITE", "decision", "plant", "policy", "requests", "scenario"]
 
+DAY = date(2026, 11, 28)
+"""Of the prices, and before the end of any of these models."""
 FLASH = "gemini-2.5-flash"
 LITE = "gemini-2.5-flash-lite"
 
@@ -43,10 +46,14 @@ def scenario(
             "decision_lag": 0,
             "upstream": {
                 "kind": "gemini",
-                "models": {FLASH: {**_STEADY, **(flash or {})}, LITE: _STEADY},
+                "models": {
+                    FLASH: {**_STEADY, "quality": 1.0, **(flash or {})},
+                    LITE: {**_STEADY, "quality": 0.85},
+                },
                 **(project or {}),
             },
             "clients": {
+                "model": FLASH,
                 "thinking": 0,
                 "timeout": 60,
                 "backoff": {"initial": 1.0, "jitter": 0.0},
@@ -72,7 +79,7 @@ def policy(
         name="hand-made",
         rules=(),
         strategies=(normal, normal, hard or normal, normal),
-        catalog=default_catalog(),
+        catalog=default_catalog(DAY),
         law="none",
         budgets=budgets,
     )
