@@ -5,11 +5,11 @@ schema that reads such files. Ranges; "~" is log-uniform, "half" and "1 in 5" ar
 
 - traffic: ~0.05 to 6 requests/s, or to 50; 40 to 60 minutes; gaps of a CV of 1, 1.09 or ~0.5 to 4;
   1 in 4 with a step, spike or ramp of ~1.3 to 5 times; 1 in 3 with classes of three priorities
-- upstream: a quota of ~0.2 to 2 times the traffic (main 1 in 7, sibling 1 in 3), a capacity of
+- upstream: a quota of ~0.2 to 2 times the traffic (main 1 in 7, all siblings 1 in 3), a capacity of
   ~0.5 to 2 times what is in flight at rest (1 in 5 each), a quota of all models (1 in 10); half
   with a way to count the minute
 - faults: none, one or two of `_KINDS`, once, with a ramp, or again and again; and beside them, each
-  about 1 in 10: the sibling is gone, observations come late, observations are lost
+  about 1 in 10: the siblings are gone, observations come late, observations are lost
 - the application: 1 in 5 each: no user asks again, less or more patience, 2 to 16 replicas
 - the policy: one of `_kinds`, with cost thresholds and baseline in proportion to the traffic
 """
@@ -24,14 +24,21 @@ from typing import Any
 
 from balancer.core.errors import PolicyError
 from balancer.core.policy import Policy
+from balancer.core.routes import resolve
+from balancer.core.strategy import Strategy
 from balancer.documents import Document, parse
-from balancer.policy_file import default_text, policy_of
+from balancer.policy_file import default_model, default_policy, default_text, policy_of
 from balancer.units import parse_usd
 from scenarios.schema import Scenario
 
-__all__ = ["MAIN", "SIBLING", "world"]
+__all__ = ["MAIN", "SIBLING", "SIBLINGS", "world"]
 
-MAIN, SIBLING = "gemini-2.5-flash", "gemini-2.5-flash-lite"
+MAIN = default_model()
+SIBLINGS = tuple(
+    resolve(Strategy(model=word), MAIN, default_policy().catalog)[0]
+    for word in ("one cheaper", "two cheaper", "three cheaper")
+)
+SIBLING = SIBLINGS[0]
 _RARE = ("hang", "cut", "price", "thinking", "output")
 _KINDS = (*("latency",) * 4, *("error",) * 5, *("quota",) * 2, *_RARE)
 """Of faults, as often as each is drawn."""
@@ -39,8 +46,8 @@ _WARM_UP_S = 300.0
 _FIRST_FAULT_S = 360.0
 _BUSY = 12.0
 """Requests a second above which a world is short: they are many anyway."""
-_IN_FLIGHT_S = {MAIN: 6.5, SIBLING: 2.0}
-"""Mean duration of a healthy call."""
+_IN_FLIGHT_S = {MAIN: 6.5, SIBLING: 2.3}
+"""Mean duration of a healthy call; the sibling's when nobody asks it to think."""
 _STRUCK = (MAIN,) * 4 + (SIBLING,) + (None,) * 2
 """Whom a fault strikes; None: all models."""
 _COST = "token_cost_per_hour"
@@ -121,6 +128,8 @@ def _upstream(draw: Random, rate: float, faults: Sequence[Mapping[str, Any]]) ->
             models[model]["capacity"] = room
             if _chance(draw, 0.4):
                 models[model]["overload_limit"] = _calls(room * _log(draw, 1.0, 4.0))
+    # Four quotas would flatter: what the next model lacks, those below it lack as well.
+    models |= {other: dict(models[SIBLING]) for other in SIBLINGS[1:]}
     for fault in faults:
         if fault["kind"] == "quota":
             # Of nothing nothing can be cut.
@@ -144,8 +153,8 @@ def _calls(about: float) -> int:
 def _faults(draw: Random, duration_s: float) -> list[dict[str, Any]]:
     faults = [_fault(draw, duration_s) for _ in range(draw.choice((0, 1, 1, 1, 2, 2)))]
     if _chance(draw, 0.12):
-        gone = {"kind": "error", "error": "quota_day", "model": SIBLING}
-        faults.append({**gone, "at": 0.0, "for": duration_s})
+        gone = {"kind": "error", "error": "quota_day", "at": 0.0, "for": duration_s}
+        faults += [{**gone, "model": sibling} for sibling in SIBLINGS]
     if _chance(draw, 0.1):
         lasts = {"at": _FIRST_FAULT_S, "for": duration_s - _FIRST_FAULT_S}
         faults.append({"kind": "delay", "by": _log(draw, 5, 120), **lasts})

@@ -16,7 +16,7 @@ import numpy as np
 
 from balancer.core.modes import Mode
 from balancer.core.policy import Policy
-from balancer.policy_file import default_policy
+from balancer.policy_file import default_model, default_policy
 from scenarios.schema import Scenario
 from sim.engine import simulate
 from sim.run import POLICY, STATIC, Run
@@ -46,7 +46,7 @@ __all__ = [
 RATES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 5.5, 50.0, 500.0)
 """Requests a second."""
 WARM_UP_S = 300.0
-_MAIN = "gemini-2.5-flash"
+_MAIN = default_model()
 _HOUR_S = 3600.0
 
 

@@ -147,4 +147,4 @@ def test_laws_are_compared_over_scenarios_of_the_library() -> None:
     ((name, reigns, of_all),) = reign_rows(found)
     assert name == "steady"
     assert reigns.endswith(", then ladder")
-    assert of_all.startswith("always_hard up to $0.00")
+    assert of_all.startswith("always_hard up to $0.0")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from balancer.policy_file import default_policy
+from balancer.policy_file import default_model, default_policy
 from scenarios.schema import Scenario
 from sim.run import Run
 
@@ -90,7 +90,7 @@ def test_every_claim_can_fail() -> None:
 
 def test_a_world_is_told_in_a_line() -> None:
     """What is short and what goes wrong, and nothing else."""
-    main = "gemini-2.5-flash"
+    main = default_model()
     scenario = Scenario.model_validate(
         {
             "scenario": "w",

@@ -13,7 +13,7 @@ from scenarios.loader import load
 from scenarios.schema import GeminiUpstream, Scenario
 from sim.fault_windows import check_faults
 
-from .random_worlds import MAIN, SIBLING, world
+from .random_worlds import MAIN, SIBLINGS, world
 
 SEEDS = range(100)
 
@@ -45,7 +45,7 @@ def test_worlds_stay_within_what_is_said(worlds: list[tuple[Scenario, Policy]]) 
     for scenario, _ in worlds:
         assert 0.05 <= scenario.workload.arrivals.rate <= 50.0
         assert 2400.0 <= scenario.duration <= 3600.0
-        assert len(scenario.faults) <= 5
+        assert len(scenario.faults) <= 7
         check_faults(scenario)
 
 
@@ -77,4 +77,4 @@ def test_every_ingredient_is_drawn(worlds: list[tuple[Scenario, Policy]]) -> Non
         assert isinstance(scenario.upstream, GeminiUpstream)
         said |= {(model, key) for model, own in scenario.upstream.models.items() for key in own}
     keys = ("quota", "capacity", "overload_limit")
-    assert said == {(model, key) for model in (MAIN, SIBLING) for key in keys}
+    assert said == {(model, key) for model in (MAIN, *SIBLINGS) for key in keys}

@@ -18,7 +18,7 @@ __all__ = ["SCENES", "prove", "report"]
 SPEED = 10.0
 
 _FAULT = ("faults.0.at=3m", "faults.0.for=5m")
-_FLASH = "upstream.models.gemini-2.5-flash"
+_MODEL, _SIBLING = "upstream.models.asked", "upstream.models.one cheaper"
 _SMALLER = 2.6 / 5.5
 """Share of its traffic at which the overload scenario peaks at 8 requests a second."""
 
@@ -33,10 +33,10 @@ SCENES: Mapping[str, Sequence[str]] = {
         "workload.arrivals.pattern.0.at=3m",
         "workload.arrivals.pattern.0.for=5m",
         # Quota and capacity shrink with the traffic, so that it overloads them as before.
-        f"{_FLASH}.capacity={60 * _SMALLER:.0f}",
-        f"{_FLASH}.quota.rpm={1000 * _SMALLER:.0f}",
-        f"{_FLASH}.quota.tpm={1_000_000 * _SMALLER:.0f}",
-        f"{_FLASH}-lite.capacity={240 * _SMALLER:.0f}",
+        f"{_MODEL}.capacity={60 * _SMALLER:.0f}",
+        f"{_MODEL}.quota.rpm={1000 * _SMALLER:.0f}",
+        f"{_MODEL}.quota.tpm={1_000_000 * _SMALLER:.0f}",
+        f"{_SIBLING}.capacity={240 * _SMALLER:.0f}",
     ),
 }
 """The basic scenarios, shorter, with at most 8 requests in a second of the scenario."""

@@ -43,7 +43,7 @@ CASES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "minute_quota_storm": ("minute_quota_storm", ()),
     f"conversation_overload, sibling of {SMALL_SIBLING_RPM} a minute": (
         "conversation_overload",
-        (f"upstream.models.gemini-2.5-flash-lite.quota.rpm={SMALL_SIBLING_RPM}",),
+        (f"upstream.models.one cheaper.quota.rpm={SMALL_SIBLING_RPM}",),
     ),
 }
 """Scenario and what is set in it, by name."""

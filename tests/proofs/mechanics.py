@@ -31,7 +31,7 @@ _SCENARIOS = (
 _COUNTING = "upstream.quota.counting={}"
 _RESET = ("faults.0.error=reset", "faults.0.where=inside")
 _SHY = ("clients.retry_budget=10%", "clients.honours_retry_delay=true")
-_FULL = ("upstream.models.gemini-2.5-flash.overload_limit=30",)
+_FULL = ("upstream.models.asked.overload_limit=30",)
 
 CASES = (
     *(Case(scenario=name, arm=arm) for name in _SCENARIOS for arm in ("none", "static")),

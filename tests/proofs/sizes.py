@@ -26,7 +26,7 @@ it. Degraded is the share of requests served above normal; harm: availability wi
 wholly below static's.
 """
 
-_LITE = "upstream.models.gemini-2.5-flash-lite"
+_LITE = "upstream.models.one cheaper"
 
 SWEEPS: Mapping[str, tuple[str, tuple[str, ...], str]] = {
     "deterministic_500": ("faults.0.share", ("0.1%", "0.3%", "1%", "3%"), "1%"),
@@ -34,7 +34,7 @@ SWEEPS: Mapping[str, tuple[str, tuple[str, ...], str]] = {
     "small_sibling": (f"{_LITE}.quota.rpm", ("100", "200", "300", "400", "1000"), "200"),
     "two_small_models": (f"{_LITE}.quota.rpm", ("300", "600", "1200", "4000"), "600"),
     "sibling_slows": (f"{_LITE}.capacity", ("6", "12", "18", "24", "48"), "12"),
-    "spend_limit": ("workload.arrivals.rate", ("2", "3", "4", "4.5"), "4"),
+    "spend_limit": ("workload.arrivals.rate", ("1.5", "2", "2.5", "2.8"), "2.5"),
     "sixteen_processes": ("replicas", ("1", "4", "16", "32"), "16"),
 }
 """Scenario, the key that is swept, its values, and that of the file."""

@@ -19,7 +19,7 @@ from balancer.core.policy import BudgetLimit, Policy
 from balancer.core.pricing import NANO_USD, cost_nano_usd
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
-from balancer.runtime.calls import Asked, Outcome
+from balancer.runtime.calls import Asked, CallSettings, Outcome
 from balancer.runtime.clock import ManualClock
 from balancer.runtime.ledger import Claim, Ledger
 
@@ -108,9 +108,12 @@ def spend(
     policy = replace(default_policy(), budgets=(limit,), rules=())
     clock = ManualClock()
     ledger = make(policy)
-    fleet = [Balancer(policy, clock=clock, ledger=ledger) for _ in range(balancers)]
+    settings = CallSettings(model="gemini-2.5-flash")
+    fleet = [
+        Balancer(policy, settings=settings, clock=clock, ledger=ledger) for _ in range(balancers)
+    ]
     chance = random.Random(seed)
-    price = policy.catalog.card("gemini-2.5-flash").price
+    price = policy.catalog.card(settings.model).price
     ticks = round(window_s * windows)
     spent = [0] * (ticks + 1)
     answered = refused = 0

@@ -13,7 +13,7 @@ from balancer.core.modes import Mode, Priority
 from balancer.core.routes import RUNNING_TURN
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
-from balancer.runtime.calls import Asked, Outcome, Score
+from balancer.runtime.calls import Asked, CallSettings, Outcome, Score
 from balancer.runtime.clock import ManualClock
 from balancer.wire import edits
 
@@ -26,7 +26,7 @@ NOBODY = default_policy().strategies[Mode.NORMAL].shed
 def balancer(**changes: object) -> Balancer:
     """With a strategy in normal."""
     policy = policy_with(mode=Mode.NORMAL, **changes)
-    return Balancer(policy, clock=ManualClock())
+    return Balancer(policy, settings=CallSettings(model=FAST), clock=ManualClock())
 
 
 def test_a_format_is_neither_capped_nor_answered_by_a_static_text() -> None:
@@ -56,7 +56,8 @@ def test_a_plan_caps_what_it_would_cap_on_the_wire(card: ModelCard) -> None:
             attempt = request.start()
             assert attempt is not None
             assert attempt.model == card.name
-            change = edits(strategy, card, wire.Asked(model=card.name))
+            served = policy.catalog.find(card.name)
+            change = edits(strategy, served, wire.Asked(model=card.name))
             assert (mode, attempt.output_cap_tokens) == (mode, change.output_cap_tokens)
 
 
