@@ -159,7 +159,7 @@ class StrategyEntry(_Entry):
     """What a mode does to a call; null leaves what the caller set, and sheds nobody."""
 
     model: str | None = None
-    """A model's name, or a word by what was asked: asked, one cheaper, two cheaper."""
+    """A model's name, or a word by what was asked: `asked`, `one cheaper` to `three cheaper`."""
     fallback_models: tuple[str, ...] = ()
     output_cap: Tokens | None = None
     thinking: ThinkingSetting = None

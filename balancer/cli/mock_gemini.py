@@ -44,7 +44,7 @@ def mock_gemini(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Change a key of the scenario: upstream.models.gemini-2.5-flash.quota.rpm=60.",
+            help="Change a key of the scenario: upstream.models.asked.quota.rpm=60.",
             show_default=False,
         ),
     ] = None,

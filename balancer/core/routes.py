@@ -1,7 +1,7 @@
 """Which models a strategy calls, by what its caller asked for.
 
 A strategy names a model, or a step on the way down from the one that was asked for: `asked`,
-`one cheaper`, `two cheaper`. Whatever it says, nobody is moved
+`one cheaper` and so on. Whatever it says, nobody is moved
 
 - to a dearer model: no price of it, in or out, cached or not, is above the asked one's;
 - to one that lacks what the request uses, or has no room for its prompt;

@@ -52,7 +52,7 @@ POLICY_CHANGES: Final[tuple[JsonDict, ...]] = (
     {"version": 2, "reason": "back to what worked"},
 )
 PROMPTS: Final[tuple[JsonDict, ...]] = (
-    {"prompt": "Say hello in one word.", "model": "gemini-2.5-flash"},
+    {"prompt": "Say hello in one word.", "model": "gemini-3.8-flash"},
 )
 CHATS: Final[tuple[JsonDict, ...]] = (
     {
@@ -66,7 +66,7 @@ CHATS: Final[tuple[JsonDict, ...]] = (
 )
 ANSWER: Final[JsonDict] = {
     "text": "A planned reduction that keeps the essentials running.",
-    "model": "gemini-2.5-flash",
+    "model": "gemini-3.8-flash",
     "mode": "soft",
     "fallback": False,
     "finish_reason": "STOP",

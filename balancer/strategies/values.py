@@ -32,7 +32,7 @@ AMOUNTS = st.integers(0, 2**50)
 TICKS = st.integers(0, 10**6)
 MODE = st.sampled_from(MODES)
 NAMES = st.text('aZ0 é→"\\\n\0', max_size=8)
-MODELS = st.sampled_from(["big", "small", "gemini-2.5-flash"])
+MODELS = st.sampled_from(["big", "small", "gemini-3.8-flash"])
 SHARES = st.floats(0, 1)
 
 

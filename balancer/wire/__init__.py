@@ -3,7 +3,7 @@
 Pure functions on JSON values, shared by the wrapper of the SDK and by the proxy, so that a
 plan means the same in both. Nothing here waits, sends, or keeps anything between calls.
 
-    asked = read_asked(body, "gemini-2.5-flash")     what the caller asked for
+    asked = read_asked(body, "gemini-3.8-flash")     what the caller asked for
     change = edits(strategy, card, asked)            what the strategy makes of it
     body = apply(body, change)                       or apply_bytes, for a proxy
     answer = read_answer(response)                   or an AnswerReader, for a stream

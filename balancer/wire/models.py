@@ -13,8 +13,8 @@ _OWN = ("tunedModels/", "endpoints/")
 def bare_model(name: str) -> str:
     """A model's own name, without the path before it or the method after it.
 
-    `models/gemini-2.5-flash`, `publishers/google/models/gemini-2.5-flash` and
-    `projects/p/locations/l/publishers/google/models/gemini-2.5-flash` are the same model. A
+    `models/gemini-3.8-flash`, `publishers/google/models/gemini-3.8-flash` and
+    `projects/p/locations/l/publishers/google/models/gemini-3.8-flash` are the same model. A
     tuned model keeps its collection: `tunedModels/mine`.
     """
     for own in _OWN:

@@ -1,7 +1,7 @@
 """Puts a balancer around a google-genai client.
 
 client = wrap(genai.Client(), balancer)
-response = client.models.generate_content(model="gemini-2.5-flash", contents="Hello")
+response = client.models.generate_content(model="gemini-3.8-flash", contents="Hello")
 print(response.text, served(response))
 """
 

@@ -102,6 +102,7 @@ _STEPS = {
     "asked": "the model asked for",
     "one cheaper": "a model one step cheaper",
     "two cheaper": "a model two steps cheaper",
+    "three cheaper": "a model three steps cheaper",
 }
 
 
