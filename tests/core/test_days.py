@@ -148,11 +148,9 @@ def test_a_policy_has_a_day_too() -> None:
 
 def test_a_policy_that_a_day_makes_none_of_says_so() -> None:
     """What was the cheaper model costs more from that day on."""
-    modes = [
-        Strategy(model="dear", thinking="LOW", output_cap_tokens=cap) for cap in (1300, 1200, 1100)
-    ]
+    modes = [Strategy(model="dear", shed=(low, 0.0, 0.0)) for low in (0.0, 0.5, 1.0)]
     means = Baseline(
-        workload="w", requests_per_s=1, prompt_tokens=1000, output_tokens=200, thinking_tokens=1
+        workload="w", requests_per_s=1, prompt_tokens=1e6, output_tokens=1e5, thinking_tokens=0
     )
     found = policy(Strategy(model="steady"), *modes, baseline=means)
     assert found.on("2026-12-31").strategies == found.strategies

@@ -46,4 +46,6 @@ def _value(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, str):
         return _text(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return repr(value)
