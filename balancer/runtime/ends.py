@@ -108,11 +108,9 @@ def _end(
 def _used(policy: Policy, catalog: Catalog) -> dict[str, tuple[str, ...]]:
     """Names of models that have a card, each with the places that lead to it."""
     found: dict[str, dict[str, None]] = {}
-    # As of no day a name leads to its own model, ended or not.
-    ever = catalog.on("")
 
     def note(name: str, place: str) -> None:
-        card = ever.find(name)
+        card = catalog.known(name)
         if card is not None:
             found.setdefault(card.name, {})[place] = None
 

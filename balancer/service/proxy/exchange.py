@@ -76,7 +76,12 @@ class Exchange:
         card = wire.find_card(balancer.catalog, call.asked.model)
         asked = call.asked
         if card is not None:
-            asked = replace(asked, model=card.name, usual_thinking=card.default_thinking)
+            asked = replace(
+                asked,
+                model=card.name,
+                usual_thinking=card.default_thinking,
+                ended=balancer.catalog.known(asked.model) is not card,
+            )
         self._asked = asked
         self.sent = wire.Sent(asked=asked, own_key=upstream.own_key(call.target))
         speed = balancer.clock.speed
