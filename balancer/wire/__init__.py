@@ -9,10 +9,13 @@ plan means the same in both. Nothing here waits, sends, or keeps anything betwee
     answer = read_answer(response)                   or an AnswerReader, for a stream
     failure = read_error(status, response)
     kind = Sent(asked=asked, change=change).refused(failure)      whose fault it is
+
+`interactions` has the same for the Interactions API.
 """
 
 from __future__ import annotations
 
+from . import interactions
 from .answers import Answer, AnswerReader, read_answer
 from .asked import Asked, estimate_tokens, read_asked
 from .bodies import apply
@@ -52,6 +55,7 @@ __all__ = [
     "find_card",
     "first_kept",
     "fit_thinking",
+    "interactions",
     "is_plausible",
     "kinds_of",
     "most_media",

@@ -43,6 +43,8 @@ class Asked:
         needs_tools: the call means nothing without its tools.
         pinned: the call goes with what Google keeps for one model (cached content, an answer
             to be continued): neither its model nor its instruction can change.
+        levels_only: the API it goes through takes levels of thinking, and no budgets.
+        as_is: nothing of it can be changed: it asks an agent, which has settings of its own.
         needs: what it uses that not every model can do, see `balancer.core.routes`.
         media, fees: what a budget holds money for beside the tokens of text, as
             `balancer.runtime.calls.Asked` has them.
@@ -60,6 +62,8 @@ class Asked:
     shown: bool = False
     needs_tools: bool = False
     pinned: bool = False
+    levels_only: bool = False
+    as_is: bool = False
     needs: frozenset[str] = frozenset()
     media: tuple[tuple[str, int], ...] = ()
     fees: frozenset[str] = frozenset()

@@ -15,7 +15,7 @@ One set of rules for the SDK wrapper and for the proxy:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from balancer.core.catalog import ModelCard, Thinking
 from balancer.core.strategy import Strategy
@@ -86,6 +86,10 @@ def edits(
         most_output_tokens: what a budget still affords, thinking included. It is money, so it
             holds for every call, structured ones too.
     """
+    if asked.as_is:
+        return Edits()
+    if card is not None and asked.levels_only:
+        strategy, card = _by_levels(strategy, card)
     drop_tools = not (strategy.tools or asked.needs_tools or asked.pinned)
     # What Google keeps for a call goes with what is sent beside it.
     history_turns = None if asked.pinned else strategy.history_turns
@@ -131,6 +135,18 @@ def edits_within(
     held = held or limit
     cap = change.output_cap_tokens or asked.output_cap_tokens or limit
     return change if cap <= held else edits(strategy, card, asked, most_output_tokens=held)
+
+
+def _by_levels(strategy: Strategy, card: ModelCard) -> tuple[Strategy, ModelCard]:
+    """Strategy and card where only a level can be said.
+
+    A model that takes budgets alone cannot be told anything there. Unless it thinks of nothing by
+    itself, its thoughts would fill a plan's cap, so it gets none.
+    """
+    seen = replace(card, budget=None, off=False)
+    if card.thinks and not seen.thinks and card.default_thinking != 0:
+        strategy = replace(strategy, output_cap_tokens=None, thinking=None)
+    return strategy, seen
 
 
 def _shows(card: ModelCard, asked: Asked) -> bool:

@@ -25,7 +25,20 @@ _STATUS_CODES = {
     "UNAVAILABLE": 503,
     "INTERNAL": 500,
     "DEADLINE_EXCEEDED": 504,
+    "INVALID_REQUEST": 400,
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "OVERLOADED": 503,
+    "SERVICE_UNAVAILABLE": 503,
+    "RATE_LIMIT_EXCEEDED": 429,
+    "QUOTA_EXCEEDED": 429,
 }
+"""Of words in `status`, or in `code`, as the Interactions API has it: in small letters, or at the
+end of a URI [S]. Which there are beside `invalid_request` [D] is assumed."""
+
 _KINDS = {408: "timeout", 499: "timeout", 503: "overloaded", 504: "timeout"}
 """504 is the deadline that the caller sent along; 499 that the caller left."""
 
@@ -112,7 +125,8 @@ def _code(error: Any) -> int:
     code = member(error, "code")
     if isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600:
         return code
-    return _STATUS_CODES.get(str(member(error, "status")), 500)
+    word = member(error, "status") or code
+    return _STATUS_CODES.get(str(word)[:256].rpartition("/")[2].upper(), 500)
 
 
 def _kind(code: int, error: Any, message: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from .bodies import apply
 from .edits import Edits
 
-__all__ = ["apply_bytes", "parse"]
+__all__ = ["apply_bytes", "parse", "splice"]
 
 _SPACE = " \t\n\r"
 _decode = json.JSONDecoder().raw_decode
@@ -44,7 +44,17 @@ def apply_bytes(raw: bytes, edits: Edits, body: Any = None) -> bytes:
         return raw
     if body is None:
         body = parse(raw)
-    new = apply(body, edits)
+    return splice(raw, body, apply(body, edits))
+
+
+def splice(raw: bytes, body: Any, new: Any) -> bytes:
+    """The bytes of a value that shares what it can with the one that was read.
+
+    Args:
+        raw: as it was read.
+        body: `parse(raw)`.
+        new: `body` itself where nothing changes.
+    """
     if new is body:
         return raw
     text = raw.decode("utf-8")

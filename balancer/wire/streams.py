@@ -38,9 +38,15 @@ class Chunks(Protocol):
         """What may go to the caller of what was read since this was last asked for."""
 
 
-def chunks_of(content_type: str) -> Chunks:
-    """The reader for a response, by its content type."""
-    return EventChunks() if "event-stream" in content_type.lower() else ArrayChunks()
+def chunks_of(content_type: str, *, as_sent: bool = False) -> Chunks:
+    """The reader for a response, by its content type.
+
+    Args:
+        content_type: of the response.
+        as_sent: pass every byte of events on: clients of the Interactions API read all of them.
+    """
+    events = "event-stream" in content_type.lower()
+    return EventChunks(as_sent=as_sent) if events else ArrayChunks()
 
 
 class EventChunks:
@@ -48,11 +54,15 @@ class EventChunks:
 
     The sentinel `[DONE]` is no chunk, and ends the stream. An event that outgrows 64 MiB is given
     up as one that does not parse.
+
+    Args:
+        as_sent: pass every byte on, and not only what clients of generateContent can read.
     """
 
-    __slots__ = ("_buffer", "_done", "_passed", "_searched")
+    __slots__ = ("_as_sent", "_buffer", "_done", "_passed", "_searched")
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_sent: bool = False) -> None:
+        self._as_sent = as_sent
         self._buffer = bytearray()
         self._passed = bytearray()
         self._searched = 0
@@ -92,6 +102,8 @@ class EventChunks:
         return passed
 
     def _event(self, event: bytes, end: bytes) -> list[Any]:
+        if self._as_sent:
+            self._passed += event + end
         lines = [line for line in _LINE_END.split(event) if line]
         data = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
         text = b"\n".join(data)
@@ -104,6 +116,8 @@ class EventChunks:
             if not text.startswith((b"{", b"[")):
                 return []
         value = _value(text)
+        if self._as_sent:
+            return [value]
         error = None if isinstance(value, dict) else error_of(value)
         if error is not None:
             self._passed += b"data: " + json.dumps(error).encode() + b"\r\n\r\n"

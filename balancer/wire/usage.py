@@ -12,7 +12,7 @@ from balancer.core.surcharges import MODALITIES, Media, surcharge_nano_usd
 
 from .members import member
 
-__all__ = ["Usage", "read_searches", "read_usage"]
+__all__ = ["Usage", "count", "read_searches", "read_usage"]
 
 _MOST = 1 << 40
 _MOST_DETAILS = 64
@@ -98,12 +98,12 @@ def read_usage(body: Any) -> Usage | None:
     usage = member(body, "usageMetadata")
     if not isinstance(usage, dict) or not usage:
         return None
-    prompt = _count(member(usage, "promptTokenCount"))
+    prompt = count(member(usage, "promptTokenCount"))
     return Usage(
-        prompt_tokens=prompt + _count(member(usage, "toolUsePromptTokenCount")),
-        cached_tokens=min(prompt, _count(member(usage, "cachedContentTokenCount"))),
-        output_tokens=_count(member(usage, "candidatesTokenCount")),
-        thinking_tokens=_count(member(usage, "thoughtsTokenCount")),
+        prompt_tokens=prompt + count(member(usage, "toolUsePromptTokenCount")),
+        cached_tokens=min(prompt, count(member(usage, "cachedContentTokenCount"))),
+        output_tokens=count(member(usage, "candidatesTokenCount")),
+        thinking_tokens=count(member(usage, "thoughtsTokenCount")),
         media=_media(usage),
     )
 
@@ -130,7 +130,7 @@ def _by_modality(details: Any) -> dict[str, int]:
         modality = member(detail, "modality")
         # The SDK has an enum there, whose value is the word.
         name = str(getattr(modality, "value", modality))[:32].lower()
-        tokens = _count(member(detail, "tokenCount"))
+        tokens = count(member(detail, "tokenCount"))
         if name in MODALITIES and tokens:
             found[name] = found.get(name, 0) + tokens
     return found
@@ -156,7 +156,8 @@ def read_searches(candidate: Any) -> tuple[int, int]:
     return web, int(maps)
 
 
-def _count(value: Any) -> int:
+def count(value: Any) -> int:
+    """A count of tokens as whoever reports it writes it; 0 for what is none."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:20])  # proto JSON writes 64-bit numbers as text
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
