@@ -18,9 +18,11 @@ from ... import wire
 from ...core.strategy import Strategy
 from ...runtime.calls import Asked, Outcome
 from ...runtime.closed import Refusal
-from .answers import Headers, Reply, error_reply, no_price_reply, shed_reply, static_reply
+from .answers import Headers, Reply, error_reply, no_price_reply, shed_reply
+from .apis import Reader
+from .callers import given_key
 from .headers import downstream
-from .reading import Call, has_key
+from .reading import Call
 from .upstream import Upstream, plain
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Stream:
 
     response: aiohttp.ClientResponse
     attempt: Attempt
-    reader: wire.AnswerReader
+    reader: Reader
     chunks: wire.Chunks
     ends_at: float | None
 
@@ -66,12 +68,16 @@ class Exchange:
         sent: what went upstream last.
     """
 
-    __slots__ = ("_asked", "_balancer", "_call", "_upstream", "request", "sent")
+    __slots__ = (
+        "_api", "_asked", "_balancer", "_call", "_form", "_upstream", "request", "sent",
+    )  # fmt: skip
 
     def __init__(self, balancer: Balancer, upstream: Upstream, call: Call) -> None:
         self._balancer = balancer
         self._upstream = upstream
         self._call = call
+        self._api = call.target.api
+        self._form = self._api.form
         # A dated version of a model goes by its family's name, and is sent as it was written.
         card = wire.find_card(balancer.policy.catalog, call.asked.model)
         asked = call.asked
@@ -93,11 +99,11 @@ class Exchange:
                 thinking=asked.thinking,
                 timeout_s=None if call.timeout_s is None else call.timeout_s * speed,
                 structured=asked.tearable,
-                free_text=asked.free_text and wire.is_plausible(call.body),
+                free_text=asked.free_text and self._form.is_plausible(call.body),
                 pinned=asked.pinned,
                 needs=asked.needs,
                 project=_project(call, own_key=self.sent.own_key),
-                shape=partial(wire.shape_of, call.body),
+                shape=partial(self._form.shape_of, call.body),
                 media=asked.media,
                 fees=asked.fees,
             ),
@@ -132,22 +138,22 @@ class Exchange:
         if text is not None:
             return self._static(text, "")
         # Without a reply, a budget refused what would have been the next attempt.
-        return reply or shed_reply("budget", request.plan.mode)
+        return reply or self._api.said(shed_reply("budget", request.plan.mode))
 
     def _refused(self) -> Reply:
         request = self.request
         if request.refusal == "no_price":
-            return no_price_reply(request.model, request.plan.mode)
+            return self._api.said(no_price_reply(request.model, request.plan.mode))
         text = request.static_fallback
         if text is not None:
             return self._static(text, request.refusal)
-        return shed_reply(request.refusal, request.plan.mode)
+        return self._api.said(shed_reply(request.refusal, request.plan.mode))
 
     def _static(self, text: str, refusal: str) -> Reply:
         call = self._call
         mode = self.request.plan.mode
-        return static_reply(
-            text, mode, streamed=call.target.streamed, events=call.events, refusal=refusal
+        return self._api.static(
+            text, mode, call.body, streamed=call.streamed, events=call.events, refusal=refusal
         )
 
     async def _try(self, attempt: Attempt) -> tuple[Outcome, Reply | Stream]:
@@ -162,7 +168,7 @@ class Exchange:
         try:
             async with asyncio.timeout_at(ends_at):
                 response = await self._send(attempt)
-                if call.target.streamed and response.status < 300:
+                if call.streamed and response.status < 300:
                     outcome, found = await self._begin_stream(attempt, response, ends_at)
                 else:
                     async with response:
@@ -171,11 +177,11 @@ class Exchange:
         except TimeoutError:
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
-            found = error_reply(504, message, mode=mode)
+            found = self._api.said(error_reply(504, message, mode=mode))
         except _connection_errors() as error:
             outcome = Outcome(kind="reset")
             message = f"open-Balancer: the connection to the upstream failed ({_name(error)})."
-            found = error_reply(503, message, mode=mode)
+            found = self._api.said(error_reply(503, message, mode=mode))
         if not isinstance(found, Stream):
             attempt.finish(outcome)
         return outcome, found
@@ -200,7 +206,7 @@ class Exchange:
         call = self._call
         edits = self._edits(attempt)
         model = edits.model or call.target.model
-        body = wire.apply_bytes(call.raw, edits, call.body)
+        body = self._form.apply_bytes(call.raw, edits, call.body)
         changed = not attempt.as_written and (model != call.target.model or body != call.raw)
         self.sent = replace(self.sent, change=edits, changed=changed)
         extra = []
@@ -215,6 +221,7 @@ class Exchange:
             query=call.query,
             headers=call.headers,
             body=body,
+            streamed=call.streamed,
             deadline_s=call.timeout_s,
             extra=extra,
         )
@@ -222,8 +229,9 @@ class Exchange:
     async def _begin_stream(
         self, attempt: Attempt, response: aiohttp.ClientResponse, ends_at: float | None
     ) -> tuple[Outcome, Reply | Stream]:
-        reader = wire.AnswerReader(streamed=True)
-        chunks = wire.chunks_of(response.headers.get("content-type", ""))
+        reader = self._form.AnswerReader(streamed=True)
+        content_type = response.headers.get("content-type", "")
+        chunks = self._api.chunks(content_type, untouched=not self.request.enforced)
         try:
             while True:
                 data = await response.content.readany()
@@ -236,7 +244,8 @@ class Exchange:
             response.close()
             raise
         answer = reader.answer()
-        if values and answer.error is None and values[0] is not None:
+        begun = values and answer.error is None and values[0] is not None
+        if begun or (not self.request.enforced and values):
             attempt.first_token()
             stream = Stream(
                 response=response,
@@ -253,7 +262,7 @@ class Exchange:
             reply = _error_as_sent(answer.error.code, error)
         else:
             message = "open-Balancer: the upstream's stream ended before its first chunk."
-            reply = error_reply(503, message)
+            reply = self._api.said(error_reply(503, message))
         card = attempt.card
         return outcome_of(answer, response.status, self.sent, card, reply=reply), reply
 
@@ -265,7 +274,9 @@ class Exchange:
         reply = Reply(status=status, body=raw, headers=self._headers(response))
         if status < 300:
             value = wire.parse(text)
-            answer = wire.read_answer(value)
+            reader = self._form.AnswerReader(streamed=False)
+            reader.add(value)
+            answer = reader.answer()
             error = wire.error_of(value) if self.request.enforced else None
             if error is not None and answer.error is not None:
                 # An error under a status of success, which clients take for an empty answer.
@@ -341,8 +352,7 @@ def _project(call: Call, *, own_key: bool) -> str:
         return ""
     if call.target.project:
         return f"project {call.target.project}"
-    given = dict(call.headers).get(b"x-goog-api-key") or (has_key(call.query) or "").encode()
-    return wire.project_of(given)
+    return wire.project_of(given_key(call.query, dict(call.headers)))
 
 
 def _connection_errors() -> tuple[type[BaseException], ...]:
