@@ -181,4 +181,6 @@ class _ProxyFirst:
             if found is not None:
                 await self._gateway.serve(found, scope, receive, send)
                 return
+        if scope["type"] == "websocket" and await self._gateway.serve_socket(scope, receive, send):
+            return
         await self._app(scope, receive, send)

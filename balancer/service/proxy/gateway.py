@@ -23,6 +23,7 @@ from .passing import Passing
 from .paths import COLLECTIONS, Target, find_target
 from .reading import Call, Gone, Receive, is_readable, read_body, read_call
 from .repeats import Repeats
+from .sockets import Sockets
 from .uploads import Uploads
 from .upstream import Upstream
 
@@ -61,6 +62,7 @@ class Gateway:
         self._upstream = Upstream(settings)
         self._uploads = Uploads(settings)
         self._passing = Passing(balancer, self._upstream, self._uploads)
+        self._sockets = Sockets(balancer, self._upstream, self._callers, settings.largest_body)
         self._repeats = Repeats(balancer.clock.now_s, balancer.clock.speed)
 
     def open(self) -> None:
@@ -86,6 +88,13 @@ class Gateway:
         if not self._settings.passing:
             return Refusal(404, _NOT_PASSED)
         return find_passed(scope.get("raw_path") or quote(path).encode()) or Refusal(404, _UNPLAIN)
+
+    async def serve_socket(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Serve a websocket of ASGI; False for one that is not the API's."""
+        passed = self._sockets.find(scope["path"]) if self._settings.passing else None
+        if passed is not None:
+            await self._sockets.serve(passed, scope, receive, send)
+        return passed is not None
 
     async def generate(self, call: Call) -> Reply:
         """Make a whole call for the service itself: the one path that there is for plans."""

@@ -17,7 +17,7 @@ from .passable import Passed
 from .paths import Target
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
+    from collections.abc import AsyncIterable, Iterable
 
     import aiohttp
     import yarl
@@ -141,6 +141,47 @@ class Upstream:
         if length is not None:
             sent.append((b"content-length", length))
         return self._request(verb, self._base(passed) + passed.path, query, sent, body)
+
+    @property
+    def needs_location(self) -> bool:
+        """Whether calls of Vertex AI go to a host of their location."""
+        return "{location}" in self._vertex
+
+    async def connect(
+        self,
+        passed: Passed,
+        *,
+        query: bytes,
+        headers: Headers,
+        protocols: Iterable[str],
+        own_key: bool,
+        most: int,
+    ) -> aiohttp.ClientWebSocketResponse:
+        """Open a websocket.
+
+        Args:
+            passed: where it leads.
+            query, headers: as in `pass_on`.
+            protocols: that the caller speaks.
+            own_key: whether the service's key is sent instead of the caller's.
+            most: bytes of a message.
+        """
+        import aiohttp
+
+        assert self._session is not None
+        sent = upstream(headers, own_key=own_key, as_is=True)
+        sent = [pair for pair in sent if not pair[0].startswith(b"sec-websocket-")]
+        if own_key:
+            query = without_key(query)
+            sent += self._keyed(passed)
+        url = _url(self._base(passed) + passed.path, query)
+        return await self._session.ws_connect(
+            url.with_scheme({"https": "wss", "http": "ws"}[url.scheme]),
+            headers=_pairs(sent),
+            protocols=protocols,
+            max_msg_size=most,
+            timeout=aiohttp.ClientWSTimeout(ws_close=_CONNECT_S),
+        )
 
     def _request(
         self,
