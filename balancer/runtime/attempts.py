@@ -18,7 +18,7 @@ from ..core.pricing import cost_nano_usd
 from .calls import Asked, CallRecord, Outcome
 from .desk import Call
 from .ledger import Claim
-from .recorder import ABANDONED, ANSWER, MOST_PENDING, STARTED
+from .recorder import ABANDONED, ANSWER, MOST_PENDING, STARTED, UNTIMED
 from .reservations import settle
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ class Attempt:
     """
 
     __slots__ = (
-        "_began", "_claim", "_first", "_flight", "_request", "_state", "as_written", "model",
-        "number", "output_cap_tokens", "thinking", "thinking_tokens", "timeout_s",
+        "_began", "_claim", "_detached", "_first", "_flight", "_request", "_state", "as_written",
+        "model", "number", "output_cap_tokens", "thinking", "thinking_tokens", "timeout_s",
     )  # fmt: skip
 
     def __init__(self, request: Request, number: int, model: str) -> None:
@@ -70,6 +70,7 @@ class Attempt:
         self._claim: Claim | None = None
         self._began = 0.0
         self._first: float | None = None
+        self._detached = False
         self._state = 0  # 0 reserved, 1 begun, 2 over
         self.number = number
         self.model = model
@@ -129,6 +130,17 @@ class Attempt:
         at = self._end(outcome, _KINDS[outcome.kind])
         self._request._ended(outcome, at)
 
+    def detach(self) -> None:
+        """The upstream has taken it on and answers later, when it is asked again. From now on it
+        has no age, and no latency when it ends: nobody waits for it. Its money is held until then.
+        """
+        if self._state != 1 or self._detached:
+            return
+        self._detached = True
+        request = self._request
+        request._desk.recorder.flights.discard(self._flight)
+        request._done(ABANDONED, request._desk.raw())
+
     def abandon(self, so_far: Outcome | None = None) -> None:
         """Its caller gave it up (a cancelled task, a closed stream): no failure, but a latency of
         at least its age.
@@ -152,7 +164,7 @@ class Attempt:
         now = desk.raw()
         flight = self._flight
         assert flight is not None
-        counted = flight in recorder.flights
+        counted = flight in recorder.flights or self._detached
         recorder.flights.discard(flight)
         if kind == ABANDONED and outcome is not None and not outcome.prompt_tokens:
             outcome = None  # nothing was reported
@@ -162,8 +174,9 @@ class Attempt:
         self._request._nano_usd += cost
         self._request._tokens += prompt + output + thinking
         if counted:  # or the recorder gave it up long ago
+            counts = UNTIMED if self._detached and kind < 0 else kind
             recorder.ended.append(
-                (flight, now, kind, prompt, cached, output, thinking, self._first, cost)
+                (flight, now, counts, prompt, cached, output, thinking, self._first, cost)
             )
         # What the caller cannot see may have cost all that was reserved.
         held = self._claim.nano_usd if self._claim is not None else 0

@@ -66,7 +66,10 @@ CALL, ADMITTED, SHED, STARTED, FALLBACK = range(5)
 
 ANSWER = -1
 ABANDONED = -2
-"""Outcomes beside the indices of `FAILURES`."""
+UNTIMED = -3
+"""Outcomes beside the indices of `FAILURES`. An untimed one is over, and how long it took says
+nothing.
+"""
 
 FAILED = 0
 """Outcome of a request that is given up, where an attempt has an index of `FAILURES`."""
@@ -335,7 +338,7 @@ class Recorder:
             index = bucket_index((at - flight.since) * speed)
             if flight.alone:
                 requests[place[0]].end(kind, index, flight.priority)
-            if kind < 0 or kind == _TIMEOUT:
+            if UNTIMED < kind < 0 or kind == _TIMEOUT:
                 latency = cell.latency
                 latency[index] = latency.get(index, 0) + 1
                 if first is not None and kind == ANSWER:

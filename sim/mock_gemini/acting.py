@@ -3,25 +3,89 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from ..quota import MODEL_TOKENS, PROJECT_REQUESTS, PROJECT_SPEND, PROJECT_TOKENS
-from .answers import Answer, answer_of
+from .answers import Answer, Chunk, answer_of
 from .bodies import Body
 from .connections import reset
 from .counters import Counters
 from .refusals import Refusal, quota_day, quota_minute, spend_limit, unavailable
-from .replies import Gone, Receive, Scope, Send, Stream, send_head, send_json, send_part
+from .replies import Gone, Header, Receive, Scope, Send, Stream, send_head, send_json, send_part
 from .settings import Settings
 from .wall_upstream import Fate, ModelEntry, WallUpstream
 
-__all__ = ["Acting"]
+__all__ = ["Acting", "Form"]
 
 _NO_JSON = "<!DOCTYPE html><title>502 Bad Gateway</title>"
 _FLUSH_S = 0.002
 
 
+class Form(Protocol):
+    """How an API says what becomes of a call.
+
+    Attributes:
+        methods: names of a whole call and of a streamed one, to be counted by.
+    """
+
+    methods: tuple[str, str]
+
+    def answer(self, fate: Fate, body: Body, model: str, *, vertex: bool) -> Told:
+        """Of a call that was worked on."""
+
+    def refusal(self, refusal: Refusal) -> str:
+        """The body of an error response."""
+
+    def error_inside(self, refusal: Refusal) -> str:
+        """The same inside a stream."""
+
+    def stream(self, scope: Scope, send: Send, *, sse: bool) -> Parts:
+        """A streamed response."""
+
+
+class Told(Protocol):
+    """An answer."""
+
+    def whole(self) -> str:
+        """The response of a unary call."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The parts of a stream."""
+
+
+class Parts(Protocol):
+    """A streamed response."""
+
+    async def write(self, line: str, headers: Sequence[Header] = ()) -> None:
+        """Send a part."""
+
+    async def end(self) -> None:
+        """End it."""
+
+
+class _Generation:
+    """The words of generateContent."""
+
+    methods = ("generateContent", "streamGenerateContent")
+
+    def answer(self, fate: Fate, body: Body, model: str, *, vertex: bool) -> Answer:
+        return answer_of(fate, body, model, vertex=vertex)
+
+    def refusal(self, refusal: Refusal) -> str:
+        return refusal.body().decode()
+
+    error_inside = refusal
+
+    def stream(self, scope: Scope, send: Send, *, sse: bool) -> Stream:
+        return Stream(scope, send, sse=sse)
+
+
+_GENERATION = _Generation()
+
+
 class Acting:
-    """One call of generateContent, from its fate to its end.
+    """One call of a model, from its fate to its end.
 
     Args:
         settings: speed, and whether there are waits at all.
@@ -32,6 +96,7 @@ class Acting:
         body: what was asked.
         fate: what becomes of it.
         scope, receive, send: of the request.
+        form: the API's words.
     """
 
     __slots__ = (
@@ -39,6 +104,7 @@ class Acting:
         "_body",
         "_counters",
         "_fate",
+        "_form",
         "_loop",
         "_model",
         "_receive",
@@ -62,7 +128,9 @@ class Acting:
         scope: Scope,
         receive: Receive,
         send: Send,
+        form: Form = _GENERATION,
     ) -> None:
+        self._form = form
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._settings = settings
@@ -95,12 +163,23 @@ class Acting:
         finally:
             self._counters.ended(
                 self._model.name,
-                "generateContent" if sse is None else "streamGenerateContent",
+                self._form.methods[sse is not None],
                 self._fate,
                 self._body,
                 left=left,
             )
             self._release(left=left)
+
+    def run_unseen(self) -> None:
+        """Act it out with nobody waiting: it is worked on, and counts when it ends."""
+        self._counters.began(self._model.name)
+        until_s = self._fate.holds_s if self._settings.latency else 0.0
+        self._loop.call_at(self._began + until_s / self._settings.speed, self._end_unseen)
+
+    def _end_unseen(self) -> None:
+        name, method = self._model.name, self._form.methods[0]
+        self._counters.ended(name, method, self._fate, self._body, left=self._fate.hangs)
+        self._upstream.end(self._fate)
 
     def _release(self, *, left: bool) -> None:
         """A call that its client no longer sees is worked on to its end, as in the simulator."""
@@ -164,7 +243,7 @@ class Acting:
             await self._lose()
         else:
             refusal = self._refusal()
-            await self._whole(refusal.code, refusal.body().decode())
+            await self._whole(refusal.code, self._form.refusal(refusal))
 
     async def _whole(self, code: int, text: str) -> None:
         await send_json(self._scope, self._send, code, text.encode(), self._headers())
@@ -173,8 +252,8 @@ class Acting:
         took_ms = int((self._loop.time() - self._began) * 1000)
         return ((b"server-timing", b"gfet4t7; dur=%d" % took_ms),)
 
-    def _answer(self) -> Answer:
-        return answer_of(self._fate, self._body, self._model.name, vertex=self._vertex)
+    def _answer(self) -> Told:
+        return self._form.answer(self._fate, self._body, self._model.name, vertex=self._vertex)
 
     def _refusal(self) -> Refusal:
         fate = self._fate
@@ -200,10 +279,10 @@ class Acting:
         if fate.outcome is not None and not fate.served:
             await self._wait(fate.duration_s)
             refusal = self._refusal()
-            body = refusal.body().decode()
+            body = self._form.refusal(refusal)
             await self._whole(refusal.code, body if sse else f"[{body}]")
             return
-        stream = Stream(self._scope, self._send, sse=sse)
+        stream = self._form.stream(self._scope, self._send, sse=sse)
         early = not fate.inside and fate.outcome in ("reset", "malformed")
         if not early and not (fate.hangs and not fate.inside):
             await self._chunks(stream)
@@ -216,10 +295,10 @@ class Acting:
         if fate.outcome == "malformed" and early:
             await stream.write(_NO_JSON)
         elif fate.outcome in ("overloaded", "internal", "timeout"):
-            await stream.write(self._refusal().body().decode())
+            await stream.write(self._form.error_inside(self._refusal()))
         await stream.end()
 
-    async def _chunks(self, stream: Stream) -> None:
+    async def _chunks(self, stream: Parts) -> None:
         """Send the parts of the answer when they are due; a malformed one breaks in the last."""
         last = ""
         for chunk in self._answer().chunks():

@@ -14,6 +14,7 @@ from .clock import ScenarioClock
 from .counters import Counters
 from .embeddings import embed
 from .headers import Headers, check_key, read_headers
+from .interactions import Interactions, flat, interaction_route, is_interaction
 from .models import describe_model, list_models
 from .paths import EMBEDDING, Route, route
 from .refusals import Refusal, body_too_large, no_such_model
@@ -35,6 +36,8 @@ class GeminiApp:
         clock: of the scenario.
         upstream: the play under way.
         counters: of this play.
+        caches: that its callers have named.
+        interactions: of this play.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -51,7 +54,8 @@ class GeminiApp:
         self.clock = ScenarioClock(self.settings.speed, epoch)
         self.upstream = WallUpstream(self.settings, self.clock)
         self.counters = Counters()
-        self._caches = Caches()
+        self.caches = Caches()
+        self.interactions = Interactions(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -59,26 +63,33 @@ class GeminiApp:
             await self._answer(scope, receive, send)
         except Refusal as refusal:
             self.counters.refused[refusal.code] += 1
-            await send_json(scope, send, refusal.code, refusal.body())
+            said = flat(refusal) if is_interaction(scope["path"]) else None
+            body = refusal.body() if said is None else json.dumps(said).encode()
+            await send_json(scope, send, refusal.code, body)
         except Gone:
             return
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = read_headers(scope["headers"])
-        asked = route(scope["method"], scope["path"])
         query: bytes = scope["query_string"]
+        interaction = interaction_route(scope["method"], scope["path"])
+        if interaction is not None:
+            check_key(headers, query, self._key)
+            await self.interactions.answer(interaction, headers, scope, receive, send)
+            return
+        asked = route(scope["method"], scope["path"])
         check_key(headers, query, self._key)
         if asked.method is None:
             await send_json(scope, send, 200, self._models(asked, query))
             return
-        raw = await self._read(headers, receive)
+        raw = await self.read(headers, receive)
         document = parse(raw)
         if asked.method in EMBEDDING:
             found = embed(document, asked.model or "", asked.method)
             self.counters.other[asked.method] += 1
             await send_json(scope, send, 200, json.dumps(found).encode())
             return
-        model = self._model(asked)
+        model = self.model(asked.model or "", asked.method)
         if asked.method == "countTokens":
             self.counters.other["countTokens"] += 1
             count = count_body(document)
@@ -90,7 +101,7 @@ class GeminiApp:
             return
         body = read_body(document, model.card)
         if not self.settings.lenient:
-            cached_for = self._caches.model_of(document, model.name)
+            cached_for = self.caches.model_of(document, model.name)
             check(document, model.card, cached_for=cached_for)
         prompt = text_tokens(document) if headers.request is None else None
         fate = self.upstream.begin(model, body, headers.request, headers.attempt, prompt)
@@ -116,18 +127,22 @@ class GeminiApp:
         )
         await acting.run(sse)
 
-    def _model(self, asked: Route) -> ModelEntry:
-        name = asked.model or ""
+    def model(self, name: str, method: str | None) -> ModelEntry:
+        """A model that is served.
+
+        Raises:
+            Refusal: 404 for one that is not.
+        """
         models, card = self.upstream.models, self.settings.policy.catalog.find(name)
         # A dated version or an alias is answered as the model it is one of.
         found = models.get(name) or models.get("" if card is None else card.name)
         if found is None:
-            raise no_such_model(asked.model or "", asked.method)
+            raise no_such_model(name, method)
         return found
 
     def _models(self, asked: Route, query: bytes) -> bytes:
         if asked.model is not None:
-            return json.dumps(describe_model(self._model(asked))).encode()
+            return json.dumps(describe_model(self.model(asked.model, None))).encode()
         self.counters.other["models"] += 1
         given = parse_qs(query.decode("latin-1"))
         size, token = given.get("pageSize"), given.get("pageToken")
@@ -136,7 +151,13 @@ class GeminiApp:
         )
         return json.dumps(page).encode()
 
-    async def _read(self, headers: Headers, receive: Receive) -> bytes | bytearray:
+    async def read(self, headers: Headers, receive: Receive) -> bytes | bytearray:
+        """The body of a request.
+
+        Raises:
+            Refusal: 400 for one that is too long.
+            Gone: the client left first.
+        """
         limit = self.settings.max_body_bytes
         if headers.length is not None and headers.length > limit:
             raise body_too_large(limit)

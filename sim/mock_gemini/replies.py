@@ -7,7 +7,17 @@ from typing import Any
 
 from .connections import join_next, write_whole
 
-__all__ = ["Gone", "Receive", "Scope", "Send", "Stream", "send_head", "send_json", "send_part"]
+__all__ = [
+    "Gone",
+    "Header",
+    "Receive",
+    "Scope",
+    "Send",
+    "Stream",
+    "send_head",
+    "send_json",
+    "send_part",
+]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
-
-from google.genai import types
+from types import TracebackType
+from typing import Any, Self
 
 from .calls import Call
-from .editing import Sending
-from .mending import mended
 from .served import Served
 
 __all__ = ["AsyncStream", "generate"]
 
+_Send = Callable[[Any], Awaitable[Any]]
 
-async def generate(models: Any, call: Call) -> types.GenerateContentResponse:
+
+async def generate(send: _Send, call: Call) -> Any:
     """Make a call whose answer comes whole, within the deadline.
+
+    Args:
+        send: makes an attempt with the SDK.
+        call: says which.
 
     Raises:
         ShedError: it was refused.
@@ -28,9 +31,7 @@ async def generate(models: Any, call: Call) -> types.GenerateContentResponse:
         while (sending := call.next()) is not None:
             try:
                 async with asyncio.timeout(sending.timeout_s):
-                    response = await models.generate_content(
-                        model=sending.model, contents=sending.contents, config=sending.config
-                    )
+                    response = await send(sending)
             except Exception as error:  # noqa: BLE001 - it is sorted, and raised in the end
                 call.failed(error)
             else:
@@ -42,16 +43,27 @@ async def generate(models: Any, call: Call) -> types.GenerateContentResponse:
         return call.result()
 
 
-class AsyncStream(AsyncIterator[types.GenerateContentResponse]):
+class AsyncStream(AsyncIterator[Any]):
     """A streamed answer. Nothing is sent before the first chunk is asked for.
 
     Attributes:
         served: how it was served; None before the first chunk.
     """
 
-    def __init__(self, models: Any, call: Call) -> None:
+    def __init__(self, send: _Send, call: Call) -> None:
         self._call = call
-        self._chunks = _chunks(mended(models), call)
+        self._chunks = _chunks(send, call)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
 
     @property
     def served(self) -> Served | None:
@@ -62,19 +74,21 @@ class AsyncStream(AsyncIterator[types.GenerateContentResponse]):
     def _open_balancer_served(self) -> Served | None:
         return self._call.served
 
-    async def __anext__(self) -> types.GenerateContentResponse:
+    async def __anext__(self) -> Any:
         return await anext(self._chunks)
 
     async def aclose(self) -> None:
         """Give up what is left of it; the attempt under way is accounted as abandoned."""
         await self._chunks.aclose()
 
+    close = aclose  # as the SDK's streams of interactions have it
 
-async def _chunks(models: Any, call: Call) -> AsyncGenerator[types.GenerateContentResponse, None]:
+
+async def _chunks(send: _Send, call: Call) -> AsyncGenerator[Any, None]:
     with call:
         while (sending := call.next()) is not None:
             try:
-                async with aclosing(_attempt(models, call, sending)) as chunks:
+                async with aclosing(_attempt(send, call, sending)) as chunks:
                     async for chunk in chunks:
                         yield chunk
             except Exception as error:  # noqa: BLE001 - it is sorted, and raised in the end
@@ -89,16 +103,12 @@ async def _chunks(models: Any, call: Call) -> AsyncGenerator[types.GenerateConte
             yield chunk
 
 
-async def _attempt(
-    models: Any, call: Call, sending: Sending
-) -> AsyncGenerator[types.GenerateContentResponse, None]:
+async def _attempt(send: _Send, call: Call, sending: Any) -> AsyncGenerator[Any, None]:
     loop = asyncio.get_running_loop()
     timeout_s = sending.timeout_s
     ends = None if timeout_s is None else loop.time() + timeout_s
     async with asyncio.timeout_at(ends):
-        stream = await models.generate_content_stream(
-            model=sending.model, contents=sending.contents, config=sending.config
-        )
+        stream = await send(sending)
     async with aclosing(stream) as chunks:
         while True:
             # Around every wait anew: no deadline may be running while the reader has control.

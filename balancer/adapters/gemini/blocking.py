@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from typing import Any
-
-from google.genai import types
+from types import TracebackType
+from typing import Any, Self
 
 from .calls import Call
-from .editing import Sending
-from .mending import mended
 from .served import Served
 
 __all__ = ["Stream", "generate"]
 
 
-def generate(models: Any, call: Call) -> types.GenerateContentResponse:
+def generate(send: Callable[[Any], Any], call: Call) -> Any:
     """Make a call whose answer comes whole.
 
     The deadline holds for each wait on the connection, as the HTTP client has it.
+
+    Args:
+        send: makes an attempt with the SDK.
+        call: says which.
 
     Raises:
         ShedError: it was refused.
@@ -29,9 +30,7 @@ def generate(models: Any, call: Call) -> types.GenerateContentResponse:
     with call:
         while (sending := call.next()) is not None:
             try:
-                response = models.generate_content(
-                    model=sending.model, contents=sending.contents, config=sending.config
-                )
+                response = send(sending)
             except Exception as error:  # noqa: BLE001 - it is sorted, and raised in the end
                 call.failed(error)
             else:
@@ -43,16 +42,27 @@ def generate(models: Any, call: Call) -> types.GenerateContentResponse:
         return call.result()
 
 
-class Stream(Iterator[types.GenerateContentResponse]):
+class Stream(Iterator[Any]):
     """A streamed answer. Nothing is sent before the first chunk is asked for.
 
     Attributes:
         served: how it was served; None before the first chunk.
     """
 
-    def __init__(self, models: Any, call: Call) -> None:
+    def __init__(self, send: Callable[[Any], Any], call: Call) -> None:
         self._call = call
-        self._chunks = _chunks(mended(models), call)
+        self._chunks = _chunks(send, call)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     @property
     def served(self) -> Served | None:
@@ -63,7 +73,7 @@ class Stream(Iterator[types.GenerateContentResponse]):
     def _open_balancer_served(self) -> Served | None:
         return self._call.served
 
-    def __next__(self) -> types.GenerateContentResponse:
+    def __next__(self) -> Any:
         return next(self._chunks)
 
     def close(self) -> None:
@@ -71,11 +81,11 @@ class Stream(Iterator[types.GenerateContentResponse]):
         self._chunks.close()
 
 
-def _chunks(models: Any, call: Call) -> Generator[types.GenerateContentResponse, None, None]:
+def _chunks(send: Callable[[Any], Any], call: Call) -> Generator[Any, None, None]:
     with call:
         while (sending := call.next()) is not None:
             try:
-                yield from _attempt(models, call, sending)
+                yield from _attempt(send, call, sending)
             except Exception as error:  # noqa: BLE001 - it is sorted, and raised in the end
                 call.failed(error)
             else:
@@ -87,10 +97,8 @@ def _chunks(models: Any, call: Call) -> Generator[types.GenerateContentResponse,
         yield from call.rest()
 
 
-def _attempt(models: Any, call: Call, sending: Sending) -> Iterator[types.GenerateContentResponse]:
-    chunks = models.generate_content_stream(
-        model=sending.model, contents=sending.contents, config=sending.config
-    )
+def _attempt(send: Callable[[Any], Any], call: Call, sending: Any) -> Iterator[Any]:
+    chunks = send(sending)
     timeout_s = sending.timeout_s
     ends = None if timeout_s is None else time.monotonic() + timeout_s
     with closing(chunks):

@@ -11,19 +11,15 @@ import logging
 from types import TracebackType
 from typing import Any, Self
 
-from google.genai import types
-
 from balancer.runtime.attempts import Attempt
 from balancer.runtime.calls import Outcome, Score
 from balancer.runtime.requests import Request
-from balancer.wire import AnswerReader, Usage, read_answer
+from balancer.wire import Usage
 
-from .editing import Sending
 from .given import Given, Wrapping
-from .options import CallOptions
-from .outcomes import answer_outcome, error_outcome, usage_of_calls, value
+from .outcomes import answer_outcome, error_outcome
 from .served import Served, mark
-from .shed import ShedError, static_response
+from .shed import ShedError
 
 __all__ = ["Call"]
 
@@ -35,31 +31,21 @@ class Call:
 
     Args:
         wrapping: of the client.
-        model, contents, config: the caller's arguments.
-        options: the caller's, beside them.
-
-    Raises:
-        pydantic.ValidationError: the config is none.
+        given: what its caller gave.
     """
 
-    def __init__(
-        self,
-        wrapping: Wrapping,
-        model: str,
-        contents: Any,
-        config: types.GenerateContentConfigOrDict | None,
-        options: CallOptions | None,
-    ) -> None:
+    def __init__(self, wrapping: Wrapping, given: Given) -> None:
         self._wrapping = wrapping
-        self._given = Given(wrapping, model, contents, config, options)
+        self._given = given
         self._request: Request | None = None
         self._attempt: Attempt | None = None
         self._made = 0
-        self._reader = AnswerReader()
+        self._reader = given.reader()
         self._error: BaseException | None = None
-        self._response: types.GenerateContentResponse | None = None
-        self._held: list[types.GenerateContentResponse] = []
+        self._response: Any = None
+        self._held: list[Any] = []
         self._spent: Usage | None = None
+        self._detached = False
         self.released = False
         self.served: Served | None = None
 
@@ -86,6 +72,8 @@ class Call:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._detached:
+            return  # its outcome comes later
         # An attempt under way is abandoned: its caller cancelled it, or closed the stream, and is
         # charged what the upstream had reported by then.
         if self._attempt is not None and self._attempt.under_way:
@@ -96,15 +84,15 @@ class Call:
 
     # --- attempts -----------------------------------------------------------------------
 
-    def next(self) -> Sending | None:
-        """The next attempt, begun; None when there is none."""
+    def next(self) -> Any:
+        """The next attempt as it is to be sent, begun; None when there is none."""
         attempt = self.request.start()
         if attempt is None:
             return None
         self._attempt = attempt
         self._made += 1
         self._error = self._response = None
-        self._reader = AnswerReader()
+        self._reader = self._given.reader()
         self._held = []
         self._spent = None
         return self._given.sending(self.request, attempt)
@@ -116,6 +104,10 @@ class Call:
             BaseException: the error itself, where the upstream has no part in it.
         """
         assert self._attempt is not None
+        if self._detached:
+            # Only the connection is lost. What was begun goes on, and is not begun again.
+            self._error = error
+            return
         begun = self.released or bool(self._held)
         sent, card = self._given.sent, self._attempt.card
         outcome = error_outcome(error, sent, self._usage(), card, begun=begun)
@@ -126,18 +118,45 @@ class Call:
         self._error = None if outcome.kind == "edited" else error
         self._attempt.finish(outcome)
 
-    def answered(self, response: types.GenerateContentResponse) -> None:
-        """The attempt gave a whole answer."""
+    def answered(self, response: Any) -> None:
+        """The attempt gave a whole answer, or the word that it will be given later."""
         assert self._attempt is not None
-        answer = read_answer(value(response))
         self._response = response
-        usage = usage_of_calls(response, answer.usage) if self._given.automatic else answer.usage
+        body = self._given.value(response)
+        if self._detaches(body):
+            return
+        answer = self._given.read(body)
+        usage = self._given.usage_of(response, answer.usage)
         outcome = answer_outcome(answer, usage, self._given.sent, self._attempt.card)
         self._attempt.finish(outcome)
 
+    # --- answers that come later --------------------------------------------------------
+
+    def _detaches(self, body: Any) -> bool:
+        """Whether the outcome is to be asked for later; from then on it is waited for by name."""
+        name = self._given.later(body)
+        if name and not self._detached:
+            assert self._attempt is not None
+            self._attempt.detach()
+            self._detached = True
+            self._wrapping.watched.add(name, self)
+        return self._detached
+
+    def settle(self, body: Any) -> None:
+        """How it ended in the end, as it says when it is asked for."""
+        assert self._attempt is not None
+        answer = self._given.read(body)
+        sent, card = self._given.sent, self._attempt.card
+        self._attempt.finish(answer_outcome(answer, answer.usage, sent, card))
+        self.request.close()
+
+    def give_up(self) -> None:
+        """Nobody will know how it ended."""
+        self.request.close()
+
     # --- streams ------------------------------------------------------------------------
 
-    def chunk(self, chunk: types.GenerateContentResponse) -> list[types.GenerateContentResponse]:
+    def chunk(self, chunk: Any) -> list[Any]:
         """The attempt gave a chunk.
 
         Returns:
@@ -148,18 +167,19 @@ class Call:
         if self._given.automatic and self._reader.finished:
             # The SDK has called functions, and this is the answer to another call.
             self._spent = self._usage()
-            self._reader = AnswerReader()
-        body = value(chunk)
+            self._reader = self._given.reader()
+        body = self._given.value(chunk)
         self._reader.add(body)
         self._held.append(chunk)
-        if not self.released and not _holds_something(body):
+        detached = self._detaches(body)
+        if not (self.released or detached or self._given.holds(body, self._reader)):
             return []
         if not self.released:
             self._attempt.first_token()
             self.released = True
         return self._release()
 
-    def _release(self) -> list[types.GenerateContentResponse]:
+    def _release(self) -> list[Any]:
         how = self._served(None)
         held, self._held = self._held, []
         for chunk in held:
@@ -175,6 +195,10 @@ class Call:
     def ended(self) -> None:
         """The attempt's stream ended by itself."""
         assert self._attempt is not None
+        if self._detached and not self._reader.finished:
+            return
+        if self._detached:
+            self._wrapping.watched.forget(self)
         answer = self._reader.answer()
         sent, card = self._given.sent, self._attempt.card
         self._attempt.finish(answer_outcome(answer, self._usage(), sent, card))
@@ -183,13 +207,15 @@ class Call:
 
     def delay_s(self) -> float | None:
         """Wall seconds until the next attempt; None when there is none."""
+        if self._detached and self._attempt is not None and self._attempt.under_way:
+            return None
         if self.released or not self.request.enforced:
             self.request.close()
             return None
         delay_s = self.request.next_delay_s()
         return None if delay_s is None else self._wrapping.balancer.clock.wall_s(delay_s)
 
-    def result(self) -> types.GenerateContentResponse:
+    def result(self) -> Any:
         """What the caller gets in the end.
 
         An answer that counts as failed (empty, malformed) is still handed out where there is
@@ -200,8 +226,8 @@ class Call:
             Exception: the last attempt's.
         """
         fallback = self._fallback()
-        if fallback is not None:
-            return fallback
+        if fallback:
+            return fallback[0]
         if self._error is not None:
             raise self._error
         if self._response is None:
@@ -211,15 +237,15 @@ class Call:
         mark(self._response, self.served)
         return self._response
 
-    def rest(self) -> list[types.GenerateContentResponse]:
+    def rest(self) -> list[Any]:
         """What is left to hand out of a stream when there is nothing more to come.
 
         Raises:
             ShedError, Exception: as `result`.
         """
-        fallback = None if self.released else self._fallback()
-        if fallback is not None:
-            return [fallback]
+        fallback = [] if self.released else self._fallback(streamed=True)
+        if fallback:
+            return fallback
         if self._error is not None:
             raise self._error
         if self._refused_edit() or not self._made:
@@ -230,17 +256,18 @@ class Call:
             mark(chunk, self.served)
         return held
 
-    def _fallback(self) -> types.GenerateContentResponse | None:
-        """The static answer, where there is no other."""
+    def _fallback(self, *, streamed: bool = False) -> list[Any]:
+        """The static answer, whole or in chunks, where there is no other."""
         text = self.request.static_fallback
-        if self.request.answered or text is None:
-            return None
-        response = static_response(text, chat=self._wrapping.chat)
+        if self.request.answered or text is None or self._detached:
+            return []
         self.served = Served(
             mode=self.request.plan.mode, model="", attempts=self._made, fallback=True
         )
-        mark(response, self.served)
-        return response
+        found = self._given.static(text, streamed=streamed)
+        for response in found:
+            mark(response, self.served)
+        return found
 
     def _refused_edit(self) -> bool:
         """Whether the last attempt was refused for what we made of it, and none came after."""
@@ -270,7 +297,7 @@ class Call:
             quality=quality,
         )
 
-    def _score(self, response: types.GenerateContentResponse) -> float | None:
+    def _score(self, response: Any) -> float | None:
         scorer = self._wrapping.scorer
         if scorer is None or not self.request.answered:
             return None
@@ -296,7 +323,3 @@ class Call:
 
 def _kind(outcome: Outcome | None) -> str | None:
     return outcome.kind if outcome is not None else None
-
-
-def _holds_something(body: dict[str, Any]) -> bool:
-    return any(candidate["content"]["parts"] for candidate in body["candidates"])

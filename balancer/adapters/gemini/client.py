@@ -19,37 +19,17 @@ from balancer.wire import project_of
 
 from . import awaiting, blocking
 from .calls import Call
-from .given import Scorer, Wrapping
+from .editing import Sending
+from .given import Given, Scorer, Wrapping
+from .interactions import AsyncWrappedInteractions, WrappedInteractions
+from .mending import mended
 from .options import CallOptions
+from .passing import Passing
 
 __all__ = ["AsyncWrapped", "AsyncWrappedModels", "Wrapped", "WrappedModels", "wrap"]
 
 
-class _Passing:
-    """Gives what it does not have itself from what it wraps, and poses as it."""
-
-    def __init__(self, inner: Any, wrapping: Wrapping) -> None:
-        self._inner = inner
-        self._wrapping = wrapping
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("_inner", "_wrapping"):  # not set yet, as while it is being copied
-            raise AttributeError(name)
-        return getattr(self._inner, name)
-
-    @property
-    def __class__(self) -> Any:
-        return type(self._inner)
-
-    @__class__.setter
-    def __class__(self, value: Any) -> None:
-        raise TypeError("a wrapped client keeps its class")
-
-    def __repr__(self) -> str:
-        return f"<balanced {self._inner!r}>"
-
-
-class WrappedModels(_Passing):
+class WrappedModels(Passing):
     """`client.models`: what generates content is balanced, everything else is passed through.
 
     `count_tokens` too: it is free, it is no answer, and its speed says nothing about answers.
@@ -72,9 +52,9 @@ class WrappedModels(_Passing):
         Raises:
             ShedError: the request was refused.
         """
-        return blocking.generate(
-            self._inner, Call(self._wrapping, model, contents, config, options)
-        )
+        call = self._call(model, contents, config, options)
+        found: types.GenerateContentResponse = blocking.generate(self._send, call)
+        return found
 
     def generate_content_stream(
         self,
@@ -85,10 +65,23 @@ class WrappedModels(_Passing):
         options: CallOptions | None = None,
     ) -> blocking.Stream:
         """As the SDK's, under the plan in force; see `generate_content`."""
-        return blocking.Stream(self._inner, Call(self._wrapping, model, contents, config, options))
+        return blocking.Stream(self._open, self._call(model, contents, config, options))
+
+    def _call(self, *given: Any) -> Call:
+        return Call(self._wrapping, Given(self._wrapping, *given))
+
+    def _send(self, sending: Sending) -> Any:
+        return self._inner.generate_content(
+            model=sending.model, contents=sending.contents, config=sending.config
+        )
+
+    def _open(self, sending: Sending) -> Any:
+        return mended(self._inner).generate_content_stream(
+            model=sending.model, contents=sending.contents, config=sending.config
+        )
 
 
-class AsyncWrappedModels(_Passing):
+class AsyncWrappedModels(Passing):
     """`client.aio.models`, as `WrappedModels`."""
 
     async def generate_content(
@@ -100,9 +93,9 @@ class AsyncWrappedModels(_Passing):
         options: CallOptions | None = None,
     ) -> types.GenerateContentResponse:
         """As the SDK's, under the plan in force; see `WrappedModels.generate_content`."""
-        return await awaiting.generate(
-            self._inner, Call(self._wrapping, model, contents, config, options)
-        )
+        call = self._call(model, contents, config, options)
+        found: types.GenerateContentResponse = await awaiting.generate(self._send, call)
+        return found
 
     async def generate_content_stream(
         self,
@@ -113,12 +106,23 @@ class AsyncWrappedModels(_Passing):
         options: CallOptions | None = None,
     ) -> awaiting.AsyncStream:
         """As the SDK's, under the plan in force; see `WrappedModels.generate_content`."""
-        return awaiting.AsyncStream(
-            self._inner, Call(self._wrapping, model, contents, config, options)
+        return awaiting.AsyncStream(self._open, self._call(model, contents, config, options))
+
+    def _call(self, *given: Any) -> Call:
+        return Call(self._wrapping, Given(self._wrapping, *given))
+
+    async def _send(self, sending: Sending) -> Any:
+        return await self._inner.generate_content(
+            model=sending.model, contents=sending.contents, config=sending.config
+        )
+
+    async def _open(self, sending: Sending) -> Any:
+        return await mended(self._inner).generate_content_stream(
+            model=sending.model, contents=sending.contents, config=sending.config
         )
 
 
-class AsyncWrapped(_Passing):
+class AsyncWrapped(Passing):
     """`client.aio`."""
 
     def __init__(self, inner: Any, wrapping: Wrapping) -> None:
@@ -126,6 +130,14 @@ class AsyncWrapped(_Passing):
         self.models = AsyncWrappedModels(inner.models, wrapping)
         chatting = AsyncWrappedModels(inner.models, replace(wrapping, chat=True))
         self.chats = AsyncChats(modules=chatting)  # type: ignore[arg-type]
+        self._interactions: AsyncWrappedInteractions | None = None
+
+    @property
+    def interactions(self) -> AsyncWrappedInteractions:
+        """`client.aio.interactions`, balanced; of a version of the SDK that has it."""
+        if self._interactions is None:
+            self._interactions = AsyncWrappedInteractions(self._inner.interactions, self._wrapping)
+        return self._interactions
 
     async def __aenter__(self) -> Self:
         await self._inner.__aenter__()
@@ -140,8 +152,8 @@ class AsyncWrapped(_Passing):
         await self._inner.__aexit__(kind, error, trace)
 
 
-class Wrapped(_Passing):
-    """A `genai.Client` whose `models`, `chats`, `aio.models` and `aio.chats` are balanced."""
+class Wrapped(Passing):
+    """A `genai.Client` whose `models`, `chats` and `interactions` are balanced, also of `aio`."""
 
     def __init__(self, inner: Client, wrapping: Wrapping) -> None:
         super().__init__(inner, wrapping)
@@ -149,6 +161,14 @@ class Wrapped(_Passing):
         chatting = WrappedModels(inner.models, replace(wrapping, chat=True))
         self.chats = Chats(modules=chatting)  # type: ignore[arg-type]
         self.aio = AsyncWrapped(inner.aio, wrapping)
+        self._interactions: WrappedInteractions | None = None
+
+    @property
+    def interactions(self) -> WrappedInteractions:
+        """`client.interactions`, balanced; of a version of the SDK that has it."""
+        if self._interactions is None:
+            self._interactions = WrappedInteractions(self._inner.interactions, self._wrapping)
+        return self._interactions
 
     def __enter__(self) -> Self:
         self._inner.__enter__()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.genai import types
@@ -14,16 +13,32 @@ from balancer.runtime.attempts import Attempt
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked as Reserved
 from balancer.runtime.requests import Request
-from balancer.wire import Edits, Sent, edits, edits_within, find_card
+from balancer.wire import (
+    Answer,
+    AnswerReader,
+    Edits,
+    Sent,
+    Usage,
+    edits,
+    edits_within,
+    find_card,
+    read_answer,
+)
+from balancer.wire.interactions import AnswerReader as InteractionReader
 
 from .asking import automatic, is_plausible, read_call, shape
 from .editing import Sending, edited, http_options
 from .options import CallOptions, options_of
+from .outcomes import usage_of_calls, value
+from .shed import static_response
+from .watched import Watched
 
 __all__ = ["Given", "Scorer", "Wrapping"]
 
-Scorer = Callable[[dict[str, Any], types.GenerateContentResponse], float]
-"""Gives an answer a quality from 0 to 1. It gets the call's arguments (model, contents, config)."""
+Scorer = Callable[[dict[str, Any], Any], float]
+"""Gives an answer a quality from 0 to 1. It gets the call's arguments (model, contents, config; of
+an interaction those of `create`) and the response.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +52,7 @@ class Wrapping:
         project: whose bill its calls go on, by any name.
         scorer: gives answers a quality, or None.
         chat: they are those of the client's chats.
+        watched: its calls whose outcome is told later.
     """
 
     balancer: Balancer
@@ -45,10 +61,11 @@ class Wrapping:
     project: str = ""
     scorer: Scorer | None = None
     chat: bool = False
+    watched: Watched = field(default_factory=Watched)
 
 
 class Given:
-    """See the module.
+    """See the module; of generateContent, and what is the same for interactions.
 
     Args:
         wrapping: of the client.
@@ -98,10 +115,50 @@ class Given:
         """As the caller gave them."""
         return {"model": self.model, "contents": self.contents, "config": self.config}
 
+    # --- the API's words ----------------------------------------------------------------
+
+    def plausible(self) -> bool:
+        """Whether nothing in the request is plainly wrong."""
+        return is_plausible(self.contents, self.config)
+
+    def shape(self) -> str:
+        """Names of its members."""
+        return shape(self.config)
+
+    def reader(self) -> AnswerReader | InteractionReader:
+        """Reads an answer chunk by chunk."""
+        return AnswerReader()
+
+    def value(self, response: Any) -> Any:
+        """A response or a chunk as the JSON value that is read."""
+        return value(response)
+
+    def read(self, body: Any) -> Answer:
+        """How a whole answer ended."""
+        return read_answer(body)
+
+    def usage_of(self, response: Any, usage: Usage | None) -> Usage | None:
+        """Usage of all calls that made the answer."""
+        return usage_of_calls(response, usage) if self.automatic else usage
+
+    def holds(self, body: Any, reader: Any) -> bool:
+        """Whether a chunk holds something for the caller."""
+        return any(candidate["content"]["parts"] for candidate in body["candidates"])
+
+    def later(self, _: Any) -> str:
+        """Name by which the outcome is to be asked for later; "" where it is known now."""
+        return ""
+
+    def static(self, text: str, *, streamed: bool) -> list[Any]:
+        """A static answer: itself, or as chunks."""
+        return [static_response(text, chat=self._wrapping.chat)]
+
+    # --- attempts -----------------------------------------------------------------------
+
     def reserved(self) -> Reserved:
         """What the balancer has to know of it."""
         asked = self.asked
-        own_s = self._own_timeout_s()
+        own_s = self.own_timeout_s()
         return Reserved(
             model=asked.model or None,
             prompt_tokens=asked.prompt_tokens,
@@ -110,27 +167,27 @@ class Given:
             thinking=asked.thinking,
             timeout_s=None if own_s is None else own_s * self._wrapping.balancer.clock.speed,
             structured=asked.tearable,
-            free_text=asked.free_text and is_plausible(self.contents, self.config),
+            free_text=asked.free_text and self.plausible(),
             pinned=asked.pinned,
             needs=asked.needs,
             project=self._wrapping.project,
-            shape=partial(shape, self.config),
+            shape=self.shape,
             media=asked.media,
             fees=asked.fees,
         )
 
-    def sending(self, request: Request, attempt: Attempt) -> Sending:
+    def sending(self, request: Request, attempt: Attempt) -> Any:
         """An attempt as it is to be made: under the plan, or as asked where none is enforced."""
         model, contents, config = self.model, self.contents, self.config
         timeout_s = None
         if request.enforced:
-            change = self._edits(request, attempt)
+            change = self.edits(request, attempt)
             model, contents, config = edited(model, contents, config, change)
             changed = not attempt.as_written and (
                 model != self.model or contents is not self.contents or config is not self.config
             )
             self.sent = Sent(asked=self.asked, change=change, changed=changed)
-            timeout_s = self._timeout_s(attempt)
+            timeout_s = self.timeout_s(attempt)
         http = http_options(
             self._http,
             timeout_s=timeout_s,
@@ -144,7 +201,8 @@ class Given:
             )
         return Sending(model=model, contents=contents, config=config, timeout_s=timeout_s)
 
-    def _edits(self, request: Request, attempt: Attempt) -> Edits:
+    def edits(self, request: Request, attempt: Attempt) -> Edits:
+        """What the plan makes of the request for an attempt."""
         strategy = Strategy() if attempt.as_written else request.plan.strategy
         card = find_card(self._wrapping.balancer.policy.catalog, attempt.model)
         priced = attempt.card
@@ -153,9 +211,9 @@ class Given:
         held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
         return edits_within(strategy, card, self.asked, held=held, limit=limit)
 
-    def _timeout_s(self, attempt: Attempt) -> float | None:
+    def timeout_s(self, attempt: Attempt) -> float | None:
         """The attempt's deadline in wall seconds; the caller's own where that is shorter."""
-        own_s = self._own_timeout_s()
+        own_s = self.own_timeout_s()
         if attempt.timeout_s is None:
             return own_s
         planned_s = self._wrapping.balancer.clock.wall_s(attempt.timeout_s)
@@ -175,6 +233,7 @@ class Given:
             or not self._wrapping.retries
         )
 
-    def _own_timeout_s(self) -> float | None:
+    def own_timeout_s(self) -> float | None:
+        """The caller's deadline of an attempt, or the client's, in wall seconds."""
         own_ms = self._http.timeout if self._http is not None else None
         return self._wrapping.timeout_s if own_ms is None else own_ms / 1000

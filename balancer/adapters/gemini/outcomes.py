@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from balancer.core.catalog import ModelCard
 from balancer.runtime.calls import Outcome
 from balancer.runtime.closed import Refusal
-from balancer.wire import Answer, Sent, Usage, read_error, remedy
+from balancer.wire import Answer, Sent, UpstreamError, Usage, read_error, remedy
 
 from .asking import estimate
 
@@ -117,11 +117,26 @@ def error_outcome(
         card: of the model that was called, for its prices.
         begun: whether a stream had begun to answer, and so bills what it sent.
     """
+    if type(error).__name__ == "ContinuationInterruptedError" and error.__cause__ is not None:
+        error = error.__cause__  # of an interaction that took several calls
     usage = usage or Usage()
     refusal = None
-    if isinstance(error, errors.APIError) and not isinstance(error, errors.UnknownApiResponseError):
+    kind: str | None
+    interaction = _of_interaction(error)
+    if interaction is not None:
+        kind, found = interaction
+        status, retry_after_s = (
+            (0, 0.0) if found is None else (found.code, found.retry_after_s or 0.0)
+        )
+        if found is not None:
+            kind = sent.refused(found)
+            if kind == "closed":
+                refusal = Refusal(remedy=remedy(found), message=found.message, reply=error)
+    elif isinstance(error, errors.APIError) and not isinstance(
+        error, errors.UnknownApiResponseError
+    ):
         found = read_error(error.code or 0, error.details, _retry_after(error), now_s=time.time())
-        kind: str | None = sent.refused(found)
+        kind = sent.refused(found)
         status, retry_after_s = found.code, found.retry_after_s or 0.0
         if kind == "closed":
             refusal = Refusal(remedy=remedy(found), message=found.message, reply=error)
@@ -143,6 +158,24 @@ def error_outcome(
     )
 
 
+def _of_interaction(error: BaseException) -> tuple[str, UpstreamError | None] | None:
+    """An error of the SDK's interactions: its kind, and what the upstream said; None for another.
+
+    By name: their classes have no public place.
+    """
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "GeminiNextGenAPIClientError" not in names:
+        return None
+    if "APIStatusError" in names:
+        code = int(getattr(error, "status_code", 0) or 0)
+        body = getattr(error, "body", None)
+        return "internal", read_error(code, body, _retry_after(error), now_s=time.time())
+    if "APITimeoutError" in names:
+        return "timeout", None
+    # One without a connection error's name came with a status of success and nothing to read.
+    return ("reset" if "APIConnectionError" in names else "malformed"), None
+
+
 def _kind(error: BaseException) -> tuple[str | None, int, float]:
     if isinstance(error, errors.UnknownApiResponseError | json.JSONDecodeError):
         return "malformed", 200, 0.0
@@ -161,7 +194,7 @@ def _kind(error: BaseException) -> tuple[str | None, int, float]:
     return ("reset" if names & _RESET else None), 0, 0.0
 
 
-def _retry_after(error: errors.APIError) -> str | None:
+def _retry_after(error: BaseException) -> str | None:
     """The header of the response, whichever client it came through."""
     headers = getattr(getattr(error, "response", None), "headers", None)
     for name, found in headers.items() if isinstance(headers, Mapping) else ():

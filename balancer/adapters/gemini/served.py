@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from google.genai import types
-
 from balancer.core.modes import Mode
 
 from .options import MODE_HEADER
@@ -44,13 +42,15 @@ def served(response: Any) -> Served | None:
     return getattr(response, _NAME, None)
 
 
-def mark(response: types.GenerateContentResponse, how: Served) -> None:
+def mark(response: Any, how: Served) -> None:
     """Put it on a response, and the mode into its headers.
 
     An attribute beside the fields: it is copied and pickled along, and neither dumped nor
     compared.
     """
+    if not hasattr(response, "__dict__"):
+        return  # a part of a stream that google-genai could not read, and hands out as text
     object.__setattr__(response, _NAME, how)
-    http = response.sdk_http_response
+    http = getattr(response, "sdk_http_response", None)
     if http is not None:
         http.headers = {**(http.headers or {}), MODE_HEADER: how.mode.label}
