@@ -62,7 +62,7 @@ class Form(Protocol):
         """See `balancer.wire`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Api:
     """An API.
 
@@ -81,6 +81,9 @@ class Api:
     spelled: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     answered: Callable[[str, Any], tuple[Any, Iterable[dict[str, Any]]]] | None = None
     as_sent: bool = False
+
+    def __repr__(self) -> str:
+        return self.name
 
     def chunks(self, content_type: str, *, untouched: bool = False) -> wire.Chunks:
         """Finds the chunks of a stream.

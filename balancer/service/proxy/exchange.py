@@ -8,7 +8,6 @@ another model, can take over without the caller's noticing.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,23 +16,23 @@ from typing import TYPE_CHECKING, Any
 from ... import wire
 from ...core.strategy import Strategy
 from ...runtime.calls import Asked, Outcome
-from ...runtime.closed import Refusal
 from .answers import Headers, Reply, error_reply, no_price_reply, shed_reply
-from .apis import Reader
+from .apis import INTERACTIONS, Reader
+from .backgrounds import Background, Backgrounds
 from .callers import given_key
 from .headers import downstream
+from .outcomes import error_as_sent, outcome_of, refused_outcome
 from .reading import Call
 from .upstream import Upstream, plain
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from ...core.catalog import ModelCard
     from ...runtime.attempts import Attempt
     from ...runtime.balancer import Balancer
     from ...runtime.requests import Request
 
-__all__ = ["Exchange", "Stream", "outcome_of"]
+__all__ = ["Exchange", "Stream"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,17 +61,28 @@ class Exchange:
         balancer: whose plan governs it.
         upstream: where it goes.
         call: what was asked.
+        backgrounds: of interactions whose outcome is told later.
 
     Attributes:
+        background: waits for an outcome that is told later, so that nothing is to be closed.
         request: of the runtime.
         sent: what went upstream last.
     """
 
     __slots__ = (
-        "_api", "_asked", "_balancer", "_call", "_form", "_upstream", "request", "sent",
+        "_api", "_asked", "_backgrounds", "_balancer", "_call", "_form", "_upstream",
+        "background", "request", "sent",
     )  # fmt: skip
 
-    def __init__(self, balancer: Balancer, upstream: Upstream, call: Call) -> None:
+    def __init__(
+        self,
+        balancer: Balancer,
+        upstream: Upstream,
+        call: Call,
+        backgrounds: Backgrounds | None = None,
+    ) -> None:
+        self._backgrounds = backgrounds
+        self.background: Background | None = None
         self._balancer = balancer
         self._upstream = upstream
         self._call = call
@@ -121,7 +131,7 @@ class Exchange:
         reply = None
         while (attempt := request.start()) is not None:
             outcome, found = await self._try(attempt)
-            if isinstance(found, Stream):
+            if isinstance(found, Stream) or self.background:
                 return found
             if not request.enforced:
                 return found
@@ -161,6 +171,10 @@ class Exchange:
         mode = self.request.plan.mode
         loop = asyncio.get_running_loop()
         timeout_s = attempt.timeout_s
+        if self._asked.as_is:
+            # An agent works as long as it likes, which says nothing of how the upstream is.
+            attempt.detach()
+            timeout_s = None
         ends_at = None
         if timeout_s is not None and self.request.enforced:
             ends_at = loop.time() + self._balancer.clock.wall_s(timeout_s)
@@ -173,7 +187,7 @@ class Exchange:
                 else:
                     async with response:
                         raw = await response.read()
-                        outcome, found = self._whole(response, raw, attempt.card)
+                        outcome, found = self._whole(response, raw, attempt)
         except TimeoutError:
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
@@ -182,9 +196,47 @@ class Exchange:
             outcome = Outcome(kind="reset")
             message = f"open-Balancer: the connection to the upstream failed ({_name(error)})."
             found = self._api.said(error_reply(503, message, mode=mode))
-        if not isinstance(found, Stream):
+        if not (isinstance(found, Stream) or self.background):
             attempt.finish(outcome)
         return outcome, found
+
+    def close(self) -> None:
+        """Nothing more will be tried."""
+        if self.background is None:
+            self.request.close()
+
+    def watch(self, attempt: Attempt, value: Any) -> None:
+        """Wait for the outcome of an attempt, where it goes on in the background.
+
+        Args:
+            attempt: under way.
+            value: a resource, or an event about it.
+        """
+        form, sent, card = wire.interactions, self.sent, attempt.card
+        watching = self._backgrounds is not None and self.background is None
+        if not (watching and form.is_background(self._call.body)):
+            return
+        holder = value.get("interaction", value) if isinstance(value, dict) else None
+        name = form.id_of(holder)
+        if not (name and form.is_pending(holder)):
+            return
+        attempt.detach()
+        self.background = Background(
+            self.request, attempt, lambda said: outcome_of(said, 200, sent, card)
+        )
+        assert self._backgrounds is not None
+        self._backgrounds.watched.add(name, self.background)
+
+    def told_later(self, reader: Reader) -> bool:
+        """Whether the outcome is yet to be told, after a stream that ended."""
+        if self.background is None:
+            return False
+        if not (isinstance(reader, wire.interactions.AnswerReader) and reader.finished):
+            return True
+        assert self._backgrounds is not None
+        self._backgrounds.watched.forget(self.background)
+        self.background = None
+        return False
 
     def _headers(self, response: aiohttp.ClientResponse) -> Headers:
         return downstream(response.raw_headers)
@@ -238,6 +290,8 @@ class Exchange:
                 values = chunks.feed(data) if data else chunks.close()
                 for value in values:
                     reader.add(value)
+                    if self._api is INTERACTIONS:
+                        self.watch(attempt, value)
                 if values or not data:
                     break
         except BaseException:
@@ -259,7 +313,7 @@ class Exchange:
         # An error in place of the first chunk, or nothing at all: as good as not begun.
         error = next((each for value in values if (each := wire.error_of(value))), None)
         if error is not None and answer.error is not None:
-            reply = _error_as_sent(answer.error.code, error)
+            reply = error_as_sent(answer.error.code, error)
         else:
             message = "open-Balancer: the upstream's stream ended before its first chunk."
             reply = self._api.said(error_reply(503, message))
@@ -267,83 +321,27 @@ class Exchange:
         return outcome_of(answer, response.status, self.sent, card, reply=reply), reply
 
     def _whole(
-        self, response: aiohttp.ClientResponse, raw: bytes, card: ModelCard | None
+        self, response: aiohttp.ClientResponse, raw: bytes, attempt: Attempt
     ) -> tuple[Outcome, Reply]:
+        card = attempt.card
         text = plain(raw, response.headers.get("content-encoding", ""))
         status = response.status
         reply = Reply(status=status, body=raw, headers=self._headers(response))
         if status < 300:
             value = wire.parse(text)
+            if self._api is INTERACTIONS:
+                self.watch(attempt, value)
             reader = self._form.AnswerReader(streamed=False)
             reader.add(value)
             answer = reader.answer()
             error = wire.error_of(value) if self.request.enforced else None
             if error is not None and answer.error is not None:
                 # An error under a status of success, which clients take for an empty answer.
-                reply = _error_as_sent(answer.error.code, error)
+                reply = error_as_sent(answer.error.code, error)
             return outcome_of(answer, status, self.sent, card, reply=reply), reply
         retry_after = response.headers.get("retry-after")
         refused = wire.read_error(max(400, status), text, retry_after, now_s=time.time())
-        return _refused(refused, self.sent, status, reply), reply
-
-
-def _error_as_sent(code: int, error: dict[str, Any]) -> Reply:
-    """The upstream's error out of a stream, in the form of one that came without."""
-    body = json.dumps(error).encode()
-    headers = [(b"content-type", b"application/json; charset=UTF-8")]
-    return Reply(status=code if 400 <= code < 600 else 503, body=body, headers=headers)
-
-
-def outcome_of(
-    answer: wire.Answer,
-    status: int,
-    sent: wire.Sent,
-    card: ModelCard | None,
-    failure: str | None = None,
-    *,
-    reply: Reply | None = None,
-) -> Outcome:
-    """What the runtime is told of an answer.
-
-    Args:
-        answer: what was read of it.
-        status: of HTTP.
-        sent: what it answers.
-        card: of the model that was called, for its prices; None where they are not known.
-        failure: what ended it early, if anything did.
-        reply: the same as it goes to the caller; None for what has gone already.
-    """
-    usage = answer.usage or wire.Usage()
-    error = answer.error
-    if error is not None and failure is None and answer.usage is None:
-        return _refused(error, sent, status, reply)
-    kind = failure or sent.failure(answer)
-    early = error is not None or failure is not None
-    return Outcome(
-        kind=kind,
-        prompt_tokens=usage.prompt_tokens,
-        cached_tokens=usage.cached_tokens,
-        output_tokens=usage.output_tokens,
-        thinking_tokens=usage.thinking_tokens,
-        surcharge_nano_usd=usage.surcharge_nano_usd(card),
-        # What was sent of a stream is billed, whatever ended it, and so is an empty answer.
-        billed=True if answer.usage is not None and (early or kind == "rejected") else None,
-        retry_after_s=0.0 if error is None else error.retry_after_s or 0.0,
-        status=status,
-    )
-
-
-def _refused(
-    error: wire.UpstreamError, sent: wire.Sent, status: int, reply: Reply | None
-) -> Outcome:
-    """What the runtime is told of an error response."""
-    kind = sent.refused(error)
-    refusal = None
-    if kind == "closed":
-        refusal = Refusal(remedy=wire.remedy(error), message=error.message, reply=reply)
-    return Outcome(
-        kind=kind, retry_after_s=error.retry_after_s or 0.0, status=status, refusal=refusal
-    )
+        return refused_outcome(refused, self.sent, status, reply), reply
 
 
 def _project(call: Call, *, own_key: bool) -> str:

@@ -14,10 +14,12 @@ from urllib.parse import quote
 from ..settings import Settings
 from .answers import MODE_HEADER, Headers, Refusal, Reply, error_reply
 from .apis import GENERATE
+from .backgrounds import Backgrounds
 from .callers import Callers
 from .coming import Coming, while_there
-from .exchange import Exchange, Stream, outcome_of
+from .exchange import Exchange, Stream
 from .headers import downstream
+from .outcomes import outcome_of
 from .passable import Passed, find_passed, looks_like_gemini, passed_of
 from .passing import Passing
 from .paths import COLLECTIONS, Target, find_target
@@ -61,7 +63,8 @@ class Gateway:
         self._callers = Callers(settings)
         self._upstream = Upstream(settings)
         self._uploads = Uploads(settings)
-        self._passing = Passing(balancer, self._upstream, self._uploads)
+        self._backgrounds = Backgrounds()
+        self._passing = Passing(balancer, self._upstream, self._uploads, self._backgrounds)
         self._sockets = Sockets(balancer, self._upstream, self._callers, settings.largest_body)
         self._repeats = Repeats(balancer.clock.now_s, balancer.clock.speed)
 
@@ -169,7 +172,7 @@ class Gateway:
         if failure is not None:
             await _send(send, failure)
             return
-        exchange = Exchange(self._balancer, self._upstream, call)
+        exchange = Exchange(self._balancer, self._upstream, call, self._backgrounds)
         try:
             found = await exchange.run()
             if isinstance(found, Stream):
@@ -179,7 +182,7 @@ class Gateway:
                 reply = _with_mode(found, exchange)
                 await _send(send, self._repeats.over(call, mode, exchange.request, reply))
         finally:
-            exchange.request.close()
+            exchange.close()
 
     async def _stream(self, stream: Stream, exchange: Exchange, call: Call, send: Send) -> None:
         """Pass on chunk by chunk, and read along."""
@@ -217,6 +220,8 @@ class Gateway:
         except BaseException:
             # The caller left; it is charged what the upstream had reported by then. Where that was
             # an error, the caller left for it.
+            if exchange.told_later(reader):
+                raise
             so_far = reader.answer()
             end = stream.attempt.abandon if so_far.error is None else stream.attempt.finish
             end(outcome_of(so_far, response.status, exchange.sent, card))
@@ -224,6 +229,10 @@ class Gateway:
         finally:
             # Read to its end, the connection has gone back to the pool already.
             response.close()
+        if exchange.told_later(reader):
+            if failure is None:
+                await send(_part(b"", more=False))
+            return  # or it breaks off, so that the caller goes on from where it was
         outcome = outcome_of(reader.answer(), response.status, exchange.sent, card, failure)
         stream.attempt.finish(outcome)
         if failure is not None and not exchange.request.enforced:

@@ -26,7 +26,10 @@ _PATH = re.compile(
     rf"/(?:(?P<way>{_WAYS})/)?(?:(?:{VERSION}/)*(?P<version>{VERSION})(?P<rest>(?:/.*)?)"
     rf"|(?P<bare>(?:{_COLLECTIONS})(?:[/:].*)?))"
 )
-_LIKE = re.compile(rf"/(?:(?:{_WAYS})/)?(?:{VERSION}|{_COLLECTIONS})(?:[/:].*)?|/ws/.*", re.DOTALL)
+_LIKE = re.compile(
+    rf"/(?:(?:{_WAYS})/)?(?:{VERSION}|{_COLLECTIONS})(?:[/:].*)?|//interactions/.*|/ws/.*",
+    re.DOTALL,
+)
 _WRITTEN = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@%/-]+")
 """What stands in a path (RFC 3986, 3.3); parameters after `;` are in none of the API's."""
 _VERTEX = re.compile(
@@ -127,6 +130,8 @@ def find_passed(raw: bytes) -> Passed | None:
         None for one that is not the API's, or that could be read in two ways.
     """
     path = raw.decode("latin-1")
+    if path.startswith("//interactions/"):  # see `paths`
+        path = path[1:]
     found = _PATH.fullmatch(path)
     if found is None or len(path) > _LONGEST or not _WRITTEN.fullmatch(path):
         return None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from ...runtime.balancer import Balancer
+    from .backgrounds import Backgrounds
     from .coming import Coming
     from .uploads import Uploads
 
@@ -30,7 +31,8 @@ __all__ = ["Passing", "failure_of"]
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_BILLED = ("embeddings", "generation", "interactions", "openai")
+_BILLED = ("embeddings", "generation", "openai")
+"""Kinds whose answers are bills; an interaction that is looked at again was billed before."""
 _LARGEST_READ = 8 << 20
 """Bytes of an answer that is read for its usage; what is larger is passed on all the same."""
 _LARGEST_ERROR = 1 << 16
@@ -43,9 +45,13 @@ class Passing:
         balancer: that counts them.
         upstream: where they go.
         uploads: writes upload URLs anew.
+        backgrounds: hears how interactions ended.
     """
 
-    def __init__(self, balancer: Balancer, upstream: Upstream, uploads: Uploads) -> None:
+    def __init__(
+        self, balancer: Balancer, upstream: Upstream, uploads: Uploads, backgrounds: Backgrounds
+    ) -> None:
+        self._backgrounds = backgrounds
         self._balancer = balancer
         self._upstream = upstream
         self._uploads = uploads
@@ -86,15 +92,20 @@ class Passing:
                 answer = self._uploads.rewritten(answer, scope, known)
                 answer.append((MODE_HEADER, self._balancer.decision.mode.label.encode()))
                 reading.begin(response)
+                hearing = self._backgrounds.hearing(passed.path, scope["method"], response)
                 await send(
                     {"type": "http.response.start", "status": response.status, "headers": answer}
                 )
                 started = True
                 async for data in _chunks(response):
                     reading.add(data)
+                    if hearing is not None:
+                        hearing.add(data)
                     await send({"type": "http.response.body", "body": data, "more_body": True})
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
                 failure = reading.failure()
+                if hearing is not None:
+                    hearing.end()
         except (OSError, _client_error()) as error:
             failure = "abandoned" if coming.gone else "cut" if started else "reset"
             if not (started or coming.gone):

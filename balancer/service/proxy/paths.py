@@ -41,7 +41,8 @@ _CHAT = re.compile(
     rf"(?:/openai|/{_PROJECT}/{_LOCATION}/endpoints/openapi)/chat/completions/?"
 )
 _INTERACTIONS = re.compile(
-    rf"(?:/{VERSION})*?(?:/(?P<version>{VERSION}))?(?:/{_PROJECT}/{_LOCATION})?/interactions/?"
+    # google-genai writes `//interactions` where it is told to leave out the version [T].
+    rf"/?(?:/{VERSION})*?(?:/(?P<version>{VERSION}))?(?:/{_PROJECT}/{_LOCATION})?/interactions/?"
 )
 
 
