@@ -31,6 +31,7 @@ MODE: Final = "open_balancer.mode"
 PRIORITY: Final = "open_balancer.priority"
 OUTCOME: Final = "open_balancer.outcome"
 CALLER: Final = "open_balancer.caller"
+PASSED_KIND: Final = "open_balancer.passed.kind"
 BUDGET_KEY: Final = "open_balancer.budget.key"
 BUDGET_WINDOW: Final = "open_balancer.budget.window"
 MODE_FROM: Final = "open_balancer.mode.from"
@@ -191,6 +192,41 @@ IN_FLIGHT: Final = Metric(
     kind=Kind.GAUGE,
     attributes=(MODE, MODEL),
     meaning="Calls upstream that have not ended yet.",
+)
+
+PASSED: Final = Metric(
+    name="open_balancer.passed.calls",
+    unit="{call}",
+    kind=Kind.COUNTER,
+    attributes=(PASSED_KIND, ERROR_TYPE),
+    meaning="Calls that went through the proxy and that no plan governs, by what they are of: "
+    "embeddings, files and the like. They are in no other metric and no signal.",
+    live_only=True,
+)
+PASSED_DURATION: Final = Metric(
+    name="open_balancer.passed.duration",
+    unit="s",
+    kind=Kind.HISTOGRAM,
+    attributes=(PASSED_KIND,),
+    meaning="Of a call that no plan governs, from its arrival to the end of its answer; quick "
+    "failures are left out. Of the Live API, how long a session lasted.",
+    live_only=True,
+)
+PASSED_COST: Final = Metric(
+    name="open_balancer.passed.cost",
+    unit="{USD}",
+    kind=Kind.COUNTER,
+    attributes=(PASSED_KIND,),
+    meaning="Dollars of calls that no plan governs, where their answer says what they used and "
+    "their model has a price; a hard budget books them.",
+    live_only=True,
+)
+BYPASS: Final = Metric(
+    name="open_balancer.bypass",
+    unit="1",
+    kind=Kind.GAUGE,
+    meaning="1 while the kill switch lets all calls through unchanged, else 0.",
+    live_only=True,
 )
 
 # -------------------------------------------------------------------------- GenAI and cost

@@ -20,7 +20,16 @@ from ..core.fit import Finding
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES, Alert, Observations, Override
 from ..core.policy import Policy
-from .calls import Asked, CallRecord, CallSettings, Draws, RandomDraws, RequestRecord, Score
+from .calls import (
+    Asked,
+    CallRecord,
+    CallSettings,
+    Draws,
+    Passage,
+    RandomDraws,
+    RequestRecord,
+    Score,
+)
 from .clock import Clock, Timekeeper
 from .days import Days
 from .desk import NO_LIMITS, Call, Desk
@@ -32,6 +41,7 @@ from .ledger import Ledger
 from .orders import Orders
 from .recorder import ANSWER, CALL, LONGEST_CALL_S, MOST_PENDING, UNPRICED, Ended, Over
 from .requests import Request
+from .reservations import settle
 from .snapshot import Resumed, resume
 from .status import Status
 from .stepper import Stepper
@@ -101,6 +111,7 @@ class Balancer:
         self._orders = Orders()
         self._listeners: tuple[Callable[[Observations, Decision], object], ...] = ()
         self._score_listeners: tuple[Callable[[Score], object], ...] = ()
+        self._passage_listeners: tuple[Callable[[Passage], object], ...] = ()
         self._drops: Mapping[str, Callable[[], int]] = {}
         self._random: Callable[[], float] = random.random
         files = JournalFiles(Path(journal)) if isinstance(journal, str | Path) else journal
@@ -489,6 +500,7 @@ class Balancer:
         desk, recorder = self._desk, self._desk.recorder
         self._listeners = _without(self._listeners, listener)
         self._score_listeners = _without(self._score_listeners, listener)
+        self._passage_listeners = _without(self._passage_listeners, listener)
         desk.listeners = _without(desk.listeners, listener)
         desk.request_listeners = _without(desk.request_listeners, listener)
         recorder.watchers = _without(recorder.watchers, listener)
@@ -514,6 +526,25 @@ class Balancer:
                 listener(score)
             except Exception:
                 logger.exception("a score listener failed; the call is not affected")
+
+    def add_passage_listener(self, listener: Callable[[Passage], object]) -> None:
+        """Call a function for every call that went through and that no plan governs."""
+        self._passage_listeners = (*self._passage_listeners, listener)
+
+    def passed(self, passage: Passage, key: str | None = None) -> None:
+        """A call went through that no plan governs: it is counted apart, and changes no decision.
+
+        Args:
+            passage: how it went. What it cost is booked in the budget.
+            key: of the tenant, for budgets of a key.
+        """
+        if passage.nano_usd:
+            settle(self._desk, None, passage.nano_usd, key)
+        for listener in self._passage_listeners:
+            try:
+                listener(passage)
+            except Exception:
+                logger.exception("a passage listener failed; the call is not affected")
 
     # --- what is seen -------------------------------------------------------------------
 
@@ -546,6 +577,16 @@ class Balancer:
     def decision(self) -> Decision:
         """The last one; before the first, normal for everybody (of tick -1)."""
         return self._stepper.decision
+
+    @property
+    def enforced(self) -> bool:
+        """Whether plans are applied; False in shadow mode and while calls go through unchanged."""
+        return self._desk.enforces
+
+    @property
+    def bypassed(self) -> str:
+        """Reason of the kill switch; "" where it is off."""
+        return self._health.bypass
 
     @property
     def misfits(self) -> tuple[Finding, ...]:

@@ -14,11 +14,13 @@ from ..core.policy import Policy
 from .closed import Refusal
 
 __all__ = [
+    "PASSED_KINDS",
     "Asked",
     "CallRecord",
     "CallSettings",
     "Draws",
     "Outcome",
+    "Passage",
     "RandomDraws",
     "RequestRecord",
     "Score",
@@ -230,6 +232,36 @@ class Score:
     key: str | None
     index: int | None
     quality: float
+
+
+PASSED_KINDS = (
+    "agents", "auth_tokens", "batches", "caches", "counting", "embeddings", "files", "generation",
+    "interactions", "live", "models", "openai", "operations", "other", "stores", "tuning",
+)  # fmt: skip
+"""Of what a call that no plan governs is about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A call that went through a proxy and that no plan governs.
+
+    Attributes:
+        kind: of `PASSED_KINDS`.
+        failure: None where it went well, else one of `balancer.core.observations.FAILURES`, or
+            "abandoned" by its caller.
+        seconds: wall seconds from its arrival to the end of its answer.
+        nano_usd: what it cost, where its answer says what it used and its model has a price; or 0.
+    """
+
+    kind: str
+    failure: str | None = None
+    seconds: float
+    nano_usd: int = 0
+
+    @property
+    def slow_or_whole(self) -> bool:
+        """Whether its time counts as a latency; that of a quick failure would lower it."""
+        return self.failure in (None, "timeout", "abandoned")
 
 
 def no_price(model: str) -> str:

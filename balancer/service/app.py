@@ -29,6 +29,7 @@ from .metrics_api import metrics_routes
 from .openapi import Described
 from .outside import outside_of
 from .owner import owner_of
+from .passed import PassedCounts
 from .policies import Policies
 from .proxy import Gateway
 from .recent import Recent
@@ -105,6 +106,7 @@ def _site(balancer: Balancer, settings: Settings) -> Site:
         store=store,
         policies=Policies(balancer, store, settings),
         recent=Recent(balancer.decision.mode),
+        passed=PassedCounts(),
         conversations=Conversations(balancer),
         cpu=Cpu(),
         gateway=Gateway(balancer, settings),
@@ -119,6 +121,7 @@ def _site(balancer: Balancer, settings: Settings) -> Site:
         site.watch.observe(observations, decision)
 
     balancer.add_listener(observe)
+    balancer.add_passage_listener(site.passed.add)
     return site
 
 
@@ -174,12 +177,10 @@ class _ProxyFirst:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            target = self._gateway.serves(scope["path"])
-            if target is not None:
-                await self._gateway.serve(target, scope, receive, send)
+            found = self._gateway.find(scope)
+            if found is not None:
+                await self._gateway.serve(found, scope, receive, send)
                 return
-            # Past here it would be asked for the service's token, which its caller has no use for.
-            if self._gateway.is_gemini(scope["path"]):
-                await self._gateway.refuse(send)
-                return
+        if scope["type"] == "websocket" and await self._gateway.serve_socket(scope, receive, send):
+            return
         await self._app(scope, receive, send)

@@ -119,6 +119,7 @@ ALIVE: Final[JsonDict] = {"status": "ok"}
 READINESS: Final[JsonDict] = {
     "ready": True,
     "mode": "soft",
+    "bypass": "",
     "problems": {},
     "integrations": {"datadog_poll": _POLLING},
 }

@@ -35,6 +35,7 @@ class Readiness(BaseModel):
 
     ready: bool
     mode: ModeName
+    bypass: str = Field(description="Reason of the kill switch; empty: it is off")
     problems: dict[str, str]
     integrations: dict[str, IntegrationHealth] = Field(
         description="What runs beside the service: datadog_poll, datadog_mirror, telemetry, notify"
@@ -55,8 +56,8 @@ def health_routes(site: Site) -> APIRouter:
         """Calls are served.
 
         A history that is broken, a controller that fails open, a project that the upstream has
-        closed, edits that it refused, and trouble with Datadog or telemetry are named and are no
-        reason to take the service out of rotation: calls go through.
+        closed, edits that it refused, the kill switch, and trouble with Datadog or telemetry are
+        named and are no reason to take the service out of rotation: calls go through.
         """
         status = site.balancer.status()
         found = dict.fromkeys(status.problems, "broken: calls go through unchanged")
@@ -75,6 +76,7 @@ def health_routes(site: Site) -> APIRouter:
         return Readiness(
             ready=serving,
             mode=mode_name(status.mode),
+            bypass=status.bypass,
             problems=found,
             integrations=integrations(site.outside),
         )

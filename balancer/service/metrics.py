@@ -15,6 +15,7 @@ from ..core.pricing import NANO_USD
 from ..core.routes import resolve
 from ..core.strategy import ROUTES
 from ..runtime.balancer import Balancer
+from ..runtime.status import Status
 from .conversations import Conversations
 from .metrics_schemas import (
     Brownout,
@@ -26,6 +27,7 @@ from .metrics_schemas import (
     Performance,
     System,
 )
+from .passed import PassedCounts
 from .recent import Recent, Span
 
 __all__ = ["WINDOWS_S", "Cpu", "measure"]
@@ -66,7 +68,12 @@ def _cores() -> int:
 
 
 def measure(
-    balancer: Balancer, recent: Recent, conversations: Conversations, cpu: Cpu, window: str
+    balancer: Balancer,
+    recent: Recent,
+    passed: PassedCounts,
+    conversations: Conversations,
+    cpu: Cpu,
+    window: str,
 ) -> Metrics:
     """All figures over a window of `WINDOWS_S`. Adds up a day at most: not for the event loop."""
     span = recent.last(WINDOWS_S[window])
@@ -88,12 +95,13 @@ def measure(
             balancer.policy,
             conversations.mean_tokens(WINDOWS_S[window]),
         ),
-        brownout=_brownout(status.mode, span, recent),
+        brownout=_brownout(status, span, recent),
         business=Business(
             cost_saved_usd=_saved(hour, day),
             availability=performance.availability,
             quality_score=None,
         ),
+        passed=passed.last(balancer.clock.wall_s(WINDOWS_S[window])),
         system=System(
             memory=last.memory_ppm / 1e6 if last is not None and last.memory_ppm else None,
             cpu=cpu.look(),
@@ -224,7 +232,8 @@ def _projected(usd_per_s: float | None, window_s: float, key: str | None) -> flo
     return None if usd_per_s is None or key is not None else usd_per_s * window_s
 
 
-def _brownout(mode: Mode, span: Span, recent: Recent) -> Brownout:
+def _brownout(status: Status, span: Span, recent: Recent) -> Brownout:
+    mode = status.mode
     seen = span.observations or Observations(0)
     per_s = _over(recent.activations, recent.seen_s)
     recoveries = tuple(recent.recoveries_s)
@@ -234,6 +243,7 @@ def _brownout(mode: Mode, span: Span, recent: Recent) -> Brownout:
     return Brownout(
         current_mode=int(mode),
         mode=mode.label,
+        bypass=bool(status.bypass),
         activations=recent.activations,
         mode_changes=recent.changes,
         activations_per_hour=None if per_s is None else per_s * 3600.0,

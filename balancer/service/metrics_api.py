@@ -26,7 +26,13 @@ def metrics_routes(site: Site) -> APIRouter:
     ) -> Metrics:
         """All metrics over a window, from what the balancer observed; null is unknown."""
         return await asyncio.to_thread(
-            measure, site.balancer, site.recent, site.conversations, site.cpu, window
+            measure,
+            site.balancer,
+            site.recent,
+            site.passed,
+            site.conversations,
+            site.cpu,
+            window,
         )
 
     return routes

@@ -14,6 +14,7 @@ __all__ = [
     "Llm",
     "Metrics",
     "ModeShare",
+    "PassedCalls",
     "Performance",
     "System",
 ]
@@ -78,6 +79,7 @@ _METRICS: JsonDict = {
     "brownout": {
         "current_mode": 1,
         "mode": "soft",
+        "bypass": False,
         "activations": 4,
         "mode_changes": 7,
         "activations_per_hour": 0.17,
@@ -92,6 +94,15 @@ _METRICS: JsonDict = {
         "degraded_share": 0.8,
     },
     "business": {"cost_saved_usd": 1.9, "availability": 0.995, "quality_score": None},
+    "passed": {
+        "embeddings": {
+            "calls": 1_200,
+            "failures": {"quota_minute": 4},
+            "latency_p50_s": 0.2,
+            "latency_p95_s": 0.4,
+            "cost_usd": 0.11,
+        }
+    },
     "system": {
         "memory": 0.41,
         "cpu": 0.12,
@@ -179,6 +190,7 @@ class Brownout(BaseModel):
 
     current_mode: int = Field(description="0 normal, 1 soft, 2 hard, 3 emergency")
     mode: str
+    bypass: bool = Field(description="The kill switch lets all calls through unchanged")
     activations: int = Field(description="Entries of a deeper mode since the start")
     mode_changes: int
     activations_per_hour: float | None = Field(description="Over the time since the start")
@@ -197,6 +209,16 @@ class Business(BaseModel):
     )
     availability: float | None
     quality_score: float | None = Field(description="null: nobody scores the answers")
+
+
+class PassedCalls(BaseModel):
+    """Calls that went through and that no plan governs, of one kind."""
+
+    calls: int
+    failures: dict[str, int] = Field(description="Of them, by kind")
+    latency_p50_s: float | None
+    latency_p95_s: float | None
+    cost_usd: float = Field(description="Where the answer says what it used; booked in a budget")
 
 
 class System(BaseModel):
@@ -221,4 +243,7 @@ class Metrics(BaseModel):
     llm: Llm
     brownout: Brownout
     business: Business
+    passed: dict[str, PassedCalls] = Field(
+        description="By what they are of, in whole minutes; they are in none of the other figures"
+    )
     system: System

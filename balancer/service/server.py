@@ -59,7 +59,9 @@ def run(balancer: Balancer, settings: Settings, ready: Ready) -> None:
         port=settings.port,
         loop="uvloop" if fast else "asyncio",
         http="httptools",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=settings.largest_body,
+        ws_per_message_deflate=False,
         lifespan="on",
         backlog=_BACKLOG,
         # A URL may hold a key, so that none is logged.

@@ -54,6 +54,8 @@ class Settings:
             may come at once. Deliveries of the webhook are as many as reads, beside them.
         proxied_per_s: the same for the proxy; None is no bound, because the controller and the
             budget bound it.
+        passing: whether what no plan governs goes through: all other paths of the API. False:
+            only counting, embeddings and looking at models do.
         retry_budget: share of a retry that every answer earns, as in `CallSettings`; None is no
             bound.
         drain_s: how long calls in flight may still take when the service stops.
@@ -83,6 +85,7 @@ class Settings:
     reads_per_s: float = 50.0
     mutations_per_s: float = 5.0
     proxied_per_s: float | None = None
+    passing: bool = True
     retry_budget: float | None = None
     drain_s: float = 30.0
     watch_s: float = 1.0
@@ -139,6 +142,8 @@ class Settings:
             found["policy_file"] = Path(str(found["policy_file"]))
         if "port" in found:
             found["port"] = _whole(found["port"])
+        if "passing" in found:
+            found["passing"] = _switch(found["passing"])
         if "retry_budget" in found:
             found["retry_budget"] = _share(found["retry_budget"])
         datadog = datadog_use(str(found.pop("datadog", "")), environment)
@@ -161,6 +166,7 @@ _VARIABLES = {
     "vertex_upstream": "OPEN_BALANCER_VERTEX_UPSTREAM",
     "datadog": "OPEN_BALANCER_DATADOG",
     "retry_budget": "OPEN_BALANCER_RETRY_BUDGET",
+    "passing": "OPEN_BALANCER_PASSING",
     "host": "OPEN_BALANCER_HOST",
     "port": "PORT",
 }
@@ -191,6 +197,15 @@ def _whole(value: object) -> int:
         return int(str(value))
     except ValueError:
         raise InputError(f"port is {value!r}; expected a number (from PORT or --port)") from None
+
+
+def _switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).lower()
+    if word not in ("on", "off"):
+        raise InputError(f"OPEN_BALANCER_PASSING is {value!r}; expected on or off")
+    return word == "on"
 
 
 def _share(value: object) -> float:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .hub import Hub
     from .metrics import Cpu
     from .outside import Outside
+    from .passed import PassedCounts
     from .policies import Policies
     from .proxy import Gateway
     from .recent import Recent
@@ -62,6 +63,7 @@ class Site:
     store: Store
     policies: Policies
     recent: Recent
+    passed: PassedCounts
     conversations: Conversations
     cpu: Cpu
     gateway: Gateway

@@ -10,12 +10,12 @@ plan means the same in both. Nothing here waits, sends, or keeps anything betwee
     failure = read_error(status, response)
     kind = Sent(asked=asked, change=change).refused(failure)      whose fault it is
 
-`interactions` has the same for the Interactions API.
+`interactions` has the same for the Interactions API, and `chat` for OpenAI's.
 """
 
 from __future__ import annotations
 
-from . import interactions
+from . import chat, interactions
 from .answers import Answer, AnswerReader, read_answer
 from .asked import Asked, estimate_tokens, read_asked
 from .bodies import apply
@@ -47,6 +47,7 @@ __all__ = [
     "apply",
     "apply_bytes",
     "bare_model",
+    "chat",
     "chunks_of",
     "edits",
     "edits_within",

@@ -153,6 +153,8 @@ def serving(
                 app,
                 port=0,
                 lifespan="on",
+                ws="websockets-sansio",
+                ws_max_size=chosen.largest_body,
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 
 import httpx
 import pytest
 
 from tests.service.conftest import KEY, Service, Start
 from tests.service.upstream import answer, body_of, error, response
+
+
+def raw_status(url: str, verb: str, path: str) -> int:
+    """Of a request whose path no client has put in order."""
+    host, port = url.removeprefix("http://").split(":")
+    head = f"{verb} {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    with socket.create_connection((host, int(port)), 20) as line:
+        line.sendall(head.encode() + BODY)
+        return int(line.makefile("rb").readline().split()[1])
+
 
 BODY = b'{ "contents" : [{"parts":[{"text":"hi"}]}],\n  "new_thing": {"a": 1.50, "b": 1e3} }'
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
@@ -50,22 +62,29 @@ def test_every_form_of_a_path_arrives_in_one_form(
     [
         "/v1beta/models/../secrets:generateContent",
         "/v1beta/models/%2e%2e%2fsecrets:generateContent",
-        "/v1beta/models/x:deleteEverything",
-        "/v1beta/models/@evil.example/x:generateContent",
-        "/v1beta/files/x",
+        "/v1beta/files/..%2f..%2fsecrets",
+        "/v1beta/files/%252e%252e/secrets",
+        "/v1beta/files/..%5c..%5csecrets",
+        "/v1beta//files/x",
+        "/v1beta/files/x;y=1",
+        "/v1beta%2ffiles/x",
+        "/v1beta/models/m%253AgenerateContent",
+        "/v1beta/files/%0d%0aHost:%20evil.example",
+        "/upload/../v1beta/files",
+        "/secrets",
+        "/v1beta.evil.example/files",
+        "/$rpc/google.ai.generativelanguage.v1beta.GenerativeService/GenerateContent",
+        "http://evil.example/secrets",
         "/v1/projects/p/locations/l.evil.example/publishers/google/models/m:generateContent",
         "/v1/projects/p/locations/@evil/publishers/google/models/m:generateContent",
         "/v1/projects/p/locations/@evil/endpoints/1:generateContent",
-        "/v1/publishers/google/endpoints/1:generateContent",
+        "/v1/projects/p/locations/evil.example%2f/cachedContents",
         "//evil.example/v1beta/models/m:generateContent",
     ],
 )
 def test_no_other_path_reaches_the_upstream(service: Service, path: str) -> None:
-    """The host is fixed and the path is put together from what was recognised."""
-    with service.client() as client:
-        url = httpx.URL(service.url).copy_with(raw_path=path.encode())
-        found = client.send(httpx.Request("POST", url, content=BODY, headers=JSON))
-    assert found.status_code in (401, 403, 404, 415)
+    """The host is fixed, a path begins with a version of the API, and nothing in it leads out."""
+    assert raw_status(service.url, "POST", path) in (400, 401, 403, 404, 415)
     assert service.script.asked == []
 
 
@@ -77,12 +96,12 @@ def test_no_other_path_reaches_the_upstream(service: Service, path: str) -> None
         "/models/gemini-2.5-flash:tune",
         "/v1beta/cachedContents",
         "/v1beta",
-        "/v1beta/tunedModels/mine:transferOwnership",
         "/v1beta/tunedModels",
     ],
 )
-def test_another_method_of_the_api_is_not_found(service: Service, path: str) -> None:
+def test_another_method_is_not_found_where_nothing_is_passed_on(start: Start, path: str) -> None:
     """In the form that its client reads; its caller has no token of ours, and needs none."""
+    service = start(passing=False)
     for verb in ("POST", "GET"):
         found = httpx.request(verb, service.url + path, content=BODY, headers=JSON)
         error = found.json()["error"]

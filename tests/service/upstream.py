@@ -62,13 +62,17 @@ Writer = Callable[[Connection], Awaitable[None]]
 class Script:
     """What to answer, in order; the last one is repeated.
 
-    An answer is raw bytes, or a function that writes to the connection as it likes.
+    An answer is raw bytes, or a function that writes to the connection as it likes. `pieces` are
+    those of bodies that come in chunks; where it `stalls`, nothing is read after the head,
+    and the connection ends when that is set.
     """
 
     url: str = ""
     answers: list[bytes | Writer] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
+    pieces: list[bytes] = field(default_factory=list)
+    stalls: asyncio.Event | None = None
 
     def say(self, *answers: bytes | Writer) -> None:
         """Answer like this from now on."""
@@ -77,7 +81,7 @@ class Script:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         try:
-            while (asked := await _read(reader)) is not None:
+            while (asked := await self._read(reader)) is not None:
                 self.asked.append(asked)
                 found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
                 if isinstance(found, bytes):
@@ -91,17 +95,31 @@ class Script:
             self.hung_up.set()
             writer.close()
 
+    async def _read(self, reader: asyncio.StreamReader) -> Asked | None:
+        head = await reader.readline()
+        if not head:
+            return None
+        headers: dict[str, str] = {}
+        while (line := (await reader.readline()).strip()) != b"":
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        if self.stalls is not None:
+            await self.stalls.wait()
+            return None
+        if "transfer-encoding" in headers:
+            body = await self._chunked(reader)
+        else:
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+        return Asked(head.decode().strip(), headers, body)
 
-async def _read(reader: asyncio.StreamReader) -> Asked | None:
-    head = await reader.readline()
-    if not head:
-        return None
-    headers: dict[str, str] = {}
-    while (line := (await reader.readline()).strip()) != b"":
-        name, _, value = line.decode("latin-1").partition(":")
-        headers[name.lower()] = value.strip()
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Asked(head.decode().strip(), headers, body)
+    async def _chunked(self, reader: asyncio.StreamReader) -> bytes:
+        parts = []
+        while size := int(await reader.readline(), 16):
+            parts.append(await reader.readexactly(size))
+            self.pieces.append(parts[-1])
+            await reader.readline()
+        await reader.readline()
+        return b"".join(parts)
 
 
 @asynccontextmanager

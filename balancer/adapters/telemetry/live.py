@@ -22,7 +22,7 @@ from balancer.core.errors import InputError, MisuseError
 from balancer.core.fit import Finding
 from balancer.core.observations import Observations
 from balancer.runtime.balancer import Balancer
-from balancer.runtime.calls import RequestRecord, Score
+from balancer.runtime.calls import Passage, RequestRecord, Score
 from balancer.runtime.recorder import Ended, Over
 from balancer.runtime.sessions import IDLE_S, MOST_SESSIONS, Sessions
 from balancer.version import VERSION
@@ -144,6 +144,7 @@ class Telemetry:
         if self._traces:
             self._balancer.add_request_listener(self._request)
         self._balancer.add_score_listener(self._scored)
+        self._balancer.add_passage_listener(self._passed)
         logging.getLogger("balancer").addHandler(self._handler)
         self._sender.start()
         return self
@@ -154,7 +155,7 @@ class Telemetry:
             return
         self._closed = True
         listeners = (self._observe, self._ended, self._over, self._request, self._scored)
-        for listener in listeners:
+        for listener in (*listeners, self._passed):
             self._balancer.remove_listener(listener)
         with self._lock:
             self._take_all()
@@ -277,6 +278,18 @@ class Telemetry:
         with self._lock:
             self._tally.score(score.quality)
 
+    def _passed(self, passage: Passage) -> None:
+        self._hand_over(partial(self._take_passage, passage))
+
+    def _take_passage(self, passage: Passage) -> None:
+        series, kind = self._tally.series, (metrics.PASSED_KIND, passage.kind)
+        failure = passage.failure
+        error = () if failure is None else ((metrics.ERROR_TYPE, failure),)
+        series.count(metrics.PASSED, 1, (kind, *error))
+        series.count(metrics.PASSED_COST, passage.nano_usd / 1e9, (kind,))
+        if passage.slow_or_whole:
+            series.record(metrics.PASSED_DURATION, passage.seconds, (kind,))
+
     def _tell_misfits(self) -> None:
         before, self._misfits = self._misfits, self._balancer.misfits
         if self._misfits is before:
@@ -291,6 +304,7 @@ class Telemetry:
         series, status = self._tally.series, self._balancer.status()
         series.set(metrics.EDITS_WITHDRAWN, len(status.withdrawn))
         series.set(metrics.PROJECTS_CLOSED, len(status.closed))
+        series.set(metrics.BYPASS, int(bool(status.bypass)))
         before, self._mistakes = self._mistakes, status.mistakes
         for caller, count in status.mistakes.items():
             more = count - before.get(caller, 0)

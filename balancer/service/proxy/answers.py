@@ -12,14 +12,16 @@ from ...core.modes import Mode
 from ...runtime.calls import no_price
 
 __all__ = [
+    "EVENTS",
     "FALLBACK_HEADER",
     "FALLBACK_VERSION",
+    "JSON",
     "MODE_HEADER",
     "REPEAT_HEADER",
     "Headers",
     "Refusal",
     "Reply",
-    "error_chunk",
+    "error_of",
     "error_reply",
     "no_price_reply",
     "shed_reply",
@@ -34,8 +36,8 @@ FALLBACK_VERSION = "open-balancer/static-fallback"
 
 Headers = list[tuple[bytes, bytes]]
 
-_JSON = (b"content-type", b"application/json; charset=UTF-8")
-_EVENTS = (b"content-type", b"text/event-stream")
+JSON = (b"content-type", b"application/json; charset=UTF-8")
+EVENTS = (b"content-type", b"text/event-stream")
 _WAITS_S = {"shed": 10.0, "limits": 1.0, "budget": 60.0}
 """How long a refused caller is asked to wait: a mode lasts a while, a place is free soon, and
 a budget's window rolls slowly."""
@@ -108,27 +110,26 @@ def error_reply(
     word: str | None = None,
 ) -> Reply:
     """An error in Gemini's form; its word is the status's unless given."""
-    body = json.dumps(_error(status, message, details or [], word)).encode()
+    body = json.dumps(error_of(status, message, details, word)).encode()
     return Reply(
         status=status,
         body=body,
-        headers=[_JSON, *(headers or [])],
+        headers=[JSON, *(headers or [])],
         mode=mode,
         refusal=refusal,
     )
 
 
-def error_chunk(status: int, message: str, *, events: bool) -> bytes:
-    """The same, to end a stream that has begun, so that no client takes it for complete."""
-    body = json.dumps(_error(status, message, []), separators=(",", ":")).encode()
-    return b"data: " + body + b"\r\n\r\n" if events else b",\n" + body + b"]"
-
-
-def _error(
-    status: int, message: str, details: list[Mapping[str, Any]], word: str | None = None
+def error_of(
+    status: int,
+    message: str,
+    details: list[Mapping[str, Any]] | None = None,
+    word: str | None = None,
 ) -> dict[str, Any]:
+    """The same as a value."""
     word = word or _WORDS.get(status, "UNKNOWN")
-    return {"error": {"code": status, "message": message, "status": word, "details": details}}
+    error = {"code": status, "message": message, "status": word, "details": details or []}
+    return {"error": error}
 
 
 def shed_reply(reason: str, mode: Mode) -> Reply:
@@ -192,7 +193,7 @@ def static_reply(text: str, mode: Mode, *, streamed: bool, events: bool, refusal
     return Reply(
         status=200,
         body=body,
-        headers=[_EVENTS if streamed and events else _JSON, (FALLBACK_HEADER, b"static")],
+        headers=[EVENTS if streamed and events else JSON, (FALLBACK_HEADER, b"static")],
         mode=mode,
         fallback=True,
         refusal=refusal,

@@ -8,7 +8,6 @@ another model, can take over without the caller's noticing.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,21 +16,23 @@ from typing import TYPE_CHECKING, Any
 from ... import wire
 from ...core.strategy import Strategy
 from ...runtime.calls import Asked, Outcome
-from ...runtime.closed import Refusal
-from .answers import Headers, Reply, error_reply, no_price_reply, shed_reply, static_reply
+from .answers import Headers, Reply, error_reply, no_price_reply, shed_reply
+from .apis import INTERACTIONS, Reader
+from .backgrounds import Background, Backgrounds
+from .callers import given_key
 from .headers import downstream
-from .reading import Call, has_key
+from .outcomes import error_as_sent, outcome_of, refused_outcome
+from .reading import Call
 from .upstream import Upstream, plain
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from ...core.catalog import ModelCard
     from ...runtime.attempts import Attempt
     from ...runtime.balancer import Balancer
     from ...runtime.requests import Request
 
-__all__ = ["Exchange", "Stream", "outcome_of"]
+__all__ = ["Exchange", "Stream"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Stream:
 
     response: aiohttp.ClientResponse
     attempt: Attempt
-    reader: wire.AnswerReader
+    reader: Reader
     chunks: wire.Chunks
     ends_at: float | None
 
@@ -60,18 +61,33 @@ class Exchange:
         balancer: whose plan governs it.
         upstream: where it goes.
         call: what was asked.
+        backgrounds: of interactions whose outcome is told later.
 
     Attributes:
+        background: waits for an outcome that is told later, so that nothing is to be closed.
         request: of the runtime.
         sent: what went upstream last.
     """
 
-    __slots__ = ("_asked", "_balancer", "_call", "_upstream", "request", "sent")
+    __slots__ = (
+        "_api", "_asked", "_backgrounds", "_balancer", "_call", "_form", "_upstream",
+        "background", "request", "sent",
+    )  # fmt: skip
 
-    def __init__(self, balancer: Balancer, upstream: Upstream, call: Call) -> None:
+    def __init__(
+        self,
+        balancer: Balancer,
+        upstream: Upstream,
+        call: Call,
+        backgrounds: Backgrounds | None = None,
+    ) -> None:
+        self._backgrounds = backgrounds
+        self.background: Background | None = None
         self._balancer = balancer
         self._upstream = upstream
         self._call = call
+        self._api = call.target.api
+        self._form = self._api.form
         # A dated version of a model goes by its family's name, and is sent as it was written.
         card = wire.find_card(balancer.catalog, call.asked.model)
         asked = call.asked
@@ -98,11 +114,11 @@ class Exchange:
                 thinking=asked.thinking,
                 timeout_s=None if call.timeout_s is None else call.timeout_s * speed,
                 structured=asked.tearable,
-                free_text=asked.free_text and wire.is_plausible(call.body),
+                free_text=asked.free_text and self._form.is_plausible(call.body),
                 pinned=asked.pinned,
                 needs=asked.needs,
                 project=_project(call, own_key=self.sent.own_key),
-                shape=partial(wire.shape_of, call.body),
+                shape=partial(self._form.shape_of, call.body),
                 media=asked.media,
                 fees=asked.fees,
             ),
@@ -120,7 +136,7 @@ class Exchange:
         reply = None
         while (attempt := request.start()) is not None:
             outcome, found = await self._try(attempt)
-            if isinstance(found, Stream):
+            if isinstance(found, Stream) or self.background:
                 return found
             if not request.enforced:
                 return found
@@ -137,22 +153,22 @@ class Exchange:
         if text is not None:
             return self._static(text, "")
         # Without a reply, a budget refused what would have been the next attempt.
-        return reply or shed_reply("budget", request.plan.mode)
+        return reply or self._api.said(shed_reply("budget", request.plan.mode))
 
     def _refused(self) -> Reply:
         request = self.request
         if request.refusal == "no_price":
-            return no_price_reply(request.model, request.plan.mode)
+            return self._api.said(no_price_reply(request.model, request.plan.mode))
         text = request.static_fallback
         if text is not None:
             return self._static(text, request.refusal)
-        return shed_reply(request.refusal, request.plan.mode)
+        return self._api.said(shed_reply(request.refusal, request.plan.mode))
 
     def _static(self, text: str, refusal: str) -> Reply:
         call = self._call
         mode = self.request.plan.mode
-        return static_reply(
-            text, mode, streamed=call.target.streamed, events=call.events, refusal=refusal
+        return self._api.static(
+            text, mode, call.body, streamed=call.streamed, events=call.events, refusal=refusal
         )
 
     async def _try(self, attempt: Attempt) -> tuple[Outcome, Reply | Stream]:
@@ -160,6 +176,10 @@ class Exchange:
         mode = self.request.plan.mode
         loop = asyncio.get_running_loop()
         timeout_s = attempt.timeout_s
+        if self._asked.as_is:
+            # An agent works as long as it likes, which says nothing of how the upstream is.
+            attempt.detach()
+            timeout_s = None
         ends_at = None
         if timeout_s is not None and self.request.enforced:
             ends_at = loop.time() + self._balancer.clock.wall_s(timeout_s)
@@ -167,23 +187,61 @@ class Exchange:
         try:
             async with asyncio.timeout_at(ends_at):
                 response = await self._send(attempt)
-                if call.target.streamed and response.status < 300:
+                if call.streamed and response.status < 300:
                     outcome, found = await self._begin_stream(attempt, response, ends_at)
                 else:
                     async with response:
                         raw = await response.read()
-                        outcome, found = self._whole(response, raw, attempt.card)
+                        outcome, found = self._whole(response, raw, attempt)
         except TimeoutError:
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
-            found = error_reply(504, message, mode=mode)
+            found = self._api.said(error_reply(504, message, mode=mode))
         except _connection_errors() as error:
             outcome = Outcome(kind="reset")
             message = f"open-Balancer: the connection to the upstream failed ({_name(error)})."
-            found = error_reply(503, message, mode=mode)
-        if not isinstance(found, Stream):
+            found = self._api.said(error_reply(503, message, mode=mode))
+        if not (isinstance(found, Stream) or self.background):
             attempt.finish(outcome)
         return outcome, found
+
+    def close(self) -> None:
+        """Nothing more will be tried."""
+        if self.background is None:
+            self.request.close()
+
+    def watch(self, attempt: Attempt, value: Any) -> None:
+        """Wait for the outcome of an attempt, where it goes on in the background.
+
+        Args:
+            attempt: under way.
+            value: a resource, or an event about it.
+        """
+        form, sent, card = wire.interactions, self.sent, attempt.card
+        watching = self._backgrounds is not None and self.background is None
+        if not (watching and form.is_background(self._call.body)):
+            return
+        holder = value.get("interaction", value) if isinstance(value, dict) else None
+        name = form.id_of(holder)
+        if not (name and form.is_pending(holder)):
+            return
+        attempt.detach()
+        self.background = Background(
+            self.request, attempt, lambda said: outcome_of(said, 200, sent, card)
+        )
+        assert self._backgrounds is not None
+        self._backgrounds.watched.add(name, self.background)
+
+    def told_later(self, reader: Reader) -> bool:
+        """Whether the outcome is yet to be told, after a stream that ended."""
+        if self.background is None:
+            return False
+        if not (isinstance(reader, wire.interactions.AnswerReader) and reader.finished):
+            return True
+        assert self._backgrounds is not None
+        self._backgrounds.watched.forget(self.background)
+        self.background = None
+        return False
 
     def _headers(self, response: aiohttp.ClientResponse) -> Headers:
         return downstream(response.raw_headers)
@@ -205,7 +263,7 @@ class Exchange:
         call = self._call
         edits = self._edits(attempt)
         model = edits.model or call.target.model
-        body = wire.apply_bytes(call.raw, edits, call.body)
+        body = self._form.apply_bytes(call.raw, edits, call.body)
         changed = not attempt.as_written and (model != call.target.model or body != call.raw)
         self.sent = replace(self.sent, change=edits, changed=changed)
         extra = []
@@ -220,6 +278,7 @@ class Exchange:
             query=call.query,
             headers=call.headers,
             body=body,
+            streamed=call.streamed,
             deadline_s=call.timeout_s,
             extra=extra,
         )
@@ -227,21 +286,25 @@ class Exchange:
     async def _begin_stream(
         self, attempt: Attempt, response: aiohttp.ClientResponse, ends_at: float | None
     ) -> tuple[Outcome, Reply | Stream]:
-        reader = wire.AnswerReader(streamed=True)
-        chunks = wire.chunks_of(response.headers.get("content-type", ""))
+        reader = self._form.AnswerReader(streamed=True)
+        content_type = response.headers.get("content-type", "")
+        chunks = self._api.chunks(content_type, untouched=not self.request.enforced)
         try:
             while True:
                 data = await response.content.readany()
                 values = chunks.feed(data) if data else chunks.close()
                 for value in values:
                     reader.add(value)
+                    if self._api is INTERACTIONS:
+                        self.watch(attempt, value)
                 if values or not data:
                     break
         except BaseException:
             response.close()
             raise
         answer = reader.answer()
-        if values and answer.error is None and values[0] is not None:
+        begun = values and answer.error is None and values[0] is not None
+        if begun or (not self.request.enforced and values):
             attempt.first_token()
             stream = Stream(
                 response=response,
@@ -255,89 +318,35 @@ class Exchange:
         # An error in place of the first chunk, or nothing at all: as good as not begun.
         error = next((each for value in values if (each := wire.error_of(value))), None)
         if error is not None and answer.error is not None:
-            reply = _error_as_sent(answer.error.code, error)
+            reply = error_as_sent(answer.error.code, error)
         else:
             message = "open-Balancer: the upstream's stream ended before its first chunk."
-            reply = error_reply(503, message)
+            reply = self._api.said(error_reply(503, message))
         card = attempt.card
         return outcome_of(answer, response.status, self.sent, card, reply=reply), reply
 
     def _whole(
-        self, response: aiohttp.ClientResponse, raw: bytes, card: ModelCard | None
+        self, response: aiohttp.ClientResponse, raw: bytes, attempt: Attempt
     ) -> tuple[Outcome, Reply]:
+        card = attempt.card
         text = plain(raw, response.headers.get("content-encoding", ""))
         status = response.status
         reply = Reply(status=status, body=raw, headers=self._headers(response))
         if status < 300:
             value = wire.parse(text)
-            answer = wire.read_answer(value)
+            if self._api is INTERACTIONS:
+                self.watch(attempt, value)
+            reader = self._form.AnswerReader(streamed=False)
+            reader.add(value)
+            answer = reader.answer()
             error = wire.error_of(value) if self.request.enforced else None
             if error is not None and answer.error is not None:
                 # An error under a status of success, which clients take for an empty answer.
-                reply = _error_as_sent(answer.error.code, error)
+                reply = error_as_sent(answer.error.code, error)
             return outcome_of(answer, status, self.sent, card, reply=reply), reply
         retry_after = response.headers.get("retry-after")
         refused = wire.read_error(max(400, status), text, retry_after, now_s=time.time())
-        return _refused(refused, self.sent, status, reply), reply
-
-
-def _error_as_sent(code: int, error: dict[str, Any]) -> Reply:
-    """The upstream's error out of a stream, in the form of one that came without."""
-    body = json.dumps(error).encode()
-    headers = [(b"content-type", b"application/json; charset=UTF-8")]
-    return Reply(status=code if 400 <= code < 600 else 503, body=body, headers=headers)
-
-
-def outcome_of(
-    answer: wire.Answer,
-    status: int,
-    sent: wire.Sent,
-    card: ModelCard | None,
-    failure: str | None = None,
-    *,
-    reply: Reply | None = None,
-) -> Outcome:
-    """What the runtime is told of an answer.
-
-    Args:
-        answer: what was read of it.
-        status: of HTTP.
-        sent: what it answers.
-        card: of the model that was called, for its prices; None where they are not known.
-        failure: what ended it early, if anything did.
-        reply: the same as it goes to the caller; None for what has gone already.
-    """
-    usage = answer.usage or wire.Usage()
-    error = answer.error
-    if error is not None and failure is None and answer.usage is None:
-        return _refused(error, sent, status, reply)
-    kind = failure or sent.failure(answer)
-    early = error is not None or failure is not None
-    return Outcome(
-        kind=kind,
-        prompt_tokens=usage.prompt_tokens,
-        cached_tokens=usage.cached_tokens,
-        output_tokens=usage.output_tokens,
-        thinking_tokens=usage.thinking_tokens,
-        surcharge_nano_usd=usage.surcharge_nano_usd(card),
-        # What was sent of a stream is billed, whatever ended it, and so is an empty answer.
-        billed=True if answer.usage is not None and (early or kind == "rejected") else None,
-        retry_after_s=0.0 if error is None else error.retry_after_s or 0.0,
-        status=status,
-    )
-
-
-def _refused(
-    error: wire.UpstreamError, sent: wire.Sent, status: int, reply: Reply | None
-) -> Outcome:
-    """What the runtime is told of an error response."""
-    kind = sent.refused(error)
-    refusal = None
-    if kind == "closed":
-        refusal = Refusal(remedy=wire.remedy(error), message=error.message, reply=reply)
-    return Outcome(
-        kind=kind, retry_after_s=error.retry_after_s or 0.0, status=status, refusal=refusal
-    )
+        return refused_outcome(refused, self.sent, status, reply), reply
 
 
 def _project(call: Call, *, own_key: bool) -> str:
@@ -346,8 +355,7 @@ def _project(call: Call, *, own_key: bool) -> str:
         return ""
     if call.target.project:
         return f"project {call.target.project}"
-    given = dict(call.headers).get(b"x-goog-api-key") or (has_key(call.query) or "").encode()
-    return wire.project_of(given)
+    return wire.project_of(given_key(call.query, dict(call.headers)))
 
 
 def _connection_errors() -> tuple[type[BaseException], ...]:

@@ -9,17 +9,24 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from ..access import Peer, check_browser, matches
-from ..limits import Rates
-from ..problems import Problem
 from ..settings import Settings
-from .answers import MODE_HEADER, Headers, Refusal, Reply, error_chunk, error_reply
-from .exchange import Exchange, Stream, outcome_of
+from .answers import MODE_HEADER, Headers, Refusal, Reply, error_reply
+from .apis import GENERATE
+from .backgrounds import Backgrounds
+from .callers import Callers
+from .coming import Coming, while_there
+from .exchange import Exchange, Stream
 from .headers import downstream
-from .paths import COLLECTIONS, METHODS, Target, find_target, looks_like_gemini
-from .reading import Call, Gone, Receive, has_key, read_body, read_call
+from .outcomes import outcome_of
+from .passable import Passed, find_passed, looks_like_gemini, passed_of
+from .passing import Passing
+from .paths import COLLECTIONS, Target, find_target
+from .reading import Call, Gone, Receive, is_readable, read_body, read_call
 from .repeats import Repeats
+from .sockets import Sockets
+from .uploads import Uploads
 from .upstream import Upstream
 
 if TYPE_CHECKING:
@@ -27,9 +34,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Gateway"]
 
+Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _log = logging.getLogger("balancer.service.proxy")
+_UNPLAIN = (
+    "this path leads nowhere: its segments are to be plain, with none that is empty, '.' or '..', "
+    "and a location to be one of Google's"
+)
+_NOT_PASSED = (
+    "this proxy is set to pass on nothing but what it knows (OPEN_BALANCER_PASSING=off): models, "
+    "models/M, and of a model generateContent, streamGenerateContent, countTokens, embedContent, "
+    "batchEmbedContents; openai/chat/completions and interactions"
+)
 
 
 class Gateway:
@@ -43,8 +60,12 @@ class Gateway:
     def __init__(self, balancer: Balancer, settings: Settings) -> None:
         self._balancer = balancer
         self._settings = settings
-        self._rates = Rates(settings.proxied_per_s)
+        self._callers = Callers(settings)
         self._upstream = Upstream(settings)
+        self._uploads = Uploads(settings)
+        self._backgrounds = Backgrounds()
+        self._passing = Passing(balancer, self._upstream, self._uploads, self._backgrounds)
+        self._sockets = Sockets(balancer, self._upstream, self._callers, settings.largest_body)
         self._repeats = Repeats(balancer.clock.now_s, balancer.clock.speed)
 
     def open(self) -> None:
@@ -55,27 +76,28 @@ class Gateway:
         """End."""
         await self._upstream.close()
 
-    @staticmethod
-    def serves(path: str) -> Target | None:
-        """What a path asks of the proxy; None where it is not the proxy's."""
-        return find_target(path) if any(word in path for word in COLLECTIONS) else None
+    def find(self, scope: Scope) -> Target | Passed | Refusal | None:
+        """What a request asks of the proxy: a governed call, one to be passed on, or one of the
+        API's kind that is neither; None where it is not the proxy's.
+        """
+        path: str = scope["path"]
+        target = find_target(path) if any(word in path for word in COLLECTIONS) else None
+        if target is not None and scope["method"] == target.verb:
+            return target if target.governed else passed_of(target)
+        if not looks_like_gemini(path):
+            return None
+        if target is not None and target.governed and target.api is GENERATE:
+            return Refusal(405, f"expected {target.verb}", [(b"allow", target.verb.encode())])
+        if not self._settings.passing:
+            return Refusal(404, _NOT_PASSED)
+        return find_passed(scope.get("raw_path") or quote(path).encode()) or Refusal(404, _UNPLAIN)
 
-    @staticmethod
-    def is_gemini(path: str) -> bool:
-        """Whether a path is of the Gemini API's kind, served or not."""
-        return looks_like_gemini(path)
-
-    @staticmethod
-    async def refuse(send: Send) -> None:
-        """Answer a call of a method that the proxy does not have, in the form its client reads."""
-        await _send(
-            send,
-            error_reply(
-                404,
-                "this proxy has no such method; it serves models, models/M, and of a model "
-                f"{METHODS.replace('|', ', ')}",
-            ),
-        )
+    async def serve_socket(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Serve a websocket of ASGI; False for one that is not the API's."""
+        passed = self._sockets.find(scope["path"]) if self._settings.passing else None
+        if passed is not None:
+            await self._sockets.serve(passed, scope, receive, send)
+        return passed is not None
 
     async def generate(self, call: Call) -> Reply:
         """Make a whole call for the service itself: the one path that there is for plans."""
@@ -88,73 +110,69 @@ class Gateway:
         return _with_mode(reply, exchange)
 
     async def serve(
-        self, target: Target, scope: MutableMapping[str, Any], receive: Receive, send: Send
+        self, found: Target | Passed | Refusal, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Serve one request of ASGI."""
+        """Serve one request of ASGI, of which `find` says what it is."""
+        api = found.api if isinstance(found, Target) else GENERATE
         try:
-            headers: Headers = list(scope["headers"])
-            known = dict(headers)
-            self._check(target, scope, known)
-            raw = await read_body(receive, known, self._settings.largest_body)
-            if target.governed:
-                query = scope["query_string"]
-                call = await read_call(target, raw, query, headers, known)
-                await _while_there(receive, self._govern(call, send))
+            if isinstance(found, Refusal):
+                raise found
+            if isinstance(found, Passed):
+                await self._pass(found, scope, receive, send)
             else:
-                await _while_there(receive, self._pass(target, scope, headers, raw, send))
+                await self._serve_governed(found, scope, receive, send)
         except Refusal as refusal:
-            await _send(send, error_reply(refusal.status, refusal.message, headers=refusal.headers))
+            reply = error_reply(refusal.status, refusal.message, headers=refusal.headers)
+            await _send(send, api.said(reply))
         except Gone:
             return
 
-    # --- who is asking ------------------------------------------------------------------
+    # --- what goes through --------------------------------------------------------------
 
-    def _check(
-        self, target: Target, scope: MutableMapping[str, Any], known: dict[bytes, bytes]
+    async def _pass(self, passed: Passed, scope: Scope, receive: Receive, send: Send) -> None:
+        """A call that no plan governs."""
+        known = dict(scope["headers"])
+        invited, query = self._uploads.known(passed.path.encode(), scope["query_string"])
+        self._callers.check(scope, known, own_key=self._upstream.own_key(passed), invited=invited)
+        await self._pass_on(passed, scope, query, Coming(receive, known), send)
+
+    async def _pass_on(
+        self, passed: Passed, scope: Scope, query: bytes, coming: Coming, send: Send
     ) -> None:
-        if scope["method"] != target.verb:
-            raise Refusal(405, f"expected {target.verb}", [(b"allow", target.verb.encode())])
-        client = scope.get("client")
-        peer = Peer(
-            client[0] if client else None,
-            {name.decode("latin-1"): value.decode("latin-1") for name, value in known.items()},
-        )
-        wait_s = self._rates.wait_s(peer.address)
-        if wait_s:
-            raise Refusal(
-                429,
-                f"too many calls from this address. Please retry in {wait_s:.3f}s.",
-                [(b"retry-after", b"%d" % (int(wait_s) + 1))],
-            )
-        if self._settings.client_keys:
-            given = known.get(b"x-goog-api-key", b"").decode("latin-1")
-            given = given or has_key(scope["query_string"]) or ""
-            # All are compared, so that the time does not tell which one was near.
-            found = [matches(given, key) for key in self._settings.client_keys]
-            if not any(found):
-                raise Refusal(401, "API key not valid: it is none of this service's client keys.")
-        elif self._upstream.own_key(target):
-            # The service's key pays: no page in a browser may spend it, and no stranger.
-            try:
-                check_browser(peer, named_local=self._settings.token is None)
-            except Problem as problem:
-                raise Refusal(problem.status, problem.message) from None
-            if not peer.local:
-                raise Refusal(
-                    401,
-                    "this service pays for its callers and has no client keys, so that only "
-                    "this machine may call; set OPEN_BALANCER_CLIENT_KEYS where it runs",
-                )
+        await while_there(coming, self._passing.serve(passed, scope, query, coming, send))
 
     # --- governed calls -----------------------------------------------------------------
 
+    async def _serve_governed(
+        self, target: Target, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        headers: Headers = list(scope["headers"])
+        known, query = dict(headers), scope["query_string"]
+        self._callers.check(scope, known, own_key=self._upstream.own_key(target))
+        most = self._settings.largest_body
+        # While the kill switch is on, nothing is refused for what we cannot read.
+        bypassed = bool(self._balancer.bypassed)
+        if bypassed and not is_readable(known, most):
+            await self._pass_on(passed_of(target), scope, query, Coming(receive, known), send)
+            return
+        raw = await read_body(receive, known, most)
+        try:
+            call = await read_call(target, raw, query, headers, known)
+        except Refusal:
+            if not bypassed:
+                raise
+            coming = Coming(receive, known, raw)
+            await self._pass_on(passed_of(target), scope, query, coming, send)
+            return
+        await while_there(Coming.read(receive), self._govern(call, send))
+
     async def _govern(self, call: Call, send: Send) -> None:
         mode = self._balancer.decision.mode
-        failure = self._repeats.failure(call, mode)
+        failure = self._repeats.failure(call, mode) if self._balancer.enforced else None
         if failure is not None:
             await _send(send, failure)
             return
-        exchange = Exchange(self._balancer, self._upstream, call)
+        exchange = Exchange(self._balancer, self._upstream, call, self._backgrounds)
         try:
             found = await exchange.run()
             if isinstance(found, Stream):
@@ -164,7 +182,7 @@ class Gateway:
                 reply = _with_mode(found, exchange)
                 await _send(send, self._repeats.over(call, mode, exchange.request, reply))
         finally:
-            exchange.request.close()
+            exchange.close()
 
     async def _stream(self, stream: Stream, exchange: Exchange, call: Call, send: Send) -> None:
         """Pass on chunk by chunk, and read along."""
@@ -194,14 +212,16 @@ class Gateway:
             except TimeoutError:
                 failure = "timeout"
                 message = "open-Balancer: the stream outlasted the plan's deadline."
-                last = error_chunk(504, message, events=call.events)
+                last = call.target.api.last_words(504, message, events=call.events)
             except (OSError, _client_error()) as error:
                 failure = "reset"
                 message = f"open-Balancer: the upstream broke off ({type(error).__name__})."
-                last = error_chunk(503, message, events=call.events)
+                last = call.target.api.last_words(503, message, events=call.events)
         except BaseException:
             # The caller left; it is charged what the upstream had reported by then. Where that was
             # an error, the caller left for it.
+            if exchange.told_later(reader):
+                raise
             so_far = reader.answer()
             end = stream.attempt.abandon if so_far.error is None else stream.attempt.finish
             end(outcome_of(so_far, response.status, exchange.sent, card))
@@ -209,44 +229,15 @@ class Gateway:
         finally:
             # Read to its end, the connection has gone back to the pool already.
             response.close()
+        if exchange.told_later(reader):
+            if failure is None:
+                await send(_part(b"", more=False))
+            return  # or it breaks off, so that the caller goes on from where it was
         outcome = outcome_of(reader.answer(), response.status, exchange.sent, card, failure)
         stream.attempt.finish(outcome)
+        if failure is not None and not exchange.request.enforced:
+            return  # it breaks off here as it did there
         await send(_part(last, more=False))
-
-    # --- what goes through --------------------------------------------------------------
-
-    async def _pass(
-        self,
-        target: Target,
-        scope: MutableMapping[str, Any],
-        headers: Headers,
-        raw: bytes,
-        send: Send,
-    ) -> None:
-        """A method that no plan governs."""
-        try:
-            async with (
-                asyncio.timeout(self._balancer.settings.timeout_s),
-                self._upstream.send(
-                    target,
-                    model=target.model,
-                    query=scope["query_string"],
-                    headers=headers,
-                    body=raw if target.verb == "POST" else None,
-                ) as response,
-            ):
-                body = await response.read()
-                reply = Reply(
-                    status=response.status, body=body, headers=downstream(response.raw_headers)
-                )
-        except TimeoutError:
-            reply = error_reply(504, "open-Balancer: the upstream did not answer in time.")
-        except (OSError, _client_error()) as error:
-            name = type(error).__name__
-            reply = error_reply(503, f"open-Balancer: the upstream cannot be reached ({name}).")
-        mode = self._balancer.decision.mode.label.encode()
-        reply.headers.append((MODE_HEADER, mode))
-        await _send(send, reply)
 
 
 def _part(body: bytes, *, more: bool = True) -> MutableMapping[str, Any]:
@@ -270,34 +261,6 @@ async def _send(send: Send, reply: Reply) -> None:
     headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send(_part(reply.body, more=False))
-
-
-async def _while_there(receive: Receive, work: Awaitable[None]) -> None:
-    """Do it for as long as the caller is there; then it is cancelled, and accounted so.
-
-    Raises:
-        Gone: the caller left.
-    """
-    task = asyncio.current_task()
-    assert task is not None
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        task.cancel()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        await work
-    except asyncio.CancelledError:
-        if gone and task.uncancel() == 0:
-            raise Gone from None
-        raise
-    finally:
-        watcher.cancel()
 
 
 def _client_error() -> type[Exception]:

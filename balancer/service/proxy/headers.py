@@ -34,20 +34,24 @@ _OURS = {
     b"x-server-timeout",
 }
 """Written anew, or nobody's business upstream."""
+_OF_ANSWERS = {b"accept-encoding", b"x-server-timeout"}
 _KEYS = {b"x-goog-api-key", b"authorization"}
 _NOT_DOWN = {b"content-length", b"alt-svc"}
 """The length is written anew; alternative services are the upstream's, not ours."""
 
 
-def upstream(headers: Iterable[tuple[bytes, bytes]], *, own_key: bool) -> Headers:
+def upstream(
+    headers: Iterable[tuple[bytes, bytes]], *, own_key: bool, as_is: bool = False
+) -> Headers:
     """A caller's headers as they go upstream.
 
     Args:
         headers: lower case.
         own_key: the service's key is sent instead of the caller's.
+        as_is: nothing is written anew, as nothing is read of the answer.
     """
     kept = list(headers)
-    dropped = _HOP | _OURS | _named(kept)
+    dropped = _HOP | _named(kept) | (_OURS - _OF_ANSWERS if as_is else _OURS)
     if own_key:
         dropped |= _KEYS
     return [
@@ -57,10 +61,15 @@ def upstream(headers: Iterable[tuple[bytes, bytes]], *, own_key: bool) -> Header
     ]
 
 
-def downstream(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """The upstream's headers as they go to the caller."""
+def downstream(headers: Iterable[tuple[bytes, bytes]], *, as_is: bool = False) -> Headers:
+    """The upstream's headers as they go to the caller.
+
+    Args:
+        headers: the upstream's.
+        as_is: no byte of the answer is changed, so its length stays.
+    """
     kept = [(name.lower(), value) for name, value in headers]
-    dropped = _HOP | _NOT_DOWN | _named(kept)
+    dropped = _HOP | _named(kept) | (_NOT_DOWN - {b"content-length"} if as_is else _NOT_DOWN)
     return [(name, value) for name, value in kept if name not in dropped]
 
 

@@ -12,25 +12,37 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["COLLECTIONS", "METHODS", "Target", "find_target", "looks_like_gemini"]
+from .apis import CHAT, GENERATE, INTERACTIONS, Api
+
+__all__ = ["COLLECTIONS", "VERSION", "Target", "find_target"]
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}"
-_VERSION = r"v\d+(?:(?:alpha|beta)\d*)?"
+VERSION = r"v\d+(?:(?:alpha|beta)\d*)?"
 _PROJECT = r"projects/(?P<project>[A-Za-z0-9][A-Za-z0-9.:_-]{0,127})"
 _LOCATION = r"locations/(?P<location>[a-z][a-z0-9-]{0,39})"
-METHODS = "generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents"
+_METHODS = "generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents"
 """Of a model."""
+_GOVERNED = ("generateContent", "streamGenerateContent", "chat/completions", "interactions")
 
-COLLECTIONS = ("/models", "/tunedModels/", "/endpoints/")
+COLLECTIONS = ("/models", "/tunedModels/", "/endpoints/", "/chat/completions", "/interactions")
 """One of these is in every path that is served."""
-_MODELS = rf"/models(?:/(?P<model>{_NAME})(?::(?P<method>{METHODS}))?)?/?"
+_MODELS = rf"/models(?:/(?P<model>{_NAME})(?::(?P<method>{_METHODS}))?)?/?"
 _GEMINI = re.compile(
-    rf"(?:/{_VERSION}|/models/{_NAME})*?(?:/(?P<version>{_VERSION}))?"
-    rf"(?:{_MODELS}|/(?P<tuned>tunedModels/{_NAME}):(?P<asked>{METHODS}))"
+    rf"(?:/{VERSION}|/models/{_NAME})*?(?:/(?P<version>{VERSION}))?"
+    rf"(?:{_MODELS}|/(?P<tuned>tunedModels/{_NAME}):(?P<asked>{_METHODS}))"
 )
 _VERTEX = re.compile(
-    rf"(?:/{_VERSION})*?(?:/(?P<version>{_VERSION}))?(?:/{_PROJECT}/{_LOCATION})?"
-    rf"(?:/publishers/google{_MODELS}|/(?P<tuned>endpoints/{_NAME}):(?P<asked>{METHODS}))"
+    rf"(?:/{VERSION})*?(?:/(?P<version>{VERSION}))?(?:/{_PROJECT}/{_LOCATION})?"
+    rf"(?:/publishers/google{_MODELS}|/(?P<tuned>endpoints/{_NAME}):(?P<asked>{_METHODS}))"
+)
+
+_CHAT = re.compile(
+    rf"(?:/{VERSION})*?(?:/(?P<version>{VERSION}))?"
+    rf"(?:/openai|/{_PROJECT}/{_LOCATION}/endpoints/openapi)/chat/completions/?"
+)
+_INTERACTIONS = re.compile(
+    # google-genai writes `//interactions` where it is told to leave out the version [T].
+    rf"/?(?:/{VERSION})*?(?:/(?P<version>{VERSION}))?(?:/{_PROJECT}/{_LOCATION})?/interactions/?"
 )
 
 
@@ -42,6 +54,7 @@ class Target:
         model: its name, with its collection where a user made it (`tunedModels/mine`,
             `endpoints/1`); None for the list of models.
         method: such as generateContent; None to look at the model.
+        api: whose call it is; another than generateContent's has its model in the body.
         version: of the API.
         vertex: whether it is Vertex AI's form.
         project, location: of Vertex AI; "" in its express mode and in the Gemini API.
@@ -50,18 +63,24 @@ class Target:
     model: str | None
     method: str | None
     version: str
+    api: Api = GENERATE
     vertex: bool = False
     project: str = ""
     location: str = ""
 
     @property
+    def openai(self) -> bool:
+        """Whether its key is sent as OpenAI's clients send it."""
+        return self.api is CHAT and not self.vertex
+
+    @property
     def governed(self) -> bool:
         """Whether a plan governs it; the others go through."""
-        return self.method in ("generateContent", "streamGenerateContent")
+        return self.method in _GOVERNED
 
     @property
     def streamed(self) -> bool:
-        """Whether the answer comes in chunks."""
+        """Whether the path says that the answer comes in chunks."""
         return self.method == "streamGenerateContent"
 
     @property
@@ -74,6 +93,9 @@ class Target:
         parts = [f"/{self.version}"]
         if self.project:
             parts.append(f"/projects/{self.project}/locations/{self.location}")
+        if self.api is not GENERATE:
+            root = "/endpoints/openapi" if self.vertex else "/openai"
+            return "".join(parts) + (root if self.api is CHAT else "") + f"/{self.method}"
         if model is None or "/" not in model:
             parts.append("/publishers/google/models" if self.vertex else "/models")
         if model is not None:
@@ -83,19 +105,23 @@ class Target:
         return "".join(parts)
 
 
-_OTHER = re.compile(rf"/(?:{_VERSION}|models|tunedModels)(?:[/:].*)?", re.DOTALL)
-
-
-def looks_like_gemini(path: str) -> bool:
-    """Whether a path is of the API's kind, known or not: nothing else of ours begins so."""
-    return _OTHER.fullmatch(path) is not None
-
-
 @lru_cache(maxsize=1024)
 def find_target(path: str) -> Target | None:
     """What a path (decoded, without the query) asks for; None if it is none of the API's."""
     if len(path) > 2000:
         return None
+    if "/models" not in path and (found := _CHAT.fullmatch(path) or _INTERACTIONS.fullmatch(path)):
+        parts = found.groupdict()
+        chat = "/chat/" in path
+        return Target(
+            model=None,
+            method="chat/completions" if chat else "interactions",
+            version=parts["version"] or ("v1" if parts["project"] else "v1beta"),
+            api=CHAT if chat else INTERACTIONS,
+            vertex=parts["project"] is not None,
+            project=parts["project"] or "",
+            location=parts["location"] or "",
+        )
     vertex = "/publishers/" in path or "/endpoints/" in path
     found = (_VERTEX if vertex else _GEMINI).fullmatch(path)
     if found is None:

@@ -11,11 +11,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from ...core.modes import Priority
-from ...wire import Asked, parse, read_asked
+from ...wire import Asked, parse
 from .answers import Headers, Refusal
+from .apis import GENERATE
 from .paths import Target
 
-__all__ = ["Call", "Gone", "read_body", "read_call", "read_labels"]
+__all__ = ["Call", "Gone", "is_readable", "read_body", "read_call", "read_labels"]
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -43,6 +44,7 @@ class Call:
         asked: what the body asks for.
         priority, key, session, index: of the request.
         timeout_s: the deadline that the caller's client named; None is none.
+        streamed: whether the answer is to come in chunks.
     """
 
     target: Target
@@ -56,11 +58,27 @@ class Call:
     session: str | None = None
     index: int | None = None
     timeout_s: float | None = None
+    streamed: bool = False
 
     @property
     def events(self) -> bool:
         """Whether a stream is to come as server-sent events."""
-        return any(part in (b"alt=sse", b"$alt=sse") for part in self.query.split(b"&"))
+        return self.target.api is not GENERATE or any(
+            part in (b"alt=sse", b"$alt=sse") for part in self.query.split(b"&")
+        )
+
+
+def is_readable(headers: Mapping[bytes, bytes], most: int) -> bool:
+    """Whether a body, by what is said of it, can be taken and read.
+
+    Args:
+        headers: by name, lower case.
+        most: bytes that are taken.
+    """
+    length = headers.get(b"content-length", b"")
+    coding = headers.get(b"content-encoding", b"identity")
+    known = length.isdigit() and len(length) < 16 and int(length) <= most
+    return known and coding in (b"", b"identity")
 
 
 async def read_body(receive: Receive, headers: dict[bytes, bytes], most: int) -> bytes:
@@ -119,6 +137,7 @@ async def read_call(
     else:
         body, asked = _read(raw, target, least, needs_tools, prompt)
     key, session, index = read_labels(known)
+    wants_stream = target.api.wants_stream
     return Call(
         target=target,
         raw=raw,
@@ -131,6 +150,7 @@ async def read_call(
         session=session,
         index=index,
         timeout_s=_timeout_s(known.get(b"x-server-timeout")),
+        streamed=target.streamed if wants_stream is None else wants_stream(body),
     )
 
 
@@ -151,7 +171,7 @@ def _read(
     body = parse(raw)
     if not isinstance(body, dict):
         raise Refusal(400, "Invalid JSON payload received. The root element must be an object.")
-    asked = read_asked(
+    asked = target.api.form.read_asked(
         body,
         target.model or "",
         min_output_tokens=least,

@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING
 from ..settings import Settings, is_loopback
 from .answers import Headers
 from .headers import upstream, without_key
+from .passable import Passed
 from .paths import Target
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable
+
     import aiohttp
+    import yarl
+    from multidict import CIMultiDict
 
 __all__ = ["Upstream", "plain"]
 
@@ -68,7 +73,7 @@ class Upstream:
         if self._session is not None:
             await self._session.close()
 
-    def own_key(self, target: Target) -> bool:
+    def own_key(self, target: Target | Passed) -> bool:
         """Whether the service's own key is sent with calls of this kind."""
         return self._key is not None and not target.vertex
 
@@ -80,6 +85,7 @@ class Upstream:
         query: bytes,
         headers: Headers,
         body: bytes | None,
+        streamed: bool = False,
         deadline_s: float | None = None,
         extra: Headers | None = None,
     ) -> aiohttp.client._RequestContextManager:
@@ -91,44 +97,131 @@ class Upstream:
             query: as the caller sent it.
             headers: the same, lower case.
             body: None for none.
+            streamed: the answer is to come in chunks.
             deadline_s: that the caller named; wall seconds.
             extra: headers of ours.
         """
-        import yarl
-        from multidict import CIMultiDict
-
-        assert self._session is not None
         own_key = self.own_key(target)
+        sent = upstream(headers, own_key=own_key)
         if own_key:
             query = without_key(query)
-        url = self._base(target) + target.path(model)
-        if query:
-            url += "?" + query.decode("latin-1")
-        sent = upstream(headers, own_key=own_key)
-        if own_key and self._key is not None:
-            sent.append((b"x-goog-api-key", self._key))
-        sent.append((b"accept-encoding", _codings(headers, streamed=target.streamed)))
+            sent += self._keyed(target)
+        sent.append((b"accept-encoding", _codings(headers, streamed=streamed)))
         if deadline_s is not None:
             whole = max(_LEAST_DEADLINE_S, math.ceil(deadline_s))
             sent.append((b"x-server-timeout", str(whole).encode()))
-        pairs = CIMultiDict(
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in sent + (extra or [])
-        )
-        return self._session.request(
-            target.verb,
-            yarl.URL(url, encoded=True),
-            headers=pairs,
-            data=body,
-            allow_redirects=False,
+        url = self._base(target) + target.path(model)
+        return self._request(target.verb, url, query, sent + (extra or []), body)
+
+    def pass_on(
+        self,
+        passed: Passed,
+        *,
+        verb: str,
+        query: bytes,
+        headers: Headers,
+        body: AsyncIterable[bytes] | None,
+        length: bytes | None,
+    ) -> aiohttp.client._RequestContextManager:
+        """Begin a call that no plan governs; likewise.
+
+        Args:
+            passed: where it goes.
+            verb: HTTP method.
+            query: to be sent.
+            headers: as the caller sent them, lower case.
+            body: that comes piece by piece; None for none.
+            length: of it, as the caller says; None: it goes in chunks.
+        """
+        own_key = self.own_key(passed)
+        sent = upstream(headers, own_key=own_key, as_is=True)
+        if own_key:
+            query = without_key(query)
+            sent += self._keyed(passed)
+        if length is not None:
+            sent.append((b"content-length", length))
+        return self._request(verb, self._base(passed) + passed.path, query, sent, body)
+
+    @property
+    def needs_location(self) -> bool:
+        """Whether calls of Vertex AI go to a host of their location."""
+        return "{location}" in self._vertex
+
+    async def connect(
+        self,
+        passed: Passed,
+        *,
+        query: bytes,
+        headers: Headers,
+        protocols: Iterable[str],
+        own_key: bool,
+        most: int,
+    ) -> aiohttp.ClientWebSocketResponse:
+        """Open a websocket.
+
+        Args:
+            passed: where it leads.
+            query, headers: as in `pass_on`.
+            protocols: that the caller speaks.
+            own_key: whether the service's key is sent instead of the caller's.
+            most: bytes of a message.
+        """
+        import aiohttp
+
+        assert self._session is not None
+        sent = upstream(headers, own_key=own_key, as_is=True)
+        sent = [pair for pair in sent if not pair[0].startswith(b"sec-websocket-")]
+        if own_key:
+            query = without_key(query)
+            sent += self._keyed(passed)
+        url = _url(self._base(passed) + passed.path, query)
+        return await self._session.ws_connect(
+            url.with_scheme({"https": "wss", "http": "ws"}[url.scheme]),
+            headers=_pairs(sent),
+            protocols=protocols,
+            max_msg_size=most,
+            timeout=aiohttp.ClientWSTimeout(ws_close=_CONNECT_S),
         )
 
-    def _base(self, target: Target) -> str:
+    def _request(
+        self,
+        verb: str,
+        url: str,
+        query: bytes,
+        headers: Headers,
+        body: bytes | AsyncIterable[bytes] | None,
+    ) -> aiohttp.client._RequestContextManager:
+        assert self._session is not None
+        return self._session.request(
+            verb, _url(url, query), headers=_pairs(headers), data=body, allow_redirects=False
+        )
+
+    def _keyed(self, target: Target | Passed) -> Headers:
+        assert self._key is not None
+        if target.openai:
+            return [(b"authorization", b"Bearer " + self._key)]
+        return [(b"x-goog-api-key", self._key)]
+
+    def _base(self, target: Target | Passed) -> str:
         if not target.vertex:
             return self._gemini
         if target.location in ("", "global"):
             return self._vertex.replace("{location}-", "").replace("{location}", "global")
         return self._vertex.replace("{location}", target.location)
+
+
+def _url(url: str, query: bytes) -> yarl.URL:
+    import yarl
+
+    if query:
+        url += "?" + query.decode("latin-1")
+    return yarl.URL(url, encoded=True)
+
+
+def _pairs(headers: Headers) -> CIMultiDict[str]:
+    from multidict import CIMultiDict
+
+    return CIMultiDict((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
 
 
 def _codings(headers: Headers, *, streamed: bool) -> bytes:
