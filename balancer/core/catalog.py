@@ -90,6 +90,10 @@ class ModelCard:
         """Price row of a service tier; standard's where the tier has none of its own."""
         return dict(self.tier_prices).get(tier, self.price)
 
+    def takes(self, tier: str) -> bool:
+        """Whether calls may ask for a service tier: those that it has a price for."""
+        return tier == "standard" or any(name == tier for name, _ in self.tier_prices)
+
     @property
     def thinks(self) -> bool:
         """Whether it thinks at all."""
