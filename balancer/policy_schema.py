@@ -132,9 +132,9 @@ class ShedEntry(_Entry):
     high: Share = 0.0
 
 
-def _known_tier(found: object) -> str | None:
+def _known_tier(found: Any) -> str | None:
     if found is None or found in REQUEST_TIERS:
-        return found  # type: ignore[return-value]
+        return found  # type: ignore[no-any-return]
     hint = nearest(found, REQUEST_TIERS) if isinstance(found, str) else ""
     raise ValueError(f"found {found!r:.64}, expected one of {', '.join(REQUEST_TIERS)}{hint}")
 

@@ -136,6 +136,7 @@ class Flight(Protocol):
 
     Attributes:
         alone: it is all there is of its request.
+        flex: it was sent as flex: how long it takes says nothing.
         place: what it is charged to.
         since: raw clock when its request's first attempt started.
         began: raw clock when this attempt started.
@@ -145,6 +146,10 @@ class Flight(Protocol):
     @property
     def alone(self) -> bool:
         """It is all there is of its request."""
+
+    @property
+    def flex(self) -> bool:
+        """It was sent as flex."""
 
     @property
     def place(self) -> Place:
@@ -214,7 +219,8 @@ class Recorder:
     Attributes:
         begun, ended: appended to by callers.
         done: appended to by requests.
-        flights: calls in flight.
+        flights: calls in flight, but for those that were sent as flex.
+        flex: those.
         under_way: requests that have begun and not ended.
         over: appended to by requests, while there are `over_watchers`.
         waiting: gauge: callers that wait for a place before they start, a token each.
@@ -225,8 +231,8 @@ class Recorder:
 
     __slots__ = (
         "_admitted", "_cells", "_fallback", "_lock", "_offered", "_price", "_requests", "_shed",
-        "_speed", "begun", "done", "ended", "flights", "over", "over_watchers", "under_way",
-        "waiting", "watchers",
+        "_speed", "begun", "done", "ended", "flex", "flights", "over", "over_watchers",
+        "under_way", "waiting", "watchers",
     )  # fmt: skip
 
     def __init__(self, speed: float, price: Callable[[str], Price]) -> None:
@@ -243,6 +249,7 @@ class Recorder:
         self.done: list[Done] = []
         self.over: list[Over] = []
         self.flights: set[Flight] = set()
+        self.flex: set[Flight] = set()
         self.under_way: set[UnderWay] = set()
         self.waiting: set[object] = set()
         self._lock = threading.Lock()
@@ -345,7 +352,7 @@ class Recorder:
             index = bucket_index((at - flight.since) * speed)
             if flight.alone:
                 requests[place[0]].end(kind, index, flight.priority)
-            if kind < 0 or kind == _TIMEOUT:
+            if (kind < 0 or kind == _TIMEOUT) and not flight.flex:
                 latency = cell.latency
                 latency[index] = latency.get(index, 0) + 1
                 if first is not None and kind == ANSWER:
@@ -389,12 +396,15 @@ class Recorder:
         for flight in list(self.flights):
             age_s = (now - flight.since) * self._speed
             if age_s > LONGEST_CALL_S:
-                self._forget(flight, now)
+                self._forget(self.flights, flight, now)
                 continue
             index = bucket_index(age_s)
             _add(ages.setdefault(flight.place, {}), index)
             if flight.alone:
                 _add(waits[flight.place[0]], index)
+        for flight in list(self.flex):
+            if (now - flight.since) * self._speed > LONGEST_CALL_S:
+                self._forget(self.flex, flight, now)
         return Observations(
             tick,
             tuple(
@@ -443,10 +453,10 @@ class Recorder:
                 _add(ages[request.mode], bucket_index(age_s))
         return ages
 
-    def _forget(self, flight: Flight, now: float) -> None:
+    def _forget(self, flights: set[Flight], flight: Flight, now: float) -> None:
         """Nobody will finish it: it ends with the next tick."""
         try:
-            self.flights.remove(flight)
+            flights.remove(flight)
         except KeyError:  # it ended just now
             return
         self.ended.append((flight, now, ABANDONED, 0, 0, 0, 0, None, 0))

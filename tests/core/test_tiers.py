@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,15 +14,15 @@ from balancer.core.policy import Baseline, BudgetLimit, Policy, Strategy
 from balancer.core.strategy import tier_of
 from tests.core.builders import BIG, CATALOG, SMALL, STRATEGIES, make_policy
 
-HALF = tuple(n if place == 0 else n // 2 for place, n in enumerate(BIG.price))
-DOUBLE = tuple(n if place == 0 else n * 2 for place, n in enumerate(BIG.price))
+HALF = (200_000, 150_000_000, 1_250_000_000, 15_000_000, 150_000_000, 1_250_000_000, 15_000_000)
+DOUBLE = (200_000, 600_000_000, 5_000_000_000, 60_000_000, 600_000_000, 5_000_000_000, 60_000_000)
 TIERED = replace(BIG, tier_prices=(("flex", HALF), ("priority", DOUBLE)))
 BASELINE = Baseline(
     workload="w", requests_per_s=1.0, prompt_tokens=900.0, output_tokens=300.0, thinking_tokens=0.0
 )
 
 
-def tiered_policy(strategy: Strategy, **more: object) -> Policy:
+def tiered_policy(strategy: Strategy, **more: Any) -> Policy:
     """A policy whose normal has a model with tiers, and what is said about them."""
     catalog = Catalog(dated="2026-11-22", cards=(TIERED, SMALL))
     return replace(make_policy(), catalog=catalog, strategies=(strategy, *STRATEGIES[1:]), **more)

@@ -21,7 +21,7 @@ from balancer.wire import AnswerReader, Usage, read_answer
 from .editing import Sending
 from .given import Given, Wrapping
 from .options import CallOptions
-from .outcomes import answer_outcome, error_outcome, usage_of_calls, value
+from .outcomes import answer_outcome, error_outcome, header_tier_of, usage_of_calls, value
 from .served import Served, mark
 from .shed import ShedError, static_response
 
@@ -89,9 +89,8 @@ class Call:
         # An attempt under way is abandoned: its caller cancelled it, or closed the stream, and is
         # charged what the upstream had reported by then.
         if self._attempt is not None and self._attempt.under_way:
-            answer = self._reader.answer()
-            sent, card = self._given.sent, self._attempt.card
-            self._attempt.abandon(answer_outcome(answer, self._usage(), sent, card))
+            answer, sent = self._reader.answer(), self._given.sent
+            self._attempt.abandon(answer_outcome(answer, self._usage(), sent, self._attempt))
         self.request.close()
 
     # --- attempts -----------------------------------------------------------------------
@@ -117,8 +116,8 @@ class Call:
         """
         assert self._attempt is not None
         begun = self.released or bool(self._held)
-        sent, card = self._given.sent, self._attempt.card
-        outcome = error_outcome(error, sent, self._usage(), card, begun=begun)
+        sent, so_far = self._given.sent, self._reader.answer()
+        outcome = error_outcome(error, sent, self._usage(), so_far, self._attempt, begun=begun)
         if outcome is None:
             self.request.close()
             raise error
@@ -129,10 +128,10 @@ class Call:
     def answered(self, response: types.GenerateContentResponse) -> None:
         """The attempt gave a whole answer."""
         assert self._attempt is not None
-        answer = read_answer(value(response))
+        answer = read_answer(value(response), header_tier_of(response))
         self._response = response
         usage = usage_of_calls(response, answer.usage) if self._given.automatic else answer.usage
-        outcome = answer_outcome(answer, usage, self._given.sent, self._attempt.card)
+        outcome = answer_outcome(answer, usage, self._given.sent, self._attempt)
         self._attempt.finish(outcome)
 
     # --- streams ------------------------------------------------------------------------
@@ -145,10 +144,13 @@ class Call:
             ends before that can still be made anew.
         """
         assert self._attempt is not None
+        first = not (self._held or self.released)
         if self._given.automatic and self._reader.finished:
             # The SDK has called functions, and this is the answer to another call.
             self._spent = self._usage()
-            self._reader = AnswerReader()
+            first = True
+        if first:
+            self._reader = AnswerReader(tier=header_tier_of(chunk))
         body = value(chunk)
         self._reader.add(body)
         self._held.append(chunk)
@@ -175,9 +177,8 @@ class Call:
     def ended(self) -> None:
         """The attempt's stream ended by itself."""
         assert self._attempt is not None
-        answer = self._reader.answer()
-        sent, card = self._given.sent, self._attempt.card
-        self._attempt.finish(answer_outcome(answer, self._usage(), sent, card))
+        answer, sent = self._reader.answer(), self._given.sent
+        self._attempt.finish(answer_outcome(answer, self._usage(), sent, self._attempt))
 
     # --- between attempts, and the end --------------------------------------------------
 

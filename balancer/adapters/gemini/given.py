@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from balancer.runtime.attempts import Attempt
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked as Reserved
 from balancer.runtime.requests import Request
-from balancer.wire import Edits, Sent, edits, edits_within, find_card
+from balancer.wire import Edits, Sent, bare_model, edits, edits_within, find_card, header_tier
 
 from .asking import automatic, is_plausible, read_call, shape
 from .editing import Sending, edited, http_options
@@ -37,6 +37,8 @@ class Wrapping:
         project: whose bill its calls go on, by any name.
         scorer: gives answers a quality, or None.
         chat: they are those of the client's chats.
+        vertex: the client is one of Vertex AI.
+        headers: that the client sends with every call.
     """
 
     balancer: Balancer
@@ -45,6 +47,8 @@ class Wrapping:
     project: str = ""
     scorer: Scorer | None = None
     chat: bool = False
+    vertex: bool = False
+    headers: Mapping[str, str] | None = None
 
 
 class Given:
@@ -91,7 +95,15 @@ class Given:
         catalog = wrapping.balancer.policy.catalog
         self.asked = read_call(model, contents, self.config, self.said, catalog)
         self.automatic = automatic(self.config)
+        if wrapping.vertex:
+            self.asked = replace(self.asked, service_tier=self._header_tier(), takes_tiers=False)
         self.sent = Sent(asked=self.asked)
+
+    def _header_tier(self) -> str | None:
+        """The tier that the call asks Vertex AI for, which takes it in headers."""
+        own = self._http.headers if self._http is not None else None
+        said = {**(self._wrapping.headers or {}), **(own or {})}
+        return header_tier({name.lower(): str(text) for name, text in said.items()})
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -117,6 +129,8 @@ class Given:
             shape=partial(shape, self.config),
             media=asked.media,
             fees=asked.fees,
+            service_tier=asked.service_tier,
+            takes_tiers=asked.takes_tiers,
         )
 
     def sending(self, request: Request, attempt: Attempt) -> Sending:
@@ -131,6 +145,7 @@ class Given:
             )
             self.sent = Sent(asked=self.asked, change=change, changed=changed)
             timeout_s = self._timeout_s(attempt)
+        attempt.sent = bare_model(model)
         http = http_options(
             self._http,
             timeout_s=timeout_s,
@@ -147,11 +162,11 @@ class Given:
     def _edits(self, request: Request, attempt: Attempt) -> Edits:
         strategy = Strategy() if attempt.as_written else request.plan.strategy
         card = find_card(self._wrapping.balancer.policy.catalog, attempt.model)
-        priced = attempt.card
+        priced, tier = attempt.card, attempt.tier
         if attempt.thinking_tokens is None or priced is None:
-            return edits(strategy, card, self.asked)
+            return edits(strategy, card, self.asked, tier=tier)
         held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
-        return edits_within(strategy, card, self.asked, held=held, limit=limit)
+        return edits_within(strategy, card, self.asked, held=held, limit=limit, tier=tier)
 
     def _timeout_s(self, attempt: Attempt) -> float | None:
         """The attempt's deadline in wall seconds; the caller's own where that is shorter."""

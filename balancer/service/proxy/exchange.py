@@ -26,7 +26,6 @@ from .upstream import Upstream, plain
 if TYPE_CHECKING:
     import aiohttp
 
-    from ...core.catalog import ModelCard
     from ...runtime.attempts import Attempt
     from ...runtime.balancer import Balancer
     from ...runtime.requests import Request
@@ -100,6 +99,8 @@ class Exchange:
                 shape=partial(wire.shape_of, call.body),
                 media=asked.media,
                 fees=asked.fees,
+                service_tier=asked.service_tier,
+                takes_tiers=asked.takes_tiers,
             ),
         )
 
@@ -167,7 +168,7 @@ class Exchange:
                 else:
                     async with response:
                         raw = await response.read()
-                        outcome, found = self._whole(response, raw, attempt.card)
+                        outcome, found = self._whole(response, raw, attempt)
         except TimeoutError:
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
@@ -190,16 +191,17 @@ class Exchange:
         if attempt.as_written:
             strategy = Strategy()
         card = wire.find_card(self._balancer.policy.catalog, attempt.model)
-        priced = attempt.card
+        priced, tier = attempt.card, attempt.tier
         if attempt.thinking_tokens is None or priced is None:
-            return wire.edits(strategy, card, asked)
+            return wire.edits(strategy, card, asked, tier=tier)
         held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
-        return wire.edits_within(strategy, card, asked, held=held, limit=limit)
+        return wire.edits_within(strategy, card, asked, held=held, limit=limit, tier=tier)
 
     async def _send(self, attempt: Attempt) -> aiohttp.ClientResponse:
         call = self._call
         edits = self._edits(attempt)
         model = edits.model or call.target.model
+        attempt.sent = wire.bare_model(model or "")
         body = wire.apply_bytes(call.raw, edits, call.body)
         changed = not attempt.as_written and (model != call.target.model or body != call.raw)
         self.sent = replace(self.sent, change=edits, changed=changed)
@@ -222,7 +224,7 @@ class Exchange:
     async def _begin_stream(
         self, attempt: Attempt, response: aiohttp.ClientResponse, ends_at: float | None
     ) -> tuple[Outcome, Reply | Stream]:
-        reader = wire.AnswerReader(streamed=True)
+        reader = wire.AnswerReader(streamed=True, tier=wire.header_tier(response.headers))
         chunks = wire.chunks_of(response.headers.get("content-type", ""))
         try:
             while True:
@@ -254,23 +256,22 @@ class Exchange:
         else:
             message = "open-Balancer: the upstream's stream ended before its first chunk."
             reply = error_reply(503, message)
-        card = attempt.card
-        return outcome_of(answer, response.status, self.sent, card, reply=reply), reply
+        return outcome_of(answer, response.status, self.sent, attempt, reply=reply), reply
 
     def _whole(
-        self, response: aiohttp.ClientResponse, raw: bytes, card: ModelCard | None
+        self, response: aiohttp.ClientResponse, raw: bytes, attempt: Attempt
     ) -> tuple[Outcome, Reply]:
         text = plain(raw, response.headers.get("content-encoding", ""))
         status = response.status
         reply = Reply(status=status, body=raw, headers=self._headers(response))
         if status < 300:
             value = wire.parse(text)
-            answer = wire.read_answer(value)
+            answer = wire.read_answer(value, wire.header_tier(response.headers))
             error = wire.error_of(value) if self.request.enforced else None
             if error is not None and answer.error is not None:
                 # An error under a status of success, which clients take for an empty answer.
                 reply = _error_as_sent(answer.error.code, error)
-            return outcome_of(answer, status, self.sent, card, reply=reply), reply
+            return outcome_of(answer, status, self.sent, attempt, reply=reply), reply
         retry_after = response.headers.get("retry-after")
         refused = wire.read_error(max(400, status), text, retry_after, now_s=time.time())
         return _refused(refused, self.sent, status, reply), reply
@@ -287,7 +288,7 @@ def outcome_of(
     answer: wire.Answer,
     status: int,
     sent: wire.Sent,
-    card: ModelCard | None,
+    attempt: Attempt,
     failure: str | None = None,
     *,
     reply: Reply | None = None,
@@ -298,7 +299,7 @@ def outcome_of(
         answer: what was read of it.
         status: of HTTP.
         sent: what it answers.
-        card: of the model that was called, for its prices; None where they are not known.
+        attempt: that got it.
         failure: what ended it early, if anything did.
         reply: the same as it goes to the caller; None for what has gone already.
     """
@@ -314,7 +315,9 @@ def outcome_of(
         cached_tokens=usage.cached_tokens,
         output_tokens=usage.output_tokens,
         thinking_tokens=usage.thinking_tokens,
-        surcharge_nano_usd=usage.surcharge_nano_usd(card),
+        surcharge_nano_usd=usage.surcharge_nano_usd(attempt.bill(answer.model, answer.tier).card),
+        served_model=answer.model,
+        served_tier=answer.tier,
         # What was sent of a stream is billed, whatever ended it, and so is an empty answer.
         billed=True if answer.usage is not None and (early or kind == "rejected") else None,
         retry_after_s=0.0 if error is None else error.retry_after_s or 0.0,

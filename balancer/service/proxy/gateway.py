@@ -173,7 +173,7 @@ class Gateway:
         headers = [*downstream(response.raw_headers), (MODE_HEADER, mode)]
         reader, chunks = stream.reader, stream.chunks
         content = response.content
-        card = stream.attempt.card
+        attempt = stream.attempt
         try:
             await send(
                 {"type": "http.response.start", "status": response.status, "headers": headers}
@@ -203,14 +203,14 @@ class Gateway:
             # The caller left; it is charged what the upstream had reported by then. Where that was
             # an error, the caller left for it.
             so_far = reader.answer()
-            end = stream.attempt.abandon if so_far.error is None else stream.attempt.finish
-            end(outcome_of(so_far, response.status, exchange.sent, card))
+            end = attempt.abandon if so_far.error is None else attempt.finish
+            end(outcome_of(so_far, response.status, exchange.sent, attempt))
             raise
         finally:
             # Read to its end, the connection has gone back to the pool already.
             response.close()
-        outcome = outcome_of(reader.answer(), response.status, exchange.sent, card, failure)
-        stream.attempt.finish(outcome)
+        outcome = outcome_of(reader.answer(), response.status, exchange.sent, attempt, failure)
+        attempt.finish(outcome)
         await send(_part(last, more=False))
 
     # --- what goes through --------------------------------------------------------------

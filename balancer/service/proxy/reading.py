@@ -6,12 +6,12 @@ import asyncio
 import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
 from ...core.modes import Priority
-from ...wire import Asked, parse, read_asked
+from ...wire import Asked, header_tier, parse, read_asked
 from .answers import Headers, Refusal
 from .paths import Target
 
@@ -118,6 +118,9 @@ async def read_call(
         body, asked = await asyncio.to_thread(_read, raw, target, least, needs_tools, prompt)
     else:
         body, asked = _read(raw, target, least, needs_tools, prompt)
+    if target.vertex:
+        said = {name.decode("latin-1"): value.decode("latin-1") for name, value in known.items()}
+        asked = replace(asked, service_tier=header_tier(said), takes_tiers=False)
     key, session, index = read_labels(known)
     return Call(
         target=target,
