@@ -10,7 +10,8 @@ from tests.older_genai import older_python
 HERE = Path(__file__).parent
 ESSENTIAL = (
     "not httpx and (plan_is_applied or told_apart or tried_again or counted or shed or deadline "
-    "or chat or functions or cancelled or passed_through or sentinel or in_a_list or a_date)"
+    "or chat or functions or cancelled or passed_through or sentinel or in_a_list or a_date "
+    "or tier)"
 )
 
 
@@ -22,7 +23,10 @@ def test_the_essential_tests_pass_on_the_older_sdk() -> None:
             older_python(),
             *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", ESSENTIAL),
             *(part for text in quiet for part in ("-W", text)),
-            *(HERE / f"test_{name}.py" for name in ("answers", "streams", "chats", "replies")),
+            *(
+                HERE / f"test_{name}.py"
+                for name in ("answers", "streams", "chats", "replies", "tiers")
+            ),
         ],
         cwd=HERE.parents[2],
         capture_output=True,
