@@ -258,6 +258,11 @@ class Ledger:
         with self._lock:
             return tuple(budget.headroom(row) for row in self._rows.values())
 
+    def priority_left_nano_usd(self) -> tuple[int, ...]:
+        """The same of the limits of the priority tier."""
+        with self._lock:
+            return tuple(budget.headroom(row) for row in self._priority.values())
+
     def state(self) -> dict[str, Any]:
         """Plain values; what is held for calls in flight counts as spent in them, because
         whoever takes them up cannot know what became of those calls.

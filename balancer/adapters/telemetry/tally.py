@@ -126,6 +126,8 @@ class Tally:
             ill = number < ILLNESSES
             metric = metrics.ATTEMPTS_FAILED if ill else metrics.ATTEMPTS_UNJUDGED
             self._count(metric, count, *place, (metrics.ERROR_TYPE, kind))
+        self._count(metrics.ATTEMPTS_REROUTED, entry.rerouted, *place)
+        self._count(metrics.ATTEMPTS_DOWNGRADED, entry.downgraded, *place)
         for kind, count in (
             ("input", entry.prompt_tokens),
             ("cached", entry.cached_tokens),
