@@ -45,6 +45,7 @@ from .withdrawn import Edit
 __all__ = ["Request"]
 
 _OTHERS = FAILURES[ILLNESSES:]
+_NO_MISTAKES = ("closed", "flex_full")
 _TEXT = frozenset(("text",))
 
 logger = logging.getLogger("balancer")
@@ -340,7 +341,7 @@ class Request:
                 self._go_on_at_once(at)
                 return
         elif kind in _OTHERS:
-            if kind != "closed":
+            if kind not in _NO_MISTAKES:
                 desk.mistakes.count(self.key)
             self._fail(at)
             return

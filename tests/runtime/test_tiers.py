@@ -173,9 +173,11 @@ def test_other_failures_of_flex_are_the_upstreams() -> None:
 
 def test_only_a_call_in_flex_can_find_it_full() -> None:
     """An application that says so of another call has not been put off: it is over."""
-    request = ask(Bench(tiered()), NORMAL)
+    bench = Bench(tiered())
+    request = ask(bench, NORMAL)
     assert fail(request, Outcome(kind="flex_full")) is None
     assert request.unjudged
+    assert bench.balancer.status().mistakes == {}
 
 
 def test_flex_has_a_quarter_of_an_hour_and_its_fallback_the_plans_deadline() -> None:
