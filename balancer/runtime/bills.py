@@ -44,7 +44,8 @@ def bill(
     """
     card = catalog.priced(model)
     rerouted = bool(served_model) and _other(catalog, sent, served_model)
-    if served_model:
+    if served_model and (card is None or catalog.find(model) is not None):
+        # A price that was declared for unknown models is of those that are called so.
         card = catalog.find(served_model) or card
     downgraded = bool(served_tier) and served_tier not in (tier, PROVISIONED)
     if card is not None:

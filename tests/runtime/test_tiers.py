@@ -379,6 +379,10 @@ def test_of_an_unknown_model_nobody_can_say_that_another_one_answered() -> None:
     assert found == (None, False, False)
     known = bill(CATALOG, "tunedModels/mine", "tunedModels/mine", "flex", MODEL, "")
     assert known.card == in_tier(CARD, "flex")
+    declared = replace(CATALOG, unknown=replace(CARD, name="unknown", price=(1, 2, 3, 4, 5, 6, 7)))
+    found = bill(declared, "mine", "mine", "standard", MODEL, "")
+    assert found.card is not None
+    assert found.card.price == (1, 2, 3, 4, 5, 6, 7)
 
 
 def test_an_alias_is_the_model_it_stands_for() -> None:
