@@ -94,7 +94,7 @@ REQUEST_DURATION: Final = Metric(
     kind=Kind.HISTOGRAM,
     attributes=(MODE, MODEL),
     meaning="From a request's first attempt to the end of each that was answered, timed out or "
-    "was given up by its caller; quick failures are left out.",
+    "was given up by its caller; quick failures are left out, and calls that were sent as flex.",
 )
 FIRST_TOKEN: Final = Metric(
     name="open_balancer.request.time_to_first_token",
@@ -144,7 +144,24 @@ ATTEMPTS_UNJUDGED: Final = Metric(
     kind=Kind.COUNTER,
     attributes=(MODE, MODEL, ERROR_TYPE),
     meaning="Calls upstream that failed by another's fault: the caller's mistake (rejected), an "
-    "edit of ours that was refused (edited), a project that is closed (closed).",
+    "edit of ours that was refused (edited), a project that is closed (closed), flex that was full "
+    "or too late (flex_full).",
+)
+ATTEMPTS_REROUTED: Final = Metric(
+    name="open_balancer.attempts.rerouted",
+    unit="{attempt}",
+    kind=Kind.COUNTER,
+    attributes=(MODE, MODEL),
+    meaning="Calls upstream that another model answered than was sent, such as one that has ended; "
+    "they are billed as the one that answered.",
+)
+ATTEMPTS_DOWNGRADED: Final = Metric(
+    name="open_balancer.attempts.downgraded",
+    unit="{attempt}",
+    kind=Kind.COUNTER,
+    attributes=(MODE, MODEL),
+    meaning="Calls upstream that were served in another service tier than they were sent in, such "
+    "as priority beyond its share; they are billed in the one that served.",
 )
 MISTAKES: Final = Metric(
     name="open_balancer.callers.mistakes",
@@ -191,7 +208,7 @@ IN_FLIGHT: Final = Metric(
     unit="{attempt}",
     kind=Kind.GAUGE,
     attributes=(MODE, MODEL),
-    meaning="Calls upstream that have not ended yet.",
+    meaning="Calls upstream that have not ended yet, but for those that were sent as flex.",
 )
 
 PASSED: Final = Metric(
@@ -323,6 +340,15 @@ BUDGET_LEFT: Final = Metric(
     attributes=(BUDGET_WINDOW, BUDGET_KEY),
     meaning="What a hard budget still affords in its window, less what is reserved; of a key's "
     "only live.",
+)
+PRIORITY_LEFT: Final = Metric(
+    name="open_balancer.budget.priority.left",
+    unit="{USD}",
+    kind=Kind.GAUGE,
+    attributes=(BUDGET_WINDOW,),
+    meaning="What the budget of the priority tier still affords in its window, less what is "
+    "reserved; beyond it calls go as standard.",
+    live_only=True,
 )
 BUDGET_PROJECTED: Final = Metric(
     name="open_balancer.budget.projected",

@@ -9,16 +9,27 @@ It ends once, by its caller's word or because its caller is gone, and is charged
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..core.catalog import ModelCard, Thinking
 from ..core.errors import MisuseError
 from ..core.observations import FAILURES
 from ..core.pricing import cost_nano_usd
+from ..core.tiers import FLEX, PRIORITY, STANDARD
+from .bills import Bill
 from .calls import Asked, CallRecord, Outcome
 from .desk import Call
 from .ledger import Claim
-from .recorder import ABANDONED, ANSWER, MOST_PENDING, STARTED, UNTIMED
+from .recorder import (
+    ABANDONED,
+    ANSWER,
+    DOWNGRADED,
+    MOST_PENDING,
+    REROUTED,
+    STARTED,
+    UNTIMED,
+)
 from .reservations import settle
 
 if TYPE_CHECKING:
@@ -29,7 +40,9 @@ __all__ = ["Attempt"]
 _NOT_BILLED = (
     "overloaded", "internal", "quota_minute", "quota_day", "rejected", "edited", "closed",
 )  # fmt: skip
-_UNSEEN = ("timeout", "reset")
+_UNSEEN = ("timeout", "reset", "flex_full")
+_PUT_OFF = ("overloaded", "timeout")
+"""What flex does to those who ask for it: it says nothing of how the upstream serves others."""
 _KINDS: dict[str | None, int] = {None: ANSWER, **{kind: i for i, kind in enumerate(FAILURES)}}
 
 logger = logging.getLogger("balancer")
@@ -44,12 +57,21 @@ class _Flight(Call):
     began: float
 
 
+class _FlexFlight(_Flight):
+    __slots__ = ()
+
+    flex = True
+
+
 class Attempt:
     """One call upstream, to be made as it says.
 
     Attributes:
         number: within the request, from 0.
         model: to call.
+        sent: the name under which it is called, where that is another one: a model that has ended
+            is sent as its caller wrote it, and charged to the model that answers for it.
+        tier: service tier to call it in.
         output_cap_tokens: `max_output_tokens`, thinking included; None leaves the caller's.
         thinking: the setting, or None for the caller's own. A budget that shortened the call
             leaves a number of tokens here, which the model may not accept as it is: whoever
@@ -62,7 +84,8 @@ class Attempt:
 
     __slots__ = (
         "_began", "_claim", "_detached", "_first", "_flight", "_request", "_state", "as_written",
-        "model", "number", "output_cap_tokens", "thinking", "thinking_tokens", "timeout_s",
+        "model", "number", "output_cap_tokens", "sent", "thinking", "thinking_tokens", "tier",
+        "timeout_s",
     )  # fmt: skip
 
     def __init__(self, request: Request, number: int, model: str) -> None:
@@ -73,7 +96,8 @@ class Attempt:
         self._detached = False
         self._state = 0  # 0 reserved, 1 begun, 2 over
         self.number = number
-        self.model = model
+        self.model = self.sent = model
+        self.tier = STANDARD
         self._flight: _Flight | None = None
         self.output_cap_tokens: int | None = None
         self.thinking: Thinking | None = None
@@ -85,6 +109,14 @@ class Attempt:
     def card(self) -> ModelCard | None:
         """Of its model, for its price; None where nobody knows what it costs."""
         return self._request._desk.card(self.model)
+
+    def bill(self, served_model: str, served_tier: str) -> Bill:
+        """Who served it, and at which prices, by what its answer says; "" where that says nothing.
+
+        A surcharge of its outcome is reckoned by the card.
+        """
+        desk = self._request._desk
+        return desk.bill(self.model, self.sent, self.tier, served_model, served_tier)
 
     @property
     def under_way(self) -> bool:
@@ -101,15 +133,16 @@ class Attempt:
         request = self._request
         plan = request.plan
         # Not the attempt itself: a request that its caller dropped must be seen to be dropped.
-        flight = self._flight = _Flight()
+        recorder = desk.recorder
+        flex = self.tier == FLEX
+        flight = self._flight = _FlexFlight() if flex else _Flight()
         flight.began = now
         flight.plan = plan
         flight.place = (plan.mode, self.model)
-        flight.since = request._first_start(now)
+        flight.since = now if flex else request._first_start(now)
         flight.priority = request.priority
-        self.timeout_s = request._timeout_s(now)
-        recorder = desk.recorder
-        recorder.flights.add(flight)
+        self.timeout_s = request._timeout_s(now, flex=flex)
+        (recorder.flex if flex else recorder.flights).add(flight)
         recorder.begun.append((STARTED, flight.place))
         if len(recorder.begun) > MOST_PENDING:
             recorder.relieve()
@@ -127,6 +160,10 @@ class Attempt:
         """
         if self._state != 1:
             raise MisuseError("an attempt is finished once, after it began")
+        if self.tier == FLEX and outcome.kind in _PUT_OFF:
+            unbilled = outcome.kind == "overloaded" and outcome.billed is None
+            billed = False if unbilled else outcome.billed
+            outcome = replace(outcome, kind="flex_full", billed=billed)
         at = self._end(outcome, _KINDS[outcome.kind])
         self._request._ended(outcome, at)
 
@@ -164,13 +201,18 @@ class Attempt:
         now = desk.raw()
         flight = self._flight
         assert flight is not None
-        counted = flight in recorder.flights or self._detached
-        recorder.flights.discard(flight)
+        flights = recorder.flex if flight.flex else recorder.flights
+        counted = flight in flights or self._detached
+        flights.discard(flight)
         if kind == ABANDONED and outcome is not None and not outcome.prompt_tokens:
             outcome = None  # nothing was reported
         prompt, cached, output, thinking, surcharge, known = _usage(outcome, self._request.asked)
-        text = cost_nano_usd(desk.price(self.model), prompt, cached, output, thinking)
-        cost = max(0, text + surcharge)
+        served = "", ""
+        if outcome is not None:
+            served = outcome.served_model, outcome.served_tier
+        card, rerouted, downgraded = self.bill(*served)
+        row = desk.price(self.model) if card is None else card.price
+        cost = max(0, cost_nano_usd(row, prompt, cached, output, thinking) + surcharge)
         self._request._nano_usd += cost
         self._request._tokens += prompt + output + thinking
         if counted:  # or the recorder gave it up long ago
@@ -178,9 +220,14 @@ class Attempt:
             recorder.ended.append(
                 (flight, now, counts, prompt, cached, output, thinking, self._first, cost)
             )
+            if rerouted:
+                recorder.begun.append((REROUTED, flight.place))
+            if downgraded:
+                recorder.begun.append((DOWNGRADED, flight.place))
         # What the caller cannot see may have cost all that was reserved.
         held = self._claim.nano_usd if self._claim is not None else 0
-        self._settle(cost if known else max(cost, held))
+        as_priority = served[1] in ("", PRIORITY)
+        self._settle(cost if known else max(cost, held), as_priority=as_priority)
         if len(recorder.ended) > MOST_PENDING:
             recorder.relieve()
         if desk.listeners or self._request._calls is not None:
@@ -188,9 +235,10 @@ class Attempt:
             self._tell(told, now, cost, (now - flight.since) * desk.clock.speed)
         return now
 
-    def _settle(self, nano_usd: int) -> None:
+    def _settle(self, nano_usd: int, *, as_priority: bool = True) -> None:
         claim, self._claim = self._claim, None
-        settle(self._request._desk, claim, nano_usd, self._request.key)
+        request = self._request
+        settle(request._desk, claim, nano_usd, request.key, as_priority=as_priority)
 
     def _tell(self, outcome: Outcome | None, now: float, cost: int, latency_s: float) -> None:
         request = self._request
@@ -211,6 +259,7 @@ class Attempt:
             outcome=outcome,
             nano_usd=cost,
             output_cap_tokens=self.output_cap_tokens,
+            tier=self.tier,
         )
         if request._calls is not None:
             request._calls.append(record)

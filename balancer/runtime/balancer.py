@@ -614,7 +614,7 @@ class Balancer:
             bypass=self._health.bypass,
             problems=dict(self._health.problems),
             failures=dict(self._health.failures),
-            in_flight=len(recorder.flights),
+            in_flight=len(recorder.flights) + len(recorder.flex),
             waiting=len(recorder.waiting),
             reserved_nano_usd=stepper.reserved_nano_usd(),
             reasons=tuple(reason.text for reason in stepper.decision.reasons),

@@ -11,6 +11,7 @@ from ..core.catalog import Thinking
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES
 from ..core.policy import Policy
+from ..core.tiers import STANDARD
 from .closed import Refusal
 
 __all__ = [
@@ -102,6 +103,8 @@ class Asked:
             the most tokens that each may come to: a budget holds money for them at their price.
         fees: what the call may be charged for beside its tokens, of
             `balancer.core.surcharges.FEES`.
+        service_tier: the tier that the caller asks for; None: it says nothing.
+        takes_tiers: whether the plan may say the tier of the call.
     """
 
     model: str | None = None
@@ -118,6 +121,8 @@ class Asked:
     shape: Callable[[], str] | None = None
     media: tuple[tuple[str, int], ...] = ()
     fees: frozenset[str] = frozenset()
+    service_tier: str | None = None
+    takes_tiers: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +137,8 @@ class Outcome:
         output_tokens: of the answer, thinking excluded.
         thinking_tokens: billed at the output price.
         surcharge_nano_usd: what the call cost beyond its tokens at the price of text: media and
-            searches (`balancer.core.surcharges`).
+            searches (`balancer.core.surcharges`), at the prices of `Attempt.bill`.
+        served_model, served_tier: what the answer says of who served it; "" where it does not.
         billed: whether the upstream did work that it charges for. None: by kind, as the
             contracts say: 4xx and 5xx are not billed, all else is.
         retry_after_s: what a 429's RetryInfo asked for, in scenario seconds; 0 for nothing.
@@ -149,6 +155,8 @@ class Outcome:
     output_tokens: int = 0
     thinking_tokens: int = 0
     surcharge_nano_usd: int = 0
+    served_model: str = ""
+    served_tier: str = ""
     billed: bool | None = None
     retry_after_s: float = 0.0
     status: int = 0
@@ -165,6 +173,7 @@ class CallRecord:
 
     Attributes:
         mode, model, priority: it was charged to.
+        tier: service tier that it was sent in.
         key, index: of the request, as its caller gave them.
         attempt: number within the request, from 0.
         started_s, ended_s: scenario seconds.
@@ -188,6 +197,7 @@ class CallRecord:
     outcome: Outcome | None
     nano_usd: int
     output_cap_tokens: int | None
+    tier: str = STANDARD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from ..core.decisions import Decision, Gate, Limits, Plan
 from ..core.modes import MODES, PRIORITIES, Mode, Priority
 from ..core.policy import Policy, Strategy
 from ..core.routes import base_model, resolve
+from .bills import FREE, Bill, bill
 from .calls import Asked, CallRecord, CallSettings, Draws, RequestRecord, no_price
 from .clock import Timekeeper
 from .closed import Closed
@@ -46,7 +47,6 @@ _ASKED = Asked()
 _MOST_CHAINS = 4096
 """Chains that are kept; names of models come from callers, who may make up any."""
 
-_FREE = (0, 0, 0, 0, 0, 0, 0)
 _MOST_NAMES = 1000  # callers may write any name
 NO_LIMITS = Limits()
 """Not to be compared with, but known by identity."""
@@ -67,6 +67,7 @@ class Call:
         plan: how it is to be made; when `plan.admitted` is False it is shed, and there is
             nothing to finish.
         alone: it is a request by itself.
+        flex: it was sent as flex, of which a plain call knows nothing.
         place: mode and model it is charged to.
         since: raw clock when it began.
         priority: of the request.
@@ -80,6 +81,8 @@ class Call:
     place: Place
     since: float
     priority: Priority
+
+    flex = False
 
     @property
     def admitted(self) -> bool:
@@ -123,7 +126,7 @@ class Desk:
     """
 
     __slots__ = (
-        "_cards", "_catalog", "_chains", "_lock", "_retry_tokens", "_sizes", "_starts",
+        "_bills", "_cards", "_catalog", "_chains", "_lock", "_retry_tokens", "_sizes", "_starts",
         "_strategies", "_warned", "alive_until", "broken", "clock", "closed", "draws", "enforces",
         "ledger", "limits", "listeners", "mistakes", "mode", "overdue", "own_model", "raw",
         "recorder", "request_listeners", "reserves", "settings", "table", "withdrawn",
@@ -166,6 +169,7 @@ class Desk:
         """Take up a catalog, such as the same one as of another day."""
         self._catalog = catalog
         self._cards: dict[str, ModelCard | None] = {}
+        self._bills: dict[tuple[str, ...], Bill] = {}
         self._sizes = sorted({card.context_limit_tokens for card in catalog.cards})
         self._chains: dict[object, tuple[Strategy, tuple[str, ...]]] = {}
 
@@ -196,7 +200,17 @@ class Desk:
         if card is not None:
             return card.price
         self._warn(model, f"no price is known of model {model!r}: its calls count as free")
-        return _FREE
+        return FREE
+
+    def bill(self, model: str, sent: str, tier: str, served_model: str, served_tier: str) -> Bill:
+        """Who served a call, and at which prices; see `balancer.runtime.bills`."""
+        key = (model, sent, tier, served_model, served_tier)
+        found = self._bills.get(key)
+        if found is None:
+            found = bill(self._catalog, *key)
+            if len(self._bills) < _MOST_NAMES:
+                self._bills[key] = found
+        return found
 
     def unpriced(self, model: str) -> bool:
         """Whether a hard budget has to refuse a model because nobody knows what it costs."""

@@ -9,7 +9,7 @@ keep to one budget together get a part of it each.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from ..core.claims import (
     claimed_prompt,
     claimed_thinking,
 )
-from ..core.policy import Policy
+from ..core.policy import BudgetLimit, Policy
 from ..core.pricing import NANO_USD, affordable_output_tokens, cost_nano_usd
 from ..core.surcharges import dearest_row, worst_surcharge_nano_usd
 
@@ -46,6 +46,7 @@ class Claim:
         rows: of the ledger, that it is held in.
         model: whose call it is.
         worst_nano_usd: what of it is the call's worst case; the rest is the model's surprise.
+        priority_rows: of the ledger, that it is held in as a call in the priority tier.
     """
 
     cap_tokens: int
@@ -55,6 +56,7 @@ class Claim:
     rows: tuple[list[int], ...]
     model: str
     worst_nano_usd: int
+    priority_rows: tuple[list[int], ...] = ()
 
 
 class Ledger:
@@ -68,12 +70,13 @@ class Ledger:
         policy: its budgets, and the length of its ticks.
     """
 
-    __slots__ = ("_lock", "_reserved", "_rows", "_surprises", "_tick", "_tick_s")
+    __slots__ = ("_lock", "_priority", "_reserved", "_rows", "_surprises", "_tick", "_tick_s")
 
     def __init__(self, policy: Policy) -> None:
         # Re-entrant: a request may be dropped, and give its claim back, in the midst of this.
         self._lock = threading.RLock()
         self._rows: dict[_Limit, list[int]] = {}
+        self._priority: dict[_Limit, list[int]] = {}
         self._reserved = 0
         self._surprises: dict[str, int] = {}
         self._tick = 0
@@ -84,30 +87,41 @@ class Ledger:
         """Take up another policy's limits; what was spent under a limit of the same window and
         key still counts.
         """
-        rows: dict[_Limit, list[int]] = {}
         with self._lock:
             same_ticks = policy.tick_s == self._tick_s
             self._tick = round(self._tick * self._tick_s / policy.tick_s)
             self._tick_s = policy.tick_s
-            for limit in policy.budgets:
-                name = (limit.key, limit.window_s)
-                nano_usd = round(limit.usd * NANO_USD)
-                row = before = self._rows.get(name)
-                if row is None or not same_ticks:
-                    row = budget.new_row(nano_usd, max(1, round(limit.window_s / policy.tick_s)))
-                    budget.advance(row, self._tick)
-                    if before is not None:
-                        # When exactly it was spent is lost, so all of it counts as just now.
-                        spent = before[budget.SETTLED] + before[budget.RESERVED]
-                        budget.settle(row, 0, spent)
-                row[budget.LIMIT] = nano_usd
-                rows[name] = row
-            self._rows = rows
+            self._rows = self._taken_up(policy.budgets, self._rows, same_ticks)
+            self._priority = self._taken_up(policy.priority_budgets, self._priority, same_ticks)
+
+    def _taken_up(
+        self, limits: tuple[BudgetLimit, ...], known: dict[_Limit, list[int]], same_ticks: bool
+    ) -> dict[_Limit, list[int]]:
+        rows: dict[_Limit, list[int]] = {}
+        for limit in limits:
+            name = (limit.key, limit.window_s)
+            nano_usd = round(limit.usd * NANO_USD)
+            row = before = known.get(name)
+            if row is None or not same_ticks:
+                row = budget.new_row(nano_usd, max(1, round(limit.window_s / self._tick_s)))
+                budget.advance(row, self._tick)
+                if before is not None:
+                    # When exactly it was spent is lost, so all of it counts as just now.
+                    spent = before[budget.SETTLED] + before[budget.RESERVED]
+                    budget.settle(row, 0, spent)
+            row[budget.LIMIT] = nano_usd
+            rows[name] = row
+        return rows
 
     @property
     def limited(self) -> bool:
-        """Whether there is any limit."""
+        """Whether there is any limit that refuses calls."""
         return bool(self._rows)
+
+    @property
+    def limits_priority(self) -> bool:
+        """Whether the priority tier has a limit, beyond which its calls go as standard."""
+        return bool(self._priority)
 
     @property
     def reserved_nano_usd(self) -> int:
@@ -118,8 +132,12 @@ class Ledger:
         """Roll the windows to the tick that begins; one in the past changes nothing."""
         with self._lock:
             self._tick = max(self._tick, tick)
-            for row in self._rows.values():
+            for row in self._every_row():
                 budget.advance(row, tick)
+
+    def _every_row(self) -> Iterator[list[int]]:
+        yield from self._rows.values()
+        yield from self._priority.values()
 
     def reserve(
         self,
@@ -132,6 +150,7 @@ class Ledger:
         media: tuple[tuple[str, int], ...] = (),
         fees: Iterable[str] = (),
         key: str | None = None,
+        priority: bool = False,
     ) -> Claim | None:
         """Hold the worst case of an attempt that is about to start.
 
@@ -144,6 +163,8 @@ class Ledger:
             media: modalities of the prompt beside text, and the most tokens of each.
             fees: what the call may be charged for beside its tokens.
             key: whose limits apply beside everybody's.
+            priority: whether those of the priority tier do too. They do not shorten a call: they
+                have room for what the others leave of it, or refuse.
 
         Returns:
             None, with nothing held, if a budget refuses.
@@ -174,7 +195,10 @@ class Ledger:
                 claimed = least
             worst = cost_nano_usd(price, prompt_tokens, 0, claimed, 0) + beside
             held = worst + surprise
-            for row in rows:
+            priority_rows = tuple(self._priority.values()) if priority else ()
+            if any(budget.headroom(row) < held for row in priority_rows):
+                return None
+            for row in (*rows, *priority_rows):
                 budget.reserve(row, held)
             self._reserved += held
         return Claim(
@@ -185,14 +209,23 @@ class Ledger:
             rows,
             card.name,
             worst,
+            priority_rows,
         )
 
-    def settle(self, claim: Claim, nano_usd: int) -> None:
-        """Give back a claim and book what its attempt cost."""
+    def settle(self, claim: Claim, nano_usd: int, *, as_priority: bool = True) -> None:
+        """Give back a claim and book what its attempt cost.
+
+        Args:
+            claim: what `reserve` gave.
+            nano_usd: of the attempt.
+            as_priority: whether a call in the priority tier was served there.
+        """
         beyond = nano_usd - claim.worst_nano_usd
         with self._lock:
             for row in claim.rows:
                 budget.settle(row, claim.nano_usd, nano_usd)
+            for row in claim.priority_rows:
+                budget.settle(row, claim.nano_usd, nano_usd if as_priority else 0)
             self._reserved -= claim.nano_usd
             if beyond > 0 or claim.model in self._surprises:
                 self._surprise(claim.model, beyond)
@@ -225,17 +258,22 @@ class Ledger:
         with self._lock:
             return tuple(budget.headroom(row) for row in self._rows.values())
 
+    def priority_left_nano_usd(self) -> tuple[int, ...]:
+        """The same of the limits of the priority tier."""
+        with self._lock:
+            return tuple(budget.headroom(row) for row in self._priority.values())
+
     def state(self) -> dict[str, Any]:
         """Plain values; what is held for calls in flight counts as spent in them, because
         whoever takes them up cannot know what became of those calls.
         """
         with self._lock:
-            rows = []
-            for (key, window_s), row in self._rows.items():
-                kept = list(row)
-                budget.settle(kept, kept[budget.RESERVED], kept[budget.RESERVED])
-                rows.append([key, window_s, kept])
-            return {"tick": self._tick, "tick_s": self._tick_s, "rows": rows}
+            return {
+                "tick": self._tick,
+                "tick_s": self._tick_s,
+                "rows": _kept(self._rows),
+                "priority": _kept(self._priority),
+            }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what `state` gave, for limits of the same window and key."""
@@ -243,10 +281,14 @@ class Ledger:
             if state["tick_s"] != self._tick_s:
                 return
             self._tick = max(self._tick, state["tick"])
-            for key, window_s, kept in state["rows"]:
-                row = self._rows.get((key, window_s))
-                if row is not None and len(row) == len(kept):
-                    row[1:] = kept[1:]
+            for rows, kept_rows in (
+                (self._rows, state["rows"]),
+                (self._priority, state.get("priority", ())),
+            ):
+                for key, window_s, kept in kept_rows:
+                    row = rows.get((key, window_s))
+                    if row is not None and len(row) == len(kept):
+                        row[1:] = kept[1:]
 
     def hold(self) -> None:
         """Keep everything as it is until `release`, for a fork."""
@@ -259,9 +301,19 @@ class Ledger:
     def forget_claims(self) -> None:
         """In the child of a fork: the calls in flight are the parent's, and so are their claims."""
         self._lock = threading.RLock()
-        for row in self._rows.values():
+        for row in self._every_row():
             row[budget.RESERVED] = 0
         self._reserved = 0
+
+
+def _kept(rows: dict[_Limit, list[int]]) -> list[list[Any]]:
+    """Rows as plain values, with what they hold booked."""
+    found: list[list[Any]] = []
+    for (key, window_s), row in rows.items():
+        kept = list(row)
+        budget.settle(kept, kept[budget.RESERVED], kept[budget.RESERVED])
+        found.append([key, window_s, kept])
+    return found
 
 
 def _most_prompt_tokens(card: ModelCard, estimate: int, media: tuple[tuple[str, int], ...]) -> int:

@@ -35,10 +35,12 @@ __all__ = [
     "ADMITTED",
     "ANSWER",
     "CALL",
+    "DOWNGRADED",
     "FAILED",
     "FALLBACK",
     "LONGEST_CALL_S",
     "MOST_PENDING",
+    "REROUTED",
     "SHED",
     "STARTED",
     "UNJUDGED",
@@ -54,7 +56,7 @@ __all__ = [
 
 logger = logging.getLogger("balancer")
 
-CALL, ADMITTED, SHED, STARTED, FALLBACK = range(5)
+CALL, ADMITTED, SHED, STARTED, FALLBACK, REROUTED, DOWNGRADED = range(7)
 """First item of what is appended to `Recorder.begun`:
 
     (CALL, priority, place)      a request that is offered, admitted and started at once
@@ -62,6 +64,8 @@ CALL, ADMITTED, SHED, STARTED, FALLBACK = range(5)
     (SHED, priority, fell_back)  one that is offered and shed, with a static answer or without
     (STARTED, place)             an attempt that starts
     (FALLBACK, priority)         a failed request that got the static answer
+    (REROUTED, place)            an answer of another model than the one called
+    (DOWNGRADED, place)          an answer in another tier than it was sent in
 """
 
 ANSWER = -1
@@ -135,6 +139,7 @@ class Flight(Protocol):
 
     Attributes:
         alone: it is all there is of its request.
+        flex: it was sent as flex: how long it takes says nothing.
         place: what it is charged to.
         since: raw clock when its request's first attempt started.
         began: raw clock when this attempt started.
@@ -144,6 +149,10 @@ class Flight(Protocol):
     @property
     def alone(self) -> bool:
         """It is all there is of its request."""
+
+    @property
+    def flex(self) -> bool:
+        """It was sent as flex."""
 
     @property
     def place(self) -> Place:
@@ -166,12 +175,12 @@ class _Cell:
     """Counts of one place in this tick."""
 
     __slots__ = (
-        "cached", "failures", "finished", "latency", "nano_usd", "output", "prompt", "started",
-        "thinking", "ttft",
+        "cached", "downgraded", "failures", "finished", "latency", "nano_usd", "output", "prompt",
+        "rerouted", "started", "thinking", "ttft",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.started = self.finished = 0
+        self.started = self.finished = self.rerouted = self.downgraded = 0
         self.prompt = self.cached = self.output = self.thinking = self.nano_usd = 0
         self.failures = [0] * len(FAILURES)
         self.latency: dict[int, int] = {}
@@ -213,7 +222,8 @@ class Recorder:
     Attributes:
         begun, ended: appended to by callers.
         done: appended to by requests.
-        flights: calls in flight.
+        flights: calls in flight, but for those that were sent as flex.
+        flex: those.
         under_way: requests that have begun and not ended.
         over: appended to by requests, while there are `over_watchers`.
         waiting: gauge: callers that wait for a place before they start, a token each.
@@ -224,8 +234,8 @@ class Recorder:
 
     __slots__ = (
         "_admitted", "_cells", "_fallback", "_lock", "_offered", "_price", "_requests", "_shed",
-        "_speed", "begun", "done", "ended", "flights", "over", "over_watchers", "under_way",
-        "waiting", "watchers",
+        "_speed", "begun", "done", "ended", "flex", "flights", "over", "over_watchers",
+        "under_way", "waiting", "watchers",
     )  # fmt: skip
 
     def __init__(self, speed: float, price: Callable[[str], Price]) -> None:
@@ -242,6 +252,7 @@ class Recorder:
         self.done: list[Done] = []
         self.over: list[Over] = []
         self.flights: set[Flight] = set()
+        self.flex: set[Flight] = set()
         self.under_way: set[UnderWay] = set()
         self.waiting: set[object] = set()
         self._lock = threading.Lock()
@@ -300,6 +311,12 @@ class Recorder:
         if kind == STARTED:
             self._cell(event[1]).started += count  # type: ignore[arg-type]
             return
+        if kind == REROUTED:
+            self._cell(event[1]).rerouted += count  # type: ignore[arg-type]
+            return
+        if kind == DOWNGRADED:
+            self._cell(event[1]).downgraded += count  # type: ignore[arg-type]
+            return
         priority = event[1]
         assert isinstance(priority, int)
         if kind == FALLBACK:
@@ -338,7 +355,7 @@ class Recorder:
             index = bucket_index((at - flight.since) * speed)
             if flight.alone:
                 requests[place[0]].end(kind, index, flight.priority)
-            if UNTIMED < kind < 0 or kind == _TIMEOUT:
+            if (UNTIMED < kind < 0 or kind == _TIMEOUT) and not flight.flex:
                 latency = cell.latency
                 latency[index] = latency.get(index, 0) + 1
                 if first is not None and kind == ANSWER:
@@ -382,12 +399,15 @@ class Recorder:
         for flight in list(self.flights):
             age_s = (now - flight.since) * self._speed
             if age_s > LONGEST_CALL_S:
-                self._forget(flight, now)
+                self._forget(self.flights, flight, now)
                 continue
             index = bucket_index(age_s)
             _add(ages.setdefault(flight.place, {}), index)
             if flight.alone:
                 _add(waits[flight.place[0]], index)
+        for flight in list(self.flex):
+            if (now - flight.since) * self._speed > LONGEST_CALL_S:
+                self._forget(self.flex, flight, now)
         return Observations(
             tick,
             tuple(
@@ -436,10 +456,10 @@ class Recorder:
                 _add(ages[request.mode], bucket_index(age_s))
         return ages
 
-    def _forget(self, flight: Flight, now: float) -> None:
+    def _forget(self, flights: set[Flight], flight: Flight, now: float) -> None:
         """Nobody will finish it: it ends with the next tick."""
         try:
-            self.flights.remove(flight)
+            flights.remove(flight)
         except KeyError:  # it ended just now
             return
         self.ended.append((flight, now, ABANDONED, 0, 0, 0, 0, None, 0))
@@ -475,4 +495,6 @@ def _served(place: Place, cell: _Cell | None, ages: dict[int, int] | None) -> Mo
         cell.output,
         cell.thinking,
         cell.nano_usd,
+        cell.rerouted,
+        cell.downgraded,
     )

@@ -32,6 +32,8 @@ from ..core.chain import END, backoff_s, next_link
 from ..core.errors import MisuseError
 from ..core.modes import Priority
 from ..core.observations import FAILURES, ILLNESSES
+from ..core.strategy import tier_of
+from ..core.tiers import FLEX, FLEX_WAIT_S, PRIORITY, STANDARD
 from .attempts import Attempt
 from .calls import Asked, CallRecord, Outcome, RequestRecord
 from .closed import Refusal
@@ -43,6 +45,7 @@ from .withdrawn import Edit
 __all__ = ["Request"]
 
 _OTHERS = FAILURES[ILLNESSES:]
+_NO_MISTAKES = ("closed", "flex_full")
 _TEXT = frozenset(("text",))
 
 logger = logging.getLogger("balancer")
@@ -71,9 +74,9 @@ class Request:
     __slots__ = (
         "_as_written", "_asked_s", "_attempt", "_before", "_calls", "_dead", "_delay_s", "_desk",
         "_edited", "_ended_at", "_first", "_gives_up", "_link", "_models", "_names", "_nano_usd",
-        "_own", "_tokens", "_told", "_under_way", "answered", "asked", "closed", "enforced",
-        "index", "key", "last", "over", "plan", "priority", "refusal", "session", "shed",
-        "unjudged",
+        "_own", "_put_off", "_tokens", "_told", "_under_way", "answered", "asked", "closed",
+        "enforced", "index", "key", "last", "over", "plan", "priority", "refusal", "session",
+        "shed", "unjudged",
     )  # fmt: skip
 
     def __init__(
@@ -107,6 +110,7 @@ class Request:
         self._as_written = False
         self._before = 0
         self._edited: Edit | None = None
+        self._put_off = False  # its plan's flex was full
         self.unjudged = False
         self.closed: Refusal | None = None
         self._delay_s: float | None = 0.0
@@ -216,34 +220,62 @@ class Request:
     def _reserve(self, number: int) -> Attempt | None:
         desk, asked, strategy = self._desk, self.asked, self.plan.strategy
         name = self._names[self._link % len(self._names)]
+        tier = self._tier(name)
         if self.enforced and desk.withdrawn and not self._as_written:
-            edit = self._edit(name)
+            edit = self._edit(name, tier)
             if desk.withdrawn.holds(edit, desk.clock.now_s()):
                 self._write_back(number)
                 name = self._own
+                tier = self._tier(name)
         attempt = Attempt(self, number, name)
         attempt.as_written = self._as_written
+        attempt.tier = tier
         if self._as_written or desk.only_priced(name):
             strategy = UNTOUCHED.strategy
         card = desk.card(name)
         bound(attempt, strategy, asked, card)
-        if not desk.reserves:
+        # What is sent as it was written keeps its tier, whatever that costs.
+        yields = tier == PRIORITY and card is not None and self._says_tier
+        if not (desk.reserves or (yields and desk.ledger.limits_priority)):
             return attempt
         try:
-            claim = reserve(desk, attempt, asked, card, self.key)
+            claim = reserve(desk, attempt, asked, card, self.key, yields=yields)
         except Exception as error:  # noqa: BLE001 - whatever breaks a store must not stop calls
             desk.broken("ledger", error)
             return attempt
         if claim is None:
-            return None
+            return None if desk.reserves else attempt
         attempt._claim = claim
         return attempt
 
-    def _edit(self, model: str) -> Edit:
+    @property
+    def _says_tier(self) -> bool:
+        """Whether its plan says the service tier of its calls."""
+        return self.enforced and self.asked.takes_tiers and not self._as_written
+
+    def _tier(self, model: str) -> str:
+        """Service tier of a call to a model."""
+        own = self.asked.service_tier
+        planned = None
+        if self._says_tier:
+            planned = self.plan.strategy.service_tier[self.priority]
+            if self._put_off:
+                planned = STANDARD
+        moved = model != self._own
+        if planned is None and not moved:
+            return own or STANDARD
+        if planned is None and own is None:
+            return STANDARD
+        desk = self._desk
+        card = None if desk.only_priced(model) else desk.card(model)
+        return tier_of(planned, own, card, moved=moved)
+
+    def _edit(self, model: str, tier: str) -> Edit:
         """What the plan makes of a request like this, for one model."""
         shape = self.asked.shape
         named = "" if shape is None else shape()
-        return Edit(self.plan.mode, model, self._own, named, self.asked.project)
+        written = tier if tier != (self.asked.service_tier or STANDARD) else ""
+        return Edit(self.plan.mode, model, self._own, named, self.asked.project, written)
 
     def _write_back(self, made: int) -> None:
         """From now on the request goes as its caller wrote it, after so many attempts."""
@@ -259,10 +291,13 @@ class Request:
             self._desk.recorder.under_way.add(self._under_way)
         return self._first
 
-    def _timeout_s(self, now: float) -> float | None:
+    def _timeout_s(self, now: float, *, flex: bool) -> float | None:
         desk = self._desk
         planned_s, own_s = self.plan.strategy.timeout_s, self.asked.timeout_s
-        if planned_s is None or own_s is None:
+        if flex:
+            # Neither the plan's nor the application's: those are for calls that do not queue.
+            timeout_s: float | None = FLEX_WAIT_S if own_s is None else own_s
+        elif planned_s is None or own_s is None:
             timeout_s = own_s if planned_s is None else planned_s
         else:
             timeout_s = min(planned_s, own_s)
@@ -292,20 +327,32 @@ class Request:
             desk.closed.trip(self.asked.project, outcome.refusal, desk.clock.now_s())
         if kind == "edited" and not self._as_written:
             assert self._attempt is not None
-            self._edited = self._edit(self._attempt.model).refused(outcome.status)
+            edit = self._edit(self._attempt.model, self._attempt.tier)
+            self._edited = edit.refused(outcome.status)
             self._write_back(self._attempt.number + 1)
-            self._delay_s = 0.0 if desk.raw() < self._gives_up else None
-            if self._delay_s is None:
-                self._fail(at)
+            self._go_on_at_once(at)
             return
-        if kind in _OTHERS:
-            if kind != "closed":
+        attempt = self._attempt
+        if kind == "flex_full" and attempt is not None and attempt.tier == FLEX:
+            if self.asked.service_tier != FLEX:
+                # The same model in standard, at once: what was full is the queue before it.
+                self._put_off = True
+                self._before += 1
+                self._go_on_at_once(at)
+                return
+        elif kind in _OTHERS:
+            if kind not in _NO_MISTAKES:
                 desk.mistakes.count(self.key)
             self._fail(at)
             return
         if outcome.kind == "quota_day":
             self._dead |= 1 << self._models[self._link % len(self._models)]
         self._delay_s = math.nan  # not asked for yet
+
+    def _go_on_at_once(self, at: float) -> None:
+        self._delay_s = 0.0 if self._desk.raw() < self._gives_up else None
+        if self._delay_s is None:
+            self._fail(at)
 
     def next_delay_s(self) -> float | None:
         """Scenario seconds to wait before the next attempt; None when there is none: the request

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core.catalog import ModelCard, Thinking
+from ..core.catalog import ModelCard, PriceRow, Thinking
 from ..core.strategy import Strategy
+from ..core.tiers import STANDARD
+from .bills import in_tier
 from .calls import Asked
 from .ledger import Claim
 
@@ -48,13 +50,42 @@ def _thinks_less(own: Thinking | None, planned: Thinking, card: ModelCard | None
 
 
 def reserve(
-    desk: Desk, attempt: Attempt, asked: Asked, card: ModelCard | None, key: str | None
+    desk: Desk,
+    attempt: Attempt,
+    asked: Asked,
+    card: ModelCard | None,
+    key: str | None,
+    *,
+    yields: bool = False,
 ) -> Claim | None:
     """Hold the worst case of an attempt, which is shortened to what the budget affords.
+
+    The worst is the dearer of its tier and standard: who is put off by flex goes there.
+
+    Args:
+        yields: it is to be in the priority tier, which may have a budget of its own, and goes as
+            standard where there is no money for that.
 
     Returns:
         None where the budget refuses it, or nobody knows what the model costs (`card` is None).
     """
+    claim = _claim(desk, attempt, asked, card, key, priority=yields)
+    if claim is None and yields:
+        attempt.tier = STANDARD
+        if desk.reserves:
+            claim = _claim(desk, attempt, asked, card, key)
+    return claim
+
+
+def _claim(
+    desk: Desk,
+    attempt: Attempt,
+    asked: Asked,
+    card: ModelCard | None,
+    key: str | None,
+    *,
+    priority: bool = False,
+) -> Claim | None:
     if card is None:
         return None
     setting = attempt.thinking
@@ -64,7 +95,7 @@ def reserve(
         setting = desk.settings.thinking
     most = card.most_thinking_tokens(setting)
     claim = desk.ledger.reserve(
-        card,
+        max(card, in_tier(card, attempt.tier), key=_price),
         prompt_tokens=asked.prompt_tokens,
         cap_tokens=min(attempt.output_cap_tokens or _LARGE, card.output_limit_tokens),
         thinking_tokens=most,
@@ -72,6 +103,7 @@ def reserve(
         media=asked.media,
         fees=asked.fees,
         key=key,
+        priority=priority,
     )
     if claim is None:
         return None
@@ -82,11 +114,26 @@ def reserve(
     return claim
 
 
-def settle(desk: Desk, claim: Claim | None, nano_usd: int, key: str | None) -> None:
-    """Give back what was held, and book what it cost."""
+def _price(card: ModelCard) -> PriceRow:
+    return card.price
+
+
+def settle(
+    desk: Desk,
+    claim: Claim | None,
+    nano_usd: int,
+    key: str | None,
+    *,
+    as_priority: bool = True,
+) -> None:
+    """Give back what was held, and book what it cost.
+
+    Args:
+        as_priority: whether it is charged to the priority tier, if it was sent there.
+    """
     try:
         if claim is not None:
-            desk.ledger.settle(claim, nano_usd)
+            desk.ledger.settle(claim, nano_usd, as_priority=as_priority)
         elif nano_usd and desk.ledger.limited:
             desk.ledger.book(nano_usd, key)
     except Exception as error:  # noqa: BLE001 - whatever breaks a store must not stop calls

@@ -2,9 +2,9 @@
 
 A plan's edit that gets a call a 4xx, which passes as its caller wrote it, is our mistake. It is
 withdrawn for what it was made to: the mode whose plan it is, the model that was called, the model
-that was asked for, and the request's shape (the names of the members that it has). Calls alike
-then go as they were written, until an hour is over or the policy changes. Where a project may not
-use a model (403, 404), only its own calls do: others may.
+that was asked for, the service tier that the plan writes, and the request's shape (the names of the
+members that it has). Calls alike then go as they were written, until an hour is over or the policy
+changes. Where a project may not use a model (403, 404), only its own calls do: others may.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Edit(NamedTuple):
         asked: the model that the caller named.
         shape: names of the members that the request has.
         project: whose calls alone it is refused; "" is everybody's.
+        tier: service tier that the plan writes; "" where it leaves the caller's.
     """
 
     mode: Mode
@@ -45,6 +46,7 @@ class Edit(NamedTuple):
     asked: str
     shape: str
     project: str = ""
+    tier: str = ""
 
     def refused(self, status: int) -> Edit:
         """What is withdrawn of it after a refusal with a status of HTTP."""
@@ -53,8 +55,10 @@ class Edit(NamedTuple):
     def __str__(self) -> str:
         moved = f"moved from {self.asked}" if self.model != self.asked else "as asked for"
         whose = f" of {self.project}" if self.project else ""
+        tier = f" in the {self.tier} tier" if self.tier else ""
         return (
-            f"{self.mode.label}: edits of requests{whose} to {self.model} ({moved}; {self.shape})"
+            f"{self.mode.label}: edits of requests{whose} to {self.model}{tier} "
+            f"({moved}; {self.shape})"
         )
 
 

@@ -14,6 +14,7 @@ from ..core.policy import Policy
 from ..core.pricing import NANO_USD
 from ..core.routes import resolve
 from ..core.strategy import ROUTES
+from ..core.tiers import PRIORITY
 from ..runtime.balancer import Balancer
 from ..runtime.status import Status
 from .conversations import Conversations
@@ -216,14 +217,28 @@ def _llm(
         spend_last_day_usd=_usd(_nano(day)),
         projected_day_usd=None if hour_rate is None else hour_rate * 86_400.0,
         budgets=[
-            Budget(
-                window_s=limit.window_s,
-                key=limit.key,
-                limit_usd=limit.usd,
-                projected_usd=(projected := _projected(rate, limit.window_s, limit.key)),
-                alert=None if projected is None else projected > limit.usd,
-            )
-            for limit in policy.budgets
+            *(
+                Budget(
+                    window_s=limit.window_s,
+                    key=limit.key,
+                    tier=None,
+                    limit_usd=limit.usd,
+                    projected_usd=(projected := _projected(rate, limit.window_s, limit.key)),
+                    alert=None if projected is None else projected > limit.usd,
+                )
+                for limit in policy.budgets
+            ),
+            *(
+                Budget(
+                    window_s=limit.window_s,
+                    key=limit.key,
+                    tier=PRIORITY,
+                    limit_usd=limit.usd,
+                    projected_usd=None,
+                    alert=None,
+                )
+                for limit in policy.priority_budgets
+            ),
         ],
     )
 
@@ -267,6 +282,8 @@ def _share(mode: Mode, span: Span) -> ModeShare:
             sum(entry.ill for entry in entries), sum(entry.judged for entry in entries)
         ),
         cost_per_attempt_usd=_over(_usd(nano), finished),
+        rerouted=sum(entry.rerouted for entry in entries),
+        downgraded=sum(entry.downgraded for entry in entries),
     )
 
 

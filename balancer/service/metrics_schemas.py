@@ -27,6 +27,8 @@ def _share(time_share: float, attempts: int, p95_s: float | None, usd: float | N
         "latency_p95_s": p95_s,
         "error_rate": 0.02 if attempts else None,
         "cost_per_attempt_usd": usd,
+        "rerouted": 0,
+        "downgraded": 0,
     }
 
 
@@ -70,6 +72,7 @@ _METRICS: JsonDict = {
             {
                 "window_s": 3600.0,
                 "key": None,
+                "tier": None,
                 "limit_usd": 20.0,
                 "projected_usd": 6.2,
                 "alert": False,
@@ -147,9 +150,11 @@ class Budget(BaseModel):
 
     window_s: float
     key: str | None
+    tier: str | None = Field(description='"priority": calls beyond it go as standard')
     limit_usd: float
     projected_usd: float | None = Field(
-        description="Of everybody's: the last minute's rate over the window; null for a tenant's"
+        description="Of everybody's: the last minute's rate over the window; null for a tenant's "
+        "and the priority tier's"
     )
     alert: bool | None = Field(description="Whether the projection is above the limit")
 
@@ -183,6 +188,8 @@ class ModeShare(BaseModel):
     latency_p95_s: float | None
     error_rate: float | None
     cost_per_attempt_usd: float | None
+    rerouted: int = Field(description="Answers of another model than was sent")
+    downgraded: int = Field(description="Answers in another service tier than was sent")
 
 
 class Brownout(BaseModel):

@@ -13,6 +13,7 @@ from .media import read_fees, read_media
 from .members import child, member
 from .models import bare_model
 from .needs import read_needs
+from .tiers import read_tier
 
 __all__ = ["Asked", "answers_a_tool", "estimate_tokens", "read_asked"]
 
@@ -45,6 +46,8 @@ class Asked:
             to be continued): neither its model nor its instruction can change.
         levels_only: the API it goes through takes levels of thinking, and no budgets.
         as_is: nothing of it can be changed: it asks an agent, which has settings of its own.
+        service_tier: the tier that it asks for; None: it says nothing.
+        takes_tiers: whether a plan may say the tier; not so where it stands in headers (Vertex AI).
         needs: what it uses that not every model can do, see `balancer.core.routes`.
         media, fees: what a budget holds money for beside the tokens of text, as
             `balancer.runtime.calls.Asked` has them.
@@ -64,6 +67,8 @@ class Asked:
     pinned: bool = False
     levels_only: bool = False
     as_is: bool = False
+    service_tier: str | None = None
+    takes_tiers: bool = True
     needs: frozenset[str] = frozenset()
     media: tuple[tuple[str, int], ...] = ()
     fees: frozenset[str] = frozenset()
@@ -120,6 +125,7 @@ def read_asked(
         shown=_holds_media(generation),
         needs_tools=needs_tools or forced or answers_tool or _uses_computers(member(body, "tools")),
         pinned=bool(member(body, "cachedContent") or member(body, "continuationToken")),
+        service_tier=read_tier(member(body, "serviceTier")),
         needs=read_needs(body, kinds=kinds, answers_tool=answers_tool, structured=structured),
         media=read_media(body, prompt_tokens),
         fees=read_fees(member(body, "tools")),

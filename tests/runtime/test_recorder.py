@@ -183,6 +183,7 @@ def test_a_flood_of_model_names_is_counted_as_others() -> None:
     class Flight:
         def __init__(self, model: str) -> None:
             self.alone = True
+            self.flex = False
             self.place = (Mode.NORMAL, model)
             self.since = self.began = 0.0
             self.priority = 1

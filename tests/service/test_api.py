@@ -11,7 +11,7 @@ import pytest
 
 from balancer.core.modes import Mode
 from tests.service.conftest import KEY, TOKEN, Service, Start
-from tests.service.upstream import answer, error, response
+from tests.service.upstream import answer, body_of, error, response
 
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
 BODY = {"contents": [{"parts": [{"text": "hi"}]}]}
@@ -48,6 +48,35 @@ def test_metrics_are_what_was_observed(service: Service) -> None:
     assert found["brownout"]["current_mode"] == 0
     assert found["brownout"]["modes"]["normal"]["time_share"] == 1.0
     assert 0 < found["system"]["memory"] < 1
+
+
+def test_what_something_else_served_is_shown_by_mode(start: Start) -> None:
+    """A model that has been replaced, and priority beyond its share; its budget stands apart."""
+    service = start(
+        policy="""\
+baseline: null
+budget: {per_day: $5, priority: {per_hour: $1}}
+modes:
+  normal: {service_tier: {high: priority}}
+"""
+    )
+    body = body_of("hi") | {"modelVersion": "gemini-3.5-flash-lite"}
+    served = "X-Gemini-Service-Tier: standard"
+    raw = json.dumps(body).encode()
+    service.script.say(response(200, raw, "Content-Type: application/json", served))
+    path = PATH.replace("gemini-2.5-flash", "gemini-3.6-flash")
+    with service.client() as client:
+        client.post(path, json=BODY, headers={"x-open-balancer-priority": "high"})
+        service.balancer.close()
+        found = client.get("/api/metrics?window=1m").json()
+    assert service.script.asked[0].json["serviceTier"] == "priority"
+    normal = found["brownout"]["modes"]["normal"]
+    assert (normal["rerouted"], normal["downgraded"]) == (1, 1)
+    assert found["performance"]["error_rate"] == 0
+    assert [(each["tier"], each["limit_usd"]) for each in found["llm"]["budgets"]] == [
+        (None, 5.0),
+        ("priority", 1.0),
+    ]
 
 
 def test_a_fallback_inside_a_request_is_no_repeated_load(start: Start) -> None:

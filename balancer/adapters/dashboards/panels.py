@@ -190,6 +190,18 @@ def _latency(policy: Policy, q: Queries) -> tuple[Panel, ...]:
             width=12,
             none="not in a simulated run",
         ),
+        Panel(
+            title="Answered by another model, or in another tier",
+            description=f"{metrics.ATTEMPTS_REROUTED.meaning} "
+            f"{metrics.ATTEMPTS_DOWNGRADED.meaning}",
+            unit="reqps",
+            queries=(
+                Query(expression=q.rate(metrics.ATTEMPTS_REROUTED, OVER), legend="another model"),
+                Query(expression=q.rate(metrics.ATTEMPTS_DOWNGRADED, OVER), legend="another tier"),
+            ),
+            width=24,
+            none="all as it was sent",
+        ),
     )
 
 

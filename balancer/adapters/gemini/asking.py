@@ -77,6 +77,7 @@ def _settings(config: types.GenerateContentConfig) -> dict[str, Any]:
     calling = getattr(config.tool_config, "function_calling_config", None)
     return {
         "cachedContent": config.cached_content,
+        "serviceTier": config.service_tier,
         "continuationToken": getattr(config, "continuation_token", None),
         "toolConfig": {"functionCallingConfig": {"mode": _word(getattr(calling, "mode", None))}},
         "systemInstruction": config.system_instruction is not None,

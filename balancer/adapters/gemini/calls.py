@@ -77,9 +77,8 @@ class Call:
         # An attempt under way is abandoned: its caller cancelled it, or closed the stream, and is
         # charged what the upstream had reported by then.
         if self._attempt is not None and self._attempt.under_way:
-            answer = self._reader.answer()
-            sent, card = self._given.sent, self._attempt.card
-            self._attempt.abandon(answer_outcome(answer, self._usage(), sent, card))
+            answer, sent = self._reader.answer(), self._given.sent
+            self._attempt.abandon(answer_outcome(answer, self._usage(), sent, self._attempt))
         self.request.close()
 
     # --- attempts -----------------------------------------------------------------------
@@ -112,8 +111,8 @@ class Call:
             return
         usage = self._usage() or self._given.spent_in(error)
         begun = self.released or bool(self._held) or usage is not None
-        sent, card = self._given.sent, self._attempt.card
-        outcome = error_outcome(error, sent, usage, card, begun=begun)
+        sent, so_far = self._given.sent, self._reader.answer()
+        outcome = error_outcome(error, sent, usage, so_far, self._attempt, begun=begun)
         if outcome is None:
             self.request.close()
             raise error
@@ -128,9 +127,9 @@ class Call:
         body = self._given.value(response)
         if self._detaches(body):
             return
-        answer = self._given.read(body)
+        answer = self._given.read(body, self._given.tier_of(response))
         usage = self._given.usage_of(response, answer.usage)
-        outcome = answer_outcome(answer, usage, self._given.sent, self._attempt.card)
+        outcome = answer_outcome(answer, usage, self._given.sent, self._attempt)
         self._attempt.finish(outcome)
 
     # --- answers that come later --------------------------------------------------------
@@ -149,8 +148,7 @@ class Call:
         """How it ended in the end, as it says when it is asked for."""
         assert self._attempt is not None
         answer = self._given.read(body)
-        sent, card = self._given.sent, self._attempt.card
-        self._attempt.finish(answer_outcome(answer, answer.usage, sent, card))
+        self._attempt.finish(answer_outcome(answer, answer.usage, self._given.sent, self._attempt))
         self.request.close()
 
     def give_up(self) -> None:
@@ -167,10 +165,13 @@ class Call:
             ends before that can still be made anew.
         """
         assert self._attempt is not None
+        first = not (self._held or self.released)
         if self._given.automatic and self._reader.finished:
             # The SDK has called functions, and this is the answer to another call.
             self._spent = self._usage()
-            self._reader = self._given.reader()
+            first = True
+        if first:
+            self._reader = self._given.reader(self._given.tier_of(chunk))
         body = self._given.value(chunk)
         self._reader.add(body)
         self._held.append(chunk)
@@ -202,9 +203,8 @@ class Call:
             return
         if self._detached:
             self._wrapping.watched.forget(self)
-        answer = self._reader.answer()
-        sent, card = self._given.sent, self._attempt.card
-        self._attempt.finish(answer_outcome(answer, self._usage(), sent, card))
+        answer, sent = self._reader.answer(), self._given.sent
+        self._attempt.finish(answer_outcome(answer, self._usage(), sent, self._attempt))
 
     # --- between attempts, and the end --------------------------------------------------
 

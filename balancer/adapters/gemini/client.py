@@ -206,6 +206,8 @@ def wrap(client: Client, balancer: Balancer, *, scorer: Scorer | None = None) ->
         retries=getattr(http, "retry_options", None) is not None,
         project=_project(client),
         scorer=scorer,
+        vertex=bool(getattr(client, "vertexai", False)),
+        headers=getattr(http, "headers", None),
     )
     return Wrapped(client, wrapping)
 

@@ -63,6 +63,8 @@ def _changes(config: types.GenerateContentConfig, edits: Edits) -> dict[str, Any
         changes["max_output_tokens"] = edits.output_cap_tokens
     if edits.temperature is not None:
         changes["temperature"] = edits.temperature
+    if edits.service_tier is not None:
+        changes["service_tier"] = types.ServiceTier(edits.service_tier)
     thinking = _thinking(config.thinking_config, edits)
     if thinking is not config.thinking_config:
         changes["thinking_config"] = thinking

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from google.genai import types
@@ -20,9 +20,11 @@ from balancer.wire import (
     Edits,
     Sent,
     Usage,
+    bare_model,
     edits,
     edits_within,
     find_card,
+    header_tier,
     read_answer,
 )
 from balancer.wire.interactions import AnswerReader as InteractionReader
@@ -30,7 +32,7 @@ from balancer.wire.interactions import AnswerReader as InteractionReader
 from .asking import automatic, is_plausible, read_call, shape
 from .editing import Sending, edited, http_options
 from .options import CallOptions, options_of
-from .outcomes import usage_of_calls, value
+from .outcomes import header_tier_of, usage_of_calls, value
 from .shed import static_response
 
 __all__ = ["Given", "Scorer", "Wrapping"]
@@ -53,6 +55,8 @@ class Wrapping:
         scorer: gives answers a quality, or None.
         chat: they are those of the client's chats.
         watched: its calls whose outcome is told later.
+        vertex: the client is one of Vertex AI.
+        headers: that the client sends with every call.
     """
 
     balancer: Balancer
@@ -62,6 +66,8 @@ class Wrapping:
     scorer: Scorer | None = None
     chat: bool = False
     watched: Watched = field(default_factory=Watched)
+    vertex: bool = False
+    headers: Mapping[str, str] | None = None
 
 
 class Given:
@@ -108,7 +114,15 @@ class Given:
         catalog = wrapping.balancer.catalog
         self.asked = read_call(model, contents, self.config, self.said, catalog)
         self.automatic = automatic(self.config)
+        if wrapping.vertex:
+            self.asked = replace(self.asked, service_tier=self._header_tier(), takes_tiers=False)
         self.sent = Sent(asked=self.asked)
+
+    def _header_tier(self) -> str | None:
+        """The tier that the call asks Vertex AI for, which takes it in headers."""
+        own = self._http.headers if self._http is not None else None
+        said = {**(self._wrapping.headers or {}), **(own or {})}
+        return header_tier({name.lower(): str(text) for name, text in said.items()})
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -130,17 +144,21 @@ class Given:
         """Names of its members."""
         return shape(self.config)
 
-    def reader(self) -> AnswerReader | InteractionReader:
-        """Reads an answer chunk by chunk."""
-        return AnswerReader()
+    def reader(self, tier: str | None = None) -> AnswerReader | InteractionReader:
+        """Reads an answer chunk by chunk, in the tier that its headers say."""
+        return AnswerReader(tier=tier)
+
+    def tier_of(self, response: Any) -> str | None:
+        """The tier that the headers of a response or of its first chunk say."""
+        return header_tier_of(response)
 
     def value(self, response: Any) -> Any:
         """A response or a chunk as the JSON value that is read."""
         return value(response)
 
-    def read(self, body: Any) -> Answer:
+    def read(self, body: Any, tier: str | None = None) -> Answer:
         """How a whole answer ended."""
-        return read_answer(body)
+        return read_answer(body, tier)
 
     def usage_of(self, response: Any, usage: Usage | None) -> Usage | None:
         """Usage of all calls that made the answer."""
@@ -183,6 +201,8 @@ class Given:
             shape=self.shape,
             media=asked.media,
             fees=asked.fees,
+            service_tier=asked.service_tier,
+            takes_tiers=asked.takes_tiers,
         )
 
     def sending(self, request: Request, attempt: Attempt) -> Any:
@@ -197,6 +217,7 @@ class Given:
             )
             self.sent = Sent(asked=self.asked, change=change, changed=changed)
             timeout_s = self.timeout_s(attempt)
+        attempt.sent = bare_model(model)
         http = http_options(
             self._http,
             timeout_s=timeout_s,
@@ -214,11 +235,11 @@ class Given:
         """What the plan makes of the request for an attempt."""
         strategy = Strategy() if attempt.as_written else request.plan.strategy
         card = find_card(self._wrapping.balancer.catalog, attempt.model)
-        priced = attempt.card
+        priced, tier = attempt.card, attempt.tier
         if attempt.thinking_tokens is None or priced is None:
-            return edits(strategy, card, self.asked)
+            return edits(strategy, card, self.asked, tier=tier)
         held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
-        return edits_within(strategy, card, self.asked, held=held, limit=limit)
+        return edits_within(strategy, card, self.asked, held=held, limit=limit, tier=tier)
 
     def timeout_s(self, attempt: Attempt) -> float | None:
         """The attempt's deadline in wall seconds; the caller's own where that is shorter."""

@@ -67,7 +67,7 @@ class InteractionGiven(Given):
             needs_tools=bool(self.said.needs_tools),
             prompt_tokens=self.said.prompt_tokens,
         )
-        card = find_card(wrapping.balancer.policy.catalog, asked.model)
+        card = find_card(wrapping.balancer.catalog, asked.model)
         if card is not None:
             asked = replace(asked, model=card.name, usual_thinking=card.default_thinking)
         self.asked = asked
@@ -94,17 +94,21 @@ class InteractionGiven(Given):
         """Names of its members."""
         return interactions.shape_of(self._plain)
 
-    def reader(self) -> interactions.AnswerReader:
+    def reader(self, tier: str | None = None) -> interactions.AnswerReader:
         """Reads an answer event by event."""
-        return interactions.AnswerReader()
+        return interactions.AnswerReader(tier=tier)
+
+    def tier_of(self, response: Any) -> str | None:
+        """The SDK hands out no headers of interactions."""
+        return None
 
     def value(self, response: Any) -> Any:
         """A response or an event as the JSON value that is read."""
         return plain(response)
 
-    def read(self, body: Any) -> Answer:
+    def read(self, body: Any, tier: str | None = None) -> Answer:
         """How a whole answer ended."""
-        return interactions.read_answer(body)
+        return interactions.read_answer(body, tier)
 
     def usage_of(self, response: Any, usage: Usage | None) -> Usage | None:
         """Usage of all calls that made the answer, which the SDK adds up."""

@@ -10,14 +10,14 @@ from typing import Any
 from google.genai import errors, types
 from pydantic import ValidationError
 
-from balancer.core.catalog import ModelCard
+from balancer.runtime.attempts import Attempt
 from balancer.runtime.calls import Outcome
 from balancer.runtime.closed import Refusal
-from balancer.wire import Answer, Sent, UpstreamError, Usage, read_error, remedy
+from balancer.wire import Answer, Sent, UpstreamError, Usage, header_tier, read_error, remedy
 
 from .asking import estimate
 
-__all__ = ["answer_outcome", "error_outcome", "usage_of_calls", "value"]
+__all__ = ["answer_outcome", "error_outcome", "header_tier_of", "usage_of_calls", "value"]
 
 _RESET = {"TransportError", "ClientError", "OSError"}
 _TIMEOUT = {"TimeoutException", "TimeoutError", "Timeout"}
@@ -30,6 +30,7 @@ def value(response: types.GenerateContentResponse) -> dict[str, Any]:
     return {
         "candidates": [_candidate(candidate) for candidate in response.candidates or ()],
         "usageMetadata": _usage(response.usage_metadata),
+        "modelVersion": response.model_version,
         "promptFeedback": None
         if feedback is None
         else {"blockReason": _word(feedback.block_reason)},
@@ -74,14 +75,21 @@ def _word(found: Any) -> Any:
     return getattr(found, "value", found)
 
 
+def header_tier_of(response: types.GenerateContentResponse) -> str | None:
+    """The service tier in the headers of a response: its usage has no place for it."""
+    http = response.sdk_http_response
+    headers = http.headers if http is not None else None
+    return None if not headers else header_tier({k.lower(): v for k, v in headers.items()})
+
+
 def answer_outcome(
     answer: Answer,
     usage: Usage | None,
     sent: Sent,
-    card: ModelCard | None,
+    attempt: Attempt,
     status: int = 200,
 ) -> Outcome:
-    """An answer to what was sent, as the outcome of its attempt; the card is for its prices."""
+    """An answer to what was sent, as the outcome of its attempt."""
     error = answer.error
     kind = sent.failure(answer)
     # An answer that is cut to nothing is billed, whoever's limit it was.
@@ -94,17 +102,24 @@ def answer_outcome(
         output_tokens=usage.output_tokens,
         thinking_tokens=usage.thinking_tokens,
         billed=billed,
-        surcharge_nano_usd=usage.surcharge_nano_usd(card),
+        surcharge_nano_usd=_surcharge(usage, answer, attempt),
+        served_model=answer.model,
+        served_tier=answer.tier,
         retry_after_s=(error.retry_after_s or 0.0) if error is not None else 0.0,
         status=status if error is None else error.code,
     )
 
 
+def _surcharge(usage: Usage, answer: Answer, attempt: Attempt) -> int:
+    return usage.surcharge_nano_usd(attempt.bill(answer.model, answer.tier).card)
+
+
 def error_outcome(
     error: BaseException,
     sent: Sent,
-    usage: Usage | None = None,
-    card: ModelCard | None = None,
+    usage: Usage | None,
+    answer: Answer,
+    attempt: Attempt,
     *,
     begun: bool = False,
 ) -> Outcome | None:
@@ -114,7 +129,8 @@ def error_outcome(
         error: what the SDK raised, or the deadline's TimeoutError.
         sent: what went upstream.
         usage: that a stream had reported before.
-        card: of the model that was called, for its prices.
+        answer: what had come of it by then.
+        attempt: that ends.
         begun: whether a stream had begun to answer, and so bills what it sent.
     """
     if type(error).__name__ == "ContinuationInterruptedError" and error.__cause__ is not None:
@@ -150,7 +166,9 @@ def error_outcome(
         cached_tokens=usage.cached_tokens,
         output_tokens=usage.output_tokens,
         thinking_tokens=usage.thinking_tokens,
-        surcharge_nano_usd=usage.surcharge_nano_usd(card),
+        surcharge_nano_usd=_surcharge(usage, answer, attempt),
+        served_model=answer.model,
+        served_tier=answer.tier,
         billed=True if begun else None,
         retry_after_s=retry_after_s,
         status=status,

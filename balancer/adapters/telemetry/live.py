@@ -21,6 +21,7 @@ from balancer.core.decisions import Decision
 from balancer.core.errors import InputError, MisuseError
 from balancer.core.fit import Finding
 from balancer.core.observations import Observations
+from balancer.core.pricing import NANO_USD
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Passage, RequestRecord, Score
 from balancer.runtime.recorder import Ended, Over
@@ -197,6 +198,7 @@ class Telemetry:
             self._tally.series.set(metrics.CPU, self._cpu_share())
             self._tell_misfits()
             self._tell_faults()
+            self._tell_priority()
             self._end_sessions(self._sessions.silent(self._balancer.clock.now_s()))
             for _ in range(len(self._ending)):
                 tokens = self._sessions.end(self._ending.popleft())
@@ -309,6 +311,14 @@ class Telemetry:
         for caller, count in status.mistakes.items():
             more = count - before.get(caller, 0)
             series.count(metrics.MISTAKES, more, ((metrics.CALLER, caller),))
+
+    def _tell_priority(self) -> None:
+        """What the budgets of the priority tier still afford."""
+        limits = self._balancer.policy.priority_budgets
+        lefts = self._balancer.ledger.priority_left_nano_usd()
+        for limit, left in zip(limits, lefts, strict=False):
+            window = (metrics.BUDGET_WINDOW, f"{limit.window_s:g}s")
+            self._tally.series.set(metrics.PRIORITY_LEFT, left / NANO_USD, (window,))
 
     def _cpu_share(self) -> float:
         before, now = self._cpu, (time.process_time(), time.monotonic())

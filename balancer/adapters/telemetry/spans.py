@@ -28,6 +28,7 @@ ATTEMPTS = "open_balancer.attempts"
 ATTEMPT = "open_balancer.attempt"
 REFUSAL = "open_balancer.refusal"
 REASONS = "open_balancer.reasons"
+TIER = "open_balancer.service_tier"
 STATUS = "http.response.status_code"
 
 Nanoseconds = Callable[[float], int]
@@ -83,7 +84,8 @@ class CallSpans:
             return
         last = calls[-1]
         span.set_attribute(metrics.MODEL, calls[0].model)
-        span.set_attribute("gen_ai.response.model", last.model)
+        answered = "" if last.outcome is None else last.outcome.served_model
+        span.set_attribute("gen_ai.response.model", answered or last.model)
         span.set_attribute(COST_USD, sum(call.nano_usd for call in calls) / 1e9)
         if last.output_cap_tokens is not None:
             span.set_attribute(MAX_TOKENS, last.output_cap_tokens)
@@ -107,6 +109,7 @@ class CallSpans:
         attributes: dict[str, str | int | float] = {
             ATTEMPT: call.attempt,
             metrics.MODEL: call.model,
+            TIER: call.tier,
             metrics.OUTCOME: kind,
             "open_balancer.duration": call.ended_s - call.started_s,
         }

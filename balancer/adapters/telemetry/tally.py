@@ -126,6 +126,13 @@ class Tally:
             ill = number < ILLNESSES
             metric = metrics.ATTEMPTS_FAILED if ill else metrics.ATTEMPTS_UNJUDGED
             self._count(metric, count, *place, (metrics.ERROR_TYPE, kind))
+        for metric, count in (
+            (metrics.ATTEMPTS_REROUTED, entry.rerouted),
+            (metrics.ATTEMPTS_DOWNGRADED, entry.downgraded),
+        ):
+            # From 0 on: of what comes once in a year the first must be seen.
+            self.series.begin(metric, self._key(place))
+            self._count(metric, count, *place)
         for kind, count in (
             ("input", entry.prompt_tokens),
             ("cached", entry.cached_tokens),

@@ -121,6 +121,8 @@ class Exchange:
                 shape=partial(self._form.shape_of, call.body),
                 media=asked.media,
                 fees=asked.fees,
+                service_tier=asked.service_tier,
+                takes_tiers=asked.takes_tiers,
             ),
         )
 
@@ -217,7 +219,7 @@ class Exchange:
             attempt: under way.
             value: a resource, or an event about it.
         """
-        form, sent, card = wire.interactions, self.sent, attempt.card
+        form, sent = wire.interactions, self.sent
         watching = self._backgrounds is not None and self.background is None
         if not (watching and form.is_background(self._call.body)):
             return
@@ -227,7 +229,7 @@ class Exchange:
             return
         attempt.detach()
         self.background = Background(
-            self.request, attempt, lambda said: outcome_of(said, 200, sent, card)
+            self.request, attempt, lambda said: outcome_of(said, 200, sent, attempt)
         )
         assert self._backgrounds is not None
         self._backgrounds.watched.add(name, self.background)
@@ -253,16 +255,17 @@ class Exchange:
         if attempt.as_written:
             strategy = Strategy()
         card = wire.find_card(self._balancer.catalog, attempt.model)
-        priced = attempt.card
+        priced, tier = attempt.card, attempt.tier
         if attempt.thinking_tokens is None or priced is None:
-            return wire.edits(strategy, card, asked)
+            return wire.edits(strategy, card, asked, tier=tier)
         held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
-        return wire.edits_within(strategy, card, asked, held=held, limit=limit)
+        return wire.edits_within(strategy, card, asked, held=held, limit=limit, tier=tier)
 
     async def _send(self, attempt: Attempt) -> aiohttp.ClientResponse:
         call = self._call
         edits = self._edits(attempt)
         model = edits.model or call.target.model
+        attempt.sent = wire.bare_model(model or "")
         body = self._form.apply_bytes(call.raw, edits, call.body)
         changed = not attempt.as_written and (model != call.target.model or body != call.raw)
         self.sent = replace(self.sent, change=edits, changed=changed)
@@ -286,7 +289,8 @@ class Exchange:
     async def _begin_stream(
         self, attempt: Attempt, response: aiohttp.ClientResponse, ends_at: float | None
     ) -> tuple[Outcome, Reply | Stream]:
-        reader = self._form.AnswerReader(streamed=True)
+        tier = wire.header_tier(response.headers)
+        reader = self._form.AnswerReader(streamed=True, tier=tier)
         content_type = response.headers.get("content-type", "")
         chunks = self._api.chunks(content_type, untouched=not self.request.enforced)
         try:
@@ -322,13 +326,11 @@ class Exchange:
         else:
             message = "open-Balancer: the upstream's stream ended before its first chunk."
             reply = self._api.said(error_reply(503, message))
-        card = attempt.card
-        return outcome_of(answer, response.status, self.sent, card, reply=reply), reply
+        return outcome_of(answer, response.status, self.sent, attempt, reply=reply), reply
 
     def _whole(
         self, response: aiohttp.ClientResponse, raw: bytes, attempt: Attempt
     ) -> tuple[Outcome, Reply]:
-        card = attempt.card
         text = plain(raw, response.headers.get("content-encoding", ""))
         status = response.status
         reply = Reply(status=status, body=raw, headers=self._headers(response))
@@ -336,14 +338,15 @@ class Exchange:
             value = wire.parse(text)
             if self._api is INTERACTIONS:
                 self.watch(attempt, value)
-            reader = self._form.AnswerReader(streamed=False)
+            tier = wire.header_tier(response.headers)
+            reader = self._form.AnswerReader(streamed=False, tier=tier)
             reader.add(value)
             answer = reader.answer()
             error = wire.error_of(value) if self.request.enforced else None
             if error is not None and answer.error is not None:
                 # An error under a status of success, which clients take for an empty answer.
                 reply = error_as_sent(answer.error.code, error)
-            return outcome_of(answer, status, self.sent, card, reply=reply), reply
+            return outcome_of(answer, status, self.sent, attempt, reply=reply), reply
         retry_after = response.headers.get("retry-after")
         refused = wire.read_error(max(400, status), text, retry_after, now_s=time.time())
         return refused_outcome(refused, self.sent, status, reply), reply

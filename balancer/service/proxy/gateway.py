@@ -191,7 +191,7 @@ class Gateway:
         headers = [*downstream(response.raw_headers), (MODE_HEADER, mode)]
         reader, chunks = stream.reader, stream.chunks
         content = response.content
-        card = stream.attempt.card
+        attempt = stream.attempt
         try:
             await send(
                 {"type": "http.response.start", "status": response.status, "headers": headers}
@@ -223,8 +223,8 @@ class Gateway:
             if exchange.told_later(reader):
                 raise
             so_far = reader.answer()
-            end = stream.attempt.abandon if so_far.error is None else stream.attempt.finish
-            end(outcome_of(so_far, response.status, exchange.sent, card))
+            end = attempt.abandon if so_far.error is None else attempt.finish
+            end(outcome_of(so_far, response.status, exchange.sent, attempt))
             raise
         finally:
             # Read to its end, the connection has gone back to the pool already.
@@ -233,8 +233,8 @@ class Gateway:
             if failure is None:
                 await send(_part(b"", more=False))
             return  # or it breaks off, so that the caller goes on from where it was
-        outcome = outcome_of(reader.answer(), response.status, exchange.sent, card, failure)
-        stream.attempt.finish(outcome)
+        outcome = outcome_of(reader.answer(), response.status, exchange.sent, attempt, failure)
+        attempt.finish(outcome)
         if failure is not None and not exchange.request.enforced:
             return  # it breaks off here as it did there
         await send(_part(last, more=False))

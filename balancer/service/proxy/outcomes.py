@@ -11,7 +11,7 @@ from ...runtime.closed import Refusal
 from .answers import Reply
 
 if TYPE_CHECKING:
-    from ...core.catalog import ModelCard
+    from ...runtime.attempts import Attempt
 
 __all__ = ["error_as_sent", "outcome_of", "refused_outcome"]
 
@@ -27,7 +27,7 @@ def outcome_of(
     answer: wire.Answer,
     status: int,
     sent: wire.Sent,
-    card: ModelCard | None,
+    attempt: Attempt,
     failure: str | None = None,
     *,
     reply: Reply | None = None,
@@ -38,7 +38,7 @@ def outcome_of(
         answer: what was read of it.
         status: of HTTP.
         sent: what it answers.
-        card: of the model that was called, for its prices; None where they are not known.
+        attempt: that got it.
         failure: what ended it early, if anything did.
         reply: the same as it goes to the caller; None for what has gone already.
     """
@@ -54,7 +54,9 @@ def outcome_of(
         cached_tokens=usage.cached_tokens,
         output_tokens=usage.output_tokens,
         thinking_tokens=usage.thinking_tokens,
-        surcharge_nano_usd=usage.surcharge_nano_usd(card),
+        surcharge_nano_usd=usage.surcharge_nano_usd(attempt.bill(answer.model, answer.tier).card),
+        served_model=answer.model,
+        served_tier=answer.tier,
         # What was sent of a stream is billed, whatever ended it, and so is an empty answer.
         billed=True if answer.usage is not None and (early or kind == "rejected") else None,
         retry_after_s=0.0 if error is None else error.retry_after_s or 0.0,

@@ -176,7 +176,7 @@ class _Reading:
         if usage is None or not isinstance(body, dict):
             return 0
         named = body.get("modelVersion") or body.get("model") or self._passed.model
-        card = balancer.policy.catalog.priced(wire.bare_model(str(named)))
+        card = balancer.catalog.priced(wire.bare_model(str(named)))
         if card is None:
             return 0
         text = cost_nano_usd(

@@ -6,12 +6,12 @@ import asyncio
 import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
 from ...core.modes import Priority
-from ...wire import Asked, parse
+from ...wire import Asked, header_tier, parse
 from .answers import Headers, Refusal
 from .apis import GENERATE
 from .paths import Target
@@ -136,6 +136,9 @@ async def read_call(
         body, asked = await asyncio.to_thread(_read, raw, target, least, needs_tools, prompt)
     else:
         body, asked = _read(raw, target, least, needs_tools, prompt)
+    if target.vertex:
+        said = {name.decode("latin-1"): value.decode("latin-1") for name, value in known.items()}
+        asked = replace(asked, service_tier=header_tier(said), takes_tiers=False)
     key, session, index = read_labels(known)
     wants_stream = target.api.wants_stream
     return Call(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from .. import asked as generation
@@ -28,13 +29,15 @@ def read_asked(
         min_output_tokens, needs_tools, prompt_tokens: as `balancer.wire.read_asked` has them.
     """
     named = model or (body.get("model") if isinstance(body, dict) else "")
-    return generation.read_asked(
+    found = generation.read_asked(
         as_generation(body),
         named if isinstance(named, str) else "",
         min_output_tokens=min_output_tokens,
         needs_tools=needs_tools,
         prompt_tokens=prompt_tokens,
     )
+    # Nobody has said which tiers this path takes, so none is asked for in its name.
+    return replace(found, takes_tiers=False)
 
 
 def is_plausible(body: Any) -> bool:

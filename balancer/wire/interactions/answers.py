@@ -22,6 +22,8 @@ from typing import Any
 from ..answers import Answer
 from ..failures import UpstreamError, error_of, read_error
 from ..members import member
+from ..models import bare_model
+from ..tiers import read_tier
 from ..usage import Usage
 from .usage import read_usage
 
@@ -33,6 +35,7 @@ _SAID = ("text", "data", "uri", "arguments")
 _NOT_SAID = ("thought_summary", "thought_signature", "text_annotation")
 _BLOCKED = re.compile(r"safety|block|prohibit|recitation|policy", re.IGNORECASE)
 _MOST_ERRORS = 8
+_MOST_NAME = 256
 
 
 def status_of(body: Any) -> str:
@@ -68,6 +71,7 @@ class AnswerReader:
 
     Args:
         streamed: a stream that ends without a status that ends it was cut.
+        tier: service tier that the answer's headers say; its resource goes before.
 
     Attributes:
         event_id: of the last event that says one: where a later `GET` goes on from.
@@ -78,16 +82,20 @@ class AnswerReader:
         "_content",
         "_error",
         "_malformed",
+        "_model",
         "_over",
         "_spent",
         "_status",
         "_streamed",
+        "_tier",
         "_usage",
         "event_id",
     )
 
-    def __init__(self, *, streamed: bool = True) -> None:
+    def __init__(self, *, streamed: bool = True, tier: str | None = None) -> None:
         self._streamed = streamed
+        self._model = ""
+        self._tier = tier or ""
         self._usage: Usage | None = None
         self._spent: Usage | None = None
         self._content = False
@@ -149,6 +157,10 @@ class AnswerReader:
         for step in steps if isinstance(steps, list) else ():
             self._step(step)
         self._usage = read_usage(body) or self._usage
+        self._tier = read_tier(member(body, "serviceTier")) or self._tier
+        model = member(body, "model")
+        if isinstance(model, str) and model:
+            self._model = bare_model(model[:_MOST_NAME])
         status = status_of(body)
         self._ends(status)
         if status == "failed":
@@ -187,6 +199,8 @@ class AnswerReader:
             blocked=self._blocked,
             usage=self.usage,
             error=self._error,
+            model=self._model,
+            tier=self._tier,
         )
 
     def _failure(self) -> str | None:
@@ -205,13 +219,14 @@ class AnswerReader:
         return None if self._content or self._status == "requires_continuation" else "empty"
 
 
-def read_answer(body: Any) -> Answer:
+def read_answer(body: Any, tier: str | None = None) -> Answer:
     """How an interaction ended that came whole; one that `is_pending` has not.
 
     Args:
         body: the JSON value of the response; None where it did not parse.
+        tier: as `AnswerReader` has it.
     """
-    reader = AnswerReader(streamed=False)
+    reader = AnswerReader(streamed=False, tier=tier)
     reader.add(body)
     return reader.answer()
 

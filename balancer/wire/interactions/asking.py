@@ -54,6 +54,7 @@ def read_asked(
         pinned=found.pinned or as_is or bool(previous_of(body)),
         levels_only=True,
         as_is=as_is,
+        takes_tiers=not as_is,
     )
 
 

@@ -31,6 +31,8 @@ def apply(body: Any, edits: Edits) -> Any:
     if edits.model is not None:
         head, slash, _ = str(member(body, "model") or "").rpartition("/")
         _set(new, "model", f"{head}{slash}{edits.model}")
+    if edits.service_tier is not None:
+        _set(new, "serviceTier", edits.service_tier)
     if edits.drop_tools:
         _drop(new, "tools")
     if edits.instruction is not None:

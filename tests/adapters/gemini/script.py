@@ -165,10 +165,10 @@ class Script:
         self._finish(handler, reply)
 
     def _stream(self, handler: BaseHTTPRequestHandler, reply: Reply, chunks: Sequence[Any]) -> None:
-        handler.wfile.write(
-            f"HTTP/1.1 {reply.status} X\r\ncontent-type: text/event-stream\r\n"
-            "transfer-encoding: chunked\r\n\r\n".encode()
-        )
+        head = f"HTTP/1.1 {reply.status} X\r\ncontent-type: text/event-stream\r\n"
+        head += "transfer-encoding: chunked\r\n"
+        head += "".join(f"{line}\r\n" for line in reply.headers) + "\r\n"
+        handler.wfile.write(head.encode())
         for place, piece in enumerate(chunks):
             if place:
                 self._over.wait(reply.gap_s)

@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 ESSENTIAL = (
     "not httpx and (plan_is_applied or told_apart or tried_again or counted or shed or deadline "
     "or chat or functions or cancelled or passed_through or sentinel or in_a_list or a_date "
-    "or own_retries or background)"
+    "or own_retries or background or tier)"
 )
 
 
@@ -29,7 +29,7 @@ def test_the_essential_tests_pass_on_the_older_sdk() -> None:
             *(part for text in quiet for part in ("-W", text)),
             *(
                 HERE / f"test_{name}.py"
-                for name in ("answers", "streams", "chats", "replies", "interactions")
+                for name in ("answers", "streams", "chats", "replies", "tiers", "interactions")
             ),
         ],
         cwd=HERE.parents[2],

@@ -10,7 +10,9 @@ from balancer.adapters.telemetry.live import Telemetry
 from balancer.core.errors import InputError, MisuseError
 from balancer.core.modes import Mode
 from balancer.core.observations import Alert
+from balancer.core.policy import BudgetLimit
 from balancer.policy_file import default_policy
+from balancer.runtime.calls import Asked
 from tests.adapters.telemetry.kept import Kept
 from tests.runtime.bench import Bench
 
@@ -44,6 +46,24 @@ def test_what_ends_with_the_balancer_is_reported_if_telemetry_closes_after_it() 
     with Telemetry(bench.balancer, kept.destination, interval_s=60), bench.balancer:
         bench.calls(5)
     assert total(kept, FINISHED) == 5
+
+
+def test_what_is_left_for_priority_is_reported() -> None:
+    """Less what is held for calls in flight."""
+    limit = BudgetLimit(usd=2.0, window_s=3600.0)
+    bench, kept = Bench(replace(default_policy(), priority_budgets=(limit,))), Kept()
+    with Telemetry(bench.balancer, kept.destination, interval_s=60):
+        request = bench.balancer.request(
+            asked=Asked(service_tier="priority", output_cap_tokens=1000)
+        )
+        attempt = request.start()
+        assert attempt is not None
+        assert attempt.tier == "priority"
+        bench.seen()
+    (held,) = bench.balancer.ledger.priority_left_nano_usd()
+    assert 0 < held < 2_000_000_000
+    points = kept.points("open_balancer.budget.priority.left")
+    assert [point.value for point in points.values()] == [pytest.approx(held / 1e9)]
 
 
 def test_after_closing_nothing_is_listened_to() -> None:

@@ -50,6 +50,15 @@ def test_attempts_are_counted_by_mode_and_model() -> None:
     assert latency.count == 2
 
 
+def test_answers_of_another_model_or_tier_are_counted_by_mode_and_model() -> None:
+    """Under the model that was called."""
+    entry = served(Mode.SOFT, latencies=[1.0] * 3)._replace(rerouted=2, downgraded=1)
+    found = told([tick(0, entry), tick(1, entry)])
+    place = (("gen_ai.request.model", "small"), ("open_balancer.mode", "soft"))
+    assert found["open_balancer.attempts.rerouted"] == {place: 4}
+    assert found["open_balancer.attempts.downgraded"] == {place: 2}
+
+
 def test_rates_look_back_a_minute() -> None:
     """What failed two minutes ago is forgotten; without traffic there is no rate."""
     failing = [tick(at, served(latencies=[1.0], internal=1)) for at in range(60)]
