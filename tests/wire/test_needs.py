@@ -70,7 +70,7 @@ def test_what_is_asked_for_is_an_output(generation: dict[str, Any], found: set[s
 
 def test_tools_go_by_the_name_they_have_in_a_request() -> None:
     """Under either spelling."""
-    tools = [{"google_search": {}}, {"urlContext": {}}]
+    tools: list[Any] = [{"google_search": {}}, {"urlContext": {}}]
     assert needs(tools=tools) == {"tools.googleSearch", "tools.urlContext"}
     assert needs(tools=[{"functionDeclarations": [{"name": "f"}]}]) == {"tools.functions"}
 
@@ -78,7 +78,7 @@ def test_tools_go_by_the_name_they_have_in_a_request() -> None:
 def test_functions_built_in_tools_and_a_format_go_together_only_from_gemini_3_on() -> None:
     """Two of them are a need of their own; functions beside computerUse are none."""
     functions = {"functionDeclarations": [{"name": "f"}]}
-    search = {"google_search": {}}
+    search: dict[str, Any] = {"google_search": {}}
     json = {"responseMimeType": "application/json"}
     for body in (
         {"tools": [functions, search]},

@@ -212,10 +212,10 @@ def _surcharges(theirs: Theirs, ours: Surcharges | None) -> dict[str, Any]:
         if own:
             shown[modality] = shown.get(modality, {}) | own
     for name, usd, known in (
-        ("search", theirs.search, ours and ours.search),
-        ("maps", theirs.maps, ours and ours.maps),
+        ("search", theirs.search, None if ours is None else ours.search),
+        ("maps", theirs.maps, None if ours is None else ours.maps),
     ):
-        if known is not None and known:
+        if known is not None:
             per = "query" if known.per_query else "prompt"
             shown[name] = {"usd": known.nano_usd / NANO_USD if usd is None else usd, "per": per}
         elif usd is not None:
