@@ -14,6 +14,8 @@ from .clients import (
     NO_MORE,
     NOBODY,
     earn_retry,
+    enqueue,
+    leave_queue,
     next_attempt,
     next_waiting,
     replica_of,
@@ -26,10 +28,11 @@ from .felt import begun, pause, resume
 from .fifo_queue import service_s
 from .outcomes import answered, failed, mistaken
 from .processor_sharing import finished, join, leave, next_ends_s
-from .upstream import ANSWER, PROCESSOR_SHARING, REJECTED, begin, end, refuse
+from .service_tiers import WAITS, has_place
+from .upstream import ANSWER, PROCESSOR_SHARING, REJECTED, begin, end, refuse, resume
 from .world import LATENCY, TTFT, World
 
-__all__ = ["attempt_ends", "job_ends", "start"]
+__all__ = ["attempt_ends", "job_ends", "released", "start"]
 
 _TIMEOUT = FAILURES.index("timeout")
 _RESET = FAILURES.index("reset")
@@ -55,14 +58,9 @@ def start(world: World, i: int, now_s: float) -> None:
         refuse(world.upstream, world.calls, i)
     else:
         begin(world.upstream, world.calls, i, now_s)
-    overhead_s = world.client[0].overhead_s
-    call.duration_s += overhead_s
-    call.ttft_s += overhead_s
-    ends_s = now_s + call.duration_s
-    slot.outcome = call.outcome
-    if ends_s > call.gives_up_s:
-        ends_s = call.gives_up_s
-        slot.outcome = _TIMEOUT
+    if call.served_tier == WAITS:
+        enqueue(_model(world, i), world.slots, i)
+    ends_s = _outcome_comes_s(world, i)
     if world.upstream.settings[0].kind == PROCESSOR_SHARING and call.outcome == ANSWER:
         queue = world.upstream.queue[0]
         key = world.upstream.settings[0].key
@@ -80,6 +78,50 @@ def start(world: World, i: int, now_s: float) -> None:
     state.flights += 1
     world.replicas[replica_of(world, slot.request)].flights += 1
     world.totals[0].attempts += slot.counts
+
+
+@inlined
+def _outcome_comes_s(world: World, i: int) -> float:
+    """When the client of slot i sees an outcome, and which: the call's, or its own timeout."""
+    slot = world.slots[i]
+    call = world.calls[i]
+    overhead_s = world.client[0].overhead_s
+    call.duration_s += overhead_s
+    call.ttft_s += overhead_s
+    ends_s = slot.started_s + call.duration_s
+    slot.outcome = call.outcome
+    if ends_s > call.gives_up_s:
+        ends_s = call.gives_up_s
+        slot.outcome = _TIMEOUT
+    return float(ends_s)
+
+
+@inlined
+def _model(world: World, i: int) -> Any:
+    """The model that serves slot i's call."""
+    return world.upstream.models[world.upstream.models[world.calls[i].model].serves]
+
+
+@inlined
+def released(world: World, i: int, now_s: float) -> None:
+    """The upstream is done with slot i's call; a flex call that waits may have its place."""
+    end(world.upstream, world.calls, i)
+    model = _model(world, i)
+    if model.waiting > 0:
+        _serve_waiting(world, model, now_s)
+
+
+@compiled
+def _serve_waiting(world: World, model: Any, now_s: float) -> None:
+    """Let flex calls begin that wait for a place, first come first served."""
+    while model.waiting > 0 and has_place(model):
+        i = model.first_waiting
+        # Another generation, so that what was to end its wait is stale.
+        leave_queue(model, world.slots, i)
+        slot = world.slots[i]
+        resume(world.upstream, world.calls, i, slot.started_s, now_s)
+        ends_s = _outcome_comes_s(world, i)
+        push(world.state[0], world, ends_s, ATTEMPT_ENDS, i, slot.generation)
 
 
 @inlined
@@ -105,6 +147,9 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     _land(state, world.slots, world.flights, world.tallies[place], slot.flight)
     slot.flight = -1
     replica.flights -= 1
+    if call.served_tier == WAITS:
+        leave_queue(_model(world, i), world.slots, i)
+        call.served_tier = call.tier
     slot.generation += 1
     unseen = outcome in (_TIMEOUT, _RESET)
     _book(world, i, place, unseen)
@@ -118,7 +163,7 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     if unseen and call.held:
         _leave_behind(world, i, slot.started_s + call.holds_s)
     else:
-        end(world.upstream, world.calls, i)
+        released(world, i, now_s)
     if outcome == ANSWER:
         earn_retry(replica, world.client[0])
         answered(world, i, now_s, latency)
@@ -182,7 +227,8 @@ def _book(world: World, i: int, place: int, unseen: bool) -> None:
     if call.served:
         cost = call.estimate_nano_usd
         if unseen:
-            price = world.upstream.models[call.model].price
+            # Who has no answer knows nothing of the tier but what was asked.
+            price = world.upstream.models[call.model].prices[call.tier]
             cost = _cost_nano_usd(price, call.prompt, call.cached, 0, 0)
         else:
             tally.output += call.answered

@@ -98,14 +98,16 @@ def reserve(world: World, i: int) -> bool:
         if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
             room = min(room, _headroom(ledgers[row]))
     prompt = _claimed_prompt(_estimated_prompt(world, i))
-    affordable = _affordable_output_tokens(model.price, prompt, room)
-    share = _affordable_output_tokens(model.price, prompt, room // CLAIMS)
+    # The dearest tier it may be served at: what is asked, since a downgrade makes none dearer.
+    price = model.prices[call.tier]
+    affordable = _affordable_output_tokens(price, prompt, room)
+    share = _affordable_output_tokens(price, prompt, room // CLAIMS)
     claimed = _claimed_cap(affordable, share, call.cap, call.budget)
     if claimed < 0:
         return False
     call.budget = _claimed_thinking(claimed, call.cap, call.budget)
     call.cap = claimed
-    worst = _cost_nano_usd(model.price, prompt, 0, call.cap, 0)
+    worst = _cost_nano_usd(price, prompt, 0, call.cap, 0)
     for row in range(len(ledgers)):
         if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
             _reserve(ledgers[row], worst)
@@ -209,33 +211,33 @@ def asks_again_after_s(world: World, i: int, now_s: float) -> float:
 
 
 @compiled
-def enqueue(replica: Any, slots: Any, i: int) -> None:
-    """Slot i joins those waiting for a place, last."""
+def enqueue(queue: Any, slots: Any, i: int) -> None:
+    """Slot i joins those waiting for a place, of a replica or at a model, last."""
     slot = slots[i]
-    slot.previous = replica.last_waiting
+    slot.previous = queue.last_waiting
     slot.next = -1
-    if replica.last_waiting >= 0:
-        slots[replica.last_waiting].next = i
+    if queue.last_waiting >= 0:
+        slots[queue.last_waiting].next = i
     else:
-        replica.first_waiting = i
-    replica.last_waiting = i
-    replica.waiting += 1
+        queue.first_waiting = i
+    queue.last_waiting = i
+    queue.waiting += 1
 
 
 @compiled
-def leave_queue(replica: Any, slots: Any, i: int) -> None:
+def leave_queue(queue: Any, slots: Any, i: int) -> None:
     """Slot i leaves those waiting, from wherever it stands."""
     slot = slots[i]
     slot.generation += 1
     if slot.previous >= 0:
         slots[slot.previous].next = slot.next
     else:
-        replica.first_waiting = slot.next
+        queue.first_waiting = slot.next
     if slot.next >= 0:
         slots[slot.next].previous = slot.previous
     else:
-        replica.last_waiting = slot.previous
-    replica.waiting -= 1
+        queue.last_waiting = slot.previous
+    queue.waiting -= 1
 
 
 @inlined

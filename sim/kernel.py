@@ -12,7 +12,7 @@ import math
 from balancer.core.modes import MODES
 from balancer.core.observations import FAILURES
 
-from .attempts import attempt_ends, job_ends, start
+from .attempts import attempt_ends, job_ends, released, start
 from .clients import (
     NOBODY,
     choose,
@@ -26,7 +26,6 @@ from .compiled import compiled, inlined
 from .events import ASKS_AGAIN, ATTEMPT_ENDS, GIVES_UP, JOB_ENDS, RETRY, pop, push, turn_to
 from .outcomes import failed, free, leave
 from .streams import PLAN, uniform
-from .upstream import end
 from .world import ASK, World
 
 __all__ = ["DONE", "ROOM_NEEDED", "advance"]
@@ -109,7 +108,7 @@ def _happens(world: World, kind: int, i: int, generation: int, now_s: float) -> 
     if kind == GIVES_UP:
         _give_up(world, i, now_s)
     else:
-        end(world.upstream, world.calls, i)
+        released(world, i, now_s)
         free(world.state[0], world.slots, i)
     return NOBODY
 
@@ -188,6 +187,8 @@ def _occupy(world: World, i: int, now_s: float, mode: int) -> None:
     call.output = request.output
     call.thinking = request.thinking
     call.concise = world.plans[mode].concise
+    tier = world.plans[mode].tiers[slot.priority]
+    call.tier = request.tier if tier < 0 else tier
 
 
 @inlined

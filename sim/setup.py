@@ -18,9 +18,10 @@ from balancer.core.modes import MODES, PRIORITIES
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
 from balancer.core.routes import resolve
+from balancer.core.tiers import REQUEST_TIERS
 from scenarios.loader import profiles, project_quota
 from scenarios.schema import GeminiUpstream, ModelProfile, QueueUpstream, Quota, Scenario
-from scenarios.tiers import spend_limit
+from scenarios.tiers import priority_share, spend_limit
 from scenarios.upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
 
 from . import fifo_queue, spend
@@ -184,15 +185,23 @@ def new_upstream(scenario: Scenario, policy: Policy, key: int, models: tuple[str
     else:
         settings["kind"] = GEMINI
     rows = np.zeros(len(models), MODEL)
+    rows["serves"] = np.arange(len(models))
+    rows["first_waiting"] = rows["last_waiting"] = -1
     for row, name in zip(rows, models, strict=True):
         card = policy.catalog.card(name)
         _write_model(row, known.get(name), card)
         if isinstance(scenario.upstream, GeminiUpstream) and card.thinks:
             row["thinking_loss"] = 1.0 - scenario.upstream.actions.thinking_off
+    if isinstance(scenario.upstream, GeminiUpstream):
+        flex = scenario.upstream.service_tiers.flex
+        rows["flex_share"] = flex.share
+        rows["flex_queue"] = flex.queue * rows["capacity"]
+        rows["flex_longest_s"] = flex.longest
     quotas = _quotas(scenario, [known.get(name) for name in models])
     slides = any(_limited(row) and row["counting"] == SLIDING for row in quotas)
     spending, spent = _spending(scenario)
-    settings["limited"] = spending["limit_nano_usd"] >= 0 or any(map(_limited, quotas))
+    own = quotas[: len(models) + 1]
+    settings["limited"] = spending["limit_nano_usd"] >= 0 or any(map(_limited, own))
     return Upstream(
         settings=settings,
         models=rows,
@@ -301,6 +310,9 @@ def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.nd
             plan["caps"][place] = bounds.cap_tokens
             plan["budgets"][place] = bounds.thinking_tokens
         plan["length"] = len(chain)
+        plan["tiers"] = [
+            -1 if tier is None else REQUEST_TIERS.index(tier) for tier in strategy.service_tier
+        ]
         plan["concise"] = concise if strategy.instruction else 1.0
         plan["quality_ppm"] = kept_quality_ppm(scenario, strategy)
         plan["timeout_s"] = _else(strategy.timeout_s, scenario.clients.timeout)
@@ -315,7 +327,7 @@ def _else(value: float | None, otherwise: float) -> float:
 
 def _write_model(row: Any, profile: ModelProfile | None, card: ModelCard) -> None:
     row["output_limit"] = card.output_limit_tokens
-    row["price"] = card.price
+    row["prices"] = [card.price_of(tier) for tier in REQUEST_TIERS]
     row["quality_ppm"] = _MILLION
     if profile is None:
         return
@@ -335,10 +347,16 @@ def _write_model(row: Any, profile: ModelProfile | None, card: ModelCard) -> Non
 def _quotas(
     scenario: Scenario, known: Sequence[ModelProfile | None]
 ) -> np.ndarray[Any, np.dtype[np.void]]:
-    """Quotas of the models, and last that of the project. A plain queue has none."""
+    """Quotas of the models, that of the project, and what of each model may be priority.
+
+    A plain queue has none.
+    """
     quotas = [Quota() if profile is None else profile.quota for profile in known]
     upstream = scenario.upstream
+    share = priority_share(upstream) if isinstance(upstream, GeminiUpstream) else 1.0
+    priority = [_part(quota, share) for quota in quotas]
     quotas.append(project_quota(upstream) if isinstance(upstream, GeminiUpstream) else Quota())
+    quotas += priority
     rows = np.zeros(len(quotas), QUOTA)
     for place, quota in enumerate(quotas):
         rows[place] = new_row(
@@ -351,6 +369,17 @@ def _quotas(
             phase_s=_seconds_into_a_minute(scenario.start),
         )[0]
     return rows
+
+
+def _part(quota: Quota, share: float) -> Quota:
+    """A share of a minute's quota, counted as that is; nothing of one that is unlimited is 0."""
+    if share == 0.0:
+        return quota.model_copy(update={"rpm": 0, "tpm": None, "rpd": None})
+    parts = {
+        name: None if limit is None else max(1, math.floor(limit * share))
+        for name, limit in (("rpm", quota.rpm), ("tpm", quota.tpm))
+    }
+    return quota.model_copy(update={**parts, "rpd": None})
 
 
 def _limited(quota: Any) -> bool:

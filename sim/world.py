@@ -163,6 +163,7 @@ PLAN = np.dtype(
         ("caps", "i4", (LONGEST_CHAIN,)),  # most output tokens of each
         ("budgets", "i4", (LONGEST_CHAIN,)),  # most thinking tokens of each
         ("length", "i4"),
+        ("tiers", "i1", (len(PRIORITIES),)),  # by priority; negative: as the caller asked
         ("concise", "f8"),
         ("quality_ppm", "i8"),  # what its edits leave of an answer's quality
         ("timeout_s", "f8"),

@@ -151,7 +151,7 @@ class WallUpstream:
         self._free = list(range(_FIRST_CALLS))
         numbers = (0,) * 7  # place, model, index, attempt, prompt, cap, budget
         self._begin = direct(
-            begin_request, self._upstream, requests, self._calls, *numbers, 1.0, 0.0
+            begin_request, self._upstream, requests, self._calls, *numbers, 1.0, 0, 0.0
         )
         self._end = direct(end, self._upstream, self._calls, 0)
         self._next = 0
@@ -198,6 +198,7 @@ class WallUpstream:
             UNBOUNDED if body.cap is None else min(body.cap, UNBOUNDED),
             thinking_bound(model.profile, model.card, body.thinking),
             self._concise if body.brief else 1.0,
+            0,
             now_s,
         )
         outcome, output, delivered_ppm, quality_ppm, answered, *rest = _fate(
