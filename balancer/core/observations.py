@@ -44,12 +44,14 @@ FAILURES = (
     "rejected",  # the caller's mistake: a 4xx to the request as written, or its own limit
     "edited",  # our mistake: a 4xx to a request that a plan had changed
     "closed",  # a project that nobody but its owner can open: billing, spend cap, our own key
+    "flex_full",  # a 503 or a timeout of a call that was sent as flex, which may be put off
 )
 """Kinds of failed attempts, in the order of `ModeObservations.failures`."""
 
 ILLNESSES = FAILURES.index("rejected")
 """So many kinds, the first ones, are the upstream's fault and signs of illness. The others are
-the caller's mistakes, ours, and the owner's: they are counted apart and drive no mode.
+the caller's mistakes, ours, the owner's, and what flex may do to whoever asks for it: they are
+counted apart and drive no mode.
 """
 
 NO_FAILURES = (0,) * len(FAILURES)
@@ -70,12 +72,16 @@ class ModeObservations(NamedTuple):
         finished: attempts finished, failed ones included.
         failures: failed attempts by kind, in the order of `FAILURES`.
         latency: seconds from the request's first attempt to the outcome, for complete
-            answers and timeouts only: a storm of quick 503s must not lower it.
+            answers and timeouts only: a storm of quick 503s must not lower it. Of calls that
+            were sent as flex neither this nor `ttft` and `ages` say anything: they may queue
+            for 15 minutes while all is well.
         ttft: seconds to the first token of an answer.
         ages: a gauge, not a count: ages in seconds of the calls in flight at the tick's end.
         prompt_tokens, cached_tokens, output_tokens, thinking_tokens: settled in this tick;
             prompt includes cached, output excludes thinking.
         nano_usd: settled cost, estimated from usage and prices, in 1e-9 dollars.
+        rerouted: answers that another model than the one called gave. No failures.
+        downgraded: answers that were served in another tier than they were sent in. No failures.
     """
 
     mode: Mode
@@ -91,6 +97,8 @@ class ModeObservations(NamedTuple):
     output_tokens: int = 0
     thinking_tokens: int = 0
     nano_usd: int = 0
+    rerouted: int = 0
+    downgraded: int = 0
 
     @property
     def failed(self) -> int:
@@ -122,7 +130,7 @@ class ModeRequests(NamedTuple):
         begun = answered + failed + unjudged + given up by their callers + in flight (`ages.total`)
 
     Durations are seconds from the start of the first attempt, retries, backoff and fallbacks
-    within.
+    within. Attempts that are sent as flex are not felt: a request begins with its first other one.
 
     Attributes:
         mode: that the request was begun in, whatever its later attempts are served in.
@@ -308,6 +316,8 @@ def _merge_served(
             output_tokens=sum(e.output_tokens for e in entries),
             thinking_tokens=sum(e.thinking_tokens for e in entries),
             nano_usd=sum(e.nano_usd for e in entries),
+            rerouted=sum(e.rerouted for e in entries),
+            downgraded=sum(e.downgraded for e in entries),
         )
         for (mode, model), entries in sorted(by_key.items())
     )

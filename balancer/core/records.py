@@ -53,6 +53,8 @@ _COUNTS = (
     "output_tokens",
     "thinking_tokens",
     "nano_usd",
+    "rerouted",
+    "downgraded",
 )
 _SERVED_KEYS = frozenset({"mode", "model", "failures", *_HISTOGRAMS, *_COUNTS})
 _REQUEST_HISTOGRAMS = ("answered", "failed", "ages")
@@ -122,6 +124,10 @@ def _served_to_plain(entry: ModeObservations) -> Plain:
         plain["thinking_tokens"] = entry.thinking_tokens
     if entry.nano_usd:
         plain["nano_usd"] = entry.nano_usd
+    if entry.rerouted:
+        plain["rerouted"] = entry.rerouted
+    if entry.downgraded:
+        plain["downgraded"] = entry.downgraded
     return plain
 
 

@@ -35,10 +35,12 @@ __all__ = [
     "ADMITTED",
     "ANSWER",
     "CALL",
+    "DOWNGRADED",
     "FAILED",
     "FALLBACK",
     "LONGEST_CALL_S",
     "MOST_PENDING",
+    "REROUTED",
     "SHED",
     "STARTED",
     "UNJUDGED",
@@ -54,7 +56,7 @@ __all__ = [
 
 logger = logging.getLogger("balancer")
 
-CALL, ADMITTED, SHED, STARTED, FALLBACK = range(5)
+CALL, ADMITTED, SHED, STARTED, FALLBACK, REROUTED, DOWNGRADED = range(7)
 """First item of what is appended to `Recorder.begun`:
 
     (CALL, priority, place)      a request that is offered, admitted and started at once
@@ -62,6 +64,8 @@ CALL, ADMITTED, SHED, STARTED, FALLBACK = range(5)
     (SHED, priority, fell_back)  one that is offered and shed, with a static answer or without
     (STARTED, place)             an attempt that starts
     (FALLBACK, priority)         a failed request that got the static answer
+    (REROUTED, place)            an answer of another model than the one called
+    (DOWNGRADED, place)          an answer in another tier than it was sent in
 """
 
 ANSWER = -1
@@ -163,12 +167,12 @@ class _Cell:
     """Counts of one place in this tick."""
 
     __slots__ = (
-        "cached", "failures", "finished", "latency", "nano_usd", "output", "prompt", "started",
-        "thinking", "ttft",
+        "cached", "downgraded", "failures", "finished", "latency", "nano_usd", "output", "prompt",
+        "rerouted", "started", "thinking", "ttft",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.started = self.finished = 0
+        self.started = self.finished = self.rerouted = self.downgraded = 0
         self.prompt = self.cached = self.output = self.thinking = self.nano_usd = 0
         self.failures = [0] * len(FAILURES)
         self.latency: dict[int, int] = {}
@@ -296,6 +300,12 @@ class Recorder:
         kind = event[0]
         if kind == STARTED:
             self._cell(event[1]).started += count  # type: ignore[arg-type]
+            return
+        if kind == REROUTED:
+            self._cell(event[1]).rerouted += count  # type: ignore[arg-type]
+            return
+        if kind == DOWNGRADED:
+            self._cell(event[1]).downgraded += count  # type: ignore[arg-type]
             return
         priority = event[1]
         assert isinstance(priority, int)
@@ -472,4 +482,6 @@ def _served(place: Place, cell: _Cell | None, ages: dict[int, int] | None) -> Mo
         cell.output,
         cell.thinking,
         cell.nano_usd,
+        cell.rerouted,
+        cell.downgraded,
     )

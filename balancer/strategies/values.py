@@ -59,6 +59,8 @@ def mode_observations() -> st.SearchStrategy[ModeObservations]:
         output_tokens=COUNTS,
         thinking_tokens=COUNTS,
         nano_usd=AMOUNTS,
+        rerouted=COUNTS,
+        downgraded=COUNTS,
     )
 
 

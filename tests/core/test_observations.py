@@ -34,6 +34,26 @@ def test_what_is_nobodys_illness_is_left_out_of_it() -> None:
     assert (entry.failed, entry.ill, entry.judged) == (12, 4, 12)
 
 
+def test_what_flex_does_to_those_who_ask_for_it_is_no_illness() -> None:
+    """Flex may be full, and may be late: it says so in advance."""
+    entry = ModeObservations(
+        Mode.NORMAL, "big", finished=9, failures=failures(overloaded=1, flex_full=5)
+    )
+    assert (entry.failed, entry.ill, entry.judged) == (6, 1, 4)
+
+
+def test_what_was_served_by_something_else_adds_up() -> None:
+    """Over replicas and over ticks, by mode and model, and it is no failure."""
+    here = served(latencies=[1.0] * 3)._replace(rerouted=2, downgraded=1)
+    there = served(latencies=[1.0] * 4)._replace(rerouted=1, downgraded=3)
+    for merged in (
+        merge_replicas([tick(7, here), tick(7, there)]),
+        merge_ticks([tick(7, here), tick(8, there)]),
+    ):
+        (entry,) = merged.served
+        assert (entry.finished, entry.rerouted, entry.downgraded, entry.failed) == (7, 3, 4, 0)
+
+
 def test_in_flight_counts_the_ages_of_all_modes() -> None:
     """A gauge of the whole application, derived and not a second truth."""
     both = tick(0, served(ages=[1.0, 2.0]), served(Mode.SOFT, ages=[0.5]))

@@ -29,6 +29,8 @@ COUNTS = (
     "output_tokens",
     "thinking_tokens",
     "nano_usd",
+    "rerouted",
+    "downgraded",
 )
 
 
