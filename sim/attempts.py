@@ -24,11 +24,12 @@ from .clients import (
 )
 from .compiled import compiled, inlined
 from .events import ATTEMPT_ENDS, JOB_ENDS, RELEASE, RETRY, push
-from .felt import begun, pause, resume
+from .felt import begun, pause
+from .felt import resume as resume_felt
 from .fifo_queue import service_s
-from .outcomes import answered, failed, mistaken
+from .outcomes import UNFELT, answered, failed, mistaken
 from .processor_sharing import finished, join, leave, next_ends_s
-from .service_tiers import WAITS, has_place
+from .service_tiers import FLEX, STANDARD, WAITS, has_place
 from .upstream import ANSWER, PROCESSOR_SHARING, REJECTED, begin, end, refuse, resume
 from .world import LATENCY, TTFT, World
 
@@ -37,6 +38,8 @@ __all__ = ["attempt_ends", "job_ends", "released", "start"]
 _TIMEOUT = FAILURES.index("timeout")
 _RESET = FAILURES.index("reset")
 _QUOTA_DAY = FAILURES.index("quota_day")
+_OVERLOADED = FAILURES.index("overloaded")
+_FLEX_FULL = FAILURES.index("flex_full")
 
 _cost_nano_usd = compiled(cost_nano_usd)
 
@@ -48,12 +51,19 @@ def start(world: World, i: int, now_s: float) -> None:
     slot = world.slots[i]
     call = world.calls[i]
     slot.started_s = now_s
-    if math.isnan(slot.first_start_s):
-        slot.first_start_s = now_s
-        begun(world, slot)
-    elif slot.flight >= 0:
-        resume(world, i)
-    call.gives_up_s = min(now_s + world.plans[slot.mode].timeout_s, slot.gives_up_s)
+    if call.tier == FLEX:
+        # Not felt: a request that has begun stands among those between two attempts meanwhile.
+        if slot.flight < 0 and not math.isnan(slot.first_start_s):
+            pause(world, i)
+        timeout_s = world.plans[slot.mode].flex_timeout_s
+    else:
+        if math.isnan(slot.first_start_s):
+            slot.first_start_s = now_s
+            begun(world, slot)
+        elif slot.flight >= 0:
+            resume_felt(world, i)
+        timeout_s = world.plans[slot.mode].timeout_s
+    call.gives_up_s = min(now_s + timeout_s, slot.gives_up_s)
     if world.requests[slot.request].mistake:
         refuse(world.upstream, world.calls, i)
     else:
@@ -69,14 +79,18 @@ def start(world: World, i: int, now_s: float) -> None:
     push(state, world, ends_s, ATTEMPT_ENDS, i, slot.generation)
     place = _tally_of(world, i)
     world.tallies[place].started += 1
-    world.tallies[place].in_flight += 1
-    flight = world.flights[state.flights]
-    flight.since_s = slot.first_start_s
-    flight.tally = place
-    flight.slot = i
-    slot.flight = state.flights
-    state.flights += 1
-    world.replicas[replica_of(world, slot.request)].flights += 1
+    replica = world.replicas[replica_of(world, slot.request)]
+    replica.flights += 1
+    if call.tier == FLEX:
+        replica.flexing += 1
+    else:
+        world.tallies[place].in_flight += 1
+        flight = world.flights[state.flights]
+        flight.since_s = slot.first_start_s
+        flight.tally = place
+        flight.slot = i
+        slot.flight = state.flights
+        state.flights += 1
     world.totals[0].attempts += slot.counts
 
 
@@ -144,22 +158,26 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     if world.upstream.settings[0].kind == PROCESSOR_SHARING and outcome == _TIMEOUT:
         leave(world.upstream.queue[0], world.jobs, i, now_s)
         _await_next_job(world)
-    _land(state, world.slots, world.flights, world.tallies[place], slot.flight)
-    slot.flight = -1
     replica.flights -= 1
-    if call.served_tier == WAITS:
-        leave_queue(_model(world, i), world.slots, i)
-        call.served_tier = call.tier
-    slot.generation += 1
     unseen = outcome in (_TIMEOUT, _RESET)
+    if call.tier == FLEX:
+        outcome = _flex_ends(world, i, outcome, replica)
+    else:
+        _land(state, world.slots, world.flights, world.tallies[place], slot.flight)
+        slot.flight = -1
+    slot.generation += 1
     _book(world, i, place, unseen)
-    latency = 0
-    if outcome in (ANSWER, _TIMEOUT):
+    latency = UNFELT
+    if not math.isnan(slot.first_start_s):
         latency = place_of(now_s - slot.first_start_s)
-        count(world.tallies[place], world.histograms[place], LATENCY, latency)
-    if outcome == ANSWER:
-        ttft = place_of(call.ttft_s)
-        count(world.tallies[place], world.histograms[place], TTFT, ttft)
+    if call.tier != FLEX:
+        if outcome in (ANSWER, _TIMEOUT):
+            count(world.tallies[place], world.histograms[place], LATENCY, latency)
+        if outcome == ANSWER:
+            ttft = place_of(call.ttft_s)
+            count(world.tallies[place], world.histograms[place], TTFT, ttft)
+    elif outcome == ANSWER and latency != UNFELT:
+        world.tallies[place].unlike += 1
     if unseen and call.held:
         _leave_behind(world, i, slot.started_s + call.holds_s)
     else:
@@ -169,6 +187,19 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
         answered(world, i, now_s, latency)
     elif outcome == REJECTED:
         mistaken(world, i)
+    elif (
+        outcome == _FLEX_FULL
+        and now_s < slot.gives_up_s
+        and world.requests[slot.request].tier != FLEX
+    ):
+        # What is full is the queue and not the model: the same again in standard, at once.
+        call.wants = STANDARD
+        call.put_off = True
+        call.attempt += 1
+        if reserve(world, i):
+            world.totals[0].fallback_attempts += slot.counts
+            return i
+        failed(world, i, now_s)
     else:
         if outcome == _QUOTA_DAY:
             slot.dead |= 1 << call.model
@@ -195,9 +226,26 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
                     return i
                 failed(world, i, now_s)
             else:
-                pause(world, i)
+                if not math.isnan(slot.first_start_s):
+                    pause(world, i)
                 push(state, world, now_s + delay_s, RETRY, i, slot.generation)
     return next_waiting(replica, world.client[0], world.slots)
+
+
+@compiled
+def _flex_ends(world: World, i: int, outcome: int, replica: Any) -> int:
+    """An attempt that was sent as flex is over, which nobody felt. Returns what it comes to."""
+    slot = world.slots[i]
+    call = world.calls[i]
+    replica.flexing -= 1
+    if call.served_tier == WAITS:
+        leave_queue(_model(world, i), world.slots, i)
+        call.served_tier = call.tier
+    if slot.flight >= 0:
+        resume_felt(world, i)
+    if outcome in (_OVERLOADED, _TIMEOUT):
+        slot.outcome = _FLEX_FULL
+    return int(slot.outcome)
 
 
 @inlined
@@ -223,6 +271,13 @@ def _book(world: World, i: int, place: int, unseen: bool) -> None:
     if slot.outcome != ANSWER:
         tally.failures[slot.outcome] += 1
         totals.attempts_failed += counts
+    else:
+        rerouted = world.upstream.models[call.model].serves != call.model
+        downgraded = call.served_tier != call.tier
+        tally.rerouted += rerouted
+        tally.downgraded += downgraded
+        totals.rerouted += counts and rerouted
+        totals.downgraded += counts and downgraded
     cost = 0
     if call.served:
         cost = call.estimate_nano_usd

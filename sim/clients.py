@@ -16,6 +16,7 @@ from balancer.core.pricing import affordable_output_tokens, cost_nano_usd
 
 from . import spend, streams
 from .compiled import compiled, inlined
+from .service_tiers import PRIORITY, STANDARD
 from .streams import normal, uniform
 from .world import ASK, GATES, World
 
@@ -89,6 +90,7 @@ def reserve(world: World, i: int) -> bool:
     call.budget = plan.budgets[place]
     model = world.upstream.models[call.model]
     call.cap = min(plan.caps[place], model.output_limit)
+    call.tier = call.wants if model.offers >> call.wants & 1 else STANDARD
     if len(world.ledger_keys) == 0:
         return True
     key = world.requests[slot.request].key
@@ -98,8 +100,8 @@ def reserve(world: World, i: int) -> bool:
         if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
             room = min(room, _headroom(ledgers[row]))
     prompt = _claimed_prompt(_estimated_prompt(world, i))
-    # The dearest tier it may be served at: what is asked, since a downgrade makes none dearer.
-    price = model.prices[call.tier]
+    # The dearest tier it may come to: what is full in flex goes as standard.
+    price = model.prices[PRIORITY if call.tier == PRIORITY else STANDARD]
     affordable = _affordable_output_tokens(price, prompt, room)
     share = _affordable_output_tokens(price, prompt, room // CLAIMS)
     claimed = _claimed_cap(affordable, share, call.cap, call.budget)
@@ -168,7 +170,7 @@ def next_attempt(replica: Any, client: Any, plans: Any, slot: Any, call: Any, ke
         Seconds, or `NO_MORE`.
     """
     plan = plans[slot.plan]
-    made = call.attempt % ASK + 1
+    made = call.attempt % ASK + 1 - call.put_off
     most = min(plan.retries, plans[replica.mode].retries)
     link = _next_link(plan.models, plan.length, slot.link, slot.dead, made, most)
     if link == END:

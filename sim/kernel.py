@@ -25,6 +25,7 @@ from .clients import (
 from .compiled import compiled, inlined
 from .events import ASKS_AGAIN, ATTEMPT_ENDS, GIVES_UP, JOB_ENDS, RETRY, pop, push, turn_to
 from .outcomes import failed, free, leave
+from .service_tiers import FLEX
 from .streams import PLAN, uniform
 from .world import ASK, World
 
@@ -144,9 +145,11 @@ def _ask(world: World, i: int, now_s: float) -> int:
     key = world.upstream.settings[0].key
     u = uniform(key, PLAN, slot.request, world.calls[i].attempt)
     mode, admitted = choose(world.gates[place], priority, u)
-    if replica.flights >= replica.max_in_flight or replica.starts >= replica.max_starts:
-        admitted = False
     _occupy(world, i, now_s, mode)
+    felt = replica.flights - replica.flexing
+    full = felt >= replica.max_in_flight and world.calls[i].wants != FLEX
+    if full or replica.starts >= replica.max_starts:
+        admitted = False
     if admitted:
         admitted = reserve(world, i)
         totals.refused += slot.counts and not admitted
@@ -187,8 +190,10 @@ def _occupy(world: World, i: int, now_s: float, mode: int) -> None:
     call.output = request.output
     call.thinking = request.thinking
     call.concise = world.plans[mode].concise
+    # Who asks for flex gets flex: no plan makes it dearer.
     tier = world.plans[mode].tiers[slot.priority]
-    call.tier = request.tier if tier < 0 else tier
+    call.wants = request.tier if tier < 0 or request.tier == FLEX else tier
+    call.put_off = False
 
 
 @inlined

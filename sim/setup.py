@@ -77,6 +77,8 @@ _FIRST_SLOTS = 1024
 _FIRST_EVENTS = 4 * _FIRST_SLOTS
 _LINE = 64  # bytes
 _MILLION = 1_000_000
+FLEX_TIMEOUT_S = 900.0
+"""What flex is given by the docs, and what the wrapper and the proxy wait for it [D]."""
 _PACIFIC = ZoneInfo("America/Los_Angeles")
 _Z95 = 1.6448536269514722
 
@@ -187,9 +189,12 @@ def new_upstream(scenario: Scenario, policy: Policy, key: int, models: tuple[str
     rows = np.zeros(len(models), MODEL)
     rows["serves"] = np.arange(len(models))
     rows["first_waiting"] = rows["last_waiting"] = -1
+    own = _own_tiers(scenario)
     for row, name in zip(rows, models, strict=True):
         card = policy.catalog.card(name)
         _write_model(row, known.get(name), card)
+        if name in scenario.asked_models:
+            row["offers"] |= own
         if isinstance(scenario.upstream, GeminiUpstream) and card.thinks:
             row["thinking_loss"] = 1.0 - scenario.upstream.actions.thinking_off
     if isinstance(scenario.upstream, GeminiUpstream):
@@ -215,6 +220,12 @@ def new_upstream(scenario: Scenario, policy: Policy, key: int, models: tuple[str
         servers=servers,
         room=room,
     )
+
+
+def _own_tiers(scenario: Scenario) -> int:
+    """Bits of the tiers that callers write, who are taken to know the model they name."""
+    said = {each.service_tier or scenario.clients.service_tier for each in scenario.workload.classes}
+    return sum(1 << REQUEST_TIERS.index(tier) for tier in said)
 
 
 def _profiles(scenario: Scenario, models: tuple[str, ...]) -> dict[str, ModelProfile]:
@@ -316,9 +327,16 @@ def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.nd
         plan["concise"] = concise if strategy.instruction else 1.0
         plan["quality_ppm"] = kept_quality_ppm(scenario, strategy)
         plan["timeout_s"] = _else(strategy.timeout_s, scenario.clients.timeout)
+        plan["flex_timeout_s"] = _flex_timeout_s(scenario)
         plan["retries"] = _else(strategy.retries, scenario.clients.retries)
         plan["static_fallback"] = strategy.static_fallback is not None
     return plans
+
+
+def _flex_timeout_s(scenario: Scenario) -> float:
+    """Deadline of a call that is sent as flex: no plan's, and the callers' own if it is shorter."""
+    said = "timeout" in scenario.clients.model_fields_set
+    return min(FLEX_TIMEOUT_S, scenario.clients.timeout) if said else FLEX_TIMEOUT_S
 
 
 def _else(value: float | None, otherwise: float) -> float:
@@ -328,6 +346,9 @@ def _else(value: float | None, otherwise: float) -> float:
 def _write_model(row: Any, profile: ModelProfile | None, card: ModelCard) -> None:
     row["output_limit"] = card.output_limit_tokens
     row["prices"] = [card.price_of(tier) for tier in REQUEST_TIERS]
+    row["offers"] = 1 | sum(
+        1 << REQUEST_TIERS.index(tier) for tier, _ in card.tier_prices if tier in REQUEST_TIERS
+    )
     row["quality_ppm"] = _MILLION
     if profile is None:
         return

@@ -76,7 +76,7 @@ STATE = np.dtype(
         ("free_later", "i8"),  # head of the list of free places for them
         ("free", "i8"),  # head of the list of free slots
         ("free_slots", "i8"),
-        ("flights", "i8"),  # calls in flight, as clients see it
+        ("flights", "i8"),  # calls in flight, as clients see it, but for flex
         ("pauses", "i8"),  # requests between two attempts
     ],
     align=True,
@@ -86,6 +86,7 @@ STATE = np.dtype(
 REPLICA = np.dtype(
     [
         ("flights", "i8"),  # calls in flight, as its clients see it
+        ("flexing", "i8"),  # of them, those that were sent as flex
         ("first_waiting", "i8"),
         ("last_waiting", "i8"),
         ("waiting", "i8"),
@@ -167,6 +168,7 @@ PLAN = np.dtype(
         ("concise", "f8"),
         ("quality_ppm", "i8"),  # what its edits leave of an answer's quality
         ("timeout_s", "f8"),
+        ("flex_timeout_s", "f8"),
         ("retries", "i4"),
         ("static_fallback", "?"),
     ],
@@ -185,7 +187,10 @@ TALLY = np.dtype(
         ("output", "i8"),
         ("thinking", "i8"),
         ("nano_usd", "i8"),
-        ("in_flight", "i8"),
+        ("rerouted", "i8"),
+        ("downgraded", "i8"),
+        ("unlike", "i8"),  # flex answers that are felt: its latencies are not all of the mode's
+        ("in_flight", "i8"),  # but for flex
         # span of buckets touched, by histogram
         ("low", "i8", (2,)),
         ("high", "i8", (2,)),
@@ -221,6 +226,8 @@ TOTALS = np.dtype(
         ("truncated", "i8"),
         ("attempts", "i8"),
         ("fallback_attempts", "i8"),
+        ("rerouted", "i8"),
+        ("downgraded", "i8"),
         ("attempts_finished", "i8"),
         ("attempts_failed", "i8"),
         ("prompt_tokens", "i8"),
