@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -98,20 +97,17 @@ def policy_of(document: Document, *, base: Path | None = None) -> Policy:
     return _build(document, default_policy(), base)
 
 
-def default_policy() -> Policy:
-    """The policy that ships, at today's prices: normal at rest on the calibrated conversation
-    workload.
-    """
-    return _default_policy(date.today())  # noqa: DTZ011 - a price list goes by the calendar
-
-
 @cache
-def _default_policy(today: date) -> Policy:
+def default_policy() -> Policy:
+    """The policy that ships: normal at rest on the calibrated conversation workload.
+
+    As of the day of the model table, as every policy that is read: `Policy.on` gives another day.
+    """
     blank = Policy(
         name="blank",
         rules=(),
         strategies=(Strategy(), Strategy(), Strategy(), Strategy()),
-        catalog=default_catalog(today),
+        catalog=default_catalog(),
     )
     return _build(parse(default_text(), _DEFAULT, PolicyError), blank, None)
 

@@ -14,11 +14,11 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from .core.catalog import Catalog, ModelCard, Thinking
+from .core.catalog import DatedPrices, ModelCard, Thinking
 from .core.constants import Constants
 from .core.modes import MODES, Mode, Priority
 from .core.policy import SIGNALS, BudgetLimit, Policy, Rule, Strategy
-from .core.pricing import NANO_USD
+from .core.pricing import NANO_USD, PriceRow
 from .core.routes import resolve
 from .core.surcharges import NO_SURCHARGES, Surcharges
 from .policy_schema import WINDOWS_S
@@ -200,36 +200,41 @@ def _prices(policy: Policy) -> CommentedMap:
     named = {name for strategy in policy.strategies for name in strategy.named_models}
     for strategy in policy.strategies:
         named.update(resolve(strategy, policy.usual_model, policy.catalog))
-    shipped = default_catalog()
+    known = {card.name: card for card in default_catalog().on(policy.catalog.as_of).cards}
     shown = CommentedMap(
-        dated=_date(policy.catalog),
+        dated=_date(policy.catalog.dated),
         models=CommentedMap(
-            (card.name, _card(card))
+            (card.name, _card(card, known.get(card.name)))
             for card in policy.catalog.cards
-            if card.name in named or card not in shipped.cards
+            if card.name in named or card != known.get(card.name)
         ),
     )
     if policy.catalog.unknown is not None:
-        shown["unknown"] = _card(policy.catalog.unknown)
+        shown["unknown"] = _card(policy.catalog.unknown, None)
     return shown
 
 
-def _date(catalog: Catalog) -> date | str:
-    try:
-        return date.fromisoformat(catalog.dated)
-    except ValueError:
-        return catalog.dated
+def _date(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
-def _card(card: ModelCard) -> CommentedMap:
-    tier_tokens, *nano_usd = card.price
-    prices = [nano / NANO_USD for nano in nano_usd]
-    names = ("input", "output", "cached")
-    shown = CommentedMap(zip(names, prices[:3], strict=True))
-    if prices[3:] != prices[:3]:
-        shown["above_200k"] = CommentedMap(zip(names, prices[3:], strict=True))
-        shown["above_200k"].fa.set_flow_style()
-        shown.yaml_add_eol_comment(f"prompts above {show_tokens(tier_tokens)}", "above_200k", 0)
+_NAMES = ("input", "output", "cached")
+_AS_THEY_ARE = (
+    "family", "rank", "routed", "system_instruction", "caching", "json_with_functions",
+    "signs_calls", "provider", "served_by",
+)  # fmt: skip
+_SETS = ("inputs", "outputs", "tools")
+_DAYS = ("released", "shutdown")
+
+
+def _card(card: ModelCard, known: ModelCard | None) -> CommentedMap:
+    """A model's row: its prices, how it thinks, and what else is not as it is known."""
+    first, *later = card.price_list or (
+        DatedPrices(since="", price=card.price, tier_prices=card.tier_prices),
+    )
+    shown = _priced(first)
+    if later:
+        shown["later"] = [_priced(prices) for prices in later]
     thinking = CommentedMap()
     if card.budget:
         thinking["budget"] = list(card.budget)
@@ -242,11 +247,42 @@ def _card(card: ModelCard) -> CommentedMap:
     thinking.fa.set_flow_style()
     shown["thinking"] = thinking
     shown["output_limit"] = card.output_limit_tokens
+    blank = known or ModelCard(name=card.name, price=card.price, budget=None, off=False)
+    if card.context_limit_tokens != blank.context_limit_tokens:
+        shown["context_limit"] = card.context_limit_tokens
+    for name in (*_AS_THEY_ARE, *_SETS, *_DAYS):
+        value = getattr(card, name)
+        if value != getattr(blank, name):
+            shown[name] = (
+                sorted(value) if name in _SETS else _date(value) if name in _DAYS else value
+            )
     if card.aliases:
         shown["aliases"] = list(card.aliases)
     if card.surcharges != NO_SURCHARGES:
         shown["surcharges"] = _surcharges(card.surcharges)
     return shown
+
+
+def _priced(prices: DatedPrices) -> CommentedMap:
+    shown = CommentedMap({"from": _date(prices.since)} if prices.since else {})
+    _write_row(shown, prices.price)
+    if prices.tier_prices:
+        shown["tiers"] = CommentedMap()
+    for tier, row in prices.tier_prices:
+        shown["tiers"][tier] = CommentedMap()
+        _write_row(shown["tiers"][tier], row)
+        shown["tiers"][tier].fa.set_flow_style()
+    return shown
+
+
+def _write_row(shown: CommentedMap, row: PriceRow) -> None:
+    tier_tokens, *nano_usd = row
+    prices = [nano / NANO_USD for nano in nano_usd]
+    shown.update(zip(_NAMES, prices[:3], strict=True))
+    if prices[3:] != prices[:3]:
+        shown["above_200k"] = CommentedMap(zip(_NAMES, prices[3:], strict=True))
+        shown["above_200k"].fa.set_flow_style()
+        shown.yaml_add_eol_comment(f"prompts above {show_tokens(tier_tokens)}", "above_200k", 0)
 
 
 def _surcharges(surcharges: Surcharges) -> CommentedMap:

@@ -9,213 +9,103 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import ValidationError
 
-from .core.catalog import LEVEL_TOKENS, Catalog, ModelCard
+from .core.catalog import Catalog, DatedPrices, ModelCard, TierPrices
 from .core.errors import PolicyError, nearest
-from .core.pricing import NANO_USD
-from .core.surcharges import MODALITIES, Fee, MediaPrice, Surcharges
+from .core.pricing import NANO_USD, PriceRow
+from .core.surcharges import MODALITIES, Fee, MediaPrice, Surcharges, scaled
 from .documents import Document, explain, read_text
+from .model_table import FeeRow, ModelRow, ModelTable, SurchargesRow, Tier, TierRow, TiersRow
 
 __all__ = ["ModelTable", "default_catalog", "load_prices", "with_table"]
 
 _TIER_TOKENS = 200_000
 _NO_TIER = 1 << 40
 
-UsdPerMillion = Annotated[float, Field(ge=0, le=100_000)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Tier(_Table):
-    """Dollars per million tokens."""
-
-    input: UsdPerMillion
-    output: UsdPerMillion
-    cached: UsdPerMillion | None = None
-    """None: cached input costs what other input costs."""
-
-
-def _known_level(level: str) -> str:
-    if level not in LEVEL_TOKENS:
-        raise ValueError(
-            f"found {level!r}, expected one of {', '.join(LEVEL_TOKENS)}"
-            f"{nearest(level, LEVEL_TOKENS)}"
-        )
-    return level
-
-
-class ThinkingRange(_Table):
-    """How a model can be told to think: a budget, or levels, or (neither) not at all."""
-
-    budget: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
-    off: bool = False
-    levels: tuple[Annotated[str, AfterValidator(_known_level)], ...] = ()
-    default: int | str | None = None
-    """Its setting where a call says none (-1: as much as it likes); None: it is not known."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> ThinkingRange:
-        if self.budget and self.budget[0] > self.budget[1]:
-            raise ValueError(f"found budget {list(self.budget)}, expected least before most")
-        settings = replace(_unknown("it"), budget=self.budget, off=self.off, levels=self.levels)
-        if self.default is not None and (refusal := settings.refuses(self.default)):
-            raise ValueError(f"found default {self.default}, but {refusal}")
-        return self
-
-
-class LaterPrice(Tier):
-    """What a model costs from a day on."""
-
-    since: date = Field(alias="from")
-    above_200k: Tier | None = None
-
-
-Limit = Annotated[int, Field(gt=0, le=10_000_000)]
-
-
-class MediaRow(_Table):
-    """Dollars per million tokens of a modality; None: as text."""
-
-    input: UsdPerMillion | None = None
-    output: UsdPerMillion | None = None
-    cached: UsdPerMillion | None = None
-
-
-class FeeRow(_Table):
-    """What a call's searches cost: by call that made any (`prompt`), or by `query`."""
-
-    usd: Annotated[float, Field(ge=0, le=100)]
-    per: Literal["prompt", "query"]
-    most_queries: Annotated[int, Field(ge=1, le=1000)] = 8
-    """That a call is taken to make at most, where a hard budget holds money for it."""
-
-
-class SurchargesRow(_Table):
-    """What a model charges beyond text."""
-
-    image: MediaRow | None = None
-    audio: MediaRow | None = None
-    video: MediaRow | None = None
-    document: MediaRow | None = None
-    search: FeeRow | None = None
-    maps: FeeRow | None = None
-
-
-class ModelRow(Tier):
-    """One model. What its row leaves out is as we know the model, or as of any we do not."""
-
-    above_200k: Tier | None = None
-    later: tuple[LaterPrice, ...] = ()
-    thinking: ThinkingRange | None = None
-    context_limit: Limit | None = None
-    output_limit: Limit | None = None
-    family: str | None = None
-    rank: Annotated[int, Field(ge=0, le=1000)] | None = None
-    routed: bool | None = None
-    inputs: frozenset[str] | None = None
-    outputs: frozenset[str] | None = None
-    tools: frozenset[str] | None = None
-    system_instruction: bool | None = None
-    caching: bool | None = None
-    json_with_functions: bool | None = None
-    signs_calls: bool | None = None
-    released: date | None = None
-    shutdown: date | None = None
-    served_by: str | None = None
-    surcharges: SurchargesRow | None = None
-    aliases: tuple[str, ...] | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> ModelRow:
-        days = [price.since for price in self.later]
-        if days != sorted(set(days)):
-            raise ValueError("found days under later that do not grow, expected oldest first")
-        return self
-
-
 _AS_KNOWN = (
     "family", "rank", "routed", "inputs", "outputs", "tools", "system_instruction", "caching",
-    "json_with_functions", "signs_calls", "served_by", "aliases",
+    "json_with_functions", "signs_calls", "provider", "served_by", "aliases",
 )  # fmt: skip
 """Keys of a row that are members of a card as they stand."""
-
-
-class ModelTable(_Table):
-    """A table of models."""
-
-    dated: date | str = ""
-    kinds: dict[str, dict[str, Any]] = {}
-    """Keys that several models share."""
-    models: dict[str, ModelRow] = {}
-    unknown: ModelRow | None = None
-    """What a model costs that has no row; None: nobody has said."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_their_kinds(cls, values: Any) -> Any:
-        kinds = values.get("kinds", {}) if isinstance(values, dict) else None
-        if not isinstance(kinds, dict) or not isinstance(values.get("models"), dict):
-            return values
-        models = {name: _of_kind(name, row, kinds) for name, row in values["models"].items()}
-        return {**values, "models": models}
-
-
-def _of_kind(name: str, row: Any, kinds: dict[str, Any]) -> Any:
-    if not isinstance(row, dict) or "kind" not in row:
-        return row
-    kind = str(row["kind"])
-    if kind not in kinds:
-        raise ValueError(
-            f"models.{name}.kind: found {kind!r}, expected a name under kinds of the same table"
-            f"{nearest(kind, kinds)}"
-        )
-    if not isinstance(kinds[kind], dict):
-        return row
-    own = {key: value for key, value in row.items() if key != "kind"}
-    return {**kinds[kind], **own}
 
 
 def _nano_usd(usd: float) -> int:
     return round(usd * NANO_USD)
 
 
-def _price(row: ModelRow, as_of: date) -> tuple[int, int, int, int, int, int, int]:
-    """The price row in force on a day; before the first day that is known, the first."""
-    now: ModelRow | LaterPrice = row
-    for later in row.later:
-        if later.since <= as_of:
-            now = later
-    below, above = (
-        (
-            _nano_usd(tier.input),
-            _nano_usd(tier.output),
-            _nano_usd(tier.input if tier.cached is None else tier.cached),
-        )
-        for tier in (now, now.above_200k or now)
+def _dollars(tier: Tier) -> tuple[int, int, int]:
+    cached = tier.input if tier.cached is None else tier.cached
+    return _nano_usd(tier.input), _nano_usd(tier.output), _nano_usd(cached)
+
+
+def _standard(below: Tier, above: Tier | None) -> PriceRow:
+    threshold = _NO_TIER if above is None else _TIER_TOKENS
+    return (threshold, *_dollars(below), *_dollars(above or below))
+
+
+def _tier(row: TierRow, standard: PriceRow) -> PriceRow:
+    """A service tier's price row: what it says, and standard's prices times its factors."""
+    cached = row.factor if row.cached_factor is None else row.cached_factor
+    factors = (row.factor, row.factor, cached)
+    own = (row.input, row.output, row.cached)
+    input_, output, cached_input = (
+        round(price * factor) if usd is None else _nano_usd(usd)
+        for price, factor, usd in zip(standard[1:4], factors, own, strict=True)
     )
-    return (_TIER_TOKENS if now.above_200k else _NO_TIER, *below, *above)
+    below = (input_, output, cached_input)
+    if row.above_200k is not None:
+        return (_TIER_TOKENS, *below, *_dollars(row.above_200k))
+    if standard[0] == _NO_TIER:
+        return (_NO_TIER, *below, *below)
+    return (
+        standard[0],
+        *below,
+        round(standard[4] * row.factor),
+        round(standard[5] * row.factor),
+        round(standard[6] * cached),
+    )
 
 
-def _card(row: ModelRow, known: ModelCard, as_of: date) -> ModelCard:
+def _tiers(tiers: TiersRow | None, standard: PriceRow, known: ModelCard) -> TierPrices:
+    """Rows by service tier: as the table says, or as they are known, in proportion."""
+    if tiers is not None:
+        return tuple((name, _tier(row, standard)) for name, row in tiers.rows.items())
+    return tuple((name, _as_before(row, known.price, standard)) for name, row in known.tier_prices)
+
+
+def _as_before(row: PriceRow, of: PriceRow, to: PriceRow) -> PriceRow:
+    _, *prices = (scaled(price, old, new) or 0 for price, old, new in zip(row, of, to, strict=True))
+    a, b, c, d, e, f = prices
+    return (to[0], a, b, c, d, e, f)
+
+
+def _price_list(row: ModelRow, known: ModelCard) -> tuple[DatedPrices, ...]:
+    """What a model costs, by the day it holds from; the first price is from the beginning."""
+    first = _standard(row, row.above_200k)
+    found = [DatedPrices(since="", price=first, tier_prices=_tiers(row.tiers, first, known))]
+    for later in row.later:
+        price = _standard(later, later.above_200k)
+        tiers = _tiers(later.tiers or row.tiers, price, known)
+        found.append(
+            DatedPrices(since=later.since.isoformat(), price=price, tier_prices=tiers),
+        )
+    return tuple(found)
+
+
+def _card(row: ModelRow, known: ModelCard, day: str) -> ModelCard:
     thinking = row.thinking
     said = {name: getattr(row, name) for name in _AS_KNOWN}
+    prices = _price_list(row, known)
     return replace(
         known,
-        price=_price(row, as_of),
+        price=prices[0].price,
+        tier_prices=prices[0].tier_prices,
+        price_list=prices if row.later else (),
         budget=known.budget if thinking is None else thinking.budget,
         off=known.off if thinking is None else thinking.off,
         levels=known.levels if thinking is None else thinking.levels,
@@ -226,7 +116,7 @@ def _card(row: ModelRow, known: ModelCard, as_of: date) -> ModelCard:
         shutdown=known.shutdown if row.shutdown is None else row.shutdown.isoformat(),
         surcharges=known.surcharges if row.surcharges is None else _surcharges(row.surcharges),
         **{name: value for name, value in said.items() if value is not None},
-    )
+    ).on(day)
 
 
 def _surcharges(row: SurchargesRow) -> Surcharges:
@@ -265,22 +155,48 @@ def with_table(catalog: Catalog, table: ModelTable, as_of: date | None = None) -
     Args:
         catalog: what is known; a model in it keeps what its row leaves out.
         table: of a user, or the one that ships.
-        as_of: day whose prices hold; None is today.
+        as_of: day whose prices and ends hold; None is the catalog's.
 
     Raises:
-        PolicyError: models that answer for each other in a circle.
+        PolicyError: a name that stands for two models or none, or models that answer for each
+            other in a circle.
     """
-    day = as_of or date.today()  # noqa: DTZ011 - a price list goes by the calendar
-    known = {card.name: card for card in catalog.cards}
+    dated = "" if table.dated is None else table.dated.isoformat()
+    day = catalog.as_of if as_of is None else as_of.isoformat()
+    before = catalog.on(day)
+    known = {card.name: card for card in before.cards}
     cards = tuple(
         _card(row, known.get(name) or _unknown(name), day) for name, row in table.models.items()
     )
-    changed = catalog.with_prices(cards)
+    changed = before.with_prices(cards)
+    _check_names(table, changed)
     _check_successors({card.name: card.served_by for card in changed.cards})
-    unknown = catalog.unknown
+    unknown = before.unknown
     if table.unknown is not None:
         unknown = _card(table.unknown, _unknown(""), day)
-    return replace(changed, dated=str(table.dated) or catalog.dated, unknown=unknown)
+    return replace(changed, dated=dated or catalog.dated, unknown=unknown)
+
+
+def _check_names(table: ModelTable, catalog: Catalog) -> None:
+    """Refuse rows that lead to no model, and names that lead to two."""
+    names = [card.name for card in catalog.cards]
+    for name, row in table.models.items():
+        if row.served_by is not None and row.served_by not in names:
+            raise PolicyError(
+                f"models.{name}.served_by: found {row.served_by!r}, expected the name of a model "
+                f"of this table or of the one that ships{nearest(row.served_by, names)}"
+            )
+        for alias in row.aliases or ():
+            others = [
+                card.name
+                for card in catalog.cards
+                if card.name == alias or (card.name != name and alias in card.aliases)
+            ]
+            if others:
+                raise PolicyError(
+                    f"models.{name}.aliases: found {alias!r}, expected a name of this model "
+                    f"alone; {others[0]!r} answers to it"
+                )
 
 
 def _check_successors(served_by: dict[str, str]) -> None:
@@ -308,19 +224,31 @@ def _table(text: str, name: str) -> ModelTable:
 
 
 def default_catalog(as_of: date | None = None) -> Catalog:
-    """The models that ship with the project, at the prices of a day; None is today."""
+    """The models that ship with the project, as of a day; None is the day of the table."""
+    shipped = _shipped()
+    return shipped if as_of is None else shipped.on(as_of.isoformat())
+
+
+@cache
+def _shipped() -> Catalog:
     text = files("balancer").joinpath("models.toml").read_text(encoding="utf-8")
-    return with_table(Catalog(dated="", cards=()), _table(text, "models.toml"), as_of)
+    table = _table(text, "models.toml")
+    return with_table(Catalog(dated="", cards=()), table, table.dated)
 
 
 def load_prices(path: Path, catalog: Catalog | None = None, as_of: date | None = None) -> Catalog:
     """A user's table on top of a catalog (the one that ships, unless another is given).
+
+    Args:
+        path: of the table.
+        catalog: what is known.
+        as_of: see `with_table`.
 
     Raises:
         PolicyError: missing or malformed; names the key.
     """
     table = _table(read_text(path, PolicyError), str(path))
     try:
-        return with_table(default_catalog(as_of) if catalog is None else catalog, table, as_of)
+        return with_table(default_catalog() if catalog is None else catalog, table, as_of)
     except PolicyError as error:
         raise PolicyError(error.problem, where=str(path)) from None

@@ -369,7 +369,7 @@ def test_a_missing_policy_file_is_said_by_name(tmp_path: Path) -> None:
         ALERTS,
         "rules: [{signal: burn_rate, above: 2, level: soft, objective: 99%, short_window: 5s}]",
         "budget: {per_hour: $50, per_key: {a: {per_day: $1, windows: {90s: $0.1}}}}",
-        "prices: {dated: soon, models: {house: {input: 0.1, output: 3}}}",
+        "prices: {dated: 2026-12-24, models: {house: {input: 0.1, output: 3}}}",
         "modes: {normal: {thinking: null, temperature: 0.3}}\nbaseline: null\ntick: 250ms",
         "modes: {normal: {model: gemini-2.5-pro, thinking: 128}}\nrules: []\nlaw: threshold",
         "constants: {breaker: {calls: 20, cooldown: 5m}, dimmer: {quantile: 95%, window: 1m}}",

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from balancer.core.policy import LAWS, SIGNALS
 from balancer.policy_file import parse_policy
 from balancer.policy_schema import PolicyEntry, ThresholdsOfMode
-from balancer.prices import load_prices
+from balancer.prices import ModelTable, load_prices
 from scenarios.schema import ModelProfile, Scenario
 
 PAGES = Path(__file__).parent.parent / "docs" / "reference"
@@ -32,12 +32,18 @@ def keys(annotation: Any, seen: set[Any]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("page", "schemas"),
-    [("policy.md", (PolicyEntry,)), ("scenario.md", (Scenario, ModelProfile))],
+    ("pages", "schemas"),
+    [
+        (("policy.md", "models.md"), (PolicyEntry,)),
+        (("models.md",), (ModelTable,)),
+        (("scenario.md",), (Scenario, ModelProfile)),
+    ],
 )
-def test_a_reference_page_names_every_key(page: str, schemas: tuple[type, ...]) -> None:
+def test_a_reference_page_names_every_key(
+    pages: tuple[str, ...], schemas: tuple[type, ...]
+) -> None:
     """A key that is added to a format must be added to its page."""
-    words = (PAGES / page).read_text(encoding="utf-8")
+    words = " ".join((PAGES / page).read_text(encoding="utf-8") for page in pages)
     for sign in "`{}(),:=[]":
         words = words.replace(sign, " ")
     missing = set().union(*(keys(schema, set()) for schema in schemas)) - set(words.split())
@@ -57,10 +63,15 @@ def test_every_signal_has_a_place_in_the_thresholds_table() -> None:
 
 
 def test_the_examples_of_the_policy_page_are_valid(tmp_path: Path) -> None:
-    """Each YAML block is a policy, each TOML block a price table."""
+    """Each YAML block is a policy."""
     text = (PAGES / "policy.md").read_text(encoding="utf-8")
     examples = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     assert [parse_policy(example).law for example in examples] == ["mildest"] * 4
+
+
+def test_the_examples_of_the_models_page_are_valid(tmp_path: Path) -> None:
+    """Each TOML block is a table of models."""
+    text = (PAGES / "models.md").read_text(encoding="utf-8")
     table, kinds = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     (tmp_path / "prices.toml").write_text(table)
     assert load_prices(tmp_path / "prices.toml").dated == "2026-11-28"

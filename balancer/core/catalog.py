@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .errors import PolicyError, nearest
-from .surcharges import NO_SURCHARGES, Surcharges
+from .pricing import PriceRow
+from .surcharges import NO_SURCHARGES, Surcharges, in_proportion
+from .tiers import STANDARD
 
-__all__ = ["LEVEL_TOKENS", "Catalog", "ModelCard", "PriceRow", "Thinking"]
-
-PriceRow = tuple[int, int, int, int, int, int, int]
-"""What a model costs, see `balancer.core.pricing`."""
+__all__ = ["LEVEL_TOKENS", "Catalog", "DatedPrices", "ModelCard", "PriceRow", "Thinking"]
 
 Thinking = int | str
 """A thinking budget in tokens (0 off, -1 the model's choice) or a thinking level."""
@@ -29,14 +28,33 @@ LEVEL_TOKENS: Mapping[str, int] = {
 _VERSION = re.compile(r"-(\d{3}|latest|preview(-\d\d-\d{2,4})?|exp(-\d+)*)")
 
 
+TierPrices = tuple[tuple[str, PriceRow], ...]
+"""Price rows of text by service tier, of the tiers that have a price of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatedPrices:
+    """What a model costs from a day on.
+
+    Attributes:
+        since: ISO date; "" is from the beginning.
+        price, tier_prices: as in `ModelCard`.
+    """
+
+    since: str
+    price: PriceRow
+    tier_prices: TierPrices = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """One model.
+    """One model, as of a day.
 
     Attributes:
         name: as the API spells it.
-        price: price row of text, in the standard tier.
+        price: price row of text, in the standard tier, on that day.
         tier_prices: the same by service tier, of the tiers that have a price of their own.
+        price_list: prices by the day they hold from, oldest first; empty: always the same.
         budget: least and most thinking budget in tokens, or None: takes no budget.
         off: whether a budget of 0 turns thinking off.
         levels: thinking levels it accepts.
@@ -55,6 +73,7 @@ class ModelCard:
         json_with_functions: whether it takes functions and a JSON format together.
         signs_calls: whether it wants the signature of every function call of a running turn.
         routed: whether a route may lead to it; not so to one that may end at short notice.
+        provider: who serves it, in the names of OpenTelemetry and price maps, such as "google".
         released, shutdown: ISO dates; "" where none is known.
         served_by: the model that answers in its name after `shutdown`; "" where none is known.
         surcharges: prices beyond text.
@@ -65,7 +84,8 @@ class ModelCard:
     price: PriceRow
     budget: tuple[int, int] | None
     off: bool
-    tier_prices: tuple[tuple[str, PriceRow], ...] = ()
+    tier_prices: TierPrices = ()
+    price_list: tuple[DatedPrices, ...] = ()
     levels: tuple[str, ...] = ()
     default_thinking: Thinking | None = None
     output_limit_tokens: int = 65_536
@@ -80,6 +100,7 @@ class ModelCard:
     json_with_functions: bool = True
     signs_calls: bool = False
     routed: bool = True
+    provider: str = ""
     released: str = ""
     shutdown: str = ""
     served_by: str = ""
@@ -89,6 +110,24 @@ class ModelCard:
     def price_of(self, tier: str) -> PriceRow:
         """Price row of a service tier; standard's where the tier has none of its own."""
         return dict(self.tier_prices).get(tier, self.price)
+
+    def surcharges_of(self, tier: str) -> Surcharges:
+        """Prices beyond text in a service tier: media as text is, in proportion; fees the same."""
+        if tier == STANDARD or not self.surcharges.media:
+            return self.surcharges
+        return in_proportion(self.surcharges, self.price, self.price_of(tier))
+
+    def on(self, day: str) -> ModelCard:
+        """The card as of another day (ISO); before the first price that is known, the first."""
+        now = None
+        for prices in self.price_list:
+            if now is None or prices.since <= day:
+                now = prices
+        return self if now is None else replace(self, price=now.price, tier_prices=now.tier_prices)
+
+    def ended(self, day: str) -> bool:
+        """Whether it does not answer any more on a day (ISO) in its own right."""
+        return bool(self.shutdown) and self.shutdown <= day
 
     @property
     def thinks(self) -> bool:
@@ -147,43 +186,74 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """The models a policy or a scenario may name.
+    """The models a policy or a scenario may name, as of a day.
+
+    On and after its end a model is what serves it: a name leads to the card of who answers.
 
     Attributes:
         dated: when its prices were checked.
-        cards: of the models.
+        cards: of the models, those that have ended too.
         unknown: what a model costs that has no card; None: nobody has said.
+        as_of: the day (ISO) whose prices and ends hold; "" is before all of them.
     """
 
     dated: str
     cards: tuple[ModelCard, ...]
     unknown: ModelCard | None = None
+    as_of: str = ""
+
+    def on(self, day: str) -> Catalog:
+        """The same catalog as of another day (ISO)."""
+        unknown = None if self.unknown is None else self.unknown.on(day)
+        cards = tuple(card.on(day) for card in self.cards)
+        return replace(self, cards=cards, unknown=unknown, as_of=day)
+
+    def turns(self) -> tuple[str, ...]:
+        """Days (ISO) on which a price or a model changes, in order."""
+        days = {prices.since for card in self.cards for prices in card.price_list}
+        days.update(card.shutdown for card in self.cards)
+        return tuple(sorted(days - {""}))
+
+    def serving(self, card: ModelCard) -> ModelCard:
+        """Card of the model that answers for a model: its own, or its successor's at last.
+
+        A model that has ended without one is taken as it was: nobody knows better.
+        """
+        for _ in self.cards:
+            after = self._named(card.served_by) if card.ended(self.as_of) else None
+            if after is None:
+                break
+            card = after
+        return card
+
+    def _named(self, name: str) -> ModelCard | None:
+        return next((card for card in self.cards if card.name == name), None)
 
     def card(self, name: str) -> ModelCard:
-        """Card of a model.
+        """Card of the model that answers to a name.
 
         Raises:
             PolicyError: no such model.
         """
-        for card in self.cards:
-            if card.name == name:
-                return card
+        card = self._named(name)
+        if card is not None:
+            return self.serving(card)
         names = [card.name for card in self.cards]
         known = ", ".join(names)
         raise PolicyError(f"unknown model {name!r}{nearest(name, names)}; known: {known}")
 
     def find(self, name: str) -> ModelCard | None:
-        """Card of a model by its name, an alias, or that of a dated version; None if unknown.
+        """Card of who answers to a name, an alias, or that of a dated version; None if unknown.
 
         `gemini-2.5-flash-001` and `gemini-2.5-flash-preview-09-2025` are `gemini-2.5-flash` in
         price and settings; `gemini-2.5-flash-image` is another model.
         """
         for card in self.cards:
             if card.name == name or name in card.aliases:
-                return card
+                return self.serving(card)
         for card in self.cards:
             if name.startswith(card.name) and _VERSION.fullmatch(name, len(card.name)):
-                return card
+                return self.serving(card)
         return None
 
     def priced(self, name: str) -> ModelCard | None:

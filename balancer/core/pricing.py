@@ -11,7 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["NANO_USD", "affordable_output_tokens", "cost_nano_usd"]
+__all__ = ["NANO_USD", "PriceRow", "affordable_output_tokens", "cost_nano_usd"]
+
+PriceRow = tuple[int, int, int, int, int, int, int]
+"""What a model costs, as above."""
 
 NANO_USD = 1_000_000_000
 """Nano-dollars in a dollar."""

@@ -5,7 +5,7 @@ A strategy names a model, or a step on the way down from the one that was asked 
 
 - to a dearer model: no price of it, in or out, cached or not, is above the asked one's;
 - to one that lacks what the request uses, or has no room for its prompt;
-- by a step out of the family, or to a model that is not `routed`;
+- by a step out of the family, or to a model that is not `routed` or has ended;
 - from a model of which nothing is known, or within a running turn of function calls, whose
   signatures are the model's that made them (google-genai refuses a Gemini 3 without).
 
@@ -82,6 +82,8 @@ def _below(
     above = card
     for other in sorted(family, key=lambda each: (-each.rank, each.name)):
         if other.rank >= card.rank or other.price == above.price or not other.routed:
+            continue
+        if other.ended(catalog.as_of):
             continue
         if _costs_no_more(other, above) and fits(other, card, needs, prompt_tokens):
             yield other

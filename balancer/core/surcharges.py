@@ -13,8 +13,10 @@ Source: Google's price page, which gives a price by modality and a fee for groun
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+from .pricing import PriceRow
 
 __all__ = [
     "FEES",
@@ -25,6 +27,7 @@ __all__ = [
     "MediaPrice",
     "Surcharges",
     "dearest_row",
+    "in_proportion",
     "surcharge_nano_usd",
     "worst_surcharge_nano_usd",
 ]
@@ -104,6 +107,32 @@ class Surcharges:
 NO_SURCHARGES = Surcharges()
 
 
+def in_proportion(surcharges: Surcharges, of: PriceRow, to: PriceRow) -> Surcharges:
+    """Surcharges where text costs something else: media change as text does, fees do not.
+
+    Google's price page keeps that proportion in every service tier.
+
+    Args:
+        surcharges: beside the first row.
+        of, to: price rows of text, as they were and as they are.
+    """
+    media = tuple(
+        replace(
+            price,
+            input=scaled(price.input, of[1], to[1]),
+            output=scaled(price.output, of[2], to[2]),
+            cached=scaled(price.cached, of[3], to[3]),
+        )
+        for price in surcharges.media
+    )
+    return replace(surcharges, media=media)
+
+
+def scaled(price: int | None, of: int, to: int) -> int | None:
+    """A price that changes as another one does; as it is where that one was free."""
+    return price if price is None or of == 0 else round(price * to / of)
+
+
 def surcharge_nano_usd(
     row: Sequence[int],
     surcharges: Surcharges,
@@ -162,9 +191,7 @@ def worst_surcharge_nano_usd(
     return dearer + sum(fee.of(fee.most_queries) for fee in charged)
 
 
-def dearest_row(
-    row: tuple[int, int, int, int, int, int, int], surcharges: Surcharges
-) -> tuple[int, int, int, int, int, int, int]:
+def dearest_row(row: PriceRow, surcharges: Surcharges) -> PriceRow:
     """A price row for the worst case of an answer: all of it in the dearest modality."""
     dearest = max((price.output or 0 for price in surcharges.media), default=0)
     if dearest <= min(row[2], row[5]):
