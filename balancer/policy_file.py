@@ -153,6 +153,11 @@ def _build(document: Document, parent: Policy, base: Path | None) -> Policy:
             ladder=_ladder(entry.ladder, parent.ladder),
             constants=_constants(entry.constants, parent.constants),
             budgets=tuple(_budgets(entry.budget)) if "budget" in said else parent.budgets,
+            priority_budgets=(
+                tuple(_limits(entry.budget.priority if entry.budget else None))
+                if "budget" in said
+                else parent.priority_budgets
+            ),
             baseline=_baseline(entry, parent),
             tick_s=parent.tick_s if entry.tick is None else entry.tick,
         )
@@ -252,6 +257,11 @@ def _strategy(entry: StrategyEntry, parent: Strategy) -> Strategy:
         temperature=entry.temperature if "temperature" in said else parent.temperature,
         timeout_s=entry.timeout if "timeout" in said else parent.timeout_s,
         retries=entry.retries if "retries" in said else parent.retries,
+        service_tier=(
+            (entry.service_tier.low, entry.service_tier.normal, entry.service_tier.high)
+            if "service_tier" in said
+            else parent.service_tier
+        ),
         shed=(
             (entry.shed.low, entry.shed.normal, entry.shed.high) if "shed" in said else parent.shed
         ),
@@ -313,14 +323,20 @@ def _constants(entry: ConstantsEntry, parent: Constants) -> Constants:
 def _budgets(entry: BudgetsEntry | None) -> Iterator[BudgetLimit]:
     if entry is None:
         return
-    limits: list[tuple[str | None, BudgetEntry]] = [(None, entry), *entry.per_key.items()]
-    for key, limit in limits:
-        for name, window_s in WINDOWS_S.items():
-            usd = getattr(limit, name)
-            if usd is not None:
-                yield BudgetLimit(usd=usd, window_s=window_s, key=key)
-        for window_s, usd in limit.windows.items():
+    yield from _limits(entry)
+    for key, limit in entry.per_key.items():
+        yield from _limits(limit, key)
+
+
+def _limits(limit: BudgetEntry | None, key: str | None = None) -> Iterator[BudgetLimit]:
+    if limit is None:
+        return
+    for name, window_s in WINDOWS_S.items():
+        usd = getattr(limit, name)
+        if usd is not None:
             yield BudgetLimit(usd=usd, window_s=window_s, key=key)
+    for window_s, usd in limit.windows.items():
+        yield BudgetLimit(usd=usd, window_s=window_s, key=key)
 
 
 def _baseline(entry: PolicyEntry, parent: Policy) -> Baseline | None:

@@ -22,6 +22,7 @@ from .core.catalog import LEVEL_TOKENS
 from .core.errors import nearest
 from .core.modes import Mode
 from .core.policy import SIGNALS
+from .core.tiers import REQUEST_TIERS
 from .names import Name
 from .prices import ModelTable
 from .units import Count, Factor, Number, Seconds, Share, Tokens, Usd, parse_tokens
@@ -47,6 +48,7 @@ __all__ = [
     "ThresholdsEntry",
     "ThresholdsOfMode",
     "ThrottleEntry",
+    "TiersEntry",
     "parse_thinking",
 ]
 
@@ -130,6 +132,24 @@ class ShedEntry(_Entry):
     high: Share = 0.0
 
 
+def _known_tier(found: object) -> str | None:
+    if found is None or found in REQUEST_TIERS:
+        return found  # type: ignore[return-value]
+    hint = nearest(found, REQUEST_TIERS) if isinstance(found, str) else ""
+    raise ValueError(f"found {found!r:.64}, expected one of {', '.join(REQUEST_TIERS)}{hint}")
+
+
+ServiceTier = Annotated[str | None, PlainValidator(_known_tier)]
+
+
+class TiersEntry(_Entry):
+    """The service tier that calls ask for, by priority; null leaves what the caller set."""
+
+    low: ServiceTier = None
+    normal: ServiceTier = None
+    high: ServiceTier = None
+
+
 def parse_thinking(found: object) -> int | str | None:
     """A thinking setting: off, dynamic, a level, or a budget in tokens."""
     words = {"off": 0, "dynamic": -1}
@@ -169,6 +189,8 @@ class StrategyEntry(_Entry):
     temperature: Number | None = None
     timeout: Seconds | None = None
     retries: Count | None = None
+    service_tier: TiersEntry = TiersEntry()
+    """A tier by priority, or one for all."""
     shed: ShedEntry = ShedEntry()
     static_fallback: str | None = None
     max_in_flight: Count | None = None
@@ -178,6 +200,14 @@ class StrategyEntry(_Entry):
     @classmethod
     def _cleared(cls, found: Any, info: ValidationInfo) -> Any:
         return cls.model_fields[str(info.field_name)].default if found is None else found
+
+    @field_validator("service_tier", mode="before")
+    @classmethod
+    def _for_all(cls, found: Any) -> Any:
+        if isinstance(found, dict | TiersEntry):
+            return found
+        tier = _known_tier(found)
+        return TiersEntry(low=tier, normal=tier, high=tier)
 
 
 class ModesEntry(_Entry):
@@ -262,8 +292,10 @@ class BudgetEntry(_Entry):
 
 
 class BudgetsEntry(BudgetEntry):
-    """Hard limits of everybody together, and of single keys (tenants)."""
+    """Hard limits of everybody together, of single keys (tenants), and of the priority tier."""
 
+    priority: BudgetEntry = BudgetEntry()
+    """What may be spent on calls in the priority tier; beyond it they go as standard."""
     per_key: dict[str, BudgetEntry] = {}
 
 

@@ -64,7 +64,7 @@ def show_policy(policy: Policy) -> str:
             probation=show_seconds(ladder.probation_s),
         ),
         constants=_constants(policy.constants),
-        budget=_budgets(policy.budgets),
+        budget=_budgets(policy.budgets, policy.priority_budgets),
         baseline=_baseline(policy),
         prices=_prices(policy),
     )
@@ -112,6 +112,8 @@ def _strategy(strategy: Strategy) -> CommentedMap:
         (priority.label, show_share(strategy.shed[priority])) for priority in Priority
     )
     shed.fa.set_flow_style()
+    tiers = CommentedMap((priority.label, strategy.service_tier[priority]) for priority in Priority)
+    tiers.fa.set_flow_style()
     models = CommentedSeq(strategy.fallback_models)
     models.fa.set_flow_style()
     return CommentedMap(
@@ -125,6 +127,7 @@ def _strategy(strategy: Strategy) -> CommentedMap:
         temperature=strategy.temperature,
         timeout=None if timeout_s is None else show_seconds(timeout_s),
         retries=strategy.retries,
+        service_tier=tiers if any(strategy.service_tier) else None,
         shed=shed,
         static_fallback=strategy.static_fallback,
         max_in_flight=strategy.max_in_flight,
@@ -158,9 +161,13 @@ def _constants(constants: Constants) -> CommentedMap:
     return shown
 
 
-def _budgets(limits: tuple[BudgetLimit, ...]) -> CommentedMap:
+def _budgets(
+    limits: tuple[BudgetLimit, ...], priority: tuple[BudgetLimit, ...] = ()
+) -> CommentedMap:
     names = {window_s: name for name, window_s in WINDOWS_S.items()}
     shown = CommentedMap()
+    if priority:
+        shown["priority"] = _budgets(priority)
     for limit in limits:
         place = shown
         if limit.key is not None:

@@ -29,7 +29,7 @@ from .felt import resume as resume_felt
 from .fifo_queue import service_s
 from .outcomes import UNFELT, answered, failed, mistaken
 from .processor_sharing import finished, join, leave, next_ends_s
-from .service_tiers import FLEX, STANDARD, WAITS, has_place
+from .service_tiers import FLEX, WAITS, has_place
 from .upstream import ANSWER, PROCESSOR_SHARING, REJECTED, begin, end, refuse, resume
 from .world import LATENCY, TTFT, World
 
@@ -190,10 +190,9 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     elif (
         outcome == _FLEX_FULL
         and now_s < slot.gives_up_s
-        and world.requests[slot.request].tier != FLEX
+        and call.own_tier != FLEX
     ):
         # What is full is the queue and not the model: the same again in standard, at once.
-        call.wants = STANDARD
         call.put_off = True
         call.attempt += 1
         if reserve(world, i):

@@ -90,7 +90,7 @@ def reserve(world: World, i: int) -> bool:
     call.budget = plan.budgets[place]
     model = world.upstream.models[call.model]
     call.cap = min(plan.caps[place], model.output_limit)
-    call.tier = call.wants if model.offers >> call.wants & 1 else STANDARD
+    call.tier = STANDARD if call.put_off else plan.tiers[place, call.own_tier, slot.priority]
     if len(world.ledger_keys) == 0:
         return True
     key = world.requests[slot.request].key

@@ -25,7 +25,6 @@ from .clients import (
 from .compiled import compiled, inlined
 from .events import ASKS_AGAIN, ATTEMPT_ENDS, GIVES_UP, JOB_ENDS, RETRY, pop, push, turn_to
 from .outcomes import failed, free, leave
-from .service_tiers import FLEX
 from .streams import PLAN, uniform
 from .world import ASK, World
 
@@ -147,8 +146,7 @@ def _ask(world: World, i: int, now_s: float) -> int:
     mode, admitted = choose(world.gates[place], priority, u)
     _occupy(world, i, now_s, mode)
     felt = replica.flights - replica.flexing
-    full = felt >= replica.max_in_flight and world.calls[i].wants != FLEX
-    if full or replica.starts >= replica.max_starts:
+    if felt >= replica.max_in_flight or replica.starts >= replica.max_starts:
         admitted = False
     if admitted:
         admitted = reserve(world, i)
@@ -190,9 +188,7 @@ def _occupy(world: World, i: int, now_s: float, mode: int) -> None:
     call.output = request.output
     call.thinking = request.thinking
     call.concise = world.plans[mode].concise
-    # Who asks for flex gets flex: no plan makes it dearer.
-    tier = world.plans[mode].tiers[slot.priority]
-    call.wants = request.tier if tier < 0 or request.tier == FLEX else tier
+    call.own_tier = request.tier
     call.put_off = False
 
 

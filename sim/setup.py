@@ -18,7 +18,8 @@ from balancer.core.modes import MODES, PRIORITIES
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
 from balancer.core.routes import resolve
-from balancer.core.tiers import REQUEST_TIERS
+from balancer.core.strategy import tier_of
+from balancer.core.tiers import FLEX_WAIT_S, REQUEST_TIERS
 from scenarios.loader import profiles, project_quota
 from scenarios.schema import GeminiUpstream, ModelProfile, QueueUpstream, Quota, Scenario
 from scenarios.tiers import priority_share, spend_limit
@@ -77,8 +78,6 @@ _FIRST_SLOTS = 1024
 _FIRST_EVENTS = 4 * _FIRST_SLOTS
 _LINE = 64  # bytes
 _MILLION = 1_000_000
-FLEX_TIMEOUT_S = 900.0
-"""What flex is given by the docs, and what the wrapper and the proxy wait for it [D]."""
 _PACIFIC = ZoneInfo("America/Los_Angeles")
 _Z95 = 1.6448536269514722
 
@@ -91,11 +90,12 @@ def aligned(count: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
 
 
 def model_names(scenario: Scenario, policy: Policy) -> tuple[str, ...]:
-    """Models that may be called, by name."""
+    """Models that may be called or may answer, by name."""
     names = set(scenario.asked_models)
     for asked in scenario.asked_models:
         for strategy in policy.strategies:
             names.update(resolve(strategy, asked, policy.catalog))
+    names.update([policy.catalog.card(name).name for name in names])
     return tuple(sorted(names))
 
 
@@ -187,14 +187,11 @@ def new_upstream(scenario: Scenario, policy: Policy, key: int, models: tuple[str
     else:
         settings["kind"] = GEMINI
     rows = np.zeros(len(models), MODEL)
-    rows["serves"] = np.arange(len(models))
+    rows["serves"] = [models.index(policy.catalog.card(name).name) for name in models]
     rows["first_waiting"] = rows["last_waiting"] = -1
-    own = _own_tiers(scenario)
     for row, name in zip(rows, models, strict=True):
         card = policy.catalog.card(name)
-        _write_model(row, known.get(name), card)
-        if name in scenario.asked_models:
-            row["offers"] |= own
+        _write_model(row, known.get(card.name), card)
         if isinstance(scenario.upstream, GeminiUpstream) and card.thinks:
             row["thinking_loss"] = 1.0 - scenario.upstream.actions.thinking_off
     if isinstance(scenario.upstream, GeminiUpstream):
@@ -202,7 +199,7 @@ def new_upstream(scenario: Scenario, policy: Policy, key: int, models: tuple[str
         rows["flex_share"] = flex.share
         rows["flex_queue"] = flex.queue * rows["capacity"]
         rows["flex_longest_s"] = flex.longest
-    quotas = _quotas(scenario, [known.get(name) for name in models])
+    quotas = _quotas(scenario, [known.get(policy.catalog.card(name).name) for name in models])
     slides = any(_limited(row) and row["counting"] == SLIDING for row in quotas)
     spending, spent = _spending(scenario)
     own = quotas[: len(models) + 1]
@@ -220,12 +217,6 @@ def new_upstream(scenario: Scenario, policy: Policy, key: int, models: tuple[str
         servers=servers,
         room=room,
     )
-
-
-def _own_tiers(scenario: Scenario) -> int:
-    """Bits of the tiers that callers write, who are taken to know the model they name."""
-    said = {each.service_tier or scenario.clients.service_tier for each in scenario.workload.classes}
-    return sum(1 << REQUEST_TIERS.index(tier) for tier in said)
 
 
 def _profiles(scenario: Scenario, models: tuple[str, ...]) -> dict[str, ModelProfile]:
@@ -320,10 +311,14 @@ def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.nd
             bounds = call_bounds(scenario, strategy, card, own)
             plan["caps"][place] = bounds.cap_tokens
             plan["budgets"][place] = bounds.thinking_tokens
+            plan["tiers"][place] = [
+                [
+                    REQUEST_TIERS.index(tier_of(planned, written, card, moved=name != asked))
+                    for planned in strategy.service_tier
+                ]
+                for written in REQUEST_TIERS
+            ]
         plan["length"] = len(chain)
-        plan["tiers"] = [
-            -1 if tier is None else REQUEST_TIERS.index(tier) for tier in strategy.service_tier
-        ]
         plan["concise"] = concise if strategy.instruction else 1.0
         plan["quality_ppm"] = kept_quality_ppm(scenario, strategy)
         plan["timeout_s"] = _else(strategy.timeout_s, scenario.clients.timeout)
@@ -336,7 +331,7 @@ def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.nd
 def _flex_timeout_s(scenario: Scenario) -> float:
     """Deadline of a call that is sent as flex: no plan's, and the callers' own if it is shorter."""
     said = "timeout" in scenario.clients.model_fields_set
-    return min(FLEX_TIMEOUT_S, scenario.clients.timeout) if said else FLEX_TIMEOUT_S
+    return min(FLEX_WAIT_S, scenario.clients.timeout) if said else FLEX_WAIT_S
 
 
 def _else(value: float | None, otherwise: float) -> float:
@@ -346,9 +341,6 @@ def _else(value: float | None, otherwise: float) -> float:
 def _write_model(row: Any, profile: ModelProfile | None, card: ModelCard) -> None:
     row["output_limit"] = card.output_limit_tokens
     row["prices"] = [card.price_of(tier) for tier in REQUEST_TIERS]
-    row["offers"] = 1 | sum(
-        1 << REQUEST_TIERS.index(tier) for tier, _ in card.tier_prices if tier in REQUEST_TIERS
-    )
     row["quality_ppm"] = _MILLION
     if profile is None:
         return

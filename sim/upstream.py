@@ -87,7 +87,7 @@ CALL = np.dtype(
         ("thinking", "i4"),  # tokens it would think if it chose freely
         ("cap", "i4"),  # max_output_tokens
         ("budget", "i4"),  # most thinking tokens
-        ("wants", "i1"),  # tier that its attempts are sent in where the model has it
+        ("own_tier", "i1"),  # that its caller wrote
         ("put_off", "?"),  # an attempt found flex full, and is no retry
         ("index", "i8"),
         ("concise", "f8"),  # what the instruction leaves of the natural length
@@ -117,7 +117,6 @@ MODEL = np.dtype(
         ("thinking_loss", "f8"),  # of quality, when it does not think at all
         ("output_limit", "i8"),
         ("prices", "i8", (len(REQUEST_TIERS), 7)),  # by service tier
-        ("offers", "i8"),  # bits of the tiers that it has
         ("serves", "i8"),  # row of the model that serves in its place: its own, or of its successor
         ("flex_share", "f8"),  # of the places that others leave of the capacity
         ("flex_queue", "f8"),  # most flex calls that wait

@@ -13,6 +13,7 @@ import numpy as np
 from balancer.core.histogram import MAX_INDEX, MIN_INDEX
 from balancer.core.modes import MODES, PRIORITIES
 from balancer.core.observations import FAILURES
+from balancer.core.tiers import REQUEST_TIERS
 
 from .upstream import Upstream
 
@@ -164,7 +165,8 @@ PLAN = np.dtype(
         ("caps", "i4", (LONGEST_CHAIN,)),  # most output tokens of each
         ("budgets", "i4", (LONGEST_CHAIN,)),  # most thinking tokens of each
         ("length", "i4"),
-        ("tiers", "i1", (len(PRIORITIES),)),  # by priority; negative: as the caller asked
+        # of each model's calls, by what the caller wrote and by priority
+        ("tiers", "i1", (LONGEST_CHAIN, len(REQUEST_TIERS), len(PRIORITIES))),
         ("concise", "f8"),
         ("quality_ppm", "i8"),  # what its edits leave of an answer's quality
         ("timeout_s", "f8"),

@@ -14,6 +14,7 @@ from balancer.core.constants import BreakerConstants, Constants
 from balancer.core.errors import PolicyError
 from balancer.core.modes import Mode
 from balancer.core.policy import BudgetLimit, Policy, Rule, Strategy
+from balancer.core.strategy import NO_TIERS
 from balancer.documents import LARGEST_BYTES
 from balancer.policy_file import default_policy, load_policy, parse_policy, show_policy
 
@@ -147,6 +148,31 @@ def test_null_clears_what_is_no_single_value_too() -> None:
     assert parse_policy(text).strategies[Mode.EMERGENCY] == expected
 
 
+def test_a_service_tier_is_for_all_calls_or_by_priority() -> None:
+    """What is not named stays as the caller wrote it; null clears what is inherited."""
+    text = """\
+modes:
+  normal: {service_tier: flex}
+  soft: {service_tier: {low: flex, high: priority}}
+  hard: {service_tier: null}
+"""
+    tiers = [strategy.service_tier for strategy in parse_policy(text).strategies]
+    assert tiers == [("flex",) * 3, ("flex", None, "priority"), NO_TIERS, NO_TIERS]
+
+
+def test_priority_has_a_budget_of_its_own() -> None:
+    """It is none of the limits that refuse calls; `budget` replaces both as a whole."""
+    text = "budget: {per_day: $20, priority: {per_hour: $2, windows: {15m: $1}}}"
+    policy = parse_policy(text)
+    assert policy.budgets == (BudgetLimit(usd=20.0, window_s=86_400.0),)
+    assert policy.priority_budgets == (
+        BudgetLimit(usd=2.0, window_s=3600.0),
+        BudgetLimit(usd=1.0, window_s=900.0),
+    )
+    assert parse_policy(show_policy(policy)) == policy
+    assert parse_policy("budget: {per_day: $20}").priority_budgets == ()
+
+
 def test_every_key_of_a_mode_is_read() -> None:
     """All of a strategy's fields, in their units."""
     text = """\
@@ -162,6 +188,7 @@ modes:
     temperature: 0.5
     timeout: 5s
     retries: 1
+    service_tier: {low: flex, normal: standard}
     shed: {low: 90%, normal: 10%}
     static_fallback: Later.
     max_in_flight: 50
@@ -178,6 +205,7 @@ modes:
         temperature=0.5,
         timeout_s=5.0,
         retries=1,
+        service_tier=("flex", "standard", None),
         shed=(0.9, 0.1, 0.0),
         static_fallback="Later.",
         max_in_flight=50,
@@ -318,6 +346,27 @@ def test_tight_thresholds_are_accepted_with_a_warning() -> None:
         ),
         ("modes: {soft: {thinking: much}}", "expected off, dynamic, a budget in tokens"),
         ("law: ladder\nmodes: {soft: {timeout: 2m}}", "longer than half the hold"),
+        (
+            "modes: {soft: {service_tier: fexl}}",
+            "p.yaml:1: modes.soft.service_tier: found 'fexl', expected one of standard, flex, "
+            "priority (did you mean 'flex'?)",
+        ),
+        (
+            "modes:\n  soft: {service_tier: {lwo: flex}}",
+            "p.yaml:2: unknown key 'lwo' in modes.soft.service_tier (did you mean 'low'?)",
+        ),
+        (
+            "modes: {soft: {service_tier: {high: 5}}}",
+            "p.yaml:1: modes.soft.service_tier.high: found 5, expected one of standard, flex",
+        ),
+        (
+            "modes: {soft: {service_tier: [flex]}}",
+            "p.yaml:1: modes.soft.service_tier: found ['flex'], expected one of standard, flex",
+        ),
+        (
+            "budget: {priority: {per_key: {acme: {per_hour: $5}}}}",
+            "p.yaml:1: unknown key 'per_key' in budget.priority",
+        ),
         ("modes: {soft: {shed: {low: 200%}}}", "modes.soft.shed.low: found '200%'"),
         ("modes: {hard: {model: gemini-2.5-pro, thinking: 128}}", "is expected to cost"),
         (

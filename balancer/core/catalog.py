@@ -129,6 +129,10 @@ class ModelCard:
         """Whether it does not answer any more on a day (ISO) in its own right."""
         return bool(self.shutdown) and self.shutdown <= day
 
+    def takes(self, tier: str) -> bool:
+        """Whether calls may ask for a service tier: those that it has a price for."""
+        return tier == "standard" or any(name == tier for name, _ in self.tier_prices)
+
     @property
     def thinks(self) -> bool:
         """Whether it thinks at all."""

@@ -7,6 +7,7 @@ edge (`balancer.policy_file`), so nothing here has ever seen "2000ms".
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 
@@ -14,10 +15,11 @@ from .catalog import Catalog, ModelCard
 from .constants import Constants, check_constants
 from .errors import PolicyError, nearest
 from .modes import MODES, Mode
-from .pricing import NANO_USD, cost_nano_usd
+from .pricing import NANO_USD, PriceRow, cost_nano_usd
 from .routes import base_model, resolve
 from .rules import LONGEST_WINDOW_S, SIGNALS, Rule, check_monotone, check_rule, shown
-from .strategy import ROUTES, Strategy, check_strategy
+from .strategy import NO_TIERS, ROUTES, Strategy, check_strategy
+from .tiers import STANDARD
 
 __all__ = [
     "FIXED_LAWS",
@@ -125,6 +127,7 @@ class Policy:
         ladder: constants of the laws `ladder` and `mildest`.
         constants: of the rivals.
         budgets: hard limits.
+        priority_budgets: those of the priority tier, beyond which its calls go as standard.
         baseline: the workload it is meant for.
         tick_s: how often the controller steps.
 
@@ -140,6 +143,7 @@ class Policy:
     ladder: LadderSettings = field(default_factory=LadderSettings)
     constants: Constants = field(default_factory=Constants)
     budgets: tuple[BudgetLimit, ...] = ()
+    priority_budgets: tuple[BudgetLimit, ...] = ()
     baseline: Baseline | None = None
     tick_s: float = 1.0
 
@@ -158,7 +162,7 @@ class Policy:
         for mode, strategy in zip(MODES, self.strategies, strict=True):
             check_strategy(strategy, f"modes.{mode.label}", self.catalog)
             _check_timeout(strategy, mode, self)
-        for limit in self.budgets:
+        for limit in (*self.budgets, *self.priority_budgets):
             _check_finite(limit.usd, "budget", low=1e-9, high=1e9)
             _check_finite(limit.window_s, "budget window", low=self.tick_s, high=86_400.0)
         if self.baseline is not None:
@@ -201,12 +205,16 @@ class Policy:
         if strategy.instruction:
             natural *= EXPECTED_CONCISE_FACTOR
         output = _mean_below(natural, room)
-        # In thousandths of a token: means are no whole numbers, and small savings count.
         prompt_tokens = round(self.baseline.prompt_tokens)
-        prompt = cost_nano_usd(card.price, prompt_tokens, 0, 0, 0)
-        both = cost_nano_usd(card.price, prompt_tokens, 0, round((output + thinking) * 1e3), 0)
-        admitted = 1.0 - sum(strategy.shed) / len(strategy.shed)
-        return (prompt + (both - prompt) / 1e3) / NANO_USD * admitted
+        if strategy.service_tier == NO_TIERS:
+            admitted = 1.0 - sum(strategy.shed) / len(strategy.shed)
+            return _usd(card.price, prompt_tokens, output + thinking) * admitted
+        rows = [card.price_of(tier or STANDARD) for tier in strategy.service_tier]
+        costs = [
+            _usd(row, prompt_tokens, output + thinking) * (1.0 - share)
+            for row, share in zip(rows, strategy.shed, strict=True)
+        ]
+        return sum(costs) / len(costs)
 
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but probably not wanted, a sentence each."""
@@ -220,7 +228,24 @@ class Policy:
                     f"{shown(at_rest, signal)}, above {share:.0%} of the lowest entry threshold "
                     f"{shown(min(entry), signal)}: the policy may leave normal without a fault"
                 )
+        found.extend(self._tiers_not_sent())
         return tuple(found)
+
+    def _tiers_not_sent(self) -> Iterator[str]:
+        """Of each mode, tiers that it asks for of a model that has no price in them."""
+        for mode, strategy in zip(MODES, self.strategies, strict=True):
+            wanted = {tier for tier in strategy.service_tier if tier is not None}
+            named = [self.catalog.card(name) for name in strategy.named_models]
+            usual = self._usual_card(strategy)
+            cards = named if usual is None or usual in named else [usual, *named]
+            for card in cards:
+                for tier in sorted(wanted):
+                    if not card.takes(tier):
+                        yield (
+                            f"modes.{mode.label}: {card.name} has no price in the {tier} tier, so "
+                            "its calls do not ask for it; declare one under prices, or take "
+                            "another model"
+                        )
 
     def _at_rest(self) -> dict[str, float]:
         if self.baseline is None:
@@ -232,6 +257,14 @@ class Policy:
         if cost is not None:
             found["token_cost_per_hour"] = cost * self.baseline.requests_per_s * 3600
         return found
+
+
+def _usd(row: PriceRow, prompt_tokens: int, output_tokens: float) -> float:
+    """Dollars of a call with so many tokens, means among them."""
+    # In thousandths of a token: means are no whole numbers, and small savings count.
+    prompt = cost_nano_usd(row, prompt_tokens, 0, 0, 0)
+    both = cost_nano_usd(row, prompt_tokens, 0, round(output_tokens * 1e3), 0)
+    return (prompt + (both - prompt) / 1e3) / NANO_USD
 
 
 def _mean_below(mean: float, most: float) -> float:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .catalog import Catalog, Thinking
+from .catalog import Catalog, ModelCard, Thinking
 from .errors import PolicyError, nearest
-from .tiers import REQUEST_TIERS
+from .tiers import FLEX, REQUEST_TIERS, STANDARD
 
-__all__ = ["ROUTES", "Strategy", "check_strategy"]
+__all__ = ["NO_TIERS", "ROUTES", "Strategy", "TiersByPriority", "check_strategy", "tier_of"]
+
+TiersByPriority = tuple[str | None, str | None, str | None]
+"""Service tiers of low, normal and high; None leaves what the caller set."""
+
+NO_TIERS: TiersByPriority = (None, None, None)
 
 ROUTES: Mapping[str, int] = {
     "asked": 0,
@@ -54,7 +59,7 @@ class Strategy:
     temperature: float | None = None
     timeout_s: float | None = None
     retries: int | None = None
-    service_tier: tuple[str | None, str | None, str | None] = (None, None, None)
+    service_tier: TiersByPriority = NO_TIERS
     shed: tuple[float, float, float] = (0.0, 0.0, 0.0)
     static_fallback: str | None = None
     max_in_flight: int | None = None
@@ -69,6 +74,25 @@ class Strategy:
     def named_models(self) -> tuple[str, ...]:
         """Those that are models' names."""
         return tuple(name for name in self.models if name not in ROUTES)
+
+
+def tier_of(
+    planned: str | None, own: str | None, card: ModelCard | None, *, moved: bool = False
+) -> str:
+    """The service tier that a call is sent in.
+
+    Args:
+        planned: by the strategy, for the call's priority.
+        own: what the caller wrote. Who asks for flex gets it: no plan makes such a call dearer.
+        card: of the model that is called, which is sent no tier that it has no price for; None
+            where we know nothing of it, and leave what is written.
+        moved: it is another model than the caller asked for.
+    """
+    if card is None:
+        return own or STANDARD
+    if planned is not None and own != FLEX and card.takes(planned):
+        return planned
+    return own if own and (not moved or card.takes(own)) else STANDARD
 
 
 def check_strategy(strategy: Strategy, where: str, catalog: Catalog) -> None:

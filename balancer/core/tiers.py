@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["REQUEST_TIERS", "SERVICE_TIERS", "STANDARD"]
+__all__ = ["FLEX", "FLEX_WAIT_S", "PRIORITY", "REQUEST_TIERS", "SERVICE_TIERS", "STANDARD"]
 
 STANDARD = "standard"
 """The tier of a call that names none."""
 
-REQUEST_TIERS = (STANDARD, "flex", "priority")
+FLEX = "flex"
+PRIORITY = "priority"
+
+FLEX_WAIT_S = 900.0
+"""Deadline of a call in flex whose caller names none: Google says that it may queue so long."""
+
+REQUEST_TIERS = (STANDARD, FLEX, PRIORITY)
 """Tiers that a request may ask for.
 
 Flex costs half, may queue for up to 15 minutes, and is refused with 503 when it is full. Priority

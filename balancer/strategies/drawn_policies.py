@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ..core.errors import MisuseError
 from ..core.modes import Mode
 from ..core.policy import LAWS, LadderSettings, Policy, Rule
+from ..core.strategy import NO_TIERS, TiersByPriority
 from ..policy_file import default_policy
 
 __all__ = ["policies"]
@@ -25,6 +26,7 @@ _TABLES: Mapping[str, Sequence[tuple[float, float, float]]] = MappingProxyType(
         "memory": [(0.8, 0.9, 0.95)],
     }
 )
+_TIERS = [NO_TIERS, NO_TIERS, ("flex", None, None), (None, "flex", "priority")]
 _LEVELS = (Mode.SOFT, Mode.HARD, Mode.EMERGENCY)
 
 
@@ -53,7 +55,7 @@ def _tables(draw: st.DrawFn) -> tuple[Rule, ...]:
 
 
 def policies(*laws: str) -> st.SearchStrategy[Policy]:
-    """Policies with the modes of the default one, and any rules and ladder settings.
+    """Policies with the modes of the default one, any rules, ladder settings and service tiers.
 
     Holds are short (2 to 30 ticks), so that a few dozen ticks see a whole brownout.
 
@@ -78,14 +80,17 @@ def policies(*laws: str) -> st.SearchStrategy[Policy]:
         multiplier_max=st.sampled_from([4, 1, 8]),
         probation_s=st.sampled_from([20.0, 0.0, 300.0]),
     )
-    return st.builds(_policy, st.sampled_from(laws or LAWS), _tables(), ladder)
+    tiers = st.sampled_from(_TIERS)
+    return st.builds(_policy, st.sampled_from(laws or LAWS), _tables(), ladder, tiers)
 
 
-def _policy(law: str, rules: tuple[Rule, ...], ladder: LadderSettings) -> Policy:
+def _policy(
+    law: str, rules: tuple[Rule, ...], ladder: LadderSettings, tiers: TiersByPriority
+) -> Policy:
     base = default_policy()
     # A ladder's calls must end within half a hold.
     normal, soft, hard, emergency = (
-        replace(mode, timeout_s=ladder.hold_s / 2) for mode in base.strategies
+        replace(mode, timeout_s=ladder.hold_s / 2, service_tier=tiers) for mode in base.strategies
     )
     return replace(
         base,
