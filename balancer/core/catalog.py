@@ -111,6 +111,10 @@ class ModelCard:
         """Price row of a service tier; standard's where the tier has none of its own."""
         return dict(self.tier_prices).get(tier, self.price)
 
+    def takes(self, tier: str) -> bool:
+        """Whether calls may ask for a service tier: those that it has a price for."""
+        return tier == STANDARD or any(name == tier for name, _ in self.tier_prices)
+
     def surcharges_of(self, tier: str) -> Surcharges:
         """Prices beyond text in a service tier: media as text is, in proportion; fees the same."""
         if tier == STANDARD or not self.surcharges.media:
@@ -128,10 +132,6 @@ class ModelCard:
     def ended(self, day: str) -> bool:
         """Whether it does not answer any more on a day (ISO) in its own right."""
         return bool(self.shutdown) and self.shutdown <= day
-
-    def takes(self, tier: str) -> bool:
-        """Whether calls may ask for a service tier: those that it has a price for."""
-        return tier == "standard" or any(name == tier for name, _ in self.tier_prices)
 
     @property
     def thinks(self) -> bool:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["FLEX", "FLEX_WAIT_S", "PRIORITY", "REQUEST_TIERS", "SERVICE_TIERS", "STANDARD"]
+__all__ = [
+    "FLEX",
+    "FLEX_WAIT_S",
+    "PRIORITY",
+    "PROVISIONED",
+    "REQUEST_TIERS",
+    "SERVICE_TIERS",
+    "STANDARD",
+]
 
 STANDARD = "standard"
 """The tier of a call that names none."""
@@ -18,6 +26,11 @@ REQUEST_TIERS = (STANDARD, FLEX, PRIORITY)
 
 Flex costs half, may queue for up to 15 minutes, and is refused with 503 when it is full. Priority
 costs more and goes first; beyond a project's share of it calls are served as standard, in silence.
+"""
+
+PROVISIONED = "provisioned"
+"""Capacity of Vertex AI that is paid by the month: what it serves costs nothing more. No call asks
+for it; where a project has some, it serves first.
 """
 
 SERVICE_TIERS = (*REQUEST_TIERS, "batch")

@@ -26,6 +26,7 @@ from .needs import kinds_of, read_needs
 from .splice import apply_bytes, parse
 from .streams import ArrayChunks, Chunks, EventChunks, chunks_of
 from .thinking import fit_thinking
+from .tiers import header_tier, read_tier
 from .usage import Usage, read_usage
 from .validity import is_plausible
 
@@ -52,6 +53,7 @@ __all__ = [
     "find_card",
     "first_kept",
     "fit_thinking",
+    "header_tier",
     "is_plausible",
     "kinds_of",
     "most_media",
@@ -61,6 +63,7 @@ __all__ = [
     "read_asked",
     "read_error",
     "read_needs",
+    "read_tier",
     "read_usage",
     "remedy",
     "shape_of",

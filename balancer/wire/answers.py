@@ -13,6 +13,8 @@ from typing import Any
 
 from .failures import UpstreamError, error_of, read_error
 from .members import member
+from .models import bare_model
+from .tiers import usage_tier
 from .usage import Usage, read_searches, read_usage
 
 __all__ = ["Answer", "AnswerReader", "read_answer"]
@@ -29,6 +31,7 @@ _MALFORMED = {"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MALFORMED_RESP
 _UNFINISHED = {"", "FINISH_REASON_UNSPECIFIED", "None"}
 _NO_CONTENT = {"thought", "thoughtSignature", "thought_signature", "text"}
 _MOST_CANDIDATES = 64
+_MOST_NAME = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,8 @@ class Answer:
         blocked: whether the prompt or the answer was blocked.
         usage: None where none was reported.
         error: the error inside a stream.
+        model: own name of the model that answered; "" where it does not say.
+        tier: service tier that it was served in, likewise; `balancer.core.tiers.PROVISIONED` too.
     """
 
     failure: str | None
@@ -50,6 +55,8 @@ class Answer:
     blocked: bool = False
     usage: Usage | None = None
     error: UpstreamError | None = None
+    model: str = ""
+    tier: str = ""
 
 
 class AnswerReader:
@@ -60,6 +67,7 @@ class AnswerReader:
     Args:
         streamed: a stream that ends without a finish reason was cut; a unary answer that
             came whole was not.
+        tier: service tier that the answer's headers say; its usage goes before.
     """
 
     __slots__ = (
@@ -69,13 +77,17 @@ class AnswerReader:
         "_finish",
         "_finished",
         "_malformed",
+        "_model",
         "_searches",
         "_seen",
         "_streamed",
+        "_tier",
         "_usage",
     )
 
-    def __init__(self, *, streamed: bool = True) -> None:
+    def __init__(self, *, streamed: bool = True, tier: str | None = None) -> None:
+        self._model = ""
+        self._tier = tier or ""
         self._usage: Usage | None = None
         self._searches: dict[int, tuple[int, int]] = {}
         self._streamed = streamed
@@ -110,6 +122,10 @@ class AnswerReader:
             self._malformed = True
             return
         self._usage = read_usage(chunk) or self._usage
+        self._tier = usage_tier(chunk) or self._tier
+        model = member(chunk, "modelVersion")
+        if isinstance(model, str) and model:
+            self._model = bare_model(model[:_MOST_NAME])
         reason = member(member(chunk, "promptFeedback"), "blockReason")
         if reason not in (None, "", "BLOCK_REASON_UNSPECIFIED"):
             self._blocked = True
@@ -147,6 +163,8 @@ class AnswerReader:
             blocked=self._blocked,
             usage=self.usage,
             error=self._error,
+            model=self._model,
+            tier=self._tier,
         )
 
     def _failure(self) -> str | None:
@@ -161,13 +179,14 @@ class AnswerReader:
         return None if self._content else "empty"
 
 
-def read_answer(body: Any) -> Answer:
+def read_answer(body: Any, tier: str | None = None) -> Answer:
     """How a unary call with status 200 ended.
 
     Args:
         body: the JSON value of the response; None where it did not parse.
+        tier: as `AnswerReader` has it.
     """
-    reader = AnswerReader(streamed=False)
+    reader = AnswerReader(streamed=False, tier=tier)
     reader.add(body)
     return reader.answer()
 

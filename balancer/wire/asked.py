@@ -13,6 +13,7 @@ from .media import read_fees, read_media
 from .members import child, member
 from .models import bare_model
 from .needs import read_needs
+from .tiers import read_tier
 
 __all__ = ["Asked", "answers_a_tool", "estimate_tokens", "read_asked"]
 
@@ -41,6 +42,8 @@ class Asked:
         needs_tools: the call means nothing without its tools.
         pinned: the call goes with what Google keeps for one model (cached content, an answer
             to be continued): neither its model nor its instruction can change.
+        service_tier: the tier that it asks for; None: it says nothing.
+        takes_tiers: whether a plan may say the tier; not so where it stands in headers (Vertex AI).
         needs: what it uses that not every model can do, see `balancer.core.routes`.
         media, fees: what a budget holds money for beside the tokens of text, as
             `balancer.runtime.calls.Asked` has them.
@@ -57,6 +60,8 @@ class Asked:
     shown: bool = False
     needs_tools: bool = False
     pinned: bool = False
+    service_tier: str | None = None
+    takes_tiers: bool = True
     needs: frozenset[str] = frozenset()
     media: tuple[tuple[str, int], ...] = ()
     fees: frozenset[str] = frozenset()
@@ -113,6 +118,7 @@ def read_asked(
         shown=_holds_media(generation),
         needs_tools=needs_tools or forced or answers_tool or _uses_computers(member(body, "tools")),
         pinned=bool(member(body, "cachedContent") or member(body, "continuationToken")),
+        service_tier=read_tier(member(body, "serviceTier")),
         needs=read_needs(body, kinds=kinds, answers_tool=answers_tool, structured=structured),
         media=read_media(body, prompt_tokens),
         fees=read_fees(member(body, "tools")),

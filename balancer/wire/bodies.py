@@ -41,6 +41,8 @@ def apply(body: Any, edits: Edits) -> Any:
         first = first_kept(contents, edits.history_turns) if isinstance(contents, list) else 0
         if first:
             _set(new, "contents", contents[first:])
+    if edits.service_tier is not None:
+        _set(new, "serviceTier", edits.service_tier)
     _generation(new, edits)
     same = new.keys() == body.keys() and all(new[key] is body[key] for key in new)
     return body if same else new

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from balancer.core.catalog import ModelCard, Thinking
 from balancer.core.strategy import Strategy
+from balancer.core.tiers import STANDARD
 
 from .asked import Asked
 from .thinking import fit_thinking
@@ -43,6 +44,7 @@ class Edits:
         drop_tools: leave out tools and their configuration.
         history_turns: keep the last turns of the conversation, the current one counted.
         temperature: for `temperature`.
+        service_tier: for `serviceTier`.
     """
 
     model: str | None = None
@@ -54,6 +56,7 @@ class Edits:
     drop_tools: bool = False
     history_turns: int | None = None
     temperature: float | None = None
+    service_tier: str | None = None
 
     @property
     def changes_body(self) -> bool:
@@ -67,6 +70,7 @@ class Edits:
             or self.instruction is not None
             or self.history_turns is not None
             or self.temperature is not None
+            or self.service_tier is not None
         )
 
 
@@ -76,6 +80,7 @@ def edits(
     asked: Asked,
     *,
     most_output_tokens: int | None = None,
+    tier: str | None = None,
 ) -> Edits:
     """What a strategy changes in a call to one model of its chain.
 
@@ -85,6 +90,8 @@ def edits(
         asked: what the caller asked for.
         most_output_tokens: what a budget still affords, thinking included. It is money, so it
             holds for every call, structured ones too.
+        tier: service tier that the call is to be sent in (`balancer.core.strategy.tier_of`);
+            None: as it is written.
     """
     drop_tools = not (strategy.tools or asked.needs_tools or asked.pinned)
     # What Google keeps for a call goes with what is sent beside it.
@@ -97,6 +104,7 @@ def edits(
         )
     moved = card.name != asked.model and not asked.pinned
     most = most_output_tokens
+    written = asked.service_tier or STANDARD
     cap = _cap(strategy, card, asked, most, moved)
     thinking, clear = _thinking(strategy, card, asked, cap=cap, most=most, moved=moved)
     if cap is not None and cap != most and _fills(card, asked, thinking, cap):
@@ -114,23 +122,32 @@ def edits(
         drop_tools=drop_tools,
         history_turns=history_turns,
         temperature=strategy.temperature,
+        service_tier=None if tier == written else tier,
     )
 
 
 def edits_within(
-    strategy: Strategy, card: ModelCard | None, asked: Asked, *, held: int | None, limit: int
+    strategy: Strategy,
+    card: ModelCard | None,
+    asked: Asked,
+    *,
+    held: int | None,
+    limit: int,
+    tier: str | None = None,
 ) -> Edits:
     """The same where a budget holds money for so many tokens of output: more must not be made.
 
     Args:
-        strategy, card, asked: as `edits` has them.
+        strategy, card, asked, tier: as `edits` has them.
         held: tokens that money is held for; None: the model's limit.
         limit: most that the model answers.
     """
-    change = edits(strategy, card, asked)
+    change = edits(strategy, card, asked, tier=tier)
     held = held or limit
     cap = change.output_cap_tokens or asked.output_cap_tokens or limit
-    return change if cap <= held else edits(strategy, card, asked, most_output_tokens=held)
+    if cap <= held:
+        return change
+    return edits(strategy, card, asked, most_output_tokens=held, tier=tier)
 
 
 def _shows(card: ModelCard, asked: Asked) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,6 +36,9 @@ WHOLE: dict[str, Any] = {
     "responseId": "r",
 }
 USAGE = Usage(prompt_tokens=18, output_tokens=80, thinking_tokens=35)
+SERVED = Answer(
+    failure=None, finish_reason="STOP", usage=USAGE, model="gemini-2.5-flash", tier="standard"
+)
 
 
 def candidate(reason: str | None, *parts: dict[str, Any], index: int = 0) -> dict[str, Any]:
@@ -49,7 +53,7 @@ def candidate(reason: str | None, *parts: dict[str, Any], index: int = 0) -> dic
 
 def test_a_complete_answer() -> None:
     """With its usage."""
-    assert read_answer(WHOLE) == Answer(failure=None, finish_reason="STOP", usage=USAGE)
+    assert read_answer(WHOLE) == SERVED
 
 
 def test_an_answer_cut_by_the_cap_is_an_answer() -> None:
@@ -125,7 +129,7 @@ def test_a_stream_counts_its_last_usage() -> None:
     assert not reader.finished
     reader.add(candidate("STOP"))
     assert reader.finished
-    assert reader.answer() == Answer(failure=None, finish_reason="STOP", usage=USAGE)
+    assert reader.answer() == replace(SERVED, model="")
 
 
 def test_a_stream_without_finish_reason_is_cut() -> None:

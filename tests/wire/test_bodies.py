@@ -48,6 +48,20 @@ def test_settings_keep_the_spelling_they_have() -> None:
     assert apply({}, Edits(output_cap_tokens=9)) == {"generationConfig": {"maxOutputTokens": 9}}
 
 
+def test_a_tier_stands_beside_the_contents_under_the_spelling_it_has() -> None:
+    """`service_tier` is what Google's pages write, `serviceTier` what its clients send."""
+    change = Edits(service_tier="flex")
+    assert apply({"contents": []}, change) == {"contents": [], "serviceTier": "flex"}
+    assert apply({"service_tier": "priority"}, change) == {"service_tier": "flex"}
+    both = {"serviceTier": "priority", "service_tier": "standard"}
+    assert apply(both, change) == {"serviceTier": "flex"}
+    assert apply_bytes(b'{"service_tier" : "priority" ,"x":1e400}', change) == (
+        b'{"service_tier" : "flex" ,"x":1e400}'
+    )
+    same = {"serviceTier": "flex"}
+    assert apply(same, change) is same
+
+
 def test_a_level_takes_the_place_of_a_budget() -> None:
     """Together they are refused."""
     found = apply(BODY, Edits(thinking="LOW"))["generationConfig"]["thinkingConfig"]
