@@ -82,6 +82,7 @@ class _Book:
     __slots__ = (
         "_asked",
         "_by_mode",
+        "_catalog",
         "_chains",
         "_kept_ppm",
         "_latencies",
@@ -95,6 +96,7 @@ class _Book:
 
     def __init__(self, scenario: Scenario, policy: Policy, *, mocked: bool) -> None:
         self._mocked = mocked
+        self._catalog = policy.catalog
         self._within_s = scenario.worth.within
         self._kept_ppm = [kept_quality_ppm(scenario, each) for each in policy.strategies]
         self._chains = {
@@ -140,6 +142,9 @@ class _Book:
         for fate in fates:
             self._add_tokens(fate.prompt, fate.cached, fate.answered, fate.thought)
             sums["true_nano_usd"] += fate.bill_nano_usd
+            if not fate.failure:
+                sums["rerouted"] += self._catalog.card(fate.model).name != fate.model
+                sums["downgraded"] += fate.downgraded
         waited_s = max(request.ended_s - planned.at_s, 0.0)
         if calls or request.outcome in (ANSWER, FAILED):
             self._waits_s.append(waited_s)
@@ -190,6 +195,8 @@ class _Book:
             truncated=sums["truncated"],
             attempts=sums["attempts"],
             fallback_attempts=sums["fallback_attempts"],
+            rerouted=sums["rerouted"],
+            downgraded=sums["downgraded"],
             attempts_finished=sums["attempts"],
             attempts_failed=sums["attempts_failed"],
             prompt_tokens=sums["prompt_tokens"],

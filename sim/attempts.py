@@ -187,11 +187,7 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
         answered(world, i, now_s, latency)
     elif outcome == REJECTED:
         mistaken(world, i)
-    elif (
-        outcome == _FLEX_FULL
-        and now_s < slot.gives_up_s
-        and call.own_tier != FLEX
-    ):
+    elif outcome == _FLEX_FULL and now_s < slot.gives_up_s and call.own_tier != FLEX:
         # What is full is the queue and not the model: the same again in standard, at once.
         call.put_off = True
         call.attempt += 1

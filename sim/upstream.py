@@ -25,7 +25,17 @@ from . import streams
 from .compiled import compiled, inlined
 from .fifo_queue import begin_in_queue
 from .quota import take
-from .service_tiers import FLEX, PRIORITY, STANDARD, WAITS, flex_waits, give_back, hurries, load, seat
+from .service_tiers import (
+    FLEX,
+    PRIORITY,
+    STANDARD,
+    WAITS,
+    flex_waits,
+    give_back,
+    hurries,
+    load,
+    seat,
+)
 from .spend_limit import charge, spend_wait_s
 from .streams import normal, uniform
 
@@ -298,9 +308,8 @@ def _hits(faults: Any, call: Any, serves: int, key: int) -> Hits:
     hangs = ignores_budget = cut = inside = False
     for row in range(len(faults)):
         fault = faults[row]
-        if not fault.active or (
-            fault.model >= 0 and fault.model != call.model and fault.model != serves
-        ):
+        elsewhere = fault.model >= 0 and fault.model != serves
+        if not fault.active or (elsewhere and fault.model != call.model):
             continue
         attempt = 0 if fault.deterministic else call.attempt
         if fault.share < 1.0 and (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from balancer.core.tiers import REQUEST_TIERS
+
 from ..quota import MODEL_TOKENS, PROJECT_REQUESTS, PROJECT_SPEND, PROJECT_TOKENS
 from .answers import Answer, answer_of
 from .bodies import Body
@@ -30,6 +32,7 @@ class Acting:
         model: which is called.
         vertex: whether in the form of Vertex AI.
         body: what was asked.
+        began: time of the loop at which it was.
         fate: what becomes of it.
         scope, receive, send: of the request.
     """
@@ -58,13 +61,14 @@ class Acting:
         model: ModelEntry,
         vertex: bool,
         body: Body,
+        began: float,
         fate: Fate,
         scope: Scope,
         receive: Receive,
         send: Send,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
+        self._began = began
         self._settings = settings
         self._upstream = upstream
         self._counters = counters
@@ -171,10 +175,14 @@ class Acting:
 
     def _headers(self) -> tuple[tuple[bytes, bytes], ...]:
         took_ms = int((self._loop.time() - self._began) * 1000)
-        return ((b"server-timing", b"gfet4t7; dur=%d" % took_ms),)
+        timing = (b"server-timing", b"gfet4t7; dur=%d" % took_ms)
+        if not self._fate.served:
+            return (timing,)
+        return timing, (b"x-gemini-service-tier", REQUEST_TIERS[self._fate.served_tier].encode())
 
     def _answer(self) -> Answer:
-        return answer_of(self._fate, self._body, self._model.name, vertex=self._vertex)
+        # A model that has ended is answered for by its successor, which says so.
+        return answer_of(self._fate, self._body, self._model.card.name, vertex=self._vertex)
 
     def _refusal(self) -> Refusal:
         fate = self._fate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from urllib.parse import parse_qs
 
@@ -93,7 +94,13 @@ class GeminiApp:
             cached_for = self._caches.model_of(document, model.name)
             check(document, model.card, cached_for=cached_for)
         prompt = text_tokens(document) if headers.request is None else None
+        began = asyncio.get_running_loop().time()
         fate = self.upstream.begin(model, body, headers.request, headers.attempt, prompt)
+        if fate.waits:
+            found = await self.upstream.place(fate, receive())
+            if found is None:
+                raise Gone
+            fate = found
         body = body._replace(
             call=called(document, model.card, fate.request, self.settings.call_share)
         )
@@ -109,6 +116,7 @@ class GeminiApp:
             model=model,
             vertex=asked.vertex,
             body=body,
+            began=began,
             fate=fate,
             scope=scope,
             receive=receive,
