@@ -308,8 +308,7 @@ def _hits(faults: Any, call: Any, serves: int, key: int) -> Hits:
     hangs = ignores_budget = cut = inside = False
     for row in range(len(faults)):
         fault = faults[row]
-        elsewhere = fault.model >= 0 and fault.model != serves
-        if not fault.active or (elsewhere and fault.model != call.model):
+        if not fault.active or (fault.model >= 0 and fault.model != serves):
             continue
         attempt = 0 if fault.deterministic else call.attempt
         if fault.share < 1.0 and (

@@ -224,13 +224,14 @@ class Catalog:
         A model that has ended without one is taken as it was: nobody knows better.
         """
         for _ in self.cards:
-            after = self._named(card.served_by) if card.ended(self.as_of) else None
+            after = self.own(card.served_by) if card.ended(self.as_of) else None
             if after is None:
                 break
             card = after
         return card
 
-    def _named(self, name: str) -> ModelCard | None:
+    def own(self, name: str) -> ModelCard | None:
+        """Card that a model had in its own right, ended or not; None if unknown."""
         return next((card for card in self.cards if card.name == name), None)
 
     def card(self, name: str) -> ModelCard:
@@ -239,12 +240,15 @@ class Catalog:
         Raises:
             PolicyError: no such model.
         """
-        card = self._named(name)
+        card = self.own(name)
         if card is not None:
             return self.serving(card)
+        raise PolicyError(self.unknown_model(name))
+
+    def unknown_model(self, name: str) -> str:
+        """What to say of a name that no model has."""
         names = [card.name for card in self.cards]
-        known = ", ".join(names)
-        raise PolicyError(f"unknown model {name!r}{nearest(name, names)}; known: {known}")
+        return f"unknown model {name!r}{nearest(name, names)}; known: {', '.join(names)}"
 
     def find(self, name: str) -> ModelCard | None:
         """Card of who answers to a name, an alias, or that of a dated version; None if unknown.

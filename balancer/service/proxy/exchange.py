@@ -73,7 +73,7 @@ class Exchange:
         self._upstream = upstream
         self._call = call
         # A dated version of a model goes by its family's name, and is sent as it was written.
-        card = wire.find_card(balancer.policy.catalog, call.asked.model)
+        card = wire.find_card(balancer.catalog, call.asked.model)
         asked = call.asked
         if card is not None:
             asked = replace(asked, model=card.name, usual_thinking=card.default_thinking)
@@ -189,7 +189,7 @@ class Exchange:
         strategy, asked = self.request.plan.strategy, self._asked
         if attempt.as_written:
             strategy = Strategy()
-        card = wire.find_card(self._balancer.policy.catalog, attempt.model)
+        card = wire.find_card(self._balancer.catalog, attempt.model)
         priced = attempt.card
         if attempt.thinking_tokens is None or priced is None:
             return wire.edits(strategy, card, asked)
