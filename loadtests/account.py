@@ -82,7 +82,6 @@ class _Book:
     __slots__ = (
         "_asked",
         "_by_mode",
-        "_catalog",
         "_chains",
         "_kept_ppm",
         "_latencies",
@@ -96,7 +95,6 @@ class _Book:
 
     def __init__(self, scenario: Scenario, policy: Policy, *, mocked: bool) -> None:
         self._mocked = mocked
-        self._catalog = policy.catalog
         self._within_s = scenario.worth.within
         self._kept_ppm = [kept_quality_ppm(scenario, each) for each in policy.strategies]
         self._chains = {
@@ -139,11 +137,12 @@ class _Book:
             if not self._mocked:
                 self._add_tokens(call.prompt, call.cached, call.output, call.thinking)
                 sums["true_nano_usd"] += call.nano_usd
+        called = {call.attempt: call.model for call in calls}
         for fate in fates:
             self._add_tokens(fate.prompt, fate.cached, fate.answered, fate.thought)
             sums["true_nano_usd"] += fate.bill_nano_usd
             if not fate.failure:
-                sums["rerouted"] += self._catalog.card(fate.model).name != fate.model
+                sums["rerouted"] += called.get(fate.attempt, fate.model) != fate.model
                 sums["downgraded"] += fate.downgraded
         waited_s = max(request.ended_s - planned.at_s, 0.0)
         if calls or request.outcome in (ANSWER, FAILED):

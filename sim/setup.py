@@ -308,7 +308,7 @@ def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.nd
             )
         for place, name in enumerate(chain):
             card, own = policy.catalog.card(name), policy.catalog.card(asked)
-            plan["models"][place] = models.index(card.name)
+            plan["models"][place] = models.index(name)
             bounds = call_bounds(scenario, strategy, card, own)
             plan["caps"][place] = bounds.cap_tokens
             plan["budgets"][place] = bounds.thinking_tokens

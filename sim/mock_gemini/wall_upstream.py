@@ -326,10 +326,4 @@ def _served(settings: Settings) -> tuple[str, ...]:
     known = profiles(settings.scenario)
     for name in settings.scenario.upstream.models:
         settings.policy.catalog.card(name)
-    return tuple(
-        sorted(
-            name
-            for name in known
-            if name in catalog and settings.policy.catalog.card(name).name in known
-        )
-    )
+    return tuple(sorted(name for name in known if name in catalog))
