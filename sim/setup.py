@@ -198,7 +198,7 @@ def new_upstream(scenario: Scenario, policy: Policy, key: int, models: tuple[str
     if isinstance(scenario.upstream, GeminiUpstream):
         flex = scenario.upstream.service_tiers.flex
         rows["flex_share"] = flex.share
-        rows["flex_queue"] = flex.queue * rows["capacity"]
+        rows["flex_queue"] = flex.queue * rows["capacity"] if flex.queue else 0.0
         rows["flex_longest_s"] = flex.longest
     quotas = _quotas(scenario, [known.get(policy.catalog.card(name).name) for name in models])
     slides = any(_limited(row) and row["counting"] == SLIDING for row in quotas)
