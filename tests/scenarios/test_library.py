@@ -26,6 +26,7 @@ MISSED: Mapping[str, Sequence[str]] = {
         "never above soft",
         "transitions per hour at most 4",
     ),
+    "priority_downgraded": ("downgraded at least 1",),
     "slow_by_nature": ("quality at least 0.97",),
 }
 """What the default policy is known not to meet. A line goes when the law is mended, and no

@@ -17,6 +17,7 @@ from balancer.core.policy import Policy
 from balancer.policy_file import default_policy, parse_policy
 from scenarios.loader import load
 from scenarios.schema import Scenario
+from sim.assumptions import assumptions
 from sim.days import of_its_day
 from sim.engine import arm_policy, simulate
 from sim.plant import Plant
@@ -28,7 +29,8 @@ from sim.upstream import CALL, MODEL
 from sim.workload import REQUEST, generate
 from sim.world import SLOT
 
-FLASH, LITE = "gemini-3.6-flash", "gemini-3.5-flash-lite"
+POLICY = default_policy()
+FLASH = "gemini-3.6-flash"
 EXACT = {
     "ttft_p50": "2s",
     "ttft_p95": "2s",
@@ -430,6 +432,18 @@ def test_a_flex_call_holds_what_its_fallback_would_cost() -> None:
     assert refused("standard", 1.01 * least_usd) < 1.0
     assert refused("flex", 1.01 * least_usd) < 1.0
     assert refused("priority", 1.01 * least_usd) == 1.0
+
+
+def test_what_is_assumed_of_a_tier_is_said_where_it_is_used() -> None:
+    """And nowhere else."""
+    plain, flex = (
+        " ".join(assumptions(load("steady", [f"clients.service_tier={tier}"]).scenario, POLICY))
+        for tier in ("standard", "flex")
+    )
+    assert "Flex" not in plain
+    assert "Flex runs on 50% of the places" in flex
+    both = " ".join(assumptions(load("priority_downgraded").scenario, POLICY))
+    assert "up to 30% of a model's quota is served so" in both
 
 
 # --- bad input ----------------------------------------------------------------------------
