@@ -29,7 +29,7 @@ from .felt import resume as resume_felt
 from .fifo_queue import service_s
 from .outcomes import UNFELT, answered, failed, mistaken
 from .processor_sharing import finished, join, leave, next_ends_s
-from .service_tiers import FLEX, WAITS, has_place
+from .service_tiers import FLEX, PRIORITY, WAITS, has_place
 from .upstream import ANSWER, PROCESSOR_SHARING, REJECTED, begin, end, refuse, resume
 from .world import LATENCY, TTFT, World
 
@@ -296,7 +296,8 @@ def _book(world: World, i: int, place: int, unseen: bool) -> None:
     if len(world.ledger_keys) > 0:
         # What the client cannot see may have cost all that was reserved.
         known = slot.reserved_nano_usd if unseen and call.served else cost
-        settle(world, i, known, call.bill_nano_usd)
+        as_priority = unseen or call.served_tier == PRIORITY
+        settle(world, i, known, call.bill_nano_usd, as_priority)
 
 
 @compiled

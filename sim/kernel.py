@@ -218,6 +218,6 @@ def _give_up(world: World, i: int, now_s: float) -> None:
     """A user who waited for a place has lost patience."""
     replica = world.replicas[replica_of(world, world.slots[i].request)]
     leave_queue(replica, world.slots, i)
-    settle(world, i, 0, 0)
+    settle(world, i, 0, 0, False)
     world.slots[i].outcome = _TIMEOUT
     failed(world, i, now_s)

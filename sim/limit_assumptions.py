@@ -47,7 +47,7 @@ def of_limits(upstream: GeminiUpstream, used: Mapping[str, ModelProfile]) -> Ite
 
 def of_tiers(scenario: Scenario, policy: Policy, upstream: GeminiUpstream) -> Iterator[str]:
     """Sentences about the service tiers that calls may be sent in, but for standard."""
-    sent = {scenario.clients.service_tier}
+    sent: set[str] = {scenario.clients.service_tier}
     sent.update(each.service_tier or STANDARD for each in scenario.workload.classes)
     for strategy in policy.strategies:
         sent.update(tier or STANDARD for tier in strategy.service_tier)

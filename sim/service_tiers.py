@@ -45,7 +45,7 @@ WAITS = -1
 @inlined
 def has_place(model: Any) -> bool:
     """Whether one more flex call may run."""
-    return model.flexing + 1 <= model.flex_share * (model.capacity - model.in_flight)
+    return bool(model.flexing + 1 <= model.flex_share * (model.capacity - model.in_flight))
 
 
 @inlined
@@ -100,7 +100,7 @@ def load(model: Any, tier: int) -> float:
     """
     hurried = model.hurried
     if tier == PRIORITY:
-        return max(1.0, hurried / model.capacity)
+        return float(max(1.0, hurried / model.capacity))
     beyond = model.in_flight / model.capacity
     if hurried > 0:
         beyond = max(beyond, (model.in_flight - hurried) / max(1.0, model.capacity - hurried))

@@ -48,10 +48,12 @@ from .workload import scenario_keys
 from .world import (
     BUCKETS,
     CLIENT,
+    EVERYBODY,
     FELT,
     FLIGHT,
     GATE,
     GATES,
+    IN_PRIORITY,
     LONGEST_CHAIN,
     MOST_MODELS,
     PAUSE,
@@ -450,13 +452,18 @@ def _ledgers(
     A budget of a key that no request has is left out: nothing can be spent from it.
     """
     ledgers, places, spends = [], [], []
-    for limit in policy.budgets:
-        if limit.key is None or limit.key in keys:
-            nano_usd = round(limit.usd * NANO_USD)
-            ticks = max(1, round(limit.window_s / policy.tick_s))
-            ledgers.append(budget.new_row(nano_usd, ticks))
-            spends.append(spend.new_row(nano_usd, ticks))
-            places.append(-1 if limit.key is None else keys.index(limit.key))
+    owned = [
+        (limit, EVERYBODY if limit.key is None else keys.index(limit.key))
+        for limit in policy.budgets
+        if limit.key is None or limit.key in keys
+    ]
+    owned += [(limit, IN_PRIORITY) for limit in policy.priority_budgets]
+    for limit, owner in owned:
+        nano_usd = round(limit.usd * NANO_USD)
+        ticks = max(1, round(limit.window_s / policy.tick_s))
+        ledgers.append(budget.new_row(nano_usd, ticks))
+        spends.append(spend.new_row(nano_usd, ticks))
+        places.append(owner)
     return _padded(ledgers), np.array(places, np.int64), _padded(spends)
 
 

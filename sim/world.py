@@ -23,11 +23,13 @@ __all__ = [
     "ASK",
     "BUCKETS",
     "CLIENT",
+    "EVERYBODY",
     "FAILED",
     "FELT",
     "FLIGHT",
     "GATE",
     "GATES",
+    "IN_PRIORITY",
     "LATENCY",
     "LONGEST_CHAIN",
     "MOST_MODELS",
@@ -47,6 +49,9 @@ LONGEST_CHAIN = 8
 
 MOST_MODELS = 32
 """Most models that may be called in one run: bits of `SLOT`'s dead."""
+
+EVERYBODY, IN_PRIORITY = -1, -2
+"""Whose a budget is that is no key's: all calls, or those that are sent in the priority tier."""
 
 ASK = 256
 """Attempts of a user's k-th asking are numbered from k times this, which no asking reaches."""
@@ -271,7 +276,7 @@ class World(NamedTuple):
         upstream: the upstream's own arrays.
         jobs: heap of `sim.processor_sharing.JOB`.
         ledgers: rows of `balancer.core.budget`, shape (replicas, limits, width).
-        ledger_keys: budget key of each limit; -1 is everybody.
+        ledger_keys: budget key of each limit, `EVERYBODY` or `IN_PRIORITY`.
         spends: true spend for each limit, see `sim.spend`.
         tallies: records of `TALLY`, replica by replica, each mode by mode, each over all models.
         histograms: counts by tally, LATENCY or TTFT, and bucket.

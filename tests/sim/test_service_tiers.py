@@ -117,7 +117,7 @@ def test_the_tier_that_served_is_billed(tier: str, times: float) -> None:
 @pytest.mark.parametrize("tier", [1, "free"])
 def test_priority_is_nothing_on_small_accounts(tier: int | str) -> None:
     """Every call is served, and billed, as standard, and counted."""
-    upstream = {"tier": tier}
+    upstream: dict[str, Any] = {"tier": tier}
     quota = {"quota": {"rpm": None, "tpm": None, "rpd": None}, "capacity": 100}
     upstream["models"] = {FLASH: {**EXACT, **quota}}
     asked = scenario(clients={"service_tier": "priority"}, upstream=upstream)
@@ -431,7 +431,38 @@ def test_a_flex_call_holds_what_its_fallback_would_cost() -> None:
     assert refused("standard", 0.99 * least_usd) == refused("flex", 0.99 * least_usd) == 1.0
     assert refused("standard", 1.01 * least_usd) < 1.0
     assert refused("flex", 1.01 * least_usd) < 1.0
-    assert refused("priority", 1.01 * least_usd) == 1.0
+    # Priority costs more, and goes as standard where there is no money for it.
+    assert 0.0 < refused("priority", 1.01 * least_usd) < 1.0
+
+
+def test_priority_has_a_budget_of_its_own() -> None:
+    """Beyond it calls are sent as standard, and nobody is refused."""
+    of = scenario(duration="2h", clients={"output_cap": 200})
+    card = POLICY.catalog.card(FLASH)
+    call_usd = (1000 * card.price[1] + 200 * card.price[2]) / 1e15
+    dollars = 500 * 1.8 * call_usd
+    policy = by_plan("priority", f"budget: {{priority: {{per_day: ${dollars:.6f}}}}}\n")
+    _, account = observed(of, policy)
+    assert account.answered == account.offered
+    assert account.downgraded == 0
+    hurried = (account.true_nano_usd / 1e9 / call_usd - account.answered) / 0.8
+    assert 480 < hurried <= 500
+    assert account.overshoot_nano_usd == 0
+
+
+def test_what_was_served_as_standard_is_not_charged_to_the_budget_of_priority() -> None:
+    """On tier 1 nothing is: the budget of one call is never used up."""
+    of = scenario(
+        upstream={"service_tiers": {"priority": {"share": 0}}},
+        duration="10m",
+        rate=0.05,
+        clients={"output_cap": 200},
+    )
+    card = POLICY.catalog.card(FLASH)
+    call_usd = (1000 * card.price[1] + 200 * card.price[2]) / 1e15
+    policy = by_plan("priority", f"budget: {{priority: {{per_day: ${4.0 * call_usd:.6f}}}}}\n")
+    _, account = observed(of, policy)
+    assert account.downgraded == account.answered > 20
 
 
 def test_what_is_assumed_of_a_tier_is_said_where_it_is_used() -> None:
