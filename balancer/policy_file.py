@@ -34,6 +34,7 @@ from .core.constants import (
 from .core.errors import PolicyError
 from .core.modes import MODES, Mode
 from .core.policy import Baseline, BudgetLimit, LadderSettings, Policy, Rule, Strategy
+from .core.rules import window_of
 from .documents import Document, Key, explain, parse, read_text
 from .policy_schema import (
     WINDOWS_S,
@@ -202,6 +203,7 @@ def _rules(entry: PolicyEntry, document: Document) -> tuple[tuple[Rule, ...], di
                     signal=signal,
                     level=Mode[level.upper()],
                     threshold=float(threshold),
+                    window_s=window_of(signal),
                 )
                 found.append((rule, ("thresholds", level, signal)))
     for index, alert in enumerate(entry.alerts):
@@ -210,7 +212,7 @@ def _rules(entry: PolicyEntry, document: Document) -> tuple[tuple[Rule, ...], di
             signal=alert.condition.signal,
             level=alert.action,
             threshold=alert.condition.threshold,
-            window_s=alert.condition.window_s,
+            window_s=window_of(alert.condition.signal, alert.condition.window_s),
             sustained_s=alert.condition.sustained_s,
         )
         found.append((rule, ("alerts", index)))
@@ -220,7 +222,7 @@ def _rules(entry: PolicyEntry, document: Document) -> tuple[tuple[Rule, ...], di
             signal=line.signal,
             level=Mode[line.level.upper()],
             threshold=line.above,
-            window_s=line.window,
+            window_s=window_of(line.signal) if line.window is None else line.window,
             sustained_s=line.sustained,
             jump=line.jump,
             objective=line.objective,

@@ -84,6 +84,7 @@ class ThresholdsOfMode(_Entry):
     error_rate: Share | None = None
     token_cost_per_hour: Usd | None = None
     tokens_per_minute: Tokens | None = None
+    spend_10m: Usd | None = None
     queue_depth: Count | None = None
     memory: Share | None = None
 
@@ -111,7 +112,8 @@ class RuleEntry(_Entry):
     signal: SignalName
     above: float
     level: BrownoutName
-    window: Seconds = 60.0
+    window: Seconds | None = None
+    """None: 60 s; of `spend_10m` its ten minutes."""
     sustained: Seconds = 0.0
     jump: bool = False
     objective: Share | None = None

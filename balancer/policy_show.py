@@ -31,6 +31,7 @@ _SHOW: dict[str, Callable[[float], str]] = {
     "seconds": show_seconds,
     "share": show_share,
     "usd_per_hour": show_usd,
+    "usd": show_usd,
     "tokens_per_minute": lambda tokens: show_tokens(int(tokens)),
     "requests": lambda requests: f"{requests:g}",
     "times": show_factor,

@@ -137,9 +137,13 @@ class _Book:
             if not self._mocked:
                 self._add_tokens(call.prompt, call.cached, call.output, call.thinking)
                 sums["true_nano_usd"] += call.nano_usd
+        called = {call.attempt: call.model for call in calls}
         for fate in fates:
             self._add_tokens(fate.prompt, fate.cached, fate.answered, fate.thought)
             sums["true_nano_usd"] += fate.bill_nano_usd
+            if not fate.failure:
+                sums["rerouted"] += called.get(fate.attempt, fate.model) != fate.model
+                sums["downgraded"] += fate.downgraded
         waited_s = max(request.ended_s - planned.at_s, 0.0)
         if calls or request.outcome in (ANSWER, FAILED):
             self._waits_s.append(waited_s)
@@ -190,6 +194,8 @@ class _Book:
             truncated=sums["truncated"],
             attempts=sums["attempts"],
             fallback_attempts=sums["fallback_attempts"],
+            rerouted=sums["rerouted"],
+            downgraded=sums["downgraded"],
             attempts_finished=sums["attempts"],
             attempts_failed=sums["attempts_failed"],
             prompt_tokens=sums["prompt_tokens"],

@@ -38,6 +38,7 @@ def fate_of(call: dict[str, Any]) -> Fate:
         delivered_ppm=call["delivered_ppm"],
         quality_ppm=call["quality_ppm"],
         bill_nano_usd=call["bill_nano_usd"],
+        downgraded=call["served_tier"] != call["tier"],
     )
 
 

@@ -95,6 +95,7 @@ class Fate(NamedTuple):
         delivered_ppm: part of the natural answer that was delivered, in millionths.
         quality_ppm: of the answer, before what a plan's edits take from it.
         bill_nano_usd: what is charged.
+        downgraded: whether it was served in another tier than it was sent in.
     """
 
     request: int
@@ -110,6 +111,7 @@ class Fate(NamedTuple):
     delivered_ppm: int
     quality_ppm: int
     bill_nano_usd: int
+    downgraded: bool = False
 
 
 class _Sink(Protocol):

@@ -48,6 +48,8 @@ METRICS: Final[dict[str, Metric]] = {
     "admitted": Metric(label="Requests admitted", unit="count"),
     "attempts": Metric(label="Attempts", unit="count"),
     "fallback_attempts": Metric(label="Attempts at a fallback model", unit="count"),
+    "rerouted": Metric(label="Answers of another model than was sent", unit="count"),
+    "downgraded": Metric(label="Answers in another tier than was sent", unit="count"),
     "answered": Metric(label="Requests answered", unit="count", better="higher"),
     "shed_share": Metric(label="Requests shed", unit="share", better="lower"),
     "refused_share": Metric(label="Requests refused by the budget", unit="share", better="lower"),

@@ -11,6 +11,7 @@ from balancer.policy_schema import ThinkingSetting
 from balancer.units import Count, Factor, Number, Seconds, Share, Tokens, Whole
 
 from .frozen import Duration, Frozen
+from .service_tiers import RequestTier
 
 __all__ = ["Backoff", "Clients", "PromptEstimate", "Reasks"]
 
@@ -58,6 +59,8 @@ class Clients(Frozen):
     """Left out: the model that the default policy's baseline asks for."""
     thinking: ThinkingSetting = None
     output_cap: Tokens | None = None
+    service_tier: RequestTier = "standard"
+    """That calls ask for whose class asks for none, where the plan leaves it to them."""
     timeout: Duration = 60.0
     retries: Annotated[Count, Field(le=20)] = 0
     """Attempts after the first; google-genai makes none unless told to, then 4."""

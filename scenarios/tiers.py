@@ -1,4 +1,6 @@
-"""Usage tiers of the Gemini API: quotas and capacity of each model, and a project's spend limit."""
+"""Usage tiers of the Gemini API: quotas and capacity of each model, a project's spend limit and
+its share of priority.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +14,20 @@ from pydantic import Field, ValidationError
 
 from balancer.core.errors import ScenarioError
 from balancer.documents import explain, parse
+from balancer.units import Share
 
 from .frozen import Frozen
+from .service_tiers import DEFAULT_PRIORITY_SHARE
 from .upstreams import GeminiUpstream, SpendLimit, Tier
 
-__all__ = ["spend_limit", "tier_dated", "tier_models"]
+__all__ = ["priority_share", "spend_limit", "tier_dated", "tier_models"]
 
 _NAME = "tiers.yaml"
 
 
 class _Entry(Frozen):
-    spend_limit: SpendLimit
+    spend_limit: SpendLimit | None
+    priority_share: Share
     models: dict[str, dict[str, Any]]
 
 
@@ -36,7 +41,8 @@ class _File(Frozen):
 def _tiers() -> _File:
     text = files("scenarios").joinpath(_NAME).read_text(encoding="utf-8")
     document = parse(text, _NAME, ScenarioError)
-    values = {**document.values, "tiers": {int(k): v for k, v in document.values["tiers"].items()}}
+    tiers = {k if k == "free" else int(k): v for k, v in document.values["tiers"].items()}
+    values = {**document.values, "tiers": tiers}
     try:
         return _File.model_validate(values)
     except ValidationError as error:
@@ -66,3 +72,13 @@ def spend_limit(upstream: GeminiUpstream) -> SpendLimit | None:
     if "spend_limit" in upstream.model_fields_set or upstream.tier is None:
         return upstream.spend_limit
     return _tiers().tiers[upstream.tier].spend_limit
+
+
+def priority_share(upstream: GeminiUpstream) -> float:
+    """The share of a model's quota that is served as priority: the scenario's, or the tier's."""
+    share = upstream.service_tiers.priority.share
+    if share is not None:
+        return share
+    if upstream.tier is None:
+        return DEFAULT_PRIORITY_SHARE
+    return _tiers().tiers[upstream.tier].priority_share

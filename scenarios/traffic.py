@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from balancer.units import Factor, Number, Seconds, Share, Tokens
 
 from .frozen import Duration, Frozen
+from .service_tiers import RequestTier
 
 __all__ = [
     "Arrivals",
@@ -168,6 +169,8 @@ class Class(Frozen):
     priority: Literal["low", "normal", "high"] = "normal"
     key: str | None = None
     """Budget key (tenant)."""
+    service_tier: RequestTier | None = None
+    """That its calls ask for; None: the clients'."""
     prompt: TokenDistribution | None = None
     """None: from the trace, or the calibrated conversation workload."""
     cached: Share = 0.0

@@ -19,6 +19,7 @@ from balancer.units import (
 )
 
 from .frozen import Duration, Frozen
+from .service_tiers import ServiceTiers
 
 __all__ = [
     "DEFAULT_BURST_S",
@@ -43,8 +44,8 @@ DEFAULT_BURST_S = 60.0
 """A bucket holds one minute's quota, so that the quota may be used at once, as in the other
 countings."""
 
-Tier = Annotated[Literal[1, 2, 3], BeforeValidator(refuse_truth)]
-"""Paid usage tiers of the Gemini API."""
+Tier = Annotated[Literal["free", 1, 2, 3], BeforeValidator(refuse_truth)]
+"""Usage tiers of the Gemini API: what a project may ask for, by what it pays."""
 
 _SHORTEST_WINDOW_S, _LONGEST_WINDOW_S = 60.0, 86_400.0
 
@@ -157,6 +158,7 @@ class GeminiUpstream(Frozen):
     """Of all models together, and how the quotas of models count that do not say it."""
     spend_limit: SpendLimit | None = None
     """Left out: the tier's."""
+    service_tiers: ServiceTiers = ServiceTiers()
     concise_factor: Share = 0.6
     """Assumption: what the concise instruction leaves of an answer's natural length."""
     actions: Actions = Actions()

@@ -14,6 +14,8 @@ from .clients import (
     NO_MORE,
     NOBODY,
     earn_retry,
+    enqueue,
+    leave_queue,
     next_attempt,
     next_waiting,
     replica_of,
@@ -22,18 +24,22 @@ from .clients import (
 )
 from .compiled import compiled, inlined
 from .events import ATTEMPT_ENDS, JOB_ENDS, RELEASE, RETRY, push
-from .felt import begun, pause, resume
+from .felt import begun, pause
+from .felt import resume as resume_felt
 from .fifo_queue import service_s
-from .outcomes import answered, failed, mistaken
+from .outcomes import UNFELT, answered, failed, mistaken
 from .processor_sharing import finished, join, leave, next_ends_s
-from .upstream import ANSWER, PROCESSOR_SHARING, REJECTED, begin, end, refuse
+from .service_tiers import FLEX, PRIORITY, WAITS, has_place
+from .upstream import ANSWER, PROCESSOR_SHARING, REJECTED, begin, end, refuse, resume
 from .world import LATENCY, TTFT, World
 
-__all__ = ["attempt_ends", "job_ends", "start"]
+__all__ = ["attempt_ends", "job_ends", "released", "start"]
 
 _TIMEOUT = FAILURES.index("timeout")
 _RESET = FAILURES.index("reset")
 _QUOTA_DAY = FAILURES.index("quota_day")
+_OVERLOADED = FAILURES.index("overloaded")
+_FLEX_FULL = FAILURES.index("flex_full")
 
 _cost_nano_usd = compiled(cost_nano_usd)
 
@@ -45,24 +51,26 @@ def start(world: World, i: int, now_s: float) -> None:
     slot = world.slots[i]
     call = world.calls[i]
     slot.started_s = now_s
-    if math.isnan(slot.first_start_s):
-        slot.first_start_s = now_s
-        begun(world, slot)
-    elif slot.flight >= 0:
-        resume(world, i)
-    call.gives_up_s = min(now_s + world.plans[slot.mode].timeout_s, slot.gives_up_s)
+    if call.tier == FLEX:
+        # Not felt: a request that has begun stands among those between two attempts meanwhile.
+        if slot.flight < 0 and not math.isnan(slot.first_start_s):
+            pause(world, i)
+        timeout_s = world.plans[slot.mode].flex_timeout_s
+    else:
+        if math.isnan(slot.first_start_s):
+            slot.first_start_s = now_s
+            begun(world, slot)
+        elif slot.flight >= 0:
+            resume_felt(world, i)
+        timeout_s = world.plans[slot.mode].timeout_s
+    call.gives_up_s = min(now_s + timeout_s, slot.gives_up_s)
     if world.requests[slot.request].mistake:
         refuse(world.upstream, world.calls, i)
     else:
         begin(world.upstream, world.calls, i, now_s)
-    overhead_s = world.client[0].overhead_s
-    call.duration_s += overhead_s
-    call.ttft_s += overhead_s
-    ends_s = now_s + call.duration_s
-    slot.outcome = call.outcome
-    if ends_s > call.gives_up_s:
-        ends_s = call.gives_up_s
-        slot.outcome = _TIMEOUT
+    if call.served_tier == WAITS:
+        enqueue(_model(world, i), world.slots, i)
+    ends_s = _outcome_comes_s(world, i)
     if world.upstream.settings[0].kind == PROCESSOR_SHARING and call.outcome == ANSWER:
         queue = world.upstream.queue[0]
         key = world.upstream.settings[0].key
@@ -71,15 +79,63 @@ def start(world: World, i: int, now_s: float) -> None:
     push(state, world, ends_s, ATTEMPT_ENDS, i, slot.generation)
     place = _tally_of(world, i)
     world.tallies[place].started += 1
-    world.tallies[place].in_flight += 1
-    flight = world.flights[state.flights]
-    flight.since_s = slot.first_start_s
-    flight.tally = place
-    flight.slot = i
-    slot.flight = state.flights
-    state.flights += 1
-    world.replicas[replica_of(world, slot.request)].flights += 1
+    replica = world.replicas[replica_of(world, slot.request)]
+    replica.flights += 1
+    if call.tier == FLEX:
+        replica.flexing += 1
+    else:
+        world.tallies[place].in_flight += 1
+        flight = world.flights[state.flights]
+        flight.since_s = slot.first_start_s
+        flight.tally = place
+        flight.slot = i
+        slot.flight = state.flights
+        state.flights += 1
     world.totals[0].attempts += slot.counts
+
+
+@inlined
+def _outcome_comes_s(world: World, i: int) -> float:
+    """When the client of slot i sees an outcome, and which: the call's, or its own timeout."""
+    slot = world.slots[i]
+    call = world.calls[i]
+    overhead_s = world.client[0].overhead_s
+    call.duration_s += overhead_s
+    call.ttft_s += overhead_s
+    ends_s = slot.started_s + call.duration_s
+    slot.outcome = call.outcome
+    if ends_s > call.gives_up_s:
+        ends_s = call.gives_up_s
+        slot.outcome = _TIMEOUT
+    return float(ends_s)
+
+
+@inlined
+def _model(world: World, i: int) -> Any:
+    """The model that serves slot i's call."""
+    return world.upstream.models[world.upstream.models[world.calls[i].model].serves]
+
+
+@inlined
+def released(world: World, i: int, now_s: float) -> None:
+    """The upstream is done with slot i's call; a flex call that waits may have its place."""
+    end(world.upstream, world.calls, i)
+    model = _model(world, i)
+    if model.waiting > 0:
+        _serve_waiting(world, model, now_s)
+
+
+@compiled
+def _serve_waiting(world: World, model: Any, now_s: float) -> None:
+    """Let flex calls begin that wait for a place, first come first served."""
+    while model.waiting > 0 and has_place(model):
+        i = model.first_waiting
+        # Another generation, so that what was to end its wait is stale.
+        leave_queue(model, world.slots, i)
+        slot = world.slots[i]
+        resume(world.upstream, world.calls, i, slot.started_s, now_s)
+        ends_s = _outcome_comes_s(world, i)
+        push(world.state[0], world, ends_s, ATTEMPT_ENDS, i, slot.generation)
 
 
 @inlined
@@ -102,28 +158,43 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     if world.upstream.settings[0].kind == PROCESSOR_SHARING and outcome == _TIMEOUT:
         leave(world.upstream.queue[0], world.jobs, i, now_s)
         _await_next_job(world)
-    _land(state, world.slots, world.flights, world.tallies[place], slot.flight)
-    slot.flight = -1
     replica.flights -= 1
-    slot.generation += 1
     unseen = outcome in (_TIMEOUT, _RESET)
+    if call.tier == FLEX:
+        outcome = _flex_ends(world, i, outcome, replica)
+    else:
+        _land(state, world.slots, world.flights, world.tallies[place], slot.flight)
+        slot.flight = -1
+    slot.generation += 1
     _book(world, i, place, unseen)
-    latency = 0
-    if outcome in (ANSWER, _TIMEOUT):
+    latency = UNFELT
+    if not math.isnan(slot.first_start_s):
         latency = place_of(now_s - slot.first_start_s)
-        count(world.tallies[place], world.histograms[place], LATENCY, latency)
-    if outcome == ANSWER:
-        ttft = place_of(call.ttft_s)
-        count(world.tallies[place], world.histograms[place], TTFT, ttft)
+    if call.tier != FLEX:
+        if outcome in (ANSWER, _TIMEOUT):
+            count(world.tallies[place], world.histograms[place], LATENCY, latency)
+        if outcome == ANSWER:
+            ttft = place_of(call.ttft_s)
+            count(world.tallies[place], world.histograms[place], TTFT, ttft)
+    elif outcome == ANSWER and latency != UNFELT:
+        world.tallies[place].unlike += 1
     if unseen and call.held:
         _leave_behind(world, i, slot.started_s + call.holds_s)
     else:
-        end(world.upstream, world.calls, i)
+        released(world, i, now_s)
     if outcome == ANSWER:
         earn_retry(replica, world.client[0])
         answered(world, i, now_s, latency)
     elif outcome == REJECTED:
         mistaken(world, i)
+    elif outcome == _FLEX_FULL and now_s < slot.gives_up_s and call.own_tier != FLEX:
+        # What is full is the queue and not the model: the same again in standard, at once.
+        call.put_off = True
+        call.attempt += 1
+        if reserve(world, i):
+            world.totals[0].fallback_attempts += slot.counts
+            return i
+        failed(world, i, now_s)
     else:
         if outcome == _QUOTA_DAY:
             slot.dead |= 1 << call.model
@@ -150,9 +221,26 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
                     return i
                 failed(world, i, now_s)
             else:
-                pause(world, i)
+                if not math.isnan(slot.first_start_s):
+                    pause(world, i)
                 push(state, world, now_s + delay_s, RETRY, i, slot.generation)
     return next_waiting(replica, world.client[0], world.slots)
+
+
+@compiled
+def _flex_ends(world: World, i: int, outcome: int, replica: Any) -> int:
+    """An attempt that was sent as flex is over, which nobody felt. Returns what it comes to."""
+    slot = world.slots[i]
+    call = world.calls[i]
+    replica.flexing -= 1
+    if call.served_tier == WAITS:
+        leave_queue(_model(world, i), world.slots, i)
+        call.served_tier = call.tier
+    if slot.flight >= 0:
+        resume_felt(world, i)
+    if outcome in (_OVERLOADED, _TIMEOUT):
+        slot.outcome = _FLEX_FULL
+    return int(slot.outcome)
 
 
 @inlined
@@ -178,11 +266,19 @@ def _book(world: World, i: int, place: int, unseen: bool) -> None:
     if slot.outcome != ANSWER:
         tally.failures[slot.outcome] += 1
         totals.attempts_failed += counts
+    else:
+        rerouted = world.upstream.models[call.model].serves != call.model
+        downgraded = call.served_tier != call.tier
+        tally.rerouted += rerouted
+        tally.downgraded += downgraded
+        totals.rerouted += counts and rerouted
+        totals.downgraded += counts and downgraded
     cost = 0
     if call.served:
         cost = call.estimate_nano_usd
         if unseen:
-            price = world.upstream.models[call.model].price
+            # Who has no answer knows nothing of the tier but what was asked.
+            price = world.upstream.models[call.model].prices[call.tier]
             cost = _cost_nano_usd(price, call.prompt, call.cached, 0, 0)
         else:
             tally.output += call.answered
@@ -200,7 +296,8 @@ def _book(world: World, i: int, place: int, unseen: bool) -> None:
     if len(world.ledger_keys) > 0:
         # What the client cannot see may have cost all that was reserved.
         known = slot.reserved_nano_usd if unseen and call.served else cost
-        settle(world, i, known, call.bill_nano_usd)
+        as_priority = unseen or call.served_tier == PRIORITY
+        settle(world, i, known, call.bill_nano_usd, as_priority)
 
 
 @compiled

@@ -16,8 +16,9 @@ from balancer.core.pricing import affordable_output_tokens, cost_nano_usd
 
 from . import spend, streams
 from .compiled import compiled, inlined
+from .service_tiers import PRIORITY, STANDARD
 from .streams import normal, uniform
-from .world import ASK, GATES, World
+from .world import ASK, GATES, IN_PRIORITY, World
 
 __all__ = [
     "NOBODY",
@@ -89,29 +90,61 @@ def reserve(world: World, i: int) -> bool:
     call.budget = plan.budgets[place]
     model = world.upstream.models[call.model]
     call.cap = min(plan.caps[place], model.output_limit)
+    call.tier = STANDARD if call.put_off else plan.tiers[place, call.own_tier, slot.priority]
     if len(world.ledger_keys) == 0:
         return True
+    if _claim(world, i):
+        return True
+    if call.tier != PRIORITY:
+        return False
+    # What there is no money for in the priority tier goes as standard.
+    call.tier = STANDARD
+    return _claim(world, i)
+
+
+@compiled
+def _claim(world: World, i: int) -> bool:
+    """Shorten the call of slot i to what every budget concerned affords, and reserve that."""
+    slot = world.slots[i]
+    call = world.calls[i]
+    model = world.upstream.models[call.model]
     key = world.requests[slot.request].key
     ledgers = world.ledgers[replica_of(world, slot.request)]
     room = MOST_A_CALL_COSTS_NANO_USD
     for row in range(len(ledgers)):
-        if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
+        # A budget of priority shortens no call: what it has no room for goes as standard.
+        owner = world.ledger_keys[row]
+        if owner != IN_PRIORITY and _concerns(owner, key, call.tier):
             room = min(room, _headroom(ledgers[row]))
     prompt = _claimed_prompt(_estimated_prompt(world, i))
-    affordable = _affordable_output_tokens(model.price, prompt, room)
-    share = _affordable_output_tokens(model.price, prompt, room // CLAIMS)
+    # The dearest tier it may come to: what is full in flex goes as standard.
+    price = model.prices[PRIORITY if call.tier == PRIORITY else STANDARD]
+    affordable = _affordable_output_tokens(price, prompt, room)
+    share = _affordable_output_tokens(price, prompt, room // CLAIMS)
     claimed = _claimed_cap(affordable, share, call.cap, call.budget)
     if claimed < 0:
         return False
     call.budget = _claimed_thinking(claimed, call.cap, call.budget)
     call.cap = claimed
-    worst = _cost_nano_usd(model.price, prompt, 0, call.cap, 0)
+    worst = _cost_nano_usd(price, prompt, 0, call.cap, 0)
     for row in range(len(ledgers)):
-        if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
+        owner = world.ledger_keys[row]
+        if owner == IN_PRIORITY and call.tier == PRIORITY and _headroom(ledgers[row]) < worst:
+            return False
+    for row in range(len(ledgers)):
+        if _concerns(world.ledger_keys[row], key, call.tier):
             _reserve(ledgers[row], worst)
     slot.reserved_nano_usd = worst
     world.replicas[replica_of(world, slot.request)].reserved_nano_usd += worst
     return True
+
+
+@inlined
+def _concerns(owner: int, key: int, tier: int) -> bool:
+    """Whether a budget concerns a call that is sent in a tier, of a request with a key."""
+    if owner == IN_PRIORITY:
+        return tier == PRIORITY
+    return owner < 0 or owner == key
 
 
 @inlined
@@ -127,7 +160,7 @@ def _estimated_prompt(world: World, i: int) -> int:
 
 
 @compiled
-def settle(world: World, i: int, cost_nano_usd: int, bill_nano_usd: int) -> None:
+def settle(world: World, i: int, cost_nano_usd: int, bill_nano_usd: int, as_priority: bool) -> None:
     """Give back what slot i reserved, and book what its attempt cost.
 
     Args:
@@ -135,15 +168,21 @@ def settle(world: World, i: int, cost_nano_usd: int, bill_nano_usd: int) -> None
         i: the slot.
         cost_nano_usd: as the client knows it, for the ledger.
         bill_nano_usd: as the upstream charges it.
+        as_priority: whether, as far as the client knows, it was served in the priority tier, if it
+            was sent in that.
     """
     slot = world.slots[i]
+    call = world.calls[i]
     key = world.requests[slot.request].key
     replica = replica_of(world, slot.request)
     ledgers = world.ledgers[replica]
     for row in range(len(ledgers)):
-        if world.ledger_keys[row] < 0 or world.ledger_keys[row] == key:
-            _settle(ledgers[row], slot.reserved_nano_usd, cost_nano_usd)
-            world.spends[row, spend.THIS_TICK] += bill_nano_usd
+        owner = world.ledger_keys[row]
+        if _concerns(owner, key, call.tier):
+            charged = owner != IN_PRIORITY or as_priority
+            _settle(ledgers[row], slot.reserved_nano_usd, cost_nano_usd if charged else 0)
+            if owner != IN_PRIORITY or call.served_tier == PRIORITY:
+                world.spends[row, spend.THIS_TICK] += bill_nano_usd
     world.replicas[replica].reserved_nano_usd -= slot.reserved_nano_usd
     slot.reserved_nano_usd = 0
 
@@ -166,7 +205,7 @@ def next_attempt(replica: Any, client: Any, plans: Any, slot: Any, call: Any, ke
         Seconds, or `NO_MORE`.
     """
     plan = plans[slot.plan]
-    made = call.attempt % ASK + 1
+    made = call.attempt % ASK + 1 - call.put_off
     most = min(plan.retries, plans[replica.mode].retries)
     link = _next_link(plan.models, plan.length, slot.link, slot.dead, made, most)
     if link == END:
@@ -209,33 +248,33 @@ def asks_again_after_s(world: World, i: int, now_s: float) -> float:
 
 
 @compiled
-def enqueue(replica: Any, slots: Any, i: int) -> None:
-    """Slot i joins those waiting for a place, last."""
+def enqueue(queue: Any, slots: Any, i: int) -> None:
+    """Slot i joins those waiting for a place, of a replica or at a model, last."""
     slot = slots[i]
-    slot.previous = replica.last_waiting
+    slot.previous = queue.last_waiting
     slot.next = -1
-    if replica.last_waiting >= 0:
-        slots[replica.last_waiting].next = i
+    if queue.last_waiting >= 0:
+        slots[queue.last_waiting].next = i
     else:
-        replica.first_waiting = i
-    replica.last_waiting = i
-    replica.waiting += 1
+        queue.first_waiting = i
+    queue.last_waiting = i
+    queue.waiting += 1
 
 
 @compiled
-def leave_queue(replica: Any, slots: Any, i: int) -> None:
+def leave_queue(queue: Any, slots: Any, i: int) -> None:
     """Slot i leaves those waiting, from wherever it stands."""
     slot = slots[i]
     slot.generation += 1
     if slot.previous >= 0:
         slots[slot.previous].next = slot.next
     else:
-        replica.first_waiting = slot.next
+        queue.first_waiting = slot.next
     if slot.next >= 0:
         slots[slot.next].previous = slot.previous
     else:
-        replica.last_waiting = slot.previous
-    replica.waiting -= 1
+        queue.last_waiting = slot.previous
+    queue.waiting -= 1
 
 
 @inlined

@@ -57,7 +57,9 @@ def arm_policy(policy: Policy, arm: str) -> Policy:
     if arm != NONE:
         return policy
     plain = Strategy()
-    return replace(policy, law="none", budgets=(), strategies=(plain, plain, plain, plain))
+    return replace(
+        policy, law="none", budgets=(), priority_budgets=(), strategies=(plain, plain, plain, plain)
+    )
 
 
 def simulate(

@@ -12,7 +12,7 @@ import math
 from balancer.core.modes import MODES
 from balancer.core.observations import FAILURES
 
-from .attempts import attempt_ends, job_ends, start
+from .attempts import attempt_ends, job_ends, released, start
 from .clients import (
     NOBODY,
     choose,
@@ -26,7 +26,6 @@ from .compiled import compiled, inlined
 from .events import ASKS_AGAIN, ATTEMPT_ENDS, GIVES_UP, JOB_ENDS, RETRY, pop, push, turn_to
 from .outcomes import failed, free, leave
 from .streams import PLAN, uniform
-from .upstream import end
 from .world import ASK, World
 
 __all__ = ["DONE", "ROOM_NEEDED", "advance"]
@@ -109,7 +108,7 @@ def _happens(world: World, kind: int, i: int, generation: int, now_s: float) -> 
     if kind == GIVES_UP:
         _give_up(world, i, now_s)
     else:
-        end(world.upstream, world.calls, i)
+        released(world, i, now_s)
         free(world.state[0], world.slots, i)
     return NOBODY
 
@@ -145,9 +144,10 @@ def _ask(world: World, i: int, now_s: float) -> int:
     key = world.upstream.settings[0].key
     u = uniform(key, PLAN, slot.request, world.calls[i].attempt)
     mode, admitted = choose(world.gates[place], priority, u)
-    if replica.flights >= replica.max_in_flight or replica.starts >= replica.max_starts:
-        admitted = False
     _occupy(world, i, now_s, mode)
+    felt = replica.flights - replica.flexing
+    if felt >= replica.max_in_flight or replica.starts >= replica.max_starts:
+        admitted = False
     if admitted:
         admitted = reserve(world, i)
         totals.refused += slot.counts and not admitted
@@ -188,6 +188,8 @@ def _occupy(world: World, i: int, now_s: float, mode: int) -> None:
     call.output = request.output
     call.thinking = request.thinking
     call.concise = world.plans[mode].concise
+    call.own_tier = request.tier
+    call.put_off = False
 
 
 @inlined
@@ -216,6 +218,6 @@ def _give_up(world: World, i: int, now_s: float) -> None:
     """A user who waited for a place has lost patience."""
     replica = world.replicas[replica_of(world, world.slots[i].request)]
     leave_queue(replica, world.slots, i)
-    settle(world, i, 0, 0)
+    settle(world, i, 0, 0, False)
     world.slots[i].outcome = _TIMEOUT
     failed(world, i, now_s)

@@ -79,6 +79,9 @@ KINDS: Mapping[str, Kind] = {
     "answered": _relative("answered", RARE),
     "attempts": _relative("attempts", REPEATED),
     "fallback_attempts": Kind(reach=REPEATED, relative_to="attempts"),
+    # A model ends, or a project's share of priority is used up, for a part of the run.
+    "rerouted": Kind(reach=MOVED, relative_to="answered"),
+    "downgraded": Kind(reach=MOVED, relative_to="answered"),
     "availability": _share("offered", RARE),
     "latency_p50_s": _slower("latency_p50_s", rounding=_BUCKET),
     "latency_p95_s": _slower("latency_p95_s", rounding=_BUCKET),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from balancer.units import show_seconds, show_tokens, show_usd
+from balancer.core.policy import Policy
+from balancer.core.tiers import FLEX, PRIORITY, STANDARD
+from balancer.units import show_seconds, show_share, show_tokens, show_usd
 from scenarios.loader import project_quota
-from scenarios.schema import GeminiUpstream, ModelProfile, Quota
-from scenarios.tiers import spend_limit, tier_dated
+from scenarios.schema import GeminiUpstream, ModelProfile, Quota, Scenario
+from scenarios.tiers import priority_share, spend_limit, tier_dated
 from scenarios.upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
 
-__all__ = ["of_limits"]
+__all__ = ["of_limits", "of_tiers"]
 
 
 def of_limits(upstream: GeminiUpstream, used: Mapping[str, ModelProfile]) -> Iterator[str]:
@@ -40,6 +42,27 @@ def of_limits(upstream: GeminiUpstream, used: Mapping[str, ModelProfile]) -> Ite
         yield (
             f"What the project was billed may not exceed {show_usd(spend.usd)} in any "
             f"{show_seconds(spend.per)}, all models together; a bill counts when its call is over."
+        )
+
+
+def of_tiers(scenario: Scenario, policy: Policy, upstream: GeminiUpstream) -> Iterator[str]:
+    """Sentences about the service tiers that calls may be sent in, but for standard."""
+    sent: set[str] = {scenario.clients.service_tier}
+    sent.update(each.service_tier or STANDARD for each in scenario.workload.classes)
+    for strategy in policy.strategies:
+        sent.update(tier or STANDARD for tier in strategy.service_tier)
+    tiers = upstream.service_tiers
+    if FLEX in sent:
+        yield (
+            f"Flex runs on {show_share(tiers.flex.share)} of the places that other calls leave of "
+            f"a model's capacity; up to {tiers.flex.queue:g} times the capacity wait, for "
+            f"{show_seconds(tiers.flex.longest)} at most, and the rest is refused."
+        )
+    if PRIORITY in sent:
+        yield (
+            "Priority goes before standard where a model is full; up to "
+            f"{show_share(priority_share(upstream))} of a model's quota is served so, and the rest "
+            "as standard."
         )
 
 

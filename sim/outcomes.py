@@ -14,7 +14,10 @@ from .events import ASKS_AGAIN, push
 from .felt import ended, resume, unjudged
 from .world import ANSWERED, FAILED, World
 
-__all__ = ["answered", "failed", "free", "leave", "mistaken"]
+__all__ = ["UNFELT", "answered", "failed", "free", "leave", "mistaken"]
+
+UNFELT = -1
+"""In place of a bucket: of a request whose attempts were all sent as flex nobody feels how long."""
 
 _TIMEOUT = FAILURES.index("timeout")
 
@@ -23,7 +26,8 @@ _TIMEOUT = FAILURES.index("timeout")
 def answered(world: World, i: int, now_s: float, bucket: int) -> None:
     """A request got a complete answer; its latency is in this place of the histogram."""
     slot = world.slots[i]
-    ended(world, slot, ANSWERED, bucket)
+    if bucket != UNFELT:
+        ended(world, slot, ANSWERED, bucket)
     if slot.counts:
         call = world.calls[i]
         totals = world.totals[0]
@@ -37,7 +41,8 @@ def answered(world: World, i: int, now_s: float, bucket: int) -> None:
             totals.good_quality_ppm_sum += quality_ppm
             if call.model != world.plans[slot.plan - slot.mode].models[0]:
                 totals.sibling_quality_ppm_sum += quality_ppm
-        _measure(world, slot, now_s, bucket)
+        if bucket != UNFELT:
+            _measure(world, slot, now_s, bucket)
     world.state[0].live -= 1
     free(world.state[0], world.slots, i)
 

@@ -38,6 +38,7 @@ __all__ = [
     "grants",
     "new_row",
     "take",
+    "take_own",
 ]
 
 COUNTINGS = ("sliding", "calendar", "bucket")
@@ -154,6 +155,17 @@ def take(
     if refusal < 0 or shared.counts_refused:
         _count(shared, shared_cells, prompt_tokens)
     return refusal, delay_s, refuser
+
+
+@compiled
+def take_own(
+    quota: Any, cells: Any, midnights: Any, now_s: float, prompt_tokens: int, factor: float
+) -> bool:
+    """Count a call against one quota, if that grants it."""
+    refusal, _, _ = grants(quota, cells, midnights, now_s, prompt_tokens, factor)
+    if refusal < 0:
+        _count(quota, cells, prompt_tokens)
+    return refusal < 0
 
 
 @compiled

@@ -18,9 +18,11 @@ from balancer.core.modes import MODES, PRIORITIES
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
 from balancer.core.routes import resolve
+from balancer.core.strategy import tier_of
+from balancer.core.tiers import FLEX_WAIT_S, REQUEST_TIERS
 from scenarios.loader import profiles, project_quota
 from scenarios.schema import GeminiUpstream, ModelProfile, QueueUpstream, Quota, Scenario
-from scenarios.tiers import spend_limit
+from scenarios.tiers import priority_share, spend_limit
 from scenarios.upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
 
 from . import fifo_queue, spend
@@ -46,10 +48,12 @@ from .workload import scenario_keys
 from .world import (
     BUCKETS,
     CLIENT,
+    EVERYBODY,
     FELT,
     FLIGHT,
     GATE,
     GATES,
+    IN_PRIORITY,
     LONGEST_CHAIN,
     MOST_MODELS,
     PAUSE,
@@ -89,12 +93,13 @@ def aligned(count: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
 
 
 def model_names(scenario: Scenario, policy: Policy) -> tuple[str, ...]:
-    """Models that may be called, by name."""
+    """Models that may be called or may answer, by name."""
     names = set(scenario.asked_models)
     for asked in scenario.asked_models:
         for strategy in policy.strategies:
             names.update(resolve(strategy, asked, policy.catalog))
-    return tuple(sorted(served_names(tuple(names), policy.catalog)))
+    names.update(served_names(tuple(names), policy.catalog))
+    return tuple(sorted(names))
 
 
 def new_world(
@@ -185,15 +190,23 @@ def new_upstream(scenario: Scenario, policy: Policy, key: int, models: tuple[str
     else:
         settings["kind"] = GEMINI
     rows = np.zeros(len(models), MODEL)
+    rows["serves"] = [models.index(policy.catalog.card(name).name) for name in models]
+    rows["first_waiting"] = rows["last_waiting"] = -1
     for row, name in zip(rows, models, strict=True):
         card = policy.catalog.card(name)
-        _write_model(row, known.get(name), card)
+        _write_model(row, known.get(card.name), card)
         if isinstance(scenario.upstream, GeminiUpstream) and card.thinks:
             row["thinking_loss"] = 1.0 - scenario.upstream.actions.thinking_off
-    quotas = _quotas(scenario, [known.get(name) for name in models])
+    if isinstance(scenario.upstream, GeminiUpstream):
+        flex = scenario.upstream.service_tiers.flex
+        rows["flex_share"] = flex.share
+        rows["flex_queue"] = flex.queue * rows["capacity"] if flex.queue else 0.0
+        rows["flex_longest_s"] = flex.longest
+    quotas = _quotas(scenario, [known.get(policy.catalog.card(name).name) for name in models])
     slides = any(_limited(row) and row["counting"] == SLIDING for row in quotas)
     spending, spent = _spending(scenario)
-    settings["limited"] = spending["limit_nano_usd"] >= 0 or any(map(_limited, quotas))
+    own = quotas[: len(models) + 1]
+    settings["limited"] = spending["limit_nano_usd"] >= 0 or any(map(_limited, own))
     return Upstream(
         settings=settings,
         models=rows,
@@ -297,17 +310,31 @@ def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.nd
             )
         for place, name in enumerate(chain):
             card, own = policy.catalog.card(name), policy.catalog.card(asked)
-            plan["models"][place] = models.index(card.name)
+            plan["models"][place] = models.index(name)
             bounds = call_bounds(scenario, strategy, card, own)
             plan["caps"][place] = bounds.cap_tokens
             plan["budgets"][place] = bounds.thinking_tokens
+            plan["tiers"][place] = [
+                [
+                    REQUEST_TIERS.index(tier_of(planned, written, card, moved=name != asked))
+                    for planned in strategy.service_tier
+                ]
+                for written in REQUEST_TIERS
+            ]
         plan["length"] = len(chain)
         plan["concise"] = concise if strategy.instruction else 1.0
         plan["quality_ppm"] = kept_quality_ppm(scenario, strategy)
         plan["timeout_s"] = _else(strategy.timeout_s, scenario.clients.timeout)
+        plan["flex_timeout_s"] = _flex_timeout_s(scenario)
         plan["retries"] = _else(strategy.retries, scenario.clients.retries)
         plan["static_fallback"] = strategy.static_fallback is not None
     return plans
+
+
+def _flex_timeout_s(scenario: Scenario) -> float:
+    """Deadline of a call that is sent as flex: no plan's, and the callers' own if it is shorter."""
+    said = "timeout" in scenario.clients.model_fields_set
+    return min(FLEX_WAIT_S, scenario.clients.timeout) if said else FLEX_WAIT_S
 
 
 def _else(value: float | None, otherwise: float) -> float:
@@ -316,7 +343,7 @@ def _else(value: float | None, otherwise: float) -> float:
 
 def _write_model(row: Any, profile: ModelProfile | None, card: ModelCard) -> None:
     row["output_limit"] = card.output_limit_tokens
-    row["price"] = card.price
+    row["prices"] = [card.price_of(tier) for tier in REQUEST_TIERS]
     row["quality_ppm"] = _MILLION
     if profile is None:
         return
@@ -336,10 +363,16 @@ def _write_model(row: Any, profile: ModelProfile | None, card: ModelCard) -> Non
 def _quotas(
     scenario: Scenario, known: Sequence[ModelProfile | None]
 ) -> np.ndarray[Any, np.dtype[np.void]]:
-    """Quotas of the models, and last that of the project. A plain queue has none."""
+    """Quotas of the models, that of the project, and what of each model may be priority.
+
+    A plain queue has none.
+    """
     quotas = [Quota() if profile is None else profile.quota for profile in known]
     upstream = scenario.upstream
+    share = priority_share(upstream) if isinstance(upstream, GeminiUpstream) else 1.0
+    priority = [_part(quota, share) for quota in quotas]
     quotas.append(project_quota(upstream) if isinstance(upstream, GeminiUpstream) else Quota())
+    quotas += priority
     rows = np.zeros(len(quotas), QUOTA)
     for place, quota in enumerate(quotas):
         rows[place] = new_row(
@@ -352,6 +385,17 @@ def _quotas(
             phase_s=_seconds_into_a_minute(scenario.start),
         )[0]
     return rows
+
+
+def _part(quota: Quota, share: float) -> Quota:
+    """A share of a minute's quota, counted as that is; nothing of one that is unlimited is 0."""
+    if share == 0.0:
+        return quota.model_copy(update={"rpm": 0, "tpm": None, "rpd": None})
+    parts = {
+        name: None if limit is None else max(1, math.floor(limit * share))
+        for name, limit in (("rpm", quota.rpm), ("tpm", quota.tpm))
+    }
+    return quota.model_copy(update={**parts, "rpd": None})
 
 
 def _limited(quota: Any) -> bool:
@@ -408,13 +452,18 @@ def _ledgers(
     A budget of a key that no request has is left out: nothing can be spent from it.
     """
     ledgers, places, spends = [], [], []
-    for limit in policy.budgets:
-        if limit.key is None or limit.key in keys:
-            nano_usd = round(limit.usd * NANO_USD)
-            ticks = max(1, round(limit.window_s / policy.tick_s))
-            ledgers.append(budget.new_row(nano_usd, ticks))
-            spends.append(spend.new_row(nano_usd, ticks))
-            places.append(-1 if limit.key is None else keys.index(limit.key))
+    owned = [
+        (limit, EVERYBODY if limit.key is None else keys.index(limit.key))
+        for limit in policy.budgets
+        if limit.key is None or limit.key in keys
+    ]
+    owned += [(limit, IN_PRIORITY) for limit in policy.priority_budgets]
+    for limit, owner in owned:
+        nano_usd = round(limit.usd * NANO_USD)
+        ticks = max(1, round(limit.window_s / policy.tick_s))
+        ledgers.append(budget.new_row(nano_usd, ticks))
+        spends.append(spend.new_row(nano_usd, ticks))
+        places.append(owner)
     return _padded(ledgers), np.array(places, np.int64), _padded(spends)
 
 

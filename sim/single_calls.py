@@ -24,6 +24,7 @@ def begin_request(
     cap: int,
     budget: int,
     concise: float,
+    tier: int,
     now_s: float,
 ) -> None:
     """Fix the fate of call i, by `sim.upstream.begin`.
@@ -42,6 +43,7 @@ def begin_request(
         cap: most output tokens, thinking included.
         budget: most thinking tokens.
         concise: what the instruction leaves of the natural length.
+        tier: of service: index of `balancer.core.tiers.REQUEST_TIERS`.
         now_s: time; must not go back.
     """
     call = calls[i]
@@ -56,5 +58,6 @@ def begin_request(
     call.cap = cap
     call.budget = budget
     call.concise = concise
+    call.tier = tier
     call.gives_up_s = math.inf
     begin(upstream, calls, i, now_s)

@@ -27,7 +27,8 @@ __all__ = ["Record", "close_tick"]
 
 _HEAD = 16  # rows, offered, admitted, shed, fallback by priority, waiting, reserved, modes' rows
 _KINDS = len(FAILURES)
-_ROW = 3 + _KINDS + 5 + 3  # place, started, finished, failures, tokens and cost, bucket counts
+# Place, started, finished, failures, tokens and cost, rerouted and downgraded, bucket counts.
+_ROW = 3 + _KINDS + 5 + 2 + 3
 # Mode, begun, bucket counts, unjudged by priority; a count of -1 - k is the k-th row's histogram.
 _MODE_ROW = 8
 _TIMEOUT = FAILURES.index("timeout")
@@ -63,7 +64,9 @@ class Record:
             place, started, finished = values[at : at + 3]
             failures = tuple(values[at + 3 : at + 3 + _KINDS])
             rest = at + 3 + _KINDS
-            prompt, cached, output, thinking, cost, latency, ttft, ages = values[rest : rest + 8]
+            prompt, cached, output, thinking, cost, rerouted, downgraded, latency, ttft, ages = (
+                values[rest : rest + 10]
+            )
             at += _ROW
             mode, model = self._keys[place]
             middle = start + 2 * latency
@@ -84,6 +87,8 @@ class Record:
                     output,
                     thinking,
                     cost,
+                    rerouted,
+                    downgraded,
                 )
             )
             start = stop
@@ -202,7 +207,7 @@ def _speakers(world: World, first: int) -> tuple[int, int]:
     for place in range(first, first + len(world.upstream.models)):
         tally = world.tallies[place]
         if tally.high[LATENCY] >= 0:
-            timed += 2 if tally.failures[_TIMEOUT] else 1
+            timed += 2 if tally.failures[_TIMEOUT] or tally.unlike else 1
         if tally.in_flight:
             flying += 2 if paused else 1
     return timed, flying
@@ -222,6 +227,8 @@ def _write_row(world: World, place: int, row: Any, buckets: Any, written: int) -
     row[rest + 2] = tally.output
     row[rest + 3] = tally.thinking
     row[rest + 4] = tally.nano_usd
+    row[rest + 5] = tally.rerouted
+    row[rest + 6] = tally.downgraded
     tally.started = 0
     tally.finished = 0
     tally.prompt = 0
@@ -229,19 +236,22 @@ def _write_row(world: World, place: int, row: Any, buckets: Any, written: int) -
     tally.output = 0
     tally.thinking = 0
     tally.nano_usd = 0
+    tally.rerouted = 0
+    tally.downgraded = 0
+    tally.unlike = 0
     for which in (LATENCY, TTFT):
         size = _pack(
             world.histograms[place, which], tally.low[which], tally.high[which], buckets, written
         )
         tally.low[which] = BUCKETS
         tally.high[which] = -1
-        row[rest + 5 + which] = size
+        row[rest + 7 + which] = size
         written += 2 * size
     size = 0
     if tally.in_flight:
         low, high = _count_ages(world, place)
         size = _pack(world.scratch, low, high, buckets, written)
-    row[rest + 7] = size
+    row[rest + 9] = size
     return written + 2 * size
 
 

@@ -27,7 +27,9 @@ class Totals:
         fallback: requests shed or failed that got the static answer.
         truncated: answers cut short by the output cap.
         attempts, attempts_finished, attempts_failed: calls upstream.
-        fallback_attempts: those of them at the next model of a plan, at once after one failed.
+        fallback_attempts: those of them at the next model of a plan, or in standard where flex was
+            full, at once after one failed.
+        rerouted, downgraded: answers of another model, or tier, than was sent.
         prompt_tokens, cached_tokens, output_tokens, thinking_tokens: as the upstream saw.
         true_nano_usd: the upstream's bill.
         observed_nano_usd: cost as the clients could tell it from usage and price table.
@@ -59,6 +61,8 @@ class Totals:
     truncated: int
     attempts: int
     fallback_attempts: int
+    rerouted: int
+    downgraded: int
     attempts_finished: int
     attempts_failed: int
     prompt_tokens: int
@@ -100,6 +104,8 @@ def read_totals(world: World) -> Totals:
         truncated=int(totals["truncated"]),
         attempts=int(totals["attempts"]),
         fallback_attempts=int(totals["fallback_attempts"]),
+        rerouted=int(totals["rerouted"]),
+        downgraded=int(totals["downgraded"]),
         attempts_finished=int(totals["attempts_finished"]),
         attempts_failed=int(totals["attempts_failed"]),
         prompt_tokens=int(totals["prompt_tokens"]),

@@ -4,6 +4,10 @@ A call's fate is fixed when it begins: `begin` reads what the caller asks for fr
 record and writes the outcome, the times and the bill into it; `end` gives back what the call
 held. The simulator's kernel calls them in bulk in simulated time, a mock server one at a
 time in wall time.
+
+A call carries the code of its service tier (`SERVICE_TIERS`). What a tier does is in
+`sim.service_tiers`; a flex call that finds no place is not served yet: it waits, and `resume`
+fixes its fate when whoever keeps those who wait has a place for it.
 """
 
 from __future__ import annotations
@@ -15,11 +19,23 @@ import numpy as np
 
 from balancer.core.observations import FAILURES
 from balancer.core.pricing import cost_nano_usd
+from balancer.core.tiers import REQUEST_TIERS
 
 from . import streams
 from .compiled import compiled, inlined
 from .fifo_queue import begin_in_queue
 from .quota import take
+from .service_tiers import (
+    FLEX,
+    PRIORITY,
+    STANDARD,
+    WAITS,
+    flex_waits,
+    give_back,
+    hurries,
+    load,
+    seat,
+)
 from .spend_limit import charge, spend_wait_s
 from .streams import normal, uniform
 
@@ -37,6 +53,8 @@ __all__ = [
     "Upstream",
     "begin",
     "end",
+    "refuse",
+    "resume",
 ]
 
 GEMINI, QUEUED, PROCESSOR_SHARING = range(3)
@@ -73,10 +91,14 @@ CALL = np.dtype(
         ("served", "?"),  # work was done, and is billed
         ("held", "?"),  # counts among the calls in flight upstream
         ("refuser", "i1"),  # of a refusal by quota: index of `sim.quota.REFUSERS`
+        ("tier", "i1"),  # asked: index of `REQUEST_TIERS`
+        ("served_tier", "i1"),  # that serves it; `sim.service_tiers.WAITS`: none yet
         # the rest of what the caller asks
         ("thinking", "i4"),  # tokens it would think if it chose freely
         ("cap", "i4"),  # max_output_tokens
         ("budget", "i4"),  # most thinking tokens
+        ("own_tier", "i1"),  # that its caller wrote
+        ("put_off", "?"),  # an attempt found flex full, and is no retry
         ("index", "i8"),
         ("concise", "f8"),  # what the instruction leaves of the natural length
         ("gives_up_s", "f8"),  # when the caller leaves
@@ -104,9 +126,18 @@ MODEL = np.dtype(
         ("quality_ppm", "i8"),
         ("thinking_loss", "f8"),  # of quality, when it does not think at all
         ("output_limit", "i8"),
-        ("price", "i8", (7,)),
+        ("prices", "i8", (len(REQUEST_TIERS), 7)),  # by service tier
+        ("serves", "i8"),  # row of the model that serves in its place: its own, or of its successor
+        ("flex_share", "f8"),  # of the places that others leave of the capacity
+        ("flex_queue", "f8"),  # most flex calls that wait
+        ("flex_longest_s", "f8"),
         # running
-        ("in_flight", "i8"),
+        ("in_flight", "i8"),  # of standard and priority
+        ("hurried", "i8"),  # of priority
+        ("flexing", "i8"),
+        ("waiting", "i8"),  # flex calls; who they are is kept by whoever calls `resume`
+        ("first_waiting", "i8"),
+        ("last_waiting", "i8"),
     ],
     align=True,
 )
@@ -139,8 +170,9 @@ class Upstream(NamedTuple):
     Attributes:
         settings: one record of `SETTINGS`.
         models: records of `MODEL`.
-        quotas: records of `sim.quota.QUOTA`: one a model, the last one that of the project.
-        cells: of sliding quotas, shape (models + 1, 2, CELLS); one cell where none slides.
+        quotas: records of `sim.quota.QUOTA`: one a model, that of the project, and one a model
+            again: what may be served as priority.
+        cells: of sliding quotas, shape (2 models + 1, 2, CELLS); one cell where none slides.
         spending: one record of `sim.spend_limit.SPENDING`.
         spent: its cells.
         midnights: seconds at which the day turns for daily quotas.
@@ -210,9 +242,10 @@ def begin(upstream: Upstream, calls: Any, i: int, now_s: float) -> None:
     call = calls[i]
     settings = upstream.settings[0]
     _come_to_nothing(upstream, call)
-    hits = _hits(upstream.faults, call, settings.key)
+    serves = upstream.models[call.model].serves
+    hits = _hits(upstream.faults, call, serves, settings.key)
     if settings.kind == GEMINI:
-        _begin_gemini(upstream, call, settings.key, now_s, hits)
+        _begin_gemini(upstream, call, serves, settings.key, now_s, hits)
     elif hits.error >= 0:
         call.outcome = hits.error
         call.duration_s = 0.0
@@ -255,6 +288,7 @@ def _come_to_nothing(upstream: Upstream, call: Any) -> None:
     call.served = False
     call.held = False
     call.refuser = 0
+    call.served_tier = call.tier
 
 
 @inlined
@@ -262,19 +296,19 @@ def end(upstream: Upstream, calls: Any, i: int) -> None:
     """Give back what call i holds; to be called when the upstream is done with it."""
     call = calls[i]
     if call.held:
-        upstream.models[call.model].in_flight -= 1
+        give_back(upstream.models[upstream.models[call.model].serves], call.served_tier)
         call.held = False
 
 
 @inlined
-def _hits(faults: Any, call: Any, key: int) -> Hits:
+def _hits(faults: Any, call: Any, serves: int, key: int) -> Hits:
     slow = quota = thinking = output = price = 1.0
     add_s = 0.0
     error = -1
     hangs = ignores_budget = cut = inside = False
     for row in range(len(faults)):
         fault = faults[row]
-        if not fault.active or (fault.model >= 0 and fault.model != call.model):
+        if not fault.active or (fault.model >= 0 and fault.model != serves):
             continue
         attempt = 0 if fault.deterministic else call.attempt
         if fault.share < 1.0 and (
@@ -308,14 +342,16 @@ def _hits(faults: Any, call: Any, key: int) -> Hits:
 
 
 @inlined
-def _begin_gemini(upstream: Upstream, call: Any, key: int, now_s: float, hits: Hits) -> None:
-    model = upstream.models[call.model]
+def _begin_gemini(
+    upstream: Upstream, call: Any, serves: int, key: int, now_s: float, hits: Hits
+) -> None:
+    model = upstream.models[serves]
     refusal, delay_s = -1, 0.0
     if upstream.settings[0].limited:
         shared = len(upstream.models)
         refusal, delay_s, call.refuser = take(
-            upstream.quotas[call.model],
-            upstream.cells[call.model],
+            upstream.quotas[serves],
+            upstream.cells[serves],
             upstream.quotas[shared],
             upstream.cells[shared],
             upstream.midnights,
@@ -324,8 +360,60 @@ def _begin_gemini(upstream: Upstream, call: Any, key: int, now_s: float, hits: H
             hits.quota,
             spend_wait_s(upstream.spending[0], upstream.spent, now_s, hits.quota),
         )
-    if refusal < 0:
-        refusal = _overload(model, call, key)
+    if refusal < 0 and call.tier != STANDARD:
+        if call.tier == FLEX:
+            if flex_waits(model):
+                _let_wait(model, call)
+                return
+        elif not hurries(upstream, serves, now_s, call.prompt, hits.quota):
+            call.served_tier = STANDARD
+    if refusal >= 0:
+        call.outcome = refusal
+        call.duration_s = model.error_latency_s
+        call.retry_after_s = delay_s if delay_s > 0 else 60.0
+        return
+    _work(upstream, model, call, key, now_s, hits)
+
+
+@inlined
+def _let_wait(model: Any, call: Any) -> None:
+    """A flex call waits, and is refused unless a place is found for it; at once if too many do."""
+    call.outcome = _OVERLOADED
+    if model.waiting >= model.flex_queue:
+        call.duration_s = model.error_latency_s
+    else:
+        call.duration_s = model.flex_longest_s
+        call.served_tier = WAITS
+
+
+@compiled
+def resume(upstream: Upstream, calls: Any, i: int, began_s: float, now_s: float) -> None:
+    """Fix the fate of flex call i, for which there is a place now.
+
+    Its times count from its beginning, as those of all calls; it was counted by the quotas then.
+
+    Args:
+        upstream, calls, i, now_s: see `begin`.
+        began_s: when it began to wait.
+    """
+    call = calls[i]
+    key = upstream.settings[0].key
+    serves = upstream.models[call.model].serves
+    _come_to_nothing(upstream, call)
+    hits = _hits(upstream.faults, call, serves, key)
+    # A bill is put where the window stands.
+    spend_wait_s(upstream.spending[0], upstream.spent, now_s, hits.quota)
+    _work(upstream, upstream.models[serves], call, key, now_s, hits)
+    call.duration_s += now_s - began_s
+    if call.held:
+        call.holds_s += now_s - began_s
+        call.ttft_s += now_s - began_s
+
+
+@inlined
+def _work(upstream: Upstream, model: Any, call: Any, key: int, now_s: float, hits: Hits) -> None:
+    """A call that is let in is refused after all, or worked on."""
+    refusal = _overload(model, call, key)
     works_on = hits.error in (_RESET, _MALFORMED) or (hits.error >= 0 and hits.inside)
     if refusal < 0 and not works_on:
         refusal = hits.error
@@ -333,9 +421,9 @@ def _begin_gemini(upstream: Upstream, call: Any, key: int, now_s: float, hits: H
         call.outcome = refusal
         call.duration_s = model.error_latency_s
         if refusal in (_QUOTA_MINUTE, _QUOTA_DAY):
-            call.retry_after_s = delay_s if delay_s > 0 else 60.0
+            call.retry_after_s = 60.0
         return
-    model.in_flight += 1
+    seat(model, call.served_tier)
     call.held = True
     call.served = True
     _generate(model, call, key, hits)
@@ -362,6 +450,8 @@ def _begin_gemini(upstream: Upstream, call: Any, key: int, now_s: float, hits: H
 def _overload(model: Any, call: Any, key: int) -> int:
     """503, or -1: the share in excess of the limit, beside the share when healthy."""
     in_flight = model.in_flight + 1
+    if call.served_tier == PRIORITY:
+        in_flight = model.hurried + 1
     if in_flight > model.overload_limit:
         excess = 1.0 - model.overload_limit / in_flight
         if uniform(key, streams.OVERLOAD, call.index, call.attempt) < excess:
@@ -405,12 +495,12 @@ def _generate(model: Any, call: Any, key: int, hits: Hits) -> None:
         model.ttft_sigma * normal(key, streams.TTFT, call.index, call.attempt)
     )
     slow = hits.slow
-    if model.in_flight > model.capacity:
-        slow *= (model.in_flight / model.capacity) ** model.slowdown
+    if model.in_flight > model.capacity and call.served_tier != FLEX:
+        slow *= load(model, call.served_tier) ** model.slowdown
     call.ttft_s = (first + thought / speed) * slow + hits.add_s
     call.duration_s = call.ttft_s + answered / speed * slow
     call.holds_s = call.duration_s
     call.estimate_nano_usd = _cost_nano_usd(
-        model.price, call.prompt, call.cached, answered, thought
+        model.prices[call.served_tier], call.prompt, call.cached, answered, thought
     )
     call.bill_nano_usd = int(call.estimate_nano_usd * hits.price + 0.5)

@@ -18,6 +18,7 @@ from scipy.special import ndtri
 
 from balancer.core.errors import ScenarioError
 from balancer.core.modes import Priority
+from balancer.core.tiers import REQUEST_TIERS
 from scenarios.schema import (
     Arrivals,
     Class,
@@ -48,6 +49,7 @@ REQUEST = np.dtype(
         ("key", "i1"),  # index in `scenario_keys`; -1 is none
         ("asked", "i1"),  # index of the model asked for
         ("mistake", "?"),  # the upstream refuses it as it is written
+        ("tier", "i1"),  # of service, asked for: index of `REQUEST_TIERS`
         ("replica", "i2"),  # process of the application that it comes to
         ("prompt", "i4"),  # tokens, cached ones included
         ("cached", "i4"),
@@ -65,6 +67,7 @@ _KLASS = np.dtype(
         ("priority", "i1"),
         ("key", "i2"),
         ("mistakes", "f8"),  # share that the upstream refuses as it is written
+        ("tier", "i1"),
     ]
 )
 
@@ -157,6 +160,10 @@ def _stream(
     requests["s"] = times
     classes = tuple(scenario.workload.classes[place] for place in places)
     klasses, draws, points = _tables(classes, scenario_keys(scenario), recorded)
+    klasses["tier"] = [
+        REQUEST_TIERS.index(entry.service_tier or scenario.clients.service_tier)
+        for entry in classes
+    ]
     none = np.zeros(1, np.int32)
     _fill(
         key,
@@ -286,6 +293,7 @@ def _fill(
         request.klass = klass
         request.priority = klasses[klass].priority
         request.key = klasses[klass].key
+        request.tier = klasses[klass].tier
         if len(asked_below) > 1:
             u = uniform(key, ASKED, i, 0)
             while request.asked < len(asked_below) - 1 and asked_below[request.asked] <= u:

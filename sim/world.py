@@ -13,6 +13,7 @@ import numpy as np
 from balancer.core.histogram import MAX_INDEX, MIN_INDEX
 from balancer.core.modes import MODES, PRIORITIES
 from balancer.core.observations import FAILURES
+from balancer.core.tiers import REQUEST_TIERS
 
 from .upstream import Upstream
 
@@ -22,11 +23,13 @@ __all__ = [
     "ASK",
     "BUCKETS",
     "CLIENT",
+    "EVERYBODY",
     "FAILED",
     "FELT",
     "FLIGHT",
     "GATE",
     "GATES",
+    "IN_PRIORITY",
     "LATENCY",
     "LONGEST_CHAIN",
     "MOST_MODELS",
@@ -46,6 +49,9 @@ LONGEST_CHAIN = 8
 
 MOST_MODELS = 32
 """Most models that may be called in one run: bits of `SLOT`'s dead."""
+
+EVERYBODY, IN_PRIORITY = -1, -2
+"""Whose a budget is that is no key's: all calls, or those that are sent in the priority tier."""
 
 ASK = 256
 """Attempts of a user's k-th asking are numbered from k times this, which no asking reaches."""
@@ -76,7 +82,7 @@ STATE = np.dtype(
         ("free_later", "i8"),  # head of the list of free places for them
         ("free", "i8"),  # head of the list of free slots
         ("free_slots", "i8"),
-        ("flights", "i8"),  # calls in flight, as clients see it
+        ("flights", "i8"),  # calls in flight, as clients see it, but for flex
         ("pauses", "i8"),  # requests between two attempts
     ],
     align=True,
@@ -86,6 +92,7 @@ STATE = np.dtype(
 REPLICA = np.dtype(
     [
         ("flights", "i8"),  # calls in flight, as its clients see it
+        ("flexing", "i8"),  # of them, those that were sent as flex
         ("first_waiting", "i8"),
         ("last_waiting", "i8"),
         ("waiting", "i8"),
@@ -163,9 +170,12 @@ PLAN = np.dtype(
         ("caps", "i4", (LONGEST_CHAIN,)),  # most output tokens of each
         ("budgets", "i4", (LONGEST_CHAIN,)),  # most thinking tokens of each
         ("length", "i4"),
+        # of each model's calls, by what the caller wrote and by priority
+        ("tiers", "i1", (LONGEST_CHAIN, len(REQUEST_TIERS), len(PRIORITIES))),
         ("concise", "f8"),
         ("quality_ppm", "i8"),  # what its edits leave of an answer's quality
         ("timeout_s", "f8"),
+        ("flex_timeout_s", "f8"),
         ("retries", "i4"),
         ("static_fallback", "?"),
     ],
@@ -184,7 +194,10 @@ TALLY = np.dtype(
         ("output", "i8"),
         ("thinking", "i8"),
         ("nano_usd", "i8"),
-        ("in_flight", "i8"),
+        ("rerouted", "i8"),
+        ("downgraded", "i8"),
+        ("unlike", "i8"),  # flex answers that are felt: its latencies are not all of the mode's
+        ("in_flight", "i8"),  # but for flex
         # span of buckets touched, by histogram
         ("low", "i8", (2,)),
         ("high", "i8", (2,)),
@@ -220,6 +233,8 @@ TOTALS = np.dtype(
         ("truncated", "i8"),
         ("attempts", "i8"),
         ("fallback_attempts", "i8"),
+        ("rerouted", "i8"),
+        ("downgraded", "i8"),
         ("attempts_finished", "i8"),
         ("attempts_failed", "i8"),
         ("prompt_tokens", "i8"),
@@ -261,7 +276,7 @@ class World(NamedTuple):
         upstream: the upstream's own arrays.
         jobs: heap of `sim.processor_sharing.JOB`.
         ledgers: rows of `balancer.core.budget`, shape (replicas, limits, width).
-        ledger_keys: budget key of each limit; -1 is everybody.
+        ledger_keys: budget key of each limit, `EVERYBODY` or `IN_PRIORITY`.
         spends: true spend for each limit, see `sim.spend`.
         tallies: records of `TALLY`, replica by replica, each mode by mode, each over all models.
         histograms: counts by tally, LATENCY or TTFT, and bucket.

@@ -28,9 +28,9 @@ from .histogram import MAX_INDEX, MIN_INDEX, edge_s
 from .observations import Observations
 from .policy import Policy, Rule
 from .pricing import NANO_USD
-from .rules import SIGNALS, shown
+from .rules import SIGNALS, SPEND_WINDOW_S, shown
 from .samples import allowed, by_requests, sample, value
-from .signals import ERRORS, GAUGES, QUANTILES, SPENDING, breach
+from .signals import ERRORS, GAUGES, QUANTILES, SPENDING, SPENT, breach
 from .stretches import CALLS, DEVIATIONS, LENGTH_S, Stretch, Stretches, ordinary, total
 
 __all__ = ["Finding", "Monitor", "Traffic", "findings", "fitted"]
@@ -222,6 +222,8 @@ class Traffic:
         """What a signal of spending was in a stretch, and a standard deviation of that."""
         if signal == "token_cost_per_hour":
             scale, amount, squared = 3600.0 / NANO_USD, part.nano_usd, part.nano_squared
+        elif signal == SPENT:
+            scale, amount, squared = SPEND_WINDOW_S / NANO_USD, part.nano_usd, part.nano_squared
         else:
             scale, amount, squared = 60.0, part.tokens, part.tokens_squared
         scale /= self._tick_s

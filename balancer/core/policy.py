@@ -11,13 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 
-from .catalog import Catalog, ModelCard, PriceRow
+from .catalog import Catalog, ModelCard
 from .constants import Constants, check_constants
 from .errors import PolicyError, nearest
 from .modes import MODES, Mode
-from .pricing import NANO_USD, cost_nano_usd
+from .pricing import NANO_USD, PriceRow, cost_nano_usd
 from .routes import base_model, resolve
-from .rules import LONGEST_WINDOW_S, SIGNALS, Rule, check_monotone, check_rule, shown
+from .rules import (
+    LONGEST_WINDOW_S,
+    SIGNALS,
+    SPEND_WINDOW_S,
+    Rule,
+    check_monotone,
+    check_rule,
+    shown,
+)
 from .strategy import NO_TIERS, ROUTES, Strategy, check_strategy
 from .tiers import STANDARD
 
@@ -269,6 +277,7 @@ class Policy:
         cost = self.expected_cost_usd(Mode.NORMAL)
         if cost is not None:
             found["token_cost_per_hour"] = cost * self.baseline.requests_per_s * 3600
+            found["spend_10m"] = cost * self.baseline.requests_per_s * SPEND_WINDOW_S
         return found
 
 

@@ -8,7 +8,16 @@ from .errors import PolicyError, nearest
 from .histogram import edge_s, snap
 from .modes import Mode
 
-__all__ = ["LONGEST_WINDOW_S", "SIGNALS", "Rule", "check_monotone", "check_rule", "shown"]
+__all__ = [
+    "LONGEST_WINDOW_S",
+    "SIGNALS",
+    "SPEND_WINDOW_S",
+    "Rule",
+    "check_monotone",
+    "check_rule",
+    "shown",
+    "window_of",
+]
 
 SIGNALS: dict[str, str] = {
     "latency_p50": "seconds",
@@ -18,6 +27,7 @@ SIGNALS: dict[str, str] = {
     "error_rate": "share",
     "token_cost_per_hour": "usd_per_hour",
     "tokens_per_minute": "tokens_per_minute",
+    "spend_10m": "usd",
     "queue_depth": "requests",
     "memory": "share",
     "burn_rate": "times",
@@ -26,6 +36,14 @@ SIGNALS: dict[str, str] = {
 
 LONGEST_WINDOW_S = 6 * 3600.0
 """Longest window: what takes longer to show is no matter for a brownout."""
+
+SPEND_WINDOW_S = 600.0
+"""The window of `spend_10m`, which is that of a project's spend limit."""
+
+
+def window_of(signal: str, window_s: float = 60.0) -> float:
+    """Window of a rule that names none, of which others than `spend_10m` may choose."""
+    return SPEND_WINDOW_S if signal == "spend_10m" else window_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +103,7 @@ def check_rule(rule: Rule, tick_s: float) -> None:
         "seconds": (0.001, 16_000.0),
         "share": (1e-6, 0.999999),
         "usd_per_hour": (1e-9, 1e9),
+        "usd": (1e-9, 1e9),
         "tokens_per_minute": (1, 1e12),
         "requests": (0, 1e9),
         "times": (0.001, 1e6),
@@ -103,6 +122,12 @@ def check_rule(rule: Rule, tick_s: float) -> None:
                 f"{LONGEST_WINDOW_S:g} s; lengthen it or shorten the tick",
                 where=where,
             )
+    if rule.window_s != window_of(rule.signal, rule.window_s):
+        raise PolicyError(
+            f"{rule.signal} is what was billed in {SPEND_WINDOW_S:g} s; found a window of "
+            f"{rule.window_s:g} s, leave it out",
+            where=where,
+        )
     if not (0 <= rule.sustained_s <= LONGEST_WINDOW_S):
         raise PolicyError(
             f"sustained for {rule.sustained_s!r} s; expected 0 to {LONGEST_WINDOW_S:g} s",
@@ -160,6 +185,8 @@ def shown(value: float, signal: str) -> str:
         return f"{value:.3%}" if value < 0.001 else f"{value:.1%}"
     if unit == "usd_per_hour":
         return f"${value:,.2f}/h" if value < 100 else f"${value:,.0f}/h"
+    if unit == "usd":
+        return f"${value:,.2f}"
     if unit == "tokens_per_minute":
         return f"{value:,.0f} tokens/min"
     if unit == "times":

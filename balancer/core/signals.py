@@ -19,7 +19,7 @@ from .histogram import EMPTY, Histogram, edge_s, merge, snap
 from .modes import MODES, Mode
 from .observations import Observations
 from .policy import SIGNALS, Policy, Rule
-from .rules import shown
+from .rules import SPEND_WINDOW_S, shown
 from .windows import (
     ALL,
     CUTS,
@@ -40,7 +40,9 @@ __all__ = ["Bound", "Measurement", "Signals", "breach", "describe"]
 
 QUANTILES = {"latency_p50": 0.50, "latency_p95": 0.95, "latency_p99": 0.99, "ttft_p95": 0.95}
 LATENCIES = ("latency_p50", "latency_p95", "latency_p99")
-SPENDING = ("token_cost_per_hour", "tokens_per_minute")
+SPENT = "spend_10m"
+"""What was billed in the last ten minutes in all modes: money that is gone, whoever spent it."""
+SPENDING = ("token_cost_per_hour", "tokens_per_minute", SPENT)
 """Signals that a brownout lowers by itself, so that only a projection can end one."""
 ERRORS = ("error_rate", "burn_rate")
 """Signals of upstream errors, which shedding does not answer."""
@@ -262,6 +264,8 @@ class Signals:
         if signal in GAUGES:
             return self._gauge(signal) > bound.threshold
         tick = self.ledger.tick
+        if signal == SPENT:
+            return self._spent_usd(bound) > bound.threshold
         start = max(since, tick - bound.window_ticks)
         if signal in SPENDING:
             counts = self.ledger.since(row, start)
@@ -278,6 +282,11 @@ class Signals:
     def _gauge(self, signal: str) -> float:
         return self._waiting if signal == "queue_depth" else self._memory
 
+    def _spent_usd(self, bound: Bound) -> float:
+        """Dollars settled in a bound's window, in all modes and whenever they were entered."""
+        ledger = self.ledger
+        return ledger.since(ALL, ledger.tick - bound.window_ticks)[NANO] / 1e9
+
     def _spending(self, signal: str, counts: Row, window_ticks: int) -> float:
         """Mean settled per attempt of the row, times the attempts started in all modes."""
         ledger = self.ledger
@@ -285,6 +294,8 @@ class Signals:
         per_s = self._rate(started, window_ticks) / counts[FINISHED]
         if signal == "token_cost_per_hour":
             return counts[NANO] / 1e9 * per_s * 3600.0
+        if signal == SPENT:
+            return counts[NANO] / 1e9 * per_s * SPEND_WINDOW_S
         return counts[TOKENS] * per_s * 60.0
 
     def measure(self, bound: Bound, row: int, since: int, start: int) -> Measurement:
@@ -293,6 +304,8 @@ class Signals:
         ledger = self.ledger
         if signal in GAUGES:
             return Measurement(value=self._gauge(signal))
+        if signal == SPENT:
+            return Measurement(value=self._spent_usd(bound))
         if signal in SPENDING:
             counts = ledger.since(row, start)
             value = self._spending(signal, counts, bound.window_ticks) if counts[FINISHED] else None

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ..core.errors import MisuseError
 from ..core.modes import Mode
 from ..core.policy import LAWS, LadderSettings, Policy, Rule
+from ..core.rules import window_of
 from ..core.strategy import NO_TIERS, TiersByPriority
 from ..policy_file import default_policy
 
@@ -21,6 +22,7 @@ _TABLES: Mapping[str, Sequence[tuple[float, float, float]]] = MappingProxyType(
         "latency_p95": [(2.0, 5.0, 10.0), (15.0, 25.0, 40.0), (0.5, 0.6, 0.7)],
         "error_rate": [(0.05, 0.1, 0.2), (0.01, 0.5, 0.9)],
         "token_cost_per_hour": [(50.0, 100.0, 200.0), (0.01, 1.0, 1e4)],
+        "spend_10m": [(5.0, 8.0, 9.5), (0.01, 1.0, 1e4)],
         "ttft_p95": [(1.0, 2.0, 4.0)],
         "queue_depth": [(10.0, 20.0, 40.0)],
         "memory": [(0.8, 0.9, 0.95)],
@@ -46,7 +48,7 @@ def _tables(draw: st.DrawFn) -> tuple[Rule, ...]:
                     signal=signal,
                     level=level,
                     threshold=threshold,
-                    window_s=window_s,
+                    window_s=window_of(signal, window_s),
                     sustained_s=sustained_s,
                     jump=jump,
                 )

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from balancer.core.tiers import REQUEST_TIERS
+
 from ..quota import MODEL_TOKENS, PROJECT_REQUESTS, PROJECT_SPEND, PROJECT_TOKENS
 from .answers import Answer, Chunk, answer_of
 from .bodies import Body
@@ -94,6 +96,7 @@ class Acting:
         model: which is called.
         vertex: whether in the form of Vertex AI.
         body: what was asked.
+        began: time of the loop at which it was.
         fate: what becomes of it.
         scope, receive, send: of the request.
         form: the API's words.
@@ -124,6 +127,7 @@ class Acting:
         model: ModelEntry,
         vertex: bool,
         body: Body,
+        began: float,
         fate: Fate,
         scope: Scope,
         receive: Receive,
@@ -132,7 +136,7 @@ class Acting:
     ) -> None:
         self._form = form
         self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
+        self._began = began
         self._settings = settings
         self._upstream = upstream
         self._counters = counters
@@ -250,10 +254,15 @@ class Acting:
 
     def _headers(self) -> tuple[tuple[bytes, bytes], ...]:
         took_ms = int((self._loop.time() - self._began) * 1000)
-        return ((b"server-timing", b"gfet4t7; dur=%d" % took_ms),)
+        timing = (b"server-timing", b"gfet4t7; dur=%d" % took_ms)
+        if not self._fate.served:
+            return (timing,)
+        return timing, (b"x-gemini-service-tier", REQUEST_TIERS[self._fate.served_tier].encode())
 
     def _answer(self) -> Told:
-        return self._form.answer(self._fate, self._body, self._model.name, vertex=self._vertex)
+        # A model that has ended is answered for by its successor, which says so.
+        name = self._model.card.name
+        return self._form.answer(self._fate, self._body, name, vertex=self._vertex)
 
     def _refusal(self) -> Refusal:
         fate = self._fate

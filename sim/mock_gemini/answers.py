@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from balancer.core.catalog import ModelCard
 from balancer.core.pricing import cost_nano_usd
+from balancer.core.tiers import REQUEST_TIERS, STANDARD
 
 from .bodies import CHARS_PER_TOKEN, Body
 from .filler import answer_text
@@ -162,9 +163,15 @@ class Answer:
             + (f'"thoughtsTokenCount":{thought},' if thought else "")
             + f'"totalTokenCount":{prompt + tokens + thought},'
             f'"promptTokensDetails":[{{"modality":"TEXT","tokenCount":{prompt}}}],'
-            f"{cached}{candidates}"
-            + ('"trafficType":"ON_DEMAND"}' if self._vertex else '"serviceTier":"standard"}')
+            f"{cached}{candidates}" + self._tier()
         )
+
+    def _tier(self) -> str:
+        """Who served it, at the end of the usage."""
+        tier = REQUEST_TIERS[self._fate.served_tier]
+        if not self._vertex:
+            return f'"serviceTier":"{tier}"}}'
+        return f'"trafficType":"ON_DEMAND{"" if tier == STANDARD else f"_{tier.upper()}"}"}}'
 
 
 def answer_of(fate: Fate, body: Body, model: str, *, vertex: bool) -> Answer:
@@ -184,8 +191,9 @@ def as_asked(fate: Fate, body: Body, card: ModelCard) -> tuple[Fate, Body]:
     texts = tuple(_stopped(text, body) for text in whole)
     answered = sum(-(-len(text) // CHARS_PER_TOKEN) for text in texts)
     known = (fate.prompt, fate.cached)
-    before = cost_nano_usd(card.price, *known, fate.answered, fate.thought)
-    after = cost_nano_usd(card.price, *known, answered, fate.thought)
+    price = card.price_of(REQUEST_TIERS[fate.served_tier])
+    before = cost_nano_usd(price, *known, fate.answered, fate.thought)
+    after = cost_nano_usd(price, *known, answered, fate.thought)
     fate = fate._replace(
         answered=answered,
         bill_nano_usd=fate.bill_nano_usd * after // before if before else fate.bill_nano_usd,

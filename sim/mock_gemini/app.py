@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from urllib.parse import parse_qs
 
 from .acting import Acting
 from .answers import as_asked
-from .bodies import count_body, parse, read_body, text_tokens
+from .bodies import Body, count_body, parse, read_body, text_tokens
 from .caches import Caches
 from .calling import called
 from .clock import ScenarioClock
@@ -21,7 +22,7 @@ from .refusals import Refusal, body_too_large, no_such_model
 from .replies import Gone, Receive, Scope, Send, send_json
 from .settings import Settings
 from .strict import check
-from .wall_upstream import ModelEntry, WallUpstream
+from .wall_upstream import Fate, ModelEntry, WallUpstream
 
 __all__ = ["GeminiApp"]
 
@@ -104,7 +105,8 @@ class GeminiApp:
             cached_for = self.caches.model_of(document, model.name)
             check(document, model.card, cached_for=cached_for)
         prompt = text_tokens(document) if headers.request is None else None
-        fate = self.upstream.begin(model, body, headers.request, headers.attempt, prompt)
+        began = asyncio.get_running_loop().time()
+        fate = await self.fate(model, body, headers, prompt, receive)
         body = body._replace(
             call=called(document, model.card, fate.request, self.settings.call_share)
         )
@@ -120,12 +122,29 @@ class GeminiApp:
             model=model,
             vertex=asked.vertex,
             body=body,
+            began=began,
             fate=fate,
             scope=scope,
             receive=receive,
             send=send,
         )
         await acting.run(sse)
+
+    async def fate(
+        self, model: ModelEntry, body: Body, headers: Headers, prompt: int | None, receive: Receive
+    ) -> Fate:
+        """What becomes of a call that starts now; of one in the flex tier, once it has a place.
+
+        Raises:
+            Gone: its client has left before that.
+        """
+        fate = self.upstream.begin(model, body, headers.request, headers.attempt, prompt)
+        if not fate.waits:
+            return fate
+        placed = await self.upstream.place(fate, receive())
+        if placed is None:
+            raise Gone
+        return placed
 
     def model(self, name: str, method: str | None) -> ModelEntry:
         """A model that is served.

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from balancer.core.catalog import LEVEL_TOKENS, ModelCard, Thinking
+from balancer.core.tiers import REQUEST_TIERS
+from balancer.wire.tiers import read_tier
 
 from .refusals import invalid_argument, malformed_json
 
@@ -29,6 +31,7 @@ _COUNTED = ("contents", "systemInstruction", "system_instruction", "tools")
 _UNCOUNTED = ("role", "mimeType", "mime_type")
 _DEEPEST = 64
 _MOST_CANDIDATES = 8
+_TIER_PREFIX = "service_tier_"
 _ROLES = (None, "user", "model", "function")
 
 
@@ -46,6 +49,7 @@ class Body(NamedTuple):
         candidates: how many answers.
         call: one line of JSON with the call of a function that answers; None: a text does.
         texts: of the candidates, where they are not what the fate alone makes them.
+        tier: of service, that is asked for: index of `balancer.core.tiers.REQUEST_TIERS`.
     """
 
     cap: int | None
@@ -58,6 +62,7 @@ class Body(NamedTuple):
     candidates: int = 1
     call: str | None = None
     texts: tuple[str, ...] = ()
+    tier: int = 0
 
 
 def parse(raw: bytes | bytearray) -> dict[str, Any]:
@@ -87,9 +92,10 @@ def read_body(document: dict[str, Any], card: ModelCard) -> Body:
     """
     _check_contents(document)
     brief = _is_brief(document)
+    tier = _tier(document)
     config = _object(document, "generationConfig", "generation_config")
     if not config:
-        return Body(None, None, False, brief, None, None)
+        return Body(None, None, False, brief, None, None, tier=tier)
     count = config.get("candidateCount")
     candidates = 1 if count is None else _whole(count, "candidate_count")
     cap = config.get("maxOutputTokens")
@@ -113,7 +119,26 @@ def read_body(document: dict[str, Any], card: ModelCard) -> Body:
         schema,
         tuple(str(stop) for stop in stops if stop),
         min(max(candidates, 1), _MOST_CANDIDATES),
+        tier=tier,
     )
+
+
+def _tier(document: dict[str, Any]) -> int:
+    """The service tier asked for; a request that names none, or an unspecified one, is standard."""
+    said = document.get("serviceTier")
+    if said is None:
+        said = document.get("service_tier")
+    if said is None or str(said).lower().removeprefix(_TIER_PREFIX) == "unspecified":
+        return 0
+    tier = read_tier(said)
+    if tier not in REQUEST_TIERS:
+        # In the form of other enumerations; the type's name is assumed.
+        raise malformed_json(
+            f"Invalid value at 'service_tier' "
+            f"(type.googleapis.com/google.ai.generativelanguage.v1beta.ServiceTier), "
+            f"{json.dumps(said)[:80]}"
+        )
+    return REQUEST_TIERS.index(tier)
 
 
 def _form(config: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None]:

@@ -6,6 +6,8 @@ from collections import Counter, deque
 from itertools import islice
 from typing import Any, NamedTuple
 
+from balancer.core.tiers import REQUEST_TIERS
+
 from .bodies import Body
 from .wall_upstream import Fate
 
@@ -37,6 +39,7 @@ class CallRecord(NamedTuple):
         cap: most output tokens asked for, or None.
         thinking_asked: the thinking setting asked for, or None.
         brief: whether a short answer was asked for.
+        tier, served_tier: of service, asked for and served.
     """
 
     number: int
@@ -60,6 +63,8 @@ class CallRecord(NamedTuple):
     cap: int | None
     thinking_asked: int | str | None
     brief: bool
+    tier: str
+    served_tier: str
 
 
 class _Model:
@@ -192,4 +197,6 @@ def _record(number: int, model: str, method: str, fate: Fate, body: Body, left: 
         cap=body.cap,
         thinking_asked=body.thinking,
         brief=body.brief,
+        tier=REQUEST_TIERS[fate.tier],
+        served_tier=REQUEST_TIERS[fate.served_tier],
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections import defaultdict, deque
+from collections.abc import Awaitable
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,10 +18,11 @@ from scenarios.schema import GeminiUpstream, ModelProfile, Workload
 
 from ..call_bounds import UNBOUNDED, thinking_bound
 from ..compiled import direct
+from ..service_tiers import WAITS, has_place
 from ..setup import new_upstream
 from ..single_calls import begin_request
 from ..streams import replication_key
-from ..upstream import ANSWER, CALL, QUEUED, end
+from ..upstream import ANSWER, CALL, QUEUED, end, resume
 from ..workload import generate
 from .bodies import Body
 from .clock import ScenarioClock
@@ -46,6 +50,8 @@ _FATE = (
     "retry_after_s",
     "served",
     "refuser",
+    "tier",
+    "served_tier",
 )
 """Fields of a call's record that make its fate; from the third on in the order of `Fate`."""
 
@@ -78,6 +84,7 @@ class Fate(NamedTuple):
         retry_after_s: of a refusal by quota.
         served: whether work was done.
         refuser: which limit refused it: an index of `sim.quota.REFUSERS`.
+        tier, served_tier: of service, asked for and served: codes of `sim.service_tiers`.
     """
 
     place: int
@@ -99,11 +106,18 @@ class Fate(NamedTuple):
     retry_after_s: float
     served: bool
     refuser: int
+    tier: int
+    served_tier: int
 
     @property
     def whole(self) -> bool:
         """Whether nothing of the answer was cut off."""
         return self.delivered_ppm >= 1_000_000
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is one of flex, for which there is no place yet: see `WallUpstream.place`."""
+        return self.served_tier == WAITS
 
     @property
     def hangs(self) -> bool:
@@ -133,8 +147,9 @@ class WallUpstream:
         names = _served(settings)
         known = profiles(scenario)
         self.models = {
-            name: ModelEntry(name, row, settings.policy.catalog.card(name), known.get(name))
+            name: ModelEntry(name, row, card, known.get(card.name))
             for row, name in enumerate(names)
+            for card in (settings.policy.catalog.card(name),)
         }
         key = replication_key(scenario.seed, settings.replication)
         upstream = new_upstream(scenario, settings.policy, key, names)
@@ -151,10 +166,13 @@ class WallUpstream:
         self._free = list(range(_FIRST_CALLS))
         numbers = (0,) * 7  # place, model, index, attempt, prompt, cap, budget
         self._begin = direct(
-            begin_request, self._upstream, requests, self._calls, *numbers, 1.0, 0.0
+            begin_request, self._upstream, requests, self._calls, *numbers, 1.0, 0, 0.0
         )
         self._end = direct(end, self._upstream, self._calls, 0)
         self._next = 0
+        self._speed = settings.speed
+        self._waiting: defaultdict[int, deque[tuple[Fate, asyncio.Future[Fate]]]]
+        self._waiting = defaultdict(deque)
         self.site = FaultSite(scenario, self._upstream, names, clock, settings.policy.tick_s)
 
     def prompt_tokens(self, index: int) -> int:
@@ -198,8 +216,64 @@ class WallUpstream:
             UNBOUNDED if body.cap is None else min(body.cap, UNBOUNDED),
             thinking_bound(model.profile, model.card, body.thinking),
             self._concise if body.brief else 1.0,
+            body.tier,
             now_s,
         )
+        fate = self._fate_of(place, index, attempt, now_s)
+        if fate.waits:
+            row = self._serves(place)
+            self._upstream.models[row]["waiting"] += 1
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting[row].append((fate, waiting))
+        return fate
+
+    async def place(self, fate: Fate, leaves: Awaitable[object]) -> Fate | None:
+        """What becomes of a flex call that waits, once it is known.
+
+        Args:
+            fate: of the call, which ends with the refusal of one that has waited for too long.
+            leaves: done when its client has gone.
+
+        Returns:
+            Its fate, or None when its client has gone: then nothing is held any more.
+        """
+        row = self._serves(fate.place)
+        waiting = next(found for each, found in self._waiting[row] if each is fate)
+        gone = asyncio.ensure_future(leaves)
+        await asyncio.wait(
+            (waiting, gone),
+            timeout=fate.duration_s / self._speed,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        left = gone.done()
+        gone.cancel()
+        if waiting.done():
+            found: Fate = waiting.result()
+            if left:
+                self.end(found)
+        else:
+            self._waiting[row].remove((fate, waiting))
+            self._upstream.models[row]["waiting"] -= 1
+            found = fate._replace(served_tier=fate.tier)
+            if left:
+                self._free.append(fate.place)
+        return None if left else found
+
+    def _serve_waiting(self, row: int) -> None:
+        """Let flex calls begin that wait for a place, first come first served."""
+        model: Any = self._upstream.models[row]
+        now_s = self._clock.now_s()
+        while self._waiting[row] and has_place(model):
+            fate, waiting = self._waiting[row].popleft()
+            model["waiting"] -= 1
+            resume(self._upstream, self._calls, fate.place, fate.began_s, now_s)
+            waiting.set_result(self._fate_of(fate.place, fate.request, fate.attempt, fate.began_s))
+
+    def _serves(self, place: int) -> int:
+        """Row of the model that serves a call."""
+        return int(self._upstream.models[self._calls[place]["model"]]["serves"])
+
+    def _fate_of(self, place: int, index: int, attempt: int, began_s: float) -> Fate:
         outcome, output, delivered_ppm, quality_ppm, answered, *rest = _fate(
             self._calls[place].item()
         )
@@ -209,7 +283,7 @@ class WallUpstream:
             place,
             index,
             attempt,
-            now_s,
+            began_s,
             None if outcome == ANSWER else FAILURES[outcome],
             delivered_ppm,
             quality_ppm,
@@ -219,8 +293,11 @@ class WallUpstream:
 
     def end(self, fate: Fate) -> None:
         """The upstream is done with a call; once for every fate."""
+        row = self._serves(fate.place)
         self._end(self._upstream, self._calls, fate.place)
         self._free.append(fate.place)
+        if self._waiting[row]:
+            self._serve_waiting(row)
 
     def limits(self, model: ModelEntry | None) -> Limits:
         """Quota of a model, or (None) the one that all models share, and what is used of it."""

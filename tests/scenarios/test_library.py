@@ -29,6 +29,7 @@ MISSED: Mapping[str, Sequence[str]] = {
         "transitions per hour at most 4",
     ),
     "sibling_slows": ("latency p95 at most 40s",),
+    "priority_downgraded": ("downgraded at least 1",),
     "slow_by_nature": ("quality at least 0.97",),
     "two_faults": ("latency p95 at most 20s",),
 }

@@ -142,7 +142,7 @@ def test_countings_have_one_set_of_names() -> None:
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("upstream.tier=4", "upstream.tier: found 4, expected one of 1, 2, 3"),
+        ("upstream.tier=4", "upstream.tier: found 4, expected one of free, 1, 2, 3"),
         ("upstream.tier=true", "upstream.tier: found True"),
         ("upstream.quota.counting=slidding", r"found 'slidding'.*did you mean 'sliding'\?"),
         ("upstream.quota.rpm=-1", "upstream.quota.rpm: found -1.*must not be negative"),

@@ -15,6 +15,7 @@ VALUES: Final = {
     "seconds": '{{ printf "%.3g" $value }}s',
     "share": "{{ $value | humanizePercentage }}",
     "usd_per_hour": '${{ printf "%.2f" $value }}',
+    "usd": '${{ printf "%.2f" $value }}',
     "tokens_per_minute": '{{ printf "%.0f" $value }}',
     "requests": '{{ printf "%.0f" $value }}',
 }
@@ -23,6 +24,7 @@ THRESHOLDS: Final[dict[str, Callable[[float], str]]] = {
     "seconds": show_seconds,
     "share": show_share,
     "usd_per_hour": show_usd,
+    "usd": show_usd,
     "tokens_per_minute": lambda tokens: f"{tokens:.0f}",
     "requests": lambda requests: f"{requests:g}",
 }

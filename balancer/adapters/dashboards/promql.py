@@ -133,6 +133,8 @@ def signal_query(queries: Queries, signal: str, over: str) -> str:
         return queries.share(metrics.ATTEMPTS_FAILED, metrics.ATTEMPTS_FINISHED, over)
     if signal == "token_cost_per_hour":
         return f"{queries.rate(metrics.COST, over)} * 3600"
+    if signal == "spend_10m":
+        return f"{queries.rate(metrics.COST, '10m')} * 600"
     if signal == "tokens_per_minute":
         # Cached tokens are a part of the input.
         return f"{queries.rate(metrics.TOKENS, over, (metrics.TOKEN_TYPE, '!=', 'cached'))} * 60"

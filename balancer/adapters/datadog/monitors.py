@@ -45,6 +45,7 @@ _UNITS: Final = {
     "seconds": " s",
     "share": "",
     "usd_per_hour": " dollars an hour",
+    "usd": " dollars",
     "tokens_per_minute": " tokens a minute",
     "requests": " requests",
     "times": "",
@@ -145,6 +146,9 @@ def query_of(rule: Rule, target: Target) -> MonitorQuery:
         )
     elif rule.signal == "token_cost_per_hour":
         expression = _times(_count(metrics.COST, target.scope), 60 / minutes)
+    elif rule.signal == "spend_10m":
+        # A window of ten minutes may be lengthened by sustained-for.
+        expression = _times(_count(metrics.COST, target.scope), 10 / minutes)
     elif rule.signal == "tokens_per_minute":
         scope = f"{target.scope},!{metrics.TOKEN_TYPE}:cached"  # cached is part of input
         expression = _times(_count(metrics.TOKENS, scope), 1 / minutes)

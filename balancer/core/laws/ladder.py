@@ -27,7 +27,7 @@ from ..modes import MODES, Mode
 from ..observations import Override
 from ..orders import Orders
 from ..policy import Policy
-from ..signals import ERRORS, GAUGES, SPENDING, Bound, Signals, breach, describe
+from ..signals import ERRORS, GAUGES, SPENDING, SPENT, Bound, Signals, breach, describe
 from ..windows import FINISHED
 from .stances import alerted, because, ordered, stance
 
@@ -215,8 +215,9 @@ class Ladder:
     def _descend(self, tick: int, entered: int) -> None:
         """Calm, then a probe round, then one step down."""
         for bound in self._bounds[self.mode]:
-            # The mode's own cost is not asked: the brownout itself lowers it.
-            if bound.rule.signal not in SPENDING and self._judge(bound, self.mode, entered):
+            # The mode's own cost is not asked: the brownout itself lowers it. What is spent stays.
+            asked = bound.rule.signal not in SPENDING or bound.rule.signal == SPENT
+            if asked and self._judge(bound, self.mode, entered):
                 self.calm_since = None
                 if self.probe is not None:
                     self._end_round(f"{self.mode.label}: probe ended, {bound.rule.name} again")

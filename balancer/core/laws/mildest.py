@@ -330,7 +330,7 @@ class Mildest:
         share = self.probe.share
         most = MOST_WIDE if share.value > share.first else MOST_FAILED
         loss = max(REFUSED_LOSS, self.ill.lost[target] or 0.0)
-        self.ill.found(tick, target, loss, most=most)
+        self.ill.found(tick, target, loss, most=most, ruled=found.literal)
         self._end(f"probe of {target.label} failed at {share.value:.1%}: {found.texts[0]}")
 
     def _end(self, text: str) -> None:

@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 
 from ..modes import MODES, Mode
 from ..policy import Policy
-from ..rules import shown
-from ..signals import LATENCIES, Bound, Signals, describe
+from ..rules import SPEND_WINDOW_S, shown
+from ..signals import LATENCIES, SPENT, Bound, Signals, describe
 from ..windows import FINISHED, NANO, TOKENS, Row
 from .evidence import Change, verdict
 from .felt import Round
@@ -36,6 +36,13 @@ LEAST_ROOM = 0.1
 CHECK_S = 30.0
 """How often the room for a share that spending limits is looked at again."""
 
+_AMOUNTS = {
+    "token_cost_per_hour": (NANO, 3600e-9),
+    "tokens_per_minute": (TOKENS, 60.0),
+    SPENT: (NANO, SPEND_WINDOW_S * 1e-9),
+}
+"""Column of a signal of spending, and what one of it a second makes of the signal."""
+
 FIELDS = ("beside", "target", "since", "round_since", "patience", "heard", "begun", "tried")
 Tests = tuple[tuple[int, Bound], ...]
 
@@ -46,10 +53,12 @@ class Outcome(NamedTuple):
     Attributes:
         kind: the target is refused, or to be entered, or another share of it is served from now on.
         texts: why, for a person.
+        literal: whether it is refused by a rule that is not about a share of its users.
     """
 
     kind: Literal["refused", "entered", "served"]
     texts: tuple[str, ...] = ()
+    literal: bool = False
 
 
 class Probe:
@@ -126,11 +135,13 @@ class Probe:
             per_s: requests a second, in all modes.
         """
         kept = self.share.kept_until is not None
-        for _, bound in tests:
+        for number, bound in tests:
             if not counted(bound) and not spent(bound):
-                broken = self._broken(bound, target)
+                # What is spent leaves its window slowly: a share is tried where there is room.
+                ahead = bound.rule.signal == SPENT and not kept
+                broken = self._broken(self._signals.exits[number] if ahead else bound, target)
                 if broken is not None:
-                    return Outcome("refused", (broken,))
+                    return Outcome("refused", (broken,), literal=True)
         found = self._keep(tick, tests, seen) if kept else self._try(tests, seen)
         if found is not None and found.kind == "refused":
             if not self.share.fall_back(tick):
@@ -212,13 +223,13 @@ class Probe:
         there, here = self._paid(target), self._paid(self.beside)
         found = [(NONE, "")]
         for number, bound in tests:
-            if not spent(bound):
+            signal, limit = bound.rule.signal, self._signals.exits[number].threshold
+            if not spent(bound) and signal != SPENT:
                 continue
             n = there[FINISHED]
             if n < LEAST_PAID:
                 return -1.0, ""
-            signal, limit = bound.rule.signal, self._signals.exits[number].threshold
-            column, unit = (NANO, 3600e-9) if signal == "token_cost_per_hour" else (TOKENS, 60.0)
+            column, unit = _AMOUNTS[signal]
             all_there = unit * per_s * there[column] / n
             if all_there <= limit * (1.0 + math.sqrt(COST_SPREAD / n)):
                 continue

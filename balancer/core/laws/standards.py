@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..modes import Mode
 from ..rules import shown
-from ..signals import GAUGES, LATENCIES, QUANTILES, SPENDING, Bound
+from ..signals import GAUGES, LATENCIES, QUANTILES, SPENDING, SPENT, Bound
 from ..windows import CUTS
 from .felt import Round
 
@@ -18,8 +18,9 @@ def counted(bound: Bound) -> bool:
 
 
 def spent(bound: Bound) -> bool:
-    """Whether a rule is about spending, and not literally about a span of time."""
-    return bound.rule.sustained_s == 0 and bound.rule.signal in SPENDING
+    """Whether a rule is about how fast is spent, and not literally about a span of time."""
+    signal = bound.rule.signal
+    return bound.rule.sustained_s == 0 and signal in SPENDING and signal != SPENT
 
 
 def allowed(bound: Bound) -> float:

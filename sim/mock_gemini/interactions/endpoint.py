@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from balancer.core.tiers import REQUEST_TIERS
 from balancer.wire.interactions import (
     is_background,
     previous_of,
@@ -138,12 +139,12 @@ class Interactions:
         if not app.settings.lenient:
             check(document, model.card, cached_for=app.caches.model_of(document, model.name))
         prompt = text_tokens(document) if headers.request is None else None
-        fate = app.upstream.begin(model, asks, headers.request, headers.attempt, prompt)
+        fate = await app.fate(model, asks, headers, prompt, receive)
         call = called(document, model.card, fate.request, app.settings.call_share)
         asks = asks._replace(call=call)
         if asks.stops:
             fate, asks = as_asked(fate, asks, model.card)
-        head = self._head(body, model)
+        head = self._head(body, model, fate)
         shows = member(child(body, "generationConfig"), "thinkingSummaries") == "auto"
         form = InteractionForm(head, shows=shows)
         acting = Acting(
@@ -153,6 +154,7 @@ class Interactions:
             model=model,
             vertex=False,
             body=asks,
+            began=now,
             fate=fate,
             scope=scope,
             receive=receive,
@@ -187,15 +189,15 @@ class Interactions:
             raise invalid_argument(f"Interaction {name!r} is still in progress.")
         return kept.steps(now)
 
-    def _head(self, body: dict[str, Any], model: ModelEntry) -> dict[str, Any]:
+    def _head(self, body: dict[str, Any], model: ModelEntry, fate: Fate) -> dict[str, Any]:
         at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         found = {
             "id": "" if member(body, "store") is False else self.kept.name(),
             "object": "interaction",
-            "model": model.name,
+            "model": model.card.name,
             "created": at,
             "updated": at,
-            "service_tier": member(body, "serviceTier") or "standard",
+            "service_tier": REQUEST_TIERS[fate.served_tier],
         }
         previous = previous_of(body)
         return found | ({"previous_interaction_id": previous} if previous else {})

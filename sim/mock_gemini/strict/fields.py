@@ -15,7 +15,12 @@ ENUMERATIONS: Mapping[str, frozenset[str]] = {
     "Mode": frozenset(("MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED")),
     "Modality": frozenset(("MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "AUDIO", "VIDEO")),
     "Level": frozenset(("THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH")),
-    "Tier": frozenset(("UNSPECIFIED", "STANDARD", "FLEX", "PRIORITY", "DEFERRED")),
+    "Tier": frozenset(
+        f"{prefix}{tier}"
+        # With the prefix in Google's pages of spring 2026 [D], without it in google-genai [S].
+        for prefix in ("", "SERVICE_TIER_")
+        for tier in ("UNSPECIFIED", "STANDARD", "FLEX", "PRIORITY", "DEFERRED")
+    ),
 }
 """Written in any case."""
 
