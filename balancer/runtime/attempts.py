@@ -207,10 +207,10 @@ class Attempt:
         if kind == ABANDONED and outcome is not None and not outcome.prompt_tokens:
             outcome = None  # nothing was reported
         prompt, cached, output, thinking, surcharge, known = _usage(outcome, self._request.asked)
-        served = "", ""
+        model = tier = ""
         if outcome is not None:
-            served = outcome.served_model, outcome.served_tier
-        card, rerouted, downgraded = self.bill(*served)
+            model, tier = outcome.served_model, outcome.served_tier
+        card, rerouted, downgraded = desk.bill(self.model, self.sent, self.tier, model, tier)
         row = desk.price(self.model) if card is None else card.price
         cost = max(0, cost_nano_usd(row, prompt, cached, output, thinking) + surcharge)
         self._request._nano_usd += cost
@@ -226,7 +226,7 @@ class Attempt:
                 recorder.begun.append((DOWNGRADED, flight.place))
         # What the caller cannot see may have cost all that was reserved.
         held = self._claim.nano_usd if self._claim is not None else 0
-        as_priority = served[1] in ("", PRIORITY)
+        as_priority = tier == PRIORITY or not tier
         self._settle(cost if known else max(cost, held), as_priority=as_priority)
         if len(recorder.ended) > MOST_PENDING:
             recorder.relieve()

@@ -32,7 +32,7 @@ from ..core.chain import END, backoff_s, next_link
 from ..core.errors import MisuseError
 from ..core.modes import Priority
 from ..core.observations import FAILURES, ILLNESSES
-from ..core.strategy import tier_of
+from ..core.strategy import NO_TIERS, tier_of
 from ..core.tiers import FLEX, FLEX_WAIT_S, PRIORITY, STANDARD
 from .attempts import Attempt
 from .calls import Asked, CallRecord, Outcome, RequestRecord
@@ -220,7 +220,9 @@ class Request:
     def _reserve(self, number: int) -> Attempt | None:
         desk, asked, strategy = self._desk, self.asked, self.plan.strategy
         name = self._names[self._link % len(self._names)]
-        tier = self._tier(name)
+        tier = STANDARD
+        if asked.service_tier is not None or strategy.service_tier != NO_TIERS:
+            tier = self._tier(name)
         if self.enforced and desk.withdrawn and not self._as_written:
             edit = self._edit(name, tier)
             if desk.withdrawn.holds(edit, desk.clock.now_s()):
@@ -236,7 +238,7 @@ class Request:
         bound(attempt, strategy, asked, card)
         # What is sent as it was written keeps its tier, whatever that costs.
         yields = tier == PRIORITY and card is not None and self._says_tier
-        if not (desk.reserves or (yields and desk.ledger.limits_priority)):
+        if not desk.reserves and not (yields and desk.ledger.limits_priority):
             return attempt
         try:
             claim = reserve(desk, attempt, asked, card, self.key, yields=yields)

@@ -34,6 +34,7 @@ def only(mode: Mode) -> Policy:
         model=None,
         fallback_models=(),
         shed=(0.0, 0.0, 0.0),
+        service_tier=(None, "flex", None),
     )
     catalog = Catalog(dated=default.catalog.dated, cards=CARDS)
     return replace(default, strategies=(strategy,) * 4, catalog=catalog, baseline=None)
