@@ -451,7 +451,7 @@ def test_priority_has_a_budget_of_its_own() -> None:
 
 
 def test_what_was_served_as_standard_is_not_charged_to_the_budget_of_priority() -> None:
-    """On tier 1 nothing is: the budget of one call is never used up."""
+    """Where nothing is served as priority a budget of ten calls lasts for forty."""
     of = scenario(
         upstream={"service_tiers": {"priority": {"share": 0}}},
         duration="10m",
@@ -460,7 +460,7 @@ def test_what_was_served_as_standard_is_not_charged_to_the_budget_of_priority() 
     )
     card = POLICY.catalog.card(FLASH)
     call_usd = (1000 * card.price[1] + 200 * card.price[2]) / 1e15
-    policy = by_plan("priority", f"budget: {{priority: {{per_day: ${4.0 * call_usd:.6f}}}}}\n")
+    policy = by_plan("priority", f"budget: {{priority: {{per_day: ${20.0 * call_usd:.6f}}}}}\n")
     _, account = observed(of, policy)
     assert account.downgraded == account.answered > 20
 
