@@ -12,7 +12,7 @@ from tests.older_genai import OLDER
 
 __all__ = ["CALLS", "CLIENTS", "RETRIED", "Client", "command_of"]
 
-CALLS = ("plain", "stream", "tools", "forced", "schema")
+CALLS = ("plain", "stream", "tools", "forced", "schema", "interaction", "interaction stream")
 RETRIED = "retried"
 """A plain call by a client that is told to make three attempts."""
 

@@ -340,7 +340,7 @@ def test_the_sdk_sees_each_fault_as_measured(name: str) -> None:
     with MockServer(settings(fault)) as found:
         once = types.HttpRetryOptions(attempts=1)
         options = types.HttpOptions(base_url=found.addresses.url, retry_options=once)
-        client = genai.Client(api_key="mock-key", http_options=options)
+        client: Any = genai.Client(api_key="mock-key", http_options=options)
         calls: list[Callable[[], Any]] = [
             lambda: client.interactions.create(model=MODEL, input="Hi.").status,
             lambda: [

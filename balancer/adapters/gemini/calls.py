@@ -90,6 +90,8 @@ class Call:
         if attempt is None:
             return None
         self._attempt = attempt
+        if self._given.untimed:
+            attempt.detach()
         self._made += 1
         self._error = self._response = None
         self._reader = self._given.reader()
@@ -108,9 +110,10 @@ class Call:
             # Only the connection is lost. What was begun goes on, and is not begun again.
             self._error = error
             return
-        begun = self.released or bool(self._held)
+        usage = self._usage() or self._given.spent_in(error)
+        begun = self.released or bool(self._held) or usage is not None
         sent, card = self._given.sent, self._attempt.card
-        outcome = error_outcome(error, sent, self._usage(), card, begun=begun)
+        outcome = error_outcome(error, sent, usage, card, begun=begun)
         if outcome is None:
             self.request.close()
             raise error

@@ -117,6 +117,11 @@ class Given:
 
     # --- the API's words ----------------------------------------------------------------
 
+    @property
+    def untimed(self) -> bool:
+        """Whether how long it takes says nothing."""
+        return False
+
     def plausible(self) -> bool:
         """Whether nothing in the request is plainly wrong."""
         return is_plausible(self.contents, self.config)
@@ -140,6 +145,10 @@ class Given:
     def usage_of(self, response: Any, usage: Usage | None) -> Usage | None:
         """Usage of all calls that made the answer."""
         return usage_of_calls(response, usage) if self.automatic else usage
+
+    def spent_in(self, error: BaseException) -> Usage | None:
+        """What an attempt had used that raised; None where the error does not say."""
+        return None
 
     def holds(self, body: Any, reader: Any) -> bool:
         """Whether a chunk holds something for the caller."""

@@ -81,6 +81,11 @@ class InteractionGiven(Given):
 
     # --- the API's words ----------------------------------------------------------------
 
+    @property
+    def untimed(self) -> bool:
+        """Whether how long it takes says nothing: an agent works as long as it likes."""
+        return self.asked.as_is
+
     def plausible(self) -> bool:
         """Whether nothing in the request is plainly wrong."""
         return interactions.is_plausible(self._plain)
@@ -104,6 +109,10 @@ class InteractionGiven(Given):
     def usage_of(self, response: Any, usage: Usage | None) -> Usage | None:
         """Usage of all calls that made the answer, which the SDK adds up."""
         return usage
+
+    def spent_in(self, error: BaseException) -> Usage | None:
+        """Usage of the calls before the one that raised, of an interaction that takes several."""
+        return interactions.read_usage(plain(getattr(error, "partial_interaction", None)))
 
     def holds(self, body: Any, reader: Any) -> bool:
         """Whether anything for the caller has come by now."""
@@ -147,7 +156,7 @@ class InteractionGiven(Given):
             if new is not self._plain:
                 body, beside["extra_body"] = self._with(new)
             self.sent = Sent(asked=self.asked, change=change, changed=changed)
-            timeout_s = self.timeout_s(attempt)
+            timeout_s = self.own_timeout_s() if self.untimed else self.timeout_s(attempt)
         if timeout_s is not None:
             beside["timeout"] = timeout_s
         beside["extra_headers"] = self._headers(attempt)

@@ -56,10 +56,24 @@ def schema(url: str) -> Any:
     return ask(url, response_mime_type="application/json", response_json_schema=PLACE).parsed
 
 
+def interaction(url: str) -> str:
+    """The same through the Interactions API."""
+    return str(client(url).interactions.create(model=MODEL, input=PROMPT).output_text)
+
+
+def interaction_stream(url: str) -> str:
+    """Event by event."""
+    events = client(url).interactions.create(model=MODEL, input=PROMPT, stream=True)
+    deltas = (getattr(event, "delta", None) for event in events)
+    return joined(getattr(delta, "text", "") for delta in deltas)
+
+
 if __name__ == "__main__":
     answer(
         "google-genai",
         {
+            "interaction": interaction,
+            "interaction stream": interaction_stream,
             "plain": lambda url: ask(url).text,
             "stream": stream,
             "tools": tools,

@@ -20,6 +20,11 @@ const client = (baseUrl, retryOptions) =>
 const ask = (url, config, retries) =>
   client(url, retries).models.generateContent({ model, contents, config });
 
+const interact = (url, more) =>
+  client(url).interactions.create({ model, input: contents, ...more });
+const said = (steps) =>
+  steps.flatMap((step) => step.content ?? []).map((content) => content.text ?? "").join("");
+
 const calls = {
   plain: async (url) => (await ask(url)).text,
   stream: async (url) => {
@@ -39,6 +44,12 @@ const calls = {
   schema: async (url) => {
     const config = { responseMimeType: "application/json", responseJsonSchema: place };
     return JSON.parse((await ask(url, config)).text);
+  },
+  interaction: async (url) => said((await interact(url)).steps),
+  "interaction stream": async (url) => {
+    let text = "";
+    for await (const event of await interact(url, { stream: true })) text += event.delta?.text ?? "";
+    return text;
   },
   retried: async (url) => (await ask(url, undefined, { attempts: 3 })).text,
 };
