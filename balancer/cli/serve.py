@@ -65,6 +65,9 @@ def serve(
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Decide and journal, but change no call.")
     ] = False,
+    off: Annotated[
+        bool, typer.Option("--off", help="Begin with the kill switch: all calls go through as is.")
+    ] = False,
     speed: Annotated[
         float,
         typer.Option(metavar="K", min=0.001, help="Run the clock K times faster, for load tests."),
@@ -103,5 +106,6 @@ def serve(
             settings,
             speed=speed,
             shadow=shadow,
+            off=off,
             ready=lambda url: typer.echo(f"open-balancer serves on {url}"),
         )

@@ -21,7 +21,7 @@ STATE = "state.json"
 
 
 def serve_process(
-    settings: Settings, *, speed: float, shadow: bool, ready: Callable[[str], None]
+    settings: Settings, *, speed: float, shadow: bool, off: bool, ready: Callable[[str], None]
 ) -> None:
     """Serve until a signal ends it.
 
@@ -29,6 +29,7 @@ def serve_process(
         settings: of the service.
         speed: scenario seconds in a wall second.
         shadow: decide, and change no call.
+        off: begin with the kill switch.
         ready: told the base URL.
 
     Raises:
@@ -47,4 +48,6 @@ def serve_process(
         clock=Clock(speed),
         shadow=shadow,
     )
+    if off:
+        balancer.bypass(on=True, reason="serve --off")
     run(balancer, settings, ready)
