@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from balancer.core.modes import Priority
-from balancer.policy_file import default_policy
+from balancer.core.routes import resolve
+from balancer.core.strategy import Strategy
+from balancer.policy_file import default_model, default_policy
 from loadtests.account import account
 from loadtests.rows import ANSWER, FAILED, FALLBACK, SHED, Call, Fate, Request
 from loadtests.spending import with_budget
@@ -16,8 +18,8 @@ from sim.totals import Totals
 
 from .small import small_scenario
 
-MODEL = "gemini-2.5-flash"
-LITE = "gemini-2.5-flash-lite"
+MODEL = default_model()
+LITE = resolve(Strategy(model="one cheaper"), MODEL, default_policy().catalog)[0]
 
 
 def planned(number: int, at_s: float = 10.0, priority: Priority = Priority.NORMAL) -> Planned:

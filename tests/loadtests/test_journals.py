@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from balancer.journal_file import open_journal
-from balancer.policy_file import default_policy
+from balancer.policy_file import default_model, default_policy
 from loadtests.journals import servings, transitions, write_journal
 from sim.engine import simulate
 
@@ -14,7 +14,7 @@ from .small import small_scenario
 HANG = small_scenario(
     duration=300,
     workload={"arrivals": {"rate": 5}},
-    faults=[{"kind": "hang", "at": 30, "for": 60, "model": "gemini-2.5-flash"}],
+    faults=[{"kind": "hang", "at": 30, "for": 60, "model": default_model()}],
 )
 
 

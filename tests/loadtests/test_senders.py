@@ -9,6 +9,7 @@ from io import BytesIO
 import pytest
 
 from balancer.core.modes import Mode, Priority
+from balancer.policy_file import default_model
 from balancer.service.proxy.answers import Reply, shed_reply, static_reply
 from loadtests.rows import ANSWER, FAILED, FALLBACK, SHED
 from loadtests.senders import HttpSender, how_it_ended
@@ -61,7 +62,7 @@ def heard(reply: Reply) -> Heard:
 
 @pytest.mark.parametrize(
     ("chat", "path"),
-    [(False, "/v1beta/models/gemini-2.5-flash:generateContent"), (True, "/api/ai-chat")],
+    [(False, f"/v1beta/models/{default_model()}:generateContent"), (True, "/api/ai-chat")],
 )
 def test_a_request_carries_its_number_priority_and_tenant(chat: bool, path: str) -> None:
     """By Gemini's API and the service's own alike."""
@@ -81,7 +82,7 @@ def test_a_probe_is_a_call_that_no_plan_governs() -> None:
     session = Session()
     HttpSender(session, small_scenario(), chat=False, api_key="key").probe()
     ((url, name, _),) = session.sent
-    assert url.endswith("/v1beta/models/gemini-2.5-flash:countTokens")
+    assert url.endswith(f"/v1beta/models/{default_model()}:countTokens")
     assert not name
 
 

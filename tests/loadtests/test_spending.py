@@ -8,7 +8,7 @@ import pytest
 
 from balancer.core.errors import InputError
 from balancer.policy_file import default_policy
-from balancer.runtime.calls import Asked, Outcome
+from balancer.runtime.calls import Asked, CallSettings, Outcome
 from balancer.runtime.clock import ManualClock
 from loadtests.scene import Scene
 from loadtests.spending import GEMINI, Guard, GuardedBalancer, Spending, real_gemini
@@ -22,7 +22,8 @@ ENVIRONMENT = {"GEMINI_API_KEY": "key"}
 def guarded(cap_nano_usd: int) -> tuple[GuardedBalancer, Guard, list[bool]]:
     """A balancer with a guard, and whether that was exhausted."""
     stopped: list[bool] = []
-    balancer = GuardedBalancer(default_policy(), clock=ManualClock())
+    settings = CallSettings(model="gemini-3.5-flash-lite")
+    balancer = GuardedBalancer(default_policy(), settings=settings, clock=ManualClock())
     guard = Guard(cap_nano_usd, balancer.policy.catalog, lambda: stopped.append(True))
     balancer.guard = guard
     balancer.add_call_listener(guard.ended)
