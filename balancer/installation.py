@@ -20,6 +20,7 @@ _EXTRAS = {
     "dashboards": ("grafana_foundation_sdk",),
     "datadog": ("datadog_api_client",),
     "gemini": ("google.genai",),
+    "genai-prices": ("genai_prices",),
     "load": ("locust",),
     "notify": ("aiohttp",),
     "service": ("fastapi", "uvicorn", "aiohttp", "sqlalchemy", "alembic"),

@@ -43,7 +43,8 @@ def show_threshold(value: float, signal: str) -> str:
 
 
 def show_policy(policy: Policy) -> str:
-    """YAML of a policy, complete."""
+    """YAML of a policy, complete; as of the day that policies are read for, whatever its own is."""
+    policy = policy.on(default_catalog().as_of)
     ladder = policy.ladder
     document = CommentedMap(
         name=policy.name,
@@ -207,7 +208,7 @@ def _prices(policy: Policy) -> CommentedMap:
     named = {name for strategy in policy.strategies for name in strategy.named_models}
     for strategy in policy.strategies:
         named.update(resolve(strategy, policy.usual_model, policy.catalog))
-    known = {card.name: card for card in default_catalog().on(policy.catalog.as_of).cards}
+    known = {card.name: card for card in default_catalog().cards}
     shown = CommentedMap(
         dated=_date(policy.catalog.dated),
         models=CommentedMap(

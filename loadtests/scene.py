@@ -12,6 +12,7 @@ from balancer.core.policy import Policy
 from balancer.policy_file import default_policy, load_policy
 from scenarios.loader import load
 from scenarios.schema import Scenario
+from sim.days import of_its_day
 from sim.streams import replication_key
 
 __all__ = ["Scene"]
@@ -62,8 +63,8 @@ class Scene:
         clients = scenario.clients.model_copy(update={"reasks": once})
         scenario = scenario.model_copy(update={"clients": clients})
         if self.policy_file is not None:
-            return scenario, load_policy(Path(self.policy_file))
-        return scenario, own or default_policy()
+            own = load_policy(Path(self.policy_file))
+        return of_its_day(scenario, own or default_policy())
 
     def key(self, scenario: Scenario) -> int:
         """Stream key of the replication that is played."""

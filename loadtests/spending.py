@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from balancer.core.catalog import Catalog, ModelCard
+from balancer.core.catalog import Catalog
 from balancer.core.errors import InputError
 from balancer.core.modes import Priority
 from balancer.core.policy import BudgetLimit, Policy
@@ -151,13 +151,13 @@ class Guard:
         exhausted: called when an attempt does not fit though nothing is under way.
     """
 
-    __slots__ = ("_cap", "_cards", "_exhausted", "_held", "_lock", "_spent")
+    __slots__ = ("_cap", "_catalog", "_exhausted", "_held", "_lock", "_spent")
 
     def __init__(
         self, cap_nano_usd: int, catalog: Catalog, exhausted: Callable[[], object]
     ) -> None:
         self._cap = cap_nano_usd
-        self._cards: dict[str, ModelCard] = {card.name: card for card in catalog.cards}
+        self._catalog = catalog
         self._exhausted = exhausted
         self._held: dict[tuple[int | None, int], int] = {}
         self._spent = 0
@@ -205,7 +205,7 @@ class Guard:
         return False
 
     def _worst(self, attempt: Attempt, asked: Asked) -> int:
-        card = self._cards.get(attempt.model)
+        card = self._catalog.find(attempt.model)
         if card is None:
             return _UNKNOWN_NANO_USD  # what has no price is never called
         # The estimate of a prompt may be low, and a plan may add an instruction.

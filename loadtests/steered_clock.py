@@ -21,13 +21,15 @@ class SteeredClock:
 
     Attributes:
         epoch: Unix time of second 0; None until it is known.
+        day: none: the prices are those of the scenario's day.
     """
 
-    __slots__ = ("_offset_s", "epoch", "speed")
+    __slots__ = ("_offset_s", "day", "epoch", "speed")
 
     def __init__(self, speed: float) -> None:
         self.speed = speed
         self.epoch: float | None = None
+        self.day: str | None = None
         self._offset_s = 0.0
 
     @property

@@ -6,7 +6,7 @@ in dollars; `balancer.units` reads them as users write them.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
@@ -82,6 +82,10 @@ __all__ = [
 ]
 
 
+Day = date
+"""The type under a name that a field does not hide."""
+
+
 class Scenario(Frozen):
     """A scenario file."""
 
@@ -95,6 +99,8 @@ class Scenario(Frozen):
     """Requests that come earlier are left out of every metric."""
     starts_at: datetime | None = None
     """Wall time of second 0, for daily quotas and exported telemetry; None: midnight Pacific."""
+    date: Day | None = None
+    """Whose prices hold, and on which models have ended; None: the day of the model table."""
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 1
     replications: Annotated[Count, Field(ge=1, le=100_000)] = 24
     policy: str | dict[str, Any] | None = None

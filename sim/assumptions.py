@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from balancer.core.catalog import Catalog
 from balancer.core.policy import Policy
 from balancer.core.routes import resolve
 from balancer.units import show_seconds, show_share, show_usd
 from scenarios.loader import profiles
 from scenarios.schema import GeminiUpstream, Scenario, Worth
 
+from .days import served_names
 from .limit_assumptions import of_limits
 from .replay_assumptions import of_trace
 
@@ -27,7 +29,7 @@ def models_used(scenario: Scenario, policy: Policy) -> tuple[str, ...]:
     for strategy in policy.strategies:
         for asked in scenario.asked_models:
             names += resolve(strategy, asked, policy.catalog)
-    return tuple(dict.fromkeys(names))
+    return served_names(tuple(names), policy.catalog)
 
 
 def _sentences(scenario: Scenario, policy: Policy) -> Iterator[str]:
@@ -89,11 +91,18 @@ def _sentences(scenario: Scenario, policy: Policy) -> Iterator[str]:
         "malformed answers included."
     )
     yield from of_trace(scenario)
-    yield f"Prices are those of the table dated {policy.catalog.dated}."
+    yield _prices(policy.catalog)
     yield (
         "A call that its caller gave up on runs on and is billed in full; calls answered with an "
         "error are not billed."
     )
+
+
+def _prices(catalog: Catalog) -> str:
+    table = f"the table dated {catalog.dated}"
+    if catalog.as_of in ("", catalog.dated):
+        return f"Prices are those of {table}."
+    return f"Prices and models are those of {catalog.as_of}, by {table}."
 
 
 def _clients(scenario: Scenario, policy: Policy) -> Iterator[str]:

@@ -67,7 +67,7 @@ class CellStanding:
 def declared_quality(scenario: Scenario, policy: Policy) -> float:
     """Quality that a scenario declares of soft's model; 1 where none is declared."""
     soft = resolve(policy.strategies[Mode.SOFT], scenario.asked_models[0], policy.catalog)[0]
-    known = profiles(scenario).get(soft)
+    known = profiles(scenario).get(policy.catalog.card(soft).name)
     return 1.0 if known is None else known.quality
 
 

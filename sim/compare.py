@@ -18,6 +18,7 @@ from scenarios.schema import Scenario
 
 from .cells import CELLS, CellStanding, cell_standings, declared_quality
 from .counterfactual import cost_saved
+from .days import of_its_day
 from .estimates import values_difference_interval, values_interval
 from .expectations import Expected, expected, held_against
 from .intervals import CONFIDENCE, Interval, mean_interval
@@ -58,6 +59,7 @@ def contest(
     scenario: Scenario, policy: Policy, *, replications: int | None = None, seed: int | None = None
 ) -> Contest:
     """A scenario with the policy it is to be run under, and what was said of it otherwise."""
+    _, policy = of_its_day(scenario, policy)
     if seed is not None:
         scenario = scenario.model_copy(update={"seed": seed})
     count = scenario.replications if replications is None else replications

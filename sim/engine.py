@@ -26,6 +26,7 @@ from balancer.core.observations import Observations, merge_replicas
 from balancer.core.policy import FIXED_LAWS, Policy, Strategy
 from scenarios.schema import Scenario
 
+from .days import of_its_day
 from .faults import Stage, start
 from .fleet import Fleet, Replica, Write
 from .metrics import metrics
@@ -82,6 +83,7 @@ def simulate(
         InputError: a trace or a Python process of the scenario that cannot be used, or a
             journal that cannot be written.
     """
+    scenario, policy = of_its_day(scenario, policy)
     policy = arm_policy(policy, arm)
     key = replication_key(scenario.seed, replication)
     if requests is None:

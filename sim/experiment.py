@@ -11,6 +11,7 @@ from balancer.core.policy import Policy
 from scenarios.schema import Scenario
 
 from .counterfactual import Comparison, compare
+from .days import of_its_day
 from .expectations import Expected, expected
 from .record import record
 from .replications import Plan, Runs, journal_name, replicate
@@ -71,6 +72,7 @@ def run_scenario(
             wherever that is possible.
         WorkerError: a worker process died.
     """
+    _, policy = of_its_day(scenario, policy)
     if seed is not None:
         scenario = scenario.model_copy(update={"seed": seed})
     count = scenario.replications if replications is None else replications

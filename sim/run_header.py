@@ -46,6 +46,7 @@ def run_header(scenario: Scenario, policy: Policy, *, arm: str, replication: int
         "duration_s": scenario.duration,
         "warm_up_s": scenario.warm_up,
         "tick_s": policy.tick_s,
+        "date": policy.catalog.as_of,
         "faults": fault_rows(scenario),
         "assumptions": list(assumptions(scenario, policy)),
     }

@@ -25,6 +25,7 @@ from scenarios.upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
 
 from . import fifo_queue, spend
 from .call_bounds import call_bounds
+from .days import served_names
 from .events import DAYS, EVENT, LATER, chained, days_per_s
 from .processor_sharing import JOB
 from .quality import kept_quality_ppm
@@ -93,7 +94,7 @@ def model_names(scenario: Scenario, policy: Policy) -> tuple[str, ...]:
     for asked in scenario.asked_models:
         for strategy in policy.strategies:
             names.update(resolve(strategy, asked, policy.catalog))
-    return tuple(sorted(names))
+    return tuple(sorted(served_names(tuple(names), policy.catalog)))
 
 
 def new_world(
@@ -295,8 +296,8 @@ def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.nd
                 f"{mode.label} names {len(chain)} models; the simulator takes {LONGEST_CHAIN}"
             )
         for place, name in enumerate(chain):
-            plan["models"][place] = models.index(name)
             card, own = policy.catalog.card(name), policy.catalog.card(asked)
+            plan["models"][place] = models.index(card.name)
             bounds = call_bounds(scenario, strategy, card, own)
             plan["caps"][place] = bounds.cap_tokens
             plan["budgets"][place] = bounds.thinking_tokens

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from balancer.prices import default_catalog
+from balancer.runtime import clock
 
 # A busy machine must not decide whether a test passes, nor the luck of a draw: whoever wants
 # fresh examples gives --hypothesis-profile=explore.
@@ -11,3 +17,11 @@ settings.register_profile(
 )
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("steady")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _a_day_that_stands_still() -> Iterator[None]:
+    """No test depends on the day it is run: today is the day of the model table."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "today", lambda: default_catalog().as_of)
+        yield

@@ -419,6 +419,11 @@ def test_a_missing_policy_file_is_said_by_name(tmp_path: Path) -> None:
         "rules: [{signal: burn_rate, above: 2, level: soft, objective: 99%, short_window: 5s}]",
         "budget: {per_hour: $50, per_key: {a: {per_day: $1, windows: {90s: $0.1}}}}",
         "prices: {dated: 2026-12-24, models: {house: {input: 0.1, output: 3}}}",
+        "prices: {models: {house: {input: 1, output: 2, tiers: {flex: 0.5, batch: {input: 0.3}}, "
+        "later: [{from: 2027-01-01, input: 2, output: 4, tiers: {flex: 0.5}}], family: f, rank: 2, "
+        "shutdown: 2027-02-01, served_by: gemini-3.8-flash, tools: [functions], routed: false, "
+        "inputs: [text, image], signs_calls: true, context_limit: 1000, provider: us, "
+        "above_200k: {input: 2, output: 3}, released: 2026-01-01}}}",
         "modes: {normal: {thinking: null, temperature: 0.3}}\nbaseline: null\ntick: 250ms",
         "modes: {normal: {model: gemini-2.5-pro, thinking: 128}}\nrules: []\nlaw: threshold",
         "constants: {breaker: {calls: 20, cooldown: 5m}, dimmer: {quantile: 95%, window: 1m}}",

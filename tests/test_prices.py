@@ -124,6 +124,54 @@ def test_a_users_table_changes_and_adds_models(tmp_path: Path) -> None:
             "kinds.house: found 1",
         ),
         ("[models.a]\ninput=1\noutput=1\ninputs='text'", "found 'text', expected a list"),
+        ("[models.a]\ninput=1\noutput=1\ninputs=[]", "models.a.inputs: found an empty list"),
+        (
+            "[models.a]\ninput=1\noutput=1\ninputs=['pictures']",
+            "models.a.inputs.0: found 'pictures', expected one of text, image",
+        ),
+        (
+            "[models.a]\ninput=1\noutput=1\ntools=['functions', 'googleSerch']",
+            "models.a.tools.1: found 'googleSerch', expected one of functions, googleSearch",
+        ),
+        ("[models.a]\ninput=1\noutput=1\ntools=['googleSerch']", "did you mean 'googleSearch'?"),
+        (
+            "[models.a]\ninput=1\noutput=1\nserved_by='gemini-3.8-flsh'",
+            "models.a.served_by: found 'gemini-3.8-flsh', expected the name of a model",
+        ),
+        (
+            "[models.a]\ninput=1\noutput=1\nserved_by='gemini-3.8-flsh'",
+            "did you mean 'gemini-3.8-flash'?",
+        ),
+        (
+            "[models.a]\ninput=1\noutput=1\naliases=['gemini-3.8-flash']",
+            "models.a.aliases: found 'gemini-3.8-flash', expected a name of this model alone",
+        ),
+        (
+            "[models.a]\ninput=1\noutput=1\naliases=['gemini-flash-latest']",
+            "'gemini-3.8-flash' answers to it",
+        ),
+        (
+            "[kinds.a]\nrank=1\n[kinds.b]\nkind='a'\n[models.m]\nkind='b'\ninput=1\noutput=1",
+            "kinds.b.kind: found 'a', expected a kind that is of no other one",
+        ),
+        ("dated = 'soon'\n[models]", "dated: found 'soon', expected a valid date"),
+        (
+            "[models.a]\ninput=1\noutput=1\ntiers={flx=0.5}",
+            "unknown key 'flx' in models.a.tiers (did you mean 'flex'?)",
+        ),
+        (
+            "[models.a]\ninput=1\noutput=1\ntiers={flex=-1}",
+            "models.a.tiers.flex.factor: found -1",
+        ),
+        (
+            "[models.a]\ninput=1\noutput=1\ntiers={flex='half'}",
+            "models.a.tiers.flex: found 'half'",
+        ),
+        (
+            "[models.a]\ninput=1\noutput=1\ntiers={flex={input=1}}\n"
+            "later=[{from=2027-01-01, input=1, output=1}]",
+            "models.a: found dollars under tiers and a later price without tiers",
+        ),
     ],
 )
 def test_a_malformed_table_is_refused_by_key(tmp_path: Path, text: str, said: str) -> None:
@@ -183,3 +231,86 @@ def test_a_users_row_may_say_what_a_model_can_do(tmp_path: Path) -> None:
     assert small.inputs == {"text", "image"}
     assert small.price[1:3] == (5 * 10**8, 2 * 10**9)
     assert catalog.card("gemini-2.5-pro").rank == default_catalog().card("gemini-2.5-pro").rank
+
+
+def test_a_tier_costs_a_factor_of_standard_or_what_it_says() -> None:
+    """As published: half of all, cached input as in standard, or dollars; above 200k too."""
+    catalog = default_catalog()
+    mega = 10**6
+    for name, tier, price in (
+        ("gemini-3.8-flash", "flex", (375_000, 1_875_000, 37_500)),
+        ("gemini-3.8-flash", "priority", (1_350_000, 6_750_000, 135_000)),
+        ("gemini-3.8-flash", "batch", (375_000, 1_875_000, 37_500)),
+        ("gemini-3.5-flash-lite", "flex", (150_000, 1_250_000, 20_000)),
+        ("gemini-3.5-flash-lite", "priority", (540_000, 4_500_000, 50_000)),
+        ("gemini-2.5-flash-lite", "flex", (50_000, 200_000, 10_000)),
+        ("gemini-3.8-flash", "standard", (750_000, 3_750_000, 75_000)),
+        ("gemma-3-4b-it", "flex", (0, 0, 0)),
+    ):
+        row = catalog.card(name).price_of(tier)
+        assert row[1:4] == tuple(nano * 1000 for nano in price), (name, tier)
+    pro = catalog.card("gemini-2.5-pro").price_of("batch")
+    assert pro == (
+        200_000,
+        625 * mega,
+        5000 * mega,
+        125 * mega,
+        1250 * mega,
+        7500 * mega,
+        250 * mega,
+    )
+    later = default_catalog(date(2027, 1, 1)).card("gemini-3.8-flash")
+    assert later.price_of("flex")[1:4] == (750 * mega, 3750 * mega, 75 * mega)
+
+
+def test_a_tier_may_say_every_price(tmp_path: Path) -> None:
+    """Where no factor fits, above 200k tokens as well; a later price then says its own tiers."""
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        "[models.a]\ninput = 1\noutput = 2\ncached = 0.5\n"
+        "above_200k = {input = 2, output = 4, cached = 1}\n"
+        "tiers = {flex = {input = 0.4, output = 1, cached = 0.3,"
+        " above_200k = {input = 0.9, output = 2, cached = 0.8}}, batch = 0.5}\n"
+        "later = [{from = 2027-01-01, input = 3, output = 3, tiers = {flex = 0.5}}]\n"
+    )
+    catalog = load_prices(path)
+    giga = 10**9
+    flex = catalog.card("a").price_of("flex")
+    assert flex == (200_000, *(int(each * giga) for each in (0.4, 1, 0.3, 0.9, 2, 0.8)))
+    half = (200_000, *(int(each * giga) for each in (0.5, 1, 0.25, 1, 2, 0.5)))
+    assert catalog.card("a").price_of("batch") == half
+    later = catalog.on("2027-01-01").card("a")
+    assert later.price_of("flex")[1] == 1.5 * giga
+    assert later.price_of("batch") == later.price
+
+
+def test_a_users_price_keeps_the_tiers_in_proportion(tmp_path: Path) -> None:
+    """Who negotiates a standard price has not said that flex is as dear; free stays free."""
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        "[models.'gemini-3.5-flash-lite']\ninput = 0.6\noutput = 5\ncached = 0.06\n"
+        "[models.'gemma-3-4b-it']\ninput = 1\noutput = 1\n"
+    )
+    catalog = load_prices(path)
+    card = catalog.card("gemini-3.5-flash-lite")
+    assert card.price_of("flex")[1:4] == (300_000_000, 2_500_000_000, 40_000_000)
+    assert card.surcharges_of("flex") == card.surcharges
+    assert catalog.card("gemma-3-4b-it").price_of("flex")[1] == 10**9
+
+
+def test_a_users_table_may_change_an_end_and_who_serves(tmp_path: Path) -> None:
+    """An end that is put off, and another heir."""
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        "[models.'gemini-2.5-flash']\ninput = 0.3\noutput = 2.5\n"
+        "shutdown = 2027-02-01\nserved_by = 'gemini-3.8-flash'\n"
+    )
+    catalog = load_prices(path)
+    assert catalog.on("2026-12-02").card("gemini-2.5-flash").name == "gemini-2.5-flash"
+    assert catalog.on("2027-02-01").card("gemini-2.5-flash").name == "gemini-3.8-flash"
+    assert load_prices(path, as_of=date(2027, 2, 1)).as_of == "2027-02-01"
+
+
+def test_every_shipped_model_says_who_serves_it() -> None:
+    """By provider."""
+    assert {card.provider for card in default_catalog().cards} == {"google"}

@@ -25,6 +25,7 @@ from .gate import gate
 from .library import list_scenarios, new
 from .load import load
 from .mock_gemini import mock_gemini
+from .models import models_app
 from .notify import notify_app
 from .policy import policy_app
 from .replay import replay
@@ -63,6 +64,7 @@ app.command()(serve)
 app.command()(dashboards)
 app.command("verify-telemetry")(verify_telemetry)
 app.add_typer(policy_app, name="policy")
+app.add_typer(models_app, name="models")
 app.add_typer(datadog_app, name="datadog")
 app.add_typer(notify_app, name="notify")
 

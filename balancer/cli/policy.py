@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .endings import told
+from .models import DateOption, read_day, warn_of_ends
 
 if TYPE_CHECKING:
     from ..core.fit import Traffic
@@ -31,16 +32,19 @@ def policy_check(
             "May be repeated, for its files from the oldest on.",
         ),
     ] = None,
+    day: DateOption = None,
 ) -> None:
-    """Check a policy file; warn about what is allowed but probably not wanted.
+    """Check a policy file; warn about what is allowed but probably not wanted, and models that end.
 
     With --journal: about thresholds that healthy traffic crosses, or that no fault would reach.
     """
     with told():
         from ..core.fit import findings
         from ..policy_file import load_policy
+        from ..runtime.ends import ends
 
         policy = load_policy(file)
+        warn_of_ends(ends(policy, policy.catalog, read_day(day)))
         warnings = list(policy.warnings())
         if journal:
             traffic, opened = _traffic(journal)

@@ -70,7 +70,7 @@ class ModelCard:
             member in a request's `tools`, such as "googleSearch".
         system_instruction: whether it takes one.
         caching: whether a prompt may lie in `cachedContent`.
-        json_with_functions: whether it takes functions and a JSON format together.
+        json_with_functions: whether it takes functions, built-in tools and a JSON format together.
         signs_calls: whether it wants the signature of every function call of a running turn.
         routed: whether a route may lead to it; not so to one that may end at short notice.
         provider: who serves it, in the names of OpenTelemetry and price maps, such as "google".
@@ -224,13 +224,14 @@ class Catalog:
         A model that has ended without one is taken as it was: nobody knows better.
         """
         for _ in self.cards:
-            after = self._named(card.served_by) if card.ended(self.as_of) else None
+            after = self.own(card.served_by) if card.ended(self.as_of) else None
             if after is None:
                 break
             card = after
         return card
 
-    def _named(self, name: str) -> ModelCard | None:
+    def own(self, name: str) -> ModelCard | None:
+        """Card that a model had in its own right, ended or not; None if unknown."""
         return next((card for card in self.cards if card.name == name), None)
 
     def card(self, name: str) -> ModelCard:
@@ -239,25 +240,33 @@ class Catalog:
         Raises:
             PolicyError: no such model.
         """
-        card = self._named(name)
+        card = self.own(name)
         if card is not None:
             return self.serving(card)
+        raise PolicyError(self.unknown_model(name))
+
+    def unknown_model(self, name: str) -> str:
+        """What to say of a name that no model has."""
         names = [card.name for card in self.cards]
-        known = ", ".join(names)
-        raise PolicyError(f"unknown model {name!r}{nearest(name, names)}; known: {known}")
+        return f"unknown model {name!r}{nearest(name, names)}; known: {', '.join(names)}"
 
     def find(self, name: str) -> ModelCard | None:
-        """Card of who answers to a name, an alias, or that of a dated version; None if unknown.
+        """Card of who answers to a name, as `known` understands names; None if unknown."""
+        card = self.known(name)
+        return None if card is None else self.serving(card)
+
+    def known(self, name: str) -> ModelCard | None:
+        """Card that a model had in its own right, by its name, an alias, or a dated version's.
 
         `gemini-2.5-flash-001` and `gemini-2.5-flash-preview-09-2025` are `gemini-2.5-flash` in
         price and settings; `gemini-2.5-flash-image` is another model.
         """
         for card in self.cards:
             if card.name == name or name in card.aliases:
-                return self.serving(card)
+                return card
         for card in self.cards:
             if name.startswith(card.name) and _VERSION.fullmatch(name, len(card.name)):
-                return self.serving(card)
+                return card
         return None
 
     def priced(self, name: str) -> ModelCard | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 
 from .catalog import Catalog, ModelCard, PriceRow
@@ -169,6 +169,19 @@ class Policy:
             _check_baseline(self.baseline, self.catalog)
         _check_costs_fall(self)
 
+    def on(self, day: str) -> Policy:
+        """The same policy as of a day (ISO): its prices, and which models have ended.
+
+        Raises:
+            PolicyError: prices or models of that day do not make a policy of it.
+        """
+        if day == self.catalog.as_of:
+            return self
+        try:
+            return replace(self, catalog=self.catalog.on(day))
+        except PolicyError as error:
+            raise PolicyError(f"as of {day}: {error.problem}", where=error.where) from None
+
     @property
     def usual_model(self) -> str:
         """The model that callers ask for; "" where nobody says."""
@@ -283,10 +296,7 @@ def _check_baseline(baseline: Baseline, catalog: Catalog) -> None:
         if entry.name not in ("workload", "model") and value is not None:
             _check_finite(value, f"baseline.{entry.name}", low=0, high=1e9)
     if baseline.model is not None and catalog.find(baseline.model) is None:
-        try:
-            catalog.card(baseline.model)
-        except PolicyError as error:
-            raise PolicyError(error.problem, where="baseline.model") from None
+        raise PolicyError(catalog.unknown_model(baseline.model), where="baseline.model")
 
 
 def _check_ladder(ladder: LadderSettings, tick_s: float) -> None:

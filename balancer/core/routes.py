@@ -66,7 +66,8 @@ def resolve(
             stays = bool(steps) and not below
         else:
             stays = not _may_take_over(catalog.find(name), card, needs, prompt_tokens)
-        if stays or name == card.name:
+        # Under the name of a model that has ended may answer the one that was asked for.
+        if stays or catalog.find(name) is card:
             name = asked
         # A fallback for which nothing fits is none.
         if name not in found and not (stays and place):

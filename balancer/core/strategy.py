@@ -137,10 +137,10 @@ def _check_models(strategy: Strategy, where: str, catalog: Catalog) -> None:
     # A model that a word stands for gets the setting it takes, and nobody knows what a level is.
     most = 0 if thinking is None or isinstance(thinking, str) else max(thinking, 0)
     for name in strategy.named_models:
-        try:
-            card = catalog.card(name)
-        except PolicyError as error:
-            raise PolicyError(_unknown(name, catalog) or error.problem, where=where) from None
+        # As its author knew it: what answers for a model that has ended gets the nearest setting.
+        card = catalog.own(name)
+        if card is None:
+            raise _unknown(name, where, catalog)
         refusal = card.refuses(thinking) if thinking is not None else ""
         if refusal:
             role = "fallback model " if name != strategy.model else ""
@@ -166,9 +166,10 @@ def _check_models(strategy: Strategy, where: str, catalog: Catalog) -> None:
         )
 
 
-def _unknown(name: str, catalog: Catalog) -> str:
-    """What is wrong with a name that is nearer to a word than to a model; "" for another."""
+def _unknown(name: str, where: str, catalog: Catalog) -> PolicyError:
+    """What is wrong with a name: it is nearest to a word, or to a model."""
     hint = nearest(name, (*ROUTES, *(card.name for card in catalog.cards)))
-    if not any(f"{word!r}" in hint for word in ROUTES):
-        return ""
-    return f"unknown model {name!r}{hint}; known: {', '.join(ROUTES)}, and models by name"
+    problem = catalog.unknown_model(name)
+    if any(f"{word!r}" in hint for word in ROUTES):
+        problem = f"unknown model {name!r}{hint}; known: {', '.join(ROUTES)}, and models by name"
+    return PolicyError(problem, where=where)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ..core.catalog import Catalog
 from ..core.decisions import Decision, Plan
 from ..core.errors import MisuseError
 from ..core.fit import Finding
@@ -21,6 +22,7 @@ from ..core.observations import FAILURES, Alert, Observations, Override
 from ..core.policy import Policy
 from .calls import Asked, CallRecord, CallSettings, Draws, RandomDraws, RequestRecord, Score
 from .clock import Clock, Timekeeper
+from .days import Days
 from .desk import NO_LIMITS, Call, Desk
 from .forks import watch
 from .health import Health
@@ -90,6 +92,8 @@ class Balancer:
 
             policy = default_policy()
         self._clock: Timekeeper = Clock() if clock is None else clock
+        self._days = Days(self._clock)
+        policy = self._days.policy(policy)
         self._ledger = Ledger(policy) if ledger is None else ledger
         self._shadow = shadow
         self._lock = threading.RLock()
@@ -129,8 +133,18 @@ class Balancer:
             health=self._health,
             keeper=self._keeper,
         )
+        self._desk.know(self._days.catalog(policy))
         self._apply()
         watch(self)
+
+    def _turn_day(self) -> None:
+        """Take up the prices and ends of a day that has begun."""
+        if self._days.changes(self._desk.catalog):
+            policy = self._days.policy(self.policy)
+            if policy is not self.policy:
+                self._stepper.use(policy, self.now_tick)
+                self._apply()
+        self._desk.know(self._days.catalog(self.policy))
 
     def _take_up(
         self, policy: Policy, state: Path | None, journal: JournalFiles | None
@@ -430,7 +444,8 @@ class Balancer:
         """
         with self._lock:
             before = self.policy
-            kept = self._stepper.use(policy, self.now_tick)
+            kept = self._stepper.use(self._days.policy(policy), self.now_tick)
+            self._desk.know(self._days.catalog(self.policy))
             self._apply()
         logger.info("policy %r follows %r, keeping %s", policy.name, before.name, kept)
         return kept
@@ -508,6 +523,11 @@ class Balancer:
         return self._stepper.policy
 
     @property
+    def catalog(self) -> Catalog:
+        """Models as of the clock's day: by it calls are edited and billed."""
+        return self._desk.catalog
+
+    @property
     def clock(self) -> Timekeeper:
         """Scenario seconds."""
         return self._clock
@@ -576,6 +596,8 @@ class Balancer:
             The decision, or None when no tick is over since the last call.
         """
         with self._lock:
+            if self._days.later_than(self._desk.catalog):
+                self._turn_day()
             over = self.now_tick - 1
             decision = None if over < 0 else self._close_tick(over)
             self._stay_alive()

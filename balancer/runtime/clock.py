@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 from ..core.errors import MisuseError
 
-__all__ = ["Clock", "ManualClock", "Timekeeper"]
+__all__ = ["Clock", "ManualClock", "Timekeeper", "today"]
+
+
+def today() -> str:
+    """The day of the calendar (ISO, UTC), by the machine's clock."""
+    return datetime.fromtimestamp(time.time(), UTC).date().isoformat()
 
 
 class Timekeeper(Protocol):
@@ -23,7 +29,12 @@ class Timekeeper(Protocol):
         raw: monotonic wall seconds of any origin; the cheapest call there is, because the hot
             path makes it twice for every call.
         epoch: Unix time of scenario second 0; None until it is started.
+        day: of the calendar (ISO, UTC), whose prices hold; None: those of the policy's day.
     """
+
+    @property
+    def day(self) -> str | None:
+        """Of the calendar, ISO."""
 
     @property
     def speed(self) -> float:
@@ -85,6 +96,11 @@ class Clock:
         return self._epoch
 
     @property
+    def day(self) -> str | None:
+        """Today, as the machine has it."""
+        return today()
+
+    @property
     def raw(self) -> Callable[[], float]:
         """Monotonic wall seconds."""
         return time.monotonic
@@ -117,14 +133,18 @@ class ManualClock:
     Args:
         now_s: where it begins.
         speed: scenario seconds in a wall second, for `wall_s`.
+
+    Attributes:
+        day: of the calendar, to be set; None holds the policy's.
     """
 
-    __slots__ = ("_now_s", "epoch", "speed")
+    __slots__ = ("_now_s", "day", "epoch", "speed")
 
     def __init__(self, now_s: float = 0.0, speed: float = 1.0) -> None:
         self._now_s = now_s
         self.speed = speed
         self.epoch: float | None = None
+        self.day: str | None = None
 
     @property
     def raw(self) -> Callable[[], float]:

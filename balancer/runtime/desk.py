@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..core.catalog import ModelCard
+from ..core.catalog import Catalog, ModelCard
 from ..core.chain import RETRY_BURST
 from ..core.decisions import Decision, Gate, Limits, Plan
 from ..core.modes import MODES, PRIORITIES, Mode, Priority
@@ -161,14 +161,22 @@ class Desk:
 
     def use(self, policy: Policy) -> None:
         """Take up a policy's catalog and strategies; a decision must follow."""
-        cards = policy.catalog.cards
-        self._catalog = policy.catalog
+        self._strategies = policy.strategies
+        self.know(policy.catalog)
+        self.withdrawn.forget()
+
+    def know(self, catalog: Catalog) -> None:
+        """Take up a catalog, such as the same one as of another day."""
+        self._catalog = catalog
         self._cards: dict[str, ModelCard | None] = {}
         self._bills: dict[tuple[str, ...], Bill] = {}
-        self._strategies = policy.strategies
-        self._sizes = sorted({card.context_limit_tokens for card in cards})
+        self._sizes = sorted({card.context_limit_tokens for card in catalog.cards})
         self._chains: dict[object, tuple[Strategy, tuple[str, ...]]] = {}
-        self.withdrawn.forget()
+
+    @property
+    def catalog(self) -> Catalog:
+        """In use: the policy's, as of the day."""
+        return self._catalog
 
     def card(self, model: str) -> ModelCard | None:
         """Card of a model for its price, also of a dated version; None: no price is known."""

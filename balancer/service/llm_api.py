@@ -102,7 +102,7 @@ def _model(site: Site, model: str | None) -> str:
     if model is None:
         balancer = site.balancer
         return base_model(balancer.policy.strategies[0], balancer.settings.model)
-    catalog = site.balancer.policy.catalog
+    catalog = site.balancer.catalog
     if find_card(catalog, model) is None:
         names = [card.name for card in catalog.cards]
         raise Problem(

@@ -36,6 +36,8 @@ class Asked:
         thinking: the caller's own budget or level; None leaves it to the model.
         usual_thinking: what the model that was asked for does where a call says nothing, so that
             another one may be told to; None: it is not known.
+        ended: the model that was asked for has: what was said of thinking was meant for it, and
+            is fitted to the one that serves it.
         structured: the answer has to keep to a format.
         forced: the answer has to be a call of a function.
         shown: the answer is to hold images or speech.
@@ -55,6 +57,7 @@ class Asked:
     min_output_tokens: int | None = None
     thinking: Thinking | None = None
     usual_thinking: Thinking | None = None
+    ended: bool = False
     structured: bool = False
     forced: bool = False
     shown: bool = False

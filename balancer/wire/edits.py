@@ -198,7 +198,8 @@ def _thinking(
 ) -> tuple[Thinking | None, bool]:
     """The setting to write, and whether to drop the caller's; None and False leave it."""
     own = asked.thinking
-    if cap is None and not moved and strategy.thinking is None:
+    refused = asked.ended and own is not None and bool(card.refuses(own))
+    if cap is None and not moved and strategy.thinking is None and not refused:
         return None, False
     fitted = _wanted(strategy, card, asked, moved)
     room = asked.output_cap_tokens if cap is None else cap

@@ -12,6 +12,12 @@ from .members import camel, child, member
 
 __all__ = ["kinds_of", "media_kind", "read_needs"]
 
+_APART = frozenset(
+    f"tools.{name}"
+    for name in ("googleSearch", "googleMaps", "urlContext", "codeExecution", "fileSearch")
+)
+"""Built-in tools that models before Gemini 3 take neither with functions nor with a JSON format
+[D]; those that use computers take functions of the caller beside."""
 _VIDEO_SITES = ("youtube.com/", "youtu.be/")
 
 
@@ -46,7 +52,8 @@ def read_needs(
         found.add("caching")
     if answers_tool:
         found.update((RUNNING_TURN, "tools.functions"))
-    if structured and "tools.functions" in found:
+    built_in = found & _APART
+    if sum((structured, "tools.functions" in found, bool(built_in))) > 1:
         found.add("json_with_functions")
     return frozenset(found)
 

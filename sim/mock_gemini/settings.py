@@ -13,6 +13,7 @@ from balancer.policy_file import default_policy, load_policy
 from scenarios.loader import load
 from scenarios.schema import QueueUpstream, Scenario
 
+from ..days import of_its_day
 from ..fault_windows import check_faults
 
 __all__ = ["DEFAULT_API_KEY", "QUIET_SCENARIO", "Settings", "load_settings"]
@@ -113,9 +114,11 @@ def load_settings(
         InputError: one of them cannot be used.
     """
     loaded = load(QUIET_SCENARIO if scenario is None else scenario, overrides)
+    priced = load_policy(policy) if policy else loaded.policy or default_policy()
+    played, priced = of_its_day(loaded.scenario, priced)
     return Settings(
-        scenario=loaded.scenario,
-        policy=load_policy(policy) if policy else loaded.policy or default_policy(),
+        scenario=played,
+        policy=priced,
         replication=replication,
         speed=speed,
         latency=latency,

@@ -242,7 +242,8 @@ class WallUpstream:
 
 def _served(settings: Settings) -> tuple[str, ...]:
     """Models that are both known to behave and priced; a queue serves all that are priced."""
-    catalog = [card.name for card in settings.policy.catalog.cards]
+    cards = settings.policy.catalog
+    catalog = [card.name for card in cards.cards if cards.serving(card) is card]
     if not isinstance(settings.scenario.upstream, GeminiUpstream):
         return tuple(sorted(catalog))
     known = profiles(settings.scenario)

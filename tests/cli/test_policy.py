@@ -14,7 +14,7 @@ from tests.cli.conftest import Command
 def test_a_valid_policy_is_said_to_be(command: Command, tmp_path: Path) -> None:
     """With its law and the number of its rules."""
     (tmp_path / "mine.yaml").write_text("thresholds:\n  soft: {latency_p95: 20s}\n")
-    done = command("policy", "check", "mine.yaml")
+    done = command("policy", "check", "mine.yaml", "--date", "2026-06-01")
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout == "mine.yaml: a valid policy, law mildest, 1 rules\n"
 
@@ -22,7 +22,7 @@ def test_a_valid_policy_is_said_to_be(command: Command, tmp_path: Path) -> None:
 def test_an_unwise_policy_is_warned_about(command: Command, tmp_path: Path) -> None:
     """Valid, but it would leave normal without a fault."""
     (tmp_path / "mine.yaml").write_text("thresholds:\n  soft: {latency_p95: 2000ms}\n")
-    done = command("policy", "check", "mine.yaml")
+    done = command("policy", "check", "mine.yaml", "--date", "2026-06-01")
     assert done.exit_code == 0
     assert done.stderr.startswith("warning: latency_p95 at rest")
 

@@ -19,7 +19,12 @@ from balancer.wire import edits
 
 from .test_requests import FAST, SMALL, policy_with
 
-CARDS = [card for card in default_policy().catalog.cards if card.outputs != {"embedding"}]
+CATALOG = default_policy().catalog
+CARDS = [
+    card
+    for card in CATALOG.cards
+    if card.outputs != {"embedding"} and CATALOG.serving(card) is card
+]
 NOBODY = default_policy().strategies[Mode.NORMAL].shed
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from balancer.core.modes import Mode
+from balancer.runtime import clock
 from tests.service.conftest import Service, serving
 from tests.service.upstream import answer
 from tests.wire.models_asked import ASKED, DOWN, as_normal
@@ -106,3 +108,22 @@ def test_a_running_turn_is_not_moved(normal: Service, soft: Service) -> None:
         with proxy.client() as client:
             assert client.post(path, json=body).status_code == 200
         assert f"/{model}:" in proxy.script.asked[-1].path
+
+
+def test_a_model_that_has_ended_is_sent_as_written_with_thinking_that_its_heir_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which its caller meant for the model before: its heir would refuse a budget."""
+    monkeypatch.setattr(clock, "today", lambda: "2026-12-02")
+    with serving(tmp_path, policy=as_normal(Mode.NORMAL)) as service:
+        service.script.say(answer("hello"))
+        path = "/v1beta/models/gemini-2.5-flash:generateContent"
+        body = json.loads(RAW)
+        body["generationConfig"] = {"thinkingConfig": {"thinkingBudget": 1024}}
+        with service.client() as client:
+            assert client.post(path, json=body).status_code == 200
+        asked = service.script.asked[-1]
+        assert asked.path.endswith(path)
+        assert json.loads(asked.body)["generationConfig"]["thinkingConfig"] == {
+            "thinkingLevel": "LOW"
+        }

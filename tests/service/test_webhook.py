@@ -105,6 +105,7 @@ def test_the_webhooks_secret_opens_no_other_door(start: Start) -> None:
 def test_refusals_are_logged_once_a_minute(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     """A secret that is wrong in Datadog shows nowhere else; it is not shown here either."""
     service = start(webhook_secrets=(SECRET,))
+    caplog.clear()
     with caplog.at_level("WARNING", "balancer.service.webhook"):
         for _ in range(3):
             assert deliver(service, "wrong" * 8).status_code == 401

@@ -247,12 +247,12 @@ def test_every_request_is_served_by_the_model_it_asked_for() -> None:
     run.set_fault(0, UpstreamFault.model_validate({"kind": "error", "at": 0, "for": 1}))
     run.advance(3.0)
     started = {row.model: row.started for row in run.observe(0).served}
-    assert started == {FLASH: 2, LITE: 1, pro: 1}
+    assert started == {FLASH: 1, LITE: 1, pro: 1, "gemini-3.5-flash-lite": 1}
 
 
 def test_a_mode_moves_each_request_from_the_model_it_asked_for() -> None:
     """Two steps from either end at the same model."""
-    models = {FLASH: 0.5, "gemini-2.5-pro": 0.5}
+    models = {FLASH: 0.5, "gemini-3.5-flash-lite": 0.5}
     under = policy(hard=Strategy(model="two cheaper"))
     run = plant(requests(0.0, 0.1, asked=[0, 1]), scenario(workload={"models": models}), under)
     run.apply(decision(under, Mode.HARD))

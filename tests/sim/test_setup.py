@@ -65,8 +65,9 @@ def test_plans_are_those_of_every_model_asked_for() -> None:
     chains = [[models[m] for m in plan["models"][: plan["length"]]] for plan in plans]
     assert len(chains) == 2 * len(MODES)
     assert chains[Mode.NORMAL] == [FLASH, LITE]
-    assert chains[len(MODES) + Mode.NORMAL] == [PRO, FLASH]
-    assert (chains[Mode.HARD], chains[len(MODES) + Mode.HARD]) == ([LITE], [LITE])
+    assert chains[len(MODES) + Mode.NORMAL] == [PRO, "gemini-3.5-flash-lite"]
+    assert chains[Mode.HARD] == [LITE]
+    assert chains[len(MODES) + Mode.HARD] == ["gemini-3.1-flash-lite"]
     for name in ("concise", "quality_ppm", "timeout_s", "retries", "static_fallback"):
         assert (plans[name][: len(MODES)] == plans[name][len(MODES) :]).all()
 

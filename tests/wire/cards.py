@@ -16,6 +16,6 @@ def card(name: str) -> ModelCard:
 FLASH = card("gemini-2.5-flash")
 LITE = card("gemini-2.5-flash-lite")
 PRO = card("gemini-2.5-pro")
-FLASH_3 = card("gemini-3.5-flash")
+FLASH_3 = card("gemini-3-flash-preview")
 PRO_3 = card("gemini-3.1-pro-preview")
 PLAIN = ModelCard(name="plain", price=(1 << 40, 1, 1, 1, 1, 1, 1), budget=None, off=False)

@@ -25,7 +25,7 @@ ASKED = (
 """Normal of the default policy serves each as it is written."""
 
 DOWN = {
-    "gemini-2.5-pro": "gemini-2.5-flash",
+    "gemini-2.5-pro": "gemini-3.5-flash-lite",
     "gemini-2.5-flash": "gemini-2.5-flash-lite",
     "gemini-2.5-flash-001": "gemini-2.5-flash-lite",
     "gemini-3.8-flash": "gemini-3.5-flash-lite",

@@ -69,12 +69,26 @@ def test_what_is_asked_for_is_an_output(generation: dict[str, Any], found: set[s
 
 
 def test_tools_go_by_the_name_they_have_in_a_request() -> None:
-    """Under either spelling; functions with a format are a need of their own."""
-    tools = [{"functionDeclarations": [{"name": "f"}]}, {"google_search": {}}, {"urlContext": {}}]
-    assert needs(tools=tools) == {"tools.functions", "tools.googleSearch", "tools.urlContext"}
+    """Under either spelling."""
+    tools: list[Any] = [{"google_search": {}}, {"urlContext": {}}]
+    assert needs(tools=tools) == {"tools.googleSearch", "tools.urlContext"}
+    assert needs(tools=[{"functionDeclarations": [{"name": "f"}]}]) == {"tools.functions"}
+
+
+def test_functions_built_in_tools_and_a_format_go_together_only_from_gemini_3_on() -> None:
+    """Two of them are a need of their own; functions beside computerUse are none."""
+    functions = {"functionDeclarations": [{"name": "f"}]}
+    search: dict[str, Any] = {"google_search": {}}
     json = {"responseMimeType": "application/json"}
-    assert "json_with_functions" in needs(tools=tools, generationConfig=json)
+    for body in (
+        {"tools": [functions, search]},
+        {"tools": [functions], "generationConfig": json},
+        {"tools": [search], "generationConfig": json},
+    ):
+        assert "json_with_functions" in needs(**body)
+        assert PRO.lacks(frozenset(needs(**body))) == {"json_with_functions"}
     assert needs(generationConfig=json) == set()
+    assert "json_with_functions" not in needs(tools=[functions, {"computerUse": {}}])
 
 
 def test_an_instruction_and_a_cache_are_needs() -> None:

@@ -59,6 +59,7 @@ def read_call(
     return replace(
         asked,
         usual_thinking=None if card is None else card.default_thinking,
+        ended=catalog.known(bare_model(model)) is not card,
         media=most_media(media, options.prompt_tokens),
     )
 

@@ -92,7 +92,7 @@ class Given:
         http = self.config.http_options if self.config is not None else None
         self._http = types.HttpOptions.model_validate(http) if isinstance(http, dict) else http
         self.said = options_of(options, self._http.headers if self._http is not None else None)
-        catalog = wrapping.balancer.policy.catalog
+        catalog = wrapping.balancer.catalog
         self.asked = read_call(model, contents, self.config, self.said, catalog)
         self.automatic = automatic(self.config)
         if wrapping.vertex:
@@ -161,7 +161,7 @@ class Given:
 
     def _edits(self, request: Request, attempt: Attempt) -> Edits:
         strategy = Strategy() if attempt.as_written else request.plan.strategy
-        card = find_card(self._wrapping.balancer.policy.catalog, attempt.model)
+        card = find_card(self._wrapping.balancer.catalog, attempt.model)
         priced, tier = attempt.card, attempt.tier
         if attempt.thinking_tokens is None or priced is None:
             return edits(strategy, card, self.asked, tier=tier)

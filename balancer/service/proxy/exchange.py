@@ -72,10 +72,15 @@ class Exchange:
         self._upstream = upstream
         self._call = call
         # A dated version of a model goes by its family's name, and is sent as it was written.
-        card = wire.find_card(balancer.policy.catalog, call.asked.model)
+        card = wire.find_card(balancer.catalog, call.asked.model)
         asked = call.asked
         if card is not None:
-            asked = replace(asked, model=card.name, usual_thinking=card.default_thinking)
+            asked = replace(
+                asked,
+                model=card.name,
+                usual_thinking=card.default_thinking,
+                ended=balancer.catalog.known(asked.model) is not card,
+            )
         self._asked = asked
         self.sent = wire.Sent(asked=asked, own_key=upstream.own_key(call.target))
         speed = balancer.clock.speed
@@ -190,7 +195,7 @@ class Exchange:
         strategy, asked = self.request.plan.strategy, self._asked
         if attempt.as_written:
             strategy = Strategy()
-        card = wire.find_card(self._balancer.policy.catalog, attempt.model)
+        card = wire.find_card(self._balancer.catalog, attempt.model)
         priced, tier = attempt.card, attempt.tier
         if attempt.thinking_tokens is None or priced is None:
             return wire.edits(strategy, card, asked, tier=tier)

@@ -97,3 +97,19 @@ def test_what_a_config_asks_for_is_needed() -> None:
         "outputs.image",
         "json_with_functions",
     }
+
+
+@pytest.mark.parametrize("mode", [Mode.NORMAL, Mode.SOFT])
+def test_a_model_that_has_ended_is_sent_as_written_with_thinking_that_its_heir_takes(
+    play: Play, mode: Mode
+) -> None:
+    """Which its caller meant for the model before: its heir would refuse a budget."""
+    script = play()
+    bench = Bench(url=script.url, kind="sync", policy=as_normal(mode).on("2026-12-02"))
+    thinking = types.ThinkingConfig(thinking_budget=1024)
+    bench.ask("hi", types.GenerateContentConfig(thinking_config=thinking), model="gemini-2.5-flash")
+    (received,) = script.received
+    name = received.path.rpartition("/")[2].partition(":")[0]
+    assert name == ("gemini-2.5-flash" if mode is Mode.NORMAL else "gemini-3.1-flash-lite")
+    (level,) = received.body["generationConfig"]["thinkingConfig"].values()
+    assert level == "LOW"
