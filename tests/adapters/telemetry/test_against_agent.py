@@ -16,7 +16,7 @@ from balancer.adapters.telemetry.destination import Destination, destination
 from balancer.adapters.telemetry.live import Telemetry
 from balancer.core.modes import Mode, Priority
 from balancer.core.observations import Alert
-from balancer.runtime.calls import Asked, Outcome, Score
+from balancer.runtime.calls import Asked, Outcome, Passage, Score
 from tests.adapters.telemetry.receiver import Receiver, values
 from tests.runtime.bench import ANSWER, Bench
 
@@ -177,6 +177,23 @@ def test_a_scorer_says_what_answers_are_worth(agent: Receiver) -> None:
             )
         bench.seen()
     assert numbers(agent.metrics(), "response.quality_score") == [0.75]
+
+
+def test_what_passes_is_counted_apart(agent: Receiver) -> None:
+    """By what it is of, and by how it failed; and the kill switch is told."""
+    bench = Bench()
+    with Telemetry(bench.balancer, line(agent, "http"), interval_s=60):
+        for failure in (None, "overloaded"):
+            bench.balancer.passed(
+                Passage(kind="embeddings", failure=failure, seconds=0.2, nano_usd=10**9)
+            )
+        bench.balancer.bypass(True, "a drill")
+        bench.seen()
+    found = agent.metrics()
+    assert numbers(found, "open_balancer.passed.calls") == [1, 1]
+    assert numbers(found, "open_balancer.passed.cost") == [2]
+    assert numbers(found, "open_balancer.bypass") == [1]
+    assert numbers(found, "request.throughput") == []
 
 
 def test_replicas_report_under_ids_of_their_own(agent: Receiver) -> None:

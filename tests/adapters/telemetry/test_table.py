@@ -15,7 +15,7 @@ from balancer.core.observations import FAILURES, Alert
 from balancer.core.policy import BudgetLimit, Rule
 from balancer.metrics import METRICS, Kind
 from balancer.policy_file import default_policy
-from balancer.runtime.calls import Asked, Outcome, Score
+from balancer.runtime.calls import Asked, Outcome, Passage, Score
 from tests.adapters.telemetry.kept import Kept
 from tests.runtime.bench import Bench
 
@@ -78,6 +78,10 @@ class Day:
                 self.ask(Priority.NORMAL, kind)
             bench.balancer.request().start()  # its caller drops it
             self.score()
+            for failure in (None, "overloaded"):
+                bench.balancer.passed(
+                    Passage(kind="embeddings", failure=failure, seconds=0.1, nano_usd=1000)
+                )
             bench.balancer.alert(
                 Alert(
                     "monitor",
