@@ -13,6 +13,7 @@ from balancer.runtime.attempts import Attempt
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked as Reserved
 from balancer.runtime.requests import Request
+from balancer.runtime.watched import Watched
 from balancer.wire import (
     Answer,
     AnswerReader,
@@ -31,7 +32,6 @@ from .editing import Sending, edited, http_options
 from .options import CallOptions, options_of
 from .outcomes import usage_of_calls, value
 from .shed import static_response
-from .watched import Watched
 
 __all__ = ["Given", "Scorer", "Wrapping"]
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from types import TracebackType
 from typing import Any, Self
 
+from balancer.runtime.watched import Watched
 from balancer.wire.interactions import AnswerReader, id_of
 
 from . import awaiting, blocking
@@ -18,7 +19,6 @@ from .interaction_given import InteractionGiven, InteractionSending, once
 from .interaction_values import plain
 from .options import CallOptions
 from .passing import Passing
-from .watched import Watched
 
 __all__ = ["AsyncWrappedInteractions", "WrappedInteractions"]
 

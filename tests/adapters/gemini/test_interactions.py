@@ -553,7 +553,7 @@ def test_what_is_not_made_here_is_passed_through(play: Play, make: Make) -> None
 
 def test_of_too_many_the_oldest_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that what is waited for is bounded."""
-    from balancer.adapters.gemini import watched
+    from balancer.runtime import watched
 
     class Noted:
         ended: Any = None

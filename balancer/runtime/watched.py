@@ -47,13 +47,13 @@ class Watched:
         """
         if interactions.is_pending(body):
             return
-        call = self._take(interactions.id_of(body))
+        call = self.take(interactions.id_of(body))
         if call is not None:
             call.settle(body)
 
     def drop(self, name: str) -> None:
         """It was deleted."""
-        call = self._take(name)
+        call = self.take(name)
         if call is not None:
             call.give_up()
 
@@ -63,7 +63,8 @@ class Watched:
             for name in [name for name, each in self._calls.items() if each is call]:
                 del self._calls[name]
 
-    def _take(self, name: str) -> _Call | None:
+    def take(self, name: str) -> _Call | None:
+        """One whose outcome comes now, by its name; it is waited for no more."""
         with self._lock:
             return self._calls.pop(name, None)
 
