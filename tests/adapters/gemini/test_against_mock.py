@@ -12,6 +12,7 @@ import pytest
 
 from balancer.adapters.gemini import balancing, served
 from balancer.core.policy import Strategy
+from balancer.policy_file import default_model
 from sim.mock_gemini.admin_client import Admin
 from sim.mock_gemini.server import Addresses, MockServer
 from tests.mock_gemini.caller import settings
@@ -91,5 +92,5 @@ def test_the_example_runs_as_printed(page: str) -> None:
         )
     assert found.returncode == 0, found.stderr
     first, second = (line for line in found.stdout.splitlines() if line.startswith("[normal, "))
-    assert first.startswith(f"[normal, {FLASH}] ")
+    assert first.startswith(f"[normal, {default_model()}] ")
     assert second
