@@ -174,8 +174,10 @@ class Attempt:
         if self._state != 1 or self._detached:
             return
         self._detached = True
-        request = self._request
-        request._desk.recorder.flights.discard(self._flight)
+        request, flight = self._request, self._flight
+        assert flight is not None
+        recorder = request._desk.recorder
+        (recorder.flex if flight.flex else recorder.flights).discard(flight)
         request._done(ABANDONED, request._desk.raw())
 
     def abandon(self, so_far: Outcome | None = None) -> None:

@@ -63,3 +63,19 @@ def test_its_money_is_held_until_then() -> None:
         (entry,) = seen.served
         assert entry.finished == 1
         assert (entry.latency.total, entry.failed) == (0, 0)
+
+
+def test_one_that_was_sent_as_flex_is_counted_once() -> None:
+    """However late it says how it ended."""
+    bench = Bench()
+    request = bench.balancer.request(asked=replace(ASKED, service_tier="flex"))
+    attempt = request.start()
+    assert attempt is not None
+    attempt.detach()
+    bench.clock.advance(7200.0)
+    (entry,) = bench.seen().served
+    assert (entry.started, entry.finished) == (1, 0)
+    attempt.finish(ANSWER)
+    request.close()
+    (entry,) = bench.seen().served
+    assert (entry.finished, entry.latency.total) == (1, 0)

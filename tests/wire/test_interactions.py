@@ -263,6 +263,15 @@ def test_nothing_to_change_changes_no_byte() -> None:
 HARD_EDITS = Edits(output_cap_tokens=3)
 
 
+def test_a_plan_says_the_tier() -> None:
+    """Where it is another than its caller's."""
+    read = interactions.read_asked(asked(service_tier="flex"))
+    assert read.service_tier == "flex"
+    change = edits(Strategy(), FLASH, read, tier="priority")
+    assert interactions.apply(asked(service_tier="flex"), change)["service_tier"] == "priority"
+    assert edits(Strategy(), FLASH, read, tier="flex") == Edits()
+
+
 # --- how it ended -----------------------------------------------------------------------
 
 TEXT = said("hi", "model_output")
@@ -365,6 +374,17 @@ def test_usage_says_what_was_no_text_and_what_was_searched() -> None:
     assert [(each.modality, each.prompt_tokens) for each in found.media] == [("audio", 60)]
     assert (found.searches, found.maps) == (2, 1)
     assert interactions.read_usage({"usage": {}}) is None
+
+
+def test_who_served_is_read() -> None:
+    """Whole and in a stream; headers say the tier where the interaction does not."""
+    found = interactions.read_answer(done("completed", TEXT, model="models/a", service_tier="flex"))
+    assert (found.model, found.tier) == ("a", "flex")
+    reader = interactions.AnswerReader(tier="priority")
+    reader.add(BEGUN)
+    reader.add(SAYS)
+    reader.add(ends(model="b"))
+    assert (reader.answer().model, reader.answer().tier) == ("b", "priority")
 
 
 # --- streams ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 from balancer.runtime.attempts import Attempt
 from balancer.runtime.requests import Request
-from balancer.wire import Answer, Sent, Usage, find_card, interactions
+from balancer.wire import Answer, Sent, Usage, bare_model, find_card, interactions
 
 from .given import Given, Wrapping
 from .interaction_values import plain
@@ -161,6 +161,8 @@ class InteractionGiven(Given):
                 body, beside["extra_body"] = self._with(new)
             self.sent = Sent(asked=self.asked, change=change, changed=changed)
             timeout_s = self.own_timeout_s() if self.untimed else self.timeout_s(attempt)
+        named = interactions.model_of({**body, **(beside.get("extra_body") or {})})
+        attempt.sent = bare_model(named) or attempt.model
         if timeout_s is not None:
             beside["timeout"] = timeout_s
         beside["extra_headers"] = self._headers(attempt)

@@ -12,7 +12,15 @@ from ..members import member
 from ..models import bare_model
 from .forms import as_generation
 
-__all__ = ["is_background", "is_plausible", "previous_of", "read_asked", "shape_of", "wants_stream"]
+__all__ = [
+    "is_background",
+    "is_plausible",
+    "model_of",
+    "previous_of",
+    "read_asked",
+    "shape_of",
+    "wants_stream",
+]
 
 
 def read_asked(
@@ -39,10 +47,10 @@ def read_asked(
         min_output_tokens, needs_tools, prompt_tokens: as `balancer.wire.read_asked` has them.
     """
     agent = member(body, "agent")
-    named = model or member(body, "model") or agent or ""
+    named = model or model_of(body)
     found = generation.read_asked(
         as_generation(body),
-        named if isinstance(named, str) else "",
+        named,
         min_output_tokens=min_output_tokens,
         needs_tools=needs_tools,
         prompt_tokens=prompt_tokens,
@@ -56,6 +64,12 @@ def read_asked(
         as_is=as_is,
         takes_tiers=not as_is,
     )
+
+
+def model_of(body: Any) -> str:
+    """The model or the agent that is asked, as it is written; "" where none is."""
+    found = member(body, "model") or member(body, "agent")
+    return found if isinstance(found, str) else ""
 
 
 def is_plausible(body: Any) -> bool:

@@ -14,6 +14,7 @@ from google.genai import types
 from balancer.adapters.gemini import CallOptions, ShedError, Wrapped, served
 from balancer.core.modes import Mode, Priority
 from balancer.core.policy import Policy, Strategy
+from balancer.core.pricing import cost_nano_usd
 from balancer.wire import interactions
 
 from .bench import Bench, failures, policy, served_models
@@ -234,6 +235,22 @@ def test_what_a_caller_says_beside_it_counts(play: Play, make: Make) -> None:
     assert here.seen().admitted == (1, 0, 1)
     assert script.received[0].headers["x-mine"] == "1"
     assert "x-open-balancer-priority" not in script.received[0].headers
+
+
+def test_it_is_billed_by_who_served(play: Play, make: Make) -> None:
+    """Another model and another tier than were sent are seen, and are no failures."""
+    served_by = {"model": LITE, "service_tier": "standard"}
+    script = play(made(**served_by), stream(BEGUN, SAYS, over(**served_by)))
+    plan = policy(Strategy(service_tier=("priority",) * 3, retries=0))
+    here = make(script, plan)
+    ask(here)
+    told(here)
+    assert [each.body["service_tier"] for each in script.received] == ["priority"] * 2
+    entry = served_models(here.seen())[FLASH]
+    assert (entry.finished, entry.failed, entry.rerouted, entry.downgraded) == (2, 0, 2, 2)
+    card = here.balancer.catalog.card(LITE)
+    price = card.price_of("standard")
+    assert entry.nano_usd == 2 * cost_nano_usd(price, 10, 0, 5, 2)
 
 
 def test_history_is_cut_where_it_is_in_the_input(play: Play, make: Make) -> None:
