@@ -29,8 +29,9 @@ MISSED: Mapping[str, Sequence[str]] = {
         "transitions per hour at most 4",
     ),
     "sibling_slows": ("latency p95 at most 40s",),
-    "priority_downgraded": ("downgraded at least 1",),
+    "silent_reroute": ("quality at least 0.8",),
     "slow_by_nature": ("quality at least 0.97",),
+    "spend_limit_at_rest": ("never above soft",),
     "two_faults": ("latency p95 at most 20s",),
 }
 """What the default policy is known not to meet. A line goes when the law is mended, and no
