@@ -22,7 +22,7 @@ from balancer.journal_file import open_journal
 from tests.adapters.datadog.fake import API_KEY, APP_KEY, a_datadog
 from tests.service.conftest import TOKEN
 from tests.service.status import status_with
-from tests.service.upstream import Connection, Script, answer, scripted_upstream
+from tests.service.upstream import Connection, Script, answer, response, scripted_upstream
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -222,3 +222,17 @@ def test_a_port_in_use_is_named(tmp_path: Path, script: Script) -> None:
     )
     assert done.returncode == 2
     assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+
+
+def test_it_begins_with_the_kill_switch_and_says_so(tmp_path: Path, script: Script) -> None:
+    """And a websocket that is refused is nothing to write of."""
+    with process(tmp_path, script.url, "--off") as (child, client):
+        assert client.get("/readyz").json()["bypass"] == "serve --off"
+        live = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+        shake = {"sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
+        shake |= {"upgrade": "websocket", "connection": "upgrade"}
+        script.say(response(429, b"later"))
+        assert client.get(live, headers=shake).status_code == 429
+        child.terminate()
+        assert child.stderr is not None
+        assert "ERROR" not in child.stderr.read()

@@ -105,3 +105,11 @@ def test_secrets_are_not_shown() -> None:
 def test_this_machine_is_told_from_others(host: str, local: bool) -> None:
     """By name and by address."""
     assert is_loopback(host) is local
+
+
+def test_whether_what_no_plan_governs_goes_through() -> None:
+    """On unless it is said otherwise, in one of two words."""
+    assert Settings.from_environment({}).passing
+    assert not Settings.from_environment({"OPEN_BALANCER_PASSING": "off"}).passing
+    with pytest.raises(InputError, match="OPEN_BALANCER_PASSING is 'maybe'; expected on or off"):
+        Settings.from_environment({"OPEN_BALANCER_PASSING": "maybe"})

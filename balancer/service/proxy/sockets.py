@@ -8,6 +8,7 @@ depends on the location, it is read from the first message, which names the mode
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -37,6 +38,7 @@ _GEMINI = re.compile(
 _VERTEX = re.compile(rf"/ws/google\.cloud\.aiplatform\.v\d+[a-z0-9]*\.{_SERVICE}[./]{_SERVICE}")
 _LOCATION = re.compile(r"projects/[^/\"]+/locations/([a-z][a-z0-9-]{0,39})/")
 _TOKEN = re.compile(rb"(?:^|&)access_token=")
+_GONE_WITHIN_S = 1.0
 _FAREWELLS = {1005: 1000, 1006: 1011, 1015: 1011}
 """Codes that say how a connection ended and may not be sent (RFC 6455, 7.4.1)."""
 
@@ -80,7 +82,7 @@ class Sockets:
         except Refusal as refusal:
             failure = "rejected"
             reply = error_reply(refusal.status, refusal.message, headers=refusal.headers)
-            await _refuse(scope, send, reply)
+            await _refuse(scope, receive, send, reply)
         finally:
             seconds = time.monotonic() - begun_s
             self._balancer.passed(Passage(kind=passed.kind, failure=failure, seconds=seconds))
@@ -126,7 +128,7 @@ class Sockets:
                 f"open-Balancer: the upstream {why}.",
             )
             if first is None:
-                await _refuse(scope, send, reply)
+                await _refuse(scope, receive, send, reply)
             else:
                 await send({"type": "websocket.close", "code": 1011, "reason": why})
             return failure_of(reply.status) if refused else "reset"
@@ -211,7 +213,9 @@ def _located(passed: Passed, first: Mapping[str, Any]) -> Passed:
     )
 
 
-async def _refuse(scope: MutableMapping[str, Any], send: Send, reply: Reply) -> None:
+async def _refuse(
+    scope: MutableMapping[str, Any], receive: Receive, send: Send, reply: Reply
+) -> None:
     """Before it was let in: as a response of HTTP, where the server can give one."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008})
@@ -221,3 +225,8 @@ async def _refuse(scope: MutableMapping[str, Any], send: Send, reply: Reply) -> 
         {"type": "websocket.http.response.start", "status": reply.status, "headers": headers}
     )
     await send({"type": "websocket.http.response.body", "body": reply.body})
+    # uvicorn calls it an error where the application returns before the connection is gone.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GONE_WITHIN_S):
+            await receive()
+            await receive()
