@@ -205,9 +205,13 @@ def test_those_who_wait_are_let_in_though_the_model_refuses_all() -> None:
         clients={"service_tier": "flex"},
         upstream={"service_tiers": {"flex": {"share": 1, "queue": 10_000}}},
         duration="10m",
-        faults=[{"kind": "error", "error": "overloaded", "at": "5m"}],
+        faults=[{"kind": "error", "error": "overloaded", "at": "5m", "for": "5m"}],
     )
-    found = plant(of)
+    key = replication_key(of.seed, 0)
+    found = Plant(of, arm_policy(POLICY, "none"), generate(of, key), key)
+    found.advance(300.0)
+    found.set_fault(0, of.faults[0])  # type: ignore[arg-type]
+    found.drain()
     account = found.totals()
     assert found.empty
     assert account.answered + account.failed == account.offered > 10_000
