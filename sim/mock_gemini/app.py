@@ -97,10 +97,10 @@ class GeminiApp:
         began = asyncio.get_running_loop().time()
         fate = self.upstream.begin(model, body, headers.request, headers.attempt, prompt)
         if fate.waits:
-            found = await self.upstream.place(fate, receive())
-            if found is None:
+            placed = await self.upstream.place(fate, receive())
+            if placed is None:
                 raise Gone
-            fate = found
+            fate = placed
         body = body._replace(
             call=called(document, model.card, fate.request, self.settings.call_share)
         )
