@@ -41,6 +41,9 @@ _QUOTA_DAY = FAILURES.index("quota_day")
 _OVERLOADED = FAILURES.index("overloaded")
 _FLEX_FULL = FAILURES.index("flex_full")
 
+_LET_IN = 2
+"""Most flex calls that begin as another ends; one end frees a place for one."""
+
 _cost_nano_usd = compiled(cost_nano_usd)
 
 
@@ -127,8 +130,13 @@ def released(world: World, i: int, now_s: float) -> None:
 
 @compiled
 def _serve_waiting(world: World, model: Any, now_s: float) -> None:
-    """Let flex calls begin that wait for a place, first come first served."""
-    while model.waiting > 0 and has_place(model):
+    """Let flex calls begin that wait for a place, first come first served.
+
+    Few at a time, as there is room for few events: the end of one that is refused lets others in.
+    """
+    for _ in range(_LET_IN):
+        if model.waiting == 0 or not has_place(model):
+            return
         i = model.first_waiting
         # Another generation, so that what was to end its wait is stale.
         leave_queue(model, world.slots, i)

@@ -34,7 +34,7 @@ DONE, ROOM_NEEDED = range(2)
 """What `advance` returns."""
 
 _SLOTS_PER_EVENT = 2  # a request's own and one for a call it left behind
-_EVENTS_PER_EVENT = 4
+_EVENTS_PER_EVENT = 6
 
 _TIMEOUT = FAILURES.index("timeout")
 

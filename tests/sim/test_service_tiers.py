@@ -197,6 +197,27 @@ def test_who_has_waited_for_too_long_is_refused() -> None:
     assert account.waiting_s / account.offered == pytest.approx(60.0, rel=0.05)
 
 
+def test_those_who_wait_are_let_in_though_the_model_refuses_all() -> None:
+    """Thousands wait when it begins to; each refusal lets two more in, until nobody waits."""
+    of = scenario(
+        rate=20.0,
+        model={"capacity": 10},
+        clients={"service_tier": "flex"},
+        upstream={"service_tiers": {"flex": {"share": 1, "queue": 10_000}}},
+        duration="10m",
+        faults=[{"kind": "error", "error": "overloaded", "at": "5m", "for": "5m"}],
+    )
+    key = replication_key(of.seed, 0)
+    found = Plant(of, arm_policy(POLICY, "none"), generate(of, key), key)
+    found.advance(300.0)
+    found.set_fault(0, of.faults[0])  # type: ignore[arg-type]
+    found.drain()
+    account = found.totals()
+    assert found.empty
+    assert account.answered + account.failed == account.offered > 10_000
+    assert account.waiting_s / account.offered < 300.0
+
+
 def test_flex_without_a_capacity_is_served_at_once() -> None:
     """There is always room: it costs half, and is as quick."""
     found = totals(scenario(clients={"service_tier": "flex"}))
