@@ -113,6 +113,8 @@ def _one_at_a_time() -> Iterator[None]:
     if directory is None or fcntl is None:
         yield
         return
+    # Somebody may have emptied the cache since this process began.
+    directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
