@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from balancer.core.errors import ScenarioError, nearest
 from balancer.core.policy import Policy
+from balancer.core.strategy import ROUTES
 from balancer.documents import Document, Key, explain, parse, read_text
 from balancer.policy_file import default_model, default_policy, load_policy, policy_of
 
@@ -241,6 +242,8 @@ def _profiles(upstream: GeminiUpstream, document: Document) -> dict[str, ModelPr
         key = ("upstream", "models", model)
         changes = upstream.models.get(model, {})
         if model not in found:
+            if nearest(model, ROUTES):
+                raise ScenarioError(_unknown(key, model, found), where=document.where(key))
             found[model] = _profile(changes, document.part(key))
         elif changes or model in tier:
             own = _merge(found[model].model_dump(), tier.get(model, {}))
@@ -313,7 +316,7 @@ def _check_models(scenario: Scenario, document: Document) -> None:
 
 
 def _unknown(key: Key, model: str, known: Iterable[str]) -> str:
-    names = list(known)
+    names = [*known, *ROUTES]
     return (
         f"{'.'.join(map(str, key))}: unknown model {model!r}{nearest(model, names)}; "
         f"known: {', '.join(names)}"
