@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -70,7 +71,10 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Loaded:
     document = _from_here(document, path.parent)
     for text in overrides:
         document = _override(document, text)
-    document = with_names(document, default_model(), default_policy().catalog)
+    catalog, day = default_policy().catalog, document.values.get("date")
+    if isinstance(day, date):
+        catalog = catalog.on(day.isoformat())
+    document = with_names(document, default_model(), catalog)
     try:
         scenario = Scenario.model_validate(document.values)
     except ValidationError as error:

@@ -55,6 +55,12 @@ def test_words_follow_the_model_that_clients_name(tmp_path: Path) -> None:
     assert struck(scenario(tmp_path, fault, set_so)) == ["gemini-2.5-flash-lite"]
 
 
+def test_words_are_those_of_the_scenarios_day(tmp_path: Path) -> None:
+    """Nobody is led to a model that has ended by then."""
+    text = f"date: 2027-06-01\nfaults: [{FAULT % 'two cheaper'}]\n"
+    assert struck(scenario(tmp_path, text)) == ["gemini-2.5-flash-lite"]
+
+
 def test_a_word_is_set_from_outside(tmp_path: Path) -> None:
     """As any key."""
     found = scenario(tmp_path, "", "upstream.models.one cheaper.capacity=7")
