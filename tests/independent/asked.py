@@ -67,6 +67,10 @@ def tokens(said: Any, usual: Any, rng: random.Random) -> int:
     return round(float(low + (high - low) * (u - below) / (above - below)))
 
 
+LEVELS = {"MINIMAL": 128, "LOW": 1024, "MEDIUM": 4096, "HIGH": 24576, "XHIGH": 32768}
+"""Most tokens of each thinking level, by "Models"."""
+
+
 def plan(scenario: Scenario, policy: Policy, strategy: Strategy, model: str) -> Thing:
     """What a strategy leaves of the calls of clients that ask for a model."""
     clients = scenario.clients
@@ -82,26 +86,33 @@ def plan(scenario: Scenario, policy: Policy, strategy: Strategy, model: str) -> 
 def _link(name: str, wanted: str, scenario: Scenario, policy: Policy, strategy: Strategy) -> Thing:
     """A model of a chain, its cap and its thinking bound, by the five steps of "Plans"."""
     profile, card, clients = profiles(scenario)[name], policy.catalog.card(name), scenario.clients
-    least, most = card.budget or (0, 0)
+    least, most = card.budget or (0, LEVELS["HIGH"])
+    levels = sorted(LEVELS[level] for level in card.levels)
 
-    def fit(bound: int) -> int:
-        return min(bound, most) if bound >= least else 0 if card.off else least
+    def fit(bound: float) -> int:
+        if levels:
+            return max([level for level in levels if level <= bound], default=levels[0])
+        return int(min(bound, most)) if bound >= least else 0 if card.off else least
 
-    def most_of(setting: int) -> int:
-        return most if setting == -1 else fit(setting)
+    def most_of(setting: int | str | None) -> int:
+        if setting in (None, -1):
+            return most
+        return fit(LEVELS[setting] if isinstance(setting, str) else int(setting))
 
-    own = clients.thinking
-    if own is None and name != wanted:
-        # Who says nothing has what the model does by itself, also of another one in its place.
-        own = policy.catalog.card(wanted).default_thinking
-    asked = [int(said) for said in (own, strategy.thinking) if said is not None]
-    setting = min(asked, key=most_of, default=-1)
-    bound = most_of(setting)
+    # Who says nothing has what the model asked for does by itself, also of another in its place.
+    unsaid = clients.thinking is None
+    own = policy.catalog.card(wanted).default_thinking if unsaid else clients.thinking
+    planned = most if strategy.thinking is None else most_of(strategy.thinking)
+    bound = wished = min(most_of(own), planned)
     room, cap = clients.output_cap or math.inf, strategy.output_cap_tokens or math.inf
     if cap < room and bound >= cap:
-        bound, asked = fit(int(cap) // 2), [0]
-    elif room <= cap and strategy.thinking is not None and setting >= 0 and bound > room // 2:
+        bound = fit(int(cap) // 2)
+        bound = bound if bound < cap else fit(0)
+        if bound >= cap:  # even the least fills it: no cap then
+            bound, cap = wished, math.inf
+    elif room <= cap and strategy.thinking is not None and wished < most and bound > room // 2:
         bound = fit(int(room) // 2)
-    bound = bound if asked or profile.thinks_unasked else 0
+    if unsaid and own is None and strategy.thinking is None and not profile.thinks_unasked:
+        bound = 0
     cap = min(room, cap, card.output_limit_tokens)
     return Thing(name=name, profile=profile, price=card.price, cap=int(cap), bound=bound)

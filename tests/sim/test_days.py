@@ -48,23 +48,28 @@ def test_on_the_day_of_the_table_a_model_is_itself() -> None:
 
 
 def test_a_model_that_has_ended_behaves_as_what_serves_it() -> None:
-    """Its price, its quality and its quota, in one row with it."""
+    """Its price, its quality and its quota, whoever is called: one row serves both names."""
     asked, policy = of_its_day(scenario(date="2026-12-02"), worlds.policy())
+    assert models_used(asked, policy) == (HEIR,)
     names = model_names(asked, policy)
-    assert names == models_used(asked, policy) == (HEIR,)
+    assert names == (ENDS, HEIR)
     world = new_world(asked, policy, worlds.requests(0.0), 1, names, keep_latencies=False)
-    (row,) = world.upstream.models
-    assert row["quality_ppm"] == 500_000
-    assert tuple(row["price"]) == default_catalog().card(HEIR).price
-    assert world.upstream.quotas[0]["rpm"] == 60
-    assert {int(plan["models"][0]) for plan in world.plans} == {0}
+    sent, heir = world.upstream.models
+    assert (sent["serves"], heir["serves"]) == (1, 1)
+    assert heir["quality_ppm"] == 500_000
+    assert tuple(heir["prices"][0]) == default_catalog().card(HEIR).price
+    assert world.upstream.quotas[1]["rpm"] == 60
+    assert {names[int(plan["models"][0])] for plan in world.plans} == {ENDS}
 
 
 def test_a_strategy_that_names_it_calls_what_serves_it() -> None:
-    """Beside what is asked for in its own name: one model, one quota."""
+    """Beside what is asked for in its own name: two names, one model, one quota."""
     both = scenario(date="2026-12-02", workload={"models": {ENDS: 0.5, HEIR: 0.5}})
     asked, policy = of_its_day(both, worlds.policy(hard=Strategy(model=ENDS)))
-    assert model_names(asked, policy) == (HEIR,)
+    names = model_names(asked, policy)
+    assert names == (ENDS, HEIR)
+    world = new_world(asked, policy, worlds.requests(0.0), 1, names, keep_latencies=False)
+    assert list(world.upstream.models["serves"]) == [1, 1]
 
 
 def test_a_fault_of_it_strikes_what_serves_it() -> None:

@@ -14,7 +14,8 @@ EVERYTHING = """\
 name: every {{ signal }}
 thresholds:
   soft: {latency_p50: 3s, latency_p95: 2000ms, latency_p99: 20s, ttft_p95: 1s, error_rate: 5%,
-         token_cost_per_hour: $50, tokens_per_minute: 100k, queue_depth: 20, memory: 80%}
+         token_cost_per_hour: $50, spend_10m: $8, tokens_per_minute: 100k, queue_depth: 20,
+         memory: 80%}
   hard: {latency_p95: 5000ms, error_rate: 10%, token_cost_per_hour: $100}
 rules:
   - {signal: burn_rate, level: hard, above: x14.4, window: 1h, short_window: 5m, objective: 99%}

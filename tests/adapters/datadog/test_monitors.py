@@ -24,6 +24,7 @@ THRESHOLDS = {
     "ttft_p95": "800ms",
     "error_rate": "5%",
     "token_cost_per_hour": "$50",
+    "spend_10m": "$8",
     "tokens_per_minute": "100k",
     "queue_depth": "100",
     "memory": "85%",
@@ -39,6 +40,7 @@ QUERIES = {
     "default_zero(sum:open_balancer.attempts.failed{service:shop}.as_count())"
     " / sum:open_balancer.attempts.finished{service:shop}.as_count() > 0.05",
     "token_cost_per_hour": "sum(last_1m):sum:open_balancer.cost{service:shop}.as_count() * 60 > 50",
+    "spend_10m": "sum(last_10m):sum:open_balancer.cost{service:shop}.as_count() > 8",
     "tokens_per_minute": "sum(last_1m):sum:open_balancer.tokens"
     "{service:shop,!gen_ai.token.type:cached}.as_count() > 100000",
     "queue_depth": "avg(last_1m):sum:open_balancer.queue.depth{service:shop} > 100",
