@@ -41,11 +41,13 @@ def policy_check(
     with told():
         from ..core.fit import findings
         from ..policy_file import load_policy
+        from ..runtime.ahead import ahead
         from ..runtime.ends import ends
 
         policy = load_policy(file)
-        warn_of_ends(ends(policy, policy.catalog, read_day(day)))
-        warnings = list(policy.warnings())
+        today = read_day(day)
+        warn_of_ends(ends(policy, policy.catalog, today))
+        warnings = [*policy.on(today.isoformat()).warnings(), *ahead(policy, today)]
         if journal:
             traffic, opened = _traffic(journal)
             # What was measured says more than what a baseline declares.

@@ -8,6 +8,7 @@ from datetime import date
 from ..core.catalog import Catalog
 from ..core.errors import PolicyError
 from ..core.policy import Policy
+from .ahead import ahead
 from .clock import Timekeeper
 from .ends import ends
 
@@ -27,7 +28,7 @@ class Days:
 
     def __init__(self, clock: Timekeeper) -> None:
         self._clock = clock
-        self._told: set[tuple[str, bool]] = set()
+        self._told: set[str] = set()
 
     def policy(self, policy: Policy) -> Policy:
         """A policy as of today; as it is where the prices or models of today make none of it."""
@@ -43,16 +44,25 @@ class Days:
             return policy
 
     def catalog(self, policy: Policy) -> Catalog:
-        """A policy's catalog as of today; models in use that end soon, or have ended, are told."""
+        """A policy's catalog as of today; what ends soon, has ended, or will be dearer is told."""
         day = self._clock.day
         if day is None:
             return policy.catalog
         catalog = policy.catalog.on(day)
-        for end in ends(policy, catalog, date.fromisoformat(day)):
-            if (end.model, end.ended) not in self._told:
-                self._told.add((end.model, end.ended))
-                logger.warning("%s", end.text)
+        today = date.fromisoformat(day)
+        for end in ends(policy, catalog, today):
+            self._tell(f"{end.model} {end.ended}", end.text)
+        try:
+            for text in ahead(policy, today):
+                self._tell(text, text)
+        except PolicyError:
+            pass  # that of today is told when the policy is taken up
         return catalog
+
+    def _tell(self, what: str, text: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            logger.warning("%s", text)
 
     def later_than(self, catalog: Catalog) -> bool:
         """Whether today is not the day of a catalog."""

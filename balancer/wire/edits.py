@@ -106,7 +106,8 @@ def edits(
             drop_tools=drop_tools,
             history_turns=history_turns,
         )
-    moved = card.name != asked.model and not asked.pinned
+    # Who names no model learns from the upstream that one is missing.
+    moved = bool(asked.model) and card.name != asked.model and not asked.pinned
     most = most_output_tokens
     written = asked.service_tier or STANDARD
     cap = _cap(strategy, card, asked, most, moved)

@@ -6,6 +6,7 @@ from balancer.core.catalog import Catalog, ModelCard
 
 __all__ = ["bare_model", "find_card"]
 
+_LONGEST = 256
 _OWN = ("tunedModels/", "endpoints/")
 """Collections of models that a user made; such a model's name says nothing of what it is."""
 
@@ -15,8 +16,10 @@ def bare_model(name: str) -> str:
 
     `models/gemini-3.8-flash`, `publishers/google/models/gemini-3.8-flash` and
     `projects/p/locations/l/publishers/google/models/gemini-3.8-flash` are the same model. A
-    tuned model keeps its collection: `tunedModels/mine`.
+    tuned model keeps its collection: `tunedModels/mine`. What is longer than any name is cut: it
+    is counted and told by its name, and a body may hold megabytes of one.
     """
+    name = name[-_LONGEST:] if "/" in name[:-_LONGEST] else name[:_LONGEST]
     for own in _OWN:
         _, found, tuned = name.rpartition(own)
         if found:

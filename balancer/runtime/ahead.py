@@ -1,0 +1,37 @@
+"""What the prices and models of a day that is to come will do to a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from ..core.errors import PolicyError
+from ..core.policy import Policy
+from .ends import WITHIN_DAYS
+
+__all__ = ["ahead"]
+
+
+def ahead(policy: Policy, day: date, within_days: int = WITHIN_DAYS) -> Iterator[str]:
+    """What will be wrong with a policy from a day on that is not wrong today, a sentence each.
+
+    Args:
+        policy: whose thresholds and models.
+        day: today.
+        within_days: how far ahead.
+
+    Raises:
+        PolicyError: today's prices make none of it.
+    """
+    last = (day + timedelta(days=within_days)).isoformat()
+    known = set(policy.on(day.isoformat()).warnings())
+    for turn in policy.catalog.turns():
+        if not day.isoformat() < turn <= last:
+            continue
+        try:
+            found = policy.on(turn).warnings()
+        except PolicyError as error:
+            yield f"from {turn} on the policy would be refused: {error.problem}"
+            continue
+        yield from (f"from {turn} on: {text}" for text in found if text not in known)
+        known.update(found)
