@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from .core.catalog import LEVEL_TOKENS, ModelCard
 from .core.errors import nearest
+from .units import Day
 
 __all__ = [
     "FeeRow",
@@ -119,7 +119,7 @@ class TiersRow(_Table):
 class LaterPrice(Tier):
     """What a model costs from a day on."""
 
-    since: date = Field(alias="from")
+    since: Day = Field(alias="from")
     above_200k: Tier | None = None
     tiers: TiersRow | None = None
     """None: as before, in proportion."""
@@ -196,8 +196,8 @@ class ModelRow(Tier):
     json_with_functions: bool | None = None
     signs_calls: bool | None = None
     provider: str | None = None
-    released: date | None = None
-    shutdown: date | None = None
+    released: Day | None = None
+    shutdown: Day | None = None
     served_by: str | None = None
     surcharges: SurchargesRow | None = None
     aliases: tuple[str, ...] | None = None
@@ -219,7 +219,7 @@ class ModelRow(Tier):
 class ModelTable(_Table):
     """A table of models."""
 
-    dated: date | None = None
+    dated: Day | None = None
     kinds: dict[str, dict[str, Any]] = {}
     """Keys that several models share."""
     models: dict[str, ModelRow] = {}

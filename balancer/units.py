@@ -9,6 +9,7 @@ found and what was expected, so each serves alone and as a pydantic validator; e
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from pydantic import BeforeValidator
 
 __all__ = [
     "Count",
+    "Day",
     "Factor",
     "Number",
     "Quantity",
@@ -25,6 +27,7 @@ __all__ = [
     "Usd",
     "Whole",
     "parse_count",
+    "parse_day",
     "parse_factor",
     "parse_quantity",
     "parse_seconds",
@@ -160,6 +163,21 @@ def parse_usd(found: object) -> float:
     return _not_negative(number * _THOUSANDS[unit], found, _USD)
 
 
+def parse_day(found: object) -> date:
+    """A day of the calendar: 2026-12-02, as a text or as YAML and TOML have it.
+
+    Raises:
+        ValueError: anything else, a time of day included.
+    """
+    if isinstance(found, date) and not isinstance(found, datetime):
+        return found
+    try:
+        # Python reads 20261202 as a day too, and other readers do not.
+        return datetime.strptime(str(found), "%Y-%m-%d").date()  # noqa: DTZ007 - it has no zone
+    except ValueError:
+        raise ValueError(f"found {str(found)[:40]!r}, expected a day such as 2026-12-02") from None
+
+
 def parse_tokens(found: object) -> int:
     """A whole number of tokens: 4096, "4k", "1.5M", "800 tokens".
 
@@ -292,6 +310,7 @@ Seconds = Annotated[float, BeforeValidator(parse_seconds)]
 Share = Annotated[float, BeforeValidator(parse_share)]
 """A share from 0 to 1."""
 Usd = Annotated[float, BeforeValidator(parse_usd)]
+Day = Annotated[date, BeforeValidator(parse_day)]
 """An amount of dollars."""
 Tokens = Annotated[int, BeforeValidator(parse_tokens)]
 """A whole number of tokens."""

@@ -6,13 +6,13 @@ in dollars; `balancer.units` reads them as users write them.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
 from balancer.names import Name
-from balancer.units import Count, Seconds, Whole
+from balancer.units import Count, Day, Seconds, Whole
 
 from .clients import Backoff, Clients
 from .expectations import Bound, Expectation, Recovers, SavingBound
@@ -80,10 +80,6 @@ __all__ = [
     "Workload",
     "Worth",
 ]
-
-
-Day = date
-"""The type under a name that a field does not hide."""
 
 
 class Scenario(Frozen):

@@ -154,7 +154,7 @@ def test_a_users_table_changes_and_adds_models(tmp_path: Path) -> None:
             "[kinds.a]\nrank=1\n[kinds.b]\nkind='a'\n[models.m]\nkind='b'\ninput=1\noutput=1",
             "kinds.b.kind: found 'a', expected a kind that is of no other one",
         ),
-        ("dated = 'soon'\n[models]", "dated: found 'soon', expected a valid date"),
+        ("dated = 'soon'\n[models]", "dated: found 'soon', expected a day such as 2026-12-02"),
         (
             "[models.a]\ninput=1\noutput=1\ntiers={flx=0.5}",
             "unknown key 'flx' in models.a.tiers (did you mean 'flex'?)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from balancer.units import (
     parse_count,
+    parse_day,
     parse_factor,
     parse_quantity,
     parse_seconds,
@@ -185,3 +187,24 @@ def test_no_text_makes_a_parser_fail_otherwise(text: str) -> None:
         except ValueError:
             continue
         assert isinstance(found, int | float)
+
+
+@pytest.mark.parametrize("found", ["2026-12-02", date(2026, 12, 2)])
+def test_a_day_is_a_text_or_what_yaml_makes_of_one(found: object) -> None:
+    """Of the calendar, without a time."""
+    assert parse_day(found) == date(2026, 12, 2)
+
+
+@pytest.mark.parametrize(
+    "found", [20261202, "20261202", "2026-13-02", "2026-12-02T00:00:00Z", "soon", "", None, True]
+)
+def test_what_is_no_day_is_refused(found: object) -> None:
+    """In one form wherever a day is written."""
+    with pytest.raises(ValueError, match="expected a day such as 2026-12-02"):
+        parse_day(found)
+
+
+def test_a_time_of_day_is_no_day() -> None:
+    """YAML makes one of a text with a time in it."""
+    with pytest.raises(ValueError, match="expected a day such as 2026-12-02"):
+        parse_day(datetime(2026, 12, 2, tzinfo=UTC))

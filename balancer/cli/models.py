@@ -35,13 +35,12 @@ def read_day(text: str | None) -> date:
     """
     from ..core.errors import InputError
     from ..runtime import clock
+    from ..units import parse_day
 
     try:
-        return date.fromisoformat(clock.today() if text is None else text)
-    except ValueError:
-        raise InputError(
-            f"found {text!r}, expected a day such as 2026-12-02", where="--date"
-        ) from None
+        return parse_day(clock.today() if text is None else text)
+    except ValueError as error:
+        raise InputError(str(error), where="--date") from None
 
 
 def warn_of_ends(found: tuple[End, ...]) -> None:
@@ -95,7 +94,7 @@ def models_check(
     warn_of_ends(found)
     gone = sum(end.ended for end in found)
     if not found:
-        typer.echo(f"{name}: as of {today}, no model of it ends within {within}")
+        typer.echo(f"{name}: as of {today}, no model of it ends within {_days(within)} days")
         return
     typer.echo(f"{name}: as of {today}, {gone} of its models ended and {len(found) - gone} will")
     if gone:
@@ -107,7 +106,7 @@ def _days(text: str) -> int:
     from ..units import parse_seconds
 
     try:
-        return int(parse_seconds(text) // 86_400)
+        return int(text) if text.isdecimal() else int(parse_seconds(text) // 86_400)
     except ValueError as error:
         raise InputError(str(error), where="--within") from None
 

@@ -63,7 +63,7 @@ def test_the_window_can_be_chosen(command: Command, tmp_path: Path) -> None:
     words = ("models", "check", "mine.yaml", "--date", "2026-11-28", "--within")
     done = command(*words, "2d")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout == "mine.yaml: as of 2026-11-28, no model of it ends within 2d\n"
+    assert done.stdout == "mine.yaml: as of 2026-11-28, no model of it ends within 2 days\n"
     assert "2026-12-01" in command(*words, "3d").stderr
     assert command(*words, "soon").stderr.startswith("error: --within: found 'soon', expected")
 

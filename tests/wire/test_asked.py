@@ -138,3 +138,11 @@ def test_a_model_that_uses_computers_needs_its_tool() -> None:
     """It is refused without."""
     found = read_asked({"tools": [{"computer_use": {"environment": "ENVIRONMENT_BROWSER"}}]})
     assert (found.needs_tools, found.tearable, found.free_text) == (True, False, False)
+
+
+@pytest.mark.parametrize("prefix", ["", "models/", "publishers/google/models/"])
+def test_a_name_longer_than_any_is_cut(prefix: str) -> None:
+    """A body may hold megabytes of one, and whoever counts calls keeps their names."""
+    found = bare_model(prefix + "q" * 1_000_000)
+    assert found == "q" * 256
+    assert find_card(CATALOG, prefix + "q" * 1_000_000) is None

@@ -233,3 +233,9 @@ def test_no_edits_are_refused_or_add_anything(
         assert spent < new_cap or new_cap == most
         if least is not None and most is None and own_cap is None:
             assert new_cap - spent >= least
+
+
+@pytest.mark.parametrize("strategy", [Strategy(), Strategy(model=LITE.name, thinking=0)])
+def test_who_names_no_model_is_given_none(strategy: Strategy) -> None:
+    """What is missing is for the upstream to say: a mistake is no call that somebody pays."""
+    assert edits(strategy, LITE, Asked(model="")).model is None
