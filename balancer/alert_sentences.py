@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from .core.errors import nearest
 from .core.modes import Mode
 from .core.policy import SIGNALS
+from .core.rules import AT_REST
 from .units import (
+    parse_cost,
     parse_count,
     parse_factor,
     parse_seconds,
@@ -89,6 +91,8 @@ def parse_threshold(signal: str, found: object) -> float:
     Raises:
         ValueError: another unit, negative or not finite.
     """
+    if signal in AT_REST:
+        return parse_cost(found)
     return float(_THRESHOLDS[SIGNALS[signal]](found))
 
 

@@ -48,6 +48,7 @@ from .policy_schema import (
 )
 from .policy_show import show_policy
 from .prices import default_catalog, load_prices, with_table
+from .units import Multiple
 
 __all__ = [
     "default_model",
@@ -204,6 +205,7 @@ def _rules(entry: PolicyEntry, document: Document) -> tuple[tuple[Rule, ...], di
                     level=Mode[level.upper()],
                     threshold=float(threshold),
                     window_s=window_of(signal),
+                    at_rest=_multiple(threshold),
                 )
                 found.append((rule, ("thresholds", level, signal)))
     for index, alert in enumerate(entry.alerts):
@@ -211,7 +213,8 @@ def _rules(entry: PolicyEntry, document: Document) -> tuple[tuple[Rule, ...], di
             name=alert.alert,
             signal=alert.condition.signal,
             level=alert.action,
-            threshold=alert.condition.threshold,
+            threshold=float(alert.condition.threshold),
+            at_rest=_multiple(alert.condition.threshold),
             window_s=window_of(alert.condition.signal, alert.condition.window_s),
             sustained_s=alert.condition.sustained_s,
         )
@@ -221,7 +224,8 @@ def _rules(entry: PolicyEntry, document: Document) -> tuple[tuple[Rule, ...], di
             name=line.name or f"{line.level} {line.signal}",
             signal=line.signal,
             level=Mode[line.level.upper()],
-            threshold=line.above,
+            threshold=float(line.above),
+            at_rest=_multiple(line.above),
             window_s=window_of(line.signal) if line.window is None else line.window,
             sustained_s=line.sustained,
             jump=line.jump,
@@ -239,6 +243,10 @@ def _rules(entry: PolicyEntry, document: Document) -> tuple[tuple[Rule, ...], di
             )
         keys[about] = key
     return tuple(rule for rule, _ in found), keys
+
+
+def _multiple(threshold: float) -> float | None:
+    return float(threshold) if isinstance(threshold, Multiple) else None
 
 
 def _strategies(

@@ -129,7 +129,10 @@ def fit_policy(
     except ValueError as error:
         raise InputError(str(error), where=names_of(journals)) from None
     baseline = _baseline(traffic, before, Path(journals[-1].where).name)
-    rules = [replace(r, threshold=thresholds.get(r.name, r.threshold)) for r in before.rules]
+    rules = [
+        replace(r, threshold=thresholds[r.name], at_rest=None) if r.name in thresholds else r
+        for r in before.rules
+    ]
     places = rule_places(text, where)
 
     def made(baseline: Baseline | None, kept: str = "") -> Fitted:

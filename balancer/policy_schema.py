@@ -25,7 +25,7 @@ from .core.policy import SIGNALS
 from .core.tiers import REQUEST_TIERS
 from .names import Name
 from .prices import ModelTable
-from .units import Count, Factor, Number, Seconds, Share, Tokens, Usd, parse_tokens
+from .units import Count, Factor, Number, Seconds, Share, Tokens, Usd, parse_cost, parse_tokens
 
 __all__ = [
     "WINDOWS_S",
@@ -55,6 +55,7 @@ __all__ = [
 WINDOWS_S = {"per_minute": 60.0, "per_hour": 3600.0, "per_day": 86_400.0}
 """Windows a budget may have, by key."""
 
+Cost = Annotated[float, PlainValidator(parse_cost)]
 Positive = Annotated[Number, Field(gt=0)]
 BrownoutName = Literal["soft", "hard", "emergency"]
 
@@ -82,9 +83,10 @@ class ThresholdsOfMode(_Entry):
     latency_p99: Seconds | None = None
     ttft_p95: Seconds | None = None
     error_rate: Share | None = None
-    token_cost_per_hour: Usd | None = None
+    token_cost_per_hour: Cost | None = None
+    """Dollars, or a multiple of what the baseline costs at the prices of the day: x1.75."""
     tokens_per_minute: Tokens | None = None
-    spend_10m: Usd | None = None
+    spend_10m: Cost | None = None
     queue_depth: Count | None = None
     memory: Share | None = None
 
@@ -119,7 +121,7 @@ class RuleEntry(_Entry):
     objective: Share | None = None
     short_window: Seconds | None = None
 
-    @field_validator("above", mode="before")
+    @field_validator("above", mode="plain")
     @classmethod
     def _in_its_unit(cls, found: Any, info: ValidationInfo) -> float:
         signal = info.data.get("signal")

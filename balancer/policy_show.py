@@ -20,6 +20,7 @@ from .core.modes import MODES, Mode, Priority
 from .core.policy import SIGNALS, BudgetLimit, Policy, Rule, Strategy
 from .core.pricing import NANO_USD, PriceRow
 from .core.routes import resolve
+from .core.rules import shown as in_words
 from .core.surcharges import NO_SURCHARGES, Surcharges
 from .policy_schema import WINDOWS_S
 from .prices import default_catalog
@@ -87,7 +88,9 @@ def _rule(rule: Rule) -> CommentedMap:
     shown = CommentedMap(
         name=rule.name,
         signal=rule.signal,
-        above=show_threshold(rule.threshold, rule.signal),
+        above=show_threshold(rule.threshold, rule.signal)
+        if rule.at_rest is None
+        else show_factor(rule.at_rest),
         level=rule.level.label,
         window=show_seconds(rule.window_s),
         sustained=show_seconds(rule.sustained_s),
@@ -97,6 +100,8 @@ def _rule(rule: Rule) -> CommentedMap:
         shown["objective"] = show_share(rule.objective)
     if rule.short_window_s is not None:
         shown["short_window"] = show_seconds(rule.short_window_s)
+    if rule.at_rest is not None:
+        shown.yaml_add_eol_comment(in_words(rule.threshold, rule.signal), "above", 0)
     if rule.effective_threshold != rule.threshold:
         shown.yaml_add_eol_comment(f"judged at {rule.effective_threshold:.4g}s", "above", 0)
     return shown

@@ -19,6 +19,7 @@ __all__ = [
     "Count",
     "Day",
     "Factor",
+    "Multiple",
     "Number",
     "Quantity",
     "Seconds",
@@ -26,6 +27,7 @@ __all__ = [
     "Tokens",
     "Usd",
     "Whole",
+    "parse_cost",
     "parse_count",
     "parse_day",
     "parse_factor",
@@ -176,6 +178,21 @@ def parse_day(found: object) -> date:
         return datetime.strptime(str(found), "%Y-%m-%d").date()  # noqa: DTZ007 - it has no zone
     except ValueError:
         raise ValueError(f"found {str(found)[:40]!r}, expected a day such as 2026-12-02") from None
+
+
+class Multiple(float):
+    """So many times something that is worked out later."""
+
+
+def parse_cost(found: object) -> float:
+    """Dollars, or a multiple of what is usual: "x1.75".
+
+    Raises:
+        ValueError: neither.
+    """
+    if isinstance(found, str) and re.match(r"\s*[x×]", found):
+        return Multiple(parse_factor(found))
+    return parse_usd(found)
 
 
 def parse_tokens(found: object) -> int:

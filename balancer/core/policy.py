@@ -176,6 +176,11 @@ class Policy:
         if self.baseline is not None:
             _check_baseline(self.baseline, self.catalog)
         _check_costs_fall(self)
+        if any(rule.at_rest is not None for rule in self.rules):
+            costs = self._at_rest()
+            rules = tuple(_at_rest(rule, costs.get(rule.signal)) for rule in self.rules)
+            check_monotone(rules)
+            object.__setattr__(self, "rules", rules)
 
     def on(self, day: str) -> Policy:
         """The same policy as of a day (ISO): its prices, and which models have ended.
@@ -353,6 +358,25 @@ def _check_timeout(strategy: Strategy, mode: Mode, policy: Policy) -> None:
             "ladder.hold",
             where=f"modes.{mode.label}",
         )
+
+
+def _at_rest(rule: Rule, usd: float | None) -> Rule:
+    """A rule whose threshold is a multiple of the cost at rest, in dollars.
+
+    Where nobody says any more what that is, the dollars stay that it was before.
+    """
+    if rule.at_rest is None:
+        return rule
+    if usd is not None:
+        # Three digits say all that an expected cost does.
+        return replace(rule, threshold=float(f"{rule.at_rest * usd:.3g}"))
+    if rule.threshold == rule.at_rest:
+        raise PolicyError(
+            f"found x{rule.at_rest:g}, a multiple of what the baseline costs; expected a baseline "
+            "with a model, or dollars",
+            where=f"rule {rule.name!r}",
+        )
+    return replace(rule, at_rest=None)
 
 
 def _check_costs_fall(policy: Policy) -> None:

@@ -9,6 +9,7 @@ from .histogram import edge_s, snap
 from .modes import Mode
 
 __all__ = [
+    "AT_REST",
     "LONGEST_WINDOW_S",
     "SIGNALS",
     "SPEND_WINDOW_S",
@@ -33,6 +34,9 @@ SIGNALS: dict[str, str] = {
     "burn_rate": "times",
 }
 """Signals a rule may watch, with the unit of its threshold."""
+
+AT_REST = ("token_cost_per_hour", "spend_10m")
+"""Signals whose threshold may be a multiple of what the policy's baseline costs."""
 
 LONGEST_WINDOW_S = 6 * 3600.0
 """Longest window: what takes longer to show is no matter for a brownout."""
@@ -60,6 +64,8 @@ class Rule:
         jump: enter `level` at once and not rung by rung (see `docs`: what it costs).
         objective: burn_rate only: the share of attempts that should succeed.
         short_window_s: burn_rate only: the second window, in which it must be exceeded too.
+        at_rest: of signals in `AT_REST`: the threshold is so many times what the policy's baseline
+            costs, at the prices of the day; the policy works it out.
     """
 
     name: str
@@ -71,6 +77,7 @@ class Rule:
     jump: bool = False
     objective: float | None = None
     short_window_s: float | None = None
+    at_rest: float | None = None
 
     @property
     def cut(self) -> int:

@@ -28,7 +28,6 @@ from balancer.core.routes import resolve
 from balancer.core.strategy import Strategy
 from balancer.documents import Document, parse
 from balancer.policy_file import default_model, default_policy, default_text, policy_of
-from balancer.units import parse_usd
 from scenarios.schema import Scenario
 
 __all__ = ["MAIN", "SIBLING", "SIBLINGS", "world"]
@@ -215,8 +214,10 @@ def _policy(draw: Random, rate: float) -> dict[str, Any]:
     """What a policy file says; one in five is the default policy, but for the traffic."""
     own = _default()
     scale = rate / own["baseline"]["requests_per_s"]
+    rules = [rule for rule in default_policy().rules if rule.signal == _COST]
+    usd = {rule.level.label: rule.threshold for rule in rules}
     levels = {
-        level: {**signals, _COST: _three(scale * parse_usd(signals[_COST]))}
+        level: {**signals, _COST: _three(scale * usd[level])}
         for level, signals in own["thresholds"].items()
     }
     kinds = _kinds(draw, levels, scale)
@@ -270,9 +271,9 @@ def _kinds(
                 "emergency": {"ttft_p95": "30s", failed: "30%"},
             }
         },
-        # Healthy traffic takes about 10 s, and costs about $68 an hour at the default's rate.
+        # Healthy traffic takes about 9 s, and costs about $109 an hour at the default's rate.
         "misfit": other(late, draw.choice(("3s", "6s", "8s")), "25s", "40s"),
-        "tight cost": other(_COST, *(_three(scale * usd) for usd in (60, 90, 110))),
+        "tight cost": other(_COST, *(_three(scale * usd) for usd in (96, 144, 176))),
         "sustained": {
             "rules": [
                 rule(late, 15, "soft", **lasting[0]),

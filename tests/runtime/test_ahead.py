@@ -13,12 +13,16 @@ from tests.runtime.bench import Bench
 
 def test_a_price_that_will_cross_a_threshold_is_told_from_when_on() -> None:
     """Within ninety days, and not where a later day is asked about."""
-    (told,) = ahead(default_policy(), date(2026, 11, 29))
+    policy = parse_policy("thresholds: {soft: {token_cost_per_hour: $190}}")
+    (told,) = ahead(policy, date(2026, 11, 29))
     assert told.startswith("from 2027-01-01 on: token_cost_per_hour at rest on conversation is")
-    assert not list(ahead(default_policy(), date(2026, 9, 1)))
+    assert not list(ahead(policy, date(2026, 9, 1)))
     # From then on it is no news: the policy of the day says it.
-    assert not list(ahead(default_policy(), date(2027, 1, 2)))
-    assert default_policy().on("2027-01-02").warnings()
+    assert not list(ahead(policy, date(2027, 1, 2)))
+    assert policy.on("2027-01-02").warnings()
+    # The thresholds of the default policy follow the prices of its baseline.
+    assert not list(ahead(default_policy(), date(2026, 11, 29)))
+    assert not default_policy().on("2027-01-02").warnings()
 
 
 def test_a_policy_that_a_day_makes_impossible_is_told() -> None:
@@ -32,7 +36,7 @@ def test_a_policy_that_a_day_makes_impossible_is_told() -> None:
 
 def test_a_balancer_tells_it_once(caplog: pytest.LogCaptureFixture) -> None:
     """On the first day that its clock names, and on the day itself."""
-    bench = Bench()
+    bench = Bench(parse_policy("thresholds: {soft: {token_cost_per_hour: $190}}"))
     said = "from 2027-01-01 on: token_cost_per_hour"
     for day in ("2026-11-30", "2026-12-01", "2026-12-02"):
         bench.clock.day = day

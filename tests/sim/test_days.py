@@ -9,7 +9,7 @@ import pytest
 
 from balancer.core.errors import PolicyError, ScenarioError
 from balancer.core.policy import Strategy
-from balancer.policy_file import parse_policy
+from balancer.policy_file import default_policy, parse_policy
 from balancer.prices import default_catalog
 from scenarios.loader import load
 from scenarios.schema import Scenario, UpstreamFault
@@ -115,7 +115,9 @@ def test_a_date_in_another_form_is_refused(tmp_path: Path) -> None:
     path.write_text("scenario: mine\ntitle: Mine\ndate: 2.12.2026\n")
     with pytest.raises(ScenarioError) as caught:
         load(path)
-    assert f"{path}:3: date: found '2.12.2026', expected a valid date" in str(caught.value)
+    assert f"{path}:3: date: found '2.12.2026', expected a day such as 2026-12-02" in str(
+        caught.value
+    )
 
 
 def test_a_policy_that_the_day_makes_none_of_is_refused() -> None:
@@ -129,3 +131,13 @@ def test_a_policy_that_the_day_makes_none_of_is_refused() -> None:
     )
     with pytest.raises(PolicyError, match="as of 2026-12-02"):
         of_its_day(scenario(date="2026-12-02"), parse_policy(text))
+
+
+@pytest.mark.parametrize("day", [day for day in default_catalog().turns() if day > "2026-11-29"])
+def test_the_default_policy_leaves_ordinary_traffic_alone_on_every_day_to_come(day: str) -> None:
+    """Whatever costs more by then, and whoever serves."""
+    steady = load("steady", [f"date={day}", "duration=20m"]).scenario
+    asked, policy = of_its_day(steady, default_policy())
+    run = simulate(asked, policy, replication=0, arm="policy")
+    assert run.transitions == ()
+    assert run.metrics["availability"] > 0.999

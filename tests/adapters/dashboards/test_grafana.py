@@ -173,7 +173,7 @@ def test_series_of_a_mode_have_its_colour(default: Policy) -> None:
     [
         ("Latency", [None, 15.0, 25.0, 40.0]),
         ("Error rate", [None, 0.05, 0.1, 0.2]),
-        ("Cost per hour", [None, 190.0, 320.0, 640.0]),
+        ("Cost per hour", [None, 190.0, 320.0, 641.0]),
     ],
 )
 def test_thresholds_of_the_policy_are_lines(
