@@ -12,7 +12,7 @@ import pytest
 
 from balancer.core.observations import Observations, merge_ticks
 from sim.mock_gemini.process import MockProcess, spawn
-from tests.service.conftest import Service, Start, serving
+from tests.service.conftest import UNCHANGED, Service, Start, serving
 from tests.service.test_proxy_plans import ONCE
 from tests.service.upstream import error, response
 from tests.waiting import until
@@ -227,3 +227,32 @@ def test_a_failed_attempt_is_made_again(start: Start) -> None:
     with service.client() as http:
         assert http.post(PATH, json=ASKED).json()["status"] == "completed"
     assert len(service.script.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("last", "verb", "path"),
+    [
+        (resource("completed", steps=STEPS, usage=USAGE), "GET", f"{PATH}/i-1"),
+        (resource("cancelled"), "POST", f"{PATH}/i-1/cancel"),
+        (response(200, b"{}", "Content-Type: application/json"), "DELETE", f"{PATH}/i-1"),
+    ],
+)
+def test_one_in_the_background_ends_where_nothing_else_is_passed_on(
+    start: Start, last: bytes, verb: str, path: str
+) -> None:
+    """Its money is let go; other paths and verbs stay shut."""
+    service = start(policy=f"{UNCHANGED}\nbudget: {{per_hour: $1}}", passing=False)
+    service.script.say(resource("in_progress"), last)
+    with service.client() as http:
+        http.post(PATH, json={**ASKED, "background": True})
+        assert service.balancer.ledger.reserved_nano_usd > 0
+        for other, where in (
+            ("PATCH", path),
+            ("POST", f"{PATH}/i-1"),
+            ("GET", f"{PATH}/i-1/more"),
+            ("GET", "/v1beta/files/interactions/i-1"),
+        ):
+            assert http.request(other, where).status_code == 404
+        assert len(service.script.asked) == 1
+        assert http.request(verb, path).status_code == 200
+    assert service.balancer.ledger.reserved_nano_usd == 0

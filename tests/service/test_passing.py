@@ -390,8 +390,9 @@ def test_an_upload_url_is_good_for_itself_alone(start: Start) -> None:
         elsewhere = url.replace("/upload/v1beta/files", "/v1beta/files")
         forged = re.sub("(open_balancer_upload=).*", r"\g<1>00", url)
         refused = [client.post(each, content=b"x") for each in (other, elsewhere, forged)]
+        refused += [client.request(verb, url) for verb in ("GET", "DELETE", "PATCH")]
         taken = client.post(url, content=b"x")
-    assert [found.status_code for found in refused] == [401, 401, 401]
+    assert [found.status_code for found in refused] == [401] * 6
     assert taken.status_code == 200
     assert len(service.script.asked) == 2
 
