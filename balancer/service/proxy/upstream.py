@@ -33,7 +33,8 @@ _LEAST_DEADLINE_S = 10
 """Gemini refuses an X-Server-Timeout below it."""
 _CODINGS = (b"gzip", b"deflate")
 """That we can read along with."""
-_LARGEST_ANSWER = 256 << 20
+_LARGEST_ANSWER = 64 << 20
+"""Bytes that an answer is unpacked to, to be read: several images, in base64."""
 
 
 class Upstream:
@@ -243,13 +244,21 @@ def _codings(headers: Headers, *, streamed: bool) -> bytes:
     return b", ".join(both) if both and not streamed else b"identity"
 
 
-def plain(body: bytes, coding: str) -> bytes:
-    """A body without its coding, to be read; b"" where it cannot be taken off."""
+def plain(body: bytes, coding: str, most: int = _LARGEST_ANSWER) -> bytes:
+    """A body without its coding, to be read; b"" where it cannot be taken off.
+
+    Args:
+        body: as it came.
+        coding: of the header `Content-Encoding`.
+        most: bytes of the whole; of a longer one nothing is unpacked beyond them, or read.
+    """
     if coding in ("", "identity"):
         return body
     if coding not in ("gzip", "deflate"):
         return b""
     try:
-        return zlib.decompressobj(47).decompress(body, _LARGEST_ANSWER)
+        unpacking = zlib.decompressobj(47)
+        found = unpacking.decompress(body, most)
     except zlib.error:
         return b""
+    return b"" if unpacking.unconsumed_tail else found
