@@ -359,7 +359,8 @@ def test_a_large_answer_is_read_beside_the_event_loop(
     path = "/v1beta/models/gemini-embedding-001:batchEmbedContents"
     filling = {"embeddings": [0.5] * 100_000}
     used = {**filling, "usageMetadata": {"promptTokenCount": 2000}}
-    sizes = [len(json.dumps(used))]
+    # Its numbers are left out, as parsing them would hold up the loop from any thread.
+    sizes = [len(json.dumps({**used, "embeddings": []}))]
     bodies = [json.dumps(used), json.dumps(filling)]
     if packed:
         bodies.append(json.dumps(used) + " " * (8 << 20))
