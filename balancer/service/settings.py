@@ -55,7 +55,8 @@ class Settings:
         proxied_per_s: the same for the proxy; None is no bound, because the controller and the
             budget bound it.
         passing: whether what no plan governs goes through: all other paths of the API. False:
-            only counting, embeddings and looking at models do.
+            only counting, embeddings, looking at models, and what is done with one
+            interaction do.
         retry_budget: share of a retry that every answer earns, as in `CallSettings`; None is no
             bound.
         drain_s: how long calls in flight may still take when the service stops.

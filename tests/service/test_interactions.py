@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from balancer.core.observations import Observations, merge_ticks
 from sim.mock_gemini.process import MockProcess, spawn
-from tests.service.conftest import Service, Start, serving
+from tests.service.conftest import UNCHANGED, Service, Start, serving
 from tests.service.test_proxy_plans import ONCE
 from tests.service.upstream import error, response
 from tests.waiting import until
@@ -51,6 +52,11 @@ def seen(service: Service) -> Observations:
     """All that was observed."""
     service.balancer.close()
     return merge_ticks(service.seen)
+
+
+def heard(http: httpx.Client) -> None:
+    """What was answered before has been read by now: the caller had it a moment earlier."""
+    http.get("/healthz")
 
 
 def client(service: Service, **options: Any) -> Any:
@@ -139,6 +145,7 @@ def test_one_in_the_background_has_no_age_and_ends_once(service: Service) -> Non
         assert service.balancer.status().in_flight == 0
         for _ in range(2):
             http.get(f"{PATH}/i-1")
+        heard(http)
     total = seen(service)
     (entry,) = total.served
     assert (entry.finished, entry.ill, entry.prompt_tokens) == (1, 0, 10)
@@ -160,6 +167,7 @@ def test_one_that_is_cancelled_or_deleted_is_no_failure(
     with service.client() as http:
         http.post(PATH, json={**ASKED, "background": True})
         assert http.request(verb, path).status_code == 200
+        heard(http)
     (entry,) = seen(service).served
     assert (entry.started, entry.ill) == (1, 0)
     assert service.balancer.ledger.reserved_nano_usd == 0
@@ -171,6 +179,7 @@ def test_one_in_the_background_that_failed_is_a_failure(service: Service) -> Non
     with service.client() as http:
         http.post(PATH, json={**ASKED, "background": True})
         http.get(f"{PATH}/i-1")
+        heard(http)
     (entry,) = seen(service).served
     assert entry.ill == 1
 
@@ -227,3 +236,32 @@ def test_a_failed_attempt_is_made_again(start: Start) -> None:
     with service.client() as http:
         assert http.post(PATH, json=ASKED).json()["status"] == "completed"
     assert len(service.script.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("last", "verb", "path"),
+    [
+        (resource("completed", steps=STEPS, usage=USAGE), "GET", f"{PATH}/i-1"),
+        (resource("cancelled"), "POST", f"{PATH}/i-1/cancel"),
+        (response(200, b"{}", "Content-Type: application/json"), "DELETE", f"{PATH}/i-1"),
+    ],
+)
+def test_one_in_the_background_ends_where_nothing_else_is_passed_on(
+    start: Start, last: bytes, verb: str, path: str
+) -> None:
+    """Its money is let go; other paths and verbs stay shut."""
+    service = start(policy=f"{UNCHANGED}\nbudget: {{per_hour: $1}}", passing=False)
+    service.script.say(resource("in_progress"), last)
+    with service.client() as http:
+        http.post(PATH, json={**ASKED, "background": True})
+        assert service.balancer.ledger.reserved_nano_usd > 0
+        for other, where in (
+            ("PATCH", path),
+            ("POST", f"{PATH}/i-1"),
+            ("GET", f"{PATH}/i-1/more"),
+            ("GET", "/v1beta/files/interactions/i-1"),
+        ):
+            assert http.request(other, where).status_code == 404
+        assert len(service.script.asked) == 1
+        assert http.request(verb, path).status_code == 200
+    until(lambda: service.balancer.ledger.reserved_nano_usd == 0, "the money is let go")

@@ -71,6 +71,32 @@ def ws(service: Service, path: str) -> str:
     return service.url.replace("http", "ws", 1) + path
 
 
+def test_a_client_key_does_not_go_to_google(start: Start, port: int) -> None:
+    """Neither as a key nor as a token; the caller's own bearer goes."""
+    service = start(
+        upstream=f"http://127.0.0.1:{port}",
+        vertex_upstream=f"http://127.0.0.1:{port}",
+        gemini_key=KEY,
+        client_keys=CLIENT_KEYS,
+    )
+    headers = {"x-goog-api-key": CLIENT_KEYS[0], "authorization": "Bearer ya29.own"}
+    query = f"?key={CLIENT_KEYS[0]}&access_token={CLIENT_KEYS[0]}&a=b"
+
+    async def talk() -> Live:
+        async with (
+            live(port) as there,
+            connect(ws(service, VERTEX + query), additional_headers=headers) as line,
+        ):
+            await line.send("hello")
+            assert await line.recv() == "hello"
+        return there
+
+    there = asyncio.run(talk())
+    assert there.paths == [f"{VERTEX}?a=b"]
+    assert CLIENT_KEYS[0] not in str(there.headers)
+    assert there.headers[0]["authorization"] == "Bearer ya29.own"
+
+
 @pytest.mark.parametrize("path", [GEMINI, TOKENS, VERTEX])
 def test_messages_pass_both_ways(start: Start, port: int, path: str) -> None:
     """Text as text, bytes as bytes, large ones too; and what was asked is asked there."""

@@ -8,12 +8,15 @@ import gzip
 import io
 import json
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from balancer import wire
+from balancer.core.pricing import cost_nano_usd
 from balancer.service.proxy.passable import find_passed
 from tests.service.conftest import KEY, Service, Start
 from tests.service.upstream import Connection, error, hang, response
@@ -261,6 +264,16 @@ def test_errors_are_counted_by_kind_and_never_as_generations(service: Service) -
     assert len(service.script.asked) == 4
 
 
+def counted(client: httpx.Client, kind: str, calls: int) -> Any:
+    """What was passed on, once so many calls are counted: a caller has an answer before that."""
+
+    def look() -> Any:
+        row = client.get("/api/metrics").json()["passed"].get(kind, {})
+        return row if row.get("calls") == calls else None
+
+    return until(look, "they are counted")
+
+
 @pytest.mark.parametrize(
     ("path", "usage"),
     [
@@ -288,9 +301,81 @@ def test_what_an_answer_says_that_it_used_is_booked(
     )
     with service.client() as client:
         client.post(f"/v1beta/{path}", json={}, headers={"accept-encoding": "gzip"})
-        found = client.get("/api/metrics").json()["passed"]["embeddings"]
+        found = counted(client, "embeddings", 1)
     assert found["cost_usd"] == pytest.approx(2000 * 0.15e-6)
     assert service.balancer.ledger.headroom_nano_usd() == 10**9 - 300_000
+
+
+GENERATED = {"usageMetadata": {"promptTokenCount": 1_000_000}, "modelVersion": "gemini-3.6-flash"}
+INTERACTED = {
+    "id": "i-1",
+    "status": "completed",
+    "model": "gemini-3.6-flash",
+    "usage": {"total_input_tokens": 1_000_000, "total_output_tokens": 0, "total_tokens": 1_000_000},
+}
+
+
+@pytest.mark.parametrize("path", ["models/gemini-3.6-flash:predict", "interactions"])
+@pytest.mark.parametrize("said", ["header", "body", ""])
+def test_a_bill_has_the_prices_of_the_tier_that_served(
+    service: Service, path: str, said: str
+) -> None:
+    """As the answer says it; where it says nothing, standard's. An interaction in its own form."""
+    body = json.loads(json.dumps(INTERACTED if path == "interactions" else GENERATED))
+    headers = ["Content-Type: application/json"]
+    if said == "header":
+        headers.append("x-gemini-service-tier: flex")
+    elif said == "body":
+        (body if path == "interactions" else body["usageMetadata"])["serviceTier"] = "flex"
+    service.script.say(response(200, json.dumps(body).encode(), *headers))
+    with service.client() as client:
+        client.post("/api/brownout", json={"bypass": True, "reason": "so that it is passed on"})
+        packed = gzip.compress(json.dumps({"model": "gemini-3.6-flash", "input": "x"}).encode())
+        client.post(f"/v1beta/{path}", content=packed, headers={"content-encoding": "gzip"})
+        found = counted(client, "generation", 1)
+    card = service.balancer.catalog.priced("gemini-3.6-flash")
+    assert card is not None
+    prices = card.price_of("flex" if said else "standard")
+    assert card.price_of("flex") != card.price
+    assert found["cost_usd"] == pytest.approx(cost_nano_usd(prices, 1_000_000, 0, 0, 0) / 1e9)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_large_answer_is_read_beside_the_event_loop(
+    service: Service, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    """And not at all where it says nothing of what was used, or becomes too large."""
+    readers = []
+    parse = wire.parse
+
+    def observed(raw: bytes) -> Any:
+        readers.append((len(raw), threading.get_ident()))
+        return parse(raw)
+
+    async def ident() -> int:
+        return threading.get_ident()
+
+    monkeypatch.setattr(wire, "parse", observed)
+    path = "/v1beta/models/gemini-embedding-001:batchEmbedContents"
+    filling = {"embeddings": [0.5] * 100_000}
+    used = {**filling, "usageMetadata": {"promptTokenCount": 2000}}
+    # Its numbers are left out, as parsing them would hold up the loop from any thread.
+    sizes = [len(json.dumps({**used, "embeddings": []}))]
+    bodies = [json.dumps(used), json.dumps(filling)]
+    if packed:
+        bodies.append(json.dumps(used) + " " * (8 << 20))
+    for text in bodies:
+        raw = gzip.compress(text.encode()) if packed else text.encode()
+        coding = "gzip" if packed else "identity"
+        headers = ("Content-Type: application/json", f"Content-Encoding: {coding}")
+        service.script.say(response(200, raw, *headers))
+        with service.client() as client:
+            client.post(path, json={})
+    with service.client() as client:
+        found = counted(client, "embeddings", len(bodies))
+    assert found["cost_usd"] == pytest.approx(2000 * 0.15e-6)
+    assert [size for size, _ in readers] == sizes
+    assert service.run(ident()) not in {reader for _, reader in readers}
 
 
 # --- who may --------------------------------------------------------------------------------
@@ -390,8 +475,9 @@ def test_an_upload_url_is_good_for_itself_alone(start: Start) -> None:
         elsewhere = url.replace("/upload/v1beta/files", "/v1beta/files")
         forged = re.sub("(open_balancer_upload=).*", r"\g<1>00", url)
         refused = [client.post(each, content=b"x") for each in (other, elsewhere, forged)]
+        refused += [client.request(verb, url) for verb in ("GET", "DELETE", "PATCH")]
         taken = client.post(url, content=b"x")
-    assert [found.status_code for found in refused] == [401, 401, 401]
+    assert [found.status_code for found in refused] == [401] * 6
     assert taken.status_code == 200
     assert len(service.script.asked) == 2
 

@@ -37,6 +37,7 @@ JSON = {"content-type": "application/json"}
         (f"/v1alpha{PATH[7:]}", f"/v1alpha{PATH[7:]}"),
         (f"/v1beta/models/gemini-2.5-flash{PATH}", PATH),
         (f"/v1beta{PATH}", PATH),
+        (f"{PATH}/", PATH),
         ("/v1beta/models/gemini-2.5-flash%3AgenerateContent", PATH),
         (
             "/v1/projects/p-1/locations/europe-west4/publishers/google/models/m-1:generateContent",
@@ -259,3 +260,83 @@ def test_a_redirect_is_passed_on_and_not_followed(service: Service) -> None:
     with service.client() as client:
         assert client.get("/v1beta/models").status_code == 302
     assert len(service.script.asked) == 1
+
+
+CLIENT_KEY = "client-key-of-app-one"
+
+
+@pytest.mark.parametrize("path", [PATH, "/v1beta/cachedContents"])
+@pytest.mark.parametrize("given", ["header", "query", "bearer", "token"])
+def test_a_client_key_does_not_go_to_google_with_vertex_ai(
+    start: Start, path: str, given: str
+) -> None:
+    """Wherever it stands, governed or passed on; the caller's own token goes, and nothing else."""
+    service = start(gemini_key=KEY, client_keys=(CLIENT_KEY,))
+    root = "/v1/projects/p/locations/us-central1"
+    rest = path.removeprefix("/v1beta")
+    path = f"{root}/publishers/google{rest}" if "models" in rest else f"{root}{rest}"
+    headers = JSON | {"authorization": "Bearer ya29.own"}
+    query = "a=%20b"
+    if given == "header":
+        headers["x-goog-api-key"] = CLIENT_KEY
+    elif given == "query":
+        query += f"&key={CLIENT_KEY}"
+    elif given == "bearer":
+        headers["authorization"] = f"Bearer {CLIENT_KEY}"
+    else:
+        headers["x-goog-api-key"] = CLIENT_KEY
+        query += f"&access_token={CLIENT_KEY}"
+    with httpx.Client(base_url=service.url) as client:
+        assert client.post(f"{path}?{query}", content=BODY, headers=headers).status_code == 200
+    (asked,) = service.script.asked
+    assert asked.path == f"{path}?a=%20b"
+    assert CLIENT_KEY not in str(asked.headers)
+    assert ("authorization" in asked.headers) == (given != "bearer")
+
+
+def test_without_a_key_of_the_service_client_keys_are_its_callers_own(start: Start) -> None:
+    """A list of the Gemini keys that may call: they have to arrive."""
+    service = start(client_keys=(CLIENT_KEY,))
+    with httpx.Client(base_url=service.url) as client:
+        client.post(PATH, content=BODY, headers=JSON | {"x-goog-api-key": CLIENT_KEY})
+    assert service.script.asked[-1].headers["x-goog-api-key"] == CLIENT_KEY
+
+
+@pytest.mark.parametrize("path", [PATH, "/v1beta/cachedContents"])
+def test_no_header_makes_another_verb_of_a_call(service: Service, path: str) -> None:
+    """What Google would do is what we let through."""
+    with service.client() as client:
+        client.post(path, content=BODY, headers=JSON | {"x-http-method-override": "DELETE"})
+    assert "x-http-method-override" not in service.script.asked[-1].headers
+
+
+@pytest.mark.parametrize("path", [PATH, "/v1beta/openai/chat/completions", "/v1beta/interactions"])
+@pytest.mark.parametrize("verb", ["GET", "PUT", "DELETE", "PATCH"])
+def test_a_governed_path_has_one_verb(service: Service, path: str, verb: str) -> None:
+    """Any other is refused here."""
+    with service.client() as client:
+        found = client.request(verb, path)
+    assert (found.status_code, found.headers["allow"]) == (405, "POST")
+    assert service.script.asked == []
+
+
+@pytest.mark.parametrize("method", ["generateContent", "streamGenerateContent"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "/v1beta/models/models%2FM:{}",
+        "/v1beta/tunedModels/M:{}/",
+        "/v1beta/models/M:{}//",
+        "/v1beta/tunedModels/a%2Fb:{}",
+        "/upload/v1beta/models/M:{}",
+        "/v1/projects/p/locations/l-1/publishers/google/models/a%2Fb:{}",
+    ],
+)
+def test_no_spelling_of_a_generation_goes_past_its_plan(
+    service: Service, written: str, method: str
+) -> None:
+    """What is nearly its path is refused as Google would refuse it."""
+    with service.client() as client:
+        found = client.post(written.format(method), content=BODY, headers=JSON)
+    assert (found.status_code, found.json()["error"]["status"]) == (404, "NOT_FOUND")
+    assert service.script.asked == []

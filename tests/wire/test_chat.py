@@ -201,3 +201,5 @@ def test_no_usage_is_none() -> None:
     """Nothing is made up."""
     assert chat.read_usage({}) is None
     assert chat.read_usage({"usage": 3}) is None
+    of_an_interaction = {"total_input_tokens": 100, "total_output_tokens": 0, "total_tokens": 100}
+    assert chat.read_usage({"usage": of_an_interaction}) is None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import wire
 from ...runtime.watched import Watched
-from .upstream import plain
+from .large import read_json
 
 if TYPE_CHECKING:
     import aiohttp
@@ -117,12 +117,13 @@ class Hearing:
             if len(self._kept) > _LARGEST:
                 self._kept = None
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """It is whole."""
         if self._verb == "DELETE":
             self._watched.drop(self._name)
         elif self._chunks is None:
-            self._watched.see(wire.parse(plain(bytes(self._kept or b""), self._coding)))
+            kept = bytes(self._kept or b"")
+            self._watched.see(await read_json(kept, self._coding, _LARGEST))
         elif self._reader.finished:
             call = self._watched.take(self._name)
             if isinstance(call, Background):

@@ -20,7 +20,7 @@ from .coming import Coming, while_there
 from .exchange import Exchange, Stream
 from .headers import downstream
 from .outcomes import outcome_of
-from .passable import Passed, find_passed, looks_like_gemini, passed_of
+from .passable import Passed, find_passed, looks_like_gemini, of_interaction, passed_of
 from .passing import Passing
 from .paths import COLLECTIONS, Target, find_target
 from .reading import Call, Gone, Receive, is_readable, read_body, read_call
@@ -40,12 +40,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _log = logging.getLogger("balancer.service.proxy")
 _UNPLAIN = (
     "this path leads nowhere: its segments are to be plain, with none that is empty, '.' or '..', "
-    "and a location to be one of Google's"
+    "a location to be one of Google's, and that of a generation as Google writes it"
 )
 _NOT_PASSED = (
     "this proxy is set to pass on nothing but what it knows (OPEN_BALANCER_PASSING=off): models, "
     "models/M, and of a model generateContent, streamGenerateContent, countTokens, embedContent, "
-    "batchEmbedContents; openai/chat/completions and interactions"
+    "batchEmbedContents; openai/chat/completions, interactions, interactions/ID and its cancel"
 )
 
 
@@ -86,11 +86,12 @@ class Gateway:
             return target if target.governed else passed_of(target)
         if not looks_like_gemini(path):
             return None
-        if target is not None and target.governed and target.api is GENERATE:
+        if target is not None and target.governed:
             return Refusal(405, f"expected {target.verb}", [(b"allow", target.verb.encode())])
-        if not self._settings.passing:
+        passed = find_passed(scope.get("raw_path") or quote(path).encode())
+        if not (self._settings.passing or (passed and of_interaction(passed, scope["method"]))):
             return Refusal(404, _NOT_PASSED)
-        return find_passed(scope.get("raw_path") or quote(path).encode()) or Refusal(404, _UNPLAIN)
+        return passed or Refusal(404, _UNPLAIN)
 
     async def serve_socket(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """Serve a websocket of ASGI; False for one that is not the API's."""
@@ -133,6 +134,8 @@ class Gateway:
         """A call that no plan governs."""
         known = dict(scope["headers"])
         invited, query = self._uploads.known(passed.path.encode(), scope["query_string"])
+        # Files are sent there, and nothing else is done.
+        invited = invited and scope["method"] in ("POST", "PUT")
         self._callers.check(scope, known, own_key=self._upstream.own_key(passed), invited=invited)
         await self._pass_on(passed, scope, query, Coming(receive, known), send)
 

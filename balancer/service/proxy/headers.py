@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from urllib.parse import unquote_to_bytes
 
 from .answers import Headers
 
@@ -30,6 +31,7 @@ _OURS = {
     b"referer",
     b"forwarded",
     b"via",
+    b"x-http-method-override",
     b"x-real-ip",
     b"x-server-timeout",
 }
@@ -41,7 +43,11 @@ _NOT_DOWN = {b"content-length", b"alt-svc"}
 
 
 def upstream(
-    headers: Iterable[tuple[bytes, bytes]], *, own_key: bool, as_is: bool = False
+    headers: Iterable[tuple[bytes, bytes]],
+    *,
+    own_key: bool,
+    as_is: bool = False,
+    kept_here: Collection[bytes] = (),
 ) -> Headers:
     """A caller's headers as they go upstream.
 
@@ -49,6 +55,7 @@ def upstream(
         headers: lower case.
         own_key: the service's key is sent instead of the caller's.
         as_is: nothing is written anew, as nothing is read of the answer.
+        kept_here: keys that are good for this service alone.
     """
     kept = list(headers)
     dropped = _HOP | _named(kept) | (_OURS - _OF_ANSWERS if as_is else _OURS)
@@ -57,7 +64,9 @@ def upstream(
     return [
         (name, value)
         for name, value in kept
-        if name not in dropped and not name.startswith((b"x-forwarded-", b"x-open-balancer-"))
+        if name not in dropped
+        and not name.startswith((b"x-forwarded-", b"x-open-balancer-"))
+        and not (name in _KEYS and value.rpartition(b" ")[2] in kept_here)
     ]
 
 
@@ -73,11 +82,26 @@ def downstream(headers: Iterable[tuple[bytes, bytes]], *, as_is: bool = False) -
     return [(name, value) for name, value in kept if name not in dropped]
 
 
-def without_key(query: bytes) -> bytes:
-    """A query without the API key; the rest as it was, to the byte."""
-    if b"key" not in query:
+def without_key(query: bytes, *, own_key: bool, kept_here: Collection[bytes] = ()) -> bytes:
+    """A query without keys that do not go upstream; the rest as it was, to the byte.
+
+    Args:
+        query: as the caller sent it.
+        own_key: the service's key is sent instead of the caller's.
+        kept_here: keys that are good for this service alone.
+    """
+    if not query or not (own_key or kept_here):
         return query
-    return b"&".join(part for part in query.split(b"&") if part.partition(b"=")[0] != b"key")
+    return b"&".join(part for part in query.split(b"&") if not _stays(part, own_key, kept_here))
+
+
+def _stays(part: bytes, own_key: bool, kept_here: Collection[bytes]) -> bool:
+    name, _, value = part.partition(b"=")
+    name = unquote_to_bytes(name)
+    if name == b"key" and own_key:
+        return True
+    given = unquote_to_bytes(value.replace(b"+", b" "))
+    return name in (b"key", b"access_token") and given in kept_here
 
 
 def _named(headers: Headers) -> set[bytes]:

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from .paths import VERSION, Target, find_target
 
-__all__ = ["Passed", "find_passed", "looks_like_gemini", "passed_of"]
+__all__ = ["Passed", "find_passed", "looks_like_gemini", "of_interaction", "passed_of"]
 
 _WAYS = r"upload|download|resumable/upload"
 """Before the version, where files are sent and fetched."""
@@ -34,6 +34,10 @@ _WRITTEN = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@%/-]+")
 """What stands in a path (RFC 3986, 3.3); parameters after `;` are in none of the API's."""
 _VERTEX = re.compile(
     r"/(?:projects/[^/]+(?:/locations/(?P<location>[^/:]+))?|publishers)(?=[/:]|$)"
+)
+_GENERATES = re.compile(r":(?:generate|streamGenerate)Content/*")
+_OF_INTERACTION = re.compile(
+    rf"/{VERSION}(?:/projects/[^/:]+/locations/[^/:]+)?/interactions/[^/:%]+(?P<cancel>[/:]cancel)?/?"
 )
 _LOCATION = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _MOST_DECODED = 3
@@ -139,6 +143,10 @@ def find_passed(raw: bytes) -> Passed | None:
     # Not to be had by an encoding that only the upstream would understand.
     if plain is None or (plain != unquote(path) and governed(plain)):
         return None
+    # Nor by a spelling that is nearly the one which a plan governs.
+    odd = "%" in path or plain.endswith("/") or found["way"] is not None
+    if odd and _GENERATES.fullmatch(plain, plain.rfind(":")):
+        return None
     way = "" if found["way"] is None else f"/{found['way']}"
     version, rest = found["version"] or "v1beta", found["rest"]
     if rest is None:
@@ -162,6 +170,14 @@ def governed(path: str) -> bool:
     """Whether a decoded path is one whose calls a plan governs."""
     target = find_target(path)
     return target is not None and target.governed
+
+
+def of_interaction(passed: Passed, verb: str) -> bool:
+    """Whether a call looks at one interaction, deletes it, or cancels it: it belongs to the
+    governed call that made it, whose outcome it may tell.
+    """
+    found = _OF_INTERACTION.fullmatch(passed.path)
+    return found is not None and verb in (("POST",) if found["cancel"] else ("GET", "DELETE"))
 
 
 def _decoded(path: str) -> str | None:

@@ -7,15 +7,19 @@ counted apart; an answer in JSON that says what it used is charged to the budget
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from ... import wire
-from ...core.pricing import cost_nano_usd
+from ...core.tiers import STANDARD
+from ...runtime.bills import in_tier
 from ...runtime.calls import Passage
+from ...wire.tiers import usage_tier
 from .answers import MODE_HEADER, Headers, error_reply
 from .headers import downstream
+from .large import read_json
 from .passable import Passed
 from .upstream import Upstream, plain
 
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from ...runtime.balancer import Balancer
-    from .backgrounds import Backgrounds
+    from .backgrounds import Backgrounds, Hearing
     from .coming import Coming
     from .uploads import Uploads
 
@@ -55,6 +59,7 @@ class Passing:
         self._balancer = balancer
         self._upstream = upstream
         self._uploads = uploads
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def serve(
         self,
@@ -78,7 +83,20 @@ class Passing:
         begun_s = time.monotonic()
         reading = _Reading(passed)
         failure: str | None = "abandoned"
-        started = False
+        started = whole = False
+
+        def count(failure: str | None, cost_nano_usd: int = 0) -> None:
+            key = known.get(b"x-open-balancer-key")
+            self._balancer.passed(
+                Passage(
+                    kind=passed.kind,
+                    failure=failure,
+                    seconds=time.monotonic() - begun_s,
+                    nano_usd=cost_nano_usd,
+                ),
+                None if key is None else key.decode("latin-1"),
+            )
+
         try:
             async with self._upstream.pass_on(
                 passed,
@@ -102,10 +120,10 @@ class Passing:
                     if hearing is not None:
                         hearing.add(data)
                     await send({"type": "http.response.body", "body": data, "more_body": True})
+                whole = True
+                # A caller who has all of it may leave before it is read.
+                await asyncio.shield(self._kept(self._end(reading, hearing, count)))
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
-                failure = reading.failure()
-                if hearing is not None:
-                    hearing.end()
         except (OSError, _client_error()) as error:
             failure = "abandoned" if coming.gone else "cut" if started else "reset"
             if not (started or coming.gone):
@@ -115,17 +133,23 @@ class Passing:
                 await send({"type": "http.response.body", "body": reply.body})
             # Otherwise the answer is left without its end, so that nobody takes it for whole.
         finally:
-            cost = reading.cost_nano_usd(self._balancer)
-            key = known.get(b"x-open-balancer-key")
-            self._balancer.passed(
-                Passage(
-                    kind=passed.kind,
-                    failure=failure,
-                    seconds=time.monotonic() - begun_s,
-                    nano_usd=cost,
-                ),
-                None if key is None else key.decode("latin-1"),
-            )
+            if not whole:
+                count(failure)
+
+    async def _end(
+        self, reading: _Reading, hearing: Hearing | None, count: Callable[[str | None, int], None]
+    ) -> None:
+        """What an answer says, now that it is whole."""
+        if hearing is not None:
+            await hearing.end()
+        count(reading.failure(), await reading.cost_nano_usd(self._balancer))
+
+    def _kept(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Done to its end, whoever leaves."""
+        task = asyncio.create_task(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        return task
 
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
@@ -136,7 +160,7 @@ async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 class _Reading:
     """Reads an answer along, as far as it is short."""
 
-    __slots__ = ("_coding", "_kept", "_most", "_passed", "_status")
+    __slots__ = ("_coding", "_kept", "_most", "_passed", "_status", "_tier")
 
     def __init__(self, passed: Passed) -> None:
         self._passed = passed
@@ -144,10 +168,12 @@ class _Reading:
         self._most = 0
         self._coding = ""
         self._status = 0
+        self._tier: str | None = None
 
     def begin(self, response: aiohttp.ClientResponse) -> None:
         """It begins."""
         self._status = response.status
+        self._tier = wire.header_tier(response.headers)
         self._coding = response.headers.get("content-encoding", "")
         is_json = "json" in response.headers.get("content-type", "").lower()
         if self._status >= 400:
@@ -165,31 +191,27 @@ class _Reading:
 
     def failure(self) -> str | None:
         """Kind of its failure, now that it is whole; None for none."""
-        return failure_of(self._status, self._text())
+        body = plain(bytes(self._kept or b""), self._coding, _LARGEST_ERROR)
+        return failure_of(self._status, body)
 
-    def cost_nano_usd(self, balancer: Balancer) -> int:
-        """What it says that it used, at the price of the model that it names."""
+    async def cost_nano_usd(self, balancer: Balancer) -> int:
+        """What it says that it used, at the price of the model and the tier that served it."""
         if self._status >= 400 or not self._kept:
             return 0
-        body = wire.parse(self._text())
-        usage = wire.read_usage(body) or wire.chat.read_usage(body)
-        if usage is None or not isinstance(body, dict):
+        body = await read_json(bytes(self._kept), self._coding, _LARGEST_READ, b"usage")
+        if not isinstance(body, dict):
             return 0
+        if self._passed.path.endswith("/interactions"):
+            answer = wire.interactions.read_answer(body, self._tier)
+            usage, tier = answer.usage, answer.tier
+        else:
+            usage = wire.read_usage(body) or wire.chat.read_usage(body)
+            tier = usage_tier(body) or self._tier or STANDARD
         named = body.get("modelVersion") or body.get("model") or self._passed.model
         card = balancer.catalog.priced(wire.bare_model(str(named)))
-        if card is None:
+        if usage is None or card is None:
             return 0
-        text = cost_nano_usd(
-            card.price,
-            usage.prompt_tokens,
-            usage.cached_tokens,
-            usage.output_tokens,
-            usage.thinking_tokens,
-        )
-        return max(0, text + usage.surcharge_nano_usd(card))
-
-    def _text(self) -> bytes:
-        return plain(bytes(self._kept or b""), self._coding)
+        return max(0, usage.cost_nano_usd(in_tier(card, tier or STANDARD)))
 
 
 def failure_of(status: int, body: bytes = b"") -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -14,14 +13,13 @@ from ...core.modes import Priority
 from ...wire import Asked, header_tier, parse
 from .answers import Headers, Refusal
 from .apis import GENERATE
+from .large import aside
 from .paths import Target
 
 __all__ = ["Call", "Gone", "is_readable", "read_body", "read_call", "read_labels"]
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-_LARGE = 1 << 18
-"""A body above this is parsed in a thread, so that other calls need not wait for it."""
 _PRIORITIES = {priority.label.encode(): priority for priority in Priority}
 _NAME = re.compile(rb"[\x21-\x7e]{1,200}")
 _MOST_WHOLE = 1 << 53
@@ -132,10 +130,7 @@ async def read_call(
     least = _whole("min-output-tokens", known.get(b"x-open-balancer-min-output-tokens"))
     needs_tools = known.get(b"x-open-balancer-needs-tools", b"").strip().lower() == b"true"
     prompt = _whole("prompt-tokens", known.get(b"x-open-balancer-prompt-tokens"))
-    if len(raw) > _LARGE:
-        body, asked = await asyncio.to_thread(_read, raw, target, least, needs_tools, prompt)
-    else:
-        body, asked = _read(raw, target, least, needs_tools, prompt)
+    body, asked = await aside(len(raw), lambda: _read(raw, target, least, needs_tools, prompt))
     if target.vertex:
         said = {name.decode("latin-1"): value.decode("latin-1") for name, value in known.items()}
         asked = replace(asked, service_tier=header_tier(said), takes_tiers=False)

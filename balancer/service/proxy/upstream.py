@@ -33,7 +33,8 @@ _LEAST_DEADLINE_S = 10
 """Gemini refuses an X-Server-Timeout below it."""
 _CODINGS = (b"gzip", b"deflate")
 """That we can read along with."""
-_LARGEST_ANSWER = 256 << 20
+_LARGEST_ANSWER = 64 << 20
+"""Bytes that an answer is unpacked to, to be read: several images, in base64."""
 
 
 class Upstream:
@@ -47,6 +48,7 @@ class Upstream:
         self._gemini = settings.upstream.rstrip("/")
         self._vertex = settings.vertex_upstream.rstrip("/")
         self._key = None if settings.gemini_key is None else settings.gemini_key.encode()
+        self._client_keys = tuple(key.encode() for key in settings.client_keys)
         self._session: aiohttp.ClientSession | None = None
 
     def open(self) -> None:
@@ -102,9 +104,10 @@ class Upstream:
             extra: headers of ours.
         """
         own_key = self.own_key(target)
-        sent = upstream(headers, own_key=own_key)
+        kept_here = self._kept_here(target)
+        sent = upstream(headers, own_key=own_key, kept_here=kept_here)
+        query = without_key(query, own_key=own_key, kept_here=kept_here)
         if own_key:
-            query = without_key(query)
             sent += self._keyed(target)
         sent.append((b"accept-encoding", _codings(headers, streamed=streamed)))
         if deadline_s is not None:
@@ -134,9 +137,10 @@ class Upstream:
             length: of it, as the caller says; None: it goes in chunks.
         """
         own_key = self.own_key(passed)
-        sent = upstream(headers, own_key=own_key, as_is=True)
+        kept_here = self._kept_here(passed)
+        sent = upstream(headers, own_key=own_key, as_is=True, kept_here=kept_here)
+        query = without_key(query, own_key=own_key, kept_here=kept_here)
         if own_key:
-            query = without_key(query)
             sent += self._keyed(passed)
         if length is not None:
             sent.append((b"content-length", length))
@@ -169,10 +173,11 @@ class Upstream:
         import aiohttp
 
         assert self._session is not None
-        sent = upstream(headers, own_key=own_key, as_is=True)
+        kept_here = self._kept_here(passed)
+        sent = upstream(headers, own_key=own_key, as_is=True, kept_here=kept_here)
+        query = without_key(query, own_key=own_key, kept_here=kept_here)
         sent = [pair for pair in sent if not pair[0].startswith(b"sec-websocket-")]
         if own_key:
-            query = without_key(query)
             sent += self._keyed(passed)
         url = _url(self._base(passed) + passed.path, query)
         return await self._session.ws_connect(
@@ -201,6 +206,13 @@ class Upstream:
         if target.openai:
             return [(b"authorization", b"Bearer " + self._key)]
         return [(b"x-goog-api-key", self._key)]
+
+    def _kept_here(self, target: Target | Passed) -> tuple[bytes, ...]:
+        """Client keys, which are nobody's business upstream.
+
+        Where the Gemini API is called and the service has no key, they are its callers' own.
+        """
+        return self._client_keys if target.vertex or self._key is not None else ()
 
     def _base(self, target: Target | Passed) -> str:
         if not target.vertex:
@@ -232,13 +244,21 @@ def _codings(headers: Headers, *, streamed: bool) -> bytes:
     return b", ".join(both) if both and not streamed else b"identity"
 
 
-def plain(body: bytes, coding: str) -> bytes:
-    """A body without its coding, to be read; b"" where it cannot be taken off."""
+def plain(body: bytes, coding: str, most: int = _LARGEST_ANSWER) -> bytes:
+    """A body without its coding, to be read; b"" where it cannot be taken off.
+
+    Args:
+        body: as it came.
+        coding: of the header `Content-Encoding`.
+        most: bytes of the whole; of a longer one nothing is unpacked beyond them, or read.
+    """
     if coding in ("", "identity"):
         return body
     if coding not in ("gzip", "deflate"):
         return b""
     try:
-        return zlib.decompressobj(47).decompress(body, _LARGEST_ANSWER)
+        unpacking = zlib.decompressobj(47)
+        found = unpacking.decompress(body, most)
     except zlib.error:
         return b""
+    return b"" if unpacking.unconsumed_tail else found

@@ -16,13 +16,13 @@ def read_usage(body: Any) -> Usage | None:
 
 
 def usage_of(body: Any) -> dict[str, Any] | None:
-    """The same as `usageMetadata`.
+    """The same as `usageMetadata`; None for usage in the form of another API.
 
     Thinking is part of `completion_tokens` by OpenAI's definition, and beside them where the total
     says so, as Gemini's path has it [D].
     """
     usage = body.get("usage") if isinstance(body, dict) else None
-    if not isinstance(usage, dict):
+    if not isinstance(usage, dict) or "prompt_tokens" not in usage:
         return None
     prompt, output = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
     thinking = _count(usage.get("completion_tokens_details"), "reasoning_tokens")
