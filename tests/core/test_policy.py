@@ -540,3 +540,30 @@ def test_modes_of_words_differ_where_they_lead_to_other_models() -> None:
         assert not differs(worded(model), Mode.NORMAL, Mode.SOFT)
         assert not differs(worded(model), Mode.SOFT, Mode.HARD)
         assert differs(worded(model), Mode.SOFT, Mode.NORMAL)
+
+
+FOLLOWING = (
+    Rule(name="soft", signal="token_cost_per_hour", level=Mode.SOFT, threshold=2.0, at_rest=2.0),
+    Rule(name="late", signal="latency_p95", level=Mode.SOFT, threshold=30.0),
+)
+
+
+def test_a_threshold_that_follows_is_a_multiple_of_the_cost_at_rest() -> None:
+    """Of the baseline's traffic; the other rules stay."""
+    policy = make_policy(FOLLOWING, baseline=BASELINE)
+    usd = policy.expected_cost_usd(Mode.NORMAL)
+    assert usd is not None
+    following, late = policy.rules
+    assert following.threshold == pytest.approx(2 * usd * BASELINE.requests_per_s * 3600, rel=0.005)
+    assert late == FOLLOWING[1]
+    double = replace(policy, baseline=replace(BASELINE, requests_per_s=2 * BASELINE.requests_per_s))
+    assert double.rules[0].threshold == pytest.approx(2 * following.threshold, rel=0.01)
+
+
+def test_a_threshold_that_follows_nothing_stays_in_dollars_or_is_refused() -> None:
+    """By whether it was ever worked out."""
+    policy = make_policy(FOLLOWING, baseline=BASELINE)
+    bare = replace(policy, baseline=None)
+    assert bare.rules[0] == replace(policy.rules[0], at_rest=None)
+    with pytest.raises(PolicyError, match="found x2, a multiple of what the baseline costs"):
+        make_policy(FOLLOWING)
