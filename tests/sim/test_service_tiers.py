@@ -386,7 +386,7 @@ def test_an_hour_on_the_default_policy(tier: str) -> None:
     policy = default_policy()
     # Who pays more for all traffic has other limits of what it may cost.
     rules = [
-        replace(rule, threshold=rule.threshold * max(1.0, times))
+        replace(rule, threshold=rule.threshold * max(1.0, times), at_rest=None)
         if rule.signal == "token_cost_per_hour"
         else rule
         for rule in policy.rules
