@@ -113,8 +113,8 @@ def edits(
     cap = _cap(strategy, card, asked, most, moved)
     thinking, clear = _thinking(strategy, card, asked, cap=cap, most=most, moved=moved)
     if cap is not None and cap != most and _fills(card, asked, thinking, cap):
-        # Even the least thinking of this model fills the plan's cap: no cap then.
-        cap = _below_own(most, asked)
+        # Even the least thinking of this model fills the plan's cap: none but the model's own then.
+        cap = _cap(replace(strategy, output_cap_tokens=None), card, asked, most, moved)
         thinking, clear = _thinking(strategy, card, asked, cap=cap, most=most, moved=moved)
     instructed = card.system_instruction and not (asked.pinned or _shows(card, asked))
     return Edits(

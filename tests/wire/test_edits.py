@@ -175,6 +175,9 @@ def test_a_plan_s_cap_below_the_least_thinking_is_left_out() -> None:
     """Every answer would be empty, and billed."""
     strategy = Strategy(output_cap_tokens=100, thinking=0)
     assert edits(strategy, PRO, Asked(model=PRO.name)) == Edits(thinking=128)
+    # What another model cannot answer with is cut to what it can.
+    found = edits(strategy, PRO, Asked(model="gemini-x", output_cap_tokens=100_000))
+    assert found.output_cap_tokens == PRO.output_limit_tokens
 
 
 def test_an_unknown_model_gets_no_setting() -> None:
@@ -223,6 +226,7 @@ def test_no_edits_are_refused_or_add_anything(
     if found.thinking is not None:
         assert model.refuses(found.thinking) == ""
     new_cap = found.output_cap_tokens
+    assert not moved or (new_cap or own_cap or 0) <= model.output_limit_tokens
     if new_cap is not None:
         assert own_cap is None or new_cap < own_cap
         assert most is None or new_cap <= most
