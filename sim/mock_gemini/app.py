@@ -17,6 +17,7 @@ from .embeddings import embed
 from .headers import Headers, check_key, read_headers
 from .interactions import Interactions, flat, interaction_route, is_interaction
 from .models import describe_model, list_models
+from .openai import OpenAI, as_list, is_openai, openai_route
 from .paths import EMBEDDING, Route, route
 from .refusals import Refusal, body_too_large, no_such_model
 from .replies import Gone, Receive, Scope, Send, send_json
@@ -39,6 +40,7 @@ class GeminiApp:
         counters: of this play.
         caches: that its callers have named.
         interactions: of this play.
+        openai: the path for clients of OpenAI, of this play.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -57,6 +59,7 @@ class GeminiApp:
         self.counters = Counters()
         self.caches = Caches()
         self.interactions = Interactions(self)
+        self.openai = OpenAI(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -64,9 +67,7 @@ class GeminiApp:
             await self._answer(scope, receive, send)
         except Refusal as refusal:
             self.counters.refused[refusal.code] += 1
-            said = flat(refusal) if is_interaction(scope["path"]) else None
-            body = refusal.body() if said is None else json.dumps(said).encode()
-            await send_json(scope, send, refusal.code, body)
+            await send_json(scope, send, refusal.code, _said(refusal, scope["path"]))
         except Gone:
             return
 
@@ -77,6 +78,11 @@ class GeminiApp:
         if interaction is not None:
             check_key(headers, query, self._key)
             await self.interactions.answer(interaction, headers, scope, receive, send)
+            return
+        openai = openai_route(scope["method"], scope["path"])
+        if openai is not None:
+            check_key(headers, query, self._key)
+            await self.openai.answer(openai, headers, scope, receive, send)
             return
         asked = route(scope["method"], scope["path"])
         check_key(headers, query, self._key)
@@ -197,3 +203,10 @@ class GeminiApp:
             if len(raw) > limit:
                 raise body_too_large(limit)
         return raw
+
+
+def _said(refusal: Refusal, path: str) -> bytes:
+    """A refusal in the words of the API that was asked."""
+    if is_interaction(path):
+        return json.dumps(flat(refusal)).encode()
+    return as_list(refusal).encode() if is_openai(path) else refusal.body()

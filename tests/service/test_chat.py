@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from balancer.core.observations import Observations, merge_ticks
-from tests.service.conftest import Service, Start
+from tests.service.conftest import KEY, Service, Start
 from tests.service.test_proxy_plans import ONCE
 from tests.service.upstream import Connection, Writer, error, response
 
@@ -218,6 +218,39 @@ def test_a_refusal_is_in_its_form(start: Start) -> None:
     with service.client() as client:
         odd = client.post(PATH, content=b"[]")
     assert odd.json()["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "status"),
+    [
+        ("GET", PATH, 405),
+        ("POST", "/v1beta/openai/%2e%2e/models", 404),
+        ("POST", PATH, 401),
+        ("POST", "/v1beta/openai/embeddings", 401),
+    ],
+)
+def test_whatever_the_proxy_says_by_itself_is_in_its_form(
+    start: Start, verb: str, path: str, status: int
+) -> None:
+    """Of a verb, a path that leads nowhere, a caller without a key; governed or not."""
+    service = start(client_keys=("a-key-of-a-client",))
+    with httpx.Client() as client:
+        url = httpx.URL(service.url, raw_path=path.encode())
+        found = client.request(verb, url, json=ASKED)
+    said = found.json()["error"]
+    assert (found.status_code, said["code"]) == (status, status)
+    assert (said["type"], said["param"]) == ("invalid_request_error", None)
+    assert service.script.asked == []
+    if status == 405:
+        assert found.headers["allow"] == "POST"
+
+
+def test_an_upstream_that_is_away_is_told_in_its_form(start: Start) -> None:
+    """Also where a call is only passed on."""
+    service = start(upstream="http://127.0.0.1:9", gemini_key=KEY)
+    with service.client() as client:
+        found = client.post("/v1beta/openai/embeddings", json={"input": "x"})
+    assert (found.status_code, found.json()["error"]["type"]) == (503, "server_error")
 
 
 def test_openais_own_client(start: Start) -> None:

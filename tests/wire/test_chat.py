@@ -151,6 +151,7 @@ def answered(reason: str | None, **message: Any) -> dict[str, Any]:
         (answered("tool_calls", tool_calls=[{"function": {"name": "f"}}]), None),
         (answered("content_filter: RECITATION"), None),
         (answered("malformed_function_call"), "malformed"),
+        (answered("function_call_filter: MALFORMED_FUNCTION_CALL"), "malformed"),
         ({"error": {"code": 503, "message": "x", "status": "UNAVAILABLE"}}, "overloaded"),
         ([{"error": {"code": 429, "message": "x"}}], "quota_minute"),
         (None, "malformed"),

@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 from ..settings import Settings
 from .answers import MODE_HEADER, Headers, Refusal, Reply, error_reply
-from .apis import GENERATE
 from .backgrounds import Backgrounds
 from .callers import Callers
 from .coming import Coming, while_there
@@ -22,7 +21,7 @@ from .headers import downstream
 from .outcomes import outcome_of
 from .passable import Passed, find_passed, looks_like_gemini, of_interaction, passed_of
 from .passing import Passing
-from .paths import COLLECTIONS, Target, find_target
+from .paths import COLLECTIONS, Target, api_of, find_target
 from .reading import Call, Gone, Receive, is_readable, read_body, read_call
 from .repeats import Repeats
 from .sockets import Sockets
@@ -114,7 +113,7 @@ class Gateway:
         self, found: Target | Passed | Refusal, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Serve one request of ASGI, of which `find` says what it is."""
-        api = found.api if isinstance(found, Target) else GENERATE
+        api = found.api if isinstance(found, Target) else api_of(scope["path"])
         try:
             if isinstance(found, Refusal):
                 raise found

@@ -21,6 +21,7 @@ from .answers import MODE_HEADER, Headers, error_reply
 from .headers import downstream
 from .large import read_json
 from .passable import Passed
+from .paths import api_of
 from .upstream import Upstream, plain
 
 if TYPE_CHECKING:
@@ -128,7 +129,9 @@ class Passing:
             failure = "abandoned" if coming.gone else "cut" if started else "reset"
             if not (started or coming.gone):
                 name = type(error).__name__
-                reply = error_reply(503, f"open-Balancer: the upstream cannot be reached ({name}).")
+                reply = api_of(passed.path).said(
+                    error_reply(503, f"open-Balancer: the upstream cannot be reached ({name}).")
+                )
                 await send({"type": "http.response.start", "status": 503, "headers": reply.headers})
                 await send({"type": "http.response.body", "body": reply.body})
             # Otherwise the answer is left without its end, so that nobody takes it for whole.

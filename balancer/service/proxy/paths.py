@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from .apis import CHAT, GENERATE, INTERACTIONS, Api
 
-__all__ = ["COLLECTIONS", "VERSION", "Target", "find_target"]
+__all__ = ["COLLECTIONS", "VERSION", "Target", "api_of", "find_target"]
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}"
 VERSION = r"v\d+(?:(?:alpha|beta)\d*)?"
@@ -44,6 +44,9 @@ _INTERACTIONS = re.compile(
     # google-genai writes `//interactions` where it is told to leave out the version [T].
     rf"/?(?:/{VERSION})*?(?:/(?P<version>{VERSION}))?(?:/{_PROJECT}/{_LOCATION})?/interactions/?"
 )
+
+_OPENAI = re.compile(r"/openai(?:/|$)|/endpoints/openapi(?:/|$)")
+_INTERACTION = re.compile(r"/interactions(?:/|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,3 +140,10 @@ def find_target(path: str) -> Target | None:
         project=parts.get("project") or "",
         location=parts.get("location") or "",
     )
+
+
+def api_of(path: str) -> Api:
+    """Whose clients ask for a path, governed or not: in their spelling errors of ours are said."""
+    if _OPENAI.search(path):
+        return CHAT
+    return INTERACTIONS if _INTERACTION.search(path) else GENERATE

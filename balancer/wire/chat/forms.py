@@ -175,9 +175,11 @@ def _candidate(choice: dict[str, Any]) -> dict[str, Any]:
     candidate: dict[str, Any] = {"content": {"parts": parts}, "index": choice.get("index")}
     reason = choice.get("finish_reason")
     if isinstance(reason, str) and reason:
-        # Gemini's path says why behind it: `content_filter: RECITATION`.
+        # Gemini's path says why behind it: `content_filter: RECITATION`, and of a call that is none
+        # `function_call_filter: MALFORMED_FUNCTION_CALL`.
         filtered = reason.startswith("content_filter")
-        candidate["finishReason"] = "SAFETY" if filtered else _FINISHED.get(reason, reason.upper())
+        word = reason.removeprefix("function_call_filter: ")
+        candidate["finishReason"] = "SAFETY" if filtered else _FINISHED.get(word, word.upper())
     return candidate
 
 
