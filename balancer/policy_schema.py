@@ -169,9 +169,10 @@ def parse_thinking(found: object) -> int | str | None:
     try:
         return parse_tokens(found)
     except ValueError:
+        known = (*words, *(level.lower() for level in LEVEL_TOKENS))
         raise ValueError(
             f"found {found!r:.64}, expected off, dynamic, a budget in tokens such as 1024, or a "
-            f"level: {', '.join(LEVEL_TOKENS)}"
+            f"level: {', '.join(LEVEL_TOKENS)}{nearest(str(found)[:64].lower(), known)}"
         ) from None
 
 

@@ -224,6 +224,13 @@ def test_thinking_is_off_dynamic_or_a_budget(written: str, meant: int | None) ->
     assert strategy.thinking == meant
 
 
+def test_a_thinking_level_that_is_none_is_told_the_nearest() -> None:
+    """Off and dynamic among them."""
+    for written, meant in (("xhihg", "xhigh"), ("MINIMUL", "minimal"), ("dinamic", "dynamic")):
+        with pytest.raises(PolicyError, match=f"did you mean '{meant}'"):
+            parse_policy(f"modes: {{normal: {{thinking: {written}}}}}")
+
+
 def test_a_thinking_level_is_read_in_any_case() -> None:
     """Levels are spelt as the API does, whatever the case in the file."""
     text = (

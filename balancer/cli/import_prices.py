@@ -73,12 +73,18 @@ def _import(
 ) -> None:
     from ..adapters.price_tables.theirs import hold_against
     from ..adapters.price_tables.toml_text import model_table_toml
+    from ..core.errors import InputError
     from ..prices import default_catalog
     from .json_file import check_writable
     from .whole_files import write_whole
 
     check_writable(output)
     imported = hold_against(default_catalog(today), found, pattern)
+    if not imported.found:
+        raise InputError(
+            f"there is no model in it that is priced by token and that {pattern!r} names",
+            where=source,
+        )
     for line in imported.lines:
         typer.echo(line)
     missing = ", ".join(imported.missing) or "none"

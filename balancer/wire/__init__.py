@@ -19,7 +19,7 @@ from . import chat, interactions
 from .answers import Answer, AnswerReader, read_answer
 from .asked import Asked, estimate_tokens, read_asked
 from .bodies import apply
-from .edits import Edits, edits, edits_within
+from .edits import Edits, budget_alone, edits, edits_within
 from .failures import UpstreamError, error_of, read_error
 from .faults import Sent, project_of, remedy, shape_of
 from .history import first_kept, speaks
@@ -48,6 +48,7 @@ __all__ = [
     "apply",
     "apply_bytes",
     "bare_model",
+    "budget_alone",
     "chat",
     "chunks_of",
     "edits",

@@ -24,7 +24,7 @@ from balancer.core.tiers import STANDARD
 from .asked import Asked
 from .thinking import fit_thinking
 
-__all__ = ["Edits", "edits", "edits_within"]
+__all__ = ["Edits", "budget_alone", "edits", "edits_within"]
 
 _TEXT = frozenset(("text",))
 
@@ -153,6 +153,22 @@ def edits_within(
     if cap <= held:
         return change
     return edits(strategy, card, asked, most_output_tokens=held, tier=tier)
+
+
+def budget_alone(
+    change: Edits, card: ModelCard | None, asked: Asked, *, held: int | None, limit: int
+) -> bool:
+    """Whether a change is no more than what a budget makes of a call that goes as it was written.
+
+    Who gets a 4xx for one would get it again.
+
+    Args:
+        change: what was sent.
+        card, asked, held, limit: as `edits_within` has them.
+    """
+    if change.model is not None:
+        return False
+    return change == edits_within(Strategy(), card, asked, held=held, limit=limit)
 
 
 def _by_levels(strategy: Strategy, card: ModelCard) -> tuple[Strategy, ModelCard]:

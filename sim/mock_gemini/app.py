@@ -14,6 +14,7 @@ from .calling import called
 from .clock import ScenarioClock
 from .counters import Counters
 from .embeddings import embed
+from .files import Files
 from .headers import Headers, check_key, read_headers
 from .interactions import Interactions, flat, interaction_route, is_interaction
 from .models import describe_model, list_models
@@ -41,6 +42,7 @@ class GeminiApp:
         caches: that its callers have named.
         interactions: of this play.
         openai: the path for clients of OpenAI, of this play.
+        files: that its callers have sent.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -60,6 +62,7 @@ class GeminiApp:
         self.caches = Caches()
         self.interactions = Interactions(self)
         self.openai = OpenAI(self)
+        self.files = Files(self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -83,6 +86,11 @@ class GeminiApp:
         if openai is not None:
             check_key(headers, query, self._key)
             await self.openai.answer(openai, headers, scope, receive, send)
+            return
+        if self.files.is_path(scope["path"]):
+            if self.files.needs_key(query):
+                check_key(headers, query, self._key)
+            await self.files.answer(headers, scope, receive, send)
             return
         asked = route(scope["method"], scope["path"])
         check_key(headers, query, self._key)

@@ -179,6 +179,8 @@ def test_other_names_are_looked_at_on_demand(command: Command, tmp_path: Path) -
     [
         ("{", "map.json: is no JSON"),
         ("[]", "map.json: found no object, expected LiteLLM's map"),
+        ("{}", "map.json: there is no model in it that is priced by token and that 'gemini-*'"),
+        ('{"gemini/gemini-a": {"output_cost_per_image": 1}}', "map.json: there is no model in it"),
         ('{"gemini/gemini-a": 1}', "map.json: gemini/gemini-a: found 1, expected an object"),
         (
             '{"gemini/gemini-a": {"input_cost_per_token": NaN, "output_cost_per_token": 1}}',

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> bool:
     )
     parser.add_argument("--environments", type=Path, default=Path(".venv-compat"), metavar="DIR")
     parser.add_argument("--policy", type=Path, metavar="FILE", help="the default policy without")
-    parser.add_argument("--model", default="gemini-2.5-flash", help="that the clients name")
+    parser.add_argument("--model", default="gemini-3.8-flash", help="that the clients name")
     asked = parser.parse_args(arguments)
     os.environ["COMPAT_MODEL"] = asked.model
     results = []

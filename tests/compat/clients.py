@@ -12,7 +12,10 @@ from tests.older_genai import OLDER
 
 __all__ = ["CALLS", "CLIENTS", "RETRIED", "Client", "command_of"]
 
-CALLS = ("plain", "stream", "tools", "forced", "schema", "interaction", "interaction stream")
+CALLS = (
+    "plain", "stream", "tools", "forced", "schema", "interaction", "interaction stream",
+    "interaction async", "interaction background", "embedding", "upload",
+)  # fmt: skip
 RETRIED = "retried"
 """A plain call by a client that is told to make three attempts."""
 
@@ -60,6 +63,7 @@ CLIENTS = (
         packages=("@google/genai",),
         driver="google_genai_node.mjs",
     ),
+    Client(title="OpenAI", name="openai", packages=("openai",), driver="openai_chat.py"),
     Client(title="LiteLLM", name="litellm", packages=("litellm",), driver="litellm_completion.py"),
     Client(
         title="LangChain",

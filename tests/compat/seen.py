@@ -16,7 +16,7 @@ class Seen:
     """What came of a call.
 
     Attributes:
-        word: "text", "call", "object", "static", "shed", "nothing" or "error".
+        word: "text", "call", "object", "vector", "file", "static", "shed", "nothing" or "error".
         error: what the client raised; "" for nothing.
         requests: that reached the upstream.
         models: that it was asked for.
@@ -45,6 +45,8 @@ def seen(found: Mapping[str, Any], asked: Mapping[str, int], static: str | None)
         word = "object"
     elif got == "weather":
         word = "call"
+    elif got in ("vector", "file"):
+        word = got
     elif got is not None and got == static:
         word = "static"
     else:

@@ -57,10 +57,10 @@ def test_another_model_in_normal_is_worse_and_below_is_not() -> None:
 
 def test_what_was_not_tried_is_said() -> None:
     """And never made up."""
-    absent = Tried(client=CLIENTS[3], well={}, ill={})
-    text = text_of(tried(), absent)
-    assert "could not be installed: LiteLLM." in text
-    assert "| LiteLLM" not in text
+    client = CLIENTS[3]
+    text = text_of(tried(), Tried(client=client, well={}, ill={}))
+    assert f"could not be installed: {client.title}." in text
+    assert f"| {client.title}" not in text
 
 
 def test_what_is_written_by_hand_is_kept(tmp_path: Path) -> None:

@@ -181,6 +181,18 @@ def test_a_failed_attempt_is_made_again(start: Start) -> None:
     assert models == ["gemini-3.6-flash", "gemini-3.5-flash-lite"]
 
 
+@pytest.mark.parametrize(("retries", "said"), [("0", "false"), ("null", None)])
+def test_its_client_does_not_repeat_what_the_plan_has_tried(
+    start: Start, retries: str, said: str | None
+) -> None:
+    """Unless the plan leaves that to clients."""
+    service = start(policy=ONCE.replace("retries: 0", f"retries: {retries}"))
+    service.wait_for_tick()
+    service.script.say(error(503, "UNAVAILABLE"))
+    found = ask(service)
+    assert (found.status_code, found.headers.get("x-should-retry")) == (503, said)
+
+
 SHED = "retries: 0, shed: {low: 100%, normal: 100%}, static_fallback: "
 
 

@@ -250,6 +250,25 @@ def test_a_budget_refuses_before_anything_is_spent(start: Start) -> None:
     assert service.script.asked == []
 
 
+@pytest.mark.parametrize("instruction", [None, "Be brief."])
+def test_a_callers_mistake_is_not_sent_again_for_a_budgets_cap(
+    start: Start, instruction: str | None
+) -> None:
+    """The cap would be there again. What a plan changed beside it is taken back."""
+    said = f"instruction: {instruction}, retries: 0" if instruction else "retries: 0"
+    policy = ONCE.replace("retries: 0", said) + "budget: {per_hour: $0.05}\n"
+    service = start(policy=policy)
+    service.wait_for_tick()
+    service.script.say(error(400, "INVALID_ARGUMENT", "no such thing"))
+    with service.client() as client:
+        found = client.post(PATH, json=BODY)
+    assert (found.status_code, found.json()["error"]["message"]) == (400, "no such thing")
+    sent = [asked.json for asked in service.script.asked]
+    assert "maxOutputTokens" in sent[0]["generationConfig"]
+    assert [("systemInstruction" in body) for body in sent] == [True, False][not instruction :]
+    assert service.balancer.status().mistakes == {"unnamed": 1}
+
+
 def test_a_mode_that_is_ordered_serves_the_next_calls(start: Start) -> None:
     """And says so in a header."""
     service = start()

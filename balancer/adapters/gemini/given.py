@@ -21,6 +21,7 @@ from balancer.wire import (
     Sent,
     Usage,
     bare_model,
+    budget_alone,
     edits,
     edits_within,
     find_card,
@@ -215,7 +216,7 @@ class Given:
             changed = not attempt.as_written and (
                 model != self.model or contents is not self.contents or config is not self.config
             )
-            self.sent = Sent(asked=self.asked, change=change, changed=changed)
+            self.sent = self.as_sent(attempt, change, changed=changed)
             timeout_s = self.timeout_s(attempt)
         attempt.sent = bare_model(model)
         http = http_options(
@@ -240,6 +241,14 @@ class Given:
             return edits(strategy, card, self.asked, tier=tier)
         held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
         return edits_within(strategy, card, self.asked, held=held, limit=limit, tier=tier)
+
+    def as_sent(self, attempt: Attempt, change: Edits, *, changed: bool) -> Sent:
+        """An attempt as it was sent, and whether the plan has a part in it."""
+        if changed and attempt.thinking_tokens is not None and (priced := attempt.card) is not None:
+            card = find_card(self._wrapping.balancer.catalog, attempt.model)
+            held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
+            changed = not budget_alone(change, card, self.asked, held=held, limit=limit)
+        return Sent(asked=self.asked, change=change, changed=changed)
 
     def timeout_s(self, attempt: Attempt) -> float | None:
         """The attempt's deadline in wall seconds; the caller's own where that is shorter."""

@@ -159,7 +159,7 @@ class InteractionGiven(Given):
             changed = new is not self._plain and not attempt.as_written
             if new is not self._plain:
                 body, beside["extra_body"] = self._with(new)
-            self.sent = Sent(asked=self.asked, change=change, changed=changed)
+            self.sent = self.as_sent(attempt, change, changed=changed)
             timeout_s = self.own_timeout_s() if self.untimed else self.timeout_s(attempt)
         named = interactions.model_of({**body, **(beside.get("extra_body") or {})})
         attempt.sent = bare_model(named) or attempt.model

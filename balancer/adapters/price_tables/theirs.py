@@ -83,12 +83,14 @@ class Imported:
 
     Attributes:
         lines: for a person: where the two differ, a model a line or more.
+        found: models of the other table that were looked at.
         same: models in which they agree.
         table: rows of those in which they do not, in the form of a model table.
         missing: models of ours that it does not have.
     """
 
     lines: tuple[str, ...]
+    found: int
     same: int
     table: dict[str, Any]
     missing: tuple[str, ...]
@@ -125,6 +127,7 @@ def hold_against(catalog: Catalog, found: Iterable[Theirs], pattern: str) -> Imp
     ours = [card.name for card in catalog.cards if fnmatchcase(card.name, pattern)]
     return Imported(
         lines=tuple(lines),
+        found=len(names),
         same=same,
         table={"models": rows},
         missing=tuple(name for name in ours if name not in names),

@@ -268,6 +268,10 @@ class Exchange:
         attempt.sent = wire.bare_model(model or "")
         body = self._form.apply_bytes(call.raw, edits, call.body)
         changed = not attempt.as_written and (model != call.target.model or body != call.raw)
+        if changed and attempt.thinking_tokens is not None and (priced := attempt.card) is not None:
+            card = wire.find_card(self._balancer.catalog, attempt.model)
+            held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
+            changed = not wire.budget_alone(edits, card, self._asked, held=held, limit=limit)
         self.sent = replace(self.sent, change=edits, changed=changed)
         extra = []
         if call.index is not None:

@@ -1,8 +1,8 @@
 """Calls that a client repeats by itself, after every attempt of ours has failed.
 
-Clients retry on the status alone: of those tried (docs/reference/clients.md) none is stopped by
-a header, and none of generateContent's waits for one. Each repeat would get all attempts of the
-plan again: three times four calls for one request, from an upstream that is down. A strategy
+Clients retry on the status alone: of those tried (docs/reference/clients.md) only OpenAI's own is
+stopped by a header, and none of generateContent's waits for one. Each repeat would get all attempts
+of the plan again: three times four calls for one request, from an upstream that is down. A strategy
 that says how often is retried speaks for its clients' retries too, so a repeat is answered from
 the failure at once: for a few seconds, a few times, in the same mode, and only while the upstream
 has answered nobody since. Whoever comes after that is served as a new request.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ...core.modes import Mode
 from .answers import REPEAT_HEADER, Reply
+from .apis import CHAT
 from .reading import Call
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _REPEATED = (408, 429, 500, 502, 503, 504)
 _MOST_KEPT = 1_000
 _LARGEST = 1 << 14
 """Bytes of an error that is kept."""
+_NO_RETRY = (b"x-should-retry", b"false")
 _WHO = (b"x-goog-api-key", b"authorization", b"x-open-balancer-key", b"x-open-balancer-request")
 
 
@@ -84,7 +86,7 @@ class Repeats:
             del self._kept[mark]
             return None
         found.left -= 1
-        return self._asking_to_wait(found.reply, left_s)
+        return self._asking_to_wait(call, found.reply, left_s)
 
     def over(self, call: Call, mode: Mode, request: Request, reply: Reply) -> Reply:
         """A call is over: the reply for its caller, who is asked to wait where it failed.
@@ -109,14 +111,19 @@ class Repeats:
             self._kept.move_to_end(mark)
             if len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
-        return self._asking_to_wait(reply, wait_s, repeat=False)
+        return self._asking_to_wait(call, reply, wait_s, repeat=False)
 
     def answered(self) -> None:
         """The upstream answered somebody, so that whoever asks again may get an answer too."""
         self._kept.clear()
 
-    def _asking_to_wait(self, reply: Reply, wait_s: float, *, repeat: bool = True) -> Reply:
+    def _asking_to_wait(
+        self, call: Call, reply: Reply, wait_s: float, *, repeat: bool = True
+    ) -> Reply:
         headers = list(reply.headers)
+        # It would wait as long as is said, and then have all attempts made again.
+        if call.target.api is CHAT and not any(name == _NO_RETRY[0] for name, _ in headers):
+            headers.append(_NO_RETRY)
         # The upstream's own stays.
         if not any(name == b"retry-after" for name, _ in headers):
             headers.append((b"retry-after", b"%d" % math.ceil(wait_s / self._speed)))

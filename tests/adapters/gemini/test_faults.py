@@ -49,6 +49,24 @@ def test_a_callers_mistake_is_one_call_and_raised_in_the_providers_words(
     assert here.balancer.status().mistakes == {"unnamed": 1}
 
 
+@pytest.mark.parametrize("interaction", [False, True])
+def test_so_it_is_under_a_hard_budget(play: Play, bench: Make, interaction: bool) -> None:
+    """Whose cap would be there again."""
+    script = play(bad())
+    here = bench(script, policy(RETRIES, budgets=(BudgetLimit(usd=0.01, window_s=3600.0),)))
+
+    def ask(client: Any) -> Any:
+        here_ = client if here.kind == "sync" else client.aio
+        if interaction:
+            return here_.interactions.create(model=FLASH, input="Say hello.")
+        return here_.models.generate_content(model=FLASH, contents="Say hello.")
+
+    with pytest.raises(Exception, match="valid role"):
+        here.run(ask)
+    assert len(script.received) == 1
+    assert here.balancer.status().mistakes == {"unnamed": 1}
+
+
 def test_so_is_that_of_a_stream(play: Play, bench: Make) -> None:
     """Before its first chunk."""
     script = play(bad())

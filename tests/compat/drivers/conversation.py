@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
-__all__ = ["KEY", "MODEL", "PLACE", "PROMPT", "answer", "joined"]
+__all__ = ["EMBEDDING", "KEY", "MODEL", "PLACE", "PROMPT", "answer", "joined"]
 
 KEY = "mock-key"
-MODEL = os.environ.get("COMPAT_MODEL", "gemini-2.5-flash")
+MODEL = os.environ.get("COMPAT_MODEL", "gemini-3.8-flash")
+EMBEDDING = "gemini-embedding-001"
 PROMPT = "What is the weather in Paris?"
 PLACE = {
     "type": "object",
@@ -23,7 +24,9 @@ PLACE = {
 """Arguments of the function that is offered, and form of the answer that is asked for."""
 
 Call = Callable[[str], Any]
-"""Takes the base URL; gives the text, the name of the function called, or the object."""
+"""Takes the base URL; gives the text, the name of the function called, the object, `vector` for an
+embedding, or `file` for one that was sent.
+"""
 
 
 def answer(package: str, calls: Mapping[str, Call]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+import time
 from functools import cache
 from typing import Any
 
 from google import genai
 from google.genai import types
 
-from .conversation import KEY, MODEL, PLACE, PROMPT, answer, joined
+from .conversation import EMBEDDING, KEY, MODEL, PLACE, PROMPT, answer, joined
 
 WEATHER = {"name": "weather", "description": "The weather.", "parameters_json_schema": PLACE}
 RETRIED = types.HttpRetryOptions(attempts=3, initial_delay=0.01, exp_base=1.0, jitter=0.0)
@@ -68,12 +71,49 @@ def interaction_stream(url: str) -> str:
     return joined(getattr(delta, "text", "") for delta in deltas)
 
 
+def interaction_async(url: str) -> str:
+    """By the asynchronous client."""
+
+    async def run() -> str:
+        async with genai.Client(api_key=KEY, http_options={"base_url": url}).aio as here:
+            return str((await here.interactions.create(model=MODEL, input=PROMPT)).output_text)
+
+    return asyncio.run(run())
+
+
+def interaction_background(url: str) -> str:
+    """Asked for again until it has ended."""
+    resource = client(url).interactions
+    found = resource.create(model=MODEL, input=PROMPT, background=True)
+    while found.status == "in_progress":
+        time.sleep(0.01)
+        found = resource.get(found.id)
+    return str(found.output_text)
+
+
+def embedding(url: str) -> str | None:
+    """Of a text."""
+    found = client(url).models.embed_content(model=EMBEDDING, contents=PROMPT)
+    return "vector" if found.embeddings[0].values else None
+
+
+def upload(url: str) -> str | None:
+    """A file, and a look at it."""
+    files = client(url).files
+    sent = files.upload(file=io.BytesIO(b"a file"), config={"mime_type": "text/plain"})
+    return "file" if files.get(name=sent.name).size_bytes == len(b"a file") else None
+
+
 if __name__ == "__main__":
     answer(
         "google-genai",
         {
             "interaction": interaction,
             "interaction stream": interaction_stream,
+            "interaction async": interaction_async,
+            "interaction background": interaction_background,
+            "embedding": embedding,
+            "upload": upload,
             "plain": lambda url: ask(url).text,
             "stream": stream,
             "tools": tools,

@@ -9,7 +9,7 @@ const require = createRequire(pathToFileURL(process.env.COMPAT_NODE + "/"));
 const { GoogleGenAI, FunctionCallingConfigMode } = require("@google/genai");
 const installed = process.env.COMPAT_NODE + "/node_modules/@google/genai/package.json";
 
-const model = process.env.COMPAT_MODEL ?? "gemini-2.5-flash";
+const model = process.env.COMPAT_MODEL ?? "gemini-3.8-flash";
 const contents = "What is the weather in Paris?";
 const place = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 const weather = { name: "weather", description: "The weather.", parametersJsonSchema: place };
@@ -50,6 +50,25 @@ const calls = {
     let text = "";
     for await (const event of await interact(url, { stream: true })) text += event.delta?.text ?? "";
     return text;
+  },
+  "interaction background": async (url) => {
+    let found = await interact(url, { background: true });
+    while (found.status === "in_progress") {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      found = await client(url).interactions.get(found.id);
+    }
+    return said(found.steps);
+  },
+  embedding: async (url) => {
+    const asked = { model: "gemini-embedding-001", contents };
+    const { embeddings } = await client(url).models.embedContent(asked);
+    return embeddings[0].values.length ? "vector" : null;
+  },
+  upload: async (url) => {
+    const { files } = client(url);
+    const file = new Blob(["a file"], { type: "text/plain" });
+    const sent = await files.upload({ file, config: { mimeType: "text/plain" } });
+    return (await files.get({ name: sent.name })).sizeBytes === "6" ? "file" : null;
   },
   retried: async (url) => (await ask(url, undefined, { attempts: 3 })).text,
 };
