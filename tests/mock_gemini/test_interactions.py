@@ -11,6 +11,7 @@ from google import genai
 from google.genai import types
 
 from balancer.wire import EventChunks, interactions, read_error
+from sim.mock_gemini.admin_client import Admin
 from sim.mock_gemini.interactions import kept
 from sim.mock_gemini.server import Addresses, MockServer
 from tests.waiting import until
@@ -273,6 +274,63 @@ def test_one_in_the_background_is_asked_for_until_it_has_ended() -> None:
     assert followed[-1]["event_type"] == "interaction.completed"
     assert interactions.read_answer(ended).failure is None
     assert late.status == 400
+
+
+def one_place(**flex: Any) -> Any:
+    """A mock with one place for flex, in which each call stays for seconds."""
+    upstream = {
+        "models": {MODEL: {"capacity": 1}},
+        "service_tiers": {"flex": {"share": 1, **flex}},
+    }
+    return MockServer(settings(scenario={"upstream": upstream}, speed=10.0))
+
+
+def test_one_of_flex_in_the_background_queues_out_of_sight() -> None:
+    """It is answered at once, and begins when the one before it has ended."""
+    with one_place() as found:
+        where = found.addresses
+        flex = {"background": True, "service_tier": "flex"}
+        first, second, third = (ask(where, **flex).json for _ in range(3))
+        assert {each["status"] for each in (first, second, third)} == {"in_progress"}
+        assert {each["service_tier"] for each in (first, second, third)} == {"flex"}
+
+        def state(name: str) -> Any:
+            return ask(where, "GET", f"{PATH}/{name}").json
+
+        assert ask(where, path=f"{PATH}/{third['id']}/cancel").json["status"] == "cancelled"
+        ended = until(lambda: done if (done := state(second["id"]))["steps"] else None)
+        assert state(first["id"])["status"] == "completed"
+        assert ended["status"] == "completed"
+        assert state(third["id"])["status"] == "cancelled"
+        counts = Admin(where.admin_url, where.token).counters()
+        assert counts["total"]["finished"] == 2
+        assert counts["in_flight"][MODEL] == 0
+
+
+def test_a_stream_of_one_that_queues_begins_when_it_does() -> None:
+    """With all of its events."""
+    with one_place() as found:
+        where = found.addresses
+        ask(where, background=True, service_tier="flex")
+        told = events(ask(where, background=True, service_tier="flex", stream=True))
+        assert told[0]["event_type"] == "interaction.created"
+        assert told[-1]["event_type"] == "interaction.completed"
+
+
+def test_one_of_flex_that_has_queued_for_too_long_has_failed() -> None:
+    """As it says when it is asked for."""
+    with one_place(longest="1s") as found:
+        where = found.addresses
+        ask(where, background=True, service_tier="flex")
+        name = ask(where, background=True, service_tier="flex").json["id"]
+        late = until(
+            lambda: (
+                done
+                if (done := ask(where, "GET", f"{PATH}/{name}").json)["status"] != "in_progress"
+                else None
+            )
+        )
+        assert (late["status"], late["errors"][0]["code"]) == ("failed", "unavailable")
 
 
 def test_one_in_the_background_can_be_cancelled() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -50,10 +51,11 @@ class Interactions:
         kept: those that can be asked for again.
     """
 
-    __slots__ = ("_app", "kept")
+    __slots__ = ("_app", "_waiting", "kept")
 
     def __init__(self, app: GeminiApp) -> None:
         self._app = app
+        self._waiting: set[asyncio.Task[None]] = set()
         self.kept = KeptInteractions()
 
     async def answer(
@@ -115,6 +117,7 @@ class Interactions:
         if not after.isdecimal():
             raise invalid_argument(f"last_event_id {after[:80]!r} is none of this interaction's.")
         stream = InteractionForm({}, shows=False).stream(scope, send, sse=True)
+        await _begun(kept, receive)
         for due, event in kept.events[int(after) :]:
             await _until(due, receive)
             await stream.write(json.dumps(event))
@@ -139,41 +142,65 @@ class Interactions:
         if not app.settings.lenient:
             check(document, model.card, cached_for=app.caches.model_of(document, model.name))
         prompt = text_tokens(document) if headers.request is None else None
-        fate = await app.fate(model, asks, headers, prompt, receive)
+        if is_background(body):
+            fate = app.upstream.begin(model, asks, headers.request, headers.attempt, prompt)
+        else:
+            fate = await app.fate(model, asks, headers, prompt, receive)
         call = called(document, model.card, fate.request, app.settings.call_share)
         asks = asks._replace(call=call)
-        if asks.stops:
-            fate, asks = as_asked(fate, asks, model.card)
         head = self._head(body, model, fate)
         shows = member(child(body, "generationConfig"), "thinkingSummaries") == "auto"
         form = InteractionForm(head, shows=shows)
-        acting = Acting(
-            settings=app.settings,
-            upstream=app.upstream,
-            counters=app.counters,
-            model=model,
-            vertex=False,
-            body=asks,
-            began=now,
-            fate=fate,
-            scope=scope,
-            receive=receive,
-            send=send,
-            form=form,
-        )
-        kept = self._kept(form, asks, model, fate, now, background=is_background(body))
-        works = fate.outcome in _DONE or fate.served or fate.hangs
+
+        def acts(fate: Fate) -> tuple[Acting, Kept]:
+            fate_, asks_ = as_asked(fate, asks, model.card) if asks.stops else (fate, asks)
+            acting = Acting(
+                settings=app.settings,
+                upstream=app.upstream,
+                counters=app.counters,
+                model=model,
+                vertex=False,
+                body=asks_,
+                began=now,
+                fate=fate_,
+                scope=scope,
+                receive=receive,
+                send=send,
+                form=form,
+            )
+            background = is_background(body)
+            return acting, self._kept(form, asks_, model, fate_, now, background=background)
+
+        if fate.waits:
+            kept = Kept(head, math.inf, [], before=[], given=[], background=True, waits=True)
+            task = asyncio.create_task(self._place(kept, fate, acts))
+            self._waiting.add(task)
+            task.add_done_callback(self._waiting.discard)
+        else:
+            acting, kept = acts(fate)
+        works = fate.waits or fate.outcome in _DONE or fate.served or fate.hangs
         if works and member(body, "store") is not False:
             kept.before, kept.given = [*before, *given], given
             self.kept.keep(head["id"], kept)
-        if is_background(body) and works:
-            acting.run_unseen()
-            if not wants_stream(body):
-                await send_json(scope, send, 200, json.dumps(kept.resource(now)).encode())
-            else:
-                await self._follow(head["id"], {}, scope, receive, send)
+        if not (is_background(body) and works):
+            await acting.run(True if wants_stream(body) else None)
             return
-        await acting.run(True if wants_stream(body) else None)
+        if not fate.waits:
+            acting.run_unseen()
+        if wants_stream(body):
+            await self._follow(head["id"], {}, scope, receive, send)
+        else:
+            await send_json(scope, send, 200, json.dumps(kept.resource(now)).encode())
+
+    async def _place(
+        self, kept: Kept, fate: Fate, acts: Callable[[Fate], tuple[Acting, Kept]]
+    ) -> None:
+        """Let one of flex begin in the background, once it has a place, unless it is cancelled."""
+        placed = await self._app.upstream.place(fate, kept.begun.wait())
+        if placed is not None:
+            acting, found = acts(placed)
+            kept.begin(found)
+            acting.run_unseen()
 
     def _before(self, body: dict[str, Any], now: float) -> list[Any]:
         """Steps that a request goes on from.
@@ -197,7 +224,7 @@ class Interactions:
             "model": model.card.name,
             "created": at,
             "updated": at,
-            "service_tier": REQUEST_TIERS[fate.served_tier],
+            "service_tier": REQUEST_TIERS[fate.tier if fate.waits else fate.served_tier],
         }
         previous = previous_of(body)
         return found | ({"previous_interaction_id": previous} if previous else {})
@@ -228,6 +255,22 @@ class Interactions:
                 events.append(Event(due(fate.duration_s), said))
         at = math.inf if fate.hangs else due(fate.duration_s)
         return Kept(ended, at, events, before=[], given=[], background=background)
+
+
+async def _begun(kept: Kept, receive: Receive) -> None:
+    """Wait until it has a place.
+
+    Raises:
+        Gone: the client left first.
+    """
+    if kept.begun.is_set():
+        return
+    begins, leaves = (asyncio.ensure_future(each) for each in (kept.begun.wait(), receive()))
+    await asyncio.wait((begins, leaves), return_when=asyncio.FIRST_COMPLETED)
+    begins.cancel()
+    leaves.cancel()
+    if not kept.begun.is_set():
+        raise Gone
 
 
 async def _until(due: float, receive: Receive) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import OrderedDict
 from typing import Any
@@ -25,8 +26,10 @@ class Kept:
         before: steps that it goes on from, its own input among them.
         given: steps of its input.
         background: whether it can be cancelled.
+        waits: it has no place yet, and all that is said of its end will be told by `begin`.
 
     Attributes:
+        begun: set once it has a place, or needs none any more.
         background: the same.
         before: the same.
         given: the same.
@@ -34,7 +37,9 @@ class Kept:
         due: the same.
     """
 
-    __slots__ = ("_cancelled", "_ended", "background", "before", "due", "events", "given")
+    __slots__ = (
+        "_cancelled", "_ended", "background", "before", "begun", "due", "events", "given",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -45,7 +50,11 @@ class Kept:
         before: list[Any],
         given: list[Any],
         background: bool,
+        waits: bool = False,
     ) -> None:
+        self.begun = asyncio.Event()
+        if not waits:
+            self.begun.set()
         self._ended = ended
         self.due = due
         self._cancelled = False
@@ -73,6 +82,12 @@ class Kept:
         """End it now."""
         self._cancelled = True
         self.due = -math.inf
+        self.begun.set()
+
+    def begin(self, found: Kept) -> None:
+        """It has a place, and will go as this one says."""
+        self._ended, self.due, self.events = found._ended, found.due, found.events
+        self.begun.set()
 
     def steps(self, now: float) -> list[Any]:
         """All that the next one goes on from."""
