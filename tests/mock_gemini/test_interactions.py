@@ -289,7 +289,7 @@ def test_one_of_flex_in_the_background_queues_out_of_sight() -> None:
     """It is answered at once, and begins when the one before it has ended."""
     with one_place() as found:
         where = found.addresses
-        flex = {"background": True, "service_tier": "flex"}
+        flex: Any = {"background": True, "service_tier": "flex"}
         first, second, third = (ask(where, **flex).json for _ in range(3))
         assert {each["status"] for each in (first, second, third)} == {"in_progress"}
         assert {each["service_tier"] for each in (first, second, third)} == {"flex"}
@@ -298,7 +298,7 @@ def test_one_of_flex_in_the_background_queues_out_of_sight() -> None:
             return ask(where, "GET", f"{PATH}/{name}").json
 
         assert ask(where, path=f"{PATH}/{third['id']}/cancel").json["status"] == "cancelled"
-        ended = until(lambda: done if (done := state(second["id"]))["steps"] else None)
+        ended: Any = until(lambda: done if (done := state(second["id"]))["steps"] else None)
         assert state(first["id"])["status"] == "completed"
         assert ended["status"] == "completed"
         assert state(third["id"])["status"] == "cancelled"
@@ -323,7 +323,7 @@ def test_one_of_flex_that_has_queued_for_too_long_has_failed() -> None:
         where = found.addresses
         ask(where, background=True, service_tier="flex")
         name = ask(where, background=True, service_tier="flex").json["id"]
-        late = until(
+        late: Any = until(
             lambda: (
                 done
                 if (done := ask(where, "GET", f"{PATH}/{name}").json)["status"] != "in_progress"

@@ -21,6 +21,7 @@ from .apis import INTERACTIONS, Reader
 from .backgrounds import Background, Backgrounds
 from .callers import given_key
 from .headers import downstream
+from .large import read_answer
 from .outcomes import error_as_sent, outcome_of, refused_outcome
 from .reading import Call
 from .upstream import Upstream, plain
@@ -186,6 +187,7 @@ class Exchange:
         if timeout_s is not None and self.request.enforced:
             ends_at = loop.time() + self._balancer.clock.wall_s(timeout_s)
         found: Reply | Stream
+        raw: bytes | None = None
         try:
             async with asyncio.timeout_at(ends_at):
                 response = await self._send(attempt)
@@ -194,7 +196,9 @@ class Exchange:
                 else:
                     async with response:
                         raw = await response.read()
-                        outcome, found = self._whole(response, raw, attempt)
+            # It was in time, however long it takes to read.
+            if raw is not None:
+                outcome, found = await self._whole(response, raw, attempt)
         except TimeoutError:
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
@@ -332,14 +336,14 @@ class Exchange:
             reply = self._api.said(error_reply(503, message))
         return outcome_of(answer, response.status, self.sent, attempt, reply=reply), reply
 
-    def _whole(
+    async def _whole(
         self, response: aiohttp.ClientResponse, raw: bytes, attempt: Attempt
     ) -> tuple[Outcome, Reply]:
-        text = plain(raw, response.headers.get("content-encoding", ""))
+        coding = response.headers.get("content-encoding", "")
         status = response.status
         reply = Reply(status=status, body=raw, headers=self._headers(response))
         if status < 300:
-            value = wire.parse(text)
+            value = await read_answer(raw, coding)
             if self._api is INTERACTIONS:
                 self.watch(attempt, value)
             tier = wire.header_tier(response.headers)
@@ -352,7 +356,8 @@ class Exchange:
                 reply = error_as_sent(answer.error.code, error)
             return outcome_of(answer, status, self.sent, attempt, reply=reply), reply
         retry_after = response.headers.get("retry-after")
-        refused = wire.read_error(max(400, status), text, retry_after, now_s=time.time())
+        said = plain(raw, coding)
+        refused = wire.read_error(max(400, status), said, retry_after, now_s=time.time())
         return refused_outcome(refused, self.sent, status, reply), reply
 
 

@@ -37,6 +37,7 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _log = logging.getLogger("balancer.service.proxy")
+_PIECE = 1 << 18
 _UNPLAIN = (
     "this path leads nowhere: its segments are to be plain, with none that is empty, '.' or '..', "
     "a location to be one of Google's, and that of a generation as Google writes it"
@@ -262,7 +263,12 @@ def _with_mode(reply: Reply, exchange: Exchange) -> Reply:
 async def _send(send: Send, reply: Reply) -> None:
     headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send(_part(reply.body, more=False))
+    # A large one piece by piece, so that others have their turn between.
+    first = 0
+    while len(reply.body) - first > _PIECE:
+        await send(_part(reply.body[first : first + _PIECE]))
+        first += _PIECE
+    await send(_part(reply.body[first:], more=False))
 
 
 def _client_error() -> type[Exception]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,12 +11,14 @@ from typing import Any, TypeVar
 from ... import wire
 from .upstream import plain
 
-__all__ = ["aside", "read_json"]
+__all__ = ["aside", "read_answer", "read_json"]
 
 _LARGE = 1 << 18
 _NUMBERS = re.compile(rb"\[[\s\d.,eE+-]{64,}\]")
 """A list of numbers, such as an embedding. Neither a quote nor a backslash is in it, so that it may
 be left out even where it stands in a text."""
+_LONG = 4096
+"""Bytes of a string in a large answer that is not read."""
 Found = TypeVar("Found")
 
 
@@ -49,3 +52,54 @@ async def read_json(body: bytes, coding: str, most: int, word: bytes = b"") -> A
 
     # Nobody knows what a packed one becomes.
     return await aside(len(body) if coding in ("", "identity") else most, read)
+
+
+async def read_answer(body: bytes, coding: str) -> Any:
+    """The JSON value of a governed call's answer; None where it is none.
+
+    What a large one says at length is left out: nobody reads more of it than that it is there.
+
+    Args:
+        body: as it came.
+        coding: of the header `Content-Encoding`.
+    """
+    text = plain(body, coding, _LARGE) if len(body) <= _LARGE else b""
+    if text or not body:
+        return wire.parse(text)
+    return await asyncio.to_thread(lambda: _parse(_shortened(plain(body, coding))))
+
+
+def _parse(text: bytes) -> Any:
+    """By a function, as above: parsing by itself lets no other thread have its turn."""
+    try:
+        return json.loads(text.decode("utf-8"), object_hook=lambda found: found)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _shortened(text: bytes) -> bytes:
+    """JSON whose long strings hold a word in place of what they held, right or wrong."""
+    kept: list[bytes] = []
+    copied = at = 0
+    while (begin := text.find(b'"', at)) >= 0:
+        end = _end(text, begin + 1)
+        if end < 0:
+            break
+        if end - begin > _LONG:
+            kept.append(text[copied : begin + 1])
+            kept.append(b"long")
+            copied = end
+        at = end + 1
+    return b"".join([*kept, text[copied:]]) if kept else text
+
+
+def _end(text: bytes, at: int) -> int:
+    """Where a string ends that goes on there; -1 where it does not."""
+    while (end := text.find(b'"', at)) >= 0:
+        before = end
+        while text[before - 1] == ord("\\"):
+            before -= 1
+        if (end - before) % 2 == 0:
+            return end
+        at = end + 1
+    return -1

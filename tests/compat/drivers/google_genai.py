@@ -76,7 +76,8 @@ def interaction_async(url: str) -> str:
 
     async def run() -> str:
         async with genai.Client(api_key=KEY, http_options={"base_url": url}).aio as here:
-            return str((await here.interactions.create(model=MODEL, input=PROMPT)).output_text)
+            found: Any = await here.interactions.create(model=MODEL, input=PROMPT)
+            return str(found.output_text)
 
     return asyncio.run(run())
 
