@@ -50,6 +50,7 @@ prove: $(VENV)/.for-development
 	$(BIN)/python -m tests.prove docs/proofs.md
 
 compat: $(VENV)/.for-development
+	$(BIN)/python -m tests.compat.every_model --environments '$(VENV)-compat'
 	$(BIN)/python -m tests.compat docs/reference/clients.md --environments '$(VENV)-compat'
 
 datadog-schemas: $(VENV)/.for-development

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import pytest
-from google.genai import types
 
 from balancer.core.catalog import ModelCard
 from balancer.core.modes import MODES, Mode
-from balancer.policy_file import default_policy
 from sim.mock_gemini.server import Addresses, MockServer
 from tests.mock_gemini.caller import settings
+from tests.older_genai import older_python
 
-from .test_interactions_against_mock import bench, counters, talk
-
-CATALOG = default_policy().catalog
-MODELS = [
-    card
-    for card in CATALOG.cards
-    if card.family and not (card.shutdown and card.shutdown <= CATALOG.as_of)
-]
-LOOK = types.Tool(function_declarations=[types.FunctionDeclaration(name="look")])
+from .conversations import MODELS, everything, plan_of
+from .test_interactions_against_mock import bench, counters
 
 
 @pytest.fixture(scope="module")
@@ -33,52 +26,34 @@ def quick() -> Iterator[Addresses]:
         yield mock.addresses
 
 
-def thoughts(card: ModelCard) -> list[types.ThinkingConfig | None]:
-    """Settings that a caller may give: none, the least and the most."""
-    if card.levels:
-        ends = (card.levels[0], card.levels[-1])
-        return [None, *(types.ThinkingConfig(thinking_level=end) for end in ends)]  # type: ignore[arg-type]
-    assert card.budget is not None
-    least = 0 if card.off else card.budget[0]
-    ends_in_tokens = (least, card.budget[1], -1)
-    return [None, *(types.ThinkingConfig(thinking_budget=end) for end in ends_in_tokens)]
-
-
-def converse(models: Any, card: ModelCard) -> None:
-    """What an application does with generateContent: thoughts, a cap, a turn of functions, JSON."""
-    for thinking in thoughts(card):
-        for cap in (None, 3000):
-            config = types.GenerateContentConfig(
-                system_instruction="Be kind.", thinking_config=thinking, max_output_tokens=cap
-            )
-            models.generate_content(model=card.name, contents="Hello.", config=config)
-            list(models.generate_content_stream(model=card.name, contents="Hi.", config=config))
-    config = types.GenerateContentConfig(tools=[LOOK])
-    asked = types.UserContent("Look!")
-    called = models.generate_content(model=card.name, contents=asked, config=config)
-    for call in called.function_calls or ():  # emergency sends no tools
-        result = types.Part.from_function_response(name=call.name, response={"sun": True})
-        history = [asked, called.candidates[0].content, types.UserContent(result)]
-        models.generate_content(model=card.name, contents=history, config=config)
-    shaped = types.GenerateContentConfig(response_mime_type="application/json")
-    models.generate_content(model=card.name, contents="As JSON.", config=shaped)
-
-
 @pytest.mark.parametrize("card", MODELS, ids=lambda card: card.name)
 @pytest.mark.parametrize("mode", MODES)
 def test_no_mode_makes_the_upstream_refuse_a_model(
     quick: Addresses, mode: Mode, card: ModelCard
 ) -> None:
     """Neither what a caller set nor what a plan makes of it."""
-    plan = replace(default_policy().strategies[mode], shed=(0.0, 0.0, 0.0))
-    here = bench(quick, plan)
+    here = bench(quick, plan_of(mode))
     before = counters(quick)["refused"]
-
-    def both(client: Any) -> None:
-        converse(client.models, card)
-        talk(client.interactions, card.name)
-
-    here.run(both)
+    here.run(lambda client: everything(client, card))
     assert counters(quick)["refused"] == before
     assert not here.balancer.status().withdrawn
     assert sum(entry.failed for entry in here.seen().served) == 0
+
+
+def test_so_it_is_with_the_older_client(quick: Addresses) -> None:
+    """All models in all modes, in the environment that has it."""
+    before = counters(quick)
+    done = subprocess.run(
+        [older_python(), "-m", "tests.adapters.gemini.conversations", quick.url],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    assert found == {mode.label: {"withdrawn": [], "failed": 0} for mode in MODES}
+    after = counters(quick)
+    assert after["refused"] == before["refused"]
+    made = after["total"]["finished"] - before["total"]["finished"]
+    assert made > 10 * len(MODELS) * len(MODES)

@@ -11,7 +11,6 @@ import pytest
 from balancer.adapters.gemini import Wrapped, balancing, served
 from balancer.core.modes import MODES, Mode
 from balancer.core.policy import Strategy
-from balancer.policy_file import default_policy
 from balancer.wire import interactions
 from sim.mock_gemini.admin_client import Admin
 from sim.mock_gemini.server import Addresses, MockServer
@@ -19,9 +18,9 @@ from tests.mock_gemini.caller import settings
 from tests.waiting import until
 
 from .bench import Bench, failures, policy, served_models
+from .conversations import plan_of, talk
 
 FLASH, LITE = "gemini-3.6-flash", "gemini-3.5-flash-lite"
-LOOK = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
 CHAIN = Strategy(model=FLASH, fallback_models=(LITE,), timeout_s=60.0, retries=0)
 
 
@@ -42,41 +41,13 @@ def bench(mock: Addresses, plan: Strategy, kind: str = "sync", **more: Any) -> B
     return Bench(url=mock.url, kind=kind, policy=policy(plan), api_key=mock.api_key, **more)
 
 
-def talk(resource: Any, model: str) -> list[Any]:
-    """All that an application does with interactions, in one conversation."""
-    system = {"system_instruction": "Be kind.", "generation_config": {"max_output_tokens": 3000}}
-    first = resource.create(model=model, input="What is the weather?", **system)
-    called = resource.create(
-        model=model, input="Look!", previous_interaction_id=first.id, tools=[LOOK]
-    )
-    call = called.steps[-1]
-    result = {"type": "function_result", "call_id": call.id, "name": call.name, "result": "sun"}
-    answered = resource.create(
-        model=model, input=[result], previous_interaction_id=called.id, tools=[LOOK]
-    )
-    steps = [
-        {"type": "user_input", "content": [{"type": "text", "text": "What is the weather?"}]},
-        *(each.model_dump(exclude_none=True) for each in called.steps),
-        result,
-    ]
-    stateless = resource.create(model=model, input=steps, tools=[LOOK], store=False)
-    form = {"type": "text", "mime_type": "application/json", "schema": {"type": "object"}}
-    shaped = resource.create(model=model, input="As JSON.", response_format=form)
-    events = list(resource.create(model=model, input="In parts.", stream=True))
-    later = resource.create(model=model, input="Later.", background=True)
-    ended = until(lambda: found if (found := resource.get(later.id)).status != "in_progress" else 0)
-    resource.delete(later.id)
-    return [first, called, answered, stateless, shaped, events[-1].interaction, ended]
-
-
 @pytest.mark.parametrize("model", [FLASH, LITE, "gemini-3.8-flash", "gemini-3.1-flash-lite"])
 @pytest.mark.parametrize("mode", MODES)
 def test_no_mode_makes_the_upstream_refuse_anything(
     quick: Addresses, mode: Mode, model: str
 ) -> None:
     """Whatever the model, in a conversation with functions, a format, a stream, a background."""
-    plan = replace(default_policy().strategies[mode], shed=(0.0, 0.0, 0.0))
-    here = bench(quick, plan)
+    here = bench(quick, plan_of(mode))
     before = counters(quick)["refused"]
     found = here.run(lambda client: talk(client.interactions, model))
     assert counters(quick)["refused"] == before
