@@ -27,7 +27,7 @@ from tests.service.conftest import serving
 
 from .clients import CLIENTS, command_of
 
-_SCRIPT = Path(__file__).parent / "drivers" / "every_model.mjs"
+_SCRIPT = Path(__file__).with_suffix(".mjs")
 
 
 def main(environments: Path) -> bool:

@@ -1,4 +1,4 @@
-// Every model that is named, by both APIs: settings of thought, a cap, a stream, functions, JSON.
+// Every model that is named (`every_model.py`), by both APIs: settings of thought, a cap, a stream, functions, JSON.
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
