@@ -1,7 +1,7 @@
 """Replications of scenarios in several arms, on worker processes.
 
 An arm is a name and the policy it runs under. All arms of a replication see the same
-requests (common random numbers), which are drawn once for all of them.
+requests (common random numbers), which are drawn once for all of them unless they are many.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .fault_windows import check_faults
 from .pool import fan_out
 from .run import Run
 from .streams import replication_key
-from .workload import generate
+from .workload import Traffic
 
 __all__ = ["Arms", "Plan", "Runs", "journal_name", "replicate"]
 
@@ -151,7 +151,7 @@ def _run_batch(batch: _Batch) -> _Found:
 
 def _run_arms(batch: _Batch, replication: int) -> dict[str, Run]:
     scenario = batch.plan.scenario
-    requests = generate(scenario, replication_key(scenario.seed, replication))
+    traffic = Traffic(scenario, replication_key(scenario.seed, replication))
     found = {}
     for arm, policy in batch.plan.arms.items():
         journal = None
@@ -164,7 +164,7 @@ def _run_arms(batch: _Batch, replication: int) -> dict[str, Run]:
                 replication=replication,
                 arm=arm,
                 journal=journal,
-                requests=requests,
+                traffic=traffic,
             )
         except Exception as error:
             error.add_note(

@@ -26,7 +26,7 @@ from scenarios.schema import Scenario
 from sim.engine import simulate
 from sim.plant import Plant
 from sim.streams import replication_key
-from sim.workload import generate
+from sim.workload import Traffic, generate
 
 from .simpy_processes import SimpyProcesses
 
@@ -130,7 +130,7 @@ def _kernel_per_s(duration_s: float) -> float:
     requests = generate(scenario, key)
 
     def advance() -> None:
-        Plant(scenario, policy, requests, key).advance(duration_s)
+        Plant(scenario, policy, [requests], key).advance(duration_s)
 
     advance()
     return len(requests) / _best_s(advance)
@@ -159,7 +159,7 @@ def _controller_us() -> tuple[float, float]:
 
 def _observed(scenario: Scenario, policy: Policy) -> list[Observations]:
     key = replication_key(scenario.seed, 0)
-    plant = Plant(scenario, policy, generate(scenario, key), key)
+    plant = Plant(scenario, policy, Traffic(scenario, key), key)
     found = []
     for tick in range(int(scenario.duration)):
         plant.advance(tick + 1.0)
