@@ -140,11 +140,11 @@ CLIENT = np.dtype(
 
 SLOT = np.dtype(
     [
-        ("generation", "i4"),  # events of an earlier one are stale
         ("first_start_s", "f8"),  # NaN until the first attempt starts
         ("started_s", "f8"),
         ("gives_up_s", "f8"),
         ("reserved_nano_usd", "i8"),
+        ("generation", "i4"),  # events of an earlier one are stale
         ("dead", "u4"),  # bits of the models that are out for the day
         ("link", "i2"),  # place in the plan's models, counting on over their end
         ("plan", "i2"),  # row of its plan

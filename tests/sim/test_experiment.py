@@ -110,7 +110,7 @@ def test_progress_counts_runs() -> None:
     """Of all arms, up to all of them."""
     seen: list[tuple[int, int]] = []
 
-    def progress(done: int, total: int) -> None:
+    def progress(done: float, total: int) -> None:
         seen.append((done, total))
 
     run_scenario(world(), world_policy(), workers=1, progress=progress)
