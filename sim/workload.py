@@ -128,8 +128,7 @@ def generate(scenario: Scenario, key: int, base: Path | None = None) -> Table:
         `REQUEST` records by arrival.
     """
     _check_counts(scenario, _MOST_IN_MEMORY)
-    chunks = list(Traffic(scenario, key, base))
-    return chunks[0] if len(chunks) == 1 else np.concatenate([_NOBODY, *chunks])
+    return _together(list(Traffic(scenario, key, base)) or [_NOBODY])
 
 
 def check_traffic(scenario: Scenario, base: Path | None = None) -> None:
@@ -188,7 +187,7 @@ def _cut(pieces: Iterable[Table], size: int) -> Iterator[Table]:
         kept.append(piece)
         count += len(piece)
         if count >= size:
-            joined = np.concatenate(kept) if len(kept) > 1 else piece
+            joined = _together(kept)
             whole = count - count % size
             for first in range(0, whole, size):
                 yield joined[first : first + size]
@@ -196,4 +195,9 @@ def _cut(pieces: Iterable[Table], size: int) -> Iterator[Table]:
             kept = [joined[whole:].copy()] if whole < count else []
             count -= whole
     if count:
-        yield np.concatenate(kept)
+        yield _together(kept)
+
+
+def _together(pieces: Sequence[Table]) -> Table:
+    # To copy records takes as long as to draw them.
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)

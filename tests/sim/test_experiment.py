@@ -108,7 +108,7 @@ def test_a_name_that_is_no_file_name_makes_one(tmp_path: Path) -> None:
 
 def test_progress_counts_runs() -> None:
     """Of all arms, up to all of them."""
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[float, int]] = []
 
     def progress(done: float, total: int) -> None:
         seen.append((done, total))
