@@ -43,7 +43,7 @@ def world(**keys: object) -> Scenario:
                         {"name": "people"},
                         {"name": "batch", "arrivals": {"rate": 100_000}},
                     ]
-                }
+                },
             },
             "mine.yaml: workload.arrivals: 1,440,000,000 requests are more than",
         ),
