@@ -6,6 +6,7 @@ Each gap is drawn by (key, index), so a process does not change when it is cut s
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -19,42 +20,50 @@ from .streams import GAP, exponential, normal
 
 __all__ = ["stretch", "unit_arrivals"]
 
-_MEANS_AHEAD = 8.0
 _FARTHEST_Z = 9
 _KNOTS_A_UNIT = 128
 
 Times = np.ndarray[Any, Any]
 
 
-def unit_arrivals(arrivals: Arrivals, key: int, end: float) -> Times:
+def unit_arrivals(arrivals: Arrivals, key: int, end: float, most: int) -> Iterator[Times]:
     """Arrivals in unit time, ascending, up to `end`: one a unit on average.
+
+    A process goes on where it stopped, so how many come at once changes none of them.
 
     Args:
         arrivals: which process; `sim.replay` is in charge of a trace.
         key: stream key of the replication.
         end: integral of the rate over the run.
+        most: at once; only the last ones are fewer.
     """
-    if arrivals.process == "constant":
-        return np.arange(1.0, math.floor(end) + 1)
-    cv = arrivals.cv if arrivals.process == "gamma" else 1.0
-    room = math.ceil(end + _MEANS_AHEAD * cv * math.sqrt(end) + 64)
+    first, now = 0, 0.0
     while True:
-        times = np.empty(room)
-        if arrivals.process == "poisson":
-            count = _poisson(key, end, times)
+        times = np.empty(most)
+        if arrivals.process == "constant":
+            count = min(most, math.floor(end) - first)
+            times[:count] = np.arange(first + 1.0, first + count + 1.0)
+        elif arrivals.process == "poisson":
+            count = _poisson(key, first, now, end, times)
         else:
-            count = _gamma(key, end, *_gamma_table(cv), times)
-        if count < room:
-            return times[:count]
-        room *= 2
+            count = _gamma(key, first, now, end, *_gamma_table(arrivals.cv), times)
+        if count:
+            now = float(times[count - 1])
+            yield times[:count]
+        if count < most:
+            return
+        first += count
 
 
 @compiled
-def _poisson(key: int, end: float, times: Times) -> int:
-    """Arrivals with exponential gaps; returns how many, or all of the room if it is full."""
-    now = 0.0
+def _poisson(key: int, first: int, now: float, end: float, times: Times) -> int:
+    """Arrivals with exponential gaps, from the `first`-th on, which follows one at `now`.
+
+    Returns:
+        How many they are; all of the room if it is full.
+    """
     for i in range(len(times)):
-        now += exponential(key, GAP, i, 0)
+        now += exponential(key, GAP, first + i, 0)
         if now > end:
             return i
         times[i] = now
@@ -83,11 +92,12 @@ def _gamma_table(cv: float) -> tuple[Times, Times]:
 
 
 @compiled
-def _gamma(key: int, end: float, gaps: Times, slopes: Times, times: Times) -> int:
+def _gamma(
+    key: int, first: int, now: float, end: float, gaps: Times, slopes: Times, times: Times
+) -> int:
     """The same with gamma gaps."""
-    now = 0.0
     for i in range(len(times)):
-        place = (normal(key, GAP, i, 0) + _FARTHEST_Z) * _KNOTS_A_UNIT
+        place = (normal(key, GAP, first + i, 0) + _FARTHEST_Z) * _KNOTS_A_UNIT
         knot = int(place)
         t = place - knot
         s = 1.0 - t

@@ -18,7 +18,6 @@ from .clients import (
     leave_queue,
     next_attempt,
     next_waiting,
-    replica_of,
     reserve,
     settle,
 )
@@ -67,7 +66,7 @@ def start(world: World, i: int, now_s: float) -> None:
             resume_felt(world, i)
         timeout_s = world.plans[slot.mode].timeout_s
     call.gives_up_s = min(now_s + timeout_s, slot.gives_up_s)
-    if world.requests[slot.request].mistake:
+    if slot.mistake:
         refuse(world.upstream, world.calls, i)
     else:
         begin(world.upstream, world.calls, i, now_s)
@@ -82,7 +81,7 @@ def start(world: World, i: int, now_s: float) -> None:
     push(state, world, ends_s, ATTEMPT_ENDS, i, slot.generation)
     place = _tally_of(world, i)
     world.tallies[place].started += 1
-    replica = world.replicas[replica_of(world, slot.request)]
+    replica = world.replicas[slot.replica]
     replica.flights += 1
     if call.tier == FLEX:
         replica.flexing += 1
@@ -150,7 +149,7 @@ def _serve_waiting(world: World, model: Any, now_s: float) -> None:
 def _tally_of(world: World, i: int) -> int:
     """Row of the replica, mode and model of slot i's attempt."""
     slot = world.slots[i]
-    modes = replica_of(world, slot.request) * len(MODES) + slot.mode
+    modes = slot.replica * len(MODES) + slot.mode
     return int(modes * len(world.upstream.models) + world.calls[i].model)
 
 
@@ -162,7 +161,7 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     call = world.calls[i]
     outcome = slot.outcome
     place = _tally_of(world, i)
-    replica = world.replicas[replica_of(world, slot.request)]
+    replica = world.replicas[slot.replica]
     if world.upstream.settings[0].kind == PROCESSOR_SHARING and outcome == _TIMEOUT:
         leave(world.upstream.queue[0], world.jobs, i, now_s)
         _await_next_job(world)

@@ -30,7 +30,6 @@ __all__ = [
     "leave_queue",
     "next_attempt",
     "next_waiting",
-    "replica_of",
     "reserve",
     "settle",
 ]
@@ -53,13 +52,6 @@ _claimed_prompt = compiled(claims.claimed_prompt)
 _claimed_thinking = compiled(claims.claimed_thinking)
 _next_link = compiled(chain.next_link)
 _backoff_s = compiled(chain.backoff_s)
-
-
-@inlined
-def replica_of(world: World, request: int) -> int:
-    """Process of the application that a request came to."""
-    # A look at a request that is long under way is slow, and one process needs none.
-    return int(world.requests[request].replica) if len(world.replicas) > 1 else 0
 
 
 @inlined
@@ -108,13 +100,12 @@ def _claim(world: World, i: int) -> bool:
     slot = world.slots[i]
     call = world.calls[i]
     model = world.upstream.models[call.model]
-    key = world.requests[slot.request].key
-    ledgers = world.ledgers[replica_of(world, slot.request)]
+    ledgers = world.ledgers[slot.replica]
     room = MOST_A_CALL_COSTS_NANO_USD
     for row in range(len(ledgers)):
         # A budget of priority shortens no call: what it has no room for goes as standard.
         owner = world.ledger_keys[row]
-        if owner != IN_PRIORITY and _concerns(owner, key, call.tier):
+        if owner != IN_PRIORITY and _concerns(owner, slot.key, call.tier):
             room = min(room, _headroom(ledgers[row]))
     prompt = _claimed_prompt(_estimated_prompt(world, i))
     # The dearest tier it may come to: what is full in flex goes as standard.
@@ -132,10 +123,10 @@ def _claim(world: World, i: int) -> bool:
         if owner == IN_PRIORITY and call.tier == PRIORITY and _headroom(ledgers[row]) < worst:
             return False
     for row in range(len(ledgers)):
-        if _concerns(world.ledger_keys[row], key, call.tier):
+        if _concerns(world.ledger_keys[row], slot.key, call.tier):
             _reserve(ledgers[row], worst)
     slot.reserved_nano_usd = worst
-    world.replicas[replica_of(world, slot.request)].reserved_nano_usd += worst
+    world.replicas[slot.replica].reserved_nano_usd += worst
     return True
 
 
@@ -155,7 +146,7 @@ def _estimated_prompt(world: World, i: int) -> int:
     if client.estimate_sigma == 0.0 and client.estimate_bias == 1.0:
         return int(prompt)
     key = world.upstream.settings[0].key
-    error = normal(key, streams.ESTIMATE, world.slots[i].request, 0)
+    error = normal(key, streams.ESTIMATE, world.calls[i].index, 0)
     return max(1, int(prompt * client.estimate_bias * math.exp(client.estimate_sigma * error)))
 
 
@@ -173,17 +164,15 @@ def settle(world: World, i: int, cost_nano_usd: int, bill_nano_usd: int, as_prio
     """
     slot = world.slots[i]
     call = world.calls[i]
-    key = world.requests[slot.request].key
-    replica = replica_of(world, slot.request)
-    ledgers = world.ledgers[replica]
+    ledgers = world.ledgers[slot.replica]
     for row in range(len(ledgers)):
         owner = world.ledger_keys[row]
-        if _concerns(owner, key, call.tier):
+        if _concerns(owner, slot.key, call.tier):
             charged = owner != IN_PRIORITY or as_priority
             _settle(ledgers[row], slot.reserved_nano_usd, cost_nano_usd if charged else 0)
             if owner != IN_PRIORITY or call.served_tier == PRIORITY:
                 world.spends[row, spend.THIS_TICK] += bill_nano_usd
-    world.replicas[replica].reserved_nano_usd -= slot.reserved_nano_usd
+    world.replicas[slot.replica].reserved_nano_usd -= slot.reserved_nano_usd
     slot.reserved_nano_usd = 0
 
 
@@ -225,7 +214,7 @@ def next_attempt(replica: Any, client: Any, plans: Any, slot: Any, call: Any, ke
         client.backoff_max_s,
         client.backoff_jitter_s,
         round_,
-        uniform(key, streams.BACKOFF, slot.request, call.attempt + 1),
+        uniform(key, streams.BACKOFF, call.index, call.attempt + 1),
     )
     if client.honours_retry_delay and slot.outcome == _QUOTA_MINUTE:
         delay_s = max(delay_s, call.retry_after_s)
@@ -239,7 +228,7 @@ def asks_again_after_s(world: World, i: int, now_s: float) -> float:
     if client.reask_share == 0.0:
         return NO_MORE
     key = world.upstream.settings[0].key
-    request = world.slots[i].request
+    request = world.calls[i].index
     asked = world.calls[i].attempt // ASK
     if uniform(key, streams.REASK, request, 2 * asked) >= client.reask_share:
         return NO_MORE

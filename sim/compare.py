@@ -101,14 +101,14 @@ class LawComparison:
         self,
         *,
         workers: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Callable[[float, int], None] | None = None,
     ) -> None:
         """Run everything; interrupted, what is finished can still be told.
 
         Args:
             workers: processes; None: as many as there are cores, if the work is worth it.
                 The record does not depend on it.
-            progress: called with runs done and runs in all.
+            progress: called with runs done, parts included, and runs in all.
 
         Raises:
             InputError: something that shows only when it is run.

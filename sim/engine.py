@@ -36,7 +36,7 @@ from .run import CHEAPEST, NONE, STATIC, Run
 from .run_header import run_header, versions
 from .streams import replication_key
 from .telemetry import Telemetry
-from .workload import generate
+from .workload import Traffic
 
 __all__ = ["arm_policy", "simulate"]
 
@@ -69,7 +69,7 @@ def simulate(
     replication: int,
     arm: str,
     journal: Path | None = None,
-    requests: np.ndarray[Any, Any] | None = None,
+    traffic: Iterable[np.ndarray[Any, Any]] | None = None,
 ) -> Run:
     """Simulate one arm of one replication.
 
@@ -79,7 +79,7 @@ def simulate(
         replication: index from 0; with the seed it selects every random draw.
         arm: its name; "static", "cheapest" and "none" are without a controller.
         journal: file to write the journal to.
-        requests: of this replication, if they have been generated for another arm.
+        traffic: `sim.workload.Traffic` of this replication, if other arms have the same.
 
     Raises:
         InputError: a trace or a Python process of the scenario that cannot be used, or a
@@ -88,13 +88,13 @@ def simulate(
     scenario, policy = of_its_day(scenario, policy)
     policy = arm_policy(policy, arm)
     key = replication_key(scenario.seed, replication)
-    if requests is None:
-        requests = generate(scenario, key)
+    if traffic is None:
+        traffic = Traffic(scenario, key)
     simulation = partial(
         _Simulation,
         scenario=scenario,
         policy=policy,
-        plant=Plant(scenario, policy, requests, key),
+        plant=Plant(scenario, policy, traffic, key),
         key=key,
     )
     if journal is None:

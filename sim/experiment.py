@@ -50,7 +50,7 @@ def run_scenario(
     out: Path | None = None,
     every_journal: bool = False,
     command: Sequence[str] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[float, int], None] | None = None,
 ) -> Result:
     """Run all replications of a scenario in all arms and judge its expectations.
 
@@ -65,7 +65,7 @@ def run_scenario(
         every_journal: write the journals of all replications and not of the first alone.
         command: words that ask for this again, for the record; seed and replications are
             added to them.
-        progress: called with runs done and runs in all.
+        progress: called with runs done, parts included, and runs in all.
 
     Raises:
         InputError: something in the scenario cannot be used; found before anything runs

@@ -11,7 +11,6 @@ from typing import Any
 from balancer.core.modes import MODES
 
 from .buckets import count
-from .clients import replica_of
 from .compiled import compiled, inlined
 from .world import World
 
@@ -19,28 +18,28 @@ __all__ = ["begun", "ended", "pause", "resume", "unjudged"]
 
 
 @inlined
-def _place(world: World, slot: Any) -> int:
+def _place(slot: Any) -> int:
     """Row of the replica and mode of a slot's request."""
-    return int(replica_of(world, slot.request) * len(MODES) + slot.mode)
+    return int(slot.replica * len(MODES) + slot.mode)
 
 
 @inlined
 def begun(world: World, slot: Any) -> None:
     """A request makes its first attempt."""
-    world.felt[_place(world, slot)].begun += 1
+    world.felt[_place(slot)].begun += 1
 
 
 @inlined
 def ended(world: World, slot: Any, which: int, bucket: int) -> None:
     """A request that has begun was `ANSWERED` or has `FAILED`, at an age in this bucket's place."""
-    place = _place(world, slot)
+    place = _place(slot)
     count(world.felt[place], world.felt_histograms[place], which, bucket)
 
 
 @inlined
 def unjudged(world: World, slot: Any) -> None:
     """A request that has begun ended by its caller's mistake."""
-    world.felt[_place(world, slot)].unjudged[slot.priority] += 1
+    world.felt[_place(slot)].unjudged[slot.priority] += 1
 
 
 @compiled
@@ -50,7 +49,7 @@ def pause(world: World, i: int) -> None:
     slot = world.slots[i]
     entry = world.pauses[state.pauses]
     entry.since_s = slot.first_start_s
-    entry.felt = _place(world, slot)
+    entry.felt = _place(slot)
     entry.slot = i
     slot.flight = state.pauses
     state.pauses += 1

@@ -1,8 +1,8 @@
 """The data plane: requests from arrival to outcome, in one compiled loop.
 
 `advance` moves everything up to a moment; between two calls nothing happens, so whoever
-calls may change gates, faults and gauges there. It returns early, and asks for room, when
-slots or events run out: nothing is lost by calling again with larger arrays.
+calls may change gates, faults and gauges there. It returns early when slots, events or requests
+run out: nothing is lost by calling again with larger arrays, or with the next requests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from .clients import (
     choose,
     enqueue,
     leave_queue,
-    replica_of,
     reserve,
     settle,
 )
@@ -28,9 +27,9 @@ from .outcomes import failed, free, leave
 from .streams import PLAN, uniform
 from .world import ASK, World
 
-__all__ = ["DONE", "ROOM_NEEDED", "advance"]
+__all__ = ["DONE", "REQUESTS_NEEDED", "ROOM_NEEDED", "advance"]
 
-DONE, ROOM_NEEDED = range(2)
+DONE, ROOM_NEEDED, REQUESTS_NEEDED = range(3)
 """What `advance` returns."""
 
 _SLOTS_PER_EVENT = 2  # a request's own and one for a call it left behind
@@ -48,11 +47,12 @@ def advance(world: World, until_s: float) -> int:
         until_s: the moment; what happens exactly then is left for the next call.
 
     Returns:
-        DONE, or ROOM_NEEDED when slots or events must grow first.
+        DONE; or ROOM_NEEDED, when slots or events must grow first; or REQUESTS_NEEDED.
     """
     state = world.state[0]
     requests = world.requests
-    arrivals = len(requests)
+    first = state.first
+    end = first + len(requests)
     events = world.events
     starter = NOBODY
     now_s = state.now_s
@@ -65,7 +65,11 @@ def advance(world: World, until_s: float) -> int:
             or world.upstream.queue[0].listed >= len(world.jobs)
         ):
             return ROOM_NEEDED
-        arrives_s = requests[state.arrivals].s if state.arrivals < arrivals else math.inf
+        arrives_s = math.inf
+        if state.arrivals < end:
+            arrives_s = requests[state.arrivals - first].s
+        elif state.more:
+            return REQUESTS_NEEDED
         if state.events == 0:
             turn_to(state, world, min(arrives_s, until_s))
         if state.events > 0 and events[0].at_s <= arrives_s:
@@ -122,11 +126,22 @@ def _arrive(world: World, now_s: float) -> int:
     state.free = slot.next
     state.free_slots -= 1
     state.live += 1
-    slot.request = state.arrivals
+    request = world.requests[state.arrivals - state.first]
+    slot.priority = request.priority
+    slot.replica = request.replica
+    slot.key = request.key
+    slot.mistake = request.mistake
+    slot.plan = request.asked * len(MODES)
     # Mistakes are no traffic that anybody could have served, so no total counts them.
-    mistake = world.requests[slot.request].mistake
-    slot.counts = now_s >= world.client[0].warm_up_s and not mistake
-    world.calls[i].attempt = 0
+    slot.counts = now_s >= world.client[0].warm_up_s and not request.mistake
+    call = world.calls[i]
+    call.index = state.arrivals
+    call.attempt = 0
+    call.prompt = request.prompt
+    call.cached = request.cached
+    call.output = request.output
+    call.thinking = request.thinking
+    call.own_tier = request.tier
     state.arrivals += 1
     return _ask(world, i, now_s)
 
@@ -136,14 +151,13 @@ def _ask(world: World, i: int, now_s: float) -> int:
     """The request of slot i is admitted or shed. Returns the slot to start, if one is."""
     totals = world.totals[0]
     slot = world.slots[i]
-    priority = world.requests[slot.request].priority
-    place = replica_of(world, slot.request)
-    replica = world.replicas[place]
+    priority = slot.priority
+    replica = world.replicas[slot.replica]
     replica.offered[priority] += 1
     totals.offered[priority] += slot.counts
     key = world.upstream.settings[0].key
-    u = uniform(key, PLAN, slot.request, world.calls[i].attempt)
-    mode, admitted = choose(world.gates[place], priority, u)
+    u = uniform(key, PLAN, world.calls[i].index, world.calls[i].attempt)
+    mode, admitted = choose(world.gates[slot.replica], priority, u)
     _occupy(world, i, now_s, mode)
     felt = replica.flights - replica.flexing
     if felt >= replica.max_in_flight or replica.starts >= replica.max_starts:
@@ -168,27 +182,19 @@ def _ask(world: World, i: int, now_s: float) -> int:
 
 @inlined
 def _occupy(world: World, i: int, now_s: float, mode: int) -> None:
-    """Write what slot i's request asks for into it."""
+    """Begin slot i's request, or begin it anew, in a mode."""
     slot = world.slots[i]
-    request = world.requests[slot.request]
     slot.first_start_s = math.nan
     slot.gives_up_s = now_s + world.client[0].patience_s
     slot.reserved_nano_usd = 0
     slot.dead = 0
     slot.mode = mode
-    slot.priority = request.priority
     slot.link = 0
-    slot.plan = request.asked * len(MODES) + mode
+    slot.plan = slot.plan // len(MODES) * len(MODES) + mode
     slot.flight = -1
     slot.outcome = _TIMEOUT
     call = world.calls[i]
-    call.index = slot.request
-    call.prompt = request.prompt
-    call.cached = request.cached
-    call.output = request.output
-    call.thinking = request.thinking
     call.concise = world.plans[mode].concise
-    call.own_tier = request.tier
     call.put_off = False
 
 
@@ -196,7 +202,7 @@ def _occupy(world: World, i: int, now_s: float, mode: int) -> None:
 def _start_or_wait(world: World, i: int) -> int:
     """Slot i may start (and is returned), or joins those waiting for a place."""
     slot = world.slots[i]
-    replica = world.replicas[replica_of(world, slot.request)]
+    replica = world.replicas[slot.replica]
     if replica.flights < world.client[0].concurrency:
         return i
     enqueue(replica, world.slots, i)
@@ -216,7 +222,7 @@ def _retry(world: World, i: int, now_s: float) -> int:
 @inlined
 def _give_up(world: World, i: int, now_s: float) -> None:
     """A user who waited for a place has lost patience."""
-    replica = world.replicas[replica_of(world, world.slots[i].request)]
+    replica = world.replicas[world.slots[i].replica]
     leave_queue(replica, world.slots, i)
     settle(world, i, 0, 0, False)
     world.slots[i].outcome = _TIMEOUT

@@ -8,7 +8,7 @@ from typing import Any
 from balancer.core.observations import FAILURES
 
 from .buckets import place_of
-from .clients import NO_MORE, asks_again_after_s, replica_of
+from .clients import NO_MORE, asks_again_after_s
 from .compiled import compiled, inlined
 from .events import ASKS_AGAIN, push
 from .felt import ended, resume, unjudged
@@ -42,7 +42,7 @@ def answered(world: World, i: int, now_s: float, bucket: int) -> None:
             if call.model != world.plans[slot.plan - slot.mode].models[0]:
                 totals.sibling_quality_ppm_sum += quality_ppm
         if bucket != UNFELT:
-            _measure(world, slot, now_s, bucket)
+            _measure(world, i, now_s, bucket)
     world.state[0].live -= 1
     free(world.state[0], world.slots, i)
 
@@ -67,14 +67,14 @@ def failed(world: World, i: int, now_s: float) -> None:
             resume(world, i)
         ended(world, slot, FAILED, place_of(now_s - slot.first_start_s))
     if world.plans[slot.mode].static_fallback:
-        world.replicas[replica_of(world, slot.request)].fallback[slot.priority] += 1
+        world.replicas[slot.replica].fallback[slot.priority] += 1
         totals.fallback += slot.counts
     if slot.counts:
         totals.failed[slot.priority] += 1
         totals.waiting_s += _waited_s(world, slot, now_s)
         if slot.outcome == _TIMEOUT and not math.isnan(slot.first_start_s):
             bucket = place_of(now_s - slot.first_start_s)
-            _measure(world, slot, now_s, bucket)
+            _measure(world, i, now_s, bucket)
     leave(world, i, now_s)
 
 
@@ -98,13 +98,13 @@ def _waited_s(world: World, slot: Any, now_s: float) -> float:
 
 
 @inlined
-def _measure(world: World, slot: Any, now_s: float, bucket: int) -> None:
+def _measure(world: World, i: int, now_s: float, bucket: int) -> None:
     """Record a request's latency."""
-    latency_s = now_s - slot.first_start_s
+    latency_s = now_s - world.slots[i].first_start_s
     world.latency[bucket] += 1
     world.totals[0].latency_sum_s += latency_s
     if world.client[0].keeps_latencies:
-        world.latencies[slot.request] = latency_s
+        world.latencies[world.calls[i].index] = latency_s
 
 
 @inlined

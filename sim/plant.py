@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,18 @@ from scenarios.schema import Scenario, UpstreamFault
 from .compiled import direct
 from .events import chained
 from .fault_rows import write_fault
-from .kernel import DONE, advance
+from .kernel import DONE, REQUESTS_NEEDED, advance
 from .setup import aligned, model_names, new_world
 from .tick import Record, close_tick
 from .totals import Totals, read_totals
 from .upstream import CALL
+from .workload import REQUEST
 from .world import GATES, SLOT, World
 
 __all__ = ["Plant", "Totals"]
 
 _NO_LIMIT = 1 << 62
+_NOBODY = np.zeros(0, REQUEST)
 
 
 class Plant:
@@ -34,7 +37,7 @@ class Plant:
     Args:
         scenario: traffic, clients, upstream and faults.
         policy: its strategies, catalog and budgets.
-        requests: records of `sim.workload.REQUEST`, by time.
+        traffic: chunks of `sim.workload.REQUEST` records by time, of which one is held at a time.
         key: stream key of the replication.
         keep_latencies: keep each request's latency in `latencies`, for exact quantiles.
 
@@ -49,6 +52,7 @@ class Plant:
 
     __slots__ = (
         "_advance",
+        "_chunks",
         "_close_tick",
         "_gates",
         "_models",
@@ -64,14 +68,20 @@ class Plant:
         self,
         scenario: Scenario,
         policy: Policy,
-        requests: np.ndarray[Any, Any],
+        traffic: Iterable[np.ndarray[Any, Any]],
         key: int,
         *,
         keep_latencies: bool = False,
     ) -> None:
         self._models = model_names(scenario, policy)
+        self._chunks = iter(traffic)
         self._world: World = new_world(
-            scenario, policy, requests, key, self._models, keep_latencies=keep_latencies
+            scenario,
+            policy,
+            next(self._chunks, _NOBODY),
+            key,
+            self._models,
+            keep_latencies=keep_latencies,
         )
         self._state = self._world.state[0]
         self._replicas = self._world.replicas
@@ -86,8 +96,25 @@ class Plant:
 
     def advance(self, until_s: float) -> None:
         """Run everything earlier than a moment; going back does nothing."""
-        while self._advance(self._world, until_s) != DONE:
-            self._grow()
+        while (missing := self._advance(self._world, until_s)) != DONE:
+            if missing == REQUESTS_NEEDED:
+                self._turn_to_next_chunk()
+            else:
+                self._grow()
+
+    def _turn_to_next_chunk(self) -> None:
+        """Those of the chunk at hand have all come: let it go, and draw the next."""
+        world = self._world
+        self._state["first"] = self._state["arrivals"]
+        self._world = world = world._replace(requests=_NOBODY)
+        requests = next(self._chunks, None)
+        if requests is None:
+            self._state["more"] = False
+            return
+        latencies = world.latencies
+        if world.client[0]["keeps_latencies"]:
+            latencies = np.concatenate([latencies, np.full(len(requests), math.nan)])
+        self._world = world._replace(requests=requests, latencies=latencies)
 
     def _grow(self) -> None:
         """Double the slots and the room for events."""
@@ -201,7 +228,8 @@ class Plant:
     def empty(self) -> bool:
         """Whether every request has come and has had its outcome."""
         state = self._state
-        return bool(state["live"] == 0 and state["arrivals"] == len(self._world.requests))
+        here = state["arrivals"] - state["first"]
+        return bool(state["live"] == 0 and not state["more"] and here == len(self._world.requests))
 
     @property
     def in_flight(self) -> int:
@@ -210,7 +238,7 @@ class Plant:
 
     @property
     def latencies(self) -> np.ndarray[Any, Any]:
-        """Seconds of each request, NaN without outcome or before the end of the warm-up."""
+        """Seconds of each request so far, NaN without outcome or before the end of the warm-up."""
         return np.asarray(self._world.latencies)
 
     def drain(self) -> None:

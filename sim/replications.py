@@ -1,7 +1,7 @@
 """Replications of scenarios in several arms, on worker processes.
 
 An arm is a name and the policy it runs under. All arms of a replication see the same
-requests (common random numbers), which are drawn once for all of them.
+requests (common random numbers), which are drawn once for all of them unless they are many.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from .fault_windows import check_faults
 from .pool import fan_out
 from .run import Run
 from .streams import replication_key
-from .workload import generate
+from .watching import watched, watching
+from .workload import Traffic
 
 __all__ = ["Arms", "Plan", "Runs", "journal_name", "replicate"]
 
@@ -77,7 +78,7 @@ def replicate(
     workers: int | None = None,
     out: Path | None = None,
     every_journal: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[float, int], None] | None = None,
     finished: Callable[[int, Runs], None] | None = None,
 ) -> tuple[Runs, ...]:
     """Runs of every plan; they, and their journals, do not depend on the number of workers.
@@ -87,7 +88,8 @@ def replicate(
         workers: processes; None: as many as there are cores, if the work is worth it.
         out: an existing directory for the journals of replication 0; None writes none.
         every_journal: write the journals of all replications.
-        progress: called with runs done and runs in all.
+        progress: called with runs done and runs in all; with a part of a long run too, if it is
+            run in this process.
         finished: called with the place of a plan and its runs as soon as they are all there.
 
     Raises:
@@ -120,7 +122,12 @@ def replicate(
         if progress is not None:
             progress(count, total)
 
-    fan_out(_run_batch, batches, workers=workers, done=done)
+    def under_way(runs: float) -> None:
+        if progress is not None:
+            progress(count + runs, total)
+
+    with watching(under_way):
+        fan_out(_run_batch, batches, workers=workers, done=done)
     return tuple(_by_arm(plan, row) for plan, row in zip(plans, rows, strict=True))
 
 
@@ -151,9 +158,9 @@ def _run_batch(batch: _Batch) -> _Found:
 
 def _run_arms(batch: _Batch, replication: int) -> dict[str, Run]:
     scenario = batch.plan.scenario
-    requests = generate(scenario, replication_key(scenario.seed, replication))
+    traffic = Traffic(scenario, replication_key(scenario.seed, replication))
     found = {}
-    for arm, policy in batch.plan.arms.items():
+    for done, (arm, policy) in enumerate(batch.plan.arms.items()):
         journal = None
         if batch.out is not None and (replication == 0 or batch.every_journal):
             journal = batch.out / journal_name(scenario, arm, replication)
@@ -164,7 +171,7 @@ def _run_arms(batch: _Batch, replication: int) -> dict[str, Run]:
                 replication=replication,
                 arm=arm,
                 journal=journal,
-                requests=requests,
+                traffic=watched(traffic, scenario.duration, done),
             )
         except Exception as error:
             error.add_note(

@@ -16,7 +16,6 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 from hypothesis import HealthCheck, Phase, find, settings, target
 from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.errors import NoSuchExample
@@ -37,7 +36,7 @@ from .run import POLICY, Run
 from .serving import worst_served
 from .streams import replication_key
 from .verdict import Judgement, judge
-from .workload import generate
+from .workload import Traffic
 
 __all__ = ["Search", "added_fault", "bounds_for", "search"]
 
@@ -244,7 +243,7 @@ class _Trial:
         (self._question,) = expected(self._base)
         self._against = held_against(self._question)
         self._replications = replications
-        self._requests: dict[int, np.ndarray[Any, Any]] = {}
+        self._traffic: dict[int, Traffic] = {}
         self._nearness: dict[tuple[TimedFault, ...], float] = {}
         self.broken: dict[tuple[TimedFault, ...], Judgement] = {}
 
@@ -292,11 +291,11 @@ class _Trial:
         return estimate >= bound if judgement.better == "higher" else estimate <= bound
 
     def _run(self, scenario: Scenario, replication: int, arm: str) -> Run:
-        requests = self._requests.get(replication)
-        if requests is None:
-            requests = generate(scenario, replication_key(scenario.seed, replication))
-            self._requests[replication] = requests
-        return simulate(scenario, self._policy, replication=replication, arm=arm, requests=requests)
+        if replication not in self._traffic:
+            key = replication_key(scenario.seed, replication)
+            self._traffic[replication] = Traffic(scenario, key)
+        traffic = self._traffic[replication]
+        return simulate(scenario, self._policy, replication=replication, arm=arm, traffic=traffic)
 
 
 def _nearness(question: Expected, run: Run, judgement: Judgement) -> float:

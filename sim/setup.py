@@ -26,6 +26,7 @@ from scenarios.tiers import priority_share, spend_limit
 from scenarios.upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
 
 from . import fifo_queue, spend
+from .asked import scenario_keys
 from .call_bounds import call_bounds
 from .days import served_names
 from .events import DAYS, EVENT, LATER, chained, days_per_s
@@ -44,7 +45,6 @@ from .upstream import (
     SETTINGS,
     Upstream,
 )
-from .workload import scenario_keys
 from .world import (
     BUCKETS,
     CLIENT,
@@ -113,6 +113,14 @@ def new_world(
 ) -> World:
     """Fresh arrays for one run.
 
+    Args:
+        scenario: what is simulated.
+        policy: of the controller.
+        requests: the first chunk of them; there may be more.
+        key: stream key.
+        models: names of those that may be called, in the order of their rows.
+        keep_latencies: whether each request's latency is kept.
+
     Raises:
         ScenarioError: a model without a profile, or too many models, in a plan or in all.
     """
@@ -134,7 +142,7 @@ def new_world(
     for name in ("answers_row", "ages_row"):
         felt[name] = -1
     return World(
-        state=_state(len(requests) / scenario.duration),
+        state=_state(requests),
         replicas=_replicas(scenario.replicas),
         client=_client(scenario, keep_latencies=keep_latencies),
         requests=requests,
@@ -235,9 +243,10 @@ def _profiles(scenario: Scenario, models: tuple[str, ...]) -> dict[str, ModelPro
     return known
 
 
-def _state(requests_per_s: float) -> np.ndarray[Any, Any]:
+def _state(requests: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     state = np.zeros(1, STATE)
-    state["days_per_s"] = days_per_s(requests_per_s)
+    state["more"] = True
+    state["days_per_s"] = days_per_s(len(requests) / requests["s"].max(initial=1.0))
     state["day_s"] = 1.0 / state["days_per_s"]
     state["free_slots"] = _FIRST_SLOTS
     return state

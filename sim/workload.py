@@ -1,317 +1,203 @@
-"""The traffic of a scenario: one record a request, the same for every policy.
+"""The traffic of a scenario: its requests by arrival, a chunk at a time.
 
 Arrivals are a process of unit rate (constant, Poisson, gamma gaps, or a trace) stretched by
-the rate curve; classes share one, unless a class has its own. What a request asks for is
-drawn by (key, purpose, index), never from a sequence, so a request is the same whatever its
-neighbours are.
+the rate curve; classes share one, unless a class has its own. What each request asks for is drawn
+by its index (`sim.asked`), and so are the gaps: where one chunk ends and the next begins changes
+nothing, and a run of any length needs the memory of a chunk.
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from balancer.core.errors import ScenarioError
-from balancer.core.modes import Priority
-from balancer.core.tiers import REQUEST_TIERS
-from scenarios.schema import (
-    Arrivals,
-    Class,
-    Constant,
-    Lognormal,
-    Quantiles,
-    Scenario,
-    TokenDistribution,
-)
+from scenarios.schema import Arrivals, Scenario
 
 from .arrivals import stretch, unit_arrivals
-from .compiled import compiled, inlined
-from .conversation import ANSWER, PROMPT, THINKING
+from .asked import REQUEST, Table, asked_of, fill, scenario_keys, spread
 from .rate_curve import curve, integral
 from .replay import Replay, replay
-from .streams import ASKED, CLASS, MISTAKE, REPLICA, replication_key, standard_normal, uniform
-from .streams import OUTPUT as OUTPUT_DRAW
-from .streams import PROMPT as PROMPT_DRAW
-from .streams import THINKING as THINKING_DRAW
+from .streams import replication_key
 
-__all__ = ["REQUEST", "check_traffic", "generate", "scenario_keys"]
+__all__ = ["CHUNK", "REQUEST", "Traffic", "check_traffic", "generate", "scenario_keys"]
 
-REQUEST = np.dtype(
-    [
-        ("s", "f8"),  # arrival, ascending
-        ("priority", "i1"),  # 0 low .. 2 high
-        ("klass", "i1"),  # index of its class
-        ("key", "i1"),  # index in `scenario_keys`; -1 is none
-        ("asked", "i1"),  # index of the model asked for
-        ("mistake", "?"),  # the upstream refuses it as it is written
-        ("tier", "i1"),  # of service, asked for: index of `REQUEST_TIERS`
-        ("replica", "i2"),  # process of the application that it comes to
-        ("prompt", "i4"),  # tokens, cached ones included
-        ("cached", "i4"),
-        ("output", "i4"),  # tokens of the answer when nothing shortens it
-        ("thinking", "i4"),  # tokens thought when nothing bounds them
-    ],
-    align=True,
-)
-"""A request."""
+CHUNK = 1 << 20
+"""Requests of a chunk: 32 MB, and a second of simulation."""
 
-_KLASS = np.dtype(
-    [
-        ("below", "f8"),  # cumulative share
-        ("cached", "f8"),  # share of the prompt
-        ("priority", "i1"),
-        ("key", "i2"),
-        ("mistakes", "f8"),  # share that the upstream refuses as it is written
-        ("tier", "i1"),
-    ]
-)
-
-_CONSTANT, _LOGNORMAL, _QUANTILES, _TRACE = range(4)
-_DRAW = np.dtype(
-    [
-        ("form", "i8"),
-        ("a", "f8"),  # lognormal: mean of the logarithm; constant: the value
-        ("b", "f8"),  # lognormal: sigma
-        ("most", "f8"),
-        ("first", "i8"),  # quantiles: its first row in the table of points
-    ]
-)
-_POINT = np.dtype([("q", "f8"), ("tokens", "f8"), ("slope", "f8"), ("guide", "i8")])
-_GUIDES = 256
-"""Rows of a quantile table: row g also says at which point a draw of g / 256 falls, so that
-looking a draw up takes no search (the guide table of Chen and Asau, 1974)."""
-
-_MOST_REQUESTS = 50_000_000
-
-Table = np.ndarray[Any, Any]
+_MOST_REQUESTS = 1_000_000_000
+"""Of a run: more would take an hour, and somebody has mistaken a unit."""
+_MOST_IN_MEMORY = 50_000_000
+_NOBODY = np.zeros(0, REQUEST)
 
 
-def scenario_keys(scenario: Scenario) -> tuple[str, ...]:
-    """Budget keys of the classes, in the order of the index that requests carry."""
-    return tuple(sorted({entry.key for entry in scenario.workload.classes if entry.key}))
+class Traffic:
+    """The requests of one replication, to be gone through as often as there are arms.
 
-
-def generate(scenario: Scenario, key: int, base: Path | None = None) -> Table:
-    """The requests of one replication.
+    Those that fit into one chunk are drawn once and kept; more are drawn anew each time.
 
     Args:
         scenario: its workload, up to its duration.
         key: stream key of the replication, see `sim.streams.replication_key`.
         base: directory a relative trace path starts from; None is the current.
+        chunk: requests of all chunks but the last.
+
+    Raises:
+        TraceError: a trace that cannot be read; names the line. While it is gone through.
+        ScenarioError: more requests than any run takes, or none of the trace after the warm-up;
+            likewise.
+    """
+
+    def __init__(
+        self, scenario: Scenario, key: int, base: Path | None = None, *, chunk: int = CHUNK
+    ) -> None:
+        self._scenario = scenario
+        self._key = key
+        self._base = base
+        self._chunk = chunk
+        self._whole: Table | None = None
+
+    def __iter__(self) -> Iterator[Table]:
+        """Chunks of `REQUEST` records by arrival, none of them empty."""
+        if self._whole is not None:
+            yield self._whole
+            return
+        _check_counts(self._scenario, _MOST_REQUESTS)
+        first = 0
+        for requests in _cut(_merged(self._streams()), self._chunk):
+            if self._scenario.replicas > 1:
+                spread(self._key, first, requests, self._scenario.replicas)
+            if first == 0 and len(requests) < self._chunk:
+                self._whole = requests
+            yield requests
+            first += len(requests)
+
+    def _streams(self) -> list[Iterator[Table]]:
+        """Requests of the classes that share their arrivals, and of each other class."""
+        workload, key = self._scenario.workload, self._key
+        common = [at for at, entry in enumerate(workload.classes) if entry.arrivals is None]
+        sources = [(workload.arrivals, common, key)]
+        for place, entry in enumerate(workload.classes):
+            if entry.arrivals is not None:
+                # A key of its own leaves the common traffic as it is without the class.
+                sources.append((entry.arrivals, [place], replication_key(key, place)))
+        most = max(1, self._chunk // len(sources))
+        return [self._stream(*source, most) for source in sources]
+
+    def _stream(
+        self, arrivals: Arrivals, places: list[int], key: int, most: int
+    ) -> Iterator[Table]:
+        """Requests of the classes at `places`, which share these arrivals; `most` at once."""
+        recorded = self._recorded if arrivals.trace is not None else None
+        asked = asked_of(self._scenario, places, recorded)
+        first = 0
+        for times in self._times(arrivals, key, recorded, most):
+            requests = np.zeros(len(times), REQUEST)
+            requests["s"] = times
+            fill(key, first, requests, asked)
+            yield requests
+            first += len(requests)
+
+    def _times(
+        self, arrivals: Arrivals, key: int, recorded: Replay | None, most: int
+    ) -> Iterator[Table]:
+        if recorded is not None:
+            for first in range(0, len(recorded.s), most):
+                yield recorded.s[first : first + most]
+            return
+        segments = curve(arrivals.pattern, arrivals.rate, self._scenario.duration)
+        for times in unit_arrivals(arrivals, key, integral(segments), most):
+            stretch(times, segments)
+            yield times
+
+    @cached_property
+    def _recorded(self) -> Replay | None:
+        return replay(self._scenario, self._base)
+
+
+def generate(scenario: Scenario, key: int, base: Path | None = None) -> Table:
+    """All requests of one replication at once, for whoever looks them up by index.
+
+    Args and raises are those of `Traffic`; fewer requests fit.
 
     Returns:
         `REQUEST` records by arrival.
-
-    Raises:
-        TraceError: a trace that cannot be read; names the line.
-        ScenarioError: more requests than fit in memory, or none of the trace after the warm-up.
     """
-    classes = scenario.workload.classes
-    common = [place for place, entry in enumerate(classes) if entry.arrivals is None]
-    streams = [_stream(scenario, scenario.workload.arrivals, common, key, base)]
-    for place, entry in enumerate(classes):
-        if entry.arrivals is not None:
-            # A key of its own leaves the common traffic as it is without the class.
-            streams.append(
-                _stream(scenario, entry.arrivals, [place], replication_key(key, place), base)
-            )
-    requests = streams[0]
-    if len(streams) > 1:
-        requests = np.concatenate(streams)
-        requests = requests[np.argsort(requests["s"], kind="stable")]
-    if scenario.replicas > 1:
-        _spread(key, requests, scenario.replicas)
-    return requests
-
-
-@compiled
-def _spread(key: int, requests: Table, replicas: int) -> None:
-    """Each request comes to any of the replicas, as from a load balancer that keeps no count."""
-    for i in range(len(requests)):
-        requests[i].replica = int(uniform(key, REPLICA, i, 0) * replicas)
+    _check_counts(scenario, _MOST_IN_MEMORY)
+    return _together(list(Traffic(scenario, key, base)) or [_NOBODY])
 
 
 def check_traffic(scenario: Scenario, base: Path | None = None) -> None:
-    """Refuse traffic that `generate` would refuse, without drawing it.
+    """Refuse traffic that a run would refuse, without drawing it.
 
     Raises:
-        TraceError, ScenarioError: as of `generate`.
+        TraceError, ScenarioError: as of `Traffic`.
     """
+    replay(scenario, base)
+    _check_counts(scenario, _MOST_REQUESTS)
+
+
+def _check_counts(scenario: Scenario, most: int) -> None:
+    """Refuse more requests than that of a process; traces have a limit of their own."""
     workload = scenario.workload
-    own = [entry.arrivals for entry in workload.classes if entry.arrivals is not None]
-    if replay(scenario, base) is None:
-        own.append(workload.arrivals)
-    for arrivals in own:
-        _segments(scenario, arrivals)
+    for arrivals in (workload.arrivals, *(entry.arrivals for entry in workload.classes)):
+        if arrivals is None or arrivals.trace is not None:
+            continue
+        expected = integral(curve(arrivals.pattern, arrivals.rate, scenario.duration))
+        if expected > most:
+            raise ScenarioError(
+                f"{expected:,.0f} requests are more than the {most:,} that fit; lower the "
+                "rate or the duration",
+                where="workload.arrivals",
+            )
 
 
-def _stream(
-    scenario: Scenario, arrivals: Arrivals, places: list[int], key: int, base: Path | None
-) -> Table:
-    """Requests of the classes at `places`, which share these arrivals."""
-    recorded = None if arrivals.trace is None else replay(scenario, base)
-    times = _drawn(scenario, arrivals, key) if recorded is None else recorded.s
-    requests = np.zeros(len(times), REQUEST)
-    requests["s"] = times
-    classes = tuple(scenario.workload.classes[place] for place in places)
-    klasses, draws, points = _tables(classes, scenario_keys(scenario), recorded)
-    klasses["tier"] = [
-        REQUEST_TIERS.index(entry.service_tier or scenario.clients.service_tier)
-        for entry in classes
-    ]
-    none = np.zeros(1, np.int32)
-    _fill(
-        key,
-        requests,
-        klasses,
-        draws,
-        points,
-        none if recorded is None else recorded.prompt,
-        none if recorded is None else recorded.output,
-        np.cumsum(list(scenario.workload.models.values()) or [1.0]),
-    )
-    if places != list(range(len(places))):
-        requests["klass"] = np.array(places)[requests["klass"]]
-    return requests
+def _merged(streams: Sequence[Iterator[Table]]) -> Iterator[Table]:
+    """Requests of several streams by time; of those at one moment, the first stream's first."""
+    if len(streams) == 1:
+        yield from streams[0]
+        return
+    held = [next(stream, _NOBODY) for stream in streams]
+    going = [place for place, requests in enumerate(held) if len(requests)]
+    while going:
+        # Whoever is still to come comes no earlier than the last known of the own stream.
+        known_s = min(held[place]["s"][-1] for place in going)
+        late = [place for place in going if held[place]["s"][-1] == known_s]
+        for place in late:
+            following = next(streams[place], _NOBODY)
+            held[place] = np.concatenate([held[place], following])
+            if not len(following):
+                going.remove(place)
+        until_s = min((held[place]["s"][-1] for place in going), default=math.inf)
+        ready = [np.searchsorted(requests["s"], until_s) for requests in held]
+        found = np.concatenate([requests[:end] for requests, end in zip(held, ready, strict=True)])
+        held = [requests[end:] for requests, end in zip(held, ready, strict=True)]
+        yield found[np.argsort(found["s"], kind="stable")]
 
 
-def _drawn(scenario: Scenario, arrivals: Arrivals, key: int) -> Table:
-    segments = _segments(scenario, arrivals)
-    times = unit_arrivals(arrivals, key, integral(segments))
-    stretch(times, segments)
-    return times
+def _cut(pieces: Iterable[Table], size: int) -> Iterator[Table]:
+    """The same requests in chunks of one size; the last may be smaller."""
+    kept: list[Table] = []
+    count = 0
+    for piece in pieces:
+        kept.append(piece)
+        count += len(piece)
+        if count >= size:
+            joined = _together(kept)
+            whole = count - count % size
+            for first in range(0, whole, size):
+                yield joined[first : first + size]
+            # A copy, so that what is left of a chunk does not keep all of it.
+            kept = [joined[whole:].copy()] if whole < count else []
+            count -= whole
+    if count:
+        yield _together(kept)
 
 
-def _segments(scenario: Scenario, arrivals: Arrivals) -> Table:
-    """The curve of their rate."""
-    segments = curve(arrivals.pattern, arrivals.rate, scenario.duration)
-    expected = integral(segments)
-    if expected > _MOST_REQUESTS:
-        raise ScenarioError(
-            f"{expected:,.0f} requests are more than the {_MOST_REQUESTS:,} that fit; lower the "
-            "rate or the duration",
-            where="workload.arrivals",
-        )
-    return segments
-
-
-def _tables(
-    classes: tuple[Class, ...], keys: tuple[str, ...], recorded: Replay | None
-) -> tuple[Table, Table, Table]:
-    """Classes, their three token draws each (prompt, output, thinking), and quantile points."""
-    klasses = np.zeros(len(classes), _KLASS)
-    klasses["below"] = np.cumsum([entry.share for entry in classes])
-    klasses["below"][-1] = 2.0
-    draws = np.zeros(3 * len(classes), _DRAW)
-    points: list[Table] = []
-    for place, entry in enumerate(classes):
-        klasses[place]["cached"] = entry.cached
-        klasses[place]["mistakes"] = entry.mistakes
-        klasses[place]["priority"] = Priority[entry.priority.upper()]
-        klasses[place]["key"] = keys.index(entry.key) if entry.key else -1
-        replayed = recorded is not None
-        rows: tuple[tuple[TokenDistribution | None, TokenDistribution, bool], ...] = (
-            (entry.prompt, PROMPT, replayed),
-            (entry.output, ANSWER, replayed),
-            (entry.thinking, THINKING, False),
-        )
-        for offset, (said, otherwise, from_trace) in enumerate(rows):
-            if said is None and from_trace:
-                draws[3 * place + offset]["form"] = _TRACE
-            else:
-                draws[3 * place + offset] = _draw(said or otherwise, points)
-    return klasses, draws, np.concatenate([*points, np.zeros(1, _POINT)])
-
-
-def _draw(tokens: TokenDistribution, points: list[Table]) -> tuple[int, float, float, float, int]:
-    if isinstance(tokens, Constant):
-        return _CONSTANT, tokens.constant, 0.0, 0.0, 0
-    if isinstance(tokens, Lognormal):
-        mu, sigma = _lognormal(tokens.p50, tokens.p95)
-        return _LOGNORMAL, mu, sigma, tokens.max, 0
-    first = sum(map(len, points))
-    points.append(_points(tokens, first))
-    return _QUANTILES, 0.0, 0.0, 0.0, first
-
-
-def _points(tokens: Quantiles, first: int) -> Table:
-    """A quantile table with its guides; `first` is the row at which it will stand."""
-    known = sorted(tokens.quantiles.items())
-    table = np.zeros(max(len(known), _GUIDES), _POINT)
-    q, values = np.array(known).T
-    table["q"], table["tokens"] = 2.0, values[-1]
-    table["q"][: len(known)], table["tokens"][: len(known)] = q, values
-    table["slope"][: len(known) - 1] = np.diff(values) / np.diff(q)
-    below = np.searchsorted(q, np.arange(_GUIDES) / _GUIDES, side="right") - 1
-    table["guide"][:_GUIDES] = first + np.minimum(below, len(known) - 2)
-    return table
-
-
-@lru_cache(maxsize=256)
-def _lognormal(p50: float, p95: float) -> tuple[float, float]:
-    return math.log(p50), math.log(p95 / p50) / float(ndtri(0.95))
-
-
-@inlined
-def _tokens(u: float, draw: Any, points: Table) -> float:
-    """Tokens at a uniform draw: the inverse distribution function, so monotone in it."""
-    tokens: float = draw.a
-    if draw.form == _LOGNORMAL:
-        tokens = min(math.exp(draw.a + draw.b * standard_normal(u)), draw.most)
-    elif draw.form == _QUANTILES:
-        at = draw.first + int(u * _GUIDES)
-        low = points[at].guide
-        while points[low + 1].q <= u:
-            low += 1
-        tokens = points[low].tokens + (u - points[low].q) * points[low].slope
-    return tokens
-
-
-@compiled
-def _fill(
-    key: int,
-    requests: Table,
-    klasses: Table,
-    draws: Table,
-    points: Table,
-    prompts: Table,
-    outputs: Table,
-    asked_below: Table,
-) -> None:
-    for i in range(len(requests)):
-        request = requests[i]
-        klass = 0
-        if len(klasses) > 1:
-            u = uniform(key, CLASS, i, 0)
-            while klasses[klass].below <= u:
-                klass += 1
-        request.klass = klass
-        request.priority = klasses[klass].priority
-        request.key = klasses[klass].key
-        request.tier = klasses[klass].tier
-        if len(asked_below) > 1:
-            u = uniform(key, ASKED, i, 0)
-            while request.asked < len(asked_below) - 1 and asked_below[request.asked] <= u:
-                request.asked += 1
-        mistakes = klasses[klass].mistakes
-        request.mistake = mistakes > 0.0 and uniform(key, MISTAKE, i, 0) < mistakes
-        recorded = i % len(prompts)
-        if draws[3 * klass].form == _TRACE:
-            prompt = prompts[recorded]
-        else:
-            prompt = round(_tokens(uniform(key, PROMPT_DRAW, i, 0), draws[3 * klass], points))
-        if draws[3 * klass + 1].form == _TRACE:
-            output = outputs[recorded]
-        else:
-            output = round(_tokens(uniform(key, OUTPUT_DRAW, i, 0), draws[3 * klass + 1], points))
-        request.prompt = max(prompt, 1)
-        request.cached = math.floor(max(prompt, 1) * klasses[klass].cached)
-        request.output = max(output, 1)
-        request.thinking = round(
-            _tokens(uniform(key, THINKING_DRAW, i, 0), draws[3 * klass + 2], points)
-        )
+def _together(pieces: Sequence[Table]) -> Table:
+    # To copy records takes as long as to draw them.
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)

@@ -72,6 +72,8 @@ STATE = np.dtype(
     [
         ("now_s", "f8"),
         ("arrivals", "i8"),  # requests that have come
+        ("first", "i8"),  # index of the first request of the chunk at hand
+        ("more", "?"),  # whether another chunk may follow
         ("live", "i8"),  # requests under way
         ("events", "i8"),  # of the current day
         ("sequence", "i8"),
@@ -138,15 +140,17 @@ CLIENT = np.dtype(
 
 SLOT = np.dtype(
     [
-        ("request", "i4"),
-        ("generation", "i4"),  # events of an earlier one are stale
         ("first_start_s", "f8"),  # NaN until the first attempt starts
         ("started_s", "f8"),
         ("gives_up_s", "f8"),
         ("reserved_nano_usd", "i8"),
+        ("generation", "i4"),  # events of an earlier one are stale
         ("dead", "u4"),  # bits of the models that are out for the day
         ("link", "i2"),  # place in the plan's models, counting on over their end
         ("plan", "i2"),  # row of its plan
+        ("replica", "i2"),  # of its request, as are key and mistake
+        ("key", "i1"),
+        ("mistake", "?"),
         ("flight", "i4"),  # place among the flights, or the pauses; -1 is none
         ("previous", "i4"),  # among those waiting
         ("next", "i4"),  # among those waiting, or free
@@ -262,7 +266,8 @@ class World(NamedTuple):
         state: one record of `STATE`.
         replicas: records of `REPLICA`: the application's processes.
         client: one record of `CLIENT`.
-        requests: records of `sim.workload.REQUEST`.
+        requests: the chunk at hand of the records of `sim.workload.REQUEST`; what of a request is
+            still needed once it has come is in its slot and call.
         slots: records of `SLOT`.
         calls: records of `sim.upstream.CALL`, one a slot.
         events: heap of `sim.events.EVENT` by (time, sequence): those of the current day.
@@ -285,7 +290,7 @@ class World(NamedTuple):
         felt_histograms: counts by mode's place, ANSWERED, FAILED or AGES, and bucket.
         totals: one record of `TOTALS`.
         latency: request latencies by bucket.
-        latencies: seconds of each request, if they are kept; NaN has none.
+        latencies: seconds of each request so far, if they are kept; NaN has none.
     """
 
     state: Any

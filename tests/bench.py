@@ -35,6 +35,8 @@ FLOORS: Mapping[str, float] = {
 CEILINGS: Mapping[str, float] = {
     "plan_us": 1.0,
     "peak_rss_mb_2m_requests": 500,
+    "peak_rss_mb_at_1200rps": 1000,
+    "peak_rss_mb_16m_beyond_4m_requests": 20,
     "live_call_us": 2,
     "live_call_cpu_us": 5,
     "trace_read_over_csv_alone": 10,

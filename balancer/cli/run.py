@@ -122,7 +122,7 @@ def _run(
                     workers=workers,
                     out=work,
                     command=_again(source, policy_file, overrides),
-                    progress=bar(scenario.scenario),
+                    progress=bar(scenario.scenario, scenario.duration),
                 )
                 records.append(result.record)
         missing = [scenario.scenario for scenario, _ in loaded[len(records) :]]

@@ -26,7 +26,7 @@ from scenarios.schema import Scenario
 from sim.engine import simulate
 from sim.plant import Plant
 from sim.streams import replication_key
-from sim.workload import generate
+from sim.workload import Traffic, generate
 
 from .simpy_processes import SimpyProcesses
 
@@ -37,10 +37,11 @@ _CALIBRATED_RATE = 5.5
 _RUNS = 7
 _PLANS = 200_000
 _MEMORY = (
-    "import json, resource\n"
+    "import json, resource, sys\n"
     "from tests.benchmarks.speed import policy_for, steady\n"
     "from sim.engine import simulate\n"
-    "run = simulate(steady(500.0, 4000.0), policy_for(500.0), replication=0, arm='policy')\n"
+    "rate, duration_s = map(float, sys.argv[1:])\n"
+    "run = simulate(steady(rate, duration_s), policy_for(rate), replication=0, arm='policy')\n"
     "peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
     "print(json.dumps([run.metrics['offered'], peak_kb / 1024]))\n"
 )
@@ -75,7 +76,11 @@ def measure() -> dict[str, float]:
     """All figures, by the names of `bench.json`."""
     figures: dict[str, float] = {}
     # First, as a process starts with the peak of the one that it was forked from.
-    figures["peak_rss_requests"], figures["peak_rss_mb_2m_requests"] = _peak_rss_mb()
+    figures["peak_rss_requests"], figures["peak_rss_mb_2m_requests"] = _peak_rss_mb(500.0, 4000.0)
+    # A day at 1,200 requests a second takes what these do: four times the run adds next to nothing.
+    four, sixteen = (_peak_rss_mb(1200.0, millions * 1e6 / 1200.0)[1] for millions in (4, 16))
+    figures["peak_rss_mb_at_1200rps"] = sixteen
+    figures["peak_rss_mb_16m_beyond_4m_requests"] = sixteen - four
     for rate, simpy_s in ((50.0, 600.0), (500.0, 120.0)):
         name = f"{rate:g}rps"
         figures[f"sim_requests_per_s_{name}"] = _simulated_per_s(rate)
@@ -130,7 +135,7 @@ def _kernel_per_s(duration_s: float) -> float:
     requests = generate(scenario, key)
 
     def advance() -> None:
-        Plant(scenario, policy, requests, key).advance(duration_s)
+        Plant(scenario, policy, [requests], key).advance(duration_s)
 
     advance()
     return len(requests) / _best_s(advance)
@@ -159,7 +164,7 @@ def _controller_us() -> tuple[float, float]:
 
 def _observed(scenario: Scenario, policy: Policy) -> list[Observations]:
     key = replication_key(scenario.seed, 0)
-    plant = Plant(scenario, policy, generate(scenario, key), key)
+    plant = Plant(scenario, policy, Traffic(scenario, key), key)
     found = []
     for tick in range(int(scenario.duration)):
         plant.advance(tick + 1.0)
@@ -167,10 +172,10 @@ def _observed(scenario: Scenario, policy: Policy) -> list[Observations]:
     return found
 
 
-def _peak_rss_mb() -> tuple[float, float]:
+def _peak_rss_mb(rate: float, duration_s: float) -> tuple[float, float]:
     """Requests of a large run, and the most memory its process took."""
     found = subprocess.run(
-        [sys.executable, "-c", _MEMORY],
+        [sys.executable, "-c", _MEMORY, str(rate), str(duration_s)],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

@@ -64,7 +64,7 @@ def compare_library(
     *,
     replications: int | None = None,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[float, int], None] | None = None,
 ) -> Record:
     """The object of `comparison.json` over scenarios, all of the library without names."""
     loaded = [load(name) for name in (library() if names is None else names)]

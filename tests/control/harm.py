@@ -17,7 +17,7 @@ from sim.intervals import Interval, mean_interval
 from sim.run import POLICY, STATIC, Run
 from sim.standing import REQUESTS, score
 from sim.streams import replication_key
-from sim.workload import generate
+from sim.workload import Traffic
 
 from .laws import Claim
 from .random_worlds import world
@@ -92,9 +92,9 @@ def run_case(case: Case) -> Outcome:
 
 def run_pair(scenario: Scenario, policy: Policy, replication: int) -> Pair:
     """Both arms of one replication."""
-    requests = generate(scenario, replication_key(scenario.seed, replication))
+    traffic = Traffic(scenario, replication_key(scenario.seed, replication))
     ours, static = (
-        simulate(scenario, policy, replication=replication, arm=arm, requests=requests)
+        simulate(scenario, policy, replication=replication, arm=arm, traffic=traffic)
         for arm in (POLICY, STATIC)
     )
     return Pair(policy=ours, static=static)

@@ -182,7 +182,9 @@ def run_case(case: Case) -> Episode:
     requests = generate(scenario, replication_key(scenario.seed, case.replication))
 
     def arm(name: str) -> Run:
-        return simulate(scenario, policy, replication=case.replication, arm=name, requests=requests)
+        return simulate(
+            scenario, policy, replication=case.replication, arm=name, traffic=[requests]
+        )
 
     run, fault = arm(POLICY), case.fault
     found_s, back_s = found(run, fault), back(run, fault)

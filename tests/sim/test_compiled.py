@@ -51,7 +51,7 @@ def test_it_works_where_nothing_can_be_written(tmp_path: Path) -> None:
 def test_the_hash_covers_every_compiled_source_and_the_core_s() -> None:
     """A file that compiles something, and the core files the kernel calls into."""
     names = {path.name for path in compiled.sources()}
-    assert {"kernel.py", "upstream.py", "workload.py", "pricing.py", "budget.py"} <= names
+    assert {"kernel.py", "upstream.py", "asked.py", "pricing.py", "budget.py"} <= names
 
 
 def test_directories_of_old_sources_are_dropped(tmp_path: Path) -> None:

@@ -108,9 +108,9 @@ def test_a_name_that_is_no_file_name_makes_one(tmp_path: Path) -> None:
 
 def test_progress_counts_runs() -> None:
     """Of all arms, up to all of them."""
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[float, int]] = []
 
-    def progress(done: int, total: int) -> None:
+    def progress(done: float, total: int) -> None:
         seen.append((done, total))
 
     run_scenario(world(), world_policy(), workers=1, progress=progress)

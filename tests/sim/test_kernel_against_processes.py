@@ -93,7 +93,7 @@ def test_the_kernel_agrees_with_processes(name: str) -> None:
     policy = default_policy()
     key = replication_key(scenario.seed, 0)
     requests = generate(scenario, key)
-    plant = Plant(scenario, policy, requests, key)
+    plant = Plant(scenario, policy, [requests], key)
     processes = SimpyProcesses(scenario, policy, requests, key)
     for row, fault in enumerate(scenario.faults):
         assert isinstance(fault, UpstreamFault)

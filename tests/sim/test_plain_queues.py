@@ -26,7 +26,7 @@ def _latencies(*times_s: float, clients: dict[str, Any] | None = None, **upstrea
             "clients": {"timeout": 50, **(clients or {})},
         }
     )
-    run = Plant(of, policy(), requests(*times_s), replication_key(1, 0), keep_latencies=True)
+    run = Plant(of, policy(), [requests(*times_s)], replication_key(1, 0), keep_latencies=True)
     run.drain()
     return np.round(run.latencies, 9).tolist()
 
@@ -73,7 +73,7 @@ def test_a_stalled_queue_starts_nothing() -> None:
             "upstream": {"kind": "queue", "service": "deterministic"},
         }
     )
-    run = Plant(of, policy(), requests(0.0, 0.6), replication_key(1, 0), keep_latencies=True)
+    run = Plant(of, policy(), [requests(0.0, 0.6)], replication_key(1, 0), keep_latencies=True)
     run.advance(0.5)
     run.stall(3.0)
     run.drain()

@@ -230,7 +230,7 @@ def test_latencies_are_kept_when_asked_for() -> None:
     run = Plant(
         scenario(clients={"patience": 1.0}),
         policy(),
-        requests(0.0, 5.0, output=[10, 900]),
+        [requests(0.0, 5.0, output=[10, 900])],
         replication_key(1, 0),
         keep_latencies=True,
     )

@@ -15,7 +15,7 @@ from sim.engine import simulate
 from sim.fleet import Fleet
 from sim.plant import Plant
 from sim.streams import replication_key
-from sim.workload import generate
+from sim.workload import Traffic, generate
 from tests.sim.small_world import SLOW, world, world_policy
 
 from .worlds import decision, policy
@@ -41,7 +41,7 @@ def test_the_requests_are_the_same_whatever_the_number_of_replicas() -> None:
 def test_what_replicas_see_adds_up_to_what_one_would() -> None:
     """Tick by tick, ages of calls in flight included."""
     under = world_policy(law="none")
-    plants = [Plant(each, under, generate(each, KEY), KEY) for each in (world(), world(replicas=4))]
+    plants = [Plant(each, under, Traffic(each, KEY), KEY) for each in (world(), world(replicas=4))]
     for tick in range(100):
         for each in plants:
             each.advance(tick + 1.0)
@@ -54,7 +54,7 @@ def test_a_decision_governs_its_own_replica() -> None:
     """The others stay as they are."""
     of, under = world(replicas=2), world_policy()
     requests = generate(of, KEY)
-    run = Plant(of, under, requests, KEY)
+    run = Plant(of, under, [requests], KEY)
     run.apply(decision(under, admit=(0.0, 0.0, 0.0)), 1)
     run.advance(50.0)
     for replica, shed in ((0, False), (1, True)):
@@ -66,7 +66,7 @@ def test_a_decision_governs_its_own_replica() -> None:
 def test_places_are_shared_out() -> None:
     """Each process has its part of the application's concurrency, and a queue of its own."""
     of = world(replicas=2, clients={"model": "big", "concurrency": 4})
-    run = Plant(of, world_policy(), generate(of, KEY), KEY)
+    run = Plant(of, world_policy(), Traffic(of, KEY), KEY)
     run.advance(60.0)
     for replica in range(2):
         seen = run.observe(0, replica)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from balancer.core.errors import InputError
 from sim import replications
 from sim.replications import Plan, Runs, replicate
+from sim.workload import Traffic
 from tests.sim.small_world import SLOW, world, world_policy
 
 POLICY = world_policy()
@@ -48,6 +50,22 @@ def test_progress_counts_the_runs_of_all_plans() -> None:
     replicate([plan("a"), plan("b")], workers=1, progress=lambda *now: seen.append(now))
     assert seen[0] == (3, 12)
     assert seen[-1] == (12, 12)
+
+
+def test_progress_tells_how_far_a_long_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every chunk of its requests but the first, in every arm; and it changes no run."""
+    seen: list[tuple[float, int]] = []
+    expected = replicate([plan("a")], workers=1)
+    monkeypatch.setattr("sim.replications.Traffic", partial(Traffic, chunk=60))
+    found = replicate([plan("a")], workers=1, progress=lambda *now: seen.append(now))
+    assert repr(found) == repr(expected)
+    counts = [count for count, _ in seen]
+    assert counts == sorted(counts)
+    assert {count for count in counts if count == int(count)} == {3, 6}
+    parts = [count for count in counts if count != int(count)]
+    # About 200 requests are three or four chunks.
+    assert all(2 <= [int(part) for part in parts].count(run) <= 3 for run in range(6))
+    assert {total for _, total in seen} == {6}
 
 
 def test_every_arm_has_a_journal_of_the_first_replication(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from sim.service_tiers import load as load_of
 from sim.streams import replication_key
 from sim.totals import Totals
 from sim.upstream import CALL, MODEL
-from sim.workload import REQUEST, generate
+from sim.workload import REQUEST, Traffic, generate
 from sim.world import SLOT
 
 POLICY = default_policy()
@@ -73,7 +73,7 @@ def plant(of: Scenario, policy: Policy | None = None, arm: str = "none") -> Plan
     """One run of it to its end, with every latency."""
     key = replication_key(of.seed, 0)
     of, policy = of_its_day(of, policy or default_policy())
-    found = Plant(of, arm_policy(policy, arm), generate(of, key), key, keep_latencies=True)
+    found = Plant(of, arm_policy(policy, arm), Traffic(of, key), key, keep_latencies=True)
     found.drain()
     return found
 
@@ -208,7 +208,7 @@ def test_those_who_wait_are_let_in_though_the_model_refuses_all() -> None:
         faults=[{"kind": "error", "error": "overloaded", "at": "5m", "for": "5m"}],
     )
     key = replication_key(of.seed, 0)
-    found = Plant(of, arm_policy(POLICY, "none"), generate(of, key), key)
+    found = Plant(of, arm_policy(POLICY, "none"), Traffic(of, key), key)
     found.advance(300.0)
     found.set_fault(0, of.faults[0])  # type: ignore[arg-type]
     found.drain()
@@ -300,7 +300,7 @@ def test_a_full_model_does_as_much_work_with_priority_as_without(
 def observed(of: Scenario, policy: Policy) -> tuple[Observations, Totals]:
     """All that a controller is shown of a run under normal, and its account."""
     key = replication_key(of.seed, 0)
-    found = Plant(of, policy, generate(of, key), key)
+    found = Plant(of, policy, Traffic(of, key), key)
     seen, tick = [], 0
     while not found.empty:
         found.advance(tick + 1.0)

@@ -32,19 +32,20 @@ def world(**keys: object) -> Scenario:
             "mine.yaml: faults.0.process: there is no file no.py",
         ),
         (
-            {"workload": {"arrivals": {"rate": 100_000}}},
-            "mine.yaml: workload.arrivals: 360,000,000 requests are more than",
+            {"duration": 14_400, "workload": {"arrivals": {"rate": 100_000}}},
+            "mine.yaml: workload.arrivals: 1,440,000,000 requests are more than",
         ),
         (
             {
+                "duration": 14_400,
                 "workload": {
                     "classes": [
                         {"name": "people"},
                         {"name": "batch", "arrivals": {"rate": 100_000}},
                     ]
-                }
+                },
             },
-            "mine.yaml: workload.arrivals: 360,000,000 requests are more than",
+            "mine.yaml: workload.arrivals: 1,440,000,000 requests are more than",
         ),
     ],
 )

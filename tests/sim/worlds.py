@@ -100,7 +100,7 @@ def requests(*times_s: float, **columns: Any) -> Requests:
 
 def plant(rows: Requests, of: Scenario | None = None, under: Policy | None = None) -> Plant:
     """The plant of hand-made requests."""
-    return Plant(of or scenario(), under or policy(), rows, replication_key(1, 0))
+    return Plant(of or scenario(), under or policy(), [rows], replication_key(1, 0))
 
 
 def decision(

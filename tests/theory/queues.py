@@ -12,7 +12,7 @@ from balancer.prices import default_catalog
 from scenarios.schema import Scenario
 from sim.plant import Plant
 from sim.streams import replication_key
-from sim.workload import generate
+from sim.workload import Traffic
 
 __all__ = ["bystander", "goodput_per_s", "plant", "queue_scenario", "sojourn_times_s"]
 
@@ -78,8 +78,7 @@ def queue_scenario(
 def plant(scenario: Scenario, replication: int, *, keep_latencies: bool = False) -> Plant:
     """The plant of one replication, before its first request."""
     key = replication_key(scenario.seed, replication)
-    requests = generate(scenario, key)
-    return Plant(scenario, bystander(), requests, key, keep_latencies=keep_latencies)
+    return Plant(scenario, bystander(), Traffic(scenario, key), key, keep_latencies=keep_latencies)
 
 
 def sojourn_times_s(scenario: Scenario, replication: int) -> np.ndarray[Any, Any]:
