@@ -30,6 +30,10 @@ __all__ = ["Arms", "Plan", "Runs", "journal_name", "replicate"]
 
 BATCH_S = 0.1
 """Least work worth a trip to a worker."""
+LONG_S = 1.0
+"""More arms than this of work can be done by several workers."""
+ARMS_LEAST = 8
+"""Each batch of arms draws the requests again, which costs less than one arm of so many."""
 REQUESTS_PER_S = 500_000.0
 STEPS_PER_S = 35_000.0
 """Rough speeds of one core, to size batches; results do not depend on them."""
@@ -58,11 +62,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
-    """Some replications of a plan, in all its arms, for one worker.
+    """Some replications of a plan, or some arms of one, for one worker.
 
     Attributes:
         place: of the plan.
-        plan: with these replications alone.
+        plan: with these replications and arms alone.
         out: where journals go; None: none are written.
         every_journal: of all replications.
         files: hash of each file that a worker needs which shares none with us, by path; None:
@@ -82,7 +86,7 @@ class _Found:
 
     Attributes:
         place: of the plan.
-        runs: of all arms, for each replication of the batch.
+        runs: of the batch's arms, for each of its replications.
         journals: written where we cannot read them, by file name.
     """
 
@@ -139,24 +143,23 @@ def replicate(
             files = files_of(plan.scenario)
         batches += [
             _Batch(place=place, plan=part, out=out, every_journal=every_journal, files=files)
-            for part in _parts(plan, max(1, math.ceil(BATCH_S / cost_s)) if there else 1)
+            for part in _parts(plan, cost_s, together=there)
         ]
-    total = sum(len(plan.arms) * len(plan.replications) for plan in plans)
-    rows: list[dict[int, dict[str, Run]]] = [{} for _ in plans]
-    count = 0
+    rows: list[dict[int, dict[str, Run]]] = [{k: {} for k in p.replications} for p in plans]
+    missing = [len(plan.arms) * len(plan.replications) for plan in plans]
+    total = sum(missing)
 
     def done(found: _Found) -> None:
-        nonlocal count
         place = found.place
         for name, text in found.journals.items():
             _keep_journal(out, name, text)
         for arms in found.runs:
-            rows[place][next(iter(arms.values())).replication] = arms
-            count += len(arms)
-        if finished is not None and len(rows[place]) == len(plans[place].replications):
+            rows[place][next(iter(arms.values())).replication].update(arms)
+            missing[place] -= len(arms)
+        if finished is not None and not missing[place]:
             finished(place, _by_arm(plans[place], rows[place]))
         if progress is not None:
-            progress(count, total)
+            progress(total - sum(missing), total)
 
     fan_out(_run_batch, batches, workers=workers if there else 1, done=done)
     return tuple(_by_arm(plan, row) for plan, row in zip(plans, rows, strict=True))
@@ -171,10 +174,31 @@ def _slug(scenario: Scenario) -> str:
     return re.sub(r"[^\w-]+", "-", scenario.scenario, flags=re.ASCII).strip("-") or "scenario"
 
 
-def _parts(plan: Plan, size: int) -> list[Plan]:
+def _parts(plan: Plan, cost_s: float, *, together: bool) -> list[Plan]:
+    """The plan in parts, a batch each.
+
+    Args:
+        plan: what to run.
+        cost_s: rough time that all arms of a replication take.
+        together: whether short replications go in one batch.
+    """
     every = plan.replications
+    if cost_s > LONG_S:
+        names = list(plan.arms)
+        groups = max(1, min(len(names) // ARMS_LEAST, math.ceil(cost_s / LONG_S)))
+        size = math.ceil(len(names) / groups)
+        return [
+            replace(
+                plan,
+                arms={name: plan.arms[name] for name in names[first : first + size]},
+                replications=every[k : k + 1],
+            )
+            for k in range(len(every))
+            for first in range(0, len(names), size)
+        ]
+    size = max(1, math.ceil(BATCH_S / cost_s)) if together else 1
     return [
-        Plan(scenario=plan.scenario, arms=plan.arms, replications=every[first : first + size])
+        replace(plan, replications=every[first : first + size])
         for first in range(0, len(every), size)
     ]
 
