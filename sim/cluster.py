@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any, TypeVar, cast
+from uuid import uuid4
 
 from distributed import Client, KilledWorker, get_worker
 
@@ -97,8 +98,13 @@ class Cluster:
         if self._executor is None:
             # Dask takes tasks of the same arguments for the same one, unless told.
             self._executor = self._client.get_executor(pure=False)
-        sealed = pickle.dumps((function, task))
-        future: Future[R] = self._executor.submit(_open, dict(environment()), sealed)
+        # All that Dask has to read is a function of the standard library and some bytes. A worker
+        # that cannot read a task ends itself, and it may be busy for others.
+        future: Future[R] = self._executor.submit(
+            pickle.loads,
+            pickle.dumps(_Sealed(function, task)),
+            key=f"open-balancer-{uuid4().hex}",
+        )
         return future
 
     def outcome(self, future: Future[R]) -> R:
@@ -113,12 +119,12 @@ class Cluster:
             ) from None
         except CancelledError:
             raise WorkerError(f"the Dask cluster at {self._address} is gone") from None
-        except (ImportError, AttributeError, RuntimeError) as error:
-            if not _is_foreign(error):
+        except (ModuleNotFoundError, AttributeError) as error:
+            if isinstance(error, AttributeError) and _open.__name__ not in str(error):
                 raise
             raise WorkerError(
-                f"the Dask cluster at {self._address} cannot read our tasks; scheduler and "
-                f"workers need the same open-balancer as here, with its extra 'cluster': {error}"
+                f"a worker of the Dask cluster at {self._address} cannot read our tasks "
+                f"({error}); it needs the same open-balancer as here, with its extra 'cluster'"
             ) from None
 
     def check(self) -> None:
@@ -176,6 +182,19 @@ def cluster_workers(address: str) -> Workers:
     return Workers(Cluster(address))
 
 
+class _Sealed:
+    """A task that is done by whoever unpickles it."""
+
+    __slots__ = ("_function", "_task")
+
+    def __init__(self, function: Callable[[Any], object], task: object) -> None:
+        self._function = function
+        self._task = task
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return _open, (dict(environment()), pickle.dumps((self._function, self._task)))
+
+
 def _open(expected: Mapping[str, str], sealed: bytes) -> Any:
     """Do a task on a worker, where that comes to the same as at home.
 
@@ -191,8 +210,3 @@ def _open(expected: Mapping[str, str], sealed: bytes) -> Any:
         )
     function, task = pickle.loads(sealed)  # noqa: S301 -- ours, from the machine that asks
     return function(task)
-
-
-def _is_foreign(error: Exception) -> bool:
-    """Whether an error came of reading a task, not of doing it."""
-    return isinstance(error, ImportError | AttributeError) or "deserializ" in str(error)
