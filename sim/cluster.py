@@ -131,9 +131,9 @@ class Cluster:
         """Ask how many workers there are now."""
         if self._client.status == "closed":
             raise WorkerError(f"the Dask cluster at {self._address} is gone")
-        if self._client.status == "running":
+        try:
             self._count()
-        else:
+        except (OSError, TimeoutError):
             self._size = 0
         now = time.monotonic()
         if self._size:

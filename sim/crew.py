@@ -64,10 +64,10 @@ class Crew(Protocol):
         ...
 
     def check(self) -> None:
-        """Ask whether they are still there.
+        """Ask who is there now.
 
         Raises:
-            WorkerError: they are not, and are not coming back.
+            WorkerError: nobody, and nobody has come back.
         """
         ...
 

@@ -30,7 +30,11 @@ def from_anywhere(scenario: Scenario) -> Scenario:
 
 
 def files_of(scenario: Scenario) -> Mapping[str, str]:
-    """Hash of each file that a scenario names, by its path."""
+    """Hash of each file that a scenario names, by its path.
+
+    Raises:
+        ScenarioError: one that cannot be read.
+    """
     trace = scenario.workload.arrivals.trace
     paths = [] if trace is None else [trace]
     paths += [
@@ -38,7 +42,13 @@ def files_of(scenario: Scenario) -> Mapping[str, str]:
         for fault in scenario.faults
         if isinstance(fault, ProcessFault)
     ]
-    return {path: _hash(path, _stamp(path)) for path in paths}
+    found = {}
+    for path in paths:
+        try:
+            found[path] = _hash(path, _stamp(path))
+        except OSError as error:
+            raise ScenarioError(f"cannot be read: {error.strerror}", where=path) from None
+    return found
 
 
 def check_files(expected: Mapping[str, str]) -> None:

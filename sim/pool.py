@@ -7,6 +7,7 @@ Workers are processes of this machine (`local_workers`) or those of a cluster
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -30,8 +31,8 @@ AHEAD = 2
 """Tasks handed out for each that can run at once: the next one is there when one is done."""
 START_S = 6.0
 """Less work than this is done sooner here than processes take to start."""
-ASK_AFTER_S = 5.0
-"""A silence as long as this is reason to ask whether there still are workers."""
+ASK_EVERY_S = 5.0
+"""How often it is asked who is there: workers come and go."""
 
 
 class Workers:
@@ -156,16 +157,19 @@ def _round(
     flying: dict[Future[R], int] = {}
     ended: SimpleQueue[Future[R]] = SimpleQueue()
     lost: Counter[int] = Counter()
+    ask_at = time.monotonic() + ASK_EVERY_S
     while waiting or flying:
         # Never everything at once: a study has millions of tasks, and workers come and go.
         while waiting and len(flying) < AHEAD * crew.size:
             future = crew.submit(function, tasks[waiting[0]])
             flying[future] = waiting.popleft()
             future.add_done_callback(ended.put)
-        try:
-            future = ended.get(timeout=ASK_AFTER_S)
-        except Empty:
+        if time.monotonic() >= ask_at:
             crew.check()
+            ask_at = time.monotonic() + ASK_EVERY_S
+        try:
+            future = ended.get(timeout=ASK_EVERY_S)
+        except Empty:
             continue
         if future not in flying:  # it was lost with another one, and runs again
             continue

@@ -178,7 +178,7 @@ def test_workers_that_all_leave_are_waited_for_and_then_missed(
 ) -> None:
     """A study does not hang for ever."""
     monkeypatch.setattr(cluster, "GONE_S", 0.0)
-    monkeypatch.setattr("sim.pool.ASK_AFTER_S", 0.1)
+    monkeypatch.setattr("sim.pool.ASK_EVERY_S", 0.1)
     with scheduler() as alone, worker(alone) as only, cluster_workers(alone) as workers:
         os.kill(only, signal.SIGKILL)
         with pytest.raises(WorkerError, match="has had no worker for"):
@@ -188,7 +188,7 @@ def test_workers_that_all_leave_are_waited_for_and_then_missed(
 def test_a_scheduler_that_is_lost_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a hang either."""
     monkeypatch.setattr(cluster, "GONE_S", 0.0)
-    monkeypatch.setattr("sim.pool.ASK_AFTER_S", 0.1)
+    monkeypatch.setattr("sim.pool.ASK_EVERY_S", 0.1)
     with scheduler() as lost, worker(lost), cluster_workers(lost) as workers:
         with Client(lost, set_as_default=False) as client:  # type: ignore[no-untyped-call]
             pid = client.run_on_scheduler(os.getpid)
