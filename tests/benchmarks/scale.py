@@ -32,7 +32,7 @@ __all__ = ["main"]
 
 ARMS = 5
 """Policies that share the requests of a replication."""
-REPLICATIONS = 12
+REPLICATIONS = 8
 TASKS = 300
 STUDY = {"policies": 10_000, "scenarios": 40, "replications": 10}
 
