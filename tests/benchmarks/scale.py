@@ -32,7 +32,7 @@ __all__ = ["main"]
 
 ARMS = 5
 """Policies that share the requests of a replication."""
-REPLICATIONS = 8
+REPLICATIONS = 6
 TASKS = 300
 STUDY = {"policies": 10_000, "scenarios": 40, "replications": 10}
 
@@ -98,7 +98,7 @@ def _crews() -> Iterator[tuple[str, int, Workers, Processes]]:
             yield "processes", number, workers, _children
     for number in (1, 2, 4):
         with _dask(number) as (workers, pids):
-            yield "Dask workers", number, workers, lambda pids=pids: pids
+            yield "Dask workers", number, workers, pids.copy
 
 
 @contextmanager
