@@ -44,7 +44,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scale")
     parser.add_argument("--turns", type=int, default=5, help="the least of so many counts")
-    parser.add_argument("--scenarios", type=int, help="only the first of the library")
+    parser.add_argument(
+        "--scenarios", type=int, metavar="N", help="only so many, spread over the library"
+    )
     asked = parser.parse_args()
     _library(asked.scenarios)
     base = 0.0, 0.0
@@ -74,7 +76,8 @@ def _plan(name: str, replications: int) -> Plan:
 
 def _library(most: int | None) -> None:
     """Cost of a run, by scenario, and of a study of such runs."""
-    plans = [_plan(name, 1) for name in list(library())[:most]]
+    names = list(library())
+    plans = [_plan(name, 1) for name in names[:: 1 if most is None else len(names) // most]]
     replicate(plans[:1], workers=1)  # compiles
     costs_s, hours = [], 0.0
     for plan in plans:
