@@ -235,7 +235,7 @@ def test_a_cluster_without_our_code_is_one_message(error: Exception) -> None:
     """It cannot read a task."""
     future: Future[int] = Future()
     future.set_exception(error)
-    with pytest.raises(WorkerError, match="need the same open-balancer as here"):
+    with pytest.raises(WorkerError, match="needs the same open-balancer as here"):
         Cluster("tcp://127.0.0.1:8786").outcome(future)
 
 
