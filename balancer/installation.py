@@ -17,6 +17,7 @@ HARNESS = ("scenarios", "sim", "reports")
 _EXTRAS = {
     "sim": ("simpy", "numba", "numpy", "scipy"),
     "report": ("matplotlib", "jinja2"),
+    "cluster": ("distributed",),
     "dashboards": ("grafana_foundation_sdk",),
     "datadog": ("datadog_api_client",),
     "gemini": ("google.genai",),

@@ -25,6 +25,7 @@ from .intervals import CONFIDENCE, Interval, mean_interval
 from .json_values import interval, judgement, number
 from .law_summary import summaries
 from .metrics import METRICS
+from .pool import Workers
 from .replications import Plan, Runs, replicate
 from .rivals import RIVALS, arms
 from .run import CHEAPEST, STATIC, Run
@@ -100,19 +101,18 @@ class LawComparison:
     def run(
         self,
         *,
-        workers: int | None = None,
+        workers: int | Workers | None = None,
         progress: Callable[[float, int], None] | None = None,
     ) -> None:
         """Run everything; interrupted, what is finished can still be told.
 
         Args:
-            workers: processes; None: as many as there are cores, if the work is worth it.
-                The record does not depend on it.
+            workers: as of `sim.replications.replicate`. The record does not depend on them.
             progress: called with runs done, parts included, and runs in all.
 
         Raises:
             InputError: something that shows only when it is run.
-            WorkerError: a worker process died.
+            WorkerError: workers died, again and again.
         """
         replicate(
             self._plans,

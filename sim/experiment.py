@@ -13,6 +13,7 @@ from scenarios.schema import Scenario
 from .counterfactual import Comparison, compare
 from .days import of_its_day
 from .expectations import Expected, expected
+from .pool import Workers
 from .record import record
 from .replications import Plan, Runs, journal_name, replicate
 from .run import ARMS, POLICY, Run
@@ -46,7 +47,7 @@ def run_scenario(
     *,
     replications: int | None = None,
     seed: int | None = None,
-    workers: int | None = None,
+    workers: int | Workers | None = None,
     out: Path | None = None,
     every_journal: bool = False,
     command: Sequence[str] = (),
@@ -54,13 +55,13 @@ def run_scenario(
 ) -> Result:
     """Run all replications of a scenario in all arms and judge its expectations.
 
-    The result, journals included, does not depend on the number of workers.
+    The result, journals included, does not depend on who the workers are.
 
     Args:
         scenario: what to simulate.
         policy: of the controller.
         replications, seed: instead of the scenario's own.
-        workers: processes; None: as many as there are cores, if the work is worth it.
+        workers: as of `sim.replications.replicate`.
         out: an existing directory for journals; None writes none.
         every_journal: write the journals of all replications and not of the first alone.
         command: words that ask for this again, for the record; seed and replications are
@@ -70,7 +71,7 @@ def run_scenario(
     Raises:
         InputError: something in the scenario cannot be used; found before anything runs
             wherever that is possible.
-        WorkerError: a worker process died.
+        WorkerError: workers died, again and again.
     """
     _, policy = of_its_day(scenario, policy)
     if seed is not None:

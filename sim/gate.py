@@ -19,6 +19,7 @@ from scenarios.schema import Scenario
 from .estimates import metric_interval
 from .margins import Margin
 from .non_inferiority import Difference, judge_difference
+from .pool import Workers
 from .replications import Plan, Runs, replicate
 from .run import Run
 from .sequential import LAST_LOOK, Looks
@@ -114,7 +115,7 @@ class Gate:
     def run(
         self,
         *,
-        workers: int | None = None,
+        workers: int | Workers | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """Run until everything is decided; what has been decided outlives an interrupt.

@@ -1,4 +1,4 @@
-"""Replications of scenarios in several arms, on worker processes.
+"""Replications of scenarios in several arms, on workers.
 
 An arm is a name and the policy it runs under. All arms of a replication see the same
 requests (common random numbers), which are drawn once for all of them unless they are many.
@@ -7,11 +7,11 @@ requests (common random numbers), which are drawn once for all of them unless th
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from balancer.core.errors import InputError, ScenarioError
 from balancer.core.policy import Policy
@@ -20,7 +20,8 @@ from scenarios.schema import ProcessFault, Scenario
 from .engine import simulate
 from .fault_process import load
 from .fault_windows import check_faults
-from .pool import fan_out
+from .named_files import check_files, files_of, from_anywhere
+from .pool import Workers, fan_out, local_workers
 from .run import Run
 from .streams import replication_key
 from .watching import watched, watching
@@ -30,8 +31,10 @@ __all__ = ["Arms", "Plan", "Runs", "journal_name", "replicate"]
 
 BATCH_S = 0.1
 """Least work worth a trip to a worker."""
-POOL_S = 6.0
-"""Less work than this is done sooner here than workers take to start."""
+LONG_S = 1.0
+"""More arms than this of work can be done by several workers."""
+ARMS_LEAST = 8
+"""Each batch of arms draws the requests again, which costs less than one arm of so many."""
 REQUESTS_PER_S = 500_000.0
 STEPS_PER_S = 35_000.0
 """Rough speeds of one core, to size batches; results do not depend on them."""
@@ -60,32 +63,54 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
-    """Some replications of a plan, in all its arms, for one worker."""
+    """Some replications of a plan, or some arms of one, for one worker.
+
+    Attributes:
+        place: of the plan.
+        plan: with these replications and arms alone.
+        out: where journals go; None: none are written.
+        every_journal: of all replications.
+        files: hash of each file that a worker needs which shares none with us, by path; None:
+            it shares them.
+    """
 
     place: int
     plan: Plan
     out: Path | None
     every_journal: bool
+    files: Mapping[str, str] | None = None
 
 
-_Found = tuple[int, list[dict[str, Run]]]
-"""Place of the plan, and for each replication of the batch the runs of all arms."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What came of a batch.
+
+    Attributes:
+        place: of the plan.
+        runs: of the batch's arms, for each of its replications.
+        journals: written where we cannot read them, by file name.
+    """
+
+    place: int
+    runs: list[dict[str, Run]]
+    journals: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def replicate(
     plans: Sequence[Plan],
     *,
-    workers: int | None = None,
+    workers: int | Workers | None = None,
     out: Path | None = None,
     every_journal: bool = False,
     progress: Callable[[float, int], None] | None = None,
     finished: Callable[[int, Runs], None] | None = None,
 ) -> tuple[Runs, ...]:
-    """Runs of every plan; they, and their journals, do not depend on the number of workers.
+    """Runs of every plan; they, and their journals, do not depend on who the workers are.
 
     Args:
         plans: what to run; all of them share the workers.
-        workers: processes; None: as many as there are cores, if the work is worth it.
+        workers: those that are there, or how many processes; None: as many as there are cores,
+            if the work is worth it.
         out: an existing directory for the journals of replication 0; None writes none.
         every_journal: write the journals of all replications.
         progress: called with runs done and runs in all; with a part of a long run too, if it is
@@ -95,39 +120,55 @@ def replicate(
     Raises:
         InputError: something in a scenario cannot be used; found before anything runs
             wherever that is possible.
-        WorkerError: a worker process died.
+        WorkerError: workers died, again and again.
     """
+    if not isinstance(workers, Workers):
+        with local_workers(workers) as own:
+            return replicate(
+                plans,
+                workers=own,
+                out=out,
+                every_journal=every_journal,
+                progress=progress,
+                finished=finished,
+            )
     for plan in plans:
         _check(plan, out)
     costs_s = [_replication_s(plan) for plan in plans]
     work_s = sum(cost * len(p.replications) for cost, p in zip(costs_s, plans, strict=True))
-    workers = _workers(workers, work_s)
-    batches = [
-        _Batch(place=place, plan=part, out=out, every_journal=every_journal)
-        for place, (plan, cost_s) in enumerate(zip(plans, costs_s, strict=True))
-        for part in _parts(plan, 1 if workers == 1 else max(1, math.ceil(BATCH_S / cost_s)))
-    ]
-    total = sum(len(plan.arms) * len(plan.replications) for plan in plans)
-    rows: list[dict[int, dict[str, Run]]] = [{} for _ in plans]
-    count = 0
+    there = workers.worth(work_s)
+    batches = []
+    for place, (plan, cost_s) in enumerate(zip(plans, costs_s, strict=True)):
+        files = None
+        if workers.away:
+            plan = replace(plan, scenario=from_anywhere(plan.scenario))  # noqa: PLW2901
+            files = files_of(plan.scenario)
+        batches += [
+            _Batch(place=place, plan=part, out=out, every_journal=every_journal, files=files)
+            for part in _parts(plan, cost_s, together=there)
+        ]
+    rows: list[dict[int, dict[str, Run]]] = [{k: {} for k in p.replications} for p in plans]
+    missing = [len(plan.arms) * len(plan.replications) for plan in plans]
+    total = sum(missing)
 
     def done(found: _Found) -> None:
-        nonlocal count
-        place, runs = found
-        for arms in runs:
-            rows[place][next(iter(arms.values())).replication] = arms
-            count += len(arms)
-        if finished is not None and len(rows[place]) == len(plans[place].replications):
+        place = found.place
+        for name, text in found.journals.items():
+            _keep_journal(out, name, text)
+        for arms in found.runs:
+            rows[place][next(iter(arms.values())).replication].update(arms)
+            missing[place] -= len(arms)
+        if finished is not None and not missing[place]:
             finished(place, _by_arm(plans[place], rows[place]))
         if progress is not None:
-            progress(count, total)
+            progress(total - sum(missing), total)
 
     def under_way(runs: float) -> None:
         if progress is not None:
-            progress(count + runs, total)
+            progress(total - sum(missing) + runs, total)
 
     with watching(under_way):
-        fan_out(_run_batch, batches, workers=workers, done=done)
+        fan_out(_run_batch, batches, workers=workers if there else 1, done=done)
     return tuple(_by_arm(plan, row) for plan, row in zip(plans, rows, strict=True))
 
 
@@ -140,10 +181,31 @@ def _slug(scenario: Scenario) -> str:
     return re.sub(r"[^\w-]+", "-", scenario.scenario, flags=re.ASCII).strip("-") or "scenario"
 
 
-def _parts(plan: Plan, size: int) -> list[Plan]:
+def _parts(plan: Plan, cost_s: float, *, together: bool) -> list[Plan]:
+    """The plan in parts, a batch each.
+
+    Args:
+        plan: what to run.
+        cost_s: rough time that all arms of a replication take.
+        together: whether short replications go in one batch.
+    """
     every = plan.replications
+    if cost_s > LONG_S:
+        names = list(plan.arms)
+        groups = max(1, min(len(names) // ARMS_LEAST, math.ceil(cost_s / LONG_S)))
+        size = math.ceil(len(names) / groups)
+        return [
+            replace(
+                plan,
+                arms={name: plan.arms[name] for name in names[first : first + size]},
+                replications=every[k : k + 1],
+            )
+            for k in range(len(every))
+            for first in range(0, len(names), size)
+        ]
+    size = max(1, math.ceil(BATCH_S / cost_s)) if together else 1
     return [
-        Plan(scenario=plan.scenario, arms=plan.arms, replications=every[first : first + size])
+        replace(plan, replications=every[first : first + size])
         for first in range(0, len(every), size)
     ]
 
@@ -153,7 +215,18 @@ def _by_arm(plan: Plan, rows: Mapping[int, Mapping[str, Run]]) -> Runs:
 
 
 def _run_batch(batch: _Batch) -> _Found:
-    return batch.place, [_run_arms(batch, k) for k in batch.plan.replications]
+    if batch.files is None:
+        return _Found(place=batch.place, runs=_run_replications(batch))
+    check_files(batch.files)
+    with TemporaryDirectory(prefix="open-balancer-") as directory:
+        here = None if batch.out is None else Path(directory)
+        runs = _run_replications(replace(batch, out=here))
+        journals = {path.name: path.read_bytes() for path in Path(directory).iterdir()}
+    return _Found(place=batch.place, runs=runs, journals=journals)
+
+
+def _run_replications(batch: _Batch) -> list[dict[str, Run]]:
+    return [_run_arms(batch, k) for k in batch.plan.replications]
 
 
 def _run_arms(batch: _Batch, replication: int) -> dict[str, Run]:
@@ -209,16 +282,11 @@ def _replication_s(plan: Plan) -> float:
     )
 
 
-def _workers(wanted: int | None, work_s: float) -> int:
-    if wanted is not None:
-        if wanted < 1:
-            raise InputError(f"workers is {wanted}; expected 1 or more")
-        return wanted
-    return 1 if work_s < POOL_S else _cores()
-
-
-def _cores() -> int:
-    # A container or a batch job often may use fewer cores than the machine has.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _keep_journal(out: Path | None, name: str, text: bytes) -> None:
+    """Write a journal that came from a worker of another machine."""
+    assert out is not None, "a journal that nobody asked for"
+    try:
+        (out / name).write_bytes(text)
+    except OSError as error:
+        problem = f"the journal cannot be written: {error.strerror}"
+        raise InputError(problem, where=str(out / name)) from None

@@ -12,8 +12,9 @@ import typer
 from .asked import asked, command_words
 from .endings import kept, told
 from .json_file import check_writable, write_too
-from .options import LibraryScenarios, Quiet, Replications, Seed, Workers
+from .options import Cluster, LibraryScenarios, Quiet, Replications, Seed, Workers
 from .progress import progress
+from .workers import asked_workers
 
 __all__ = ["compare"]
 
@@ -33,6 +34,7 @@ def compare(
     replications: Replications = None,
     seed: Seed = None,
     workers: Workers = None,
+    cluster: Cluster = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for report and comparison.json.")
     ] = Path("balancer-comparison"),
@@ -54,6 +56,7 @@ def compare(
             replications=replications,
             seed=seed,
             workers=workers,
+            cluster=cluster,
             out=out,
             json_file=json_file,
             quiet=quiet,
@@ -68,6 +71,7 @@ def _compare(
     replications: int | None,
     seed: int | None,
     workers: int | None,
+    cluster: str | None,
     out: Path,
     json_file: Path | None,
     quiet: bool,
@@ -102,8 +106,11 @@ def _compare(
         "--seed": seed,
     }
     with report_directory(out) as work, progress(quiet=quiet) as bar:
-        with kept(lambda: comparison.finished) as interruption:
-            comparison.run(workers=workers, progress=bar("runs"))
+        with (
+            kept(lambda: comparison.finished) as interruption,
+            asked_workers(workers, cluster) as hands,
+        ):
+            comparison.run(workers=hands, progress=bar("runs"))
         record = comparison.record(command_words("compare", options, sources))
         write_json(work / COMPARISON, record)
         write_comparison_report(work)

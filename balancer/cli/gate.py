@@ -11,8 +11,9 @@ import typer
 
 from .asked import asked, command_words
 from .endings import FAIL, INCONCLUSIVE, PASS, kept, told
-from .options import LibraryScenarios, Quiet, Seed, Workers
+from .options import Cluster, LibraryScenarios, Quiet, Seed, Workers
 from .progress import progress
+from .workers import asked_workers
 
 __all__ = ["gate"]
 
@@ -42,6 +43,7 @@ def gate(
     ] = None,
     seed: Seed = None,
     workers: Workers = None,
+    cluster: Cluster = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for report and gate.json.")
     ] = Path("balancer-gate"),
@@ -64,6 +66,7 @@ def gate(
             replications_max=replications_max,
             seed=seed,
             workers=workers,
+            cluster=cluster,
             out=out,
             quiet=quiet,
         )
@@ -79,6 +82,7 @@ def _gate(
     replications_max: int | None,
     seed: int | None,
     workers: int | None,
+    cluster: str | None,
     out: Path,
     quiet: bool,
 ) -> str:
@@ -113,8 +117,8 @@ def _gate(
         "--seed": seed,
     }
     with report_directory(out) as work, progress(quiet=quiet) as bar:
-        with kept(lambda: pair.finished) as interruption:
-            pair.run(workers=workers, progress=bar("scenarios decided"))
+        with kept(lambda: pair.finished) as interruption, asked_workers(workers, cluster) as hands:
+            pair.run(workers=hands, progress=bar("scenarios decided"))
         record = gate_record(
             pair,
             baseline_file=baseline_file,

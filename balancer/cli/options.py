@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "Cluster",
     "LibraryScenarios",
     "OneSeed",
     "Overrides",
@@ -22,6 +23,14 @@ __all__ = [
 Workers = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Processes. The result does not depend on it."),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Dask scheduler whose workers do it, instead of this machine: tcp://host:8786.",
+        show_default=False,
+    ),
 ]
 Seed = Annotated[
     int | None,

@@ -14,9 +14,10 @@ from ..core.errors import InputError
 from .asked import asked
 from .endings import FAIL, INCONCLUSIVE, kept, told
 from .json_file import check_writable, write_too
-from .options import OneSeed, Overrides, PolicyFile, Quiet, Replications, Workers
+from .options import Cluster, OneSeed, Overrides, PolicyFile, Quiet, Replications, Workers
 from .progress import progress
 from .telemetry import Export, OtlpProtocol
+from .workers import asked_workers
 
 __all__ = ["run"]
 
@@ -41,6 +42,7 @@ def run(
     seed: OneSeed = None,
     overrides: Overrides = None,
     workers: Workers = None,
+    cluster: Cluster = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for report, verdict and journals.")
     ] = Path("balancer-report"),
@@ -74,6 +76,7 @@ def run(
             seed=seed,
             overrides=overrides or [],
             workers=workers,
+            cluster=cluster,
             out=out,
             json_file=json_file,
             quiet=quiet,
@@ -94,6 +97,7 @@ def _run(
     seed: int | None,
     overrides: Sequence[str],
     workers: int | None,
+    cluster: str | None,
     out: Path,
     json_file: Path | None,
     quiet: bool,
@@ -112,14 +116,14 @@ def _run(
     check_writable(json_file)
     records: list[Mapping[str, Any]] = []
     with report_directory(out) as work, progress(quiet=quiet) as bar:
-        with kept(lambda: records) as interruption:
+        with kept(lambda: records) as interruption, asked_workers(workers, cluster) as hands:
             for source, (scenario, own) in zip(sources, loaded, strict=True):
                 result = run_scenario(
                     scenario,
                     given or own or load_policy(),
                     replications=replications,
                     seed=seed,
-                    workers=workers,
+                    workers=hands,
                     out=work,
                     command=_again(source, policy_file, overrides),
                     progress=bar(scenario.scenario, scenario.duration),

@@ -9,6 +9,7 @@ from balancer.policy_file import default_policy
 from scenarios.loader import library, load
 from sim.compare import LawComparison, contest
 from sim.law_summary import NEAR
+from sim.pool import Workers
 from sim.rivals import chosen_laws, tuning
 from sim.run import STATIC
 from tests.control.laws import Claim
@@ -63,7 +64,7 @@ def compare_library(
     names: Sequence[str] | None = None,
     *,
     replications: int | None = None,
-    workers: int | None = None,
+    workers: int | Workers | None = None,
     progress: Callable[[float, int], None] | None = None,
 ) -> Record:
     """The object of `comparison.json` over scenarios, all of the library without names."""

@@ -18,7 +18,7 @@ from sim.engine import simulate
 from sim.expectations import TimeBound, expected
 from sim.intervals import Interval, mean_interval
 from sim.metrics import asked
-from sim.pool import fan_out
+from sim.pool import Workers, fan_out
 from sim.replications import Plan, replicate
 from sim.rivals import arms
 from sim.run import NONE, STATIC, Run
@@ -70,7 +70,10 @@ class Claim:
 
 
 def compare_laws(
-    replications: int, *, scenarios: Sequence[str] = FAULT_SCENARIOS, workers: int | None = None
+    replications: int,
+    *,
+    scenarios: Sequence[str] = FAULT_SCENARIOS,
+    workers: int | Workers | None = None,
 ) -> tuple[Comparison, ...]:
     """Run scenarios under the default policy with each law, and without."""
     plans = []
@@ -212,7 +215,7 @@ def _recovery(comparisons: Sequence[Comparison]) -> Claim:
 
 
 def days_of_steady_traffic(
-    replications: int, duration: str, *, workers: int = 1
+    replications: int, duration: str, *, workers: int | Workers = 1
 ) -> tuple[tuple[Transition, ...], ...]:
     """Transitions of the ladder in each replication of the steady scenario."""
     return tuple(

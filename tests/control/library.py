@@ -13,7 +13,7 @@ from typing import Any
 from balancer.policy_file import default_policy
 from scenarios.loader import library, load
 from sim.experiment import run_scenario
-from sim.pool import fan_out
+from sim.pool import Workers, fan_out
 from tests.control.laws import Claim
 
 __all__ = ["MINUTES", "SAMPLE", "Record", "Task", "library_claims", "run_library"]
@@ -38,7 +38,7 @@ def run_library(
     names: Sequence[str] | None = None,
     *,
     replications: int | None = None,
-    workers: int,
+    workers: int | Workers,
     done: Callable[[Record], None] = lambda _record: None,
 ) -> tuple[Record, ...]:
     """Objects of `verdict.json`, one for each scenario, in the order of the names.

@@ -10,6 +10,7 @@ from typing import Any
 from loadtests.agreement import TOLERANCES, TRANSITION_TICKS, agreement
 from loadtests.live import play
 from loadtests.scene import Scene
+from sim.pool import Workers
 
 from .document import Proof, table, yes
 
@@ -49,7 +50,7 @@ overhead is subtracted; differences of P50, P95 and cost are relative, with a 95
 """
 
 
-def prove(workers: int) -> Proof:
+def prove(workers: int | Workers) -> Proof:
     """Play each scenario live and simulated, one after the other, as they measure."""
     records = []
     for name, overrides in SCENES.items():

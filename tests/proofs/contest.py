@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sim.law_summary import summaries
+from sim.pool import Workers
 from sim.rivals import tuning
 from tests.control.contest import (
     OUTCOME_HEADS,
@@ -72,7 +73,7 @@ expectation about the outcome that is missed.
 """
 
 
-def prove(workers: int) -> Proof:
+def prove(workers: int | Workers) -> Proof:
     """Compare all laws."""
     record = compare_library(replications=REPLICATIONS, workers=workers)
     rows, unseen = record["scenarios"], held_out(record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sim.intervals import mean_interval
+from sim.pool import Workers
 from sim.run import Run
 from tests.control.hole import planted_hole
 from tests.control.laws import Claim, Comparison, claims, compare_laws, days_of_steady_traffic
@@ -20,7 +21,7 @@ DAYS = 10
 _TEXT = "Intervals are 95 %, from paired differences on the same requests.\n"
 
 
-def prove(workers: int) -> Proof:
+def prove(workers: int | Workers) -> Proof:
     """Compare, watch days of steady traffic, and search."""
     print("  both laws on the fault scenarios", flush=True)
     comparisons = compare_laws(REPLICATIONS, workers=workers)
@@ -34,7 +35,7 @@ def prove(workers: int) -> Proof:
     )
 
 
-def _steady(workers: int) -> Claim:
+def _steady(workers: int | Workers) -> Claim:
     days = days_of_steady_traffic(DAYS, "24h", workers=workers)
     moved = sum(map(bool, days))
     return Claim(

@@ -14,6 +14,7 @@ from balancer.policy_file import default_policy
 from scenarios.loader import load
 from scenarios.upstreams import Counting
 from sim.intervals import Interval, mean_interval
+from sim.pool import Workers
 from sim.replications import Plan, Runs, replicate
 from sim.run import NONE, POLICY, STATIC
 from tests.control.laws import Claim
@@ -85,7 +86,7 @@ class Case:
 
 
 def sweep(
-    replications: int, *, cases: Sequence[str] = tuple(CASES), workers: int | None = None
+    replications: int, *, cases: Sequence[str] = tuple(CASES), workers: int | Workers | None = None
 ) -> tuple[Case, ...]:
     """Run cases under every setting."""
     plans = []
@@ -106,7 +107,7 @@ def _overrides(counting: str, refused: bool) -> tuple[str, ...]:
     return (f"upstream.quota.counting={counting}", f"upstream.quota.counts_refused={said}")
 
 
-def prove(workers: int) -> Proof:
+def prove(workers: int | Workers) -> Proof:
     """Sweep, and say what holds under every way of counting."""
     cases = sweep(REPLICATIONS, workers=workers)
     found = claims(cases)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sim.pool import fan_out
+from sim.pool import Workers, fan_out
 from tests.certainty.coverage import (
     COVERED,
     FALSE_PASSES,
@@ -58,7 +58,7 @@ class Task:
     scenario: str = ""
 
 
-def prove(workers: int) -> Proof:
+def prove(workers: int | Workers) -> Proof:
     """Sample from every population."""
     tasks = [
         # The longest first, or one worker would be left with one in the end.

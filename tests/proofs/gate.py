@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.pool import fan_out
+from sim.pool import Workers, fan_out
 from tests.gate.error_rates import CASES, ErrorRate, error_rates, rate_rows, real_pairs
 
 from .document import Proof, table
@@ -23,7 +23,7 @@ it is so is in [the gate](explanation/gate.md).
 """
 
 
-def prove(workers: int) -> Proof:
+def prove(workers: int | Workers) -> Proof:
     """Try whole gates on every case, a case to a worker."""
     found = fan_out(_case, list(CASES), workers=workers, done=lambda _rates: None)
     heads = ("scenario", "what is true", "verdict", "asked")

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from scenarios.schema import Scenario
 from sim.intervals import mean_interval
-from sim.pool import fan_out
+from sim.pool import Workers, fan_out
 from sim.run import Run
 from tests.control.harm import (
     Case,
@@ -61,7 +61,7 @@ One world, with why the mode changed each time: `python -m tests.proofs.harm --s
 
 
 def prove(
-    workers: int,
+    workers: int | Workers,
     *,
     first: int = FIRST_SEED,
     worlds: int = WORLDS,
@@ -89,7 +89,7 @@ def prove(
     return Proof(text="\n".join(parts), holds=all(claim.holds for claim in made))
 
 
-def _run(cases: Sequence[Case], workers: int) -> Sequence[Outcome]:
+def _run(cases: Sequence[Case], workers: int | Workers) -> Sequence[Outcome]:
     count = 0
 
     def tell(_outcome: Outcome) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
+from sim.pool import Workers
 from tests.control.library import SAMPLE, Record, library_claims, run_library
 
 from .claims import claim_table
@@ -20,7 +21,7 @@ always, the policy's soft mode for ever. Harm is availability below static's, be
 """
 
 
-def prove(workers: int) -> Proof:
+def prove(workers: int | Workers) -> Proof:
     """Run the library, and some of it again in one process."""
     began = time.monotonic()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sim.pool import fan_out
+from sim.pool import Workers, fan_out
 from tests.independent.comparison import LARGEST_Z, OURS_TO_ONE, Case, Pair, replicate, scores
 
 from .document import Proof, table, yes
@@ -57,7 +57,7 @@ named is the one that is furthest apart.
 """
 
 
-def prove(workers: int) -> Proof:
+def prove(workers: int | Workers) -> Proof:
     """Compare in every case, a replication to a worker at a time."""
     tasks = [(case, k) for k in range(REPLICATIONS) for case in CASES]
     done = 0

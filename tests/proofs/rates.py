@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from balancer.core.policy import LAWS
-from sim.pool import fan_out
+from sim.pool import Workers, fan_out
 from tests.control.laws import Claim
 from tests.control.rate_claims import (
     BACK,
@@ -84,7 +84,7 @@ the same requests without a controller, it may be left.
 
 
 def prove_steady(
-    workers: int,
+    workers: int | Workers,
     law: str | None = None,
     most_runs: int = RUNS,
     rates: Sequence[float] = RATES,
@@ -107,7 +107,7 @@ def prove_steady(
 
 
 def prove_ill(
-    workers: int,
+    workers: int | Workers,
     law: str | None = None,
     most_runs: int = ILL_RUNS,
     rates: Sequence[float] = RATES,
@@ -147,7 +147,7 @@ def _ill_row(name: str, rate: float, episodes: Sequence[Episode]) -> tuple[str, 
 
 
 def prove_absorbed(
-    workers: int,
+    workers: int | Workers,
     law: str | None = None,
     most_runs: int = RUNS,
     rates: Sequence[float] = ABSORBED_RATES,
@@ -179,7 +179,7 @@ def prove_absorbed(
 def _run(
     faults: Mapping[str, Fault],
     rates: Sequence[float],
-    workers: int,
+    workers: int | Workers,
     law: str | None,
     most_runs: int,
     *,

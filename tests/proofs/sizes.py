@@ -9,7 +9,7 @@ from typing import Any
 from balancer.policy_file import default_policy
 from scenarios.loader import load
 from sim.experiment import run_scenario
-from sim.pool import fan_out
+from sim.pool import Workers, fan_out
 from tests.control.laws import Claim
 
 from .claims import claim_table
@@ -58,7 +58,7 @@ def run_size(size: Size) -> Record:
     ).record
 
 
-def prove(workers: int) -> Proof:
+def prove(workers: int | Workers) -> Proof:
     """Run every sweep."""
     sizes = [
         Size(scenario=scenario, key=key, value=value, replications=12)

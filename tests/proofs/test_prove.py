@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sim.pool import Workers
 from tests.proofs.document import Proof, with_section
 from tests.proofs.theory import measured
 from tests.prove import main
@@ -35,7 +36,7 @@ def test_a_section_that_is_no_longer_proved_goes() -> None:
     assert "Gone" not in document and "old" not in document and "## First\n\ny\n" in document
 
 
-def fails(_workers: int) -> Proof:
+def fails(_workers: Workers) -> Proof:
     """A proof that never comes to an end."""
     raise KeyboardInterrupt
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sim.pool import fan_out
+from sim.pool import Workers, fan_out
 from tests.theory.table import FULL, Figures, Queue, Row
 
 from .document import Proof, table, yes
@@ -32,13 +32,13 @@ class Sample:
     figures: Figures
 
 
-def prove(workers: int) -> Proof:
+def prove(workers: int | Workers) -> Proof:
     """Measure every queue, a replication to a worker at a time."""
     rows = measured(FULL, workers=workers)
     return Proof(text="\n".join([_TEXT, _table(rows)]), holds=all(map(_agrees, rows)))
 
 
-def measured(queues: Sequence[Queue], *, workers: int) -> list[Row]:
+def measured(queues: Sequence[Queue], *, workers: int | Workers) -> list[Row]:
     """Rows of all queues, the same whatever the number of workers."""
     # The longest first, or one worker would be left with one in the end.
     by_length = sorted(queues, key=lambda queue: queue.requests, reverse=True)

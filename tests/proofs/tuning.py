@@ -35,6 +35,7 @@ from balancer.core.policy import Policy
 from balancer.policy_file import default_policy
 from scenarios.loader import load
 from sim.expectations import expected
+from sim.pool import Workers
 from sim.replications import Plan, Runs, replicate
 from sim.rivals import tuning, with_constants
 from sim.run import CHEAPEST, STATIC
@@ -87,7 +88,7 @@ def is_training(name: str) -> bool:
     return sha256(name.encode()).digest()[-1] % 2 == 0 and load(name).scenario.replicas == 1
 
 
-def tune(names: Sequence[str], *, workers: int) -> dict[str, list[Result]]:
+def tune(names: Sequence[str], *, workers: int | Workers) -> dict[str, list[Result]]:
     """Results of all trials, by law.
 
     Args:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from balancer.core.errors import ScenarioError
-from sim.pool import WorkerError, fan_out
+from balancer.core.errors import InputError, ScenarioError
+from sim.pool import WorkerError, fan_out, local_workers
 
 
 def square(value: int) -> int:
@@ -31,6 +31,22 @@ def die(value: int) -> int:
     """A task whose process is killed."""
     os.kill(os.getpid(), signal.SIGKILL)
     return value
+
+
+def die_once(task: tuple[str, int]) -> int:
+    """A task whose process is killed unless one has been: then its value."""
+    mark, value = task
+    try:
+        Path(mark).touch(exist_ok=False)
+    except FileExistsError:
+        return value
+    os.kill(os.getpid(), signal.SIGKILL)
+    return value
+
+
+def process_id(_value: int) -> int:
+    """A task that says where it is done."""
+    return os.getpid()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -53,6 +69,51 @@ def test_the_death_of_a_worker_is_one_clear_error() -> None:
     """And not a hang."""
     with pytest.raises(WorkerError, match="try --workers 1"):
         fan_out(die, [1, 2], workers=2, done=print)
+
+
+def test_what_a_lost_worker_had_been_given_runs_again(tmp_path: Path) -> None:
+    """Nothing of it is missing, nothing is there twice."""
+    done: list[int] = []
+    tasks = [(str(tmp_path / "killed"), value) for value in range(8)]
+    assert fan_out(die_once, tasks, workers=2, done=done.append) == list(range(8))
+    assert sorted(done) == list(range(8))
+
+
+def test_workers_stay_for_several_rounds() -> None:
+    """The same processes; and after a round that failed, others."""
+    with local_workers(2) as workers:
+        first = set(fan_out(process_id, range(8), workers=workers, done=print))
+        assert os.getpid() not in first
+        assert set(fan_out(process_id, range(8), workers=workers, done=print)) <= first
+        with pytest.raises(ScenarioError):
+            fan_out(refuse, range(8), workers=workers, done=print)
+        assert not set(fan_out(process_id, range(8), workers=workers, done=print)) & first
+
+
+def test_a_failed_round_ends_no_process_of_others() -> None:
+    """Another pool goes on."""
+    with local_workers(2) as workers, local_workers(2) as others:
+        there = set(fan_out(process_id, range(8), workers=others, done=print))
+        with pytest.raises(ScenarioError):
+            fan_out(refuse, range(8), workers=workers, done=print)
+        assert set(fan_out(process_id, range(8), workers=others, done=print)) <= there
+
+
+def test_small_rounds_add_up_to_what_is_worth_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody asked for a number; one that was asked for is used."""
+    monkeypatch.setattr("sim.pool._cores", lambda: 2)
+    with local_workers() as workers:
+        assert [workers.worth(2.5) for _ in range(3)] == [False, False, True]
+    with local_workers(2) as workers:
+        assert workers.worth(0.0)
+    with local_workers(1) as workers:
+        assert not workers.worth(100.0)
+
+
+def test_fewer_workers_than_one_are_refused() -> None:
+    """With what was expected."""
+    with pytest.raises(InputError, match="workers is 0; expected 1 or more"):
+        local_workers(0)
 
 
 def hang_up(value: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -66,6 +67,27 @@ def test_progress_tells_how_far_a_long_run_is(monkeypatch: pytest.MonkeyPatch) -
     # About 200 requests are three or four chunks.
     assert all(2 <= [int(part) for part in parts].count(run) <= 3 for run in range(6))
     assert {total for _, total in seen} == {6}
+
+
+def test_arms_of_a_long_plan_are_divided_and_come_out_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In parts of eight or more, told of together when all are there."""
+    arms = {f"arm {number}": POLICY for number in range(17)}
+    whole = replace(plan(), arms=arms)
+    (expected,) = replicate([whole], workers=1)
+    monkeypatch.setattr(replications, "LONG_S", 0.0001)
+    seen: list[tuple[float, int]] = []
+    told: dict[int, Runs] = {}
+    (found,) = replicate(
+        [whole],
+        workers=1,
+        progress=lambda *now: seen.append(now),
+        finished=told.__setitem__,
+    )
+    assert seen == [(9, 34), (17, 34), (26, 34), (34, 34)]
+    assert found == expected == told[0]
+    assert list(found) == list(arms)
 
 
 def test_every_arm_has_a_journal_of_the_first_replication(tmp_path: Path) -> None:
