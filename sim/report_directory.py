@@ -10,12 +10,13 @@ from pathlib import Path
 
 from balancer.core.errors import InputError
 
-__all__ = ["COMPARISON", "GATE", "VERDICTS", "report_directory"]
+__all__ = ["COMPARISON", "GATE", "TUNING", "VERDICTS", "report_directory"]
 
 VERDICTS = "verdict.json"
 COMPARISON = "comparison.json"
 GATE = "gate.json"
-RECORDS = (VERDICTS, COMPARISON, GATE)
+TUNING = "tuning.json"
+RECORDS = (VERDICTS, COMPARISON, GATE, TUNING)
 """The files by one of which a report's directory is known."""
 
 OURS = frozenset({".html", ".json", ".jsonl", ".md", ".png", ".svg", ".xml"})
@@ -27,6 +28,7 @@ TABLES = frozenset(
         "locust_failures.csv",
         "locust_stats.csv",
         "locust_stats_history.csv",
+        "tuning.csv",
     }
 )
 

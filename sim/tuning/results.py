@@ -11,7 +11,7 @@ from ..intervals import Interval
 from ..replications import Runs
 from ..run import Run
 
-__all__ = ["TODAY", "Candidate", "Figures", "Measure", "Measured", "Seen", "Tuning"]
+__all__ = ["TODAY", "Candidate", "Figures", "Measure", "Measured", "Seen", "Tuning", "seen"]
 
 TODAY = "today"
 """Arm of the policy that is tuned from."""
@@ -78,6 +78,8 @@ class Tuning:
 
     Attributes:
         objectives: names as asked for, `cost` or a metric.
+        units: of the objectives: usd, share, seconds, score, count or number.
+        better: of each objective, "higher" or "lower".
         constraints: as asked for.
         today: the policy tuned from, on the same fresh seeds.
         front: candidates that no other betters in every objective, best in the first one first.
@@ -107,7 +109,14 @@ class Tuning:
     scenarios: tuple[str, ...]
     held_out: tuple[str, ...]
     runs: Mapping[str, Runs] = field(default_factory=dict)
+    units: tuple[str, ...] = ()
+    better: tuple[str, ...] = ()
     static: Measured | None = None
     seed: int | None = None
     sampler: str = ""
     split: str = ""
+
+
+def seen(runs: Mapping[str, Runs], arm: str) -> Seen:
+    """Runs of one arm in each scenario."""
+    return {scenario: found[arm] for scenario, found in runs.items()}

@@ -1,0 +1,177 @@
+"""What a tuning found, in words and short numbers: for its page and a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from .amounts import NOTHING, THIN, amount, difference
+from .comparison_words import plus_minus
+from .fields import Estimate
+from .metrics import METRICS, metric
+from .tunings import Change, Objective, Policy, Tuning
+
+__all__ = [
+    "answer",
+    "change_of",
+    "constraints",
+    "dimension",
+    "effect",
+    "effort",
+    "gap",
+    "label",
+    "name_of",
+    "short",
+    "told_apart",
+    "value",
+    "way",
+]
+
+SUFFIXES = ("", "_s", "_usd", "_share")
+"""What an objective's name may lack of its metric's."""
+
+
+def name_of(tuning: Tuning, trial: int) -> str:
+    """What a policy is called in a report: its place in the front, from 1, or "today"."""
+    for place, each in enumerate(tuning.front, 1):
+        if each.trial == trial:
+            return str(place)
+    return "today"
+
+
+def label(name: str) -> str:
+    """What an objective or a metric is called."""
+    known = (name + suffix for suffix in SUFFIXES)
+    found = next((each for each in known if each in METRICS), name)
+    return metric(found).label.removesuffix(" (assumed)").removesuffix(", billed")
+
+
+def short(name: str) -> str:
+    """The same inside a sentence."""
+    text = label(name)
+    return text[:1].lower() + text[1:]
+
+
+def dimension(path: str) -> str:
+    """A number of a policy by its path: `thresholds.soft.latency_p95` is "soft latency p95"."""
+    first, _, rest = path.partition(".")
+    kept = rest if first in {"thresholds", "modes", "constants"} and rest else path
+    return kept.replace(".", " ").replace("_", " ")
+
+
+def value(found: Estimate, unit: str) -> str:
+    """An estimate with half the width of its interval: "$12.40 ±0.31"."""
+    shown = amount(found.estimate, unit)
+    spread = plus_minus(found, shown, unit)
+    return f"{shown} {spread}" if spread else shown
+
+
+def told_apart(change: Estimate) -> bool:
+    """Whether a change is more than noise: its interval holds no zero."""
+    return change.low > 0 or change.high < 0
+
+
+def way(change: Change) -> str:
+    """What a change is to a user: "good", "bad", or "" where it is noise or neither."""
+    if not told_apart(change.change) or not change.better:
+        return ""
+    return "good" if (change.change.estimate > 0) == (change.better == "higher") else "bad"
+
+
+def effect(change: Change) -> str:
+    """A change with its sign, or that there is none: "cost −12 % ±3"."""
+    found, name = change.change, short(change.metric)
+    unit = "relative" if change.relative else change.unit
+    if not math.isfinite(found.estimate):
+        return f"{name} undefined"
+    if not (math.isfinite(found.low) and math.isfinite(found.high)):
+        return f"{name} {difference(found.estimate, unit)}, from too few runs to say how surely"
+    if not told_apart(found):
+        most = max(abs(found.low), abs(found.high))
+        within = difference(most, unit).removeprefix("+")
+        return f"{name} unchanged within ±{within}"
+    shown = difference(found.estimate, unit)
+    spread = plus_minus(found, shown, unit)
+    return f"{name} {shown} {spread}".rstrip()
+
+
+def change_of(changes: Sequence[Change], objective: str) -> Change | None:
+    """The change of the metric that an objective is named after; None: it is of none."""
+    names = [objective + suffix for suffix in SUFFIXES]
+    return next((each for each in changes if each.metric in names), None)
+
+
+def answer(tuning: Tuning) -> str:
+    """What came out: what the proposed policy gives, and what it costs."""
+    policy = tuning.proposed
+    if policy is None:
+        kept = constraints(tuning)
+        return f"No policy that was tried keeps {kept}" if kept else "No policy was found"
+    if not policy.changes:
+        return "Nothing was found that is better than today's policy"
+    changes = [
+        found
+        for each in tuning.objectives
+        if (found := change_of(policy.effects, each.name)) is not None
+    ]
+    parts = {
+        kind: [effect(each) for each in changes if way(each) == kind] for kind in ("good", "bad")
+    }
+    rest = [effect(each) for each in changes if not way(each)]
+    name = f"Policy {name_of(tuning, policy.trial)}"
+    text = f"{name} gives {_list(parts['good'])}" if parts["good"] else f"{name} gives nothing"
+    if parts["bad"]:
+        text += f" for {_list(parts['bad'])}"
+    if rest:
+        text += f"; {_list(rest)}"
+    return text
+
+
+def gap(tuning: Tuning) -> str:
+    """What is left of it where it was not tuned; "" without such scenarios."""
+    policy = tuning.proposed
+    if policy is None or not tuning.held_out:
+        return ""
+    parts = [
+        effect(found)
+        for each in tuning.objectives
+        if (found := change_of(policy.effects_held_out, each.name)) is not None
+    ]
+    count = len(tuning.held_out)
+    where = f"In the {count} scenarios" if count > 1 else "In the scenario"
+    return f"{where} held out: {_list(parts)}" if parts else ""
+
+
+def constraints(tuning: Tuning) -> str:
+    """What was demanded; "" where nothing was."""
+    return _list(tuning.constraints)
+
+
+def effort(tuning: Tuning) -> str:
+    """How much was simulated."""
+    parts = [_count(tuning.trials, "trial")]
+    if tuning.raced:
+        parts.append(f"{amount(tuning.raced, 'count')} of them given up early")
+    hours = amount(tuning.simulated_hours, "count")
+    parts.append(f"{hours}{THIN}hours simulated")
+    return ", ".join(parts)
+
+
+def objective_values(policy: Sequence[Estimate], objectives: Sequence[Objective]) -> list[str]:
+    """Objectives of a policy, each with its interval."""
+    return [value(found, each.unit) for found, each in zip(policy, objectives, strict=True)]
+
+
+def setting(policy: Policy, path: str) -> str:
+    """A number of a policy as its file says it."""
+    return next((each.text for each in policy.settings if each.path == path), NOTHING)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{amount(number, 'count')} {noun}{'' if number == 1 else 's'}"
+
+
+def _list(parts: Sequence[str]) -> str:
+    """a, b and c."""
+    *first, last = parts or [""]
+    return f"{', '.join(first)} and {last}" if first else last
