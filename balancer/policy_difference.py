@@ -54,7 +54,7 @@ def _rules(before: Policy, after: Policy) -> Iterator[str]:
 
 def _rule(was: Rule, rule: Rule) -> Iterator[str]:
     if (was.level, was.signal, was.objective) != (rule.level, rule.signal, rule.objective):
-        yield f"{_begins(rule)}, was {_begins(was)}"
+        yield f"{_begins(rule)}; before, {_begins(was)}"
         return
     if _threshold(was) != _threshold(rule):
         yield f"{_begins(rule)}, was {_threshold(was)}"
