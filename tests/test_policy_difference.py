@@ -58,7 +58,7 @@ def test_what_is_not_set_is_said_too() -> None:
     assert changed(("timeout: 45s", "timeout: null")) == ("soft: timeout not set, was 45s",)
     assert changed(more="ladder: {probation: 30m}\n") == ("ladder probation 30m, was 5m",)
     assert changed(more="constants: {dimmer: {pole: 0.5}}\n") == ("law dimmer: pole 0.5, was 0.9",)
-    assert changed(more="budget: {hourly: $50}\n") == ("budget hourly $50, was not set",)
+    assert changed(more="budget: {per_hour: $50}\n") == ("budget per hour $50, was not set",)
 
 
 def test_rules_come_and_go() -> None:
