@@ -54,7 +54,7 @@ def _rules(before: Policy, after: Policy) -> Iterator[str]:
 
 def _rule(was: Rule, rule: Rule) -> Iterator[str]:
     if (was.level, was.signal, was.objective) != (rule.level, rule.signal, rule.objective):
-        yield f"{_begins(rule)}, was {_begins(was)}"
+        yield f"{_begins(rule)}; before, {_begins(was)}"
         return
     if _threshold(was) != _threshold(rule):
         yield f"{_begins(rule)}, was {_threshold(was)}"
@@ -111,7 +111,7 @@ def _plain(policy: Policy) -> Mapping[str, Any]:
 
 def _leaves(tree: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every value of a tree that is no mapping, with its path; lists are values."""
-    if isinstance(tree, Mapping) and tree:
+    if isinstance(tree, Mapping):
         for key, value in tree.items():
             yield from _leaves(value, (*path, str(key)))
     else:
@@ -131,7 +131,7 @@ def _place(path: tuple[str, ...]) -> str:
 
 
 def _said(value: Any) -> str:
-    if value is None or value in ({}, []):
+    if value is None or value == []:
         return "not set"
     if isinstance(value, bool):
         return "on" if value else "off"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
@@ -37,6 +37,9 @@ ROOMY: Final = 500.0
 """Points across, from which on panels stand side by side."""
 LETTER: Final = 0.58
 """Mean width of a letter, in sizes of its font."""
+STATIC: Final = "static"
+FAR: Final = 3.0
+"""Static is off the chart where it would make the chart of the others so many times smaller."""
 MOST_PANELS: Final = 6
 """Pairs that are drawn: those of four objectives."""
 
@@ -111,7 +114,7 @@ def _marks(tuning: Tuning) -> list[Mark]:
     if tuning.static is not None:
         others.append(
             Mark(
-                text="static",
+                text=STATIC,
                 values=tuning.static.objectives,
                 marker="D",
                 role="without",
@@ -143,8 +146,9 @@ def _panel(
         mark for mark in marks if all(math.isfinite(mark.values[place].estimate) for place in pair)
     ]
     few = max(2, round(room[0] / 110)), max(2, round(room[1] / 60))
-    _scale(axes, [mark.values[pair[0]] for mark in drawn], one, few[0], across=True)
-    _scale(axes, [mark.values[pair[1]] for mark in drawn], other, few[1], across=False)
+    _scale(axes, _near(drawn, pair[0]), one, few[0], across=True)
+    _scale(axes, _near(drawn, pair[1]), other, few[1], across=False)
+    drawn = [_within(axes, mark, pair) for mark in drawn]
     if len(tuning.objectives) == 2:
         line = sorted(
             (policy.objectives[0].estimate, policy.objectives[1].estimate)
@@ -171,6 +175,33 @@ def _panel(
             va="center" if below else "bottom",
             annotation_clip=False,
         )
+
+
+def _near(marks: Sequence[Mark], place: int) -> list[Estimate]:
+    """What an axis holds: today's policy and the front, and static if it is not far away."""
+    kept = [mark.values[place] for mark in marks if mark.text != STATIC]
+    every = [mark.values[place] for mark in marks]
+    wide, narrow = (
+        max(each.estimate for each in found) - min(each.estimate for each in found)
+        for found in (every, kept)
+    )
+    return every if wide <= FAR * narrow or not narrow else kept
+
+
+def _within(axes: Axes, mark: Mark, pair: tuple[int, int]) -> Mark:
+    """The mark, or an arrow at the edge that it lies beyond."""
+    edges = axes.get_xlim(), axes.get_ylim()
+    values, beyond = list(mark.values), []
+    for place, (low, high), arrows in zip(pair, edges, (("<", ">"), ("v", "^")), strict=True):
+        at = mark.values[place].estimate
+        if low <= at <= high:
+            continue
+        end = min(max(at, low), high)
+        beyond.append(arrows[at > high])
+        values[place] = Estimate(estimate=end, low=math.nan, high=math.nan)
+    if not beyond:
+        return mark
+    return replace(mark, values=tuple(values), marker=beyond[0], text=f"{mark.text}, off the chart")
 
 
 def _arrow(objective: Objective, *, up: bool) -> str:

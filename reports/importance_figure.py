@@ -92,8 +92,10 @@ def _panel(axes: Axes, found: Importance, paths: list[str], layout: Layout) -> N
     axes.set_ylim(len(paths) * ROW, 0)
     axes.set_xlim(0, 1)
     axes.yaxis.set_major_locator(NullLocator())
-    axes.xaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value, "share")))
+    axes.xaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75]))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: amount(value, "share", exact=True))
+    )
     axes.annotate(
         label(found.objective),
         (0, 1),

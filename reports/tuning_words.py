@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .amounts import NOTHING, THIN, amount, difference
+from .amounts import NOTHING, POINTS, THIN, amount, difference
 from .comparison_words import plus_minus
 from .fields import Estimate
 from .metrics import METRICS, metric
@@ -79,7 +79,7 @@ def way(change: Change) -> str:
 
 
 def effect(change: Change) -> str:
-    """A change with its sign, or that there is none: "cost −12 % ±3"."""
+    """A change with its sign, or that there is none: "cost −12 ±3 %"."""
     found, name = change.change, short(change.metric)
     unit = "relative" if change.relative else change.unit
     if not math.isfinite(found.estimate):
@@ -92,7 +92,10 @@ def effect(change: Change) -> str:
         return f"{name} unchanged within ±{within}"
     shown = difference(found.estimate, unit)
     spread = plus_minus(found, shown, unit)
-    return f"{name} {shown} {spread}".rstrip()
+    if not spread:
+        return f"{name} {shown}"
+    suffix = next((each for each in (POINTS, f"{THIN}%") if shown.endswith(each)), "")
+    return f"{name} {shown.removesuffix(suffix)} {spread}{suffix}"
 
 
 def change_of(changes: Sequence[Change], objective: str) -> Change | None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from balancer.policy_difference import policy_difference
@@ -29,11 +29,13 @@ __all__ = ["TUNING_VERSION", "tuning_record"]
 
 TUNING_VERSION = 1
 
+_Show = Mapping[str, Callable[[float], object]]
+
 
 def tuning_record(
     tuning: Tuning,
     *,
-    shown: Mapping[str, Mapping[float, str]] | None = None,
+    show: _Show | None = None,
     files: Mapping[int, str] | None = None,
     chosen: int | None = None,
     sensitivities: Sequence[Sensitivity] = (),
@@ -46,8 +48,7 @@ def tuning_record(
 
     Args:
         tuning: what came of it.
-        shown: values as a policy file says them ("15s"), by path; one that is missing is its
-            number.
+        show: writes a value as a policy file says it ("15s"), by path; without, it is its number.
         files: names of the policies' files beside the record, by trial.
         chosen: place in the front of the policy that is proposed; None: the knee.
         sensitivities: of that policy's numbers; empty where nobody looked.
@@ -56,7 +57,7 @@ def tuning_record(
         command: words that ask for this again; empty if no command did.
         gate: words that ask whether the proposed policy may replace today's; empty: none.
     """
-    texts, names = shown or {}, files or {}
+    texts, names = show or {}, files or {}
     return {
         "version": TUNING_VERSION,
         "confidence": CONFIDENCE,
@@ -105,8 +106,8 @@ def tuning_record(
     }
 
 
-def _text(texts: Mapping[str, Mapping[float, str]], path: str, value: float) -> str:
-    return texts.get(path, {}).get(value, f"{value:g}")
+def _text(texts: _Show, path: str, value: float) -> str:
+    return str(texts[path](value)) if path in texts else f"{value:g}"
 
 
 def _measured(found: Measured | None) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def _measured(found: Measured | None) -> dict[str, Any]:
 def _candidate(
     tuning: Tuning,
     each: Candidate,
-    texts: Mapping[str, Mapping[float, str]],
+    texts: _Show,
     files: Mapping[int, str],
 ) -> dict[str, Any]:
     return {

@@ -72,7 +72,8 @@ def sensitivity(
     Args:
         candidate: around which.
         values: to try, by the path of the dimension; see `spaced`.
-        policy_of: makes a policy of values by their paths; what raises `PolicyError` is left out.
+        policy_of: makes a policy of values by their paths; what raises
+            `PolicyError` or `ValueError` is no policy.
         today: the policy tuned from, which `measure` is given too.
         scenarios: on which; with the seeds that are to be used.
         replications: of each.
@@ -91,7 +92,7 @@ def sensitivity(
                 own[value] = f"{path}={value!r}"
                 try:
                     policies[f"{path}={value!r}"] = policy_of({**candidate.values, path: value})
-                except PolicyError:
+                except (PolicyError, ValueError):
                     own[value] = None
         arms[path] = dict(sorted(own.items()))
     plans = [
