@@ -1,0 +1,407 @@
+"""A tuning from its scenarios to its front: search, then the best again on fresh seeds.
+
+The search runs on seeds of its own, derived from the scenarios'; so do the fresh runs, which no
+trial has seen, and what a gate runs afterwards is new to both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from balancer.core.errors import InputError
+from balancer.version import VERSION
+from scenarios.schema import Scenario
+
+from ..counterfactual import cost_saved
+from ..estimates import metric_interval, values_interval
+from ..intervals import Interval
+from ..metrics import METRICS
+from ..replications import Plan, Runs, replicate
+from ..run import STATIC
+from . import front as fronts
+from .constraints import Constraint
+from .goals import Goals, Score
+from .objectives import Objective
+from .results import TODAY, Candidate, Figures, Measured, Tuning, seen
+from .space import Space
+from .study import GENERATION, Study, Tried
+from .trials import BLOCKS, Race
+
+__all__ = ["FRESH", "NONE", "Asked", "Tuned", "split", "tune"]
+
+FRESH = 12
+"""Replications on fresh seeds."""
+MOST = 12
+"""Policies that are run on fresh seeds, beside today's and static."""
+NONE = "none"
+"""Asks for no scenario to be held out."""
+SECONDS_PER_HOUR = 3600.0
+
+_UNDEFINED = Interval(estimate=math.nan, low=math.nan, high=math.nan)
+
+Progress = Callable[[str], Callable[[int, int], None]]
+"""Gives a reporter of what is done and what there is in all, by a name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be tuned, and how.
+
+    Attributes:
+        scenarios: to tune on, of different names.
+        held_out: to judge on.
+        split: how it was decided which those are, in words.
+        space: that is searched, of the policy that is tuned.
+        objectives, constraints: what is to be better, and to be kept.
+        trials: at least so many are drawn, in whole generations.
+        limit_s: seconds that it may take instead, about; None: as long as the trials do.
+        sampler: one of `study.SAMPLERS`.
+        seed: instead of the scenarios'; None: theirs.
+    """
+
+    scenarios: tuple[Scenario, ...]
+    held_out: tuple[Scenario, ...]
+    split: str
+    space: Space
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...]
+    trials: int
+    limit_s: float | None
+    sampler: str
+    seed: int | None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes it this tuning and no other, in values JSON can hold."""
+        import optuna
+
+        fields = self.space.fields
+        return {
+            "the objectives": [each.name for each in self.objectives],
+            "the constraints": [each.text for each in self.constraints],
+            "the scenarios": {each.scenario: _digest(each) for each in self.scenarios},
+            "the dimensions of the space": {
+                each.path: [each.low, each.high, each.step, each.log, each.times, each.unit.name]
+                for each in self.space.dimensions
+            },
+            "the policies that are tuned": hashlib.sha256(fields.text.encode()).hexdigest(),
+            "the samplers": self.sampler,
+            "the seeds": self.seed,
+            "the replications": list(BLOCKS),
+            "the versions of open-balancer": VERSION,
+            "the versions of Optuna": optuna.__version__,
+        }
+
+    def goals(self) -> Goals:
+        """For scenarios it is tuned on and others."""
+        every = (*self.scenarios, *self.held_out)
+        return Goals(
+            objectives=self.objectives,
+            constraints=self.constraints,
+            scenarios={each.scenario: each for each in every},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """What came of it.
+
+    Attributes:
+        tuning: its front is empty where no policy keeps the constraints.
+        study: with all trials.
+        goals: what they were judged by.
+        fresh: the scenarios it was tuned on, with the seeds of the fresh runs.
+        invalid: trials that were drawn and are no policies.
+        nearest: where the front is empty, the trial that came nearest; else None.
+        broken: constraints that a candidate breaks, and where, held out too, by its trial.
+    """
+
+    tuning: Tuning
+    study: Study
+    goals: Goals
+    fresh: tuple[Scenario, ...]
+    invalid: int
+    nearest: Tried | None
+    broken: Mapping[int, tuple[str, ...]]
+
+
+def split(
+    scenarios: Sequence[Scenario], others: Sequence[Scenario] | None
+) -> tuple[tuple[Scenario, ...], tuple[Scenario, ...], str]:
+    """Scenarios to tune on, those held out, and how that was decided.
+
+    Args:
+        scenarios: that were asked for.
+        others: to hold out, among those or not; None: the half whose names hash highest, so that
+            nobody chooses it.
+
+    Raises:
+        InputError: nothing would be left to tune on.
+    """
+    if others is not None:
+        names = {each.scenario for each in others}
+        kept = tuple(each for each in scenarios if each.scenario not in names)
+        if not kept:
+            raise InputError("nothing is left to tune on; name other scenarios", where="--holdout")
+        return kept, tuple(others), "as asked for" if others else "none, as asked for"
+    if len(scenarios) < 2:
+        return tuple(scenarios), (), "none: there is one scenario, judged on fresh seeds alone"
+    ordered = sorted(scenarios, key=lambda each: hashlib.sha256(each.scenario.encode()).digest())
+    half = {each.scenario for each in ordered[(len(ordered) + 1) // 2 :]}
+    return (
+        tuple(each for each in scenarios if each.scenario not in half),
+        tuple(each for each in scenarios if each.scenario in half),
+        "the half whose names have the highest SHA-256",
+    )
+
+
+def tune(
+    asked: Asked,
+    path: Path,
+    *,
+    workers: int | None = None,
+    progress: Progress = lambda _name: lambda _done, _total: None,
+) -> Tuned:
+    """Search, and run the front again on fresh seeds.
+
+    The same arguments give the same result, on any number of workers, whether interrupted in
+    between or not; with `limit_s`, the number of trials depends on the clock.
+
+    Args:
+        asked: what is to be tuned.
+        path: of the study's file; one that is there is gone on with.
+        workers: processes; None: as many as there are cores, if the work is worth it.
+        progress: told of trials and of runs on fresh seeds.
+
+    Raises:
+        InputError: the study is another one's, or nothing can be held against an objective.
+        WorkerError: a worker process died.
+    """
+    began = time.monotonic()
+    goals, space = asked.goals(), asked.space
+    study = Study(
+        path,
+        asked.identity,
+        space=space,
+        goals=goals,
+        sampler=asked.sampler,
+        seed=asked.seed if asked.seed is not None else 1,
+    )
+    race = Race(
+        goals,
+        [_seeded(each, asked.seed, "search") for each in asked.scenarios],
+        space.fields.policy,
+        arms=study.arms,
+        workers=workers,
+    )
+    if study.arms is None:
+        study.keep_arms(race.arms)
+    _search(asked, study, race, began, progress("trials"))
+    return _judged(asked, study, race, workers, progress("runs on fresh seeds"))
+
+
+def _search(
+    asked: Asked,
+    study: Study,
+    race: Race,
+    began: float,
+    report: Callable[[int, int], None],
+) -> None:
+    most = math.ceil(asked.trials / GENERATION) * GENERATION
+    rounds = 0
+    while len(study.tried) < most or asked.limit_s is not None:
+        report(len(study.tried), max(most, len(study.tried)))
+        if asked.limit_s is not None and rounds:
+            spent_s = time.monotonic() - began
+            # What the fresh runs and another generation will take, by what this took so far.
+            pace = spent_s / race.simulated_s if race.simulated_s else 0.0
+            if spent_s * (1.0 + 1.0 / rounds) + pace * _fresh_s(asked) > asked.limit_s:
+                break
+        study.generation(race)
+        rounds += 1
+    report(len(study.tried), len(study.tried))
+
+
+def _fresh_s(asked: Asked) -> float:
+    """Simulated seconds of the runs on fresh seeds, at most."""
+    return (MOST + 2) * FRESH * sum(e.duration for e in (*asked.scenarios, *asked.held_out))
+
+
+def _judged(
+    asked: Asked,
+    study: Study,
+    race: Race,
+    workers: int | None,
+    report: Callable[[int, int], None],
+) -> Tuned:
+    goals, space = asked.goals(), asked.space
+    today = space.fields.policy
+    chosen = _front(study.tried, goals)
+    scenarios = [_seeded(each, asked.seed, "fresh") for each in (*asked.scenarios, *asked.held_out)]
+    arms = {TODAY: today, STATIC: today}
+    arms |= {f"trial {e.number}": e.drawn.policy for e in chosen if e.drawn.policy is not None}
+    found = replicate(
+        [Plan(scenario=each, arms=arms, replications=range(FRESH)) for each in scenarios],
+        workers=workers,
+        progress=report,
+    )
+    runs = {each.scenario: of for each, of in zip(scenarios, found, strict=True)}
+    judge = _Judge(asked, goals, runs)
+    as_today = judge.candidate(-1, _present(space), space.fields.text)
+    candidates = [
+        judge.candidate(each.number, each.drawn.values, each.drawn.text) for each in chosen
+    ]
+    front = _fresh_front([as_today, *candidates], goals)
+    hours = race.simulated_s + sum(each.duration for each in scenarios) * len(arms) * FRESH
+    tuning = Tuning(
+        objectives=tuple(each.name for each in asked.objectives),
+        units=tuple(each.unit for each in asked.objectives),
+        better=tuple(each.better for each in asked.objectives),
+        constraints=tuple(each.text for each in asked.constraints),
+        today=as_today,
+        front=tuple(_named(each, place, space) for place, each in enumerate(front, 1)),
+        knee=fronts.knee([_losses(each, goals) for each in front]) if front else -1,
+        trials=sum(each.trial is not None for each in study.tried),
+        raced=sum(each.trial is not None and each.trial.score.raced for each in study.tried),
+        simulated_hours=hours / SECONDS_PER_HOUR,
+        replications=FRESH,
+        scenarios=tuple(each.scenario for each in asked.scenarios),
+        held_out=tuple(each.scenario for each in asked.held_out),
+        runs=runs,
+        static=judge.measured(STATIC, tuned_on=True),
+        seed=asked.seed,
+        sampler=asked.sampler,
+        split=asked.split,
+    )
+    return Tuned(
+        tuning=tuning,
+        study=study,
+        goals=goals,
+        fresh=tuple(scenarios[: len(asked.scenarios)]),
+        invalid=sum(each.trial is None for each in study.tried),
+        nearest=None if front else _nearest(study.tried),
+        broken={each.trial: goals.broken(runs, each.arm) for each in front},
+    )
+
+
+class _Judge:
+    """Makes candidates of the runs on fresh seeds."""
+
+    __slots__ = ("_asked", "_goals", "_parts", "_runs")
+
+    def __init__(self, asked: Asked, goals: Goals, runs: Mapping[str, Runs]) -> None:
+        self._asked, self._goals, self._runs = asked, goals, runs
+        names = (asked.scenarios, asked.held_out)
+        self._parts = [{each.scenario: runs[each.scenario] for each in part} for part in names]
+
+    def candidate(self, trial: int, values: Mapping[str, float], text: str) -> Candidate:
+        arm = TODAY if trial < 0 else f"trial {trial}"
+        measured = self.measured(arm, tuned_on=True)
+        held_out = [_UNDEFINED for _ in self._goals.objectives]
+        if self._asked.held_out:
+            held_out = list(self.measured(arm, tuned_on=False).objectives)
+        figures = [
+            {name: _figures(each, arm) for name, each in part.items()} for part in self._parts
+        ]
+        return Candidate(
+            trial=trial,
+            values=values,
+            text=text,
+            policy=self._asked.space.fields.parsed(text),
+            tuned_on=figures[0],
+            held_out=figures[1],
+            objectives=measured.objectives,
+            objectives_held_out=tuple(held_out),
+            feasible=measured.feasible,
+        )
+
+    def measured(self, arm: str, *, tuned_on: bool) -> Measured:
+        part = self._parts[0 if tuned_on else 1]
+        return self._goals.measure(seen(part, arm), seen(part, TODAY), seen(part, STATIC))
+
+
+def _figures(runs: Runs, arm: str) -> Mapping[str, Interval]:
+    ours = runs[arm]
+    found = {name: metric_interval(name, ours) for name in METRICS if name != "cost_saved"}
+    saved = cost_saved(ours, runs[STATIC])
+    return {**found, "cost_saved": values_interval("cost_saved", saved, ours)}
+
+
+def _front(tried: Sequence[Tried], goals: Goals) -> list[Tried]:
+    """Trials that go on: a spread-out part of the front of those that keep all constraints."""
+    able = [
+        (each, each.trial.score)
+        for each in tried
+        if each.trial is not None and each.trial.score.feasible and not each.trial.score.raced
+    ]
+    losses = [_loss(score, goals) for _, score in able]
+    places = fronts.non_dominated(losses)
+    if not places:
+        return []
+    kept = fronts.spread([losses[place] for place in places], MOST)
+    return [able[places[place]][0] for place in kept]
+
+
+def _loss(score: Score, goals: Goals) -> list[float]:
+    return [o.sign * value for o, value in zip(goals.objectives, score.objectives, strict=True)]
+
+
+def _losses(candidate: Candidate, goals: Goals) -> list[float]:
+    return [
+        objective.sign * found.estimate
+        for objective, found in zip(goals.objectives, candidate.objectives, strict=True)
+    ]
+
+
+def _fresh_front(candidates: Sequence[Candidate], goals: Goals) -> list[Candidate]:
+    """The front by fresh figures, best in the first objective first; of equal ones the first."""
+    able = [
+        each
+        for each in candidates
+        if each.feasible and all(math.isfinite(found.estimate) for found in each.objectives)
+    ]
+    losses = [_losses(each, goals) for each in able]
+    places = sorted(fronts.non_dominated(losses), key=lambda place: losses[place])
+    return [able[place] for place in places]
+
+
+def _named(candidate: Candidate, place: int, space: Space) -> Candidate:
+    """The candidate under a name of its own; today's keeps its name."""
+    if candidate.trial < 0:
+        return candidate
+    name = f"{space.fields.policy.name[:80]}-tuned-{place}"
+    text = space.text(candidate.values, name)
+    return replace(candidate, text=text, policy=space.fields.parsed(text))
+
+
+def _present(space: Space) -> dict[str, float]:
+    """What today's policy says, where it says a number."""
+    found = {each.path: space.fields[each.path].present for each in space.dimensions}
+    return {path: value for path, value in found.items() if value is not None}
+
+
+def _nearest(tried: Sequence[Tried]) -> Tried | None:
+    """The trial that misses least, all constraints together."""
+    known = [each for each in tried if each.trial is not None]
+
+    def missed(each: Tried) -> float:
+        assert each.trial is not None
+        return math.fsum(max(0.0, miss) for miss in each.trial.score.misses)
+
+    return min(known, key=missed, default=None)
+
+
+def _seeded(scenario: Scenario, seed: int | None, stage: str) -> Scenario:
+    own = scenario.seed if seed is None else seed
+    digest = hashlib.sha256(f"tune:{stage}:{own}".encode()).digest()
+    return scenario.model_copy(update={"seed": int.from_bytes(digest[:8], "big") >> 1})
+
+
+def _digest(scenario: Scenario) -> str:
+    return hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()
