@@ -82,7 +82,8 @@ def robustness(
         tuning: with the runs of its candidates.
         scenarios: those it was tuned on, with the seeds the candidates were run with.
         goals: by which they are judged.
-        replications: of what is simulated again; None: as many as there are runs.
+        replications: of what is simulated again; None: as many as there are runs,
+            which are the most.
         workers, progress: as of `sim.replications.replicate`.
 
     Raises:
@@ -99,7 +100,7 @@ def robustness(
             )
             for factor in FACTORS
         ]
-    count = replications or tuning.replications
+    count = min(replications or tuning.replications, tuning.replications)
     kept = {name: _first(each, count) for name, each in runs.items()}
     left_out = []
     for what, otherwise in (("quotas", other_quotas), ("speed of other models", other_speed)):
