@@ -22,7 +22,7 @@ from .fields import Estimate
 from .label_places import label_places
 from .layout import Layout, light
 from .svg import DRAWING
-from .tuning_words import label
+from .tuning_words import heading
 from .tunings import Objective, Tuning
 
 __all__ = ["front_figure"]
@@ -92,13 +92,13 @@ def _marks(tuning: Tuning) -> list[Mark]:
     """Today's and static first, so that their labels get their place; the proposed one too."""
     found = [
         Mark(
-            text=f"{place + 1} proposed" if place == tuning.chosen else str(place + 1),
+            text=f"{place} proposed" if each is tuning.proposed else str(place),
             values=each.objectives,
-            marker="*" if place == tuning.chosen else "o",
-            role="good" if place == tuning.chosen else "with",
-            size=10.0 if place == tuning.chosen else 5.0,
+            marker="*" if each is tuning.proposed else "o",
+            role="good" if each is tuning.proposed else "with",
+            size=10.0 if each is tuning.proposed else 5.0,
         )
-        for place, each in enumerate(tuning.front)
+        for place, each in tuning.found
     ]
     found.sort(key=lambda mark: mark.marker != "*")
     others = [
@@ -122,7 +122,7 @@ def _marks(tuning: Tuning) -> list[Mark]:
                 hollow=not tuning.static.feasible,
             )
         )
-    return [found[0], *others, *found[1:]]
+    return [*found[:1], *others, *found[1:]]
 
 
 def _panel(
@@ -159,8 +159,8 @@ def _panel(
         _cross(axes, mark, pair)
     _labels(axes, drawn, pair, layout, room)
     for text, at, offset, align, below in (
-        (f"{label(other.name)} {_arrow(other, up=True)}", (0, 1), (-layout.left + 4, 7), "left", 0),
-        (f"{label(one.name)} {_arrow(one, up=False)}", (1, 0), (0, -FOOT + 10), "right", 1),
+        (f"{heading(other)} {_arrow(other, up=True)}", (0, 1), (-layout.left + 4, 7), "left", 0),
+        (f"{heading(one)} {_arrow(one, up=False)}", (1, 0), (0, -FOOT + 10), "right", 1),
     ):
         axes.annotate(
             text,

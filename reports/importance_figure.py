@@ -41,6 +41,8 @@ def importance_figure(tuning: Tuning, layout: Layout) -> Figure | None:
 
 def _draw(tuning: Tuning, layout: Layout) -> Figure:
     every = tuning.importance
+    names_of = {each.objective: each.objective for each in every}
+    names_of |= {each.name: label(each.metric) for each in tuning.objectives}
     # One order for all panels, so that a number is one line to follow.
     paths = sorted(
         dict.fromkeys(path for each in every for path in each.shares),
@@ -64,7 +66,7 @@ def _draw(tuning: Tuning, layout: Layout) -> Figure:
         axes = figure.add_axes(
             (left / layout.width, bottom / height, wide / layout.width, tall / height)
         )
-        _panel(axes, found, paths, layout)
+        _panel(axes, found, names_of[found.objective], paths, layout)
         if column == 0:
             for line, name in enumerate(names):
                 axes.annotate(
@@ -82,7 +84,7 @@ def _draw(tuning: Tuning, layout: Layout) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, found: Importance, paths: list[str], layout: Layout) -> None:
+def _panel(axes: Axes, found: Importance, title: str, paths: list[str], layout: Layout) -> None:
     axes.patch.set_visible(False)
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
@@ -97,7 +99,7 @@ def _panel(axes: Axes, found: Importance, paths: list[str], layout: Layout) -> N
         FuncFormatter(lambda value, _: amount(value, "share", exact=True))
     )
     axes.annotate(
-        label(found.objective),
+        title,
         (0, 1),
         xycoords="axes fraction",
         xytext=(0, 5),

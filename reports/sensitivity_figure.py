@@ -18,7 +18,7 @@ from .amounts import amount
 from .fields import Estimate
 from .layout import Layout, light, shorten
 from .svg import DRAWING
-from .tuning_words import dimension, label
+from .tuning_words import dimension, heading
 from .tunings import Objective, Sensitivity, Step, Tuning
 
 __all__ = ["sensitivity_figure"]
@@ -66,7 +66,7 @@ def _draw(tuning: Tuning, layout: Layout) -> Figure:
             if column == 0:
                 _over(axes, shorten(dimension(found.path), layout), layout, 4, "muted")
             if row == 0:
-                name = shorten(label(objective.name), layout, wide + layout.left)
+                name = shorten(heading(objective), layout, wide + layout.left)
                 _over(axes, name, layout, 4 + HEAD, "ink")
     return figure
 

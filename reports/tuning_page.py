@@ -73,7 +73,7 @@ def tuning_page(tuning: Tuning) -> str:
         "tuning.html.jinja",
         title=f"Tuning of {tuning.today.name}",
         tuning=tuning,
-        eyebrow=", ".join(tuning_words.label(each.name) for each in tuning.objectives),
+        eyebrow=", ".join(tuning_words.label(each.metric) for each in tuning.objectives),
         answer=answer,
         gap=tuning_words.gap(tuning),
         constraints=tuning_words.constraints(tuning),
@@ -83,7 +83,7 @@ def tuning_page(tuning: Tuning) -> str:
         heads=[Head.of(each) for each in tuning.objectives],
         policies=policy_rows(tuning),
         settings=setting_rows(tuning),
-        names=["today", *(str(place) for place in range(1, len(tuning.front) + 1))],
+        names=["today", *(str(place) for place, _ in tuning.found)],
         proposed="" if proposed is None else tuning_words.name_of(tuning, proposed.trial),
         file="" if proposed is None else proposed.file,
         changes=() if proposed is None else proposed.changes,
@@ -153,13 +153,12 @@ def _facts(tuning: Tuning) -> Iterator[tuple[str, str]]:
 def _write_data(path: Path, tuning: Tuning) -> None:
     """A row for each policy: what was set, and every objective with its interval."""
     ends = ("estimate", "low", "high")
-    paths = [each.path for each in tuning.today.settings]
     names = [each.name for each in tuning.objectives]
-    header = ["policy", "trial", "feasible", "file", *paths]
+    header = ["policy", "trial", "feasible", "file", *tuning.paths]
     for part in ("", "_held_out"):
         header += [f"{name}{part}_{end}" for name in names for end in ends]
     rows: list[list[Cell]] = []
-    for each in (tuning.today, *tuning.front):
+    for each in (tuning.today, *(each for _, each in tuning.found)):
         known = {setting.path: setting.value for setting in each.settings}
         rows.append(
             [
@@ -167,7 +166,7 @@ def _write_data(path: Path, tuning: Tuning) -> None:
                 each.trial,
                 "yes" if each.feasible else "no",
                 each.file,
-                *(known.get(setting) for setting in paths),
+                *(known.get(setting) for setting in tuning.paths),
                 *(
                     getattr(found, end)
                     for found in (*each.objectives, *each.objectives_held_out)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .amounts import amount
 from .fields import Estimate
 from .metrics import metric
-from .tuning_words import dimension, label, name_of, objective_values, setting, value
+from .tuning_words import dimension, heading, label, name_of, objective_values, setting, value
 from .tunings import Objective, Standing, Tuning
 
 __all__ = [
@@ -34,7 +34,7 @@ class Head:
     def of(cls, objective: Objective) -> Head:
         """Of an objective."""
         better = {"higher": "more is better", "lower": "less is better"}
-        return cls(label=label(objective.name), better=better.get(objective.better, ""))
+        return cls(label=heading(objective), better=better.get(objective.better, ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,7 @@ class PolicyRow:
     note: str
     kind: str
     kept: bool
+    broken: tuple[str, ...]
     objectives: tuple[str, ...]
     held_out: tuple[str, ...]
 
@@ -82,9 +83,10 @@ def policy_rows(tuning: Tuning) -> tuple[PolicyRow, ...]:
     rows = [
         PolicyRow(
             name="today",
-            note=tuning.today.name,
-            kind="",
+            note=_note_of_today(tuning),
+            kind="best" if tuning.proposed is not None and not tuning.proposed.changes else "",
             kept=tuning.today.feasible,
+            broken=tuning.today.broken,
             objectives=tuple(objective_values(tuning.today.objectives, tuning.objectives)),
             held_out=_held_out(tuning, tuning.today.objectives_held_out),
         )
@@ -96,6 +98,7 @@ def policy_rows(tuning: Tuning) -> tuple[PolicyRow, ...]:
                 note="today's without a controller",
                 kind="",
                 kept=tuning.static.feasible,
+                broken=(),
                 objectives=tuple(objective_values(tuning.static.objectives, tuning.objectives)),
                 held_out=tuple("" for _ in tuning.objectives) if tuning.held_out else (),
             )
@@ -103,15 +106,21 @@ def policy_rows(tuning: Tuning) -> tuple[PolicyRow, ...]:
     rows += [
         PolicyRow(
             name=name_of(tuning, each.trial),
-            note=_note(tuning, place),
-            kind="best" if place == tuning.chosen else "",
+            note=_note(tuning, place - 1),
+            kind="best" if each is tuning.proposed else "",
             kept=each.feasible,
+            broken=each.broken,
             objectives=tuple(objective_values(each.objectives, tuning.objectives)),
             held_out=_held_out(tuning, each.objectives_held_out),
         )
-        for place, each in enumerate(tuning.front)
+        for place, each in tuning.found
     ]
     return tuple(rows)
+
+
+def _note_of_today(tuning: Tuning) -> str:
+    on_it = any(each.trial < 0 for each in tuning.front)
+    return f"{tuning.today.name}, on the front" if on_it else tuning.today.name
 
 
 def _note(tuning: Tuning, place: int) -> str:
@@ -130,15 +139,14 @@ def _held_out(tuning: Tuning, found: tuple[Estimate, ...]) -> tuple[str, ...]:
 
 def setting_rows(tuning: Tuning) -> tuple[SettingRow, ...]:
     """Numbers of the space in which any policy differs from today's."""
-    every = (tuning.today, *tuning.front)
-    paths = dict.fromkeys(each.path for policy in every for each in policy.settings)
+    every = (tuning.today, *(each for _, each in tuning.found))
     rows = (
         SettingRow(
             label=dimension(path),
             path=path,
             values=tuple(setting(policy, path) for policy in every),
         )
-        for path in paths
+        for path in tuning.paths
     )
     return tuple(row for row in rows if len(set(row.values)) > 1)
 
@@ -149,7 +157,7 @@ def worst_rows(tuning: Tuning) -> tuple[tuple[str, ...], tuple[WorstRow, ...]]:
         return (), ()
     metrics = [each.metric for each in tuning.today.worst]
     rows = []
-    for policy in (tuning.today, *tuning.front):
+    for policy in (tuning.today, *(each for _, each in tuning.found)):
         known = {each.metric: each for each in policy.worst}
         rows.append(
             WorstRow(
@@ -171,7 +179,7 @@ def worst_rows(tuning: Tuning) -> tuple[tuple[str, ...], tuple[WorstRow, ...]]:
 
 def robustness_rows(tuning: Tuning) -> tuple[RobustnessRow, ...]:
     """A row for each case."""
-    trials = [each.trial for each in (tuning.today, *tuning.front)]
+    trials = [tuning.today.trial, *(each.trial for _, each in tuning.found)]
     proposed = None if tuning.proposed is None else tuning.proposed.trial
     rows = []
     for case in tuning.cases:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 from .amounts import NOTHING, POINTS, THIN, amount, difference
 from .comparison_words import plus_minus
 from .fields import Estimate
-from .metrics import METRICS, metric
+from .metrics import metric
 from .tunings import Change, Objective, Policy, Tuning
 
 __all__ = [
     "answer",
-    "change_of",
     "constraints",
     "dimension",
     "effect",
     "effort",
     "gap",
+    "heading",
     "label",
     "name_of",
     "short",
@@ -27,28 +28,27 @@ __all__ = [
     "way",
 ]
 
-SUFFIXES = ("", "_s", "_usd", "_share")
-"""What an objective's name may lack of its metric's."""
+FORMS: Final = {"ratio": ", of today's", "worth": ", of what could be"}
 
 
 def name_of(tuning: Tuning, trial: int) -> str:
     """What a policy is called in a report: its place in the front, from 1, or "today"."""
-    for place, each in enumerate(tuning.front, 1):
-        if each.trial == trial:
-            return str(place)
-    return "today"
+    return next((str(place) for place, each in tuning.found if each.trial == trial), "today")
 
 
-def label(name: str) -> str:
-    """What an objective or a metric is called."""
-    known = (name + suffix for suffix in SUFFIXES)
-    found = next((each for each in known if each in METRICS), name)
-    return metric(found).label.removesuffix(" (assumed)").removesuffix(", billed")
+def label(metric_name: str) -> str:
+    """What a metric is called."""
+    return metric(metric_name).label.removesuffix(" (assumed)").removesuffix(", billed")
 
 
-def short(name: str) -> str:
-    """The same inside a sentence."""
-    text = label(name)
+def heading(objective: Objective) -> str:
+    """What an objective is called over its figures."""
+    return f"{label(objective.metric)}{FORMS.get(objective.form, '')}"
+
+
+def short(objective: Objective) -> str:
+    """What it is called inside a sentence."""
+    text = label(objective.metric)
     return text[:1].lower() + text[1:]
 
 
@@ -72,16 +72,16 @@ def told_apart(change: Estimate) -> bool:
 
 
 def way(change: Change) -> str:
-    """What a change is to a user: "good", "bad", or "" where it is noise or neither."""
-    if not told_apart(change.change) or not change.better:
+    """What a change is to a user: "good", "bad", or "" where it is noise."""
+    if not told_apart(change.change):
         return ""
-    return "good" if (change.change.estimate > 0) == (change.better == "higher") else "bad"
+    return "good" if (change.change.estimate > 0) == (change.of.better == "higher") else "bad"
 
 
 def effect(change: Change) -> str:
     """A change with its sign, or that there is none: "cost −12 ±3 %"."""
-    found, name = change.change, short(change.metric)
-    unit = "relative" if change.relative else change.unit
+    found, name = change.change, short(change.of)
+    unit = "relative" if change.of.form == "ratio" else change.of.unit
     if not math.isfinite(found.estimate):
         return f"{name} undefined"
     if not (math.isfinite(found.low) and math.isfinite(found.high)):
@@ -98,12 +98,6 @@ def effect(change: Change) -> str:
     return f"{name} {shown.removesuffix(suffix)} {spread}{suffix}"
 
 
-def change_of(changes: Sequence[Change], objective: str) -> Change | None:
-    """The change of the metric that an objective is named after; None: it is of none."""
-    names = [objective + suffix for suffix in SUFFIXES]
-    return next((each for each in changes if each.metric in names), None)
-
-
 def answer(tuning: Tuning) -> str:
     """What came out: what the proposed policy gives, and what it costs."""
     policy = tuning.proposed
@@ -112,11 +106,7 @@ def answer(tuning: Tuning) -> str:
         return f"No policy that was tried keeps {kept}" if kept else "No policy was found"
     if not policy.changes:
         return "Nothing was found that is better than today's policy"
-    changes = [
-        found
-        for each in tuning.objectives
-        if (found := change_of(policy.effects, each.name)) is not None
-    ]
+    changes = [each for each in policy.effects if each.of in tuning.objectives]
     parts = {
         kind: [effect(each) for each in changes if way(each) == kind] for kind in ("good", "bad")
     }
@@ -135,11 +125,7 @@ def gap(tuning: Tuning) -> str:
     policy = tuning.proposed
     if policy is None or not tuning.held_out:
         return ""
-    parts = [
-        effect(found)
-        for each in tuning.objectives
-        if (found := change_of(policy.effects_held_out, each.name)) is not None
-    ]
+    parts = [effect(each) for each in policy.effects_held_out if each.of in tuning.objectives]
     count = len(tuning.held_out)
     where = f"In the {count} scenarios" if count > 1 else "In the scenario"
     return f"{where} held out: {_list(parts)}" if parts else ""
@@ -155,6 +141,8 @@ def effort(tuning: Tuning) -> str:
     parts = [_count(tuning.trials, "trial")]
     if tuning.raced:
         parts.append(f"{amount(tuning.raced, 'count')} of them given up early")
+    if tuning.invalid:
+        parts.append(f"{amount(tuning.invalid, 'count')} more that were no policies")
     hours = amount(tuning.simulated_hours, "count")
     parts.append(f"{hours}{THIN}hours simulated")
     return ", ".join(parts)

@@ -35,9 +35,19 @@ VERSIONS = (1,)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """What was asked for; unit and better as in `reports.metrics`."""
+    """What was asked for, or is told always.
+
+    Attributes:
+        name: as it was asked for.
+        metric, better: as in `reports.metrics`.
+        form: how scenarios are put together: "mean", "ratio" to today's policy, or "worth": the
+            share of what perfect answers would be worth.
+        unit: of the values, as in `reports.metrics`; a ratio is a share of today's.
+    """
 
     name: str
+    metric: str
+    form: str
     unit: str
     better: str
 
@@ -53,18 +63,14 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a policy changes of a metric against today's, in pairs of runs.
+    """What a policy changes of an objective against today's, in pairs of runs.
 
     Attributes:
-        metric, unit, better: as in `reports.metrics`.
-        relative: whether it is a share of today's mean, and not in the metric's unit.
-        change: with the sign it has.
+        of: the objective.
+        change: with the sign it has; of a ratio, less 1.
     """
 
-    metric: str
-    unit: str
-    better: str
-    relative: bool
+    of: Objective
     change: Estimate
 
 
@@ -85,6 +91,7 @@ class Policy:
         trial: its number; -1 is today's policy.
         file: name of its file beside the record, or "".
         settings: what the trial set.
+        broken: constraints it does not keep, and where, held out or not.
         objectives, objectives_held_out: in the order asked for, over the scenarios it was tuned
             on and over the others.
         changes: against today's policy, a sentence each.
@@ -98,6 +105,7 @@ class Policy:
     fingerprint: str
     settings: tuple[Setting, ...]
     feasible: bool
+    broken: tuple[str, ...]
     objectives: tuple[Estimate, ...]
     objectives_held_out: tuple[Estimate, ...]
     worst: tuple[Worst, ...]
@@ -172,6 +180,7 @@ class Tuning:
     split: str
     trials: int
     raced: int
+    invalid: int
     simulated_hours: float
     replications: int
     seed: int | None
@@ -197,6 +206,18 @@ class Tuning:
         """The policy that is proposed; None where the front is empty."""
         return self.front[self.chosen] if self.front else None
 
+    @property
+    def found(self) -> tuple[tuple[int, Policy], ...]:
+        """The front without today's policy, each with its place in the front, from 1."""
+        every = enumerate(self.front, 1)
+        return tuple((place, policy) for place, policy in every if policy.trial >= 0)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of all numbers that any policy here sets."""
+        every = (self.today, *self.front)
+        return tuple(dict.fromkeys(each.path for policy in every for each in policy.settings))
+
 
 def read_tuning(directory: Path) -> Tuning:
     """Read a tuning's directory.
@@ -216,14 +237,7 @@ def tuning_of(entry: Mapping[str, Any]) -> Tuning:
         known = ", ".join(map(str, VERSIONS))
         raise ValueError(f"version is {entry['version']!r}; this release reads {known}")
     importance, robustness = entry.get("importance") or {}, entry.get("robustness") or {}
-    objectives = tuple(
-        Objective(
-            name=clean(str(each["name"])),
-            unit=text(each, "unit") or "number",
-            better=clean(str(each["better"])),
-        )
-        for each in entry["objectives"]
-    )
+    objectives = tuple(map(_objective, entry["objectives"]))
     front = tuple(_policy(each, len(objectives)) for each in entry["front"])
     seed = entry.get("seed")
     static = entry.get("static")
@@ -236,6 +250,7 @@ def tuning_of(entry: Mapping[str, Any]) -> Tuning:
         split=text(entry, "split"),
         trials=int(entry["trials"]),
         raced=int(entry["raced"]),
+        invalid=int(entry.get("invalid") or 0),
         simulated_hours=number(entry["simulated_hours"]),
         replications=int(entry["replications"]),
         seed=None if seed is None else int(seed),
@@ -293,6 +308,7 @@ def _policy(entry: Mapping[str, Any], count: int) -> Policy:
             for each in entry["values"]
         ),
         feasible=bool(entry["feasible"]),
+        broken=words(entry, "broken"),
         objectives=_estimates(entry, "objectives", count),
         objectives_held_out=_estimates(entry, "objectives_held_out", count),
         worst=tuple(
@@ -317,12 +333,16 @@ def _estimates(entry: Mapping[str, Any], key: str, count: int) -> tuple[Estimate
 
 
 def _change(entry: Mapping[str, Any]) -> Change:
-    return Change(
+    return Change(of=_objective(entry), change=estimate(entry))
+
+
+def _objective(entry: Mapping[str, Any]) -> Objective:
+    return Objective(
+        name=clean(str(entry["name"])),
         metric=clean(str(entry["metric"])),
+        form=clean(str(entry["form"])),
         unit=text(entry, "unit") or "number",
-        better=text(entry, "better"),
-        relative=bool(entry.get("relative")),
-        change=estimate(entry),
+        better=clean(str(entry["better"])),
     )
 
 

@@ -1,66 +1,72 @@
-"""What a candidate changes against today's policy, metric by metric, on the same requests."""
+"""What a candidate changes against today's policy, on the same requests."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from ..estimates import values_difference_interval
 from ..intervals import Interval
-from ..metrics import METRICS
 from ..replications import Runs
-from .results import TODAY
+from ..unseen import EVERYTHING, honest_interval
+from .goals import Goals
+from .objectives import Objective, parse_objectives
+from .results import TODAY, seen
 
-__all__ = ["EFFECTS", "Effect", "effects"]
+__all__ = ["ALWAYS", "Effect", "effects", "told"]
 
-EFFECTS = ("availability", "latency_p95_s", "cost_usd", "quality", "utility_usd")
-"""Metrics that are always told, whatever the objectives are."""
-
-_RELATIVE = ("usd", "seconds", "count", "number")
-"""Units whose differences are told as a share of today's mean."""
+ALWAYS = ("availability", "latency_p95", "cost", "quality")
+"""What effects are told of, whatever the objectives are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """The mean over scenarios of a metric, the candidate's minus today's.
+    """What is changed of an objective, or of a metric as if it were one.
 
     Attributes:
-        metric: a key of `sim.metrics.METRICS`.
-        relative: whether the change is a share of today's mean, and not in the metric's unit.
-        change: with the sign it has: more is positive.
+        objective: of what, and how scenarios are put together.
+        change: the candidate's less today's, with the sign it has; of a ratio, less 1.
     """
 
-    metric: str
-    relative: bool
+    objective: Objective
     change: Interval
 
 
-def effects(runs: Mapping[str, Runs], arm: str, metrics: Sequence[str]) -> tuple[Effect, ...]:
+def told(goals: Goals) -> tuple[Objective, ...]:
+    """What effects are told of: the objectives, and what is told always."""
+    asked = {each.metric for each in goals.objectives}
+    always = (each for name in ALWAYS for each in parse_objectives(name))
+    return (*goals.objectives, *(each for each in always if each.metric not in asked))
+
+
+def effects(goals: Goals, runs: Mapping[str, Runs], arm: str) -> tuple[Effect, ...]:
     """What an arm changes against the arm `TODAY`, with intervals over the replications.
 
     Args:
-        runs: of every scenario that counts, by its name; run k of both arms saw the same requests.
+        goals: whose objectives are told of first.
+        runs: of every scenario that counts, by its name; none: nothing is told.
         arm: of the candidate.
-        metrics: that are told, in this order; what is undefined in a run is undefined in all.
     """
-    return tuple(_effect(runs, arm, metric) for metric in metrics) if runs else ()
-
-
-def _effect(runs: Mapping[str, Runs], arm: str, metric: str) -> Effect:
-    ours, todays = (_means(runs, name, metric) for name in (arm, TODAY))
-    change = values_difference_interval(metric, ours, todays)
-    mean = math.fsum(todays) / len(todays)
-    # A utility may be nothing or less, and is no unit.
-    relative = METRICS[metric] in _RELATIVE and metric != "utility_usd" and mean > 0.0
-    if relative:
-        change = Interval(
-            estimate=change.estimate / mean, low=change.low / mean, high=change.high / mean
-        )
-    return Effect(metric=metric, relative=relative, change=change)
-
-
-def _means(runs: Mapping[str, Runs], arm: str, metric: str) -> list[float]:
-    """Mean over the scenarios, in every replication."""
-    every = [[run.metrics[metric] for run in found[arm]] for found in runs.values()]
-    return [math.fsum(values) / len(values) for values in zip(*every, strict=True)]
+    if not runs:
+        return ()
+    wider = replace(goals, objectives=told(goals), constraints=())
+    ours, todays = (seen(runs, each) for each in (arm, TODAY))
+    sample, today = wider.sample(ours), wider.sample(todays)
+    found = []
+    for each in wider.objectives:
+        if arm == TODAY:
+            change = Interval(estimate=0.0, low=0.0, high=0.0)
+        elif each.form == "ratio":
+            ratio = each.interval(ours, sample, today)
+            change = Interval(
+                estimate=ratio.estimate - 1.0, low=ratio.low - 1.0, high=ratio.high - 1.0
+            )
+        elif each.form == "mean":
+            change = values_difference_interval(
+                each.metric, each.values(sample, today), each.values(today, today)
+            )
+        else:
+            pairs = zip(each.values(sample, today), each.values(today, today), strict=True)
+            change = honest_interval([a - b for a, b in pairs], EVERYTHING)
+        found.append(Effect(objective=each, change=change))
+    return tuple(found)

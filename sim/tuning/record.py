@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from balancer.policy_difference import policy_difference
@@ -15,12 +16,12 @@ from balancer.version import VERSION
 from ..gate_record import fingerprint
 from ..intervals import CONFIDENCE, Interval
 from ..json_values import interval, number
-from ..margins import BETTER
-from ..metrics import METRICS
 from ..replications import Runs
 from ..run_header import versions
-from .effects import EFFECTS, Effect, effects
+from .effects import effects, told
+from .goals import Goals
 from .importance import Importances
+from .objectives import Objective
 from .results import Candidate, Figures, Measured, Tuning
 from .robustness import OFF, Robustness
 from .sensitivity import Sensitivity
@@ -32,12 +33,23 @@ TUNING_VERSION = 1
 _Show = Mapping[str, Callable[[float], object]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Notes:
+    """What is known of policies by their trials alone."""
+
+    files: Mapping[int, str]
+    broken: Mapping[int, Sequence[str]]
+
+
 def tuning_record(
     tuning: Tuning,
+    goals: Goals,
     *,
     show: _Show | None = None,
     files: Mapping[int, str] | None = None,
     chosen: int | None = None,
+    broken: Mapping[int, Sequence[str]] | None = None,
+    invalid: int = 0,
     sensitivities: Sequence[Sensitivity] = (),
     importances: Importances | None = None,
     robustness: Robustness | None = None,
@@ -48,38 +60,38 @@ def tuning_record(
 
     Args:
         tuning: what came of it.
+        goals: objectives and constraints, of all scenarios, held out or not.
         show: writes a value as a policy file says it ("15s"), by path; without, it is its number.
         files: names of the policies' files beside the record, by trial.
         chosen: place in the front of the policy that is proposed; None: the knee.
+        broken: constraints that a policy breaks, and where, held out or not, by its trial.
+        invalid: trials that were drawn and are no policies, and so not simulated.
         sensitivities: of that policy's numbers; empty where nobody looked.
         importances: of the numbers, told from the trials; None where nobody looked.
         robustness: of the front; None where nobody looked.
         command: words that ask for this again; empty if no command did.
         gate: words that ask whether the proposed policy may replace today's; empty: none.
     """
-    texts, names = show or {}, files or {}
+    texts = show or {}
+    notes = _Notes(files=files or {}, broken=broken or {})
     return {
         "version": TUNING_VERSION,
         "confidence": CONFIDENCE,
-        "objectives": [
-            {"name": name, "unit": unit, "better": better}
-            for name, unit, better in zip(
-                tuning.objectives, tuning.units, tuning.better, strict=True
-            )
-        ],
+        "objectives": [_objective(each) for each in goals.objectives],
         "constraints": list(tuning.constraints),
         "scenarios": list(tuning.scenarios),
         "held_out": list(tuning.held_out),
         "split": tuning.split,
         "trials": tuning.trials,
         "raced": tuning.raced,
+        "invalid": invalid,
         "simulated_hours": tuning.simulated_hours,
         "replications": tuning.replications,
         "seed": tuning.seed,
         "sampler": tuning.sampler,
-        "today": _candidate(tuning, tuning.today, texts, names),
+        "today": _candidate(tuning, goals, tuning.today, texts, notes),
         "static": None if tuning.static is None else _measured(tuning.static),
-        "front": [_candidate(tuning, each, texts, names) for each in tuning.front],
+        "front": [_candidate(tuning, goals, each, texts, notes) for each in tuning.front],
         "knee": tuning.knee,
         "chosen": tuning.knee if chosen is None else chosen,
         "sensitivity": [
@@ -119,83 +131,70 @@ def _measured(found: Measured | None) -> dict[str, Any]:
     }
 
 
+def _objective(each: Objective) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "metric": each.metric,
+        "form": each.form,
+        "unit": each.unit,
+        "better": each.better,
+    }
+
+
 def _candidate(
     tuning: Tuning,
+    goals: Goals,
     each: Candidate,
     texts: _Show,
-    files: Mapping[int, str],
+    notes: _Notes,
 ) -> dict[str, Any]:
     return {
         "trial": each.trial,
         "name": each.policy.name,
         "law": each.policy.law,
-        "file": files.get(each.trial),
+        "file": notes.files.get(each.trial),
         "fingerprint": fingerprint(each.policy),
         "values": [
             {"path": path, "value": value, "text": _text(texts, path, value)}
             for path, value in each.values.items()
         ],
         "feasible": each.feasible,
+        "broken": list(notes.broken.get(each.trial, ())),
         "objectives": [interval(found) for found in each.objectives],
         "objectives_held_out": [interval(found) for found in each.objectives_held_out],
         "worst": [
-            _worst(metric, better, {**each.tuned_on, **each.held_out})
-            for metric, better in _extremes(tuning)
+            _worst(objective, {**each.tuned_on, **each.held_out}) for objective in told(goals)
         ],
         "changes": list(policy_difference(tuning.today.policy, each.policy)),
-        "effects": _effects(tuning, each, tuning.scenarios),
-        "effects_held_out": _effects(tuning, each, tuning.held_out),
+        "effects": _effects(tuning, goals, each, tuning.scenarios),
+        "effects_held_out": _effects(tuning, goals, each, tuning.held_out),
         "figures": {
-            scenario: {metric: interval(found[metric]) for metric in _told(tuning)}
+            scenario: {of.metric: interval(found[of.metric]) for of in told(goals)}
             for scenario, found in {**each.tuned_on, **each.held_out}.items()
         },
     }
 
 
-def _told(tuning: Tuning) -> tuple[str, ...]:
-    """Metrics that are told of every scenario: the objectives, and those always told."""
-    asked = tuple(name for name in map(_metric, tuning.objectives) if name)
-    return tuple(dict.fromkeys((*asked, *EFFECTS)))
-
-
-def _metric(objective: str) -> str:
-    """The metric an objective is named after; "" where it is none."""
-    names = (objective, f"{objective}_s", f"{objective}_usd", f"{objective}_share")
-    return next((name for name in names if name in METRICS), "")
-
-
-def _extremes(tuning: Tuning) -> list[tuple[str, str]]:
-    return [(metric, BETTER[metric]) for metric in _told(tuning) if metric in BETTER]
-
-
-def _worst(metric: str, better: str, figures: Figures) -> dict[str, Any]:
+def _worst(objective: Objective, figures: Figures) -> dict[str, Any]:
     """The scenario in which a metric is worst; what is undefined is worse than any value."""
 
     def badness(entry: tuple[str, Interval]) -> float:
-        value = entry[1].estimate
-        if math.isnan(value):
-            return math.inf
-        return value if better == "lower" else -value
+        value = objective.sign * entry[1].estimate
+        return math.inf if math.isnan(value) else value
 
+    metric = objective.metric
     scenario, found = max(((name, each[metric]) for name, each in figures.items()), key=badness)
     return {"metric": metric, "scenario": scenario, **interval(found)}
 
 
 def _effects(
-    tuning: Tuning, candidate: Candidate, scenarios: Sequence[str]
+    tuning: Tuning, goals: Goals, candidate: Candidate, scenarios: Sequence[str]
 ) -> list[dict[str, Any]]:
     runs: dict[str, Runs] = {name: tuning.runs[name] for name in scenarios}
-    return [_effect(each) for each in effects(runs, candidate.arm, _told(tuning))]
-
-
-def _effect(each: Effect) -> dict[str, Any]:
-    return {
-        "metric": each.metric,
-        "unit": METRICS[each.metric],
-        "better": BETTER.get(each.metric, ""),
-        "relative": each.relative,
-        **interval(each.change),
-    }
+    return [
+        {**_objective(each.objective), **interval(each.change)}
+        for each in effects(goals, runs, candidate.arm)
+    ]
 
 
 def _importance(found: Importances) -> dict[str, Any]:

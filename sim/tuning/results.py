@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from balancer.core.policy import Policy
@@ -11,7 +11,7 @@ from ..intervals import Interval
 from ..replications import Runs
 from ..run import Run
 
-__all__ = ["TODAY", "Candidate", "Figures", "Measure", "Measured", "Seen", "Tuning", "seen"]
+__all__ = ["TODAY", "Candidate", "Figures", "Measured", "Seen", "Tuning", "seen"]
 
 TODAY = "today"
 """Arm of the policy that is tuned from."""
@@ -34,10 +34,6 @@ class Measured:
 
     objectives: tuple[Interval, ...]
     feasible: bool
-
-
-Measure = Callable[[Seen, Seen], Measured]
-"""Of a policy, by its runs and by those of today's policy on the same requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +74,6 @@ class Tuning:
 
     Attributes:
         objectives: names as asked for, `cost` or a metric.
-        units: of the objectives: usd, share, seconds, score, count or number.
-        better: of each objective, "higher" or "lower".
         constraints: as asked for.
         today: the policy tuned from, on the same fresh seeds.
         front: candidates that no other betters in every objective, best in the first one first.
@@ -109,8 +103,6 @@ class Tuning:
     scenarios: tuple[str, ...]
     held_out: tuple[str, ...]
     runs: Mapping[str, Runs] = field(default_factory=dict)
-    units: tuple[str, ...] = ()
-    better: tuple[str, ...] = ()
     static: Measured | None = None
     seed: int | None = None
     sampler: str = ""

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from scenarios.schema import Scenario
 
 from ..replications import Plan, Runs, replicate
-from .results import TODAY, Candidate, Measure, Measured, Tuning, seen
+from ..run import STATIC
+from .front import betters
+from .goals import Goals
+from .results import TODAY, Candidate, Measured, Tuning, seen
 from .shifts import other_quotas, other_speed, possible_quality, with_prices, with_quality
 
 __all__ = ["OFF", "Case", "Robustness", "Row", "robustness"]
@@ -68,7 +71,7 @@ def robustness(
     tuning: Tuning,
     scenarios: Sequence[Scenario],
     *,
-    measure: Measure,
+    goals: Goals,
     replications: int | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -78,14 +81,15 @@ def robustness(
     Args:
         tuning: with the runs of its candidates.
         scenarios: those it was tuned on, with the seeds the candidates were run with.
-        measure: makes objectives of runs.
-        replications: of what is simulated again; None: as many as there are runs.
+        goals: by which they are judged.
+        replications: of what is simulated again; None: as many as there are runs,
+            which are the most.
         workers, progress: as of `sim.replications.replicate`.
 
     Raises:
         InputError, WorkerError: as `sim.replications.replicate`.
     """
-    found = _Cases(tuning, measure)
+    found = _Cases(tuning, goals)
     runs = {each.scenario: tuning.runs[each.scenario] for each in scenarios}
     cases = [found.case("as assumed", runs)]
     for what, change in (("quality of other models", _other_quality), ("prices", _other_prices)):
@@ -96,7 +100,7 @@ def robustness(
             )
             for factor in FACTORS
         ]
-    count = replications or tuning.replications
+    count = min(replications or tuning.replications, tuning.replications)
     kept = {name: _first(each, count) for name, each in runs.items()}
     left_out = []
     for what, otherwise in (("quotas", other_quotas), ("speed of other models", other_speed)):
@@ -138,22 +142,26 @@ class _Cases:
 
     Args:
         tuning: whose candidates.
-        measure: makes objectives of runs.
+        goals: by which they are judged.
     """
 
-    __slots__ = ("_candidates", "_measure", "_signs")
+    __slots__ = ("_candidates", "_goals")
 
-    def __init__(self, tuning: Tuning, measure: Measure) -> None:
+    def __init__(self, tuning: Tuning, goals: Goals) -> None:
         self._candidates: tuple[Candidate, ...] = (tuning.today, *tuning.front)
-        self._measure = measure
-        self._signs = [1.0 if way == "lower" else -1.0 for way in tuning.better]
+        self._goals = goals
 
     def case(self, name: str, runs: Mapping[str, Runs], *, simulated: bool = False) -> Case:
         """The candidates by these runs of each scenario."""
-        today = seen(runs, TODAY)
-        measured = [self._measure(seen(runs, each.arm), today) for each in self._candidates]
+        today, static = seen(runs, TODAY), seen(runs, STATIC)
+        measured = [
+            self._goals.measure(seen(runs, each.arm), today, static) for each in self._candidates
+        ]
         losses = [
-            [sign * of.estimate for sign, of in zip(self._signs, each.objectives, strict=True)]
+            [
+                objective.sign * found.estimate
+                for objective, found in zip(self._goals.objectives, each.objectives, strict=True)
+            ]
             for each in measured
         ]
         able = [loss for loss, each in zip(losses, measured, strict=True) if each.feasible]
@@ -164,17 +172,11 @@ class _Cases:
                 Row(
                     trial=candidate.trial,
                     measured=each,
-                    best=each.feasible and not any(_betters(other, loss) for other in able),
+                    best=each.feasible and not any(betters(other, loss) for other in able),
                 )
                 for candidate, each, loss in zip(self._candidates, measured, losses, strict=True)
             ),
         )
-
-
-def _betters(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether losses are nowhere higher and somewhere lower."""
-    pairs = list(zip(one, other, strict=True))
-    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 
 
 def _first(runs: Runs, count: int) -> Runs:
@@ -188,8 +190,9 @@ def _again(
     workers: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, Runs]:
-    """Today's policy and the front's in changed scenarios, on the requests they had before."""
+    """Today's policy, static and the front in changed scenarios, on the requests of before."""
     policies = {each.arm: each.policy for each in (tuning.today, *tuning.front)}
+    policies[STATIC] = tuning.today.policy
     plans = []
     for scenario in scenarios:
         first = tuning.runs[scenario.scenario][TODAY][0].replication

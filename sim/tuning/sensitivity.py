@@ -10,7 +10,9 @@ from balancer.core.policy import Policy
 from scenarios.schema import Scenario
 
 from ..replications import Plan, replicate
-from .results import TODAY, Candidate, Measure, Measured, seen
+from ..run import STATIC
+from .goals import Goals
+from .results import TODAY, Candidate, Measured, seen
 
 __all__ = ["Sensitivity", "Step", "sensitivity", "spaced"]
 
@@ -63,7 +65,7 @@ def sensitivity(
     today: Policy,
     scenarios: Sequence[Scenario],
     replications: range,
-    measure: Measure,
+    goals: Goals,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Sensitivity, ...]:
@@ -74,16 +76,16 @@ def sensitivity(
         values: to try, by the path of the dimension; see `spaced`.
         policy_of: makes a policy of values by their paths; what raises
             `PolicyError` or `ValueError` is no policy.
-        today: the policy tuned from, which `measure` is given too.
+        today: the policy tuned from.
         scenarios: on which; with the seeds that are to be used.
         replications: of each.
-        measure: makes objectives of runs.
+        goals: by which policies are judged.
         workers, progress: as of `sim.replications.replicate`.
 
     Raises:
         InputError, WorkerError: as `sim.replications.replicate`.
     """
-    policies: dict[str, Policy] = {TODAY: today, _CHOSEN: candidate.policy}
+    policies: dict[str, Policy] = {TODAY: today, STATIC: today, _CHOSEN: candidate.policy}
     arms: dict[str, dict[float, str | None]] = {}
     for path, tried in values.items():
         own: dict[float, str | None] = {candidate.values[path]: _CHOSEN}
@@ -100,7 +102,8 @@ def sensitivity(
     ]
     found = replicate(plans, workers=workers, progress=progress)
     runs = {plan.scenario.scenario: each for plan, each in zip(plans, found, strict=True)}
-    measured = {arm: measure(seen(runs, arm), seen(runs, TODAY)) for arm in policies}
+    others = seen(runs, TODAY), seen(runs, STATIC)
+    measured = {arm: goals.measure(seen(runs, arm), *others) for arm in policies}
     return tuple(
         Sensitivity(
             path=path,

@@ -304,8 +304,6 @@ def _judged(
     hours += sum(each.duration for each in scenarios) * len(arms) * FRESH
     tuning = Tuning(
         objectives=tuple(each.name for each in asked.objectives),
-        units=tuple(each.unit for each in asked.objectives),
-        better=tuple(each.better for each in asked.objectives),
         constraints=tuple(each.text for each in asked.constraints),
         today=as_today,
         front=tuple(_named(each, place, space) for place, each in enumerate(front, 1)),

@@ -7,6 +7,16 @@ from typing import Any
 __all__ = ["candidate", "estimate", "sample_tuning"]
 
 
+COST = {"name": "cost", "metric": "cost_usd", "form": "ratio", "unit": "share", "better": "lower"}
+AVAILABILITY = {
+    "name": "availability",
+    "metric": "availability",
+    "form": "mean",
+    "unit": "share",
+    "better": "higher",
+}
+
+
 def estimate(middle: float | None, half: float = 0.0) -> dict[str, float | None]:
     """An estimate and an interval about it; None is undefined."""
     if middle is None:
@@ -17,7 +27,7 @@ def estimate(middle: float | None, half: float = 0.0) -> dict[str, float | None]
 def candidate(
     trial: int, cost: float, availability: float, *, seconds: float = 12.0, **changes: Any
 ) -> dict[str, Any]:
-    """A policy by its mean cost and availability; what it changes is against $10 and 99 %."""
+    """A policy by its mean cost and availability; cost is of today's, which has 99 %."""
     found: dict[str, Any] = {
         "trial": trial,
         "name": "default" if trial < 0 else f"candidate-{trial}",
@@ -29,44 +39,32 @@ def candidate(
             {"path": "thresholds.soft.error_rate", "value": 0.05, "text": "5%"},
         ],
         "feasible": True,
-        "objectives": [estimate(cost, 0.2), estimate(availability, 0.001)],
-        "objectives_held_out": [estimate(cost + 1, 0.3), estimate(availability - 0.01, 0.002)],
+        "broken": [],
+        "objectives": [estimate(cost, 0.02), estimate(availability, 0.001)],
+        "objectives_held_out": [estimate(cost + 0.1, 0.03), estimate(availability - 0.01, 0.002)],
         "worst": [
             {"metric": "availability", "scenario": "error_storm", **estimate(0.9, 0.01)},
             {"metric": "cost_usd", "scenario": "steady", **estimate(20.0, 0.1)},
         ],
         "changes": [] if trial < 0 else ["soft begins at P95 latency 12s, was 15s"],
         "effects": [
-            effect("cost_usd", "usd", "lower", (cost - 10) / 10, 0.02, relative=True),
-            effect("availability", "share", "higher", availability - 0.99, 0.0005),
+            {**COST, **estimate(cost - 1, 0.02)},
+            {**AVAILABILITY, **estimate(availability - 0.99, 0.0005)},
         ],
         "effects_held_out": [
-            effect("cost_usd", "usd", "lower", (cost - 9) / 10, 0.02, relative=True),
-            effect("availability", "share", "higher", 0.0001, 0.0005),
+            {**COST, **estimate(cost - 0.9, 0.02)},
+            {**AVAILABILITY, **estimate(0.0001, 0.0005)},
         ],
         "figures": {},
     }
     return {**found, **changes}
 
 
-def effect(
-    metric: str, unit: str, better: str, change: float, half: float, *, relative: bool = False
-) -> dict[str, Any]:
-    """What a policy changes of a metric."""
-    return {
-        "metric": metric,
-        "unit": unit,
-        "better": better,
-        "relative": relative,
-        **estimate(change, half),
-    }
-
-
 def standing(cost: float, availability: float, **more: Any) -> dict[str, Any]:
     """Objectives of a policy somewhere."""
     return {
         "feasible": True,
-        "objectives": [estimate(cost, 0.2), estimate(availability, 0.001)],
+        "objectives": [estimate(cost, 0.02), estimate(availability, 0.001)],
         **more,
     }
 
@@ -77,8 +75,8 @@ def sample_tuning(**changes: Any) -> dict[str, Any]:
         "version": 1,
         "confidence": 0.95,
         "objectives": [
-            {"name": "cost", "unit": "usd", "better": "lower"},
-            {"name": "availability", "unit": "share", "better": "higher"},
+            COST,
+            AVAILABILITY,
         ],
         "constraints": ["availability >= 95%"],
         "scenarios": ["error_storm", "steady"],
@@ -86,16 +84,17 @@ def sample_tuning(**changes: Any) -> dict[str, Any]:
         "split": "every third scenario",
         "trials": 200,
         "raced": 120,
+        "invalid": 4,
         "simulated_hours": 2400.0,
         "replications": 20,
         "seed": 7,
         "sampler": "nsga2",
-        "today": candidate(-1, 10.0, 0.99, seconds=15.0),
-        "static": standing(14.0, 0.94, feasible=False),
+        "today": candidate(-1, 1.0, 0.99, seconds=15.0),
+        "static": standing(1.4, 0.94, feasible=False),
         "front": [
-            candidate(3, 7.0, 0.97),
-            candidate(8, 8.0, 0.985),
-            candidate(5, 11.0, 0.995, seconds=9.0),
+            candidate(3, 0.7, 0.97),
+            candidate(8, 0.8, 0.985),
+            candidate(5, 1.1, 0.995, seconds=9.0),
         ],
         "knee": 1,
         "chosen": 1,
@@ -104,13 +103,13 @@ def sample_tuning(**changes: Any) -> dict[str, Any]:
                 "path": "thresholds.soft.latency_p95",
                 "chosen": 12.0,
                 "steps": [
-                    {"value": 8.0, "text": "8s", "valid": True, **standing(7.5, 0.98)},
-                    {"value": 12.0, "text": "12s", "valid": True, **standing(8.0, 0.985)},
+                    {"value": 8.0, "text": "8s", "valid": True, **standing(0.75, 0.98)},
+                    {"value": 12.0, "text": "12s", "valid": True, **standing(0.8, 0.985)},
                     {
                         "value": 20.0,
                         "text": "20s",
                         "valid": True,
-                        **standing(12.0, 0.93, feasible=False),
+                        **standing(1.2, 0.93, feasible=False),
                     },
                     {
                         "value": 30.0,
@@ -143,10 +142,10 @@ def sample_tuning(**changes: Any) -> dict[str, Any]:
                     "name": "prices +30%",
                     "simulated": False,
                     "policies": [
-                        standing(13.0, 0.99, trial=-1, best=False),
-                        standing(9.1, 0.97, trial=3, best=True),
-                        standing(10.4, 0.985, trial=8, best=True),
-                        standing(14.3, 0.94, trial=5, feasible=False, best=False),
+                        standing(1.0, 0.99, trial=-1, best=False),
+                        standing(0.7, 0.97, trial=3, best=True),
+                        standing(0.8, 0.985, trial=8, best=True),
+                        standing(1.1, 0.94, trial=5, feasible=False, best=False),
                     ],
                 }
             ],
