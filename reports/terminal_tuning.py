@@ -7,9 +7,8 @@ from rich.text import Text
 
 from . import tuning_words
 from .console import table
-from .metrics import METRICS
 from .tuning_tables import policy_rows
-from .tunings import Objective, Tuning
+from .tunings import Tuning
 
 __all__ = ["tuning_tables"]
 
@@ -19,10 +18,9 @@ def tuning_tables(tuning: Tuning) -> Group:
     rows = table()
     rows.add_column("policy", no_wrap=True)
     for each in tuning.objectives:
-        rows.add_column(tuning_words.label(each.name), justify="right", no_wrap=True)
-    for each in tuning.objectives if tuning.held_out else ():
-        name = f"{tuning_words.short(each.name)}, held out"
-        rows.add_column(name, justify="right", no_wrap=True)
+        rows.add_column(tuning_words.heading(each), justify="right", no_wrap=True)
+    for _ in tuning.objectives if tuning.held_out else ():
+        rows.add_column("held out", justify="right", no_wrap=True)
     for row in policy_rows(tuning):
         name = f"{row.name} ({row.note})" if row.note else row.name
         style = "bold" if row.kind else ""
@@ -43,22 +41,9 @@ def tuning_tables(tuning: Tuning) -> Group:
     ]
     parts += [Text(each, style="dim") for each in said if each]
     parts += [Text(), rows, Text()]
-    parts += [Text(each, style="dim") for each in map(_form, tuning.objectives) if each]
     proposed = tuning.proposed
     if proposed is not None and proposed.changes:
         name = tuning_words.name_of(tuning, proposed.trial)
         parts.append(Text(f"what policy {name} changes:", style="bold"))
         parts += [Text(f"  {change}") for change in proposed.changes]
     return Group(*parts)
-
-
-def _form(objective: Objective) -> str:
-    """What an objective is a share of, where its metric is none."""
-    known = (objective.name + suffix for suffix in tuning_words.SUFFIXES)
-    found = next((METRICS[name].unit for name in known if name in METRICS), "share")
-    if objective.unit != "share" or found == "share":
-        return ""
-    of = "what perfect answers would be worth"
-    if not objective.name.startswith("utility"):
-        of = "today's, in the same scenario"
-    return f"{tuning_words.short(objective.name)}: a share of {of}"
