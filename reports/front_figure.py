@@ -197,7 +197,7 @@ def _within(axes: Axes, mark: Mark, pair: tuple[int, int]) -> Mark:
         if low <= at <= high:
             continue
         end = min(max(at, low), high)
-        beyond.append(arrows[at > high])
+        beyond.append(arrows[1] if at > high else arrows[0])
         values[place] = Estimate(estimate=end, low=math.nan, high=math.nan)
     if not beyond:
         return mark
