@@ -1,4 +1,4 @@
-"""A tuning on a terminal or in a log: the answer first, then the front, then what is changed."""
+"""A tuning on a terminal or in a log: the answer first, then the front beside today's policy."""
 
 from __future__ import annotations
 
@@ -6,50 +6,59 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from . import tuning_words
-from .console import coloured, table
-from .tuning_tables import Head, policy_rows
-from .tunings import Tuning
+from .console import table
+from .metrics import METRICS
+from .tuning_tables import policy_rows
+from .tunings import Objective, Tuning
 
 __all__ = ["tuning_tables"]
 
 
 def tuning_tables(tuning: Tuning) -> Group:
-    """What a tuning found: what is proposed, the front, and the differences in words."""
-    answer = f"{tuning_words.answer(tuning)}."
+    """What a tuning found, a row for each policy, and what the proposed one changes."""
     rows = table()
     rows.add_column("policy", no_wrap=True)
-    heads = [Head.of(each) for each in tuning.objectives]
-    for head in heads:
-        rows.add_column(head.label.lower(), justify="right")
-    if tuning.held_out:
-        for head in heads:
-            rows.add_column(f"{head.label.lower()}, held out", justify="right")
-    if tuning.constraints:
-        rows.add_column("constraints", no_wrap=True)
+    for each in tuning.objectives:
+        rows.add_column(tuning_words.label(each.name), justify="right", no_wrap=True)
+    for each in tuning.objectives if tuning.held_out else ():
+        name = f"{tuning_words.short(each.name)}, held out"
+        rows.add_column(name, justify="right", no_wrap=True)
     for row in policy_rows(tuning):
-        kept = [_kept(kept=row.kept)] if tuning.constraints else []
-        cells = [*row.objectives, *row.held_out]
-        name = f"{row.name} ★" if row.kind else row.name
-        rows.add_row(Text(name, style="bold" if row.kind else ""), *cells, *kept)
-    parts: list[RenderableType] = [Text.assemble(("tuning", "bold"), ": ", answer)]
+        name = f"{row.name} ({row.note})" if row.note else row.name
+        style = "bold" if row.kind else ""
+        kept = "" if row.kept else ", breaks a constraint"
+        rows.add_row(Text(name + kept, style=style), *row.objectives, *row.held_out)
+    demanded = tuning_words.constraints(tuning)
+    parts: list[RenderableType] = [
+        Text.assemble(("tuning", "bold"), f": {tuning_words.answer(tuning)}."),
+    ]
     gap = tuning_words.gap(tuning)
     if gap:
         parts.append(Text(f"{gap}."))
-    parts += [Text(tuning_words.effort(tuning), style="dim"), Text(), rows]
+    said = [
+        f"tuned on {', '.join(tuning.scenarios)}",
+        f"held out: {', '.join(tuning.held_out) or 'none'} ({tuning.split})",
+        f"every scenario keeps {demanded}" if demanded else "",
+        f"{tuning_words.effort(tuning)}; {tuning.replications} replications on fresh seeds",
+    ]
+    parts += [Text(each, style="dim") for each in said if each]
+    parts += [Text(), rows, Text()]
+    parts += [Text(each, style="dim") for each in map(_form, tuning.objectives) if each]
     proposed = tuning.proposed
     if proposed is not None and proposed.changes:
         name = tuning_words.name_of(tuning, proposed.trial)
-        parts += [Text(), Text(f"policy {name} against today's", style="bold")]
+        parts.append(Text(f"what policy {name} changes:", style="bold"))
         parts += [Text(f"  {change}") for change in proposed.changes]
-        parts += [
-            coloured(
-                {"good": "pass", "bad": "fail"}.get(tuning_words.way(each), ""),
-                f"  {tuning_words.effect(each)}",
-            )
-            for each in proposed.effects
-        ]
     return Group(*parts)
 
 
-def _kept(*, kept: bool) -> Text:
-    return coloured("pass", "kept") if kept else coloured("fail", "broken")
+def _form(objective: Objective) -> str:
+    """What an objective is a share of, where its metric is none."""
+    known = (objective.name + suffix for suffix in tuning_words.SUFFIXES)
+    found = next((METRICS[name].unit for name in known if name in METRICS), "share")
+    if objective.unit != "share" or found == "share":
+        return ""
+    of = "what perfect answers would be worth"
+    if not objective.name.startswith("utility"):
+        of = "today's, in the same scenario"
+    return f"{tuning_words.short(objective.name)}: a share of {of}"

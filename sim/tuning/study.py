@@ -22,7 +22,7 @@ from .constraints import WORST
 from .goals import LOST, Goals, Score
 from .objectives import Sample
 from .space import Dimension, Drawn, Space
-from .trials import Race, Trial
+from .trials import BLOCKS, Race, Trial
 
 if TYPE_CHECKING:
     from optuna import Study as OptunaStudy
@@ -102,6 +102,11 @@ class Study:
         found: Mapping[str, Sample] | None = self._file.user_attrs.get(_ARMS)
         return found
 
+    @property
+    def replications(self) -> int:
+        """Of every scenario, in all: each policy once, with today's and static."""
+        return sum(each.score.replications for each in self._known.values()) + 2 * BLOCKS[-1]
+
     def keep_arms(self, arms: Mapping[str, Sample]) -> None:
         """Keep these samples."""
         self._file.set_user_attr(_ARMS, arms)
@@ -129,7 +134,7 @@ class Study:
         return self.tried[first:]
 
     def told(self) -> OptunaStudy:
-        """Trials that had all their replications, as a study of Optuna's."""
+        """Trials that were simulated, as a study of Optuna's."""
         import optuna
 
         with _quiet():
@@ -137,7 +142,7 @@ class Study:
             for each, frozen in zip(
                 self.tried, self._memory.get_trials(deepcopy=False), strict=True
             ):
-                if each.trial is not None and not each.trial.score.raced:
+                if each.trial is not None:
                     study.add_trial(frozen)
         return study
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,16 +33,22 @@ from .space import Space
 from .study import GENERATION, Study, Tried
 from .trials import BLOCKS, Race
 
-__all__ = ["FRESH", "NONE", "Asked", "Tuned", "split", "tune"]
+__all__ = ["AROUND", "FRESH", "NONE", "TRIALS", "Asked", "Progress", "Tuned", "split", "tune"]
 
 FRESH = 12
 """Replications on fresh seeds."""
 MOST = 12
 """Policies that are run on fresh seeds, beside today's and static."""
+AROUND = 4
+"""Replications of what is looked at around the front: its numbers moved, other assumptions."""
+TRIALS = 96
+"""Trials unless a number is asked for."""
 NONE = "none"
 """Asks for no scenario to be held out."""
 SECONDS_PER_HOUR = 3600.0
 
+_COSTS = {"cost_usd", "cost_per_answer_usd"}
+_WORTHS = {"quality", "utility_usd", "quality_weighted_answers", "good_answers"}
 _UNDEFINED = Interval(estimate=math.nan, low=math.nan, high=math.nan)
 
 Progress = Callable[[str], Callable[[int, int], None]]
@@ -116,6 +122,7 @@ class Tuned:
         tuning: its front is empty where no policy keeps the constraints.
         study: with all trials.
         goals: what they were judged by.
+        space: that was searched.
         fresh: the scenarios it was tuned on, with the seeds of the fresh runs.
         invalid: trials that were drawn and are no policies.
         nearest: where the front is empty, the trial that came nearest; else None.
@@ -125,10 +132,40 @@ class Tuned:
     tuning: Tuning
     study: Study
     goals: Goals
+    space: Space
     fresh: tuple[Scenario, ...]
     invalid: int
     nearest: Tried | None
     broken: Mapping[int, tuple[str, ...]]
+
+    def notes(self, place: int | None) -> Iterator[str]:
+        """What is to be known before a policy is used, a sentence each.
+
+        Args:
+            place: in the front of the policy that is proposed; None: there is none.
+        """
+        if self.invalid:
+            yield f"{self.invalid} draws were no policies, and were never simulated"
+        if self.study.resumed:
+            yield f"{self.study.resumed} trials were taken from the study"
+        names = {each.metric for each in self.goals.objectives}
+        if names & _COSTS and not names & _WORTHS:
+            yield (
+                "cost alone is won by the cheapest models always: add quality or utility to "
+                "--objective"
+            )
+        if place is not None:
+            yield from (
+                f"{self.tuning.front[place].policy.name} breaks {text}"
+                for text in self.broken[self.tuning.front[place].trial]
+            )
+        elif self.nearest is not None and self.nearest.trial is not None:
+            misses = zip(self.goals.constraints, self.nearest.trial.score.misses, strict=True)
+            missed = [f"{each.text} by {miss:.2%}" for each, miss in misses if miss > 0.0]
+            yield (
+                f"nearest came trial {self.nearest.number}, which misses "
+                f"{' and '.join(missed) or 'nothing in the search, and something on fresh seeds'}"
+            )
 
 
 def split(
@@ -229,8 +266,13 @@ def _search(
 
 
 def _fresh_s(asked: Asked) -> float:
-    """Simulated seconds of the runs on fresh seeds, at most."""
-    return (MOST + 2) * FRESH * sum(e.duration for e in (*asked.scenarios, *asked.held_out))
+    """Simulated seconds of what comes after the search, at most."""
+    tuned_s, held_s = (
+        sum(each.duration for each in part) for part in (asked.scenarios, asked.held_out)
+    )
+    # Four values of every number, and four cases of other assumptions.
+    around = 4 * len(asked.space.dimensions) + 4 * MOST
+    return (MOST + 2) * FRESH * (tuned_s + held_s) + around * AROUND * tuned_s
 
 
 def _judged(
@@ -258,7 +300,8 @@ def _judged(
         judge.candidate(each.number, each.drawn.values, each.drawn.text) for each in chosen
     ]
     front = _fresh_front([as_today, *candidates], goals)
-    hours = race.simulated_s + sum(each.duration for each in scenarios) * len(arms) * FRESH
+    hours = study.replications * sum(each.duration for each in asked.scenarios)
+    hours += sum(each.duration for each in scenarios) * len(arms) * FRESH
     tuning = Tuning(
         objectives=tuple(each.name for each in asked.objectives),
         constraints=tuple(each.text for each in asked.constraints),
@@ -281,6 +324,7 @@ def _judged(
         tuning=tuning,
         study=study,
         goals=goals,
+        space=space,
         fresh=tuple(scenarios[: len(asked.scenarios)]),
         invalid=sum(each.trial is None for each in study.tried),
         nearest=None if front else _nearest(study.tried),
