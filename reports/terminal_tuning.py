@@ -7,7 +7,6 @@ from rich.text import Text
 
 from . import tuning_words
 from .console import table
-from .metrics import METRICS
 from .tuning_tables import policy_rows
 from .tunings import Objective, Tuning
 
@@ -19,9 +18,9 @@ def tuning_tables(tuning: Tuning) -> Group:
     rows = table()
     rows.add_column("policy", no_wrap=True)
     for each in tuning.objectives:
-        rows.add_column(tuning_words.label(each.name), justify="right", no_wrap=True)
+        rows.add_column(tuning_words.label(each.metric), justify="right", no_wrap=True)
     for each in tuning.objectives if tuning.held_out else ():
-        name = f"{tuning_words.short(each.name)}, held out"
+        name = f"{tuning_words.short(each)}, held out"
         rows.add_column(name, justify="right", no_wrap=True)
     for row in policy_rows(tuning):
         name = f"{row.name} ({row.note})" if row.note else row.name
@@ -53,12 +52,8 @@ def tuning_tables(tuning: Tuning) -> Group:
 
 
 def _form(objective: Objective) -> str:
-    """What an objective is a share of, where its metric is none."""
-    known = (objective.name + suffix for suffix in tuning_words.SUFFIXES)
-    found = next((METRICS[name].unit for name in known if name in METRICS), "share")
-    if objective.unit != "share" or found == "share":
+    """What an objective is a share of; "" where it is its metric."""
+    of = {"ratio": "today's, in the same scenario", "worth": "what perfect answers would be worth"}
+    if objective.form not in of:
         return ""
-    of = "what perfect answers would be worth"
-    if not objective.name.startswith("utility"):
-        of = "today's, in the same scenario"
-    return f"{tuning_words.short(objective.name)}: a share of {of}"
+    return f"{tuning_words.short(objective)}: a share of {of[objective.form]}"
