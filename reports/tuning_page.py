@@ -80,7 +80,7 @@ def tuning_page(tuning: Tuning) -> str:
         verdict="pass" if proposed is not None and proposed.changes else "inconclusive",
         front=_drawn("front", "The front", answer, lambda layout: front_figure(tuning, layout)),
         data=TUNING_DATA,
-        heads=[Head.of(each) for each in tuning.objectives],
+        heads=[Head.of_objective(each) for each in tuning.objectives],
         policies=policy_rows(tuning),
         settings=setting_rows(tuning),
         names=["today", *(str(place) for place, _ in tuning.found)],
