@@ -88,6 +88,8 @@ def effect(change: Change) -> str:
         return f"{name} {difference(found.estimate, unit)}, from too few runs to say how surely"
     if not told_apart(found):
         most = max(abs(found.low), abs(found.high))
+        if most == 0:
+            return f"{name} unchanged"
         within = difference(most, unit).removeprefix("+")
         return f"{name} unchanged within ±{within}"
     shown = difference(found.estimate, unit)
