@@ -37,7 +37,7 @@ def rewritten(text: str, change: Callable[[Any], None]) -> str:
 
 
 def shown_threshold(rule: Rule) -> str:
-    """A rule's threshold as a policy file says it; one that follows the baseline as its multiple."""
+    """A rule's threshold as a policy file says it: dollars, or a multiple of the baseline."""
     if rule.at_rest is not None:
         return show_factor(rule.at_rest)
     return show_threshold(rule.threshold, rule.signal)

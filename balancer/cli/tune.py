@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -223,54 +223,48 @@ def _tune(
     from reports.tunings import read_tuning
     from sim.json_values import write_json
     from sim.report_directory import STUDY, TUNING, report_directory
-    from sim.tuning.output import look_around, shown_values, tuning_files
-    from sim.tuning.record import tuning_record
+    from sim.tuning.explanation import explained
+    from sim.tuning.policy_files import CHOSEN, write_policies
     from sim.tuning.tune import tune as search
 
     from ..core.errors import InputError
 
-    with report_directory(out) as work:
+    with report_directory(out) as work, progress(quiet=quiet) as bar:
         out.mkdir(exist_ok=True)
-        with progress(quiet=quiet) as bar, _kept(out / STUDY):
+        with _kept(out / STUDY):
             found = search(request, out / STUDY, workers=workers, progress=bar)
-            tuning = found.tuning
-            place = _place(found, choose)
-            around = look_around(found, place, workers=workers, progress=bar)
+            front = found.tuning.front
+            there = choose is not None and choose <= len(front) and bool(front)
+            place = choose - 1 if there and choose else found.tuning.knee
+            files = write_policies(found.tuning, work, place if there else None)
+            last: list[str] = []
+            if front and front[place].trial >= 0:
+                file = CHOSEN if there else files[front[place].trial]
+                last = [*gate[:2], "--candidate", str(out / file), *gate[2:]]
+            record = explained(
+                found,
+                request.space,
+                chosen=place,
+                files=files,
+                command=command,
+                gate=last,
+                workers=workers,
+                progress=bar,
+            )
         shutil.copy(out / STUDY, work / STUDY)
-        files = tuning_files(found, work, candidate=place if choose is not None else None)
-        last = _gate_words(found, gate, out, files, place, choose)
-        record = tuning_record(
-            tuning,
-            shown=shown_values(found, around),
-            files=files,
-            chosen=place,
-            sensitivities=around.sensitivities,
-            importances=around.importances,
-            robustness=around.robustness,
-            command=command,
-            gate=last,
-        )
         write_json(work / TUNING, record)
         write_tuning_report(work)
     if not quiet:
         show(tuning_tables(read_tuning(out)), sys.stdout)
         for line in _last_words(found, out, place, last):
             typer.echo(line)
-    if choose is not None and choose > len(tuning.front) > 0:
+    if front and choose is not None and not there:
         raise InputError(
-            f"the front has {len(tuning.front)} policies, and none with the number {choose}; "
-            "everything but candidate.yaml is written",
+            f"the front has {len(front)} policies, and none with the number {choose}; everything "
+            f"but {CHOSEN} is written",
             where="--choose",
         )
     return found
-
-
-def _place(found: Tuned, choose: int | None) -> int | None:
-    """Place in the front of the policy that is proposed; None: there is none."""
-    front = found.tuning.front
-    if not front:
-        return None
-    return choose - 1 if choose and choose <= len(front) else found.tuning.knee
 
 
 @contextmanager
@@ -284,29 +278,13 @@ def _kept(study: Path) -> Iterator[None]:
         raise
 
 
-def _gate_words(
-    found: Tuned,
-    gate: Sequence[str],
-    out: Path,
-    files: Mapping[int, str],
-    place: int | None,
-    choose: int | None,
-) -> list[str]:
-    """Words that ask whether the proposed policy may replace today's; none if it is today's."""
-    front = found.tuning.front
-    if place is None or front[place].trial < 0:
-        return []
-    written = choose is not None and choose <= len(front)
-    file = "candidate.yaml" if written else files[front[place].trial]
-    return [*gate[:2], "--candidate", str(out / file), *gate[2:]]
-
-
-def _last_words(found: Tuned, out: Path, place: int | None, gate: Sequence[str]) -> Iterator[str]:
+def _last_words(found: Tuned, out: Path, place: int, gate: Sequence[str]) -> Iterator[str]:
     """What is to be known besides the table; the last line is what to do next."""
-    for text in found.notes(place):
+    front = found.tuning.front
+    for text in found.notes(place if front else None):
         yield f"note: {text}"
     yield f"report: {out / 'report.html'}"
     if gate:
         yield f"next: {shlex.join(gate)}"
-    elif place is not None:
+    elif front:
         yield "next: keep today's policy: no other trades the objectives better"

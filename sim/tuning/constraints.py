@@ -116,7 +116,8 @@ def parse_constraints(texts: Sequence[str]) -> tuple[Constraint, ...]:
             assert floor.bound is not None
             if floor.bound > ceiling.bound:
                 raise InputError(
-                    f"{floor.text!r} and {ceiling.text!r} contradict each other: nothing keeps both",
+                    f"{floor.text!r} and {ceiling.text!r} contradict each other: nothing keeps "
+                    "both",
                     where="--constraint",
                 )
     return tuple(found)

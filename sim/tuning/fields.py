@@ -29,7 +29,6 @@ from balancer.policy_schema import (
 )
 from balancer.policy_text import rewritten, threshold_table
 from balancer.units import (
-    Multiple,
     parse_cost,
     parse_count,
     parse_factor,
@@ -227,7 +226,7 @@ def policy_fields(text: str | None, where: str = "policy", *, base: Path | None 
     return Fields(text, where, base=base)
 
 
-def _put(tree: Any, path: Sequence[str], value: str | int | float) -> None:
+def _put(tree: Any, path: Sequence[str], value: str | float) -> None:
     *parents, last = path
     at = tree
     for part in parents:

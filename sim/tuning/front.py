@@ -30,7 +30,8 @@ def non_dominated(losses: Losses) -> list[int]:
 def spread(losses: Losses, most: int) -> list[int]:
     """Places of at most so many, spread out: the best of each objective, then the farthest."""
     scaled = _scaled(losses)
-    best = [min(range(len(losses)), key=lambda place: losses[place][k]) for k in _objectives(losses)]
+    columns = list(zip(*losses, strict=True))
+    best = [column.index(min(column)) for column in columns]
     chosen = list(dict.fromkeys(best))[:most]
     while len(chosen) < min(most, len(losses)):
         rest = [place for place in range(len(losses)) if place not in chosen]
@@ -48,10 +49,6 @@ def knee(losses: Losses) -> int:
     """
     scaled = _scaled(losses)
     return min(range(len(losses)), key=lambda place: math.fsum(scaled[place]))
-
-
-def _objectives(losses: Losses) -> range:
-    return range(len(losses[0]) if losses else 0)
 
 
 def _scaled(losses: Losses) -> list[list[float]]:

@@ -25,12 +25,12 @@ from balancer.core.errors import InputError
 from scenarios.schema import Scenario
 
 from ..estimates import metric_room
-from ..intervals import Interval, mean_interval
+from ..intervals import Interval
 from ..margins import BETTER, metric_named
 from ..metrics import METRICS, asked
 from ..run import Run
 from ..unseen import Room, honest_interval
-from .results import Measured, Seen
+from .results import Seen
 
 __all__ = ["Objective", "Readings", "Sample", "parse_objectives", "readings"]
 

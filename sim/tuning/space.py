@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field as Entry, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field as Entry
 
 from balancer.core.errors import InputError, PolicyError, nearest
 from balancer.core.policy import Policy
@@ -132,7 +133,7 @@ class Space:
 
     @property
     def present(self) -> dict[str, float]:
-        """What can be drawn that is nearest to the policy as it is; where it says nothing, the top."""
+        """What can be drawn that is nearest to today's policy; the top, where it says nothing."""
         found: dict[str, float] = {}
         amounts: dict[str, float] = {}
         for each in self.dimensions:
@@ -215,8 +216,8 @@ def check_space(space: Space, document: Document) -> None:
             if dimension is not None:
                 at = f"at {dimension.unit.show(values[path])}"
             raise InputError(
-                f"{f'{path}: ' if path else ''}{at}, no policy comes of it: {problem} (`times` ties "
-                "a value to another, so that both keep their order)",
+                f"{f'{path}: ' if path else ''}{at}, no policy comes of it: {problem} (`times` "
+                "ties a value to another, so that both keep their order)",
                 where=document.where((path,) if path else ()),
             ) from None
 
@@ -269,7 +270,7 @@ def _unit(field: Field, entry: DimensionEntry) -> Unit:
 def _field(path: str, fields: Fields, where: str) -> Field:
     if path in fields:
         return fields[path]
-    if path in fields.words or path.split(".")[0] in FACTS:
+    if path in fields.words or path.split(".", maxsplit=1)[0] in FACTS:
         what = "is no number" if path in fields.words else "says how things are, not what to do"
         raise InputError(f"{path} {what}; expected a number that a policy chooses", where=where)
     likely = nearest(path, fields)

@@ -86,7 +86,7 @@ class Study:
         import optuna
 
         self._space, self._goals, self._seed = space, goals, seed
-        self._sampler = sampler
+        self._sampler, self._path = sampler, path
         self.tried: list[Tried] = []
         self.resumed = 0
         with _quiet():
@@ -148,10 +148,7 @@ class Study:
 
     def _ask(self, number: int) -> Any:
         self._memory.sampler = self._sampler_of(number)
-        trial = self._memory.ask(
-            {each.path: _distribution(each) for each in self._space.dimensions}
-        )
-        return trial
+        return self._memory.ask({each.path: _distribution(each) for each in self._space.dimensions})
 
     def _sampler_of(self, number: int) -> BaseSampler:
         from optuna.samplers import NSGAIISampler, TPESampler
@@ -183,9 +180,9 @@ class Study:
         for number, drawn in zip(numbers, params, strict=True):
             if number < len(self._stored) and self._stored[number].params != drawn:
                 raise InputError(
-                    f"trial {number} of the study was drawn otherwise than it is here, so it cannot "
-                    "be gone on with; choose another --out",
-                    where=str(self._file.study_name),
+                    f"trial {number} of the study was drawn otherwise than it is here, so it "
+                    "cannot be gone on with; choose another --out",
+                    where=str(self._path),
                 )
 
     def _tell(self, trial: Any, found: Trial | None, drawn: Drawn) -> FrozenTrial:
@@ -275,9 +272,7 @@ def _opened(path: Path, identity: Mapping[str, Any], directions: Sequence[str]) 
 
     if not path.exists():
         storage = JournalStorage(JournalFileBackend(str(path)))
-        study = optuna.create_study(
-            storage=storage, study_name=NAME, directions=list(directions)
-        )
+        study = optuna.create_study(storage=storage, study_name=NAME, directions=list(directions))
         study.set_user_attr(_IDENTITY, json.loads(json.dumps(identity)))
         return study
     try:

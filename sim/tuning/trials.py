@@ -115,9 +115,7 @@ class Race:
             lost = set() if last else self._losers(samples, block)
             for name in list(racing):
                 if last or name in lost:
-                    score = self._goals.score(
-                        samples[name], self._first(block), raced=name in lost
-                    )
+                    score = self._goals.score(samples[name], self._first(block), raced=name in lost)
                     found[name] = Trial(score=score, sample=samples[name])
                     del racing[name]
         self.remember(found.values())
@@ -189,9 +187,8 @@ def _first(sample: Sample, count: int) -> Sample:
     }
 
 
-
 def _surely_betters(one: Sequence[Sequence[float]], other: Sequence[Sequence[float]]) -> bool:
-    """Whether paired values, of which less is better, are nowhere more and somewhere surely less."""
+    """Whether paired values are nowhere more, and somewhere surely less; less is better."""
     surely = False
     for ours, theirs in zip(one, other, strict=True):
         ahead = mean_interval(

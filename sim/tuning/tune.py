@@ -28,7 +28,7 @@ from . import front as fronts
 from .constraints import Constraint
 from .goals import Goals, Score
 from .objectives import Objective
-from .results import TODAY, Candidate, Figures, Measured, Tuning, seen
+from .results import TODAY, Candidate, Measured, Tuning, seen
 from .space import Space
 from .study import GENERATION, Study, Tried
 from .trials import BLOCKS, Race
@@ -40,7 +40,7 @@ FRESH = 12
 MOST = 12
 """Policies that are run on fresh seeds, beside today's and static."""
 AROUND = 4
-"""Replications of what is looked at around the front: its numbers moved, other assumptions."""
+"""Replications of what explains a front: numbers moved, other assumptions."""
 TRIALS = 96
 """Trials unless a number is asked for."""
 NONE = "none"
@@ -240,7 +240,7 @@ def tune(
     if study.arms is None:
         study.keep_arms(race.arms)
     _search(asked, study, race, began, progress("trials"))
-    return _judged(asked, study, race, workers, progress("runs on fresh seeds"))
+    return _judged(asked, study, workers, progress("runs on fresh seeds"))
 
 
 def _search(
@@ -278,7 +278,6 @@ def _fresh_s(asked: Asked) -> float:
 def _judged(
     asked: Asked,
     study: Study,
-    race: Race,
     workers: int | None,
     report: Callable[[int, int], None],
 ) -> Tuned:
