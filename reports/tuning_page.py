@@ -77,7 +77,7 @@ def tuning_page(tuning: Tuning) -> str:
         answer=answer,
         gap=tuning_words.gap(tuning),
         constraints=tuning_words.constraints(tuning),
-        verdict="pass" if proposed is not None and proposed.changes else "inconclusive",
+        verdict="pass" if tuning_words.is_better(tuning) else "inconclusive",
         front=_drawn("front", "The front", answer, lambda layout: front_figure(tuning, layout)),
         data=TUNING_DATA,
         heads=[Head.of_objective(each) for each in tuning.objectives],

@@ -25,7 +25,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The head of an objective's column: its name, what its values are of, which way is better."""
+    """The head of an objective's column: its name, what its values are of, the better way."""
 
     label: str
     of: str
@@ -34,7 +34,7 @@ class Head:
     @classmethod
     def of_objective(cls, objective: Objective) -> Head:
         """Of an objective."""
-        better = {"higher": "more is better", "lower": "less is better"}
+        better = {"higher": "↑", "lower": "↓"}
         of = {"ratio": "of today's", "worth": "of what could be"}
         return cls(
             label=label(objective.metric),
@@ -199,7 +199,7 @@ def robustness_rows(tuning: Tuning) -> tuple[RobustnessRow, ...]:
                 objectives=()
                 if own is None
                 else tuple(
-                    value(found, each.unit)
+                    value(found, each)
                     for found, each in zip(own.objectives, tuning.objectives, strict=True)
                 ),
             )

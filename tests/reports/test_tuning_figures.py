@@ -74,7 +74,7 @@ def test_static_far_away_is_an_arrow_at_the_edge() -> None:
     """So that the front is not squeezed to a point."""
     figure = front_figure(tuning(static=standing(9.0, 0.985)), WIDE)
     assert figure is not None
-    marker, at, _ = marks(figure.axes[0])["static, off the chart"]
+    marker, at, _ = marks(figure.axes[0])["static"]
     assert marker == ">"
     assert at == figure.axes[0].get_xlim()[1]
 

@@ -71,6 +71,10 @@ def test_the_answer_says_what_is_given_for_what() -> None:
     assert answer(tuning(front=[same], knee=0, chosen=0)) == (
         f"Policy 1 gives cost −20.0 ±2.0{THIN}%; availability unchanged within ±0.05{THIN}points"
     )
+    level = candidate(8, 1.0, 0.99)
+    assert answer(tuning(front=[level], knee=0, chosen=0)).startswith(
+        "Policy 1 cannot be told from today's policy by these runs: cost unchanged within"
+    )
     worse = candidate(8, 1.2, 0.99)
     assert answer(tuning(front=[worse], knee=0, chosen=0)).startswith(
         f"Policy 1 gives nothing for cost +20.0 ±2.0{THIN}%"
