@@ -15,6 +15,8 @@ from reports.tunings import read_tuning
 from scenarios.loader import profiles
 from sim.json_values import write_json
 from sim.tuning.effects import effects
+from sim.tuning.explanation import values_around
+from sim.tuning.fields import policy_fields
 from sim.tuning.importance import LEAST_TRIALS, Importances, importances
 from sim.tuning.record import tuning_record
 from sim.tuning.results import TODAY
@@ -27,9 +29,16 @@ from sim.tuning.shifts import (
     with_prices,
     with_quality,
 )
+from sim.tuning.space import read_space
 from tests.sim.samples import run
 from tests.sim.small_world import world, world_policy
 from tests.sim.tunings import LATENCY, goals, policy_of, small_tuning, worlds
+
+SPACE = """\
+thresholds.soft.latency_p95: {from: 8s, to: 15s}
+thresholds.hard.latency_p95: {times: thresholds.soft.latency_p95, from: 1.2, to: 2.5}
+modes.soft.output_cap: {from: 2000, to: 4000}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +110,25 @@ def test_a_logarithmic_range_is_halved_in_its_logarithm() -> None:
     """Unless it reaches to zero."""
     assert spaced(4.0, 1.0, 16.0, log=True) == (1.0, 2.0, 4.0, 8.0, 16.0)
     assert spaced(4.0, 0.0, 16.0, log=True) == (0.0, 2.0, 4.0, 10.0, 16.0)
+
+
+def test_a_range_tied_to_another_number_is_of_what_that_is(tmp_path: Path) -> None:
+    """Hard stands at a factor of soft; the others keep their amounts. Whole numbers stay whole."""
+    fields = policy_fields(None)
+    (tmp_path / "space.yaml").write_text(SPACE, encoding="utf-8")
+    space = read_space(tmp_path / "space.yaml", fields)
+    values = {
+        "thresholds.soft.latency_p95": 10.0,
+        "thresholds.hard.latency_p95": 16.0,
+        "modes.soft.output_cap": 3001.0,
+    }
+    assert values_around(space, values) == {
+        "thresholds.soft.latency_p95": (8.0, 9.0, 10.0, 12.5, 15.0),
+        "thresholds.hard.latency_p95": (12.0, 14.0, 16.0, 20.5, 25.0),
+        "modes.soft.output_cap": (2000.0, 2500.0, 3001.0, 3500.0, 4000.0),
+    }
+    del values["modes.soft.output_cap"]
+    assert set(values_around(space, values)) == set(values)
 
 
 def test_every_assumption_is_off_either_way(off: Robustness) -> None:
