@@ -21,6 +21,7 @@ from .amounts import amount
 from .fields import Estimate
 from .label_places import label_places
 from .layout import Layout, light
+from .scales import around
 from .svg import DRAWING
 from .tuning_words import heading
 from .tunings import Objective, Tuning
@@ -197,11 +198,11 @@ def _within(axes: Axes, mark: Mark, pair: tuple[int, int]) -> Mark:
         if low <= at <= high:
             continue
         end = min(max(at, low), high)
-        beyond.append(arrows[at > high])
+        beyond.append(arrows[1] if at > high else arrows[0])
         values[place] = Estimate(estimate=end, low=math.nan, high=math.nan)
     if not beyond:
         return mark
-    return replace(mark, values=tuple(values), marker=beyond[0], text=f"{mark.text}, off the chart")
+    return replace(mark, values=tuple(values), marker=beyond[0])
 
 
 def _arrow(objective: Objective, *, up: bool) -> str:
@@ -214,8 +215,13 @@ def _arrow(objective: Objective, *, up: bool) -> str:
 def _cross(axes: Axes, mark: Mark, pair: tuple[int, int]) -> None:
     across, up = (mark.values[place] for place in pair)
     colour = light(mark.role)
-    for found, draw, at in ((across, axes.hlines, up), (up, axes.vlines, across)):
-        if math.isfinite(found.low) and math.isfinite(found.high):
+    for found, draw, at, (least, most) in (
+        (across, axes.hlines, up, axes.get_xlim()),
+        (up, axes.vlines, across, axes.get_ylim()),
+    ):
+        # Many lines from edge to edge would say no more than one does, and hide the points.
+        fits = found.low > least or found.high < most
+        if math.isfinite(found.low) and math.isfinite(found.high) and (fits or mark.marker == "*"):
             draw(at.estimate, found.low, found.high, color=colour, linewidth=1.1, alpha=0.55)
     axes.plot(
         [across.estimate],
@@ -267,15 +273,12 @@ def _labels(
 def _scale(
     axes: Axes, values: Sequence[Estimate], objective: Objective, few: int, *, across: bool
 ) -> None:
-    """Limits that hold every interval, and a few round ticks that read apart."""
-    ends = [end for value in values for end in (value.estimate, value.low, value.high)]
-    finite = [end for end in ends if math.isfinite(end)]
-    least, most = (min(finite), max(finite)) if finite else (0.0, 1.0)
-    alike = most - least <= 1e-6 * max(abs(most), 1e-6)
-    spare = max(0.05 * abs(most), 1e-6) if alike else 0.09 * (most - least)
-    low, high = least - spare, most + spare
+    """Limits that hold every estimate, and a few round ticks that read apart."""
+    low, high = around((each.estimate, each.low, each.high) for each in values)
     ticks = [float(tick) for tick in MaxNLocator(few).tick_values(low, high)]
-    ticks = [tick for tick in ticks if low <= tick <= high]
+    # No more than all are available, and no answer is better than perfect.
+    most = 1.0 if objective.form == "mean" and objective.unit in {"share", "score"} else math.inf
+    ticks = [tick for tick in ticks if low <= tick <= min(high, most)]
     texts = _texts(ticks, objective.unit)
     axis = axes.xaxis if across else axes.yaxis
     (axes.set_xlim if across else axes.set_ylim)(low, high)

@@ -12,7 +12,8 @@ Box = tuple[float, float, float, float]
 
 ANGLES = (45, -45, 135, -135, 90, -90, 0, 180)
 """Directions in which a label may stand, the most wanted first; degrees."""
-DISTANCES = (4.0, 10.0, 17.0, 26.0)
+DISTANCES = (5.0, 9.0)
+"""A label farther away would be taken for another point's."""
 
 
 def label_places(

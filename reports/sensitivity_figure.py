@@ -17,6 +17,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from .amounts import amount
 from .fields import Estimate
 from .layout import Layout, light, shorten
+from .scales import around
 from .svg import DRAWING
 from .tuning_words import dimension, heading
 from .tunings import Objective, Sensitivity, Step, Tuning
@@ -87,18 +88,14 @@ def _over(axes: Axes, text: str, layout: Layout, above: float, role: str) -> Non
 
 
 def _limits(every: Sequence[Sensitivity], column: int) -> tuple[float, float]:
+    """Of all panels of an objective."""
     found = [
         step.standing.objectives[column]
         for each in every
         for step in each.steps
         if step.standing is not None
     ]
-    ends = [end for each in found for end in (each.estimate, each.low, each.high)]
-    finite = [end for end in ends if math.isfinite(end)]
-    least, most = (min(finite), max(finite)) if finite else (0.0, 1.0)
-    # A difference too small to be read is not blown up to the height of a panel.
-    spare = max(0.12 * (most - least), 0.002 * abs(most), 1e-9)
-    return least - spare, most + spare
+    return around((each.estimate, each.low, each.high) for each in found)
 
 
 def _panel(

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from . import tuning_words
 from .console import table
-from .tuning_tables import policy_rows
+from .tuning_tables import Head, policy_rows
 from .tunings import Tuning
 
 __all__ = ["tuning_tables"]
@@ -17,15 +17,14 @@ def tuning_tables(tuning: Tuning) -> Group:
     """What a tuning found, a row for each policy, and what the proposed one changes."""
     rows = table()
     rows.add_column("policy", no_wrap=True)
-    for each in tuning.objectives:
-        rows.add_column(tuning_words.heading(each), justify="right", no_wrap=True)
-    for _ in tuning.objectives if tuning.held_out else ():
-        rows.add_column("held out", justify="right", no_wrap=True)
-    for row in policy_rows(tuning):
-        name = f"{row.name} ({row.note})" if row.note else row.name
-        style = "bold" if row.kind else ""
-        kept = "" if row.kept else ", breaks a constraint"
-        rows.add_row(Text(name + kept, style=style), *row.objectives, *row.held_out)
+    for head in map(Head.of_objective, tuning.objectives):
+        rows.add_column(f"{head.label}\n{head.of}", justify="right", no_wrap=True)
+    for head in map(Head.of_objective, tuning.objectives if tuning.held_out else ()):
+        rows.add_column(f"{head.label}\nheld out", justify="right", no_wrap=True)
+    every = policy_rows(tuning)
+    for row in every:
+        name = f"{row.name}{' ★' if row.kind else ''}{'' if row.kept else ' ✗'}"
+        rows.add_row(Text(name, style="bold" if row.kind else ""), *row.objectives, *row.held_out)
     demanded = tuning_words.constraints(tuning)
     parts: list[RenderableType] = [
         Text.assemble(("tuning", "bold"), f": {tuning_words.answer(tuning)}."),
@@ -41,6 +40,12 @@ def tuning_tables(tuning: Tuning) -> Group:
     ]
     parts += [Text(each, style="dim") for each in said if each]
     parts += [Text(), rows, Text()]
+    marks = [
+        "★ proposed" if any(row.kind for row in every) else "",
+        "" if all(row.kept for row in every) else "✗ breaks a constraint",
+    ]
+    if any(marks):
+        parts.append(Text(", ".join(filter(None, marks)), style="dim"))
     proposed = tuning.proposed
     if proposed is not None and proposed.changes:
         name = tuning_words.name_of(tuning, proposed.trial)

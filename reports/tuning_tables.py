@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .amounts import amount
 from .fields import Estimate
 from .metrics import metric
-from .tuning_words import dimension, heading, label, name_of, objective_values, setting, value
+from .tuning_words import dimension, label, name_of, objective_values, setting, value
 from .tunings import Objective, Standing, Tuning
 
 __all__ = [
@@ -25,16 +25,22 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The head of an objective's column, and which way is better."""
+    """The head of an objective's column: its name, what its values are of, the better way."""
 
     label: str
+    of: str
     better: str
 
     @classmethod
-    def of(cls, objective: Objective) -> Head:
+    def of_objective(cls, objective: Objective) -> Head:
         """Of an objective."""
-        better = {"higher": "more is better", "lower": "less is better"}
-        return cls(label=heading(objective), better=better.get(objective.better, ""))
+        better = {"higher": "↑", "lower": "↓"}
+        of = {"ratio": "of today's", "worth": "of what could be"}
+        return cls(
+            label=label(objective.metric),
+            of=of.get(objective.form, ""),
+            better=better.get(objective.better, ""),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +199,7 @@ def robustness_rows(tuning: Tuning) -> tuple[RobustnessRow, ...]:
                 objectives=()
                 if own is None
                 else tuple(
-                    value(found, each.unit)
+                    value(found, each)
                     for found, each in zip(own.objectives, tuning.objectives, strict=True)
                 ),
             )

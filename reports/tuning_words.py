@@ -20,6 +20,7 @@ __all__ = [
     "effort",
     "gap",
     "heading",
+    "is_better",
     "label",
     "name_of",
     "short",
@@ -59,10 +60,14 @@ def dimension(path: str) -> str:
     return kept.replace(".", " ").replace("_", " ")
 
 
-def value(found: Estimate, unit: str) -> str:
-    """An estimate with half the width of its interval: "$12.40 ±0.31"."""
-    shown = amount(found.estimate, unit)
-    spread = plus_minus(found, shown, unit)
+def value(found: Estimate, objective: Objective) -> str:
+    """An estimate of an objective with half the width of its interval: "0.938 ±0.012"."""
+    if objective.form == "ratio" and math.isfinite(found.estimate):
+        # Nothing special happens near 100 %, as it does to availability.
+        shown = f"{found.estimate * 100:.1f}{THIN}%"
+    else:
+        shown = amount(found.estimate, objective.unit)
+    spread = plus_minus(found, shown, objective.unit)
     return f"{shown} {spread}" if spread else shown
 
 
@@ -88,6 +93,8 @@ def effect(change: Change) -> str:
         return f"{name} {difference(found.estimate, unit)}, from too few runs to say how surely"
     if not told_apart(found):
         most = max(abs(found.low), abs(found.high))
+        if most == 0:
+            return f"{name} unchanged"
         within = difference(most, unit).removeprefix("+")
         return f"{name} unchanged within ±{within}"
     shown = difference(found.estimate, unit)
@@ -112,12 +119,22 @@ def answer(tuning: Tuning) -> str:
     }
     rest = [effect(each) for each in changes if not way(each)]
     name = f"Policy {name_of(tuning, policy.trial)}"
+    if not (parts["good"] or parts["bad"]):
+        return f"{name} cannot be told from today's policy by these runs: {_list(rest)}"
     text = f"{name} gives {_list(parts['good'])}" if parts["good"] else f"{name} gives nothing"
     if parts["bad"]:
         text += f" for {_list(parts['bad'])}"
     if rest:
         text += f"; {_list(rest)}"
     return text
+
+
+def is_better(tuning: Tuning) -> bool:
+    """Whether the proposed policy surely gives something."""
+    policy = tuning.proposed
+    if policy is None:
+        return False
+    return any(way(each) == "good" for each in policy.effects if each.of in tuning.objectives)
 
 
 def gap(tuning: Tuning) -> str:
@@ -150,7 +167,7 @@ def effort(tuning: Tuning) -> str:
 
 def objective_values(policy: Sequence[Estimate], objectives: Sequence[Objective]) -> list[str]:
     """Objectives of a policy, each with its interval."""
-    return [value(found, each.unit) for found, each in zip(policy, objectives, strict=True)]
+    return [value(found, each) for found, each in zip(policy, objectives, strict=True)]
 
 
 def setting(policy: Policy, path: str) -> str:

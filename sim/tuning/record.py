@@ -119,7 +119,10 @@ def tuning_record(
 
 
 def _text(texts: _Show, path: str, value: float) -> str:
-    return str(texts[path](value)) if path in texts else f"{value:g}"
+    try:
+        return str(texts[path](value)) if path in texts else f"{value:g}"
+    except ValueError:  # beyond what a policy can have
+        return f"{value:g}"
 
 
 def _measured(found: Measured | None) -> dict[str, Any]:
