@@ -13,8 +13,10 @@ from balancer.core.errors import InputError
 from balancer.policy_file import parse_policy
 from sim.tuning.default_space import default_space
 from sim.tuning.fields import policy_fields
-from sim.tuning.space import Dimension, Space
+from sim.tuning.space import Dimension, Space, read_space
 from tests.tuning.asking import space
+
+ROOT = Path(__file__).parents[2]
 
 BASES = {
     "the default policy": None,
@@ -43,7 +45,7 @@ def at(space: Space, parts: list[float]) -> dict[str, float]:
 
 @pytest.mark.parametrize("base", BASES)
 @given(data=st.data())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_the_default_space_draws_is_a_policy_in_order(
     base: str, data: st.DataObject
 ) -> None:
@@ -66,7 +68,7 @@ SPACES: dict[str, Space] = {}
 @given(
     soft=st.floats(1, 400), ratio=st.floats(0.2, 5), hold=st.floats(0.5, 300), exit=st.floats(0, 2)
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_is_no_policy_has_none(soft: float, ratio: float, hold: float, exit: float) -> None:  # noqa: A002
     """Of any values at all: there is a policy of the text, or there is nothing to simulate."""
     fields = policy_fields("thresholds:\n  soft: {latency_p95: 1s}\n  hard: {latency_p95: 2s}\n")
@@ -153,12 +155,19 @@ def test_a_space_that_cannot_be_is_one_message(tmp_path: Path, text: str, words:
     assert str(tmp_path / "space.yaml") in str(error.value)
 
 
+def test_the_space_that_the_guide_shows_is_one(tmp_path: Path) -> None:
+    """For the policy that ships."""
+    text = (ROOT / "docs" / "how-to" / "tune-a-policy.md").read_text()
+    block = text.split("    # space.yaml\n")[1].split("\n\n")[0]
+    path = tmp_path / "space.yaml"
+    path.write_text(block.replace("    ", ""))
+    assert len(read_space(path, policy_fields(None)).dimensions) == 6
+
+
 def test_ends_of_a_range_that_is_half_in_dollars_are_refused(tmp_path: Path) -> None:
     """A cost is one or the other."""
     path = tmp_path / "space.yaml"
     path.write_text("thresholds.soft.token_cost_per_hour: {from: x1.2, to: $200}\n")
-    from sim.tuning.space import read_space
-
     with pytest.raises(InputError, match="one end is in dollars and the other a multiple"):
         read_space(path, policy_fields(None))
 
