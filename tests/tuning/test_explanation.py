@@ -32,7 +32,7 @@ from sim.tuning.shifts import (
 from sim.tuning.space import read_space
 from tests.sim.samples import run
 from tests.sim.small_world import world, world_policy
-from tests.sim.tunings import LATENCY, goals, policy_of, small_tuning, worlds
+from tests.tuning.tunings import LATENCY, goals, policy_of, small_tuning, worlds
 
 SPACE = """\
 thresholds.soft.latency_p95: {from: 8s, to: 15s}
