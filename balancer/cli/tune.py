@@ -18,7 +18,8 @@ from .options import Quiet, Seed, Workers
 from .progress import progress
 
 if TYPE_CHECKING:
-    from sim.tuning.tune import Asked, Tuned
+    from sim.tuning.asked import Asked
+    from sim.tuning.tune import Tuned
 
 __all__ = ["tune"]
 
@@ -159,13 +160,13 @@ def _asked(
     seed: int | None,
 ) -> Asked:
     """Everything that was asked for, checked before anything runs."""
+    from sim.tuning.asked import NONE, TRIALS, Asked, split
     from sim.tuning.constraints import parse_constraints
     from sim.tuning.default_space import default_space
     from sim.tuning.fields import policy_fields
     from sim.tuning.objectives import parse_objectives
     from sim.tuning.space import read_space
     from sim.tuning.study import SAMPLERS
-    from sim.tuning.tune import NONE, TRIALS, Asked, split
 
     from ..core.errors import InputError, PolicyError, nearest
     from ..documents import read_text

@@ -6,16 +6,12 @@ trial has seen, and what a gate runs afterwards is new to both.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from balancer.core.errors import InputError
-from balancer.version import VERSION
 from scenarios.schema import Scenario
 
 from ..counterfactual import cost_saved
@@ -25,15 +21,14 @@ from ..metrics import METRICS
 from ..replications import Plan, Runs, replicate
 from ..run import STATIC
 from . import front as fronts
-from .constraints import Constraint
+from .asked import Asked, seeded
 from .goals import Goals, Score
-from .objectives import Objective
 from .results import TODAY, Candidate, Measured, Tuning, seen
 from .space import Space
 from .study import GENERATION, Study, Tried
-from .trials import BLOCKS, Race
+from .trials import Race
 
-__all__ = ["AROUND", "FRESH", "NONE", "TRIALS", "Asked", "Progress", "Tuned", "split", "tune"]
+__all__ = ["AROUND", "FRESH", "Progress", "Tuned", "tune"]
 
 FRESH = 12
 """Replications on fresh seeds."""
@@ -41,10 +36,6 @@ MOST = 12
 """Policies that are run on fresh seeds, beside today's and static."""
 AROUND = 4
 """Replications of what explains a front: numbers moved, other assumptions."""
-TRIALS = 96
-"""Trials unless a number is asked for."""
-NONE = "none"
-"""Asks for no scenario to be held out."""
 SECONDS_PER_HOUR = 3600.0
 
 _COSTS = {"cost_usd", "cost_per_answer_usd"}
@@ -53,65 +44,6 @@ _UNDEFINED = Interval(estimate=math.nan, low=math.nan, high=math.nan)
 
 Progress = Callable[[str], Callable[[int, int], None]]
 """Gives a reporter of what is done and what there is in all, by a name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What is to be tuned, and how.
-
-    Attributes:
-        scenarios: to tune on, of different names.
-        held_out: to judge on.
-        split: how it was decided which those are, in words.
-        space: that is searched, of the policy that is tuned.
-        objectives, constraints: what is to be better, and to be kept.
-        trials: at least so many are drawn, in whole generations.
-        limit_s: seconds that it may take instead, about; None: as long as the trials do.
-        sampler: one of `study.SAMPLERS`.
-        seed: instead of the scenarios'; None: theirs.
-    """
-
-    scenarios: tuple[Scenario, ...]
-    held_out: tuple[Scenario, ...]
-    split: str
-    space: Space
-    objectives: tuple[Objective, ...]
-    constraints: tuple[Constraint, ...]
-    trials: int
-    limit_s: float | None
-    sampler: str
-    seed: int | None
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What makes it this tuning and no other, in values JSON can hold."""
-        import optuna
-
-        fields = self.space.fields
-        return {
-            "the objectives": [each.name for each in self.objectives],
-            "the constraints": [each.text for each in self.constraints],
-            "the scenarios": {each.scenario: _digest(each) for each in self.scenarios},
-            "the dimensions of the space": {
-                each.path: [each.low, each.high, each.step, each.log, each.times, each.unit.name]
-                for each in self.space.dimensions
-            },
-            "the policies that are tuned": hashlib.sha256(fields.text.encode()).hexdigest(),
-            "the samplers": self.sampler,
-            "the seeds": self.seed,
-            "the replications": list(BLOCKS),
-            "the versions of open-balancer": VERSION,
-            "the versions of Optuna": optuna.__version__,
-        }
-
-    def goals(self) -> Goals:
-        """For scenarios it is tuned on and others."""
-        every = (*self.scenarios, *self.held_out)
-        return Goals(
-            objectives=self.objectives,
-            constraints=self.constraints,
-            scenarios={each.scenario: each for each in every},
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,36 +100,6 @@ class Tuned:
             )
 
 
-def split(
-    scenarios: Sequence[Scenario], others: Sequence[Scenario] | None
-) -> tuple[tuple[Scenario, ...], tuple[Scenario, ...], str]:
-    """Scenarios to tune on, those held out, and how that was decided.
-
-    Args:
-        scenarios: that were asked for.
-        others: to hold out, among those or not; None: the half whose names hash highest, so that
-            nobody chooses it.
-
-    Raises:
-        InputError: nothing would be left to tune on.
-    """
-    if others is not None:
-        names = {each.scenario for each in others}
-        kept = tuple(each for each in scenarios if each.scenario not in names)
-        if not kept:
-            raise InputError("nothing is left to tune on; name other scenarios", where="--holdout")
-        return kept, tuple(others), "as asked for" if others else "none, as asked for"
-    if len(scenarios) < 2:
-        return tuple(scenarios), (), "none: there is one scenario, judged on fresh seeds alone"
-    ordered = sorted(scenarios, key=lambda each: hashlib.sha256(each.scenario.encode()).digest())
-    half = {each.scenario for each in ordered[(len(ordered) + 1) // 2 :]}
-    return (
-        tuple(each for each in scenarios if each.scenario not in half),
-        tuple(each for each in scenarios if each.scenario in half),
-        "the half whose names have the highest SHA-256",
-    )
-
-
 def tune(
     asked: Asked,
     path: Path,
@@ -232,7 +134,7 @@ def tune(
     )
     race = Race(
         goals,
-        [_seeded(each, asked.seed, "search") for each in asked.scenarios],
+        [seeded(each, asked.seed, "search") for each in asked.scenarios],
         space.fields.policy,
         arms=study.arms,
         workers=workers,
@@ -284,7 +186,7 @@ def _judged(
     goals, space = asked.goals(), asked.space
     today = space.fields.policy
     chosen = _front(study.tried, goals)
-    scenarios = [_seeded(each, asked.seed, "fresh") for each in (*asked.scenarios, *asked.held_out)]
+    scenarios = [seeded(each, asked.seed, "fresh") for each in (*asked.scenarios, *asked.held_out)]
     arms = {TODAY: today, STATIC: today}
     arms |= {f"trial {e.number}": e.drawn.policy for e in chosen if e.drawn.policy is not None}
     found = replicate(
@@ -436,13 +338,3 @@ def _nearest(tried: Sequence[Tried]) -> Tried | None:
         return math.fsum(max(0.0, miss) for miss in each.trial.score.misses)
 
     return min(known, key=missed, default=None)
-
-
-def _seeded(scenario: Scenario, seed: int | None, stage: str) -> Scenario:
-    own = scenario.seed if seed is None else seed
-    digest = hashlib.sha256(f"tune:{stage}:{own}".encode()).digest()
-    return scenario.model_copy(update={"seed": int.from_bytes(digest[:8], "big") >> 1})
-
-
-def _digest(scenario: Scenario) -> str:
-    return hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()

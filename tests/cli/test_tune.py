@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from balancer.policy_file import load_policy
-from sim.tuning import explanation, study, trials
+from sim.tuning import asked, explanation, study, trials
 from sim.tuning import tune as tunings
 from tests.cli.conftest import Command
 from tests.tuning.asking import BLIND, SLOW, SPACE
@@ -18,7 +18,7 @@ from tests.tuning.asking import BLIND, SLOW, SPACE
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A scenario of a minute, a policy that is blind to it, a space; and a tuning of few runs."""
-    for module in (study, trials, tunings):
+    for module in (asked, study, trials):
         monkeypatch.setattr(module, "BLOCKS", (2,))
     monkeypatch.setattr(tunings, "FRESH", 3)
     monkeypatch.setattr(explanation, "EXPLAINED", 2)

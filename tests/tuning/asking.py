@@ -8,11 +8,11 @@ from typing import Any
 
 from scenarios.loader import load
 from scenarios.schema import Scenario
+from sim.tuning.asked import Asked, split
 from sim.tuning.constraints import parse_constraints
 from sim.tuning.fields import Fields, policy_fields
 from sim.tuning.objectives import parse_objectives
 from sim.tuning.space import Space, read_space
-from sim.tuning.tune import Asked, split
 
 SLOW = """\
 scenario: {name}

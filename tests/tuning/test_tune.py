@@ -12,8 +12,9 @@ import pytest
 from balancer.core.errors import InputError
 from sim.run import STATIC
 from sim.tuning import study as studies
+from sim.tuning.asked import Asked, split
 from sim.tuning.results import TODAY
-from sim.tuning.tune import FRESH, Asked, Tuned, split, tune
+from sim.tuning.tune import FRESH, Tuned, tune
 from tests.tuning.asking import asking, slow
 
 
