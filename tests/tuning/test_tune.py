@@ -175,6 +175,13 @@ def test_tpe_draws_other_trials_and_repeats_too(tmp_path: Path) -> None:
     assert len({each.drawn.text for each in one.study.tried}) > 20
 
 
+def test_a_limit_of_time_ends_the_search_between_generations(tmp_path: Path) -> None:
+    """However short, there is one."""
+    found = tune(asking(tmp_path, limit_s=1e-3), tmp_path / "study.jsonl", workers=1)
+    assert len(found.study.tried) == studies.GENERATION
+    assert found.tuning.front
+
+
 def test_half_of_the_scenarios_is_held_out_by_a_rule_nobody_chooses(tmp_path: Path) -> None:
     """The order they are named in is none of it."""
     every = [slow(tmp_path, name) for name in ("a", "b", "c", "d", "e")]
