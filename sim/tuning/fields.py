@@ -166,7 +166,7 @@ class Fields(Mapping[str, Field]):
         return len(self._found)
 
     def with_values(self, shown: Mapping[str, str | int | float], *, name: str = "") -> str:
-        """The file's text with other values, comments kept.
+        """The file's text with other values, comments kept; to be read from anywhere.
 
         Args:
             shown: scalars by path.
@@ -177,6 +177,9 @@ class Fields(Mapping[str, Field]):
             if self._inherited and any(path.startswith("thresholds.") for path in shown):
                 # A file that has thresholds of its own inherits none.
                 tree["thresholds"] = threshold_table(self.policy.rules)
+            if self._base is not None and isinstance(tree.get("prices"), str):
+                # The text may be written elsewhere, where a relative path leads elsewhere.
+                tree["prices"] = str((self._base / tree["prices"]).resolve())
             for path, value in shown.items():
                 self._complete(tree, path)
                 _put(tree, path.split("."), value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from balancer.core.errors import InputError
 from scenarios.schema import Scenario
@@ -63,11 +64,12 @@ class Goals:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Those that objectives and constraints are about."""
-        every = (*self.objectives, *self.constraints)
-        return tuple(dict.fromkeys(each.metric for each in every))
+        wanted = (each.metric for each in self.objectives)
+        kept = (each.metric for each in self.constraints)
+        return tuple(dict.fromkeys((*wanted, *kept)))
 
     @property
-    def directions(self) -> tuple[str, ...]:
+    def directions(self) -> tuple[Literal["minimize", "maximize"], ...]:
         """Of the objectives, in Optuna's words."""
         return tuple("minimize" if o.better == "lower" else "maximize" for o in self.objectives)
 

@@ -13,9 +13,10 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from balancer.core.errors import InputError
+from balancer.core.policy import Policy
 
 from ..gate_record import fingerprint
 from .constraints import WORST
@@ -39,6 +40,7 @@ STARTUP = 2 * GENERATION
 """Trials that TPE draws at random before it has anything to go by."""
 NAME = "tuning"
 _IDENTITY, _ARMS = "tuning", "arms"
+Direction = Literal["minimize", "maximize"]
 _VALID = "policy"
 """Beside the constraints: that what was drawn is a policy."""
 
@@ -164,7 +166,7 @@ class Study:
     ) -> list[Trial | None]:
         """What came of policies, each simulated once, whoever draws it again."""
         marks = [None if each.policy is None else fingerprint(each.policy) for each in drawn]
-        new = {}
+        new: dict[str, tuple[str, Policy]] = {}
         for number, mark, each in zip(numbers, marks, drawn, strict=True):
             if mark is not None and each.policy is not None and mark not in self._known:
                 new.setdefault(mark, (f"trial {number}", each.policy))
@@ -265,7 +267,9 @@ def _quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(told)
 
 
-def _opened(path: Path, identity: Mapping[str, Any], directions: Sequence[str]) -> OptunaStudy:
+def _opened(
+    path: Path, identity: Mapping[str, Any], directions: Sequence[Direction]
+) -> OptunaStudy:
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend

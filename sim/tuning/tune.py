@@ -415,7 +415,7 @@ def _fresh_front(candidates: Sequence[Candidate], goals: Goals) -> list[Candidat
 def _named(candidate: Candidate, place: int, space: Space) -> Candidate:
     """The candidate under a name of its own; today's keeps its name."""
     if candidate.trial < 0:
-        return candidate
+        return replace(candidate, text=space.fields.with_values({}))
     name = f"{space.fields.policy.name[:80]}-tuned-{place}"
     text = space.text(candidate.values, name)
     return replace(candidate, text=text, policy=space.fields.parsed(text))

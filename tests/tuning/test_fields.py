@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from balancer.policy_file import default_policy, default_text
+from balancer.policy_file import default_policy, default_text, parse_policy
 from sim.tuning.fields import policy_fields
 from tests.tuning.asking import BLIND, blind
 
@@ -91,6 +93,14 @@ rules:
     assert "P95 response time > 12s for 5 minutes" in new
     assert [rule.threshold for rule in fields.parsed(new).rules] == [12.0, 6.0]
     assert {"rules.0.window", "rules.0.objective"} <= set(fields)
+
+
+def test_prices_beside_the_policy_are_found_from_elsewhere(tmp_path: Path) -> None:
+    """What is tuned is written into another directory."""
+    (tmp_path / "prices.toml").write_text('dated = "2026-11-01"\n')
+    fields = policy_fields("prices: prices.toml\n", "policy.yaml", base=tmp_path)
+    text = fields.with_values({"ladder.hold": "90s"})
+    assert parse_policy(text, base=tmp_path / "elsewhere").ladder.hold_s == 90.0
 
 
 def test_the_policy_that_ships_is_its_file() -> None:
