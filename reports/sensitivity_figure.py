@@ -152,7 +152,7 @@ def _point(axes: Axes, place: int, step: Step, found: Estimate, *, chosen: bool)
     role = "good" if chosen else "with" if feasible else "bad"
     colour = light(role)
     if math.isfinite(found.low) and math.isfinite(found.high):
-        axes.vlines(place, found.low, found.high, color=colour, linewidth=1.1, zorder=2)
+        axes.vlines(place, found.low, found.high, color=colour, linewidth=1.1, alpha=0.55, zorder=2)
     axes.plot(
         [place],
         [found.estimate],

@@ -24,7 +24,9 @@ def tuning_tables(tuning: Tuning) -> Group:
     every = policy_rows(tuning)
     for row in every:
         name = f"{row.name}{' ★' if row.kind else ''}{'' if row.kept else ' ✗'}"
-        rows.add_row(Text(name, style="bold" if row.kind else ""), *row.objectives, *row.held_out)
+        # Four objectives with both intervals would not fit a log; the page has them.
+        held_out = [text.partition(" ±")[0] for text in row.held_out]
+        rows.add_row(Text(name, style="bold" if row.kind else ""), *row.objectives, *held_out)
     demanded = tuning_words.constraints(tuning)
     parts: list[RenderableType] = [
         Text.assemble(("tuning", "bold"), f": {tuning_words.answer(tuning)}."),

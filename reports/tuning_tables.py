@@ -208,9 +208,11 @@ def robustness_rows(tuning: Tuning) -> tuple[RobustnessRow, ...]:
 
 
 def _standing(found: Standing | None) -> str:
-    """What a policy is where something is off: best, keeps, breaks, or ""."""
+    """What a policy is where something is off: proposed, best, keeps, breaks, or ""."""
     if found is None:
         return ""
     if not found.feasible:
         return "breaks"
+    if found.proposed:
+        return "proposed"
     return "best" if found.best else "keeps"

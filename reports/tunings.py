@@ -116,12 +116,18 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Objectives of a policy somewhere, and whether it keeps the constraints there."""
+    """Objectives of a policy somewhere, and whether it keeps the constraints there.
+
+    Attributes:
+        best: nobody who keeps them betters it.
+        proposed: it is the knee of those that are best.
+    """
 
     feasible: bool
     objectives: tuple[Estimate, ...]
     trial: int = -1
     best: bool = False
+    proposed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,6 +358,7 @@ def _standing(entry: Mapping[str, Any], count: int) -> Standing:
         objectives=_estimates(entry, "objectives", count),
         trial=int(entry.get("trial", -1)),
         best=bool(entry.get("best")),
+        proposed=bool(entry.get("proposed")),
     )
 
 

@@ -224,7 +224,12 @@ def _robustness(found: Robustness) -> dict[str, Any]:
                 "name": case.name,
                 "simulated": case.simulated,
                 "policies": [
-                    {"trial": row.trial, **_measured(row.measured), "best": row.best}
+                    {
+                        "trial": row.trial,
+                        **_measured(row.measured),
+                        "best": row.best,
+                        "proposed": row.proposed,
+                    }
                     for row in case.rows
                 ],
             }

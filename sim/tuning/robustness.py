@@ -15,7 +15,7 @@ from scenarios.schema import Scenario
 
 from ..replications import Plan, Runs, replicate
 from ..run import STATIC
-from .front import betters
+from .front import betters, knee
 from .goals import Goals
 from .results import TODAY, Candidate, Measured, Tuning, seen
 from .shifts import other_quotas, other_speed, possible_quality, with_prices, with_quality
@@ -37,11 +37,13 @@ class Row:
         measured: objectives, and whether the constraints are kept.
         best: it keeps them, and no other that does is better in every objective, or as good in all
             and better in one; by the estimates.
+        proposed: it is the knee of those that are best.
     """
 
     trial: int
     measured: Measured
     best: bool
+    proposed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,9 @@ def robustness(
         ]
     count = min(replications or tuning.replications, tuning.replications)
     kept = {name: _first(each, count) for name, each in runs.items()}
+    if count < tuning.replications:
+        # What is simulated again is held against the same requests, which are fewer.
+        cases.append(found.case(f"as assumed, {count} replications", kept))
     left_out = []
     for what, otherwise in (("quotas", other_quotas), ("speed of other models", other_speed)):
         changed = {
@@ -148,7 +153,9 @@ class _Cases:
     __slots__ = ("_candidates", "_goals")
 
     def __init__(self, tuning: Tuning, goals: Goals) -> None:
-        self._candidates: tuple[Candidate, ...] = (tuning.today, *tuning.front)
+        # Today's policy may be one of the front.
+        found = (each for each in tuning.front if each.trial >= 0)
+        self._candidates: tuple[Candidate, ...] = (tuning.today, *found)
         self._goals = goals
 
     def case(self, name: str, runs: Mapping[str, Runs], *, simulated: bool = False) -> Case:
@@ -164,7 +171,13 @@ class _Cases:
             ]
             for each in measured
         ]
-        able = [loss for loss, each in zip(losses, measured, strict=True) if each.feasible]
+        able = [place for place, each in enumerate(measured) if each.feasible]
+        best = [
+            place
+            for place in able
+            if not any(betters(losses[other], losses[place]) for other in able)
+        ]
+        proposed = best[knee([losses[place] for place in best])] if best else None
         return Case(
             name=name,
             simulated=simulated,
@@ -172,9 +185,12 @@ class _Cases:
                 Row(
                     trial=candidate.trial,
                     measured=each,
-                    best=each.feasible and not any(betters(other, loss) for other in able),
+                    best=place in best,
+                    proposed=place == proposed,
                 )
-                for candidate, each, loss in zip(self._candidates, measured, losses, strict=True)
+                for place, (candidate, each) in enumerate(
+                    zip(self._candidates, measured, strict=True)
+                )
             ),
         )
 

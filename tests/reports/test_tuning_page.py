@@ -85,7 +85,8 @@ def test_the_data_stand_beside_it(tmp_path: Path) -> None:
 def test_what_breaks_where_is_said_in_words(tmp_path: Path) -> None:
     """And never by a colour alone."""
     page = written(tmp_path, sample_tuning())
-    assert page.count("✗ breaks") == 1
+    assert page.count('✗</span><span class="unseen">breaks</span>') == 1
+    assert page.count('★</span><span class="unseen">proposed</span>') == 1
     assert page.count("✗ broken") == 1
     assert "prices +30%" in page
 

@@ -144,7 +144,7 @@ def sample_tuning(**changes: Any) -> dict[str, Any]:
                     "policies": [
                         standing(1.0, 0.99, trial=-1, best=False),
                         standing(0.7, 0.97, trial=3, best=True),
-                        standing(0.8, 0.985, trial=8, best=True),
+                        standing(0.8, 0.985, trial=8, best=True, proposed=True),
                         standing(1.1, 0.94, trial=5, feasible=False, best=False),
                     ],
                 }

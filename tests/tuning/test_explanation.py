@@ -176,6 +176,8 @@ def test_best_is_who_is_bettered_by_nobody_that_keeps_the_constraints(off: Robus
     for case in off.cases:
         able = [row for row in case.rows if row.measured.feasible]
         assert any(row.best for row in able) == bool(able)
+        assert sum(row.proposed for row in case.rows) == bool(able)
+        assert all(row.best for row in case.rows if row.proposed)
         assert not any(row.best for row in case.rows if not row.measured.feasible)
 
 
