@@ -25,6 +25,7 @@ _EXTRAS = {
     "load": ("locust",),
     "notify": ("aiohttp",),
     "service": ("fastapi", "uvicorn", "aiohttp", "sqlalchemy", "alembic"),
+    "tune": ("optuna",),
     "telemetry": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.grpc"),
     "mock": ("httptools", "orjson", "uvicorn"),
     "test": ("hypothesis",),

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from .alert_sentences import with_threshold
@@ -22,7 +20,7 @@ from .core.journal import Journal
 from .core.policy import Baseline, Policy, Rule
 from .core.stretches import Stretches, served
 from .policy_file import default_policy, default_text, parse_policy, rule_places
-from .policy_show import show_threshold
+from .policy_text import rewritten, shown_threshold, threshold_table
 from .units import show_seconds
 
 __all__ = ["Fitted", "fit_policy", "names_of", "traffic_of"]
@@ -177,30 +175,24 @@ def _rewritten(
     baseline: Baseline | None,
 ) -> str:
     """The same text with other thresholds and another baseline."""
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 96
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    tree = yaml.load(text)
-    if isinstance(tree, list):
-        tree = CommentedMap(alerts=tree)
-    if not places:
-        tree["thresholds"] = _table(rules)
-    for rule in rules:
-        shown = show_threshold(rule.threshold, rule.signal)
-        match places.get(rule.name):
-            case ("thresholds", level, signal):
-                tree["thresholds"][level][signal] = shown
-            case ("alerts", place):
-                alert = tree["alerts"][place]
-                alert["condition"] = with_threshold(alert["condition"], shown)
-            case ("rules", place):
-                tree["rules"][place]["above"] = shown
-    if baseline is not None:
-        _measure(tree, baseline)
-    written = StringIO()
-    yaml.dump(tree, written)
-    return written.getvalue()
+
+    def change(tree: Any) -> None:
+        if not places:
+            tree["thresholds"] = threshold_table(rules)
+        for rule in rules:
+            shown = shown_threshold(rule)
+            match places.get(rule.name):
+                case ("thresholds", level, signal):
+                    tree["thresholds"][level][signal] = shown
+                case ("alerts", place):
+                    alert = tree["alerts"][place]
+                    alert["condition"] = with_threshold(alert["condition"], shown)
+                case ("rules", place):
+                    tree["rules"][place]["above"] = shown
+        if baseline is not None:
+            _measure(tree, baseline)
+
+    return rewritten(text, change)
 
 
 def _measure(tree: Any, baseline: Baseline) -> None:
@@ -213,12 +205,3 @@ def _measure(tree: Any, baseline: Baseline) -> None:
         if entry.name != "latency_p95_s" and value is not None:
             measured[entry.name] = value
     measured["latency_p95"] = show_seconds(baseline.latency_p95_s or 0.0)
-
-
-def _table(rules: list[Rule]) -> Any:
-    """The thresholds of the policy that ships, as it has them."""
-    table = CommentedMap()
-    for rule in rules:
-        shown = show_threshold(rule.threshold, rule.signal)
-        table.setdefault(rule.level.label, CommentedMap())[rule.signal] = shown
-    return table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["limits", "linear_ticks", "log_ticks", "spread"]
+__all__ = ["around", "limits", "linear_ticks", "log_ticks", "spread"]
 
 
 def limits(values: Iterable[float], *, log: bool) -> tuple[float, float]:
@@ -19,6 +19,25 @@ def limits(values: Iterable[float], *, log: bool) -> tuple[float, float]:
     top = most * 1.12 if most > 0 else 0.05
     # A little below zero, so that a line at zero is seen whole.
     return -0.015 * top, top
+
+
+def around(values: Iterable[tuple[float, float, float]]) -> tuple[float, float]:
+    """Limits that hold all estimates, and as much of their intervals as fits beside.
+
+    Few replications have wide intervals; an axis that held them whole would leave the estimates
+    a point.
+
+    Args:
+        values: estimate, low and high of each.
+    """
+    found = [each for each in values if math.isfinite(each[0])]
+    least = min((each[0] for each in found), default=0.0)
+    most = max((each[0] for each in found), default=1.0)
+    # A difference too small to be read is not blown up to the size of the axis.
+    span = max(most - least, 0.01 * abs(most), 1e-9)
+    ends = [end for each in found for end in each if math.isfinite(end)] or [least, most]
+    low, high = max(min(ends), least - 0.5 * span), min(max(ends), most + 0.5 * span)
+    return low - 0.12 * span, high + 0.12 * span
 
 
 def log_ticks(low: float, high: float) -> list[float]:

@@ -15,7 +15,7 @@ from balancer.units import parse_quantity, parse_seconds, parse_usd
 
 from .metrics import METRICS
 
-__all__ = ["BETTER", "DEFAULT_MARGINS", "Margin", "parse_margins"]
+__all__ = ["BETTER", "DEFAULT_MARGINS", "Margin", "metric_named", "parse_margins"]
 
 Better = Literal["higher", "lower"]
 
@@ -107,7 +107,7 @@ def _margin(text: str) -> Margin:
             f"found {text!r}, expected METRIC=AMOUNT such as availability=0.1pp",
             where="--margin",
         )
-    metric = _metric(name)
+    metric = metric_named(name, "--margin")
     relative = amount.endswith("%")
     if relative and metric in SIGNED:
         raise InputError(
@@ -128,15 +128,24 @@ def _margin(text: str) -> Margin:
     return Margin(metric=metric, amount=value, relative=relative, text=amount)
 
 
-def _metric(name: str) -> str:
+def metric_named(name: str, where: str) -> str:
+    """The metric of a name that may lack its unit: "cost", "latency_p95".
+
+    Args:
+        name: as it was given.
+        where: what errors call the place.
+
+    Raises:
+        InputError: it is unknown, or has no better side.
+    """
     for suffix in ("", *SUFFIXES):
         if name + suffix in BETTER:
             return name + suffix
     if name in METRICS:
-        raise InputError(f"{name} is no better for being higher or lower", where="--margin")
+        raise InputError(f"{name} is no better for being higher or lower", where=where)
     raise InputError(
         f"unknown metric {name!r}{nearest(name, BETTER)}; known: {', '.join(BETTER)}",
-        where="--margin",
+        where=where,
     )
 
 

@@ -10,14 +10,20 @@ from pathlib import Path
 
 from balancer.core.errors import InputError
 
-__all__ = ["COMPARISON", "GATE", "VERDICTS", "report_directory"]
+__all__ = ["COMPARISON", "FRONT", "GATE", "STUDY", "TUNING", "VERDICTS", "report_directory"]
 
 VERDICTS = "verdict.json"
 COMPARISON = "comparison.json"
 GATE = "gate.json"
-RECORDS = (VERDICTS, COMPARISON, GATE)
+TUNING = "tuning.json"
+STUDY = "study.jsonl"
+"""Of a tuning, and there before its record is."""
+RECORDS = (VERDICTS, COMPARISON, GATE, TUNING, STUDY)
 """The files by one of which a report's directory is known."""
 
+FRONT = "front"
+"""Folder of a tuning's policy files."""
+POLICIES = frozenset({"candidate.yaml", f"{STUDY}.lock"})
 OURS = frozenset({".html", ".json", ".jsonl", ".md", ".png", ".svg", ".xml"})
 TABLES = frozenset(
     {
@@ -27,6 +33,7 @@ TABLES = frozenset(
         "locust_failures.csv",
         "locust_stats.csv",
         "locust_stats_history.csv",
+        "tuning.csv",
     }
 )
 
@@ -78,10 +85,14 @@ def _swap(work: Path, out: Path) -> None:
 
 
 def _is_ours(path: Path) -> bool:
+    if path.name == FRONT and path.is_dir():
+        return all(each.stem.isdigit() and each.suffix == ".yaml" for each in path.iterdir())
+    if not path.is_file() and not path.is_symlink():
+        return False
     # People keep tables of their own: of those, only what a report writes is one of ours.
     if path.suffix == ".csv":
         return path.name in TABLES or path.name.endswith(".timeline.csv")
-    return path.suffix in OURS
+    return path.suffix in OURS or path.name in POLICIES
 
 
 def _check_replaceable(out: Path) -> None:
@@ -92,7 +103,7 @@ def _check_replaceable(out: Path) -> None:
     found = sorted(out.iterdir())
     if not found:
         return
-    strange = [path.name for path in found if not (path.is_file() and _is_ours(path))]
+    strange = [path.name for path in found if not _is_ours(path)]
     if not any((out / name).is_file() for name in RECORDS):
         strange = strange or [found[0].name]
     if strange:

@@ -33,6 +33,7 @@ from .run import run
 from .search import search
 from .serve import serve
 from .telemetry import verify_telemetry
+from .tune import tune
 
 __all__ = ["app", "main"]
 
@@ -54,7 +55,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, gate, compare, search, load, agree):
+for command in (run, gate, compare, tune, search, load, agree):
     app.command()(command)
 app.command("scenarios")(list_scenarios)
 app.command()(new)

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from balancer.core.policy import Policy
 
 from ..intervals import Interval
+from ..replications import Runs
+from ..run import Run
 
-__all__ = ["Candidate", "Figures", "Tuning"]
+__all__ = ["TODAY", "Candidate", "Figures", "Measured", "Seen", "Tuning", "seen"]
+
+TODAY = "today"
+"""Arm of the policy that is tuned from."""
 
 Figures = Mapping[str, Mapping[str, Interval]]
 """Of each scenario, by its name, every metric of `sim.metrics.METRICS` with its interval."""
+
+Seen = Mapping[str, Sequence[Run]]
+"""Runs of one arm in each scenario, by its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a policy is worth by its runs.
+
+    Attributes:
+        objectives: in the order asked for, over the scenarios of the runs.
+        feasible: whether it keeps every constraint there.
+    """
+
+    objectives: tuple[Interval, ...]
+    feasible: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +62,11 @@ class Candidate:
     objectives_held_out: tuple[Interval, ...]
     feasible: bool
 
+    @property
+    def arm(self) -> str:
+        """Name of the arm it was run in on the fresh seeds."""
+        return TODAY if self.trial < 0 else f"trial {self.trial}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
@@ -56,6 +82,13 @@ class Tuning:
         simulated_hours: of policies, in all.
         replications: of every figure of a candidate.
         scenarios, held_out: names.
+        runs: on the fresh seeds, of every scenario, held out or not, by its name: those of today's
+            policy, of the arm `sim.run.STATIC` under it, and of every candidate, by `arm`. Run k
+            of each saw the same requests.
+        static: objectives, and whether constraints are kept, of the arm `sim.run.STATIC`.
+        seed: of the fresh requests; None: the scenarios' own.
+        sampler: how trials were chosen: "nsga2", "tpe".
+        split: how it was decided which scenarios are held out, in words.
     """
 
     objectives: tuple[str, ...]
@@ -69,3 +102,13 @@ class Tuning:
     replications: int
     scenarios: tuple[str, ...]
     held_out: tuple[str, ...]
+    runs: Mapping[str, Runs] = field(default_factory=dict)
+    static: Measured | None = None
+    seed: int | None = None
+    sampler: str = ""
+    split: str = ""
+
+
+def seen(runs: Mapping[str, Runs], arm: str) -> Seen:
+    """Runs of one arm in each scenario."""
+    return {scenario: found[arm] for scenario, found in runs.items()}

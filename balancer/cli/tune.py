@@ -1,0 +1,291 @@
+"""`open-balancer tune`: which thresholds to run, found by search."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .asked import asked, command_words
+from .endings import FAIL, told
+from .options import Quiet, Seed, Workers
+from .progress import progress
+
+if TYPE_CHECKING:
+    from sim.tuning.asked import Asked
+    from sim.tuning.tune import Tuned
+
+__all__ = ["tune"]
+
+KNEE = "knee"
+
+
+def tune(
+    scenarios: Annotated[
+        list[str],
+        typer.Argument(metavar="SCENARIO", help="Names from the library, or files: what matters."),
+    ],
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="BASE", help="Policy to tune. Without it: ours.", show_default=False),
+    ] = None,
+    space: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="What to tune, and between which values.", show_default=False
+        ),
+    ] = None,
+    objective: Annotated[
+        str,
+        typer.Option(
+            metavar="METRIC,...", help="What is to be better: cost,quality,latency_p95,utility."
+        ),
+    ] = "cost,quality",
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="BOUND",
+            help="What every scenario keeps: 'availability >= 99.5%', 'availability >= today'.",
+            show_default=False,
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Policies to try: 96.")
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="About how long it may take: 10m.", show_default=False),
+    ] = None,
+    sampler: Annotated[str, typer.Option(metavar="NAME", help="nsga2 or tpe.")] = "nsga2",
+    holdout: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCENARIO",
+            help="Judge on it, and do not tune on it. May be repeated; none: tune on all.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Directory for study, front and report.")
+    ] = Path("balancer-tuning"),
+    seed: Seed = None,
+    workers: Workers = None,
+    choose: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHICH",
+            help="Write candidate.yaml: knee, or a policy's number in the table.",
+            show_default=False,
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Search for the policies that trade the objectives best; write them, ready for the gate.
+
+    Exit code 0: there is a front; 1: no policy keeps the constraints; 2: bad input; 130:
+    interrupted, and the same command goes on.
+    """
+    options = {
+        "--policy": policy,
+        "--space": space,
+        "--objective": objective,
+        "--trials": trials,
+        "--time": time,
+        "--sampler": sampler,
+        "--seed": seed,
+        "--out": out,
+    }
+    with told():
+        from ..installation import require
+
+        require(extras=("sim", "report", "tune"))
+        words = command_words("tune", options, scenarios)
+        for name, values in (("--constraint", constraint), ("--holdout", holdout)):
+            for value in values or ():
+                words += [name, value]
+        wanted = _chosen(choose)
+        request = _asked(
+            scenarios,
+            policy=policy,
+            space=space,
+            objective=objective,
+            constraints=constraint or [],
+            trials=trials,
+            time=time,
+            sampler=sampler,
+            holdout=holdout,
+            seed=seed,
+        )
+        gate = ["open-balancer", "gate", *([] if policy is None else ["--baseline", str(policy)])]
+        sources = list(dict.fromkeys((*scenarios, *(holdout or ()))))
+        gate += [each for each in sources if each != "none"]
+        found = _tune(
+            request, out, workers=workers, choose=wanted, quiet=quiet, command=words, gate=gate
+        )
+    if not found.tuning.front:
+        raise typer.Exit(FAIL)
+
+
+def _chosen(choose: str | None) -> int | None:
+    """Place in the front, from 1; 0: the knee; None: nothing is chosen."""
+    from ..core.errors import InputError
+
+    if choose is None or choose == KNEE:
+        return None if choose is None else 0
+    if not choose.isdecimal() or int(choose) < 1:
+        raise InputError(
+            f"found {choose!r}, expected knee or a policy's number in the table, from 1",
+            where="--choose",
+        )
+    return int(choose)
+
+
+def _asked(
+    sources: Sequence[str],
+    *,
+    policy: Path | None,
+    space: Path | None,
+    objective: str,
+    constraints: Sequence[str],
+    trials: int | None,
+    time: str | None,
+    sampler: str,
+    holdout: Sequence[str] | None,
+    seed: int | None,
+) -> Asked:
+    """Everything that was asked for, checked before anything runs."""
+    from sim.tuning.asked import NONE, TRIALS, Asked, split
+    from sim.tuning.constraints import parse_constraints
+    from sim.tuning.default_space import default_space
+    from sim.tuning.fields import policy_fields
+    from sim.tuning.objectives import parse_objectives
+    from sim.tuning.space import read_space
+    from sim.tuning.study import SAMPLERS
+
+    from ..core.errors import InputError, PolicyError, nearest
+    from ..documents import read_text
+    from ..units import parse_seconds
+
+    if trials is not None and time is not None:
+        raise InputError("found --trials and --time, expected one of them")
+    if sampler not in SAMPLERS:
+        raise InputError(
+            f"found {sampler!r}, expected one of {', '.join(SAMPLERS)}{nearest(sampler, SAMPLERS)}",
+            where="--sampler",
+        )
+    try:
+        limit_s = None if time is None else parse_seconds(time)
+    except ValueError as error:
+        raise InputError(str(error), where="--time") from None
+    text = None if policy is None else read_text(policy, PolicyError)
+    base = None if policy is None else policy.parent
+    fields = policy_fields(text, str(policy), base=base)
+    held = None if holdout is None else [each for each in holdout if each != NONE]
+    every = list(dict.fromkeys((*sources, *(held or ()))))
+    loaded = dict(zip(every, (each.scenario for each in asked(every)), strict=True))
+    tuned_on, held_out, how = split(
+        [loaded[each] for each in dict.fromkeys(sources)],
+        None if held is None else [loaded[each] for each in dict.fromkeys(held)],
+    )
+    return Asked(
+        scenarios=tuned_on,
+        held_out=held_out,
+        split=how,
+        space=default_space(fields) if space is None else read_space(space, fields),
+        objectives=parse_objectives(objective),
+        constraints=parse_constraints(constraints),
+        trials=TRIALS if trials is None else trials,
+        limit_s=limit_s,
+        sampler=sampler,
+        seed=seed,
+    )
+
+
+def _tune(
+    request: Asked,
+    out: Path,
+    *,
+    workers: int | None,
+    choose: int | None,
+    quiet: bool,
+    command: Sequence[str],
+    gate: Sequence[str],
+) -> Tuned:
+    """Tune into one directory, where the study is from the beginning."""
+    from reports.console import show
+    from reports.terminal_tuning import tuning_tables
+    from reports.tuning_page import write_tuning_report
+    from reports.tunings import read_tuning
+    from sim.json_values import write_json
+    from sim.report_directory import STUDY, TUNING, report_directory
+    from sim.tuning.explanation import explained
+    from sim.tuning.policy_files import CHOSEN, write_policies
+    from sim.tuning.tune import tune as search
+
+    from ..core.errors import InputError
+
+    with report_directory(out) as work, progress(quiet=quiet) as bar:
+        out.mkdir(exist_ok=True)
+        with _kept(out / STUDY):
+            found = search(request, out / STUDY, workers=workers, progress=bar)
+            front = found.tuning.front
+            there = choose is not None and choose <= len(front) and bool(front)
+            place = choose - 1 if there and choose else found.tuning.knee
+            files = write_policies(found.tuning, work, place if there else None)
+            last: list[str] = []
+            if front and front[place].trial >= 0:
+                file = CHOSEN if there else files[front[place].trial]
+                last = [*gate[:2], "--candidate", str(out / file), *gate[2:]]
+            record = explained(
+                found,
+                request.space,
+                chosen=place,
+                files=files,
+                command=command,
+                gate=last,
+                workers=workers,
+                progress=bar,
+            )
+        shutil.copy(out / STUDY, work / STUDY)
+        write_json(work / TUNING, record)
+        write_tuning_report(work)
+    if not quiet:
+        show(tuning_tables(read_tuning(out)), sys.stdout)
+        for line in _last_words(found, out, place, last):
+            typer.echo(line)
+    if front and choose is not None and not there:
+        raise InputError(
+            f"the front has {len(front)} policies, and none with the number {choose}; everything "
+            f"but {CHOSEN} is written",
+            where="--choose",
+        )
+    return found
+
+
+@contextmanager
+def _kept(study: Path) -> Iterator[None]:
+    """Say that an interrupted study goes on."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        if study.exists():
+            typer.echo(f"study kept: {study}; the same command goes on with it", err=True)
+        raise
+
+
+def _last_words(found: Tuned, out: Path, place: int, gate: Sequence[str]) -> Iterator[str]:
+    """What is to be known besides the table; the last line is what to do next."""
+    front = found.tuning.front
+    for text in found.notes(place if front else None):
+        yield f"note: {text}"
+    yield f"report: {out / 'report.html'}"
+    if gate:
+        yield f"next: {shlex.join(gate)}"
+    elif front:
+        yield "next: keep today's policy: no other trades the objectives better"

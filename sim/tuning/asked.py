@@ -1,0 +1,131 @@
+"""What a tuning is asked for: its scenarios, what may change, and what is to come of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from balancer.core.errors import InputError
+from balancer.version import VERSION
+from scenarios.schema import Scenario
+
+from .constraints import Constraint
+from .goals import Goals
+from .objectives import Objective
+from .space import Space
+from .trials import BLOCKS
+
+__all__ = ["NONE", "TRIALS", "Asked", "seeded", "split"]
+
+TRIALS = 96
+"""Trials unless a number is asked for."""
+NONE = "none"
+"""Asks for no scenario to be held out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be tuned, and how.
+
+    Attributes:
+        scenarios: to tune on, of different names.
+        held_out: to judge on.
+        split: how it was decided which those are, in words.
+        space: that is searched, of the policy that is tuned.
+        objectives, constraints: what is to be better, and to be kept.
+        trials: at least so many are drawn, in whole generations.
+        limit_s: seconds that it may take instead, about; None: as long as the trials do.
+        sampler: one of `study.SAMPLERS`.
+        seed: instead of the scenarios'; None: theirs.
+    """
+
+    scenarios: tuple[Scenario, ...]
+    held_out: tuple[Scenario, ...]
+    split: str
+    space: Space
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...]
+    trials: int
+    limit_s: float | None
+    sampler: str
+    seed: int | None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes it this tuning and no other, in values JSON can hold."""
+        import optuna
+
+        fields = self.space.fields
+        return {
+            "the objectives": [each.name for each in self.objectives],
+            "the constraints": [each.text for each in self.constraints],
+            "the scenarios": {each.scenario: _digest(each) for each in self.scenarios},
+            "the dimensions of the space": {
+                each.path: [each.low, each.high, each.step, each.log, each.times, each.unit.name]
+                for each in self.space.dimensions
+            },
+            "the policies that are tuned": hashlib.sha256(fields.text.encode()).hexdigest(),
+            "the samplers": self.sampler,
+            "the seeds": self.seed,
+            "the replications": list(BLOCKS),
+            "the versions of open-balancer": VERSION,
+            "the versions of Optuna": optuna.__version__,
+        }
+
+    def goals(self) -> Goals:
+        """For scenarios it is tuned on and others."""
+        every = (*self.scenarios, *self.held_out)
+        return Goals(
+            objectives=self.objectives,
+            constraints=self.constraints,
+            scenarios={each.scenario: each for each in every},
+        )
+
+
+def split(
+    scenarios: Sequence[Scenario], others: Sequence[Scenario] | None
+) -> tuple[tuple[Scenario, ...], tuple[Scenario, ...], str]:
+    """Scenarios to tune on, those held out, and how that was decided.
+
+    Args:
+        scenarios: that were asked for.
+        others: to hold out, among those or not; None: the half whose names hash highest, so that
+            nobody chooses it.
+
+    Raises:
+        InputError: nothing would be left to tune on.
+    """
+    if others is not None:
+        names = {each.scenario for each in others}
+        kept = tuple(each for each in scenarios if each.scenario not in names)
+        if not kept:
+            raise InputError("nothing is left to tune on; name other scenarios", where="--holdout")
+        return kept, tuple(others), "as asked for" if others else "none, as asked for"
+    if len(scenarios) < 2:
+        return tuple(scenarios), (), "none: there is one scenario, judged on fresh seeds alone"
+    ordered = sorted(scenarios, key=lambda each: hashlib.sha256(each.scenario.encode()).digest())
+    half = {each.scenario for each in ordered[(len(ordered) + 1) // 2 :]}
+    return (
+        tuple(each for each in scenarios if each.scenario not in half),
+        tuple(each for each in scenarios if each.scenario in half),
+        "the half whose names have the highest SHA-256",
+    )
+
+
+def seeded(scenario: Scenario, seed: int | None, stage: str) -> Scenario:
+    """A scenario with a seed of its own for a stage of a tuning.
+
+    Args:
+        scenario: that is to be run.
+        seed: instead of its own; None: its own.
+        stage: of the tuning.
+    """
+    own = scenario.seed if seed is None else seed
+    digest = hashlib.sha256(f"tune:{stage}:{own}".encode()).digest()
+    return scenario.model_copy(update={"seed": int.from_bytes(digest[:8], "big") >> 1})
+
+
+def _digest(scenario: Scenario) -> str:
+    return hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()
