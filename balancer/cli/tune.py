@@ -14,10 +14,12 @@ import typer
 
 from .asked import asked, command_words
 from .endings import FAIL, told
-from .options import Quiet, Seed, Workers
+from .options import Cluster, Quiet, Seed, Workers
 from .progress import progress
+from .workers import asked_workers
 
 if TYPE_CHECKING:
+    from sim.pool import Workers as PoolWorkers
     from sim.tuning.asked import Asked
     from sim.tuning.tune import Tuned
 
@@ -76,6 +78,7 @@ def tune(
     ] = Path("balancer-tuning"),
     seed: Seed = None,
     workers: Workers = None,
+    cluster: Cluster = None,
     choose: Annotated[
         str | None,
         typer.Option(
@@ -125,9 +128,10 @@ def tune(
         gate = ["open-balancer", "gate", *([] if policy is None else ["--baseline", str(policy)])]
         sources = list(dict.fromkeys((*scenarios, *(holdout or ()))))
         gate += [each for each in sources if each != "none"]
-        found = _tune(
-            request, out, workers=workers, choose=wanted, quiet=quiet, command=words, gate=gate
-        )
+        with asked_workers(workers, cluster) as hands:
+            found = _tune(
+                request, out, workers=hands, choose=wanted, quiet=quiet, command=words, gate=gate
+            )
     if not found.tuning.front:
         raise typer.Exit(FAIL)
 
@@ -211,7 +215,7 @@ def _tune(
     request: Asked,
     out: Path,
     *,
-    workers: int | None,
+    workers: PoolWorkers,
     choose: int | None,
     quiet: bool,
     command: Sequence[str],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..pool import Workers
 from .importance import importances
 from .record import tuning_record
 from .robustness import robustness
@@ -26,7 +27,7 @@ def explained(
     files: Mapping[int, str] | None = None,
     command: Sequence[str] = (),
     gate: Sequence[str] = (),
-    workers: int | None = None,
+    workers: int | Workers | None = None,
     progress: Progress = lambda _name: lambda _done, _total: None,
 ) -> dict[str, Any]:
     """The object of `tuning.json`, with everything that is to be simulated for it.
@@ -36,7 +37,7 @@ def explained(
         space: that was searched.
         chosen: place in the front of the policy that is proposed; None: the knee.
         files, command, gate: as of `sim.tuning.record.tuning_record`.
-        workers: processes.
+        workers: as of `sim.replications.replicate`.
         progress: told of what is moved and of what is off.
 
     Raises:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from scenarios.schema import Scenario
 
+from ..pool import Workers
 from ..replications import Plan, Runs, replicate
 from ..run import STATIC
 from .front import betters, knee
@@ -75,8 +76,8 @@ def robustness(
     *,
     goals: Goals,
     replications: int | None = None,
-    workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    workers: int | Workers | None = None,
+    progress: Callable[[float, int], None] | None = None,
 ) -> Robustness:
     """The front and today's policy where quality, prices, quotas and speed are off by `OFF`.
 
@@ -203,8 +204,8 @@ def _again(
     tuning: Tuning,
     scenarios: Sequence[Scenario],
     count: int,
-    workers: int | None,
-    progress: Callable[[int, int], None] | None,
+    workers: int | Workers | None,
+    progress: Callable[[float, int], None] | None,
 ) -> dict[str, Runs]:
     """Today's policy, static and the front in changed scenarios, on the requests of before."""
     policies = {each.arm: each.policy for each in (tuning.today, *tuning.front)}

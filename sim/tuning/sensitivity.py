@@ -9,6 +9,7 @@ from balancer.core.errors import PolicyError
 from balancer.core.policy import Policy
 from scenarios.schema import Scenario
 
+from ..pool import Workers
 from ..replications import Plan, replicate
 from ..run import STATIC
 from .goals import Goals
@@ -66,8 +67,8 @@ def sensitivity(
     scenarios: Sequence[Scenario],
     replications: range,
     goals: Goals,
-    workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    workers: int | Workers | None = None,
+    progress: Callable[[float, int], None] | None = None,
 ) -> tuple[Sensitivity, ...]:
     """Move every number of a candidate through some values; one round of simulations.
 

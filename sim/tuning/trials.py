@@ -15,6 +15,7 @@ from balancer.core.policy import Policy
 from scenarios.schema import Scenario
 
 from ..intervals import mean_interval
+from ..pool import Workers
 from ..replications import Plan, replicate
 from ..run import STATIC, Run
 from .front import betters
@@ -51,7 +52,7 @@ class Race:
         scenarios: in which; the seeds are those of the search.
         today: the policy tuned from.
         arms: samples of today's policy and static of an earlier run; None: they are simulated.
-        workers: processes.
+        workers: as of `sim.replications.replicate`.
         progress: called with runs done and runs in all of a block.
     """
 
@@ -73,8 +74,8 @@ class Race:
         today: Policy,
         *,
         arms: Mapping[str, Sample] | None = None,
-        workers: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        workers: int | Workers | None = None,
+        progress: Callable[[float, int], None] | None = None,
     ) -> None:
         self._goals = goals
         self._scenarios = tuple(scenarios)

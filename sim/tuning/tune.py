@@ -18,6 +18,7 @@ from ..counterfactual import cost_saved
 from ..estimates import metric_interval, values_interval
 from ..intervals import Interval
 from ..metrics import METRICS
+from ..pool import Workers
 from ..replications import Plan, Runs, replicate
 from ..run import STATIC
 from . import front as fronts
@@ -42,7 +43,7 @@ _COSTS = {"cost_usd", "cost_per_answer_usd"}
 _WORTHS = {"quality", "utility_usd", "quality_weighted_answers", "good_answers"}
 _UNDEFINED = Interval(estimate=math.nan, low=math.nan, high=math.nan)
 
-Progress = Callable[[str], Callable[[int, int], None]]
+Progress = Callable[[str], Callable[[float, int], None]]
 """Gives a reporter of what is done and what there is in all, by a name."""
 
 
@@ -104,7 +105,7 @@ def tune(
     asked: Asked,
     path: Path,
     *,
-    workers: int | None = None,
+    workers: int | Workers | None = None,
     progress: Progress = lambda _name: lambda _done, _total: None,
 ) -> Tuned:
     """Search, and run the front again on fresh seeds.
@@ -115,7 +116,7 @@ def tune(
     Args:
         asked: what is to be tuned.
         path: of the study's file; one that is there is gone on with.
-        workers: processes; None: as many as there are cores, if the work is worth it.
+        workers: as of `sim.replications.replicate`.
         progress: told of trials and of runs on fresh seeds.
 
     Raises:
@@ -150,7 +151,7 @@ def _search(
     study: Study,
     race: Race,
     began: float,
-    report: Callable[[int, int], None],
+    report: Callable[[float, int], None],
 ) -> None:
     most = math.ceil(asked.trials / GENERATION) * GENERATION
     rounds = 0
@@ -180,8 +181,8 @@ def _fresh_s(asked: Asked) -> float:
 def _judged(
     asked: Asked,
     study: Study,
-    workers: int | None,
-    report: Callable[[int, int], None],
+    workers: int | Workers | None,
+    report: Callable[[float, int], None],
 ) -> Tuned:
     goals, space = asked.goals(), asked.space
     today = space.fields.policy
