@@ -406,7 +406,10 @@ class Balancer:
         for_s: float | None = None,
         until_s: float | None = None,
     ) -> Override:
-        """Hold a mode until a moment, whatever the law wants.
+        """Hold a mode until a moment, whatever the law wants; the last one given holds.
+
+        Returns:
+            The order. It holds from the first tick after `at_tick`.
 
         Args:
             mode: to hold.
@@ -427,9 +430,9 @@ class Balancer:
             tick_s=self.policy.tick_s,
         )
 
-    def lift(self, reason: str) -> None:
+    def lift(self, reason: str) -> Override:
         """End the override that holds."""
-        self._orders.lift(reason, self.now_tick)
+        return self._orders.lift(reason, self.now_tick)
 
     def bypass(self, on: bool, reason: str = "") -> None:
         """The kill switch: let all calls go through unchanged, or put it back.
