@@ -20,6 +20,7 @@ from ..core.fit import Finding
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES, Alert, Observations, Override
 from ..core.policy import Policy
+from .books import Standing
 from .calls import (
     Asked,
     CallRecord,

@@ -19,12 +19,11 @@ import json
 import threading
 import time
 import zlib
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .budget_log import Replay, Torn, begun, line
+from .budget_log import Replay, TornError, begun, line
 from .clock import Timekeeper
 from .disk import DISK, Disk
 from .health import Health
@@ -105,8 +104,7 @@ class BudgetFiles:
             return
         data, self._checksum = line(text, self._checksum)
         try:
-            if self._disk.write(handle, data) != len(data):
-                raise OSError("only a part of a line could be written")
+            self._disk.put(handle, data)
         except OSError as error:
             self._lose(error)
         else:
@@ -181,8 +179,7 @@ class BudgetFiles:
         handle = disk.create(_log(self._path, generation))
         try:
             first, checksum = begun(generation)
-            if disk.write(handle, first) != len(first):
-                raise OSError("only a part of a line could be written")
+            disk.put(handle, first)
         except OSError:
             disk.close(handle)
             raise
@@ -288,7 +285,7 @@ def _through_logs(path: Path, replay: Replay, generations: range) -> str:
             return f"{file.name} is missing"
         except OSError as error:
             return f"{file.name} cannot be read: {error.strerror}"
-        except Torn as error:
+        except TornError as error:
             return f"{file.name}: {error}"
     return ""
 
@@ -327,5 +324,3 @@ def _files(path: Path) -> list[tuple[int, Path]]:
             if named and number.isdecimal():
                 found.append((int(number), each))
     return sorted(found)
-
-

@@ -26,10 +26,10 @@ from ..core import budget
 from ..core.policy import BudgetLimit
 from .books import Books
 
-__all__ = ["Replay", "Torn", "begun", "line", "limits_line"]
+__all__ = ["Replay", "TornError", "begun", "limits_line", "line"]
 
 
-class Torn(ValueError):
+class TornError(ValueError):
     """A log that cannot be trusted; says which line."""
 
 
@@ -83,7 +83,7 @@ class Replay:
         """Go through a log.
 
         Raises:
-            Torn: from some line on it cannot be trusted; what comes before it is taken in.
+            TornError: from some line on it cannot be trusted; what comes before it is taken in.
         """
         checksum = 0
         lines = data.split(b"\n")
@@ -91,13 +91,13 @@ class Replay:
             payload = raw[9:]
             checksum = zlib.crc32(payload, checksum)
             if raw[:9] != b"%08x " % checksum:
-                raise Torn(f"line {number} is torn or was changed")
+                raise TornError(f"line {number} is torn or was changed")
             try:
                 self._take(payload.decode().split(" ", 1), generation)
             except (LookupError, TypeError, ValueError) as error:
-                raise Torn(f"line {number}: {error}") from None
+                raise TornError(f"line {number}: {error}") from None
         if lines[-1] or len(lines) == 1:
-            raise Torn(f"line {len(lines)} is torn")
+            raise TornError(f"line {len(lines)} is torn")
 
     def _take(self, words: list[str], generation: int) -> None:
         kind, rest = words

@@ -4,6 +4,7 @@ fail in a test.
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,11 @@ class Disk:
     def write(self, handle: int, data: bytes) -> int:
         """How many bytes were taken, of which the system loses none when this process dies."""
         return os.write(handle, data)
+
+    def put(self, handle: int, data: bytes) -> None:
+        """Write all of it."""
+        if self.write(handle, data) != len(data):
+            raise OSError(errno.ENOSPC, "only a part of it could be written")
 
     def sync(self, handle: int) -> None:
         """Wait until what was written would outlive a loss of power."""
@@ -43,9 +49,7 @@ class Disk:
         fresh = path.with_name(path.name + ".new")
         handle = self.create(fresh)
         try:
-            rest = data
-            while rest:
-                rest = rest[self.write(handle, rest) :]
+            self.put(handle, data)
             self.sync(handle)
         finally:
             self.close(handle)

@@ -74,9 +74,7 @@ def ledger_path(state: Path) -> Path:
     return state.with_name(state.name + ".budget")
 
 
-def resume(
-    policy: Policy, state: Path, journal: Path | None, *, since: int = 0
-) -> Resumed | None:
+def resume(policy: Policy, state: Path, journal: Path | None, *, since: int = 0) -> Resumed | None:
     """Take up what a process before this one left.
 
     What cannot be read is logged and left out: an application must start all the same.

@@ -1,4 +1,4 @@
-"""What was spent under a hard budget before this process, and what is charged where that is lost."""
+"""What was spent under a hard budget before this process, and what is charged where it is lost."""
 
 from __future__ import annotations
 
@@ -110,7 +110,8 @@ class Spent:
             ledger.restore(self.state, tick)
         else:
             ledger.advance(tick)
-        if found is not None and (not self.written_ahead or (lost and after_loss == "last")):
+        behind = self.state is not None and not self.written_ahead
+        if found is not None and (after_loss == "last" if lost else behind):
             ledger.book(found.spent)
         if lost and after_loss == "full":
             ledger.charge_rest()

@@ -26,6 +26,7 @@ from .schemas import (
     mode_name,
 )
 from .site import Site, refusals
+from .ticks import wall_time
 
 __all__ = ["brownout_routes", "brownout_status"]
 
@@ -135,16 +136,9 @@ def brownout_status(site: Site) -> BrownoutStatus:
 def _override(site: Site, order: Override) -> OverrideStatus:
     return OverrideStatus(
         mode=mode_name(order.mode),
-        until=_wall(site, order.until_tick * site.balancer.policy.tick_s),
+        until=wall_time(site.balancer.clock, order.until_tick * site.balancer.policy.tick_s),
         reason=order.reason,
     )
-
-
-def _wall(site: Site, scenario_s: float) -> datetime | None:
-    clock = site.balancer.clock
-    if clock.epoch is None:
-        return None
-    return datetime.fromtimestamp(clock.epoch + clock.wall_s(scenario_s), UTC)
 
 
 def _hold(site: Site, given: Order) -> Override:
@@ -168,7 +162,7 @@ def _hold(site: Site, given: Order) -> Override:
         order = balancer.override(mode, given.reason, for_s=seconds)
     except MisuseError as error:
         raise Problem(422, str(error)) from None
-    until = _wall(site, order.until_tick * balancer.policy.tick_s)
+    until = wall_time(site.balancer.clock, order.until_tick * balancer.policy.tick_s)
     _record(site, "override", given.reason, mode, until)
     return order
 
@@ -179,8 +173,12 @@ def _taken(site: Site, given: Order, order: Override | None) -> OrderTaken:
     begins: datetime | None = datetime.now(UTC)
     until = None
     if order is not None:
-        begins = _wall(site, (order.at_tick + 1) * tick_s)
-        until = _wall(site, order.until_tick * tick_s) if given.mode != "auto" else None
+        begins = wall_time(site.balancer.clock, (order.at_tick + 1) * tick_s)
+        until = (
+            wall_time(site.balancer.clock, order.until_tick * tick_s)
+            if given.mode != "auto"
+            else None
+        )
     return OrderTaken.model_validate(
         {
             "mode": given.mode,

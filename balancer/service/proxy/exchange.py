@@ -249,7 +249,7 @@ class Exchange:
         return downstream(response.raw_headers)
 
     def _edits(self, attempt: Attempt) -> wire.Edits:
-        if not self.request.enforced:
+        if not (self.request.enforced or attempt.is_held):
             return wire.Edits()
         strategy, asked = self.request.plan.strategy, self._asked
         if attempt.as_written:
