@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 from balancer.core.errors import InputError
 from balancer.service.folder import held
-from tests.service.conftest import Start
-from tests.service.test_process import BODY, PATH, ROOT, Script, process, script
-from tests.service.upstream import answer
+from tests.service.conftest import Service, Start
+from tests.service.test_process import BODY, PATH, ROOT, process, script
+from tests.service.upstream import Connection, Script, answer
 from tests.waiting import until
 
 __all__ = ["script"]
@@ -114,3 +119,39 @@ def test_while_state_cannot_be_written_the_service_is_not_ready(
         assert client.post(PATH, json=BODY).status_code == 503
         balancer._health.mended("budget")
         assert client.get("/readyz").status_code == 200
+
+
+def test_what_a_caller_left_is_charged_what_it_came_to(start: Start) -> None:
+    """The upstream goes on with a whole answer, and bills it: spend and budget are equal to it."""
+    service = start(policy=POLICY)
+    begun, go_on = threading.Event(), asyncio.Event()
+
+    async def slow(connection: Connection) -> None:
+        begun.set()
+        await go_on.wait()
+        await connection.write(answer("late", prompt=1000, output=2000))
+
+    service.script.say(slow, answer("x", prompt=1000, output=2000))
+    impatient = threading.Thread(target=lambda: hang_up(service, begun))
+    impatient.start()
+    impatient.join(20)
+    service.loop.call_soon_threadsafe(go_on.set)
+    until(lambda: service.balancer.budgets()[0].reserved == 0)
+    left_alone = service.balancer.budgets()[0].used
+    with service.client() as client:
+        assert client.post(PATH, json=BODY).status_code == 200
+    assert service.balancer.budgets()[0].used == 2 * left_alone > 0
+    service.balancer.close()
+    settled = sum(entry.nano_usd for seen in service.seen for entry in seen.served)
+    assert settled == 2 * left_alone
+
+
+def hang_up(service: Service, begun: threading.Event) -> None:
+    """Ask, and leave once the upstream is at it."""
+    address = httpx.URL(service.url)
+    with socket.create_connection((address.host, address.port or 80)) as connection:
+        body = json.dumps(BODY).encode()
+        head = f"POST {PATH} HTTP/1.1\r\nhost: {address.host}\r\ncontent-length: {len(body)}\r\n"
+        token = f"authorization: Bearer {service.settings.token}\r\n"
+        connection.sendall(f"{head}{token}content-type: application/json\r\n\r\n".encode() + body)
+        assert begun.wait(20)

@@ -70,7 +70,7 @@ class Exchange:
     """
 
     __slots__ = (
-        "_api", "_asked", "_backgrounds", "_balancer", "_call", "_form", "_upstream",
+        "_api", "_asked", "_backgrounds", "_balancer", "_call", "_form", "_left", "_upstream",
         "background", "request", "sent",
     )  # fmt: skip
 
@@ -83,6 +83,7 @@ class Exchange:
     ) -> None:
         self._backgrounds = backgrounds
         self.background: Background | None = None
+        self._left = False
         self._balancer = balancer
         self._upstream = upstream
         self._call = call
@@ -186,16 +187,22 @@ class Exchange:
         if timeout_s is not None and self.request.enforced:
             ends_at = loop.time() + self._balancer.clock.wall_s(timeout_s)
         found: Reply | Stream
+        # A task of its own, for it may outlast its caller; a stream ends with it.
+        work = None if call.streamed else asyncio.ensure_future(self._answer(attempt, ends_at))
         try:
             async with asyncio.timeout_at(ends_at):
-                response = await self._send(attempt)
-                if call.streamed and response.status < 300:
-                    outcome, found = await self._begin_stream(attempt, response, ends_at)
+                if work is None:
+                    outcome, found = await self._answer(attempt, ends_at)
                 else:
-                    async with response:
-                        raw = await response.read()
-                        outcome, found = self._whole(response, raw, attempt)
+                    outcome, found = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if work is not None:
+                leaving = self._upstream.leaving
+                self._left = leaving.see_out(attempt, work, ends_at, self._over)
+            raise
         except TimeoutError:
+            if work is not None:
+                work.cancel()
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
             found = self._api.said(error_reply(504, message, mode=mode))
@@ -207,9 +214,23 @@ class Exchange:
             attempt.finish(outcome)
         return outcome, found
 
+    async def _answer(
+        self, attempt: Attempt, ends_at: float | None
+    ) -> tuple[Outcome, Reply | Stream]:
+        response = await self._send(attempt)
+        if self._call.streamed and response.status < 300:
+            return await self._begin_stream(attempt, response, ends_at)
+        async with response:
+            return self._whole(response, await response.read(), attempt)
+
+    def _over(self) -> None:
+        """Of a call whose caller left, nothing more will come."""
+        self._left = False
+        self.close()
+
     def close(self) -> None:
         """Nothing more will be tried."""
-        if self.background is None:
+        if self.background is None and not self._left:
             self.request.close()
 
     def watch(self, attempt: Attempt, value: Any) -> None:

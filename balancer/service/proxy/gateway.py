@@ -106,7 +106,7 @@ class Gateway:
         try:
             reply = await exchange.run()
         finally:
-            exchange.request.close()
+            exchange.close()
         assert isinstance(reply, Reply)
         return _with_mode(reply, exchange)
 
