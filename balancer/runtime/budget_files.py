@@ -233,10 +233,12 @@ class BudgetFiles:
         self.sync()
 
     def __del__(self) -> None:
-        for handle in (self._handle, *self._spent):
-            if handle is not None:
+        # What is dropped together with this may still be settled afterwards.
+        handle, self._handle = self._handle, None
+        for each in (handle, *self._spent):
+            if each is not None:
                 with suppress(OSError):
-                    self._disk.close(handle)
+                    self._disk.close(each)
 
 
 def recover(path: Path) -> Recovered:

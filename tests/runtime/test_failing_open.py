@@ -305,6 +305,7 @@ def test_whatever_else_breaks_a_hard_budget_goes_on_refusing(
     assert 0 < spent <= 10_000_000
     bench.clock.advance(70.0)
     assert balancer.request(asked=asked).start() is not None
+    files.close()
 
 
 def test_the_kill_switch_alone_lets_calls_past_a_budget() -> None:

@@ -19,7 +19,7 @@ __all__ = ["Leaving"]
 _MOST = 1000
 """More are let go at once, and charged as if they had cost all that was held for them."""
 _LONGEST_S = 60.0
-"""One is awaited for so long, where it has no deadline."""
+"""One is awaited for no longer than that."""
 
 
 class Leaving:
@@ -49,8 +49,8 @@ class Leaving:
         if len(self._tasks) >= _MOST:
             work.cancel()
             return False
-        if ends_at is None:
-            ends_at = asyncio.get_running_loop().time() + _LONGEST_S
+        latest = asyncio.get_running_loop().time() + _LONGEST_S
+        ends_at = latest if ends_at is None else min(ends_at, latest)
         task = asyncio.create_task(_see_out(attempt, work, ends_at, over))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
