@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ...runtime.attempts import Attempt
     from ...runtime.calls import Outcome
+    from .answers import Reply
+    from .exchange import Stream
 
 __all__ = ["Leaving"]
 
@@ -31,7 +33,7 @@ class Leaving:
     def see_out(
         self,
         attempt: Attempt,
-        work: asyncio.Future[tuple[Outcome, object]],
+        work: asyncio.Future[tuple[Outcome, Reply | Stream]],
         ends_at: float | None,
         over: Callable[[], object],
     ) -> bool:
@@ -66,7 +68,7 @@ class Leaving:
 
 async def _see_out(
     attempt: Attempt,
-    work: asyncio.Future[tuple[Outcome, object]],
+    work: asyncio.Future[tuple[Outcome, Reply | Stream]],
     ends_at: float,
     over: Callable[[], object],
 ) -> None:
