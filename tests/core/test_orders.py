@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from balancer.core.modes import Mode
 from balancer.core.observations import Alert, Observations, Override
 from balancer.core.orders import MAX_KEYS, MEMORY_TICKS, Orders
+from balancer.core.records import observations_from_plain, observations_to_plain
 
 
 def after(*ticks: Observations) -> Orders:
@@ -181,3 +184,12 @@ def test_a_recovery_is_newer_than_a_trigger_of_its_tick() -> None:
     assert after(seen(5, recovery, trigger)).floor() is None
     assert after(seen(5, trigger), seen(6, recovery)).floor() is None
     assert after(seen(5, recovery), seen(6, trigger)).floor() is None
+
+
+@pytest.mark.parametrize("number", [0, 7])
+def test_a_number_stands_in_the_journal_and_none_is_left_out(number: int) -> None:
+    """So journals of before read, and are written, as ever."""
+    observations = seen(5, Override(5, 20, Mode.SOFT, "drill", number))
+    plain = observations_to_plain(observations)
+    assert ("number" in plain["overrides"][0]) is (number > 0)
+    assert observations_from_plain(5, json.loads(json.dumps(plain))) == observations
