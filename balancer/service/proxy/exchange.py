@@ -65,13 +65,15 @@ class Exchange:
 
     Attributes:
         background: waits for an outcome that is told later, so that nothing is to be closed.
+        left: its caller has. The upstream goes on with a whole answer and bills it, so that is
+            awaited: it alone says what the call came to.
         request: of the runtime.
         sent: what went upstream last.
     """
 
     __slots__ = (
-        "_api", "_asked", "_backgrounds", "_balancer", "_call", "_form", "_left", "_upstream",
-        "background", "request", "sent",
+        "_api", "_asked", "_backgrounds", "_balancer", "_call", "_form", "_upstream",
+        "background", "left", "request", "sent",
     )  # fmt: skip
 
     def __init__(
@@ -83,7 +85,7 @@ class Exchange:
     ) -> None:
         self._backgrounds = backgrounds
         self.background: Background | None = None
-        self._left = False
+        self.left = False
         self._balancer = balancer
         self._upstream = upstream
         self._call = call
@@ -139,7 +141,7 @@ class Exchange:
         reply = None
         while (attempt := request.start()) is not None:
             outcome, found = await self._try(attempt)
-            if isinstance(found, Stream) or self.background:
+            if isinstance(found, Stream) or self.background or self.left:
                 return found
             if not request.enforced:
                 return found
@@ -175,7 +177,6 @@ class Exchange:
         )
 
     async def _try(self, attempt: Attempt) -> tuple[Outcome, Reply | Stream]:
-        call = self._call
         mode = self.request.plan.mode
         loop = asyncio.get_running_loop()
         timeout_s = attempt.timeout_s
@@ -187,22 +188,10 @@ class Exchange:
         if timeout_s is not None and self.request.enforced:
             ends_at = loop.time() + self._balancer.clock.wall_s(timeout_s)
         found: Reply | Stream
-        # A task of its own, for it may outlast its caller; a stream ends with it.
-        work = None if call.streamed else asyncio.ensure_future(self._answer(attempt, ends_at))
         try:
             async with asyncio.timeout_at(ends_at):
-                if work is None:
-                    outcome, found = await self._answer(attempt, ends_at)
-                else:
-                    outcome, found = await asyncio.shield(work)
-        except asyncio.CancelledError:
-            if work is not None:
-                leaving = self._upstream.leaving
-                self._left = leaving.see_out(attempt, work, ends_at, self._over)
-            raise
+                outcome, found = await self._answer(attempt, ends_at)
         except TimeoutError:
-            if work is not None:
-                work.cancel()
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
             found = self._api.said(error_reply(504, message, mode=mode))
@@ -211,7 +200,8 @@ class Exchange:
             message = f"open-Balancer: the connection to the upstream failed ({_name(error)})."
             found = self._api.said(error_reply(503, message, mode=mode))
         if not (isinstance(found, Stream) or self.background):
-            attempt.finish(outcome)
+            end = attempt.abandon if self.left and outcome.kind is None else attempt.finish
+            end(outcome)
         return outcome, found
 
     async def _answer(
@@ -223,14 +213,9 @@ class Exchange:
         async with response:
             return self._whole(response, await response.read(), attempt)
 
-    def _over(self) -> None:
-        """Of a call whose caller left, nothing more will come."""
-        self._left = False
-        self.close()
-
     def close(self) -> None:
         """Nothing more will be tried."""
-        if self.background is None and not self._left:
+        if self.background is None:
             self.request.close()
 
     def watch(self, attempt: Attempt, value: Any) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from ..settings import Settings, is_loopback
 from .answers import Headers
 from .headers import upstream, without_key
-from .leaving import Leaving
 from .passable import Passed
 from .paths import Target
 
@@ -51,7 +50,6 @@ class Upstream:
         self._key = None if settings.gemini_key is None else settings.gemini_key.encode()
         self._client_keys = tuple(key.encode() for key in settings.client_keys)
         self._session: aiohttp.ClientSession | None = None
-        self.leaving = Leaving()
 
     def open(self) -> None:
         """Make the session; inside the event loop that will use it."""
@@ -74,7 +72,6 @@ class Upstream:
 
     async def close(self) -> None:
         """Let go of all connections."""
-        await self.leaving.close()
         if self._session is not None:
             await self._session.close()
 
