@@ -341,6 +341,30 @@ BUDGET_LEFT: Final = Metric(
     meaning="What a hard budget still affords in its window, less what is reserved; of a key's "
     "only live.",
 )
+BUDGET_USED: Final = Metric(
+    name="open_balancer.budget.used",
+    unit="{USD}",
+    kind=Kind.GAUGE,
+    attributes=(BUDGET_WINDOW, BUDGET_KEY),
+    meaning="What was settled in a hard budget's window, by its ledger.",
+    live_only=True,
+)
+BUDGET_RESERVED: Final = Metric(
+    name="open_balancer.budget.reserved",
+    unit="{USD}",
+    kind=Kind.GAUGE,
+    attributes=(BUDGET_WINDOW, BUDGET_KEY),
+    meaning="What a hard budget holds for calls in flight.",
+    live_only=True,
+)
+BUDGET_FREE: Final = Metric(
+    name="open_balancer.budget.free",
+    unit="s",
+    kind=Kind.GAUGE,
+    attributes=(BUDGET_WINDOW, BUDGET_KEY),
+    meaning="Until all of what is used has left a hard budget's window; 0 where nothing is used.",
+    live_only=True,
+)
 PRIORITY_LEFT: Final = Metric(
     name="open_balancer.budget.priority.left",
     unit="{USD}",

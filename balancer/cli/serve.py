@@ -62,6 +62,15 @@ def serve(
             help="Bound retries of all calls together to a share of the answers, such as 10%.",
         ),
     ] = None,
+    budget_after_loss: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHARGE",
+            help="What a hard budget is charged where what was spent before the start is not "
+            "known: full (nothing is left of the window), last (what can be read) or nothing. "
+            "[full]",
+        ),
+    ] = None,
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Decide and journal, but change no call.")
     ] = False,
@@ -98,6 +107,7 @@ def serve(
             vertex_upstream=vertex_upstream,
             datadog=datadog,
             retry_budget=retry_budget,
+            after_loss=budget_after_loss,
         )
         logging.basicConfig(
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"

@@ -158,7 +158,8 @@ class ModeRequests(NamedTuple):
 class Alert:
     """A message of an external monitor that asks for a mode, or takes that back.
 
-    Messages may come late, twice or out of order: of one key, the newest `at_tick` holds.
+    Messages may come late, twice or out of order: of one key, the newest `at_tick` holds. Within
+    one tick a recovery is newer than a trigger, whichever came first.
 
     Attributes:
         key: identifies the alert from trigger to recovery.
@@ -185,12 +186,15 @@ class Override:
             before it was given takes back whatever held before.
         mode: the mode to hold.
         reason: why, for the journal.
+        number: of the order among those of its giver; of one tick, the highest holds. Journals
+            from before there were numbers read as 0, and of those the longest holds.
     """
 
     at_tick: int
     until_tick: int
     mode: Mode
     reason: str
+    number: int = 0
 
 
 class Observations(NamedTuple):

@@ -1,9 +1,10 @@
 """Orders from outside: external alerts and operator overrides, and when they end.
 
 Messages may be late, twice or out of order. Of one alert key the newest message holds, so a
-trigger that arrives after its own recovery changes nothing. Everything ends by itself: a
-recovery that got lost cannot hold a mode for ever. A flood of keys cannot hold the memory
-either: past `MAX_KEYS` those that ask for least are forgotten first.
+trigger that arrives after its own recovery changes nothing, and within one tick a recovery is
+newer than a trigger. Of overrides the newest holds too, within one tick by their numbers.
+Everything ends by itself: a recovery that got lost cannot hold a mode for ever. A flood of keys
+cannot hold the memory either: past `MAX_KEYS` those that ask for least are forgotten first.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Orders:
             if known is None or _newness(alert) > _newness(known):
                 self._alerts[alert.key] = alert
         for order in observations.overrides:
-            if self._override is None or order > self._override:
+            if self._override is None or _later(order) > _later(self._override):
                 self._override = order
         if self._alerts:
             self._alerts = {
@@ -77,7 +78,7 @@ class Orders:
             ],
             "override": None
             if order is None
-            else [order.at_tick, order.until_tick, int(order.mode), order.reason],
+            else [order.at_tick, order.until_tick, int(order.mode), order.reason, order.number],
         }
 
     def restore(self, state: dict[str, object]) -> None:
@@ -91,11 +92,17 @@ class Orders:
             for key, at, mode, raised, lifetime in alerts
         }
         if isinstance(order, list):
-            at, until, mode, reason = order
-            self._override = Override(at, until, Mode(mode), reason)
+            # A state from before there were numbers has none.
+            at, until, mode, reason, *number = order
+            self._override = Override(at, until, Mode(mode), reason, *number)
 
 
 def _newness(alert: Alert) -> tuple[int, bool, Mode, int]:
     # A recovery counts as newer than a trigger of the same tick; the rest only makes the
     # choice independent of the order of arrival.
     return alert.at_tick, not alert.raised, alert.mode, alert.lifetime_ticks
+
+
+def _later(order: Override) -> tuple[int, int, int, Mode, str]:
+    # What follows the number only makes the choice independent of the order of arrival.
+    return order.at_tick, order.number, order.until_tick, order.mode, order.reason

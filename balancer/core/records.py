@@ -93,7 +93,14 @@ def observations_to_plain(observations: Observations) -> Plain:
     if alerts:
         plain["alerts"] = [to_plain(alert) for alert in alerts]
     if overrides:
-        plain["overrides"] = [to_plain(order) for order in overrides]
+        plain["overrides"] = [_order_to_plain(order) for order in overrides]
+    return plain
+
+
+def _order_to_plain(order: Override) -> Plain:
+    plain: Plain = to_plain(order)
+    if not order.number:
+        del plain["number"]
     return plain
 
 

@@ -119,6 +119,11 @@ class Attempt:
         return desk.bill(self.model, self.sent, self.tier, served_model, served_tier)
 
     @property
+    def is_held(self) -> bool:
+        """Whether a hard budget holds money for it, whose cap it must keep to, plan or none."""
+        return self._claim is not None
+
+    @property
     def under_way(self) -> bool:
         """Whether it has begun and not ended."""
         return self._state == 1

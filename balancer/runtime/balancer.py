@@ -20,6 +20,7 @@ from ..core.fit import Finding
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES, Alert, Observations, Override
 from ..core.policy import Policy
+from .books import Standing
 from .calls import (
     Asked,
     CallRecord,
@@ -43,6 +44,7 @@ from .recorder import ANSWER, CALL, LONGEST_CALL_S, MOST_PENDING, UNPRICED, Ende
 from .requests import Request
 from .reservations import settle
 from .snapshot import Resumed, resume
+from .spent import AfterLoss, Spent, spent_before
 from .status import Status
 from .stepper import Stepper
 from .ticker import TaskTicker, ThreadTicker
@@ -69,13 +71,17 @@ class Balancer:
 
     If the ticker, the journal or a store breaks, calls go through unchanged until it is well
     again, and the log says so (logger "balancer"): nothing here may be the reason why an
-    application stops answering.
+    application stops answering. A hard budget alone goes on refusing by what is in memory; only
+    the kill switch lets calls past it.
 
     Args:
         policy: when to change mode and what each mode does; None is the default policy.
         settings: what the application does by itself, where a plan says nothing.
         journal: path of the journal, or files of other sizes; None writes none.
         state: path of a snapshot, which a restart goes on from; None begins afresh.
+        after_loss: what a hard budget is charged where the files of it are lost, torn or older
+            than the journal: "full", all that is left of the window; "last", what can be read;
+            "nothing".
         run: what the journal is of, for reports, as plain values.
         clock: scenario seconds; started by the Balancer. None is wall time.
         ledger: of the hard budget, to share one with other balancers; None makes one.
@@ -91,6 +97,7 @@ class Balancer:
         settings: CallSettings | None = None,
         journal: Path | str | JournalFiles | None = None,
         state: Path | str | None = None,
+        after_loss: AfterLoss = "full",
         run: Mapping[str, object] | None = None,
         clock: Timekeeper | None = None,
         ledger: Ledger | None = None,
@@ -116,7 +123,8 @@ class Balancer:
         self._random: Callable[[], float] = random.random
         files = JournalFiles(Path(journal)) if isinstance(journal, str | Path) else journal
         state_path = None if state is None else Path(state)
-        found = self._take_up(policy, state_path, files)
+        found, before = self._take_up(policy, state_path, files, after_loss)
+        self._budget_loss = before.told(after_loss) if self._ledger.limited else ""
         self._desk = Desk(
             policy,
             (CallSettings() if settings is None else settings).under(policy),
@@ -134,6 +142,7 @@ class Balancer:
             clock=self._clock,
             ledger=self._ledger,
             health=self._health,
+            budget=before,
         )
         self._stepper = Stepper(
             policy,
@@ -158,23 +167,32 @@ class Balancer:
         self._desk.know(self._days.catalog(self.policy))
 
     def _take_up(
-        self, policy: Policy, state: Path | None, journal: JournalFiles | None
-    ) -> Resumed | None:
+        self,
+        policy: Policy,
+        state: Path | None,
+        journal: JournalFiles | None,
+        after_loss: AfterLoss,
+    ) -> tuple[Resumed | None, Spent]:
         """Start the clock, and go on from where a process before this one stopped."""
-        found = None
-        if state is not None:
-            found = resume(policy, state, None if journal is None else journal.path)
-        if found is None:
+        if state is None:
             self._clock.start()
-            return None
-        tick = found.controller.tick
-        if found.ledger is not None:
-            self._ledger.restore(found.ledger)
-            self._ledger.book(found.spent)
+            return None, Spent()
+        path = None if journal is None else journal.path
+        # A ledger that is kept already is in the midst of its life.
+        before = Spent() if self._ledger.is_kept else spent_before(policy, state, path)
+        found = resume(policy, state, path, since=before.tick)
         # Time may have been set back meanwhile; the tick index goes on all the same.
-        least_s = 0.0 if tick is None else (tick + 1) * policy.tick_s
-        self._clock.start(epoch=found.epoch, at_least_s=least_s)
-        return found
+        least_s, epoch = before.tick * before.tick_s, before.epoch
+        if found is not None:
+            tick = found.controller.tick
+            least_s = 0.0 if tick is None else (tick + 1) * policy.tick_s
+            epoch = found.epoch
+        self._clock.start(epoch=epoch, at_least_s=least_s)
+        if self._ledger.is_kept:
+            return found, before
+        before = before.against(found, policy)
+        before.charge(self._ledger, self._tick_under(policy), found, after_loss)
+        return found, before
 
     # --- life ---------------------------------------------------------------------------
 
@@ -190,6 +208,7 @@ class Balancer:
         if self._health.closed:
             self._health.closed = False
             self._keeper.begin(self._stepper.controller, "restart", "everything")
+        self._keeper.start()
         self._health.mended("ticker")
         self._stay_alive()
         self._apply()
@@ -197,7 +216,8 @@ class Balancer:
     def close(self) -> None:
         """Step what is left of the tick under way, and stop. Nothing recorded is lost.
 
-        Calls after it go through unchanged. Again does nothing; `start` starts it again.
+        Calls after it go through unchanged, within a hard budget. Again does nothing; `start`
+        starts it again.
         """
         ticker, self._ticker = self._ticker, None
         if ticker is not None:
@@ -406,7 +426,10 @@ class Balancer:
         for_s: float | None = None,
         until_s: float | None = None,
     ) -> Override:
-        """Hold a mode until a moment, whatever the law wants.
+        """Hold a mode until a moment, whatever the law wants; the last one given holds.
+
+        Returns:
+            The order. It holds from the first tick after `at_tick`.
 
         Args:
             mode: to hold.
@@ -427,9 +450,9 @@ class Balancer:
             tick_s=self.policy.tick_s,
         )
 
-    def lift(self, reason: str) -> None:
+    def lift(self, reason: str) -> Override:
         """End the override that holds."""
-        self._orders.lift(reason, self.now_tick)
+        return self._orders.lift(reason, self.now_tick)
 
     def bypass(self, on: bool, reason: str = "") -> None:
         """The kill switch: let all calls go through unchanged, or put it back.
@@ -596,8 +619,11 @@ class Balancer:
     @property
     def now_tick(self) -> int:
         """The tick under way, on the scale of `Alert.at_tick` and `Override.at_tick`."""
+        return self._tick_under(self.policy)
+
+    def _tick_under(self, policy: Policy) -> int:
         # The margin keeps a tick that is over from being missed by the last bit of a division.
-        return math.floor(self._clock.now_s() / self.policy.tick_s + 1e-9)
+        return math.floor(self._clock.now_s() / policy.tick_s + 1e-9)
 
     def status(self) -> Status:
         """How it is."""
@@ -617,6 +643,8 @@ class Balancer:
             in_flight=len(recorder.flights) + len(recorder.flex),
             waiting=len(recorder.waiting),
             reserved_nano_usd=stepper.reserved_nano_usd(),
+            budgets=self.budgets(),
+            budget_loss=self._budget_loss,
             reasons=tuple(reason.text for reason in stepper.decision.reasons),
             override=stepper.controller.override(),
             journal=str(self._keeper.journal or ""),
@@ -627,6 +655,18 @@ class Balancer:
             withdrawn=self._desk.withdrawn.texts(self._clock.now_s()),
             mistakes=self._desk.mistakes.by_caller(),
         )
+
+    def budgets(self) -> tuple[Standing, ...]:
+        """How each limit of a hard budget stands now, in the policy's order, those of the priority
+        tier last: used, reserved, left, and until when. Empty where the ledger cannot be asked.
+        """
+        try:
+            if not self._desk.ticked:
+                self._ledger.roll(self._clock.now_s())
+            return self._ledger.standings()
+        except Exception as error:  # noqa: BLE001 - a store may break in any way
+            self._health.broke("ledger", error)
+            return ()
 
     # --- ticks --------------------------------------------------------------------------
 
@@ -667,7 +707,9 @@ class Balancer:
     def _apply(self) -> None:
         """Put the last decision into force, or let calls through."""
         if self._health.open:
-            self._desk.pass_through()
+            # Control fails open; a hard budget does not, but for the kill switch.
+            kept = not (self._shadow or self._health.bypass)
+            self._desk.pass_through(reserves=kept)
         else:
             self._desk.decide(self._stepper.decision, shadow=self._shadow)
 

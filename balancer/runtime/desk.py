@@ -114,10 +114,12 @@ class Desk:
         alive_until: raw clock after which the ticker is overdue, and `overdue` is called.
         broken: called with the name of a store that failed, and its error.
         enforces: whether plans are applied; False while calls go through unchanged.
-        reserves: whether a hard budget is kept.
+        reserves: whether a hard budget is kept; also while calls go through unchanged, unless that
+            is the kill switch's doing.
         mode: in force.
         own_model: of a caller that names none.
         table: for each priority, the rows of its gate.
+        ticked: whether somebody rolls the budget's windows; otherwise those who reserve do.
         withdrawn: edits that are not made.
         closed: projects that the upstream has closed.
         mistakes: of callers.
@@ -129,7 +131,7 @@ class Desk:
         "_bills", "_cards", "_catalog", "_chains", "_lock", "_retry_tokens", "_sizes", "_starts",
         "_strategies", "_warned", "alive_until", "broken", "clock", "closed", "draws", "enforces",
         "ledger", "limits", "listeners", "mistakes", "mode", "overdue", "own_model", "raw",
-        "recorder", "request_listeners", "reserves", "settings", "table", "withdrawn",
+        "recorder", "request_listeners", "reserves", "settings", "table", "ticked", "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -236,7 +238,7 @@ class Desk:
         limits = decision.limits
         bounded = limits.max_in_flight is not None or limits.max_starts is not None
         self.limits = limits if bounded and not shadow else NO_LIMITS
-        self.enforces = not shadow
+        self.enforces = self.ticked = not shadow
         self.reserves = not shadow and self.ledger.limited
         self.mode = decision.mode
         own = self.settings.model
@@ -244,10 +246,15 @@ class Desk:
         gates = decision.gates
         self.table = self._rows(_unchanged(gates) if shadow else gates)
 
-    def pass_through(self) -> None:
-        """Let calls go through unchanged from now on."""
+    def pass_through(self, *, reserves: bool = False) -> None:
+        """Let calls go through unchanged from now on.
+
+        Args:
+            reserves: a hard budget, if there is one, goes on refusing.
+        """
         self.limits = NO_LIMITS
-        self.enforces = self.reserves = False
+        self.enforces = self.ticked = False
+        self.reserves = reserves and self.ledger.limited
         self.mode = Mode.NORMAL
         self.own_model = self.settings.model
         self.table = self._rows((((math.inf, UNTOUCHED),),) * 3)

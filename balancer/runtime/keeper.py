@@ -1,7 +1,7 @@
-"""Keeps what a live controller saw, decided and remembers: journal, snapshot and budget file.
+"""Keeps what a live controller saw, decided and remembers: journal, snapshot and budget files.
 
-Everything is written by the ticker, in its own time, never by a caller. What cannot be written
-is a problem of the balancer's health, and tried again some ticks later with a fresh file.
+Journal and snapshot are written by the ticker, in its own time, never by a caller. What cannot be
+written is a problem of the balancer's health, and tried again some ticks later with a fresh file.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from ..core.controller import Controller
 from ..core.decisions import Decision
 from ..core.journal import JournalWriter
 from ..core.observations import Observations
+from .budget_files import BudgetFiles
 from .clock import Timekeeper
 from .health import Health
 from .journal import JournalFiles
 from .ledger import Ledger
 from .snapshot import ledger_path, save, snapshot
+from .spent import Spent
 
 __all__ = ["Keeper"]
 
@@ -35,11 +37,12 @@ class Keeper:
         state: path of the snapshot, or None.
         run: what this is a journal of, for reports; put over what is said of itself.
         clock, ledger, health: of the balancer.
+        budget: what the process before this one left of a hard budget.
     """
 
     __slots__ = (
-        "_clock", "_health", "_journal", "_ledger", "_retry_at", "_run", "_snapshot_at", "_state",
-        "_writer",
+        "_before", "_budget", "_clock", "_health", "_journal", "_ledger", "_retry_at", "_run",
+        "_snapshot_at", "_state", "_syncs", "_writer",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +54,7 @@ class Keeper:
         clock: Timekeeper,
         ledger: Ledger,
         health: Health,
+        budget: Spent,
     ) -> None:
         self._journal = journal
         self._state = state
@@ -61,6 +65,9 @@ class Keeper:
         self._writer: JournalWriter | None = None
         self._retry_at = 0
         self._snapshot_at = 0.0
+        self._before = budget
+        self._budget: BudgetFiles | None = None
+        self._syncs = False
 
     @property
     def journal(self) -> Path | None:
@@ -77,6 +84,7 @@ class Keeper:
         """
         self._snapshot_at = 0.0
         self._writer = None
+        self._keep_budget()
         if self._journal is None:
             return
         epoch = self._clock.epoch
@@ -130,13 +138,38 @@ class Keeper:
         self._journal.close()
         self._health.broke("journal", error)
 
+    def _keep_budget(self) -> None:
+        """From the moment that there is a hard budget on."""
+        if self._budget is not None:
+            self._budget.tend()
+            return
+        ledger = self._ledger
+        # A ledger that balancers share is kept by the first of them.
+        if self._state is None or ledger.is_kept or not (ledger.limited or ledger.limits_priority):
+            return
+        self._budget = BudgetFiles(
+            ledger_path(self._state),
+            ledger,
+            clock=self._clock,
+            health=self._health,
+            generation=self._before.generation,
+        )
+        self._budget.begin(anew=bool(self._before.loss))
+        if self._syncs:
+            self._budget.start()
+
+    def start(self) -> None:
+        """The balancer has a ticker: what must not wait for it has a thread."""
+        self._syncs = True
+        if self._budget is not None:
+            self._budget.start()
+
     def _save(self, tick: int, controller: Controller, *, now: bool = False) -> None:
         if self._state is None:
             return
+        self._keep_budget()
         due = now or tick * controller.policy.tick_s >= self._snapshot_at
         try:
-            if self._ledger.limited:
-                save(ledger_path(self._state), self._ledger.state())
             if due:
                 save(self._state, snapshot(controller.policy, controller, self._clock.epoch))
         except Exception as error:  # noqa: BLE001 - as above
@@ -151,6 +184,9 @@ class Keeper:
         """Write a last snapshot and close the files."""
         if controller.tick is not None:
             self._save(controller.tick, controller, now=True)
+        if self._budget is not None:
+            self._budget.close()
+        self._syncs = False
         self._writer = None
         if self._journal is not None:
             self._journal.close()
@@ -162,6 +198,7 @@ class Keeper:
             self._journal = self._journal.named(_of_process(path))
         if self._state is not None:
             self._state = _of_process(self._state)
+        self._budget, self._before, self._syncs = None, Spent(), False
         self.begin(controller, f"fork of {parent}", "everything")
 
 

@@ -4,12 +4,18 @@ Money is reserved before a call starts and settled when it ends (`balancer.core.
 `balancer.core.claims`), so that what was settled in any rolling window never exceeds a limit,
 however many calls are in flight. Every process has a ledger of its own: processes that are to
 keep to one budget together get a part of it each.
+
+The ledger in memory is the truth while the process lives. What it holds and settles is told to
+`log`, if there is one, before the call starts (`balancer.runtime.budget_files`); whatever becomes
+of that, it goes on counting and refusing.
 """
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,16 +28,18 @@ from ..core.claims import (
     claimed_prompt,
     claimed_thinking,
 )
-from ..core.policy import BudgetLimit, Policy
-from ..core.pricing import NANO_USD, affordable_output_tokens, cost_nano_usd
+from ..core.policy import Policy
+from ..core.pricing import affordable_output_tokens, cost_nano_usd
 from ..core.surcharges import dearest_row, worst_surcharge_nano_usd
+from .books import Books, Standing
+from .budget_log import limits_line
 
 __all__ = ["Claim", "Ledger"]
 
 _FADES = 64
 _MOST_MODELS = 256
 
-_Limit = tuple[str | None, float]
+_Rows = tuple[list[int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class Claim:
         model: whose call it is.
         worst_nano_usd: what of it is the call's worst case; the rest is the model's surprise.
         priority_rows: of the ledger, that it is held in as a call in the priority tier.
+        number: of the claim in its ledger.
     """
 
     cap_tokens: int
@@ -57,6 +66,7 @@ class Claim:
     model: str
     worst_nano_usd: int
     priority_rows: tuple[list[int], ...] = ()
+    number: int = 0
 
 
 class Ledger:
@@ -68,19 +78,25 @@ class Ledger:
 
     Args:
         policy: its budgets, and the length of its ticks.
+
+    Attributes:
+        log: told of every change in a line, in their order; must return at once, and never raise.
     """
 
-    __slots__ = ("_lock", "_priority", "_reserved", "_rows", "_surprises", "_tick", "_tick_s")
+    __slots__ = (
+        "_books", "_calls", "_claims", "_lock", "_named", "_reserved", "_surprises", "log",
+    )  # fmt: skip
 
     def __init__(self, policy: Policy) -> None:
         # Re-entrant: a request may be dropped, and give its claim back, in the midst of this.
         self._lock = threading.RLock()
-        self._rows: dict[_Limit, list[int]] = {}
-        self._priority: dict[_Limit, list[int]] = {}
+        self._books = Books(policy.tick_s)
+        self._claims: dict[int, Claim] = {}
+        self._calls = 0
+        self._named: dict[str | None, tuple[_Rows, str]] = {}
         self._reserved = 0
         self._surprises: dict[str, int] = {}
-        self._tick = 0
-        self._tick_s = policy.tick_s
+        self.log: Callable[[str], None] = _nobody_writes
         self.use(policy)
 
     def use(self, policy: Policy) -> None:
@@ -88,40 +104,39 @@ class Ledger:
         key still counts.
         """
         with self._lock:
-            same_ticks = policy.tick_s == self._tick_s
-            self._tick = round(self._tick * self._tick_s / policy.tick_s)
-            self._tick_s = policy.tick_s
-            self._rows = self._taken_up(policy.budgets, self._rows, same_ticks)
-            self._priority = self._taken_up(policy.priority_budgets, self._priority, same_ticks)
+            limits, priority = policy.budgets, policy.priority_budgets
+            self._books.use(limits, priority, policy.tick_s)
+            self._named = {}
+            self.log(limits_line(limits, priority, policy.tick_s))
 
-    def _taken_up(
-        self, limits: tuple[BudgetLimit, ...], known: dict[_Limit, list[int]], same_ticks: bool
-    ) -> dict[_Limit, list[int]]:
-        rows: dict[_Limit, list[int]] = {}
-        for limit in limits:
-            name = (limit.key, limit.window_s)
-            nano_usd = round(limit.usd * NANO_USD)
-            row = before = known.get(name)
-            if row is None or not same_ticks:
-                row = budget.new_row(nano_usd, max(1, round(limit.window_s / self._tick_s)))
-                budget.advance(row, self._tick)
-                if before is not None:
-                    # When exactly it was spent is lost, so all of it counts as just now.
-                    spent = before[budget.SETTLED] + before[budget.RESERVED]
-                    budget.settle(row, 0, spent)
-            row[budget.LIMIT] = nano_usd
-            rows[name] = row
-        return rows
+    def _rows_of(self, key: str | None) -> tuple[_Rows, str]:
+        """Rows that a key's calls are held in, and their places among all."""
+        named = self._named
+        if not named:
+            rows = self._books.rows
+            for each in {None, *(whose for whose, _ in rows)}:
+                found = [
+                    (row, str(place))
+                    for place, ((whose, _), row) in enumerate(rows.items())
+                    if whose in (None, each)
+                ]
+                named[each] = tuple(row for row, _ in found), ",".join(place for _, place in found)
+        return named.get(key) or named[None]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether somebody writes down what is counted."""
+        return self.log is not _nobody_writes
 
     @property
     def limited(self) -> bool:
         """Whether there is any limit that refuses calls."""
-        return bool(self._rows)
+        return bool(self._books.rows)
 
     @property
     def limits_priority(self) -> bool:
         """Whether the priority tier has a limit, beyond which its calls go as standard."""
-        return bool(self._priority)
+        return bool(self._books.priority)
 
     @property
     def reserved_nano_usd(self) -> int:
@@ -131,13 +146,14 @@ class Ledger:
     def advance(self, tick: int) -> None:
         """Roll the windows to the tick that begins; one in the past changes nothing."""
         with self._lock:
-            self._tick = max(self._tick, tick)
-            for row in self._every_row():
-                budget.advance(row, tick)
+            grows = tick > self._books.tick
+            self._books.advance(tick)
+            if grows:
+                self.log(f"T {tick}")
 
-    def _every_row(self) -> Iterator[list[int]]:
-        yield from self._rows.values()
-        yield from self._priority.values()
+    def roll(self, now_s: float) -> None:
+        """The same by scenario seconds, for when nobody ticks."""
+        self.advance(math.floor(now_s / self._books.tick_s + 1e-9))
 
     def reserve(
         self,
@@ -173,7 +189,7 @@ class Ledger:
         prompt_tokens = _most_prompt_tokens(card, prompt_tokens, media)
         beside = worst_surcharge_nano_usd(card.price, card.surcharges, prompt_tokens, media, fees)
         with self._lock:
-            rows = tuple(row for (whose, _), row in self._rows.items() if whose in (None, key))
+            rows, places = self._rows_of(key)
             surprise = self._surprises.get(card.name, 0)
             room = MOST_A_CALL_COSTS_NANO_USD
             for row in rows:
@@ -195,22 +211,28 @@ class Ledger:
                 claimed = least
             worst = cost_nano_usd(price, prompt_tokens, 0, claimed, 0) + beside
             held = worst + surprise
-            priority_rows = tuple(self._priority.values()) if priority else ()
+            priority_rows = tuple(self._books.priority.values()) if priority else ()
             if any(budget.headroom(row) < held for row in priority_rows):
                 return None
             for row in (*rows, *priority_rows):
                 budget.reserve(row, held)
             self._reserved += held
-        return Claim(
-            claimed,
-            claimed_thinking(claimed, cap_tokens, thinking_tokens),
-            held,
-            claimed < cap_tokens,
-            rows,
-            card.name,
-            worst,
-            priority_rows,
-        )
+            number = self._calls = self._calls + 1
+            claim = self._claims[number] = Claim(
+                claimed,
+                claimed_thinking(claimed, cap_tokens, thinking_tokens),
+                held,
+                claimed < cap_tokens,
+                rows,
+                card.name,
+                worst,
+                priority_rows,
+                number,
+            )
+            if priority_rows:
+                places += " " + ",".join(map(str, range(len(priority_rows))))
+            self.log(f"R {number} {held} {places}")
+        return claim
 
     def settle(self, claim: Claim, nano_usd: int, *, as_priority: bool = True) -> None:
         """Give back a claim and book what its attempt cost.
@@ -224,9 +246,12 @@ class Ledger:
         with self._lock:
             for row in claim.rows:
                 budget.settle(row, claim.nano_usd, nano_usd)
+            as_priority_usd = nano_usd if as_priority else 0
             for row in claim.priority_rows:
-                budget.settle(row, claim.nano_usd, nano_usd if as_priority else 0)
+                budget.settle(row, claim.nano_usd, as_priority_usd)
             self._reserved -= claim.nano_usd
+            if self._claims.pop(claim.number, None) is not None:
+                self.log(f"S {claim.number} {nano_usd} {as_priority_usd}")
             if beyond > 0 or claim.model in self._surprises:
                 self._surprise(claim.model, beyond)
 
@@ -239,56 +264,83 @@ class Ledger:
     def book(self, nano_usd: int, key: str | None = None) -> None:
         """Book what was spent without a claim, as calls do that went past the ledger."""
         with self._lock:
-            for (whose, _), row in self._rows.items():
-                if whose in (None, key):
-                    budget.settle(row, 0, nano_usd)
+            rows, places = self._rows_of(key)
+            for row in rows:
+                budget.settle(row, 0, nano_usd)
+            self.log(f"B {nano_usd} {places}")
 
     def headroom_nano_usd(self, key: str | None = None) -> int | None:
         """What may still be reserved under everybody's limits and a key's; None without any."""
         with self._lock:
-            rooms = [
-                budget.headroom(row)
-                for (whose, _), row in self._rows.items()
-                if whose in (None, key)
-            ]
+            rooms = [budget.headroom(row) for row in self._rows_of(key)[0]]
         return min(rooms, default=None)
 
     def left_nano_usd(self) -> tuple[int, ...]:
         """What each of the policy's limits still affords, in their order."""
         with self._lock:
-            return tuple(budget.headroom(row) for row in self._rows.values())
+            return tuple(budget.headroom(row) for row in self._books.rows.values())
 
     def priority_left_nano_usd(self) -> tuple[int, ...]:
         """The same of the limits of the priority tier."""
         with self._lock:
-            return tuple(budget.headroom(row) for row in self._priority.values())
+            return tuple(budget.headroom(row) for row in self._books.priority.values())
+
+    def standings(self) -> tuple[Standing, ...]:
+        """How each of the policy's limits stands, in their order, the priority tier's last."""
+        with self._lock:
+            return self._books.standings()
 
     def state(self) -> dict[str, Any]:
-        """Plain values; what is held for calls in flight counts as spent in them, because
-        whoever takes them up cannot know what became of those calls.
-        """
+        """Plain values, the claims of calls in flight among them."""
         with self._lock:
+            books = self._books
+            rows, priority = (
+                {id(row): str(place) for place, row in enumerate(kind.values())}
+                for kind in (books.rows, books.priority)
+            )
             return {
-                "tick": self._tick,
-                "tick_s": self._tick_s,
-                "rows": _kept(self._rows),
-                "priority": _kept(self._priority),
+                **books.state(),
+                "calls": self._calls,
+                "claims": [
+                    [
+                        claim.number,
+                        claim.nano_usd,
+                        ",".join(rows[id(row)] for row in claim.rows if id(row) in rows),
+                        ",".join(
+                            priority[id(row)] for row in claim.priority_rows if id(row) in priority
+                        ),
+                    ]
+                    for claim in self._claims.values()
+                ],
             }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state` gave, for limits of the same window and key."""
+    def restore(self, state: Mapping[str, Any], tick: int = 0) -> None:
+        """Take up what `state` gave, for limits of the same window and key. What was held for
+        calls in flight counts as spent, because nobody knows what became of them.
+
+        Args:
+            state: of a process before this one.
+            tick: it is now.
+
+        Raises:
+            LookupError, TypeError, ValueError: it is no state.
+        """
+        before = Books.from_state(state)
+        calls = int(state.get("calls", 0))
         with self._lock:
-            if state["tick_s"] != self._tick_s:
-                return
-            self._tick = max(self._tick, state["tick"])
-            for rows, kept_rows in (
-                (self._rows, state["rows"]),
-                (self._priority, state.get("priority", ())),
-            ):
-                for key, window_s, kept in kept_rows:
-                    row = rows.get((key, window_s))
-                    if row is not None and len(row) == len(kept):
-                        row[1:] = kept[1:]
+            self._books.take_over(before, tick)
+            self._calls = max(self._calls, calls)
+
+    def charge_rest(self) -> None:
+        """Let nothing be left until a whole window has passed: nobody knows what was spent."""
+        with self._lock:
+            self._books.charge_rest()
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nothing is counted inside the block; for moments."""
+        with self._lock:
+            yield
 
     def hold(self) -> None:
         """Keep everything as it is until `release`, for a fork."""
@@ -301,19 +353,15 @@ class Ledger:
     def forget_claims(self) -> None:
         """In the child of a fork: the calls in flight are the parent's, and so are their claims."""
         self._lock = threading.RLock()
-        for row in self._every_row():
+        for row in self._books.every_row():
             row[budget.RESERVED] = 0
         self._reserved = 0
+        self._claims.clear()
+        self.log = _nobody_writes
 
 
-def _kept(rows: dict[_Limit, list[int]]) -> list[list[Any]]:
-    """Rows as plain values, with what they hold booked."""
-    found: list[list[Any]] = []
-    for (key, window_s), row in rows.items():
-        kept = list(row)
-        budget.settle(kept, kept[budget.RESERVED], kept[budget.RESERVED])
-        found.append([key, window_s, kept])
-    return found
+def _nobody_writes(line: str) -> None:
+    """Nothing is kept."""
 
 
 def _most_prompt_tokens(card: ModelCard, estimate: int, media: tuple[tuple[str, int], ...]) -> int:

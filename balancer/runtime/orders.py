@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import count
 
 from ..core.errors import MisuseError
 from ..core.modes import Mode
@@ -12,13 +13,17 @@ __all__ = ["Orders"]
 
 
 class Orders:
-    """Alerts and overrides that wait for the next tick; any thread may give one."""
+    """Alerts and overrides that wait for the next tick; any thread may give one.
 
-    __slots__ = ("_alerts", "_overrides")
+    Overrides are numbered as they come, so that the last one holds, also within one tick.
+    """
+
+    __slots__ = ("_alerts", "_numbers", "_overrides")
 
     def __init__(self) -> None:
         self._alerts: list[Alert] = []
         self._overrides: list[Override] = []
+        self._numbers = count(1)
 
     def alert(self, alert: Alert) -> None:
         """Take in a message of an external monitor."""
@@ -57,13 +62,17 @@ class Orders:
         until = math.ceil(end_s / tick_s - 1e-9) if math.isfinite(end_s) else 0
         if until <= now_tick:
             raise MisuseError(f"the override would end at {end_s:g} s; it is {now_s:g} s now")
-        order = Override(now_tick, until, mode, reason)
+        return self._give(now_tick, until, mode, reason)
+
+    def lift(self, reason: str, now_tick: int) -> Override:
+        """Take in that the override which holds ends now."""
+        # It ends before it was given: the tick before may be yet to step, and is not held either.
+        return self._give(now_tick, 0, Mode.NORMAL, reason)
+
+    def _give(self, now_tick: int, until: int, mode: Mode, reason: str) -> Override:
+        order = Override(now_tick, until, mode, reason, next(self._numbers))
         self._overrides.append(order)
         return order
-
-    def lift(self, reason: str, now_tick: int) -> None:
-        """Take in that the override which holds ends now."""
-        self._overrides.append(Override(now_tick, now_tick, Mode.NORMAL, reason))
 
     def take(self) -> tuple[tuple[Alert, ...], tuple[Override, ...]]:
         """Those that wait, in the order they came; they wait no longer."""

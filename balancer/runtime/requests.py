@@ -242,9 +242,11 @@ class Request:
             return attempt
         try:
             claim = reserve(desk, attempt, asked, card, self.key, yields=yields)
-        except Exception as error:  # noqa: BLE001 - whatever breaks a store must not stop calls
+        except Exception as error:  # noqa: BLE001 - a store may break in any way
             desk.broken("ledger", error)
-            return attempt
+            # What cannot be counted would be beyond the budget.
+            attempt.tier = STANDARD if yields else tier
+            return None if desk.reserves else attempt
         if claim is None:
             return None if desk.reserves else attempt
         attempt._claim = claim

@@ -69,6 +69,8 @@ def reserve(
     Returns:
         None where the budget refuses it, or nobody knows what the model costs (`card` is None).
     """
+    if not desk.ticked:
+        desk.ledger.roll(desk.clock.now_s())
     claim = _claim(desk, attempt, asked, card, key, priority=yields)
     if claim is None and yields:
         attempt.tier = STANDARD
@@ -136,5 +138,5 @@ def settle(
             desk.ledger.settle(claim, nano_usd, as_priority=as_priority)
         elif nano_usd and desk.ledger.limited:
             desk.ledger.book(nano_usd, key)
-    except Exception as error:  # noqa: BLE001 - whatever breaks a store must not stop calls
+    except Exception as error:  # noqa: BLE001 - the call is over, whatever breaks a store
         desk.broken("ledger", error)

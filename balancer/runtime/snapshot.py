@@ -1,8 +1,9 @@
 """The state of a live controller in a file, and how to take it up again after a restart.
 
 A snapshot is written once a minute; what the controller did since then stands in the journal,
-whose tail is stepped again. What was spent under a hard budget is written every tick, to a file
-beside it. Both files are replaced whole: a crash leaves the old one or the new one.
+whose tail is stepped again. It is replaced whole: a crash leaves the old one or the new one. What
+is spent under a hard budget stands beside it, in files of its own
+(`balancer.runtime.budget_files`).
 """
 
 from __future__ import annotations
@@ -37,14 +38,12 @@ class Resumed:
         controller: under the policy of now.
         kept: what it kept, as a sentence.
         epoch: Unix time of scenario second 0.
-        ledger: state of the hard budget, or None.
-        spent: nano-dollars settled in the ticks that the ledger's state does not hold yet.
+        spent: nano-dollars settled in ticks that the hard budget's files do not hold.
     """
 
     controller: Controller
     kept: str
     epoch: float | None
-    ledger: Mapping[str, Any] | None
     spent: int
 
 
@@ -71,20 +70,24 @@ def save(path: Path, values: Mapping[str, object]) -> None:
 
 
 def ledger_path(state: Path) -> Path:
-    """Where what was spent stands, beside the snapshot."""
+    """Where what was spent stands, beside the snapshot: how the names of its files begin."""
     return state.with_name(state.name + ".budget")
 
 
-def resume(policy: Policy, state: Path, journal: Path | None) -> Resumed | None:
+def resume(policy: Policy, state: Path, journal: Path | None, *, since: int = 0) -> Resumed | None:
     """Take up what a process before this one left.
 
     What cannot be read is logged and left out: an application must start all the same.
+
+    Args:
+        policy: of now.
+        state, journal: paths.
+        since: first tick that the hard budget's files do not hold.
 
     Returns:
         None if there is nothing to take up.
     """
     values = _load(state)
-    ledger = _load(ledger_path(state))
     if values is None:
         return None
     try:
@@ -97,7 +100,7 @@ def resume(policy: Policy, state: Path, journal: Path | None) -> Resumed | None:
         spent = 0
         for observations in tail:
             controller.step(observations)
-            if ledger is not None and observations.tick >= ledger["tick"]:
+            if observations.tick >= since:
                 spent += sum(entry.nano_usd for entry in observations.served)
         kept = "everything"
         if before != policy:
@@ -105,7 +108,7 @@ def resume(policy: Policy, state: Path, journal: Path | None) -> Resumed | None:
     except (BalancerError, LookupError, TypeError, ValueError, AssertionError) as error:
         logger.error("the state in %s cannot be taken up: %s", state, error)  # noqa: TRY400
         return None
-    return Resumed(controller=controller, kept=kept, epoch=epoch, ledger=ledger, spent=spent)
+    return Resumed(controller=controller, kept=kept, epoch=epoch, spent=spent)
 
 
 def _tail(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..core.modes import Mode
 from ..core.observations import Override
+from .books import Standing
 
 __all__ = ["Status"]
 
@@ -24,12 +25,15 @@ class Status:
             unchanged.
         shadow: decides and journals only.
         bypass: reason of the kill switch, or "".
-        problems: what is broken now, by source (ticker, controller, journal, state, ledger);
-            while there is any, calls go through unchanged.
+        problems: what is broken now, by source (ticker, controller, journal, state, budget,
+            ledger); while there is any, calls go through unchanged, within a hard budget.
         failures: how often each source has failed.
         in_flight: calls in flight.
         waiting: callers that wait for a place.
         reserved_nano_usd: held in the budget for calls in flight.
+        budgets: how each limit of a hard budget stands.
+        budget_loss: what is wrong with what a process before this one left of the hard budget, and
+            what is charged for it; "": nothing.
         reasons: of the decision in force, as texts.
         override: the operator's order that holds.
         journal: the current file, or "".
@@ -56,6 +60,8 @@ class Status:
     in_flight: int
     waiting: int
     reserved_nano_usd: int
+    budgets: tuple[Standing, ...]
+    budget_loss: str
     reasons: tuple[str, ...]
     override: Override | None
     journal: str

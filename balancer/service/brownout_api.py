@@ -18,6 +18,7 @@ from .problems import Problem
 from .schemas import (
     BrownoutStatus,
     Order,
+    OrderTaken,
     OverrideStatus,
     PolicyChange,
     PolicyChanged,
@@ -25,6 +26,7 @@ from .schemas import (
     mode_name,
 )
 from .site import Site, refusals
+from .ticks import wall_time
 
 __all__ = ["brownout_routes", "brownout_status"]
 
@@ -42,20 +44,22 @@ def brownout_routes(site: Site) -> APIRouter:
         return brownout_status(site)
 
     @routes.post("/api/brownout", responses=_REFUSALS)
-    async def order(given: Order) -> BrownoutStatus:
+    async def order(given: Order) -> OrderTaken:
         """Hold a mode, stop holding one, or use the kill switch.
 
-        An order counts from the end of the tick under way. What is returned is how calls are
-        served at this moment.
+        An order holds from the end of the tick under way; of several, the last one given holds.
+        The kill switch holds at once. What is returned is what will hold, and from when.
         """
         if given.bypass is not None:
-            _bypass(site, on=given.bypass, reason=given.reason)
+            site.balancer.bypass(given.bypass, given.reason)
+            _record(site, "bypass" if given.bypass else "resume", given.reason)
+            taken = None
         elif given.mode == "auto":
-            site.balancer.lift(given.reason)
+            taken = site.balancer.lift(given.reason)
             _record(site, "clear", given.reason)
         else:
-            _hold(site, given)
-        return brownout_status(site)
+            taken = _hold(site, given)
+        return _taken(site, given, taken)
 
     @routes.put(
         "/api/brownout",
@@ -132,19 +136,12 @@ def brownout_status(site: Site) -> BrownoutStatus:
 def _override(site: Site, order: Override) -> OverrideStatus:
     return OverrideStatus(
         mode=mode_name(order.mode),
-        until=_wall(site, order.until_tick * site.balancer.policy.tick_s),
+        until=wall_time(site.balancer.clock, order.until_tick * site.balancer.policy.tick_s),
         reason=order.reason,
     )
 
 
-def _wall(site: Site, scenario_s: float) -> datetime | None:
-    clock = site.balancer.clock
-    if clock.epoch is None:
-        return None
-    return datetime.fromtimestamp(clock.epoch + clock.wall_s(scenario_s), UTC)
-
-
-def _hold(site: Site, given: Order) -> None:
+def _hold(site: Site, given: Order) -> Override:
     balancer = site.balancer
     assert given.mode is not None
     mode = Mode[given.mode.upper()]
@@ -165,13 +162,34 @@ def _hold(site: Site, given: Order) -> None:
         order = balancer.override(mode, given.reason, for_s=seconds)
     except MisuseError as error:
         raise Problem(422, str(error)) from None
-    until = _wall(site, order.until_tick * balancer.policy.tick_s)
+    until = wall_time(site.balancer.clock, order.until_tick * balancer.policy.tick_s)
     _record(site, "override", given.reason, mode, until)
+    return order
 
 
-def _bypass(site: Site, *, on: bool, reason: str) -> None:
-    site.balancer.bypass(on, reason)
-    _record(site, "bypass" if on else "resume", reason)
+def _taken(site: Site, given: Order, order: Override | None) -> OrderTaken:
+    status = site.balancer.status()
+    tick_s = site.balancer.policy.tick_s
+    begins: datetime | None = datetime.now(UTC)
+    until = None
+    if order is not None:
+        begins = wall_time(site.balancer.clock, (order.at_tick + 1) * tick_s)
+        until = (
+            wall_time(site.balancer.clock, order.until_tick * tick_s)
+            if given.mode != "auto"
+            else None
+        )
+    return OrderTaken.model_validate(
+        {
+            "mode": given.mode,
+            "from": begins,
+            "until": until,
+            "reason": given.reason,
+            "bypass": status.bypass,
+            "enforced": status.enforced,
+            "shadow": status.shadow,
+        }
+    )
 
 
 def _record(

@@ -123,6 +123,15 @@ READINESS: Final[JsonDict] = {
     "problems": {},
     "integrations": {"datadog_poll": _POLLING},
 }
+ORDER_TAKEN: Final[JsonDict] = {
+    "mode": "soft",
+    "from": "2026-01-31T12:00:01Z",
+    "until": "2026-01-31T12:15:00Z",
+    "reason": "load test at noon",
+    "bypass": "",
+    "enforced": True,
+    "shadow": False,
+}
 BROWNOUT_STATUS: Final[JsonDict] = {
     "mode": "soft",
     "mode_number": 1,

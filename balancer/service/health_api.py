@@ -16,6 +16,8 @@ from .site import Site
 __all__ = ["health_routes"]
 
 
+_SAVED = ("state", "budget")
+"""Without these on the disk a restart would not go on from where this process was."""
 _MOST_NAMED = 10
 """Of the edits that are withdrawn, so many are named."""
 
@@ -57,10 +59,17 @@ def health_routes(site: Site) -> APIRouter:
 
         A history that is broken, a controller that fails open, a project that the upstream has
         closed, edits that it refused, the kill switch, and trouble with Datadog or telemetry are
-        named and are no reason to take the service out of rotation: calls go through.
+        named and are no reason to take the service out of rotation: calls go through. While its
+        state or its hard budget cannot be written, it is not ready for new traffic: a restart
+        would not know of it. What comes all the same is served, within the budget in memory.
         """
         status = site.balancer.status()
         found = dict.fromkeys(status.problems, "broken: calls go through unchanged")
+        unsaved = [name for name in _SAVED if name in status.problems]
+        for name in unsaved:
+            found[name] = "cannot be written: calls go through unchanged, budgets go on by memory"
+        if status.budget_loss:
+            found["budget_loss"] = status.budget_loss
         if status.closed:
             found["project_closed"] = "; ".join(status.closed)
         if status.withdrawn:
@@ -72,6 +81,8 @@ def health_routes(site: Site) -> APIRouter:
         serving = status.running or bool(status.problems)
         if not serving:
             found["ticker"] = "not started"
+        serving = serving and not unsaved
+        if not serving:
             response.status_code = 503
         return Readiness(
             ready=serving,

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from ..core.histogram import merge
 from ..core.modes import MODES, Mode, Priority
 from ..core.observations import FAILURES, ModeObservations, Observations
-from ..core.policy import Policy
+from ..core.policy import BudgetLimit, Policy
 from ..core.pricing import NANO_USD
 from ..core.routes import resolve
 from ..core.strategy import ROUTES
 from ..core.tiers import PRIORITY
 from ..runtime.balancer import Balancer
+from ..runtime.books import Standing
 from ..runtime.status import Status
 from .conversations import Conversations
 from .metrics_schemas import (
@@ -30,6 +31,7 @@ from .metrics_schemas import (
 )
 from .passed import PassedCounts
 from .recent import Recent, Span
+from .ticks import wall_time
 
 __all__ = ["WINDOWS_S", "Cpu", "measure"]
 
@@ -93,7 +95,7 @@ def measure(
             minute,
             hour,
             day,
-            balancer.policy,
+            balancer,
             conversations.mean_tokens(WINDOWS_S[window]),
         ),
         brownout=_brownout(status, span, recent),
@@ -196,7 +198,7 @@ def _llm(
     minute: Span,
     hour: Span,
     day: Span,
-    policy: Policy,
+    balancer: Balancer,
     sessions: float | None,
 ) -> Llm:
     nano = sum(entry.nano_usd for entry in seen.served)
@@ -216,30 +218,41 @@ def _llm(
         spend_last_hour_usd=_usd(_nano(hour)),
         spend_last_day_usd=_usd(_nano(day)),
         projected_day_usd=None if hour_rate is None else hour_rate * 86_400.0,
-        budgets=[
-            *(
-                Budget(
-                    window_s=limit.window_s,
-                    key=limit.key,
-                    tier=None,
-                    limit_usd=limit.usd,
-                    projected_usd=(projected := _projected(rate, limit.window_s, limit.key)),
-                    alert=None if projected is None else projected > limit.usd,
-                )
-                for limit in policy.budgets
-            ),
-            *(
-                Budget(
-                    window_s=limit.window_s,
-                    key=limit.key,
-                    tier=PRIORITY,
-                    limit_usd=limit.usd,
-                    projected_usd=None,
-                    alert=None,
-                )
-                for limit in policy.priority_budgets
-            ),
-        ],
+        budgets=_budgets(balancer, rate),
+    )
+
+
+def _budgets(balancer: Balancer, usd_per_s: float | None) -> list[Budget]:
+    policy = balancer.policy
+    standings = {(each.priority, each.key, each.window_s): each for each in balancer.budgets()}
+    return [
+        _budget(balancer, limit, standings.get((tier is not None, limit.key, limit.window_s)), tier,
+                None if tier else _projected(usd_per_s, limit.window_s, limit.key))
+        for tier, limits in ((None, policy.budgets), (PRIORITY, policy.priority_budgets))
+        for limit in limits
+    ]  # fmt: skip
+
+
+def _budget(
+    balancer: Balancer,
+    limit: BudgetLimit,
+    standing: Standing | None,
+    tier: str | None,
+    projected: float | None,
+) -> Budget:
+    clock = balancer.clock
+    return Budget(
+        window_s=limit.window_s,
+        key=limit.key,
+        tier=tier,
+        limit_usd=limit.usd,
+        used_usd=None if standing is None else _usd(standing.used),
+        reserved_usd=None if standing is None else _usd(standing.reserved),
+        left_usd=None if standing is None else _usd(standing.left),
+        eases_at=None if standing is None else wall_time(clock, standing.eases_s),
+        free_at=None if standing is None else wall_time(clock, standing.free_s),
+        projected_usd=projected,
+        alert=None if projected is None else projected > limit.usd,
     )
 
 

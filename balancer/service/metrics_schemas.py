@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import BaseModel, Field
 from pydantic.config import JsonDict
 
@@ -74,6 +76,11 @@ _METRICS: JsonDict = {
                 "key": None,
                 "tier": None,
                 "limit_usd": 20.0,
+                "used_usd": 4.8,
+                "reserved_usd": 0.0031,
+                "left_usd": 15.1969,
+                "eases_at": "2026-01-31T12:01:00Z",
+                "free_at": "2026-01-31T13:00:00Z",
                 "projected_usd": 6.2,
                 "alert": False,
             }
@@ -152,6 +159,15 @@ class Budget(BaseModel):
     key: str | None
     tier: str | None = Field(description='"priority": calls beyond it go as standard')
     limit_usd: float
+    used_usd: float | None = Field(
+        description="Settled in the window; null while the ledger cannot be asked"
+    )
+    reserved_usd: float | None = Field(description="Held for calls in flight")
+    left_usd: float | None = Field(description="What the next calls may reserve")
+    eases_at: datetime | None = Field(
+        description="When the oldest of what is used leaves the window; null: nothing is used"
+    )
+    free_at: datetime | None = Field(description="When all of what is used has left it")
     projected_usd: float | None = Field(
         description="Of everybody's: the last minute's rate over the window; null for a tenant's "
         "and the priority tier's"

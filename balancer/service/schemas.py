@@ -13,6 +13,7 @@ from .examples import (
     BROWNOUT_STATUS,
     CHATS,
     HISTORY_PAGES,
+    ORDER_TAKEN,
     ORDERS,
     POLICY_CHANGED,
     POLICY_CHANGES,
@@ -32,6 +33,7 @@ __all__ = [
     "ChatTurn",
     "HistoryPage",
     "Order",
+    "OrderTaken",
     "OverrideStatus",
     "PolicyChange",
     "PolicyChanged",
@@ -161,6 +163,26 @@ class OverrideStatus(BaseModel):
     mode: ModeName
     until: datetime | None
     reason: str
+
+
+class OrderTaken(BaseModel):
+    """What an order brings about, and from when."""
+
+    model_config = with_examples(ORDER_TAKEN)
+
+    mode: ModeName | Literal["auto"] | None = Field(
+        description="That will hold; auto: what the controller decides; null: the order was none"
+    )
+    from_: datetime | None = Field(
+        alias="from", description="When it begins to hold; null: the clock has no calendar"
+    )
+    until: datetime | None = Field(description="When it ceases to; null: no end was given")
+    reason: str
+    bypass: str = Field(
+        description="Reason of the kill switch, under which no mode is applied; empty: it is off"
+    )
+    enforced: bool = Field(description="Whether plans are applied now")
+    shadow: bool = Field(description="Whether modes are journalled only, and no call is changed")
 
 
 class BrownoutStatus(BaseModel):

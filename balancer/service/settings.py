@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from ..adapters.notify.settings import NotifySettings
 from ..core.errors import InputError
+from ..runtime.spent import AfterLoss, check_after_loss
 from ..units import parse_share
 from .datadog.use import DatadogUse, datadog_use
 from .telemetry import Otlp, otlp_of
@@ -59,6 +60,8 @@ class Settings:
             interaction do.
         retry_budget: share of a retry that every answer earns, as in `CallSettings`; None is no
             bound.
+        after_loss: what a hard budget is charged where its files are lost, torn or older: "full",
+            "last" or "nothing", as in `Balancer`.
         drain_s: how long calls in flight may still take when the service stops.
         watch_s: how often the policy file is looked at.
 
@@ -88,6 +91,7 @@ class Settings:
     proxied_per_s: float | None = None
     passing: bool = True
     retry_budget: float | None = None
+    after_loss: AfterLoss = "full"
     drain_s: float = 30.0
     watch_s: float = 1.0
 
@@ -147,6 +151,8 @@ class Settings:
             found["passing"] = _switch(found["passing"])
         if "retry_budget" in found:
             found["retry_budget"] = _share(found["retry_budget"])
+        if "after_loss" in found:
+            found["after_loss"] = check_after_loss(str(found["after_loss"]))
         datadog = datadog_use(str(found.pop("datadog", "")), environment)
         found["datadog"] = datadog
         found["notify"] = NotifySettings.from_environment(environment)
@@ -167,6 +173,7 @@ _VARIABLES = {
     "vertex_upstream": "OPEN_BALANCER_VERTEX_UPSTREAM",
     "datadog": "OPEN_BALANCER_DATADOG",
     "retry_budget": "OPEN_BALANCER_RETRY_BUDGET",
+    "after_loss": "OPEN_BALANCER_BUDGET_AFTER_LOSS",
     "passing": "OPEN_BALANCER_PASSING",
     "host": "OPEN_BALANCER_HOST",
     "port": "PORT",

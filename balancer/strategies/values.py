@@ -91,7 +91,9 @@ def alerts() -> st.SearchStrategy[Alert]:
 
 def overrides() -> st.SearchStrategy[Override]:
     """An operator's orders."""
-    return st.builds(Override, at_tick=TICKS, until_tick=TICKS, mode=MODE, reason=NAMES)
+    return st.builds(
+        Override, at_tick=TICKS, until_tick=TICKS, mode=MODE, reason=NAMES, number=COUNTS
+    )
 
 
 @st.composite

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from balancer.core.modes import Mode
 from balancer.core.observations import Alert, Observations, Override
 from balancer.core.orders import MAX_KEYS, MEMORY_TICKS, Orders
+from balancer.core.records import observations_from_plain, observations_to_plain
 
 
 def after(*ticks: Observations) -> Orders:
@@ -146,3 +149,47 @@ def test_state_without_an_override_restores() -> None:
     again = Orders()
     again.restore(json.loads(json.dumps(after(seen(3)).state())))
     assert (again.tick, again.override()) == (3, None)
+
+
+def test_within_one_tick_the_order_given_last_holds() -> None:
+    """Not the longer one; and a lift takes back what was ordered before it, in any arrival."""
+    longer = Override(5, 100, Mode.HARD, "longer", 1)
+    shorter = Override(5, 20, Mode.SOFT, "shorter", 2)
+    lift = Override(5, 0, Mode.NORMAL, "back", 3)
+    assert after(seen(5, longer, shorter)).override() == shorter
+    assert after(seen(5, shorter), seen(6, longer)).override() == shorter
+    assert after(seen(5, lift, longer, shorter)).override() is None
+    again = Override(5, 50, Mode.SOFT, "again", 4)
+    assert after(seen(5, lift, again, longer)).override() == again
+
+
+def test_a_later_tick_is_newer_whatever_the_numbers() -> None:
+    """Numbers are of their giver, which may have begun anew."""
+    before, anew = Override(5, 100, Mode.HARD, "before", 90), Override(6, 100, Mode.SOFT, "new", 1)
+    assert after(seen(7, anew, before)).override() == anew
+
+
+def test_a_state_from_before_there_were_numbers_restores() -> None:
+    """Its order is as old as it says, and any of the same tick that has a number is newer."""
+    orders = Orders()
+    orders.restore({"tick": 5, "alerts": [], "override": [5, 100, 2, "old"]})
+    assert orders.override() == Override(5, 100, Mode.HARD, "old")
+    orders.observe(seen(6, Override(5, 20, Mode.SOFT, "numbered", 1)))
+    assert orders.override() == Override(5, 20, Mode.SOFT, "numbered", 1)
+
+
+def test_a_recovery_is_newer_than_a_trigger_of_its_tick() -> None:
+    """Whichever arrives first."""
+    trigger, recovery = Alert("a", 5, Mode.HARD), Alert("a", 5, Mode.HARD, raised=False)
+    assert after(seen(5, recovery, trigger)).floor() is None
+    assert after(seen(5, trigger), seen(6, recovery)).floor() is None
+    assert after(seen(5, recovery), seen(6, trigger)).floor() is None
+
+
+@pytest.mark.parametrize("number", [0, 7])
+def test_a_number_stands_in_the_journal_and_none_is_left_out(number: int) -> None:
+    """So journals of before read, and are written, as ever."""
+    observations = seen(5, Override(5, 20, Mode.SOFT, "drill", number))
+    plain = observations_to_plain(observations)
+    assert ("number" in plain["overrides"][0]) is (number > 0)
+    assert observations_from_plain(5, json.loads(json.dumps(plain))) == observations

@@ -101,6 +101,7 @@ def observations(draw: st.DrawFn, index: int) -> Observations:
         st.integers(index, index + 6),
         st.sampled_from(MODES),
         st.just("drill"),
+        st.integers(0, 3),
     )
     speaks = draw(st.integers(0, 9)) < 3
     return tick(

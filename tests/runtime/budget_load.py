@@ -53,7 +53,7 @@ class AfterTheFact(Ledger):
         """Lets every call go as long as anything is left."""
         room = self.headroom_nano_usd(options["key"])
         cap, thinking = options["cap_tokens"], options["thinking_tokens"]
-        rows = tuple(self._rows.values())
+        rows = tuple(self._books.rows.values())
         return (
             Claim(cap, thinking, 0, False, rows, args[0].name, 0)
             if room is None or room > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,8 @@ from balancer.core.errors import MisuseError
 from balancer.core.modes import Mode, Priority
 from balancer.core.observations import Alert, Observations
 from balancer.core.policy import BudgetLimit, Strategy
+from balancer.core.replay import replay
+from balancer.journal_file import open_journal
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import Clock
@@ -124,6 +127,27 @@ def test_an_override_holds_until_its_end_in_scenario_time() -> None:
     bench.balancer.lift("over")
     modes += [bench.seen() and bench.mode]
     assert modes == [Mode.HARD, Mode.NORMAL]
+
+
+@pytest.mark.parametrize("law", ["mildest", "ladder", "threshold"])
+def test_within_one_tick_the_last_order_holds(law: str, tmp_path: Path) -> None:
+    """A shorter one after a longer one, and a lift after both; the journal replays to the bit."""
+    bench = Bench(replace(default_policy(), law=law), journal=tmp_path / "journal.jsonl")
+    balancer = bench.balancer
+    balancer.override(Mode.EMERGENCY, "a slip", for_s=600.0)
+    balancer.override(Mode.HARD, "what was meant", for_s=60.0)
+    bench.seen()
+    assert bench.mode is Mode.HARD
+    balancer.override(Mode.EMERGENCY, "once more", for_s=600.0)
+    balancer.lift("the wheel is back")
+    bench.seen()
+    assert balancer.status().override is None
+    balancer.lift("for nothing")
+    last = balancer.override(Mode.SOFT, "the last word", for_s=1.0)
+    bench.seen()
+    assert balancer.status().override == last
+    balancer.close()
+    assert replay(open_journal(tmp_path / "journal.jsonl")).identical
 
 
 def test_an_override_says_why_and_until_when() -> None:

@@ -20,7 +20,7 @@ from balancer.core.replay import replay
 from balancer.journal_file import open_journal
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import OFF_VARIABLE, Balancer
-from balancer.runtime.calls import Asked
+from balancer.runtime.calls import Asked, Outcome
 from balancer.runtime.clock import Clock, ManualClock
 from balancer.runtime.journal import JournalFiles
 from balancer.runtime.ledger import Claim, Ledger
@@ -246,23 +246,75 @@ def test_a_state_that_cannot_be_written_lets_calls_through(tmp_path: Path) -> No
     assert json.loads(state.read_text())["snapshot"] == 1
 
 
-def test_a_ledger_that_fails_lets_calls_through(caplog: pytest.LogCaptureFixture) -> None:
-    """The request that found out goes ahead, and so do those after it."""
+def test_a_ledger_that_fails_refuses(caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be counted would be beyond the budget; it serves again when it can count."""
     policy = budgeted()
     ledger = BrokenLedger(policy)
     bench = Bench(policy, ledger=ledger)
     request = bench.balancer.request()
-    assert not request.shed
-    assert request.start() is not None
+    assert (request.shed, request.refusal) == (True, "budget")
     assert "no answer" in bench.balancer.status().problems["ledger"]
-    assert passes_through(bench.balancer)
     bench.seen()
     assert "the ledger broke" in caplog.text
     ledger.broken = False
-    request.close()
     bench.seen()
     assert not passes_through(bench.balancer)
-    assert bench.balancer.status().failures["ledger"] >= 3
+    assert bench.balancer.status().failures["ledger"] >= 2
+
+
+BREAKS = ("journal", "state", "controller", "ticker", "closed")
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_whatever_else_breaks_a_hard_budget_goes_on_refusing(
+    broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls go through unchanged, and no further than their budget; its windows roll on."""
+    policy = replace(default_policy(), budgets=(BudgetLimit(usd=0.01, window_s=60.0),))
+    files = FullDisk(tmp_path / "journal.jsonl")
+    state = tmp_path / ("gone" if broken == "state" else ".") / "state.json"
+    bench = Bench(policy, journal=files, state=state)
+    balancer = bench.balancer
+    if broken == "journal":
+        files.full = True
+        bench.seen()
+    elif broken == "controller":
+        monkeypatch.setattr(Controller, "step", lambda _self, _seen: 1 // 0)
+        bench.clock.advance(1.0)
+        balancer.tick()
+    elif broken == "ticker":
+        balancer._ticker_died(RuntimeError("killed"))
+    elif broken == "closed":
+        balancer.close()
+    assert not balancer.enforced
+    asked = Asked(prompt_tokens=1000, output_cap_tokens=100_000)
+    spent = 0
+    for _ in range(300):
+        request = balancer.request(asked=asked)
+        attempt = request.start()
+        if attempt is None:
+            break
+        claim = attempt._claim
+        assert claim is not None
+        attempt.finish(Outcome(prompt_tokens=1000, output_tokens=claim.cap_tokens))
+        (standing,) = balancer.budgets()
+        spent = standing.used
+        assert standing.used + standing.reserved + standing.left == 10_000_000
+    else:
+        pytest.fail("all calls went past the budget")
+    assert 0 < spent <= 10_000_000
+    bench.clock.advance(70.0)
+    assert balancer.request(asked=asked).start() is not None
+    files.close()
+
+
+def test_the_kill_switch_alone_lets_calls_past_a_budget() -> None:
+    """On purpose."""
+    bench = Bench(budgeted())
+    bench.balancer.ledger.book(10**9)
+    assert bench.balancer.request().refusal == "budget"
+    bench.balancer.bypass(True, "an incident")
+    assert passes_through(bench.balancer)
 
 
 def test_what_is_spent_while_calls_go_through_is_booked() -> None:

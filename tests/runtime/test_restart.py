@@ -190,12 +190,13 @@ def test_what_was_spent_is_not_forgotten(tmp_path: Path) -> None:
     second.close()
 
 
-def test_what_the_budget_file_lacks_is_taken_from_the_journal(tmp_path: Path) -> None:
-    """When it could not be written to the end."""
+def test_a_budget_file_of_the_version_before_is_taken_up(tmp_path: Path) -> None:
+    """It was replaced every tick; what it lacks is taken from the journal."""
     policy = replace(default_policy(), budgets=(BudgetLimit(usd=1.0, window_s=3600.0),))
     bench = Bench(policy, **in_files(tmp_path))
     bench.seen()
-    budget = (tmp_path / "state.json.budget").read_text()
+    state = bench.balancer.ledger.state()
+    before = {name: state[name] for name in ("tick", "tick_s", "rows", "priority")}
     with bench.balancer.request() as request:
         attempt = request.start()
         assert attempt is not None
@@ -204,7 +205,11 @@ def test_what_the_budget_file_lacks_is_taken_from_the_journal(tmp_path: Path) ->
     room = bench.balancer.ledger.headroom_nano_usd()
     assert room != 1_000_000_000
     killed(bench)
-    (tmp_path / "state.json.budget").write_text(budget)
+    for path in tmp_path.glob("state.json.budget-*"):
+        path.unlink()
+    (tmp_path / "state.json.budget").write_text(json.dumps(before))
     after = Bench(policy, now_s=3.0, **in_files(tmp_path))
     assert after.balancer.ledger.headroom_nano_usd() == room
+    assert after.balancer.status().budget_loss == ""
+    assert not (tmp_path / "state.json.budget").exists()
     after.balancer.close()

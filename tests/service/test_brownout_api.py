@@ -39,6 +39,24 @@ def test_a_mode_is_held_and_given_back(service: Service) -> None:
         assert "a drill" in entered["reasons"][0]
 
 
+def test_the_answer_to_an_order_says_what_will_hold(service: Service) -> None:
+    """And from when to when; of two at once the second holds, and `auto` gives the wheel back."""
+    with service.client() as client:
+        longer = {"mode": "hard", "duration": "1h"} | WHY
+        shorter = {"mode": "soft", "duration": "10m"} | WHY
+        client.post("/api/brownout", json=longer)
+        found = client.post("/api/brownout", json=shorter).json()
+        begins, ends = (datetime.fromisoformat(found[name]) for name in ("from", "until"))
+        assert (found["mode"], found["reason"], found["bypass"]) == ("soft", "a drill", "")
+        assert abs(begins - datetime.now(UTC)) < timedelta(seconds=3)
+        assert timedelta(minutes=9) < ends - begins < timedelta(minutes=10, seconds=2)
+        assert status_with(client, mode="soft")["override"]["mode"] == "soft"
+        client.post("/api/brownout", json=longer)
+        found = client.post("/api/brownout", json={"mode": "auto", "reason": "enough"}).json()
+        assert (found["mode"], found["until"]) == ("auto", None)
+        status_with(client, override=None)
+
+
 def test_nothing_is_said_to_misfit_before_an_hour(service: Service) -> None:
     """Whatever the policy is."""
     with service.client() as client:

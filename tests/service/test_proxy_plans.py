@@ -12,6 +12,7 @@ import pytest
 from balancer.core.modes import Mode
 from balancer.core.observations import FAILURES, ModeObservations, Observations, merge_ticks
 from balancer.runtime.calls import RequestRecord
+from balancer.service.proxy import gateway
 from tests.service.conftest import Service, Start
 from tests.service.upstream import Connection, answer, error, hang, response
 
@@ -150,8 +151,11 @@ def test_a_hang_ends_at_the_plans_deadline(start: Start) -> None:
     assert failed(only(service)) == {"timeout": 1}
 
 
-def test_a_caller_who_leaves_takes_the_call_along(start: Start) -> None:
-    """The upstream is hung up on, and the attempt is accounted for."""
+def test_a_caller_who_leaves_takes_the_call_along(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upstream that does not say in time what it came to is hung up on; it is accounted for."""
+    monkeypatch.setattr(gateway, "_AWAITED_S", 0.2)
     service = start(policy=ONCE)
     service.script.say(hang)
     with service.client() as client, pytest.raises(httpx.ReadTimeout):

@@ -99,11 +99,11 @@ def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
     assert outline(one) == outline(two)
 
 
-def interrupt_after(trials: int) -> Callable[[str], Callable[[int, int], None]]:
+def interrupt_after(trials: int) -> Callable[[str], Callable[[float, int], None]]:
     """Ctrl-C once so many trials are told."""
 
-    def progress(name: str) -> Callable[[int, int], None]:
-        def report(done: int, _total: int) -> None:
+    def progress(name: str) -> Callable[[float, int], None]:
+        def report(done: float, _total: int) -> None:
             if name == "trials" and done >= trials:
                 raise KeyboardInterrupt
 

@@ -277,10 +277,16 @@ def _money(policy: Policy, q: Queries) -> tuple[Panel, ...]:
         ),
         Panel(
             title="Budget left",
-            description=metrics.BUDGET_LEFT.meaning,
+            description=f"{metrics.BUDGET_LEFT.meaning} Live also what is used, and reserved for "
+            "calls in flight: with what is left they add up to the limit.",
             unit="currencyUSD",
-            queries=(
-                Query(expression=q.gauge("min", metrics.BUDGET_LEFT, by=budget), legend=names),
+            queries=tuple(
+                Query(expression=q.gauge("min", metric, by=budget), legend=f"{word}{names}")
+                for metric, word in (
+                    (metrics.BUDGET_LEFT, ""),
+                    (metrics.BUDGET_USED, "used "),
+                    (metrics.BUDGET_RESERVED, "reserved "),
+                )
             ),
             width=6,
             none="no hard budget",

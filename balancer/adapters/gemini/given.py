@@ -207,17 +207,19 @@ class Given:
         )
 
     def sending(self, request: Request, attempt: Attempt) -> Any:
-        """An attempt as it is to be made: under the plan, or as asked where none is enforced."""
+        """An attempt as it is to be made: under the plan, or as asked where none is enforced, but
+        for the cap of a hard budget.
+        """
         model, contents, config = self.model, self.contents, self.config
         timeout_s = None
-        if request.enforced:
+        if request.enforced or attempt.is_held:
             change = self.edits(request, attempt)
             model, contents, config = edited(model, contents, config, change)
             changed = not attempt.as_written and (
                 model != self.model or contents is not self.contents or config is not self.config
             )
             self.sent = self.as_sent(attempt, change, changed=changed)
-            timeout_s = self.timeout_s(attempt)
+            timeout_s = self.timeout_s(attempt) if request.enforced else None
         attempt.sent = bare_model(model)
         http = http_options(
             self._http,

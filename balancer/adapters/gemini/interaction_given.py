@@ -150,16 +150,19 @@ class InteractionGiven(Given):
     # --- attempts -----------------------------------------------------------------------
 
     def sending(self, request: Request, attempt: Attempt) -> InteractionSending:
-        """An attempt as it is to be made: under the plan, or as asked where none is enforced."""
+        """An attempt as it is to be made: under the plan, or as asked where none is enforced, but
+        for the cap of a hard budget.
+        """
         body, beside = dict(self._body), dict(self._beside)
         timeout_s = None
-        if request.enforced:
+        if request.enforced or attempt.is_held:
             change = self.edits(request, attempt)
             new = interactions.apply(self._plain, change)
             changed = new is not self._plain and not attempt.as_written
             if new is not self._plain:
                 body, beside["extra_body"] = self._with(new)
             self.sent = self.as_sent(attempt, change, changed=changed)
+        if request.enforced:
             timeout_s = self.own_timeout_s() if self.untimed else self.timeout_s(attempt)
         named = interactions.model_of({**body, **(beside.get("extra_body") or {})})
         attempt.sent = bare_model(named) or attempt.model

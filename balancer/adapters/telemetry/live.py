@@ -199,6 +199,7 @@ class Telemetry:
             self._tell_misfits()
             self._tell_faults()
             self._tell_priority()
+            self._tell_budgets()
             self._end_sessions(self._sessions.silent(self._balancer.clock.now_s()))
             for _ in range(len(self._ending)):
                 tokens = self._sessions.end(self._ending.popleft())
@@ -319,6 +320,19 @@ class Telemetry:
         for limit, left in zip(limits, lefts, strict=False):
             window = (metrics.BUDGET_WINDOW, f"{limit.window_s:g}s")
             self._tally.series.set(metrics.PRIORITY_LEFT, left / NANO_USD, (window,))
+
+    def _tell_budgets(self) -> None:
+        """How much of each hard budget is used and reserved, and until when."""
+        series, now_s = self._tally.series, self._balancer.clock.now_s()
+        for each in self._balancer.budgets():
+            if each.priority:
+                continue
+            key = () if each.key is None else ((metrics.BUDGET_KEY, each.key),)
+            named = (*key, (metrics.BUDGET_WINDOW, f"{each.window_s:g}s"))
+            series.set(metrics.BUDGET_USED, each.used / NANO_USD, named)
+            series.set(metrics.BUDGET_RESERVED, each.reserved / NANO_USD, named)
+            free_s = 0.0 if each.free_s is None else max(0.0, each.free_s - now_s)
+            series.set(metrics.BUDGET_FREE, free_s, named)
 
     def _cpu_share(self) -> float:
         before, now = self._cpu, (time.process_time(), time.monotonic())

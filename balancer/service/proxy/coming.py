@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Self
 
 from .reading import Gone, Receive
 
 __all__ = ["Coming", "while_there"]
+
+
+def _at_once() -> float:
+    return 0.0
 
 
 class Coming:
@@ -73,8 +77,15 @@ class Coming:
         return cls(receive, {})
 
 
-async def while_there(coming: Coming, work: Awaitable[None]) -> None:
+async def while_there(
+    coming: Coming, work: Awaitable[None], left: Callable[[], float] = _at_once
+) -> None:
     """Do it for as long as the caller is there; then it is cancelled, and accounted so.
+
+    Args:
+        coming: from the caller.
+        work: to be done.
+        left: called when the caller leaves; seconds until it is cancelled.
 
     Raises:
         Gone: the caller left.
@@ -86,6 +97,7 @@ async def while_there(coming: Coming, work: Awaitable[None]) -> None:
     async def watch() -> None:
         nonlocal gone
         await coming.left()
+        await asyncio.sleep(left())
         gone = True
         task.cancel()
 

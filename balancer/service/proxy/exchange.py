@@ -66,13 +66,15 @@ class Exchange:
 
     Attributes:
         background: waits for an outcome that is told later, so that nothing is to be closed.
+        left: its caller has. The upstream goes on with a whole answer and bills it, so that is
+            awaited: it alone says what the call came to.
         request: of the runtime.
         sent: what went upstream last.
     """
 
     __slots__ = (
         "_api", "_asked", "_backgrounds", "_balancer", "_call", "_form", "_upstream",
-        "background", "request", "sent",
+        "background", "left", "request", "sent",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +86,7 @@ class Exchange:
     ) -> None:
         self._backgrounds = backgrounds
         self.background: Background | None = None
+        self.left = False
         self._balancer = balancer
         self._upstream = upstream
         self._call = call
@@ -139,7 +142,7 @@ class Exchange:
         reply = None
         while (attempt := request.start()) is not None:
             outcome, found = await self._try(attempt)
-            if isinstance(found, Stream) or self.background:
+            if isinstance(found, Stream) or self.background or self.left:
                 return found
             if not request.enforced:
                 return found
@@ -175,7 +178,6 @@ class Exchange:
         )
 
     async def _try(self, attempt: Attempt) -> tuple[Outcome, Reply | Stream]:
-        call = self._call
         mode = self.request.plan.mode
         loop = asyncio.get_running_loop()
         timeout_s = attempt.timeout_s
@@ -191,7 +193,7 @@ class Exchange:
         try:
             async with asyncio.timeout_at(ends_at):
                 response = await self._send(attempt)
-                if call.streamed and response.status < 300:
+                if self._call.streamed and response.status < 300:
                     outcome, found = await self._begin_stream(attempt, response, ends_at)
                 else:
                     async with response:
@@ -208,7 +210,8 @@ class Exchange:
             message = f"open-Balancer: the connection to the upstream failed ({_name(error)})."
             found = self._api.said(error_reply(503, message, mode=mode))
         if not (isinstance(found, Stream) or self.background):
-            attempt.finish(outcome)
+            end = attempt.abandon if self.left and outcome.kind is None else attempt.finish
+            end(outcome)
         return outcome, found
 
     def close(self) -> None:
@@ -253,7 +256,7 @@ class Exchange:
         return downstream(response.raw_headers)
 
     def _edits(self, attempt: Attempt) -> wire.Edits:
-        if not self.request.enforced:
+        if not (self.request.enforced or attempt.is_held):
             return wire.Edits()
         strategy, asked = self.request.plan.strategy, self._asked
         if attempt.as_written:

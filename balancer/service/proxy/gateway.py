@@ -49,6 +49,10 @@ _NOT_PASSED = (
 )
 
 
+_AWAITED_S = 60.0
+"""How long a whole answer is awaited whose caller has left."""
+
+
 class Gateway:
     """Serves the paths of the Gemini API.
 
@@ -106,7 +110,7 @@ class Gateway:
         try:
             reply = await exchange.run()
         finally:
-            exchange.request.close()
+            exchange.close()
         assert isinstance(reply, Reply)
         return _with_mode(reply, exchange)
 
@@ -167,17 +171,21 @@ class Gateway:
             coming = Coming(receive, known, raw)
             await self._pass_on(passed_of(target), scope, query, coming, send)
             return
-        await while_there(Coming.read(receive), self._govern(call, send))
+        leaving = _Leaving()
+        work = self._govern(call, send, leaving)
+        await while_there(Coming.read(receive), work, leaving.patience_s)
 
-    async def _govern(self, call: Call, send: Send) -> None:
+    async def _govern(self, call: Call, send: Send, leaving: _Leaving) -> None:
         mode = self._balancer.decision.mode
         failure = self._repeats.failure(call, mode) if self._balancer.enforced else None
         if failure is not None:
             await _send(send, failure)
             return
         exchange = Exchange(self._balancer, self._upstream, call, self._backgrounds)
+        leaving.exchange = None if call.streamed else exchange
         try:
             found = await exchange.run()
+            leaving.exchange = None
             if isinstance(found, Stream):
                 self._repeats.answered()
                 await self._stream(found, exchange, call, send)
@@ -241,6 +249,22 @@ class Gateway:
         if failure is not None and not exchange.request.enforced:
             return  # it breaks off here as it did there
         await send(_part(last, more=False))
+
+
+class _Leaving:
+    """What becomes of a call whose caller leaves."""
+
+    __slots__ = ("exchange",)
+
+    def __init__(self) -> None:
+        self.exchange: Exchange | None = None  # that is to be awaited
+
+    def patience_s(self) -> float:
+        """How long it is awaited."""
+        if self.exchange is None:
+            return 0.0
+        self.exchange.left = True
+        return _AWAITED_S
 
 
 def _part(body: bytes, *, more: bool = True) -> MutableMapping[str, Any]:

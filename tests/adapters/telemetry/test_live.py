@@ -66,6 +66,29 @@ def test_what_is_left_for_priority_is_reported() -> None:
     assert [point.value for point in points.values()] == [pytest.approx(held / 1e9)]
 
 
+def test_what_is_used_and_reserved_of_a_budget_is_reported() -> None:
+    """As the ledger has it, and for how long it is out of use."""
+    limit = BudgetLimit(usd=2.0, window_s=3600.0)
+    bench, kept = Bench(replace(default_policy(), budgets=(limit,))), Kept()
+    with Telemetry(bench.balancer, kept.destination, interval_s=60):
+        bench.balancer.ledger.book(500_000_000)
+        flying = bench.balancer.request(asked=Asked(output_cap_tokens=1000))
+        assert flying.start() is not None
+        bench.seen()
+    (standing,) = bench.balancer.budgets()
+    told = {
+        name: [point.value for point in kept.points(f"open_balancer.budget.{name}").values()]
+        for name in ("used", "reserved", "left", "free")
+    }
+    assert told == {
+        "used": [0.5],
+        "reserved": [pytest.approx(standing.reserved / 1e9)],
+        "left": [pytest.approx(standing.left / 1e9)],
+        "free": [pytest.approx(3659.0)],
+    }
+    flying.close()
+
+
 def test_after_closing_nothing_is_listened_to() -> None:
     """Not even by the log."""
     bench, kept = Bench(), Kept()

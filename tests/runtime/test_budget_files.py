@@ -1,0 +1,389 @@
+"""The files of a hard budget: what a restart makes of them, whatever became of them."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from balancer.core.policy import BudgetLimit, Policy
+from balancer.policy_file import default_policy
+from balancer.runtime import budget_files
+from balancer.runtime.budget_files import recover
+from balancer.runtime.calls import Asked, Outcome
+from balancer.runtime.disk import Disk
+from balancer.runtime.requests import Request
+
+from .bench import Bench
+
+ASKED = Asked(prompt_tokens=1000)
+USD = 10**9
+LIMITS = (BudgetLimit(usd=1.0, window_s=3600.0), BudgetLimit(usd=0.5, window_s=600.0, key="acme"))
+
+
+def budgeted(*limits: BudgetLimit) -> Policy:
+    """The default policy under a hard budget."""
+    return replace(default_policy(), budgets=limits or LIMITS)
+
+
+_OPEN: list[Bench] = []
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """Processes that died leave no handles open."""
+    yield
+    while _OPEN:
+        keeper = _OPEN.pop().balancer._keeper
+        assert keeper._journal is not None
+        keeper._journal.close()
+
+
+def bench_in(folder: Path, now_s: float = 0.0, policy: Policy | None = None, **more: Any) -> Bench:
+    """A balancer that keeps itself there."""
+    files = {"journal": folder / "journal.jsonl", "state": folder / "state.json"}
+    bench = Bench(policy or budgeted(), now_s=now_s, **files, **more)
+    _OPEN.append(bench)
+    return bench
+
+
+def call(bench: Bench, key: str | None = None) -> Request:
+    """One that is in flight."""
+    request = bench.balancer.request(asked=ASKED, key=key)
+    assert request.start() is not None
+    return request
+
+
+def answered(bench: Bench, tokens: int = 50, key: str | None = None) -> int:
+    """A call that is over; what it was billed."""
+    request = call(bench, key)
+    attempt = request._attempt
+    assert attempt is not None
+    attempt.finish(Outcome(prompt_tokens=1000, output_tokens=tokens))
+    return request._nano_usd
+
+
+def lefts(bench: Bench) -> list[int]:
+    """What each limit still affords."""
+    return [standing.left for standing in bench.balancer.budgets()]
+
+
+def life(folder: Path, **more: Any) -> Bench:
+    """Some minutes with calls answered, abandoned, and in flight at the end."""
+    bench = bench_in(folder, **more)
+    for second in range(90):
+        answered(bench, tokens=100 + second, key="acme" if second % 3 else None)
+        bench.seen()
+    bench.flying = [call(bench), call(bench, "acme")]  # type: ignore[attr-defined]
+    return bench
+
+
+def newest(folder: Path, kind: str) -> Path:
+    """The newest snapshot or log."""
+    paths = folder.glob(f"state.json.budget-*.{kind}")
+    return max(paths, key=lambda path: int(path.stem.rpartition("-")[2]))
+
+
+def test_a_killed_process_loses_nothing_of_its_budget(tmp_path: Path) -> None:
+    """Calls in flight count as having cost all that was held; then it rolls on as it would have."""
+    bench = life(tmp_path)
+    after = bench_in(tmp_path, now_s=91.0)
+    assert lefts(after) == lefts(bench)
+    assert [standing.reserved for standing in after.balancer.budgets()] == [0, 0]
+    assert after.balancer.status().budget_loss == ""
+    third = bench_in(tmp_path, now_s=91.0)
+    assert lefts(third) == lefts(bench)
+
+
+def test_what_is_used_reserved_and_left_adds_up(tmp_path: Path) -> None:
+    """To the limit; and is equal to what was billed and what is held."""
+    bench = bench_in(tmp_path)
+    billed = sum(answered(bench) for _ in range(3))
+    flying = call(bench, "acme")
+    held = bench.balancer.ledger.reserved_nano_usd
+    everybody, acme = bench.balancer.budgets()
+    assert (everybody.used, everybody.reserved, everybody.left) == (
+        billed, held, USD - billed - held,
+    )  # fmt: skip
+    assert (acme.used, acme.reserved, acme.left) == (0, held, USD // 2 - held)
+    assert (acme.eases_s, acme.free_s) == (None, None)
+    assert everybody.eases_s == everybody.free_s == 3660.0
+    bench.clock.advance(3659.0)
+    bench.balancer.tick()
+    assert bench.balancer.budgets()[0].used == billed
+    bench.clock.advance(1.0)
+    bench.balancer.tick()
+    assert bench.balancer.budgets()[0].used == 0
+    flying.close()
+
+
+@pytest.mark.parametrize("bytes_", [1, 400])
+def test_generations_follow_one_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_: int
+) -> None:
+    """Two are kept; where the newest snapshot cannot be read, the one before leads to the same."""
+    monkeypatch.setattr(budget_files, "_MOST_BYTES", bytes_)
+    bench = life(tmp_path)
+    kept = sorted(path.name for path in tmp_path.glob("state.json.budget*"))
+    assert len(kept) == 4
+    newest(tmp_path, "snapshot").write_bytes(b"0000000")
+    after = bench_in(tmp_path, now_s=91.0)
+    assert lefts(after) == lefts(bench)
+    assert after.balancer.status().budget_loss == ""
+
+
+def change(path: Path, at: int) -> None:
+    """One bit."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+def no_snapshots(folder: Path) -> None:
+    """All are gone."""
+    for path in folder.glob("state.json.budget-*.snapshot"):
+        path.unlink()
+
+
+def all_gone(folder: Path) -> None:
+    """Logs too."""
+    for path in folder.glob("state.json.budget-*"):
+        path.unlink()
+
+
+def older(folder: Path) -> None:
+    """The log is one of some seconds ago, in whole lines."""
+    log = newest(folder, "log")
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[: len(lines) // 2]))
+
+
+LOSSES: dict[str, Callable[[Path], object]] = {
+    "all files are gone": all_gone,
+    "no snapshot": no_snapshots,
+    "no log": lambda folder: newest(folder, "log").unlink(),
+    "an empty log": lambda folder: newest(folder, "log").write_bytes(b""),
+    "a torn line": lambda folder: newest(folder, "log").write_bytes(
+        newest(folder, "log").read_bytes()[:-3]
+    ),
+    "a changed line": lambda folder: change(newest(folder, "log"), 200),
+    "a line too few": lambda folder: newest(folder, "log").write_bytes(
+        b"".join(newest(folder, "log").read_bytes().splitlines(keepends=True)[:3])
+        + b"".join(newest(folder, "log").read_bytes().splitlines(keepends=True)[4:])
+    ),
+    "an older log": older,
+    "a changed snapshot": lambda folder: change(newest(folder, "snapshot"), 60),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("after_loss", ["full", "last", "nothing"])
+def test_what_is_lost_is_charged_in_full_unless_told_otherwise(
+    tmp_path: Path, loss: str, after_loss: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said in the log and the status, and is over when the window is."""
+    bench = life(tmp_path)
+    LOSSES[loss](tmp_path)
+    after = bench_in(tmp_path, now_s=91.0, after_loss=after_loss)
+    said = after.balancer.status().budget_loss
+    assert said.startswith("what was spent under the hard budget is not known: ")
+    assert said in caplog.text
+    if after_loss == "full":
+        assert lefts(after) == [0, 0]
+        assert after.balancer.request(asked=ASKED).refusal == "budget"
+        after.clock.advance(3700.0)
+        after.balancer.tick()
+        assert lefts(after) == [USD, USD // 2]
+    elif after_loss == "nothing":
+        assert lefts(after) == [USD, USD // 2]
+    else:
+        assert lefts(bench)[0] <= lefts(after)[0] <= USD
+    # A restart from there finds all of it in order.
+    again = bench_in(tmp_path, now_s=after.clock.now_s())
+    assert lefts(again) == lefts(after)
+    assert again.balancer.status().budget_loss == ""
+
+
+def test_a_first_start_is_no_loss(tmp_path: Path) -> None:
+    """Nor is a budget that a policy has for the first time."""
+    assert bench_in(tmp_path / "none").balancer.status().budget_loss == ""
+    before = bench_in(tmp_path, policy=default_policy())
+    before.seen()
+    before.balancer.close()
+    after = bench_in(tmp_path, now_s=2.0)
+    assert (lefts(after), after.balancer.status().budget_loss) == ([USD, USD // 2], "")
+
+
+def test_without_the_snapshot_of_the_controller_the_budget_is_known(tmp_path: Path) -> None:
+    """They are files of their own."""
+    bench = life(tmp_path)
+    for path in (*tmp_path.glob("journal*"), tmp_path / "state.json"):
+        path.unlink()
+    after = bench_in(tmp_path, now_s=0.0)
+    assert lefts(after) == lefts(bench)
+    assert after.balancer.now_tick >= 90
+
+
+def test_a_budget_that_a_policy_brings_while_it_runs_is_kept(tmp_path: Path) -> None:
+    """And one that it changes."""
+    bench = bench_in(tmp_path, policy=default_policy())
+    assert not list(tmp_path.glob("state.json.budget*"))
+    bench.balancer.use(budgeted())
+    billed = answered(bench, key="acme")
+    bench.balancer.use(budgeted(LIMITS[1], BudgetLimit(usd=2.0, window_s=60.0)))
+    billed_later = answered(bench)
+    after = bench_in(tmp_path, now_s=1.0, policy=bench.balancer.policy)
+    assert lefts(after) == [USD // 2 - billed, 2 * USD - billed_later]
+
+
+class Faulty(Disk):
+    """A disk of which one kind of call fails from some moment on."""
+
+    def __init__(self, kind: str, after: int, code: int, times: int) -> None:
+        self.kind, self.after, self.code, self.left = kind, after, code, times
+
+    def _may_fail(self, kind: str) -> None:
+        if kind != self.kind:
+            return
+        self.after -= 1
+        if self.after < 0 < self.left:
+            self.left -= 1
+            raise OSError(self.code, "made to fail")
+
+    def create(self, path: Path) -> int:
+        """Open."""
+        self._may_fail("create")
+        return super().create(path)
+
+    def write(self, handle: int, data: bytes) -> int:
+        """Write, perhaps a part."""
+        try:
+            self._may_fail("write")
+            self._may_fail("torn")
+        except OSError:
+            if self.kind == "torn":
+                super().write(handle, data[: len(data) // 2])
+            raise
+        if self.kind == "part" and self.after <= 0 < self.left:
+            self.left -= 1
+            return super().write(handle, data[: len(data) // 2])
+        self.after -= self.kind == "part"
+        return super().write(handle, data)
+
+    def sync(self, handle: int) -> None:
+        """Sync."""
+        self._may_fail("sync")
+        super().sync(handle)
+
+    def rename(self, path: Path, to: Path) -> None:
+        """Rename."""
+        self._may_fail("rename")
+        super().rename(path, to)
+
+    def remove(self, path: Path) -> None:
+        """Remove."""
+        self._may_fail("remove")
+        super().remove(path)
+
+
+CODES = {"create": errno.EMFILE, "write": errno.ENOSPC, "sync": errno.EIO}
+
+
+@pytest.mark.parametrize("times", [1, 10**6])
+@pytest.mark.parametrize("kind", ["create", "write", "torn", "part", "sync", "rename", "remove"])
+def test_a_disk_that_fails_at_any_call_loses_no_spend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, times: int
+) -> None:
+    """Each call in turn, once and from then on: memory goes on refusing, and a restart knows of at
+    least what was billed.
+    """
+    monkeypatch.setattr(budget_files, "_MOST_BYTES", 600)
+    monkeypatch.setattr(budget_files, "_RETRY_S", 0.0)
+    failed = 0
+    for after in range(0, 60, 4 if times == 1 else 19):
+        folder = tmp_path / str(after)
+        folder.mkdir()
+        disk = Faulty(kind, after, CODES.get(kind, errno.EIO), times)
+        monkeypatch.setattr(budget_files.BudgetFiles.__init__, "__kwdefaults__", {
+            **(budget_files.BudgetFiles.__init__.__kwdefaults__ or {}), "disk": disk,
+        })  # fmt: skip
+        bench = bench_in(folder, policy=budgeted(BudgetLimit(usd=0.05, window_s=3600.0)))
+        billed = 0
+        for _ in range(25):
+            billed += answered(bench)
+            bench.seen()
+        left = lefts(bench)[0]
+        assert left == 50_000_000 - billed
+        broken = "budget" in bench.balancer.status().problems
+        failed += bench.balancer.status().failures.get("budget", 0)
+        disk.left = 0
+        restarted = bench_in(folder, now_s=26.0, policy=bench.balancer.policy)
+        assert lefts(restarted)[0] <= left
+        if not broken:
+            assert lefts(restarted)[0] == left
+            assert restarted.balancer.status().budget_loss == ""
+    assert failed > 0
+
+
+def test_a_disk_that_is_well_again_is_trusted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a snapshot of what is in memory, which goes on counting meanwhile."""
+    monkeypatch.setattr(budget_files, "_RETRY_S", 0.0)
+    disk = Faulty("write", 0, errno.ENOSPC, 10**6)
+    disk.left = 0
+    monkeypatch.setattr(budget_files.BudgetFiles.__init__, "__kwdefaults__", {
+        **(budget_files.BudgetFiles.__init__.__kwdefaults__ or {}), "disk": disk,
+    })  # fmt: skip
+    bench = bench_in(tmp_path)
+    billed = answered(bench)
+    disk.left = 10**6
+    billed += answered(bench)
+    assert "made to fail" in bench.balancer.status().problems["budget"]
+    bench.seen()
+    billed += answered(bench)
+    disk.left = 0
+    bench.seen()
+    assert bench.balancer.status().problems == {}
+    after = bench_in(tmp_path, now_s=3.0)
+    assert lefts(after)[0] == USD - billed
+    assert after.balancer.status().budget_loss == ""
+
+
+def test_a_thread_syncs_what_callers_wrote(tmp_path: Path) -> None:
+    """Once the balancer has a ticker; and ends with it."""
+    bench = bench_in(tmp_path)
+    bench.balancer.start()
+    files = bench.balancer._keeper._budget
+    assert files is not None
+    assert files._thread is not None
+    assert files._thread.is_alive()
+    answered(bench)
+    bench.balancer.close()
+    assert not files._thread.is_alive()
+    assert not files._unsynced
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"tick": 1}', "{"])
+def test_a_file_of_the_version_before_that_cannot_be_read_is_a_loss(
+    tmp_path: Path, damage: str
+) -> None:
+    """As any other."""
+    (tmp_path / "state.json.budget").write_text(damage)
+    found = recover(tmp_path / "state.json.budget")
+    assert (found.state, found.found) == (None, True)
+    assert "state.json.budget" in found.loss
+    assert lefts(bench_in(tmp_path)) == [0, 0]
+
+
+def test_snapshots_say_what_they_are(tmp_path: Path) -> None:
+    """A checksum, then JSON."""
+    answered(bench_in(tmp_path))
+    _, _, text = newest(tmp_path, "snapshot").read_bytes().partition(b" ")
+    values = json.loads(text)
+    assert (values["budget"], values["generation"]) == (2, 1)
