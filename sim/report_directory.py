@@ -10,15 +10,18 @@ from pathlib import Path
 
 from balancer.core.errors import InputError
 
-__all__ = ["COMPARISON", "GATE", "VERDICTS", "report_directory"]
+__all__ = ["BACKTEST", "COMPARISON", "FITTED", "GATE", "VERDICTS", "report_directory"]
 
 VERDICTS = "verdict.json"
 COMPARISON = "comparison.json"
 GATE = "gate.json"
-RECORDS = (VERDICTS, COMPARISON, GATE)
+BACKTEST = "backtest.json"
+RECORDS = (VERDICTS, COMPARISON, GATE, BACKTEST)
 """The files by one of which a report's directory is known."""
 
 OURS = frozenset({".html", ".json", ".jsonl", ".md", ".png", ".svg", ".xml"})
+FITTED = "scenario.yaml"
+"""The scenario that a backtest ran on."""
 TABLES = frozenset(
     {
         "comparison.csv",
@@ -81,7 +84,7 @@ def _is_ours(path: Path) -> bool:
     # People keep tables of their own: of those, only what a report writes is one of ours.
     if path.suffix == ".csv":
         return path.name in TABLES or path.name.endswith(".timeline.csv")
-    return path.suffix in OURS
+    return path.suffix in OURS or path.name == FITTED
 
 
 def _check_replaceable(out: Path) -> None:

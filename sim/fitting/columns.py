@@ -45,6 +45,8 @@ _SEEN = {
     *("reserved_nano_usd", "memory_ppm", "alerts", "overrides"),
 }
 _LARGEST = 2**62
+_BILLED = [_KINDS[kind] for kind in ("timeout", "reset", "cut", "empty", "malformed")]
+"""Failures that may have tokens; the others are refusals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +140,12 @@ class Columns:
     def answers(self) -> Column:
         """Calls that were answered, by row of `served`."""
         found: Column = self.finished - self.failures.sum(axis=1)
+        return found
+
+    @property
+    def clean(self) -> Column:
+        """A mask over the rows of `served`: those whose tokens are all of answers."""
+        found: Column = self.failures[:, _BILLED].sum(axis=1) == 0
         return found
 
     def per_tick(self, at: Column, values: Column) -> Column:

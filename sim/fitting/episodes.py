@@ -24,6 +24,8 @@ Column = np.ndarray[Any, Any]
 ERRORS = ("overloaded", "internal", "quota_minute", "quota_day", "reset", "malformed", "cut")
 """Kinds of failure that a fault of a scenario can bring about."""
 
+USUAL = 0.1
+"""Of the calls, the share that fails least: an outage may last for most of a journal."""
 AT_THE_END = ("malformed", "cut")
 """They show when a call ends; the others at once."""
 
@@ -64,13 +66,13 @@ class Episode:
     note: str = ""
 
 
-def base_level(segments: Sequence[Segment]) -> float:
-    """The level of most calls: the median over them."""
+def base_level(segments: Sequence[Segment], share: float = 0.5) -> float:
+    """The usual level: the median over calls, or another quantile."""
     ordered = sorted(segments, key=lambda each: each.level)
-    half = sum(each.weight for each in ordered) / 2.0
+    left = share * sum(each.weight for each in ordered)
     for each in ordered:
-        half -= each.weight
-        if half <= 0.0:
+        left -= each.weight
+        if left <= 0.0:
             return each.level
     return 0.0
 
@@ -97,7 +99,7 @@ def failing(columns: Columns, model: str, delay: int) -> tuple[list[Episode], di
         segments = share_segments(
             columns.per_tick(begun, failures), columns.per_tick(begun, calls)
         )
-        usual[kind] = base = base_level(segments)
+        usual[kind] = base = base_level(segments, USUAL)
         episodes += [
             Episode(
                 kind="cut" if kind == "cut" else "error",

@@ -212,7 +212,7 @@ def _check_enough(columns: Columns, tick_s: float) -> None:
 def _slow(columns: Columns, calls: Samples, model: str, usual: Column) -> list[Segment]:
     octave = calls.octave - usual[calls.cell]
     own = np.isin(calls.cell, [i for i, (_, name) in enumerate(columns.cells) if name == model])
-    own &= np.isfinite(octave)
+    own &= np.isfinite(octave) & ~calls.late
     if not own.any():
         return []
     return slow_segments(calls.begin[own], octave[own], calls.count[own], columns.ticks)

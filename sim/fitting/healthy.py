@@ -138,7 +138,7 @@ def _cell(
 ) -> CellCalls | None:
     mode, model = columns.cells[place]
     rows = (columns.cell == place) & well[np.minimum(columns.served_at, columns.ticks - 1)]
-    rows &= columns.failures.sum(axis=1) == 0
+    rows &= columns.clean
     answers = columns.answers[rows]
     own = samples.of((samples.cell == place) & ~samples.late & well[samples.begin])
     count = int(answers.sum())
@@ -189,7 +189,7 @@ def _per_answer(sums: Column, answers: Column) -> tuple[float, float]:
 
 def prompts_of(columns: Columns) -> Prompts:
     """Tokens of all prompts that were answered."""
-    rows = columns.failures.sum(axis=1) == 0
+    rows = columns.clean
     mean, deviation = _per_answer(columns.settled[rows, PROMPT], columns.answers[rows])
     total = columns.settled[rows, PROMPT].sum()
     cached = columns.settled[rows, CACHED].sum() / total if total else 0.0

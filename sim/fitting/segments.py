@@ -59,8 +59,23 @@ def share_segments(hits: Column, calls: Column) -> list[Segment]:
         p = min(max(level, 1e-4), 1.0 - 1e-4)
         return np.asarray(-2.0 * (k * np.log(p) + (n - k) * np.log1p(-p)))
 
-    n = np.maximum(hits, calls)
-    return _segments(hits.astype(float), n.astype(float), misfit, score)
+    return _segments(_carried(hits, calls), np.maximum(calls, 0).astype(float), misfit, score)
+
+
+def _carried(hits: Column, calls: Column) -> Column:
+    """Hits in the tick of their calls: a refusal takes a moment, and may come a tick later.
+
+    What is more than a tick's calls goes back, tick by tick; what finds no call is dropped.
+    """
+    found = hits.astype(float)
+    for tick in np.flatnonzero(found > calls)[::-1].tolist():
+        while tick >= 0 and found[tick] > calls[tick]:
+            more = found[tick] - calls[tick]
+            found[tick] = calls[tick]
+            tick -= 1
+            if tick >= 0:
+                found[tick] += more
+    return found
 
 
 def level_segments(sums: Column, weights: Column, sigma: float) -> list[Segment]:

@@ -14,9 +14,9 @@ from .columns import Cell, Columns
 from .episodes import SLOW, Episode, base_level, merged
 from .healthy import OUTPUT, THINKING
 from .samples import Samples
-from .segments import Segment
+from .segments import Segment, share_segments
 
-__all__ = ["slowness"]
+__all__ = ["SLOW", "slowness"]
 
 Column = np.ndarray[Any, Any]
 
@@ -25,6 +25,8 @@ MORE = 0.25
 HANGING = 0.03
 """Share of calls that come to no end, beyond what slowness explains."""
 LEAST_ANSWERS = 3
+FARTHEST, STEP = 6.0, 0.02
+"""Octaves of slowness that are tried."""
 BUDGET_KEPT = 1.1
 """Thinking above its budget by more shows that the budget did not bind."""
 
@@ -38,26 +40,46 @@ def slowness(
     fitted: Fitted,
     tick_s: float,
 ) -> list[Episode]:
-    """Faults that explain the stretches in which a model's durations were unusual."""
-    base = base_level(segments)
+    """Faults that explain the stretches in which a model's calls took unusually long.
+
+    Args:
+        columns, samples: of the journal.
+        model: which.
+        segments: stretches of like durations, of calls that were not called off.
+        usual: what calls are like when nothing is wrong.
+        fitted: the same as parameters.
+        tick_s: length of a tick.
+    """
+    known = [
+        (place, usual[cell])
+        for place, cell in enumerate(columns.cells)
+        if cell[1] == model and cell in usual
+    ]
+    own = samples.of(np.isin(samples.cell, [place for place, _ in known]))
     episodes: list[Episode] = []
+    base = base_level(segments)
     for segment in segments:
-        chosen = columns.of_model(model)[_rows_of(samples, columns)]
-        inside = (samples.begin >= segment.begin) & (samples.begin < segment.end) & chosen
-        here = samples.of(inside)
-        late = _share(here.late, here.count)
-        if abs(segment.level - base) < SLOW and late < HANGING:
-            continue
-        episodes += _explained(columns, here, model, segment, usual, fitted, tick_s, late)
+        if abs(segment.level - base) >= SLOW:
+            here = _inside(own, segment)
+            episodes += _slower(columns, here, model, segment, known, fitted, tick_s)
+    hit, whole = (
+        np.bincount(own.begin, weights=weights, minlength=columns.ticks)
+        for weights in (own.count * own.late, own.count)
+    )
+    for segment in share_segments(hit, whole) if hit.any() else []:
+        if segment.level >= HANGING:
+            hangs = _slow_and_hanging(_inside(own, segment), known, fitted)[1]
+            if hangs >= HANGING:
+                episodes.append(
+                    Episode(
+                        kind="hang", model=model, segment=segment, share=hangs, calls=segment.weight
+                    )
+                )
     return merged(sorted(episodes, key=lambda each: (each.kind, each.segment.begin)))
 
 
-def _rows_of(samples: Samples, columns: Columns) -> Column:
-    """A row of each cell, so that a mask over rows is one over cells."""
-    first = np.zeros(len(columns.cells), np.int64)
-    for place in range(len(columns.cells)):
-        first[place] = int(np.argmax(columns.cell == place))
-    return first[samples.cell]
+def _inside(samples: Samples, segment: Segment) -> Samples:
+    return samples.of((samples.begin >= segment.begin) & (samples.begin < segment.end))
 
 
 def _share(hits: Column, count: Column) -> float:
@@ -65,53 +87,37 @@ def _share(hits: Column, count: Column) -> float:
     return float(count[hits].sum() / whole) if whole else 0.0
 
 
-def _explained(
+def _slower(
     columns: Columns,
     here: Samples,
     model: str,
     segment: Segment,
-    usual: Mapping[Cell, CellCalls],
+    known: Sequence[tuple[int, CellCalls]],
     fitted: Fitted,
     tick_s: float,
-    late: float,
 ) -> list[Episode]:
-    found: list[Episode] = []
-    cells = [
-        (place, usual.get(cell)) for place, cell in enumerate(columns.cells) if cell[1] == model
-    ]
-    known = [(place, cell) for place, cell in cells if cell is not None]
-    if not known:
-        return []
+    """Faults that explain one stretch: of the tokens first, and of durations for what is left."""
     took = np.exp2(np.median(here.octave)) / tick_s if len(here.octave) else 0.0
     thinking, output, passes, answers = _tokens(columns, segment, known, round(float(took)))
-    for kind, factor in (("thinking", thinking), ("output", output)):
-        if abs(factor - 1.0) > MORE:
-            found.append(
-                Episode(
-                    kind=kind,
-                    model=model,
-                    segment=segment,
-                    factor=factor,
-                    ignores_budget=kind == "thinking" and passes,
-                    calls=answers,
-                )
-            )
-        elif kind == "thinking":
-            thinking = 1.0
-        else:
-            output = 1.0
-    slow, hangs = _slow_and_hanging(
-        here, known, fitted, late, thinking=thinking, output=output, passes=passes
-    )
-    if hangs >= HANGING:
-        found.append(
-            Episode(
-                kind="hang", model=model, segment=segment, share=hangs, calls=segment.weight
-            )
+    thinking, output = (1.0 if abs(each - 1.0) <= MORE else each for each in (thinking, output))
+    found = [
+        Episode(
+            kind=kind,
+            model=model,
+            segment=segment,
+            factor=factor,
+            ignores_budget=kind == "thinking" and passes,
+            calls=answers,
         )
+        for kind, factor in (("thinking", thinking), ("output", output))
+        if factor != 1.0
+    ]
+    slow, _ = _slow_and_hanging(
+        here, known, fitted, thinking=thinking, output=output, passes=passes
+    )
     if abs(np.log2(slow)) >= SLOW:
         note = ""
-        if late - hangs > 0.5:
+        if _share(here.late, here.count) > 0.5:
             note = "most calls were called off, so it may have been more"
         found.append(
             Episode(
@@ -137,7 +143,7 @@ def _tokens(
     bounded = answered = passed = 0.0
     for place, cell in known:
         rows = (columns.cell == place) & (columns.served_at >= begin) & (columns.served_at < end)
-        rows &= columns.failures.sum(axis=1) == 0
+        rows &= columns.clean
         answers = float(columns.answers[rows].sum())
         tokens = columns.settled[rows][:, [THINKING, OUTPUT]].sum(axis=0)
         sums += tokens
@@ -158,49 +164,55 @@ def _slow_and_hanging(
     here: Samples,
     known: Sequence[tuple[int, CellCalls]],
     fitted: Fitted,
-    late: float,
     *,
-    thinking: float,
-    output: float,
-    passes: bool,
+    thinking: float = 1.0,
+    output: float = 1.0,
+    passes: bool = True,
 ) -> tuple[float, float]:
-    """How many times as long calls took as their tokens explain, and the share that hung."""
+    """How many times as long calls took as their tokens explain, and the share that hung.
+
+    How long those took that were not called off says how slow it was: by the median, beside that
+    of calls drawn as slow and cut off at the same deadline. What more were called off than such
+    slowness explains hung.
+    """
     slow, hangs = [], []
     for place, cell in known:
         own = here.of(here.cell == place)
         whole = float(own.count.sum())
         if not whole:
             continue
-        drawn = octaves(
-            fitted, cell, thinking=thinking, output=output, ignores_budget=passes
-        )
+        drawn = octaves(fitted, cell, thinking=thinking, output=output, ignores_budget=passes)
         deadline = np.log2(here.deadlines[place]) if here.deadlines[place] > 0 else np.inf
-        in_time = ~own.late
-        order = np.argsort(own.octave[in_time])
-        below = np.cumsum(own.count[in_time][order])
-        share = 1.0 - _share(own.late, own.count)
-        hung = 0.0
+        in_time = own.of(~own.late)
         shift = 0.0
-        # Those that hung are no part of the distribution, and those that were called off are
-        # its upper end: what the one is taken to be decides the other.
-        for _ in range(8):
-            middle = 0.5 * (1.0 - hung) * whole
-            if len(below) and middle <= below[-1]:
-                median = float(own.octave[in_time][order][np.searchsorted(below, middle)])
-            else:
-                median = deadline
-            shift = median - float(np.median(drawn))
-            if abs(shift) < SLOW:
-                shift = 0.0
-            beyond = float(np.mean(drawn + shift > deadline))
-            hung = max(0.0, 1.0 - share / max(1.0 - beyond, 1e-9)) if beyond < 1.0 else 0.0
-            if hung < HANGING:
-                hung = 0.0
+        if in_time.count.sum() >= LEAST_ANSWERS:
+            shift = _shift(drawn, float(np.median(_spelled(in_time))), deadline)
+        beyond = float(np.mean(drawn + shift > deadline))
+        share = 1.0 - _share(own.late, own.count)
         slow.append((whole, shift))
-        hangs.append((whole, hung))
+        hangs.append((whole, max(0.0, 1.0 - share / max(1.0 - beyond, 1e-9))))
     if not slow:
         return 1.0, 0.0
     return float(2.0 ** _weighed(slow)), _weighed(hangs)
+
+
+def _spelled(samples: Samples) -> Column:
+    return np.repeat(samples.octave, samples.count)
+
+
+def _shift(drawn: Column, median: float, deadline: float) -> float:
+    """By how many octaves drawn calls are to be slower, so that those within the deadline have
+    this median; 0 where that is hardly any.
+    """
+    usual = float(np.median(drawn[drawn <= deadline]))
+    if abs(median - usual) < SLOW:
+        return 0.0
+
+    def off(shift: float) -> float:
+        within = drawn[: np.searchsorted(drawn, deadline - shift)]
+        return abs(float(np.median(within)) + shift - median) if len(within) > 1 else np.inf
+
+    return float(min(np.arange(-FARTHEST, FARTHEST, STEP), key=off))
 
 
 def _weighed(pairs: Sequence[tuple[float, float]]) -> float:
