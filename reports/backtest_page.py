@@ -1,4 +1,4 @@
-"""The page of a backtest: whether the fit is to be trusted, and what each policy would have done."""
+"""The page of a backtest: whether the fit is to be trusted, and what each policy would do."""
 
 from __future__ import annotations
 

@@ -89,11 +89,17 @@ def _arms(found: Backtest) -> Table:
         )
         rows.add_row(
             Text("  95 % from", style="dim"),
-            *(_part(arm.difference[each].low, arm.difference[each].high, each, 0) for each in COLUMNS),
+            *(
+                _part(arm.difference[each].low, arm.difference[each].high, each, 0)
+                for each in COLUMNS
+            ),
         )
         rows.add_row(
             Text("  to", style="dim"),
-            *(_part(arm.difference[each].low, arm.difference[each].high, each, 1) for each in COLUMNS),
+            *(
+                _part(arm.difference[each].low, arm.difference[each].high, each, 1)
+                for each in COLUMNS
+            ),
         )
     return rows
 

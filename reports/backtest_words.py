@@ -155,9 +155,7 @@ def arm_rows(arm: BacktestArm) -> list[ArmRow]:
                 difference_interval=""
                 if own
                 else difference_interval(change.low, change.high, unit),
-                bounds=interval(
-                    min(low, value.estimate), max(high, value.estimate), unit
-                )
+                bounds=interval(min(low, value.estimate), max(high, value.estimate), unit)
                 if not math.isnan(low)
                 else "",
             )

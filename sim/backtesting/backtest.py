@@ -59,8 +59,8 @@ def check_candidates(fit: Fit, candidates: Sequence[Policy]) -> None:
     """
     if fit.columns.policies > 1:
         raise InputError(
-            f"{fit.columns.policies} policies were live one after the other, and a backtest is held "
-            "against one; name the files of one of them (fit takes all)",
+            f"{fit.columns.policies} policies were live one after the other, and a backtest is "
+            "held against one; name the files of one of them (fit takes all)",
             where=fit.columns.where,
         )
     names = [candidate.name for candidate in candidates]
@@ -185,24 +185,21 @@ def _bounds(
         if not found.share:
             continue
         names.append(arm.name)
-        for worse in (True, False):
-            plans.append(
-                (
-                    swept(scenario, found.models, ways=bool(found.ways), worse=worse),
-                    [Arm(name=arm.name, policy=arm.policy, journaled=False)],
-                )
+        plans += [
+            (
+                swept(scenario, found.models, ways=bool(found.ways), worse=worse),
+                [Arm(name=arm.name, policy=arm.policy, journaled=False)],
             )
+            for worse in (True, False)
+        ]
     results = measure(plans, replications, workers=workers) if plans else []
     bounds = {}
     for place, name in enumerate(names):
-        worse, better = (
-            [each.run for each in found[name]] for found in results[2 * place : 2 * place + 2]
+        poor, rich = (
+            [each.run for each in runs[name]] for runs in results[2 * place : 2 * place + 2]
         )
         bounds[name] = {
-            metric: (
-                metric_interval(metric, worse).estimate,
-                metric_interval(metric, better).estimate,
-            )
+            metric: (metric_interval(metric, poor).estimate, metric_interval(metric, rich).estimate)
             for metric in METRICS
         }
     return bounds
@@ -271,5 +268,3 @@ def _fit(fit: Fit, scenario: Scenario) -> dict[str, Any]:
         ],
         "misfit": dict(fit.calls.misfit),
     }
-
-

@@ -110,7 +110,9 @@ def _under_way(columns: Columns, tick: int) -> float:
     return float(flying + columns.waiting[line])
 
 
-def _modes(columns: Columns, from_tick: int, until_tick: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _modes(
+    columns: Columns, from_tick: int, until_tick: int
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """The mode decided at every tick; one that is missing kept the one before."""
     every = np.searchsorted(columns.at, np.arange(from_tick, until_tick), side="right") - 1
     return np.asarray(columns.mode[np.maximum(every, 0)])

@@ -187,19 +187,19 @@ class _Model:
     def residuals(self, vector: Column) -> Column:
         """How far everything is off, weighted; with what nothing tells kept where it began."""
         found = self.read(vector)
-        parts = [PRIOR * (vector - self.begin)]
+        parts: list[Column | list[float]] = [PRIOR * (vector - self.begin)]
         for cell in self.cells:
             weight = min(1.0, math.sqrt(cell.answers / 500.0))
             latency, first, answered, thought = self.calls(found, cell)
-            off = _off(latency, cell.latency)
-            parts.append(weight * off)
-            parts.append([MEANS * weight * (answered.mean() / max(cell.output, 1.0) - 1.0)])
+            parts.append(weight * _off(latency, cell.latency))
+            parts.append([MEANS * weight * (float(answered.mean()) / max(cell.output, 1.0) - 1.0)])
             if cell.ttft:
                 parts.append(weight * _off(first, cell.ttft))
             if cell.thinking >= 1.0:
-                parts.append([MEANS * weight * (thought.mean() / cell.thinking - 1.0)])
+                parts.append([MEANS * weight * (float(thought.mean()) / cell.thinking - 1.0)])
             if cell is self.cells[0]:
-                parts.append([_spread(answered, cell.output_sd), _spread(thought, cell.thinking_sd)])
+                spreads = ((answered, cell.output_sd), (thought, cell.thinking_sd))
+                parts.append([_spread(values, deviation) for values, deviation in spreads])
         return np.concatenate([np.asarray(part, float) for part in parts])
 
     def calls(self, found: Fitted, cell: CellCalls) -> tuple[Column, Column, Column, Column]:
@@ -207,8 +207,15 @@ class _Model:
         return _calls(self.draws, found, cell)
 
 
-def _calls(draws: _Draws, found: Fitted, cell: CellCalls, thinking: float = 1.0,
-           output: float = 1.0, ignores_budget: bool = False) -> tuple[Column, ...]:  # fmt: skip
+def _calls(
+    draws: _Draws,
+    found: Fitted,
+    cell: CellCalls,
+    *,
+    thinking: float = 1.0,
+    output: float = 1.0,
+    ignores_budget: bool = False,
+) -> tuple[Column, Column, Column, Column]:
     """As `sim.upstream` makes them, without faults but for changed tokens."""
     own = found.profiles[cell.model]
     free = np.zeros(DRAWS)
@@ -283,5 +290,7 @@ def octaves(
     found: Fitted, cell: CellCalls, *, thinking: float, output: float, ignores_budget: bool
 ) -> Column:
     """Binary logarithms of the latencies of calls with so many times the tokens, ascending."""
-    latency = _calls(_Draws(), found, cell, thinking, output, ignores_budget)[0]
+    latency, *_ = _calls(
+        _Draws(), found, cell, thinking=thinking, output=output, ignores_budget=ignores_budget
+    )
     return np.asarray(np.sort(np.log2(latency)))

@@ -38,12 +38,17 @@ _LABELS = {mode.label: int(mode) for mode in MODES}
 _KINDS = {kind: place for place, kind in enumerate(FAILURES)}
 _NOUGHTS = (0, 0, 0)
 _EMPTY: tuple[()] = ()
-_TOKENS = ("prompt_tokens", "cached_tokens", "output_tokens", "thinking_tokens", "nano_usd")
 _TICK = {"tick", "observations", "decision"}
 _SEEN = {
     *("served", "requests", "offered", "admitted", "shed", "fallback", "waiting"),
     *("reserved_nano_usd", "memory_ppm", "alerts", "overrides"),
 }
+_SERVED = {
+    *("mode", "model", "started", "finished", "failures", "latency", "ttft", "ages"),
+    *("prompt_tokens", "cached_tokens", "output_tokens", "thinking_tokens", "nano_usd"),
+    *("rerouted", "downgraded"),
+}
+_FELT = {"mode", "begun", "answered", "failed", "ages", "unjudged"}
 _LARGEST = 2**62
 _BILLED = [_KINDS[kind] for kind in ("timeout", "reset", "cut", "empty", "malformed")]
 """Failures that may have tokens; the others are refusals."""
@@ -218,6 +223,8 @@ class _Lines:
             waiting(get("waiting", 0))
             modes(_LABELS[line["decision"]["mode"]])
             for entry in get("served", _EMPTY):
+                if not entry.keys() <= _SERVED:
+                    raise ValueError
                 get = entry.get
                 key = entry["mode"], entry["model"]
                 cell = cells.get(key)
@@ -237,6 +244,8 @@ class _Lines:
                 ttft(flat)
                 ttfts(len(flat))
             for entry in seen.get("requests", _EMPTY):
+                if not entry.keys() <= _FELT:
+                    raise ValueError
                 get = entry.get
                 low, normal, high = get("unjudged", _NOUGHTS)
                 felt.append((tick, _LABELS[entry["mode"]], get("begun", 0),

@@ -96,9 +96,7 @@ def failing(columns: Columns, model: str, delay: int) -> tuple[list[Episode], di
         late = kind in AT_THE_END
         calls = columns.finished[rows] if late else columns.started[rows]
         begun = np.maximum(at - (delay if late else 0), 0)
-        segments = share_segments(
-            columns.per_tick(begun, failures), columns.per_tick(begun, calls)
-        )
+        segments = share_segments(columns.per_tick(begun, failures), columns.per_tick(begun, calls))
         usual[kind] = base = base_level(segments, USUAL)
         episodes += [
             Episode(

@@ -157,9 +157,7 @@ def fit_journal(paths: Sequence[Path]) -> Fit:
             if not (each.error == "quota_minute" and model in quotas)
         ]
         if model in fitted.profiles:
-            episodes += slowness(
-                columns, calls, model, slow[model], by_cell, fitted, tick_s
-            )
+            episodes += slowness(columns, calls, model, slow[model], by_cell, fitted, tick_s)
     duration_s = columns.ticks * tick_s
     found = Fit(
         columns=columns,
@@ -281,7 +279,7 @@ def _start(columns: Columns, tick_s: float) -> tuple[datetime | None, float]:
 def _timeout_s(columns: Columns, calls: Samples, policy: Policy) -> float | None:
     for place, (mode, _) in enumerate(columns.cells):
         seen = calls.deadlines[place]
-        if policy.strategies[mode].timeout_s is None and seen == seen:
+        if policy.strategies[mode].timeout_s is None and not math.isnan(seen):
             return round(seen, 1)
     return None
 

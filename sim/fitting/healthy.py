@@ -19,7 +19,15 @@ from .columns import Cell, Columns, histogram
 from .samples import Samples
 from .segments import Segment
 
-__all__ = ["LEAST_ANSWERS", "Prompts", "asked_models", "healthy_calls", "prompts_of", "usual_octaves", "well_ticks"]
+__all__ = [
+    "LEAST_ANSWERS",
+    "Prompts",
+    "asked_models",
+    "healthy_calls",
+    "prompts_of",
+    "usual_octaves",
+    "well_ticks",
+]
 
 Column = np.ndarray[Any, Any]
 

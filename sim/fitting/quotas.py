@@ -30,6 +30,8 @@ BEYOND = 1.05
 """What was granted unrefused by so much more shows that the quota was lower for a while."""
 EARLY = 20.0
 """Seconds of a minute in which a quota of the clock's minutes refuses hardly anything."""
+OFTEN = 0.1
+"""Such minutes, as a share of those that refused: a stray one shows nothing."""
 AMPLE = 10.0
 """Multiple of the most that was granted that stands for a quota nobody met."""
 
@@ -96,9 +98,10 @@ def fitted_quota(
     scale = prompt if tokens else 1.0
     places = np.flatnonzero(hit)
     begin_s, end_s = places[0] * 60.0 - phase_s, (places[-1] + 1) * 60.0 - phase_s
-    beyond = float(calls[~hit].max(initial=0.0))
+    more = calls[~hit][calls[~hit] > level * max(BEYOND, 1.0 + SPREADS * noise)]
+    beyond = float(more.max(initial=0.0))
     limit, factor = level, 1.0
-    if beyond > level * BEYOND:
+    if len(more) >= max(LEAST_MINUTES, OFTEN * hit.sum()):
         limit = beyond * AMPLE
         factor = level / limit
     early = refused[(second % 60.0) < EARLY].sum() / refused.sum()

@@ -1,4 +1,4 @@
-"""Every call's duration, put back to the tick in which it began: faults strike calls at their start.
+"""Every call's duration, put back to the tick in which it began: faults strike calls at the start.
 
 A journal tells when a call ended and, to 1 %, how long it took, so also when it began.
 """
@@ -76,7 +76,7 @@ def samples(columns: Columns, tick_s: float, planned_s: tuple[float | None, ...]
         for place, (mode, _) in enumerate(columns.cells)
         for chosen in [cell == place]
     )
-    at = np.array([each if each == each else np.inf for each in deadlines])[cell]
+    at = np.nan_to_num(np.array(deadlines), nan=np.inf)[cell]
     late = (timeouts > 0) & (seconds >= at * (1.0 - NEAR))
     kept = seconds <= at * (1.0 + NEAR)
     begin = columns.served_at[durations.row] + 0.5 - seconds / tick_s

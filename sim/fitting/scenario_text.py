@@ -77,7 +77,7 @@ def _head(fit: Fit, name: str) -> list[str]:
         f"title: {json.dumps(f'Would another policy have served this better? ({name})')}",
         f"source: {json.dumps(f'journal of policy {fit.policy.name}')}",
         f"duration: {show_seconds(fit.duration_s)}",
-        f"warm_up: {show_seconds(fit.warm_up_s)}  # the simulation begins empty, the journal did not",
+        f"warm_up: {show_seconds(fit.warm_up_s)}  # the simulation begins empty",
         f"date: {fit.policy.catalog.as_of}  # whose prices hold",
     ]
     if fit.starts_at is not None:
@@ -167,8 +167,9 @@ def _tokens(fit: Fit) -> list[str]:
     p95 = max(p50, round(p50 * math.exp(Z95 * sigma)))
     most = max(p95, round(p50 * math.exp(4.5 * sigma)))
     lines = [
-        f"{space}# Mean {prompts.mean:,.0f} ± {_percent(_error(prompts.deviation, prompts.mean, n))}, "
-        f"deviation {prompts.deviation:,.0f} from sums of ticks; their form is assumed.",
+        f"{space}# Mean {prompts.mean:,.0f} "
+        f"± {_percent(_error(prompts.deviation, prompts.mean, n))}, deviation"
+        f" {prompts.deviation:,.0f} from sums of ticks; their form is assumed.",
         f"{space}prompt: {{p50: {p50}, p95: {p95}, max: {min(most, 1_000_000)}}}",
     ]
     if prompts.cached >= LEAST_USUAL:
@@ -194,9 +195,7 @@ def _error(deviation: float, mean: float, n: int) -> float:
 
 def _upstream(fit: Fit) -> list[str]:
     lines = ["upstream:"]
-    told = [
-        cell for cell in fit.answers if fit.policy.strategies[cell[0]].instruction is not None
-    ]
+    told = [cell for cell in fit.answers if fit.policy.strategies[cell[0]].instruction is not None]
     if told:
         lines.append(
             f"  concise_factor: {_percent(round(fit.calls.concise, 3))}  "
@@ -250,7 +249,7 @@ def _clients(fit: Fit) -> list[str]:
 
 def _faults(fit: Fit) -> list[str]:
     lines = [line for each in fit.episodes for line in _fault(fit, each)]
-    lines += [line for line in _standing(fit)]
+    lines += _standing(fit)
     for model, quota in fit.quotas.items():
         if quota.factor != 1.0:
             end_s = min(quota.end_s, fit.duration_s)
@@ -315,5 +314,3 @@ def _standing(fit: Fit) -> Iterable[str]:
             yield f"    share: {_percent(share)}"
             yield "    at: 0s"
             yield f"    for: {show_seconds(fit.duration_s)}"
-
-

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,8 @@ def _carried(hits: Column, calls: Column) -> Column:
     What is more than a tick's calls goes back, tick by tick; what finds no call is dropped.
     """
     found = hits.astype(float)
-    for tick in np.flatnonzero(found > calls)[::-1].tolist():
+    for late in np.flatnonzero(found > calls)[::-1].tolist():
+        tick = late
         while tick >= 0 and found[tick] > calls[tick]:
             more = found[tick] - calls[tick]
             found[tick] = calls[tick]
@@ -118,7 +120,28 @@ def _segments(
     while bounds[-1]:
         bounds.append(int(cut[bounds[-1]]))
     places = [int(edges[each]) for each in reversed(bounds)]
-    return _told(_refined(places, size, values, weights, sums, counts, score), sums, counts)
+    for _ in range(2):
+        # A block that holds an edge was a segment of its own; moved there, it is none.
+        places = _refined(places, size, values, weights, sums, counts, score)
+        places = _paying(places, sums, counts, misfit)
+    return _told(places, sums, counts)
+
+
+def _paying(
+    places: list[int], sums: Column, counts: Column, misfit: Callable[[Column, Column], Column]
+) -> list[int]:
+    """The cuts that are worth their penalty, the least of the others taken away first."""
+    found = list(places)
+    while len(found) > 2:
+        at = np.array(found)
+        own = misfit(np.diff(sums[at]), np.diff(counts[at]))
+        joint = misfit(sums[at[2:]] - sums[at[:-2]], counts[at[2:]] - counts[at[:-2]])
+        gains = joint - own[:-1] - own[1:]
+        least = int(np.argmin(gains))
+        if gains[least] >= PENALTY:
+            break
+        del found[least + 1]
+    return found
 
 
 def _level(place: int, following: int, sums: Column, counts: Column) -> tuple[float, float]:
@@ -161,7 +184,7 @@ def _told(places: list[int], sums: Column, counts: Column) -> list[Segment]:
     last = places[-1]
     ends = [(0, 0), *ends, (last, last)]
     found = []
-    for place, (begin, end) in enumerate(zip(places, places[1:], strict=False)):
+    for place, (begin, end) in enumerate(pairwise(places)):
         level, weight = _level(begin, end, sums, counts)
         (begin_low, begin_high), (end_low, end_high) = ends[place : place + 2]
         found.append(
