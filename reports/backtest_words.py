@@ -128,7 +128,7 @@ def figure_rows(found: Backtest) -> list[FigureRow]:
             verdict=_verdict(each),
         )
         for each in found.figures
-        if each.seen or each.simulated.estimate
+        if each.seen or (each.simulated.estimate and not math.isnan(each.seen))
     ]
 
 

@@ -62,7 +62,7 @@ class Reproduced:
         seen: in the journal.
         simulated: mean over replications, with the interval of the mean.
         difference: simulated minus seen; a share of the latter if that is how it is judged.
-        tolerance: None: it is not judged.
+        tolerance: None: it is not judged, as what the journal does not tell.
     """
 
     name: str
@@ -73,10 +73,8 @@ class Reproduced:
 
     @property
     def agrees(self) -> bool:
-        """Whether the difference is tolerable; neither side having any is."""
-        if self.tolerance is None or (
-            math.isnan(self.seen) and math.isnan(self.simulated.estimate)
-        ):
+        """Whether the difference is tolerable."""
+        if self.tolerance is None:
             return True
         return abs(self.difference) <= self.tolerance.most
 
@@ -108,7 +106,7 @@ def fidelity(
     """
     found = []
     for name in FIGURES:
-        tolerance = TOLERANCES.get(name)
+        tolerance = None if math.isnan(seen[name]) else TOLERANCES.get(name)
         ours = mean_interval([each[name] for each in simulated])
         difference = ours.estimate - seen[name]
         if tolerance is not None and tolerance.relative:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,8 @@ __all__ = ["HIT", "SeenQuota", "fitted_quota"]
 
 HIT = FAILURES.index("quota_minute")
 
+Column = np.ndarray[Any, Any]
+
 LEAST_MINUTES = 3
 """Of refusals: one or two tell no quota from a bad minute."""
 LEAST_REFUSED = 3
@@ -28,8 +31,11 @@ EXACT = 0.02
 SPREADS = 3.0
 BEYOND = 1.05
 """What was granted unrefused by so much more shows that the quota was lower for a while."""
-EARLY = 20.0
-"""Seconds of a minute in which a quota of the clock's minutes refuses hardly anything."""
+LAGGING = 1.5
+"""Refusals that are counted in the next minute: they take a moment."""
+AFTER_S = 2.0
+GOES_ON = 0.2
+"""Share of a minute's calls that are granted after its first refusal, where it is a sliding one."""
 OFTEN = 0.1
 """Such minutes, as a share of those that refused: a stray one shows nothing."""
 AMPLE = 10.0
@@ -77,7 +83,7 @@ def fitted_quota(
     refused = columns.per_tick(at, columns.failures[rows, HIT])
     if not refused.any():
         return None
-    granted = np.maximum(columns.per_tick(at, columns.started[rows]) - refused, 0)
+    granted = columns.per_tick(at, columns.started[rows]) - refused
     second = np.arange(columns.ticks) * tick_s + phase_s
     minute = (second // 60.0).astype(np.int64)
     by_minute = np.bincount(minute, weights=refused)
@@ -92,9 +98,10 @@ def fitted_quota(
     level = float(np.median(limits))
     spread = float(np.std(limits)) / level if level else math.inf
     noise = prompt_sd / prompt / math.sqrt(level) if prompt and level else 0.0
-    if spread > max(EXACT, SPREADS * noise):
+    exact = max(EXACT, LAGGING / level) if level > 0.0 else 0.0
+    if spread > max(exact, SPREADS * noise) or level < 1.0:
         return None
-    tokens = spread > EXACT
+    tokens = spread > exact
     scale = prompt if tokens else 1.0
     places = np.flatnonzero(hit)
     begin_s, end_s = places[0] * 60.0 - phase_s, (places[-1] + 1) * 60.0 - phase_s
@@ -104,14 +111,31 @@ def fitted_quota(
     if len(more) >= max(LEAST_MINUTES, OFTEN * hit.sum()):
         limit = beyond * AMPLE
         factor = level / limit
-    early = refused[(second % 60.0) < EARLY].sum() / refused.sum()
     return SeenQuota(
         limit=limit * scale,
         tokens=tokens,
-        counting="calendar" if early < EARLY / 60.0 / 2.0 else "sliding",
+        # After a long prompt is refused, shorter ones still fit: of tokens it says nothing.
+        counting="sliding"
+        if not tokens and _goes_on(granted, refused, minute, second % 60.0)
+        else "calendar",
         minutes=int(hit.sum()),
         refused=int(refused.sum()),
         factor=factor,
         begin_s=max(0.0, float(begin_s)),
         end_s=float(end_s),
     )
+
+
+def _goes_on(granted: Column, refused: Column, minute: Column, second: Column) -> bool:
+    """Whether calls are granted again within a minute that has refused some: the clock's minutes
+    do not.
+    """
+    after = whole = 0.0
+    for place in np.unique(minute[refused > 0]):
+        inside = minute == place
+        first = second[inside & (refused > 0) & (second >= AFTER_S)]
+        if len(first):
+            calls = granted[inside]
+            after += float(calls[second[inside] > first[0] + AFTER_S].sum())
+            whole += float(calls.sum())
+    return after > GOES_ON * max(whole, 1.0)
