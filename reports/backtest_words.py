@@ -116,7 +116,7 @@ def _tolerance(each: Figure) -> str:
 
 
 def figure_rows(found: Backtest) -> list[FigureRow]:
-    """Every figure that is not nothing on both sides."""
+    """Every figure that the journal tells and that is not nothing on both sides."""
     return [
         FigureRow(
             label=label(each.name),
@@ -128,7 +128,7 @@ def figure_rows(found: Backtest) -> list[FigureRow]:
             verdict=_verdict(each),
         )
         for each in found.figures
-        if each.seen or (each.simulated.estimate and not math.isnan(each.seen))
+        if not math.isnan(each.seen) and (each.seen or each.simulated.estimate)
     ]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from balancer.core.controller import Controller
 from balancer.core.journal import JournalWriter
-from balancer.core.observations import Observations
 from balancer.policy_file import default_policy
 from scenarios.loader import load
 from tests.cli.conftest import Command
@@ -133,14 +133,11 @@ def test_too_short_a_journal_is_refused(command: Command, tmp_path: Path, journa
 def test_a_journal_without_traffic_is_refused(command: Command, tmp_path: Path) -> None:
     """Nor would one of silence."""
     path = tmp_path / "silence.jsonl"
+    controller = Controller(default_policy())
     with path.open("w") as stream:
-        writer = JournalWriter(stream, default_policy(), {})
+        writer = JournalWriter(stream, controller.policy, {})
         for index in range(600):
-            from balancer.core.controller import Controller
-
-            if not index:
-                controller = Controller(default_policy())
-            seen: Observations = tick(index)
+            seen = tick(index)
             writer.write(seen, controller.step(seen))
     assert "holds no traffic" in refused(command, tmp_path, path)
 
