@@ -283,7 +283,7 @@ def read_columns(paths: Sequence[Path]) -> Columns:
 
 def _read(path: Path, journal: Journal, lines: _Lines) -> str:
     """Take in the lines behind the first; what was skipped at the end, or ""."""
-    take, loads = lines.reader(), json.loads
+    take, loads = lines.reader(), _parser()
     number = 1
     collects = gc.isenabled()
     # Nothing here holds itself, and looking for what does would take a fifth of the time.
@@ -309,6 +309,15 @@ def _read(path: Path, journal: Journal, lines: _Lines) -> str:
         if collects:
             gc.enable()
     return ""
+
+
+def _parser() -> Callable[[bytes], Any]:
+    """What parses a line: the quicker one, where it is installed, takes a second off a day."""
+    try:
+        import orjson
+    except ImportError:
+        return json.loads
+    return orjson.loads
 
 
 def _strictly(paths: Sequence[Path]) -> JournalError:

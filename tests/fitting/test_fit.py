@@ -144,3 +144,15 @@ def test_columns_hold_what_the_strict_reader_reads(folder: Path) -> None:
     assert columns.answers.sum() == sum(each.finished - each.failed for each in served)
     assert columns.latency.count.sum() == sum(each.latency.total for each in served)
     assert columns.settled[:, 4].sum() == sum(each.nano_usd for each in served)
+
+
+def test_columns_do_not_hang_on_who_parses(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quicker parser need not be installed."""
+    import sys
+
+    journal = lived(folder, "error_storm", *LIBRARY["error_storm"])
+    quick = read_columns([journal])
+    monkeypatch.setitem(sys.modules, "orjson", None)
+    plain = read_columns([journal])
+    assert (quick.settled == plain.settled).all()
+    assert (quick.latency.bucket == plain.latency.bucket).all()
