@@ -25,7 +25,7 @@ from balancer.core.modes import MODES, Mode
 from balancer.core.observations import FAILURES
 from balancer.core.policy import Policy
 from balancer.journal_file import open_journal
-from balancer.policy_fit import check_follows
+from balancer.policy_fit import check_follows, names_of
 
 __all__ = ["Cell", "Columns", "Durations", "histogram", "read_columns"]
 
@@ -50,6 +50,7 @@ _SERVED = {
 }
 _FELT = {"mode", "begun", "answered", "failed", "ages", "unjudged"}
 _LARGEST = 2**62
+IMPOSSIBLE = "holds what no journal does"
 _BILLED = [_KINDS[kind] for kind in ("timeout", "reset", "cut", "empty", "malformed")]
 """Failures that may have tokens; the others are refusals."""
 
@@ -304,7 +305,7 @@ def _read(path: Path, journal: Journal, lines: _Lines) -> str:
             pass
         if journal.torn:
             return journal.torn
-        raise _unreadable(path) from None
+        raise JournalError(IMPOSSIBLE, where=str(path)) from None
     finally:
         if collects:
             gc.enable()
@@ -328,11 +329,7 @@ def _strictly(paths: Sequence[Path]) -> JournalError:
                 pass
     except JournalError as error:
         return error
-    return _unreadable(paths[0])
-
-
-def _unreadable(path: Path) -> JournalError:
-    return JournalError("holds what no journal does", where=str(path))
+    return JournalError(IMPOSSIBLE, where=str(paths[0]))
 
 
 def _whole(values: Sequence[Any], width: int) -> Column:
@@ -369,9 +366,7 @@ def _columns(lines: _Lines, journals: Sequence[Journal], torn: str) -> Columns:
     plain = {repr(journal.policy) for journal in journals}
     state = journals[0].state
     return Columns(
-        where=journals[0].where
-        if len(journals) == 1
-        else f"{journals[0].where} to {journals[-1].where}",
+        where=names_of(journals),
         policy=journals[-1].policy,
         policies=len(plain),
         runs=tuple(journal.run for journal in journals),

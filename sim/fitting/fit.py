@@ -32,8 +32,8 @@ from .healthy import (
 )
 from .quotas import SeenQuota, fitted_quota
 from .samples import Samples, samples
-from .segments import Segment
-from .slowness import SLOW, slowness
+from .segments import Segment, share_segments
+from .slowness import HANGING, SLOW, slowness
 from .traffic import Traffic, fitted_traffic
 
 __all__ = ["LEAST_CALLS", "LEAST_S", "Fit", "fit_journal"]
@@ -237,6 +237,12 @@ def _well(
     base = base_level(slow)
     ill = [each for each in slow if abs(each.level - base) >= SLOW]
     own = np.isin(calls.cell, [i for i, (_, name) in enumerate(columns.cells) if name == model])
+    late, whole = (
+        np.bincount(calls.begin[own], weights=weights[own], minlength=columns.ticks)
+        for weights in (calls.count * calls.late, calls.count)
+    )
+    if late.any():
+        ill += [each for each in share_segments(late, whole) if each.level >= HANGING]
     longest = float(calls.octave[own].max()) if own.any() else 0.0
     after = math.ceil(2.0**longest / tick_s) if ill else 0
     found = well_ticks(columns.ticks, ill, after)

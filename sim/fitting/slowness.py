@@ -16,7 +16,7 @@ from .healthy import OUTPUT, THINKING
 from .samples import Samples
 from .segments import Segment, share_segments
 
-__all__ = ["SLOW", "slowness"]
+__all__ = ["HANGING", "SLOW", "slowness"]
 
 Column = np.ndarray[Any, Any]
 
