@@ -23,7 +23,7 @@ from .policy_file import default_policy, default_text, parse_policy, rule_places
 from .policy_text import rewritten, shown_threshold, threshold_table
 from .units import show_seconds
 
-__all__ = ["Fitted", "fit_policy", "names_of", "traffic_of"]
+__all__ = ["Fitted", "check_follows", "fit_policy", "names_of", "traffic_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def traffic_of(journals: Sequence[Journal]) -> Traffic:
     tick: object = None
     for journal in journals:
         if before is not None:
-            _check_follows(journal, before, tick)
+            check_follows(journal, before, tick)
         before, tick = journal, _tick_before(journal)
         for entry in journal:
             stretches.observe(entry.observations)
@@ -78,7 +78,17 @@ def _tick_before(journal: Journal) -> object:
     return None if journal.state is None else journal.state.get("tick")
 
 
-def _check_follows(journal: Journal, before: Journal, tick: object) -> None:
+def check_follows(journal: Journal, before: Journal, tick: object) -> None:
+    """Check that a journal goes on where another one ends, and serves normal mode as that did.
+
+    Args:
+        journal: the later one.
+        before: the earlier one.
+        tick: the last one of the earlier.
+
+    Raises:
+        InputError: it does not.
+    """
     found = _tick_before(journal)
     if found != tick:
         begins = "begins afresh" if found is None else f"goes on from tick {found}"

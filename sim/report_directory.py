@@ -10,7 +10,17 @@ from pathlib import Path
 
 from balancer.core.errors import InputError
 
-__all__ = ["COMPARISON", "FRONT", "GATE", "STUDY", "TUNING", "VERDICTS", "report_directory"]
+__all__ = [
+    "BACKTEST",
+    "COMPARISON",
+    "FITTED",
+    "FRONT",
+    "GATE",
+    "STUDY",
+    "TUNING",
+    "VERDICTS",
+    "report_directory",
+]
 
 VERDICTS = "verdict.json"
 COMPARISON = "comparison.json"
@@ -18,13 +28,16 @@ GATE = "gate.json"
 TUNING = "tuning.json"
 STUDY = "study.jsonl"
 """Of a tuning, and there before its record is."""
-RECORDS = (VERDICTS, COMPARISON, GATE, TUNING, STUDY)
+BACKTEST = "backtest.json"
+RECORDS = (VERDICTS, COMPARISON, GATE, TUNING, STUDY, BACKTEST)
 """The files by one of which a report's directory is known."""
 
 FRONT = "front"
 """Folder of a tuning's policy files."""
 POLICIES = frozenset({"candidate.yaml", f"{STUDY}.lock"})
 OURS = frozenset({".html", ".json", ".jsonl", ".md", ".png", ".svg", ".xml"})
+FITTED = "scenario.yaml"
+"""The scenario that a backtest ran on."""
 TABLES = frozenset(
     {
         "comparison.csv",
@@ -92,7 +105,7 @@ def _is_ours(path: Path) -> bool:
     # People keep tables of their own: of those, only what a report writes is one of ours.
     if path.suffix == ".csv":
         return path.name in TABLES or path.name.endswith(".timeline.csv")
-    return path.suffix in OURS or path.name in POLICIES
+    return path.suffix in OURS or path.name in POLICIES or path.name == FITTED
 
 
 def _check_replaceable(out: Path) -> None:

@@ -17,10 +17,12 @@ from typer.core import TyperGroup
 
 from ..version import VERSION
 from .agree import agree
+from .backtest import backtest
 from .compare import compare
 from .dashboards import dashboards
 from .datadog import datadog_app
 from .endings import told
+from .fit import fit
 from .gate import gate
 from .library import list_scenarios, new
 from .load import load
@@ -55,7 +57,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, gate, compare, tune, search, load, agree):
+for command in (run, gate, compare, tune, search, fit, backtest, load, agree):
     app.command()(command)
 app.command("scenarios")(list_scenarios)
 app.command()(new)

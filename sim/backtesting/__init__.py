@@ -1,0 +1,1 @@
+"""Backtests: candidates on the scenario that production journals were fitted to."""

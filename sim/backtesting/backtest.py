@@ -1,0 +1,270 @@
+"""A backtest: does the fit reproduce what happened, and what would candidates have made of it?
+
+`docs/reference/backtest.md` documents the record.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from balancer.core.errors import InputError
+from balancer.core.modes import MODES
+from balancer.core.policy import Policy
+from balancer.version import VERSION
+from scenarios.schema import Scenario
+
+from ..days import of_its_day
+from ..estimates import difference_interval, metric_interval
+from ..fitting.account import account
+from ..fitting.fit import Fit
+from ..intervals import CONFIDENCE
+from ..json_values import interval, number
+from ..run import STATIC, Run
+from ..run_header import fault_rows, versions
+from .fidelity import fidelity, trustworthy
+from .runs import Arm, Measured, measure
+from .unseen import SWEPT, Unseen, swept, unseen
+
+__all__ = ["BACKTEST_VERSION", "LIVE", "METRICS", "backtest", "check_candidates"]
+
+BACKTEST_VERSION = 1
+LIVE = "live"
+"""The arm of the policy that was live."""
+METRICS = (
+    "availability",
+    "latency_p50_s",
+    "latency_p95_s",
+    "latency_p99_s",
+    "error_rate",
+    "cost_usd",
+    "cost_per_answer_usd",
+    "quality",
+    "utility_usd",
+    "degraded_share",
+    "shed_share",
+    "transitions",
+)
+"""What policies are compared by."""
+FEW_S = 20_000.0
+"""Simulated seconds, over all runs, that are done here sooner than workers take to start."""
+
+
+def check_candidates(fit: Fit, candidates: Sequence[Policy]) -> None:
+    """Refuse what could not be compared, before anything runs.
+
+    Raises:
+        InputError: two candidates have one name, ticks differ, or several policies were live.
+    """
+    if fit.columns.policies > 1:
+        raise InputError(
+            f"{fit.columns.policies} policies were live one after the other, and a backtest is "
+            "held against one; name the files of one of them (fit takes all)",
+            where=fit.columns.where,
+        )
+    names = [candidate.name for candidate in candidates]
+    for name in names:
+        if names.count(name) > 1 or name in (LIVE, STATIC):
+            raise InputError(
+                f"two policies are named {name!r}"
+                if names.count(name) > 1
+                else f"a policy cannot be named {name!r} here; rename it",
+                where="--policy",
+            )
+    for candidate in candidates:
+        if candidate.tick_s != fit.policy.tick_s:
+            raise InputError(
+                f"policy {candidate.name} has ticks of {candidate.tick_s:g} s and the journal of "
+                f"{fit.policy.tick_s:g} s; expected the same",
+                where="--policy",
+            )
+
+
+def backtest(
+    fit: Fit,
+    scenario: Scenario,
+    candidates: Sequence[Policy],
+    *,
+    replications: int,
+    workers: int | None = None,
+    command: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Run the policy that was live, static, and candidates on a fitted scenario.
+
+    Args:
+        fit: of the journal.
+        scenario: made of it.
+        candidates: policies.
+        replications: independent runs of each.
+        workers: processes; None: as many as there are cores, if the work is worth it.
+        command: words that ask for this again.
+        progress: called with runs done and runs in all.
+
+    Returns:
+        The object for `backtest.json`.
+
+    Raises:
+        InputError: what `check_candidates` refuses, or a scenario that a policy cannot be run on.
+        WorkerError: workers died.
+    """
+    check_candidates(fit, candidates)
+    for policy in (fit.policy, *candidates):
+        of_its_day(scenario, policy)
+    arms = [
+        Arm(name=LIVE, policy=fit.policy),
+        Arm(name=STATIC, policy=fit.policy),
+        *(Arm(name=candidate.name, policy=candidate) for candidate in candidates),
+    ]
+    count = _workers(workers, len(arms) * replications * scenario.duration)
+    (runs,) = measure([(scenario, arms)], replications, workers=count, progress=progress)
+    tick_s = fit.policy.tick_s
+    seen = account(
+        fit.columns,
+        from_tick=round(scenario.warm_up / tick_s),
+        until_tick=round(scenario.duration / tick_s),
+    )
+    figures = fidelity(seen.figures, [_account(each).figures for each in runs[LIVE]])
+    strange = {arm.name: unseen(fit, arm.policy, _answers(runs[arm.name])) for arm in arms}
+    bounds = _bounds(scenario, arms, strange, replications, count)
+    return {
+        "version": BACKTEST_VERSION,
+        "scenario": scenario.scenario,
+        "trustworthy": trustworthy(figures),
+        "journal": _journal(fit),
+        "fit": _fit(fit, scenario),
+        "seed": scenario.seed,
+        "replications": replications,
+        "confidence": CONFIDENCE,
+        "duration_s": scenario.duration,
+        "warm_up_s": scenario.warm_up,
+        "swept": SWEPT,
+        "fidelity": [each.plain() for each in figures],
+        "arms": [
+            _arm(arm, runs[arm.name], runs[LIVE], strange[arm.name], bounds.get(arm.name))
+            for arm in arms
+        ],
+        "assumptions": list(fit.assumptions),
+        "command": list(command),
+        "versions": {"open-balancer": VERSION, **versions()},
+    }
+
+
+def _workers(wanted: int | None, simulated_s: float) -> int:
+    if wanted is not None:
+        return wanted
+    return 1 if simulated_s < FEW_S else os.cpu_count() or 1
+
+
+def _account(found: Measured) -> Any:
+    assert found.account is not None
+    return found.account
+
+
+def _answers(runs: Sequence[Measured]) -> dict[Any, int]:
+    found: dict[Any, int] = {}
+    for each in runs:
+        for cell, count in _account(each).answers.items():
+            found[cell] = found.get(cell, 0) + count
+    return found
+
+
+def _bounds(
+    scenario: Scenario,
+    arms: Sequence[Arm],
+    strange: Mapping[str, Unseen],
+    replications: int,
+    workers: int,
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """By arm and metric, what it comes to where what was never seen is worse, and better."""
+    plans = []
+    names = []
+    for arm in arms:
+        found = strange[arm.name]
+        if not found.share:
+            continue
+        names.append(arm.name)
+        plans += [
+            (
+                swept(scenario, found.models, ways=bool(found.ways), worse=worse),
+                [Arm(name=arm.name, policy=arm.policy, journaled=False)],
+            )
+            for worse in (True, False)
+        ]
+    results = measure(plans, replications, workers=workers) if plans else []
+    bounds = {}
+    for place, name in enumerate(names):
+        poor, rich = (
+            [each.run for each in runs[name]] for runs in results[2 * place : 2 * place + 2]
+        )
+        bounds[name] = {
+            metric: (metric_interval(metric, poor).estimate, metric_interval(metric, rich).estimate)
+            for metric in METRICS
+        }
+    return bounds
+
+
+def _arm(
+    arm: Arm,
+    runs: Sequence[Measured],
+    live: Sequence[Measured],
+    strange: Unseen,
+    bounds: Mapping[str, tuple[float, float]] | None,
+) -> dict[str, Any]:
+    ours, theirs = ([each.run for each in side] for side in (runs, live))
+    modes = {
+        mode.label: number(
+            sum(_account(each).figures[f"time_in_{mode.label}"] for each in runs) / len(runs)
+        )
+        for mode in MODES
+    }
+    return {
+        "arm": arm.name,
+        "policy": arm.policy.name,
+        "law": "none" if arm.name == STATIC else arm.policy.law,
+        "metrics": {name: interval(metric_interval(name, ours)) for name in METRICS},
+        "difference": {name: interval(_difference(name, ours, theirs)) for name in METRICS},
+        "time_in": modes,
+        "assumed": {
+            "share": strange.share,
+            "models": list(strange.models),
+            "modes": list(strange.ways),
+            "bounds": None
+            if bounds is None
+            else {
+                name: {"worse": number(worse), "better": number(better)}
+                for name, (worse, better) in bounds.items()
+            },
+        },
+    }
+
+
+def _difference(name: str, ours: Sequence[Run], theirs: Sequence[Run]) -> Any:
+    return difference_interval(name, ours, theirs)
+
+
+def _journal(fit: Fit) -> dict[str, Any]:
+    columns = fit.columns
+    return {
+        "files": columns.where,
+        "policy": fit.policy.name,
+        "law": fit.policy.law,
+        "requests": int(columns.offered.sum()),
+        "answers": int(columns.answers.sum()),
+        "torn": columns.torn,
+    }
+
+
+def _fit(fit: Fit, scenario: Scenario) -> dict[str, Any]:
+    return {
+        "asked": dict(fit.asked),
+        "slice_s": fit.traffic.slice_s,
+        "cv": fit.traffic.shared.cv,
+        "faults": fault_rows(scenario),
+        "measured": [
+            {"mode": mode.label, "model": model, "answers": count}
+            for (mode, model), count in fit.answers.items()
+        ],
+        "misfit": dict(fit.calls.misfit),
+    }

@@ -1,0 +1,133 @@
+"""How well a fit reproduces what happened: the live policy on it, beside the journal's own record.
+
+Both sides are told by one account of their journals. The tolerances are those of an agreement
+between live and simulated runs (`docs/explanation/agreement.md`), for the figures that has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..fitting.account import FIGURES
+from ..intervals import Interval, mean_interval
+from ..json_values import number
+
+__all__ = ["TOLERANCES", "Reproduced", "Tolerance", "fidelity", "trustworthy"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """How far the mean of the simulated runs may lie from what was.
+
+    Attributes:
+        most: the difference that is tolerated.
+        relative: whether it is a share of what was.
+    """
+
+    most: float
+    relative: bool
+
+
+TOLERANCES: Mapping[str, Tolerance] = {
+    "offered": Tolerance(most=0.05, relative=True),
+    "availability": Tolerance(most=0.01, relative=False),
+    "latency_p50_s": Tolerance(most=0.10, relative=True),
+    "latency_p95_s": Tolerance(most=0.10, relative=True),
+    "latency_p99_s": Tolerance(most=0.25, relative=True),
+    "ttft_p50_s": Tolerance(most=0.10, relative=True),
+    "ttft_p95_s": Tolerance(most=0.10, relative=True),
+    "error_rate": Tolerance(most=0.01, relative=False),
+    "observed_cost_usd": Tolerance(most=0.05, relative=True),
+    "prompt_tokens": Tolerance(most=0.05, relative=True),
+    "output_tokens": Tolerance(most=0.05, relative=True),
+    "thinking_tokens": Tolerance(most=0.05, relative=True),
+    "time_in_normal": Tolerance(most=0.10, relative=False),
+    "time_in_soft": Tolerance(most=0.10, relative=False),
+    "time_in_hard": Tolerance(most=0.10, relative=False),
+    "time_in_emergency": Tolerance(most=0.10, relative=False),
+}
+"""By the names of `sim.fitting.account.FIGURES`; transitions are told and not judged: how often a
+law changes its mind hangs on single calls."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduced:
+    """A figure on both sides.
+
+    Attributes:
+        name: of `FIGURES`.
+        seen: in the journal.
+        simulated: mean over replications, with the interval of the mean.
+        difference: simulated minus seen; a share of the latter if that is how it is judged.
+        tolerance: None: it is not judged, as what the journal does not tell.
+    """
+
+    name: str
+    seen: float
+    simulated: Interval
+    difference: float
+    tolerance: Tolerance | None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the difference is tolerable."""
+        if self.tolerance is None:
+            return True
+        return abs(self.difference) <= self.tolerance.most
+
+    def plain(self) -> dict[str, Any]:
+        """As values JSON can hold."""
+        judged = self.tolerance
+        return {
+            "name": self.name,
+            "unit": FIGURES[self.name],
+            "seen": number(self.seen),
+            "simulated": number(self.simulated.estimate),
+            "low": number(self.simulated.low),
+            "high": number(self.simulated.high),
+            "difference": number(self.difference),
+            "tolerance": None if judged is None else judged.most,
+            "relative": judged is not None and judged.relative,
+            "agrees": self.agrees,
+        }
+
+
+def fidelity(
+    seen: Mapping[str, float], simulated: Sequence[Mapping[str, float]]
+) -> tuple[Reproduced, ...]:
+    """Every figure side by side.
+
+    Args:
+        seen: in the journal.
+        simulated: in every replication.
+    """
+    found = []
+    for name in FIGURES:
+        tolerance = None if math.isnan(seen[name]) else TOLERANCES.get(name)
+        ours = mean_interval([each[name] for each in simulated])
+        difference = ours.estimate - seen[name]
+        if tolerance is not None and tolerance.relative:
+            if difference == 0.0:
+                pass
+            elif seen[name]:
+                difference /= seen[name]
+            else:
+                difference = math.copysign(math.inf, difference)
+        found.append(
+            Reproduced(
+                name=name,
+                seen=seen[name],
+                simulated=ours,
+                difference=difference,
+                tolerance=tolerance,
+            )
+        )
+    return tuple(found)
+
+
+def trustworthy(figures: Sequence[Reproduced]) -> bool:
+    """Whether every figure that is judged agrees."""
+    return all(each.agrees for each in figures)

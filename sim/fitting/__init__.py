@@ -1,0 +1,1 @@
+"""A scenario fitted to production journals: traffic, upstream and what went wrong."""
