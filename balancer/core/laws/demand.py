@@ -33,11 +33,13 @@ class Demand:
     def observe(self, offered: tuple[int, int, int]) -> None:
         """Take in a tick. The first ones weigh alike, so that a start is no slow rise."""
         self.elapsed += 1
+        tick_s = self._tick_s
         span_s = min(LONGEST_SPAN_S, max(SPAN_S, REQUESTS / max(self.per_s, 1e-9)))
-        weight = 1.0 / min(float(self.elapsed), max(1.0, span_s / self._tick_s))
-        for priority, count in enumerate(offered):
-            rate = self.rates[priority]
-            self.rates[priority] = max(0.0, rate + (count / self._tick_s - rate) * weight)
+        weight = 1.0 / min(float(self.elapsed), max(1.0, span_s / tick_s))
+        self.rates = [
+            max(0.0, rate + (count / tick_s - rate) * weight)
+            for rate, count in zip(self.rates, offered, strict=True)
+        ]
 
     @property
     def per_s(self) -> float:
