@@ -11,6 +11,7 @@ from balancer.core.decisions import Decision
 from balancer.core.modes import PRIORITIES
 from balancer.core.observations import Observations
 from balancer.core.policy import Policy
+from balancer.core.signals import latency_cuts
 from scenarios.schema import Scenario, UpstreamFault
 
 from .compiled import direct
@@ -75,10 +76,16 @@ class Plant:
         )
         self._state = self._world.state[0]
         self._replicas = self._world.replicas
-        self._record = Record(self._models)
+        self._record = Record(self._models, latency_cuts(policy))
         self._advance = direct(advance, self._world, 0.0)
         self._close_tick = direct(
-            close_tick, self._world, 0, self._record.numbers, self._record.buckets, 0
+            close_tick,
+            self._world,
+            0,
+            self._record.numbers,
+            self._record.buckets,
+            self._record.cuts,
+            0,
         )
         self._gates: list[object] = [None] * scenario.replicas
         self.faults = self._world.upstream.faults
@@ -123,13 +130,14 @@ class Plant:
             tick: index of the tick that ends now.
             replica: which; all of them, in order, end a tick.
         """
-        self.close(tick, replica)
-        return self._record.read(tick, self.memory_ppm)
+        return self._record.read(tick, self.memory_ppm, self.close(tick, replica))
 
-    def close(self, tick: int, replica: int = 0) -> None:
-        """The same where nobody reads what happened."""
+    def close(self, tick: int, replica: int = 0) -> int:
+        """The same where nobody reads what happened; the size of what might be read."""
         record = self._record
-        self._close_tick(self._world, replica, record.numbers, record.buckets, tick)
+        return self._close_tick(
+            self._world, replica, record.numbers, record.buckets, record.cuts, tick
+        )
 
     def apply(self, decision: Decision, replica: int = 0) -> None:
         """Let a decision govern the requests that come to a replica from now on."""
