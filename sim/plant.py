@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,33 @@ from .world import GATES, SLOT, World
 __all__ = ["Plant", "Totals"]
 
 _NO_LIMIT = 1 << 62
+
+
+_ENTRIES: dict[object, tuple[Callable[..., int], Callable[..., int]]] = {}
+"""`advance` and `close_tick` for worlds of each kind."""
+
+
+def _entries(world: World, record: Record) -> tuple[Callable[..., int], Callable[..., int]]:
+    """The compiled functions for arrays of these types.
+
+    numba takes milliseconds to tell the types of a whole world, and all worlds have the same ones.
+    """
+    arguments = record.numbers, record.buckets, record.cuts
+    kind = _kind((world, arguments))
+    found = _ENTRIES.get(kind)
+    if found is None:
+        found = direct(advance, world, 0.0), direct(close_tick, world, 0, *arguments, 0)
+        _ENTRIES[kind] = found
+    return found
+
+
+def _kind(values: object) -> object:
+    """What numba's type of an array, or of a tuple of such, depends on."""
+    if isinstance(values, tuple):
+        return tuple(map(_kind, values))
+    assert isinstance(values, np.ndarray)
+    flags = values.flags
+    return values.dtype, values.ndim, flags.c_contiguous, flags.writeable, flags.aligned
 
 
 class Plant:
@@ -77,16 +105,7 @@ class Plant:
         self._state = self._world.state[0]
         self._replicas = self._world.replicas
         self._record = Record(self._models, latency_cuts(policy))
-        self._advance = direct(advance, self._world, 0.0)
-        self._close_tick = direct(
-            close_tick,
-            self._world,
-            0,
-            self._record.numbers,
-            self._record.buckets,
-            self._record.cuts,
-            0,
-        )
+        self._advance, self._close_tick = _entries(self._world, self._record)
         self._gates: list[object] = [None] * scenario.replicas
         self.faults = self._world.upstream.faults
         self.memory_ppm = 0

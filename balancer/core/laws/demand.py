@@ -20,14 +20,16 @@ class Demand:
 
     Attributes:
         rates: requests a second by priority.
+        per_s: requests a second.
         elapsed: ticks seen.
     """
 
-    __slots__ = ("_tick_s", "elapsed", "rates")
+    __slots__ = ("_tick_s", "elapsed", "per_s", "rates")
 
     def __init__(self, tick_s: float) -> None:
         self._tick_s = tick_s
         self.rates = [0.0, 0.0, 0.0]
+        self.per_s = 0.0
         self.elapsed = 0
 
     def observe(self, offered: tuple[int, int, int]) -> None:
@@ -40,11 +42,7 @@ class Demand:
             max(0.0, rate + (count / tick_s - rate) * weight)
             for rate, count in zip(self.rates, offered, strict=True)
         ]
-
-    @property
-    def per_s(self) -> float:
-        """Requests a second."""
-        return sum(self.rates)
+        self.per_s = sum(self.rates)
 
     def shares(self) -> ByPriority:
         """Share of each priority among the requests; 0 where none come."""
@@ -65,3 +63,4 @@ class Demand:
         rates, elapsed = state["rates"], state["elapsed"]
         assert isinstance(rates, list) and isinstance(elapsed, int)
         self.rates, self.elapsed = list(rates), elapsed
+        self.per_s = sum(self.rates)

@@ -47,7 +47,7 @@ class Watch:
 
     __slots__ = (
         "_changes",
-        "_literal",
+        "_limits",
         "_policy",
         "_signals",
         "_spending",
@@ -67,10 +67,10 @@ class Watch:
             for number, bound in enumerate(signals.entry)
             if counted(bound)
         }
-        self._literal = {
-            number
+        self._limits = {
+            number: limit(bound, policy.tick_s)
             for number, bound in enumerate(signals.entry)
-            if not counted(bound) and not spent(bound)
+            if spent(bound)
         }
         self._spending = Spending(signals.ticks(LEAST_SPENDING_S))
         self.seen = [0.0, 0.0, 0.0]
@@ -136,13 +136,12 @@ class Watch:
         self._spending.add(tick, finished, nano_usd, tokens)
         found = []
         for number, bound in self.tests[mode]:
-            change = self._changes.get(number)
-            if change is not None:
-                broken = self._too_many(change, bound, mode, entered, seen)
-            elif number in self._literal:
-                broken = self._literally(tick, number, bound, mode, entered)
+            if number in self._changes:
+                broken = self._too_many(number, bound, mode, entered, seen)
+            elif number in self._limits:
+                broken = self._too_much(tick, number, bound) if finished else None
             else:
-                broken = self._too_much(tick, bound) if finished else None
+                broken = self._literally(tick, number, bound, mode, entered)
             if broken is not None:
                 found.append(broken)
         return found
@@ -179,9 +178,10 @@ class Watch:
         return min(1.0, failed + weight * late)
 
     def _too_many(
-        self, change: Change, bound: Bound, mode: Mode, entered: int, seen: Round | None
+        self, number: int, bound: Bound, mode: Mode, entered: int, seen: Round | None
     ) -> Broken | None:
         """Whether a rule about a share of requests is broken."""
+        change = self._changes[number]
         if seen is None or not change.add(*sample(bound, seen)):
             return None
         k, n = change.since()
@@ -190,9 +190,9 @@ class Watch:
         start = max(entered, self._signals.ledger.tick - bound.window_ticks)
         return Broken(bound, k, n, self._signals.measure(bound, mode, entered, start).value)
 
-    def _too_much(self, tick: int, bound: Bound) -> Broken | None:
+    def _too_much(self, tick: int, number: int, bound: Bound) -> Broken | None:
         """Whether a rule about spending is broken."""
-        column, per_tick = limit(bound, self._policy.tick_s)
+        column, per_tick = self._limits[number]
         above = self._spending.above(tick, column, per_tick)
         if above is None:
             return None
