@@ -31,8 +31,8 @@ BATCH_S = 0.1
 """Least work worth a trip to a worker."""
 POOL_S = 6.0
 """Less work than this is done sooner here than workers take to start."""
-REQUESTS_PER_S = 500_000.0
-STEPS_PER_S = 35_000.0
+REQUESTS_PER_S = 1_500_000.0
+STEPS_PER_S = 40_000.0
 """Rough speeds of one core, to size batches; results do not depend on them."""
 
 Arms = Mapping[str, Policy]

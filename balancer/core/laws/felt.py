@@ -101,7 +101,8 @@ class Felt:
         if unjudged is not NONE_UNJUDGED:
             begun -= sum(unjudged)
         surplus = answered + failed + in_flight - begun - in_flight_before
-        firsts, tardy = 0, ()
+        firsts = 0
+        tardy: tuple[int, ...] = ()
         if ledger.ttft_cuts:
             counts = ledger.since(mode, ledger.tick - 1)
             firsts, tardy = counts[FIRST_TOKENS], counts[CUTS + len(cuts) :]
