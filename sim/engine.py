@@ -9,7 +9,9 @@ Arrivals stop at the horizon; the ticks go on while the run drains.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import gc
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -96,6 +98,8 @@ def simulate(
         policy=policy,
         plant=Plant(scenario, policy, traffic, key),
         key=key,
+        # Of the others nobody asks whether the policy fits.
+        monitored=replication == 0,
     )
     if journal is None:
         return simulation(write=None).run(arm, replication)
@@ -130,7 +134,14 @@ class _Simulation:
     )
 
     def __init__(
-        self, *, scenario: Scenario, policy: Policy, plant: Plant, key: int, write: Write | None
+        self,
+        *,
+        scenario: Scenario,
+        policy: Policy,
+        plant: Plant,
+        key: int,
+        monitored: bool,
+        write: Write | None,
     ) -> None:
         self._scenario = scenario
         self._policy = policy
@@ -154,6 +165,7 @@ class _Simulation:
                 ),
                 # A journal is of one controller: the first.
                 None if place else write,
+                monitored=monitored and place == 0,
             )
             for place in range(scenario.replicas)
         ]
@@ -169,7 +181,8 @@ class _Simulation:
 
     def run(self, arm: str, replication: int) -> Run:
         """Run to the end and account for it."""
-        self._env.run(until=self._env.process(self._ticks()))
+        with _no_collections():
+            self._env.run(until=self._env.process(self._ticks()))
         self._plant.drain()
         horizon_s, fleet = self._scenario.duration, self._fleet
         return Run(
@@ -189,8 +202,8 @@ class _Simulation:
 
     def _ticks(self) -> Generator[Event, Any, None]:
         # This loop runs every simulated second, so it looks up nothing twice.
-        plant, replicas = self._plant, self._replicas
-        advance, observe, timeout = plant.advance, plant.observe, self._env.timeout
+        plant, replicas, env = self._plant, self._replicas, self._env
+        advance, observe, timeout, peek = plant.advance, plant.observe, env.timeout, env.peek
         # A law that never moves has decided everything once each replica has decided once: what
         # happens then is read for a journal alone.
         still, settled = self._policy.law in FIXED_LAWS and not self._written, False
@@ -199,7 +212,9 @@ class _Simulation:
         last_s = horizon_s + self._longest_drain_s()
         tick, end_s = 0, tick_s
         while True:
-            yield timeout(end_s - self._env.now)
+            # Where no other process has anything to do before, there is nobody to wait for.
+            if peek() <= end_s:
+                yield timeout(end_s - env.now)
             advance(end_s)
             if settled:
                 for replica in replicas:
@@ -210,6 +225,8 @@ class _Simulation:
                     self._tell(self._monitors.observe(merge_replicas(seen)))
                 for replica, observations in zip(replicas, seen, strict=True):
                     for decision in replica.decide(observations):
+                        if env.now < end_s:
+                            yield timeout(end_s - env.now)
                         self._deploy(replica.place, decision)
                 settled = still and all(replica.decided is not None for replica in replicas)
             if end_s >= horizon_s and (plant.empty or end_s >= last_s):
@@ -243,6 +260,18 @@ class _Simulation:
         """No caller waits longer than this after the last arrival."""
         timeouts = [strategy.timeout_s or 0.0 for strategy in self._policy.strategies]
         return self._scenario.clients.patience + max(self._scenario.clients.timeout, *timeouts)
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Look for no garbage in cycles meanwhile: a tick leaves none, and makes many objects."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def _monitors(scenario: Scenario, policy: Policy, key: int) -> MonitoringService | None:

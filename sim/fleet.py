@@ -31,6 +31,7 @@ class Replica:
         policy: of its controller.
         telemetry: the way from the plant to the controller.
         write: its journal; None keeps none.
+        monitored: whether its controller watches if the policy fits.
 
     Attributes:
         controller: decides.
@@ -40,12 +41,18 @@ class Replica:
     __slots__ = ("_step", "_write", "controller", "decided", "place", "telemetry")
 
     def __init__(
-        self, place: int, policy: Policy, telemetry: Telemetry, write: Write | None
+        self,
+        place: int,
+        policy: Policy,
+        telemetry: Telemetry,
+        write: Write | None,
+        *,
+        monitored: bool,
     ) -> None:
         self.place = place
         self.telemetry = telemetry
         self.decided: Decision | None = None
-        self.controller = Controller(policy)
+        self.controller = Controller(policy, monitored=monitored)
         self._step = self.controller.step
         self._write = write
 

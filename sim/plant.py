@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from balancer.core.decisions import Decision
 from balancer.core.modes import PRIORITIES
 from balancer.core.observations import Observations
 from balancer.core.policy import Policy
+from balancer.core.signals import latency_cuts
 from scenarios.schema import Scenario, UpstreamFault
 
 from .compiled import direct
@@ -29,6 +30,33 @@ __all__ = ["Plant", "Totals"]
 
 _NO_LIMIT = 1 << 62
 _NOBODY = np.zeros(0, REQUEST)
+
+
+_ENTRIES: dict[object, tuple[Callable[..., int], Callable[..., int]]] = {}
+"""`advance` and `close_tick` for worlds of each kind."""
+
+
+def _entries(world: World, record: Record) -> tuple[Callable[..., int], Callable[..., int]]:
+    """The compiled functions for arrays of these types.
+
+    numba takes milliseconds to tell the types of a whole world, and all worlds have the same ones.
+    """
+    arguments = record.numbers, record.buckets, record.cuts
+    kind = _kind((world, arguments))
+    found = _ENTRIES.get(kind)
+    if found is None:
+        found = direct(advance, world, 0.0), direct(close_tick, world, 0, *arguments, 0)
+        _ENTRIES[kind] = found
+    return found
+
+
+def _kind(values: object) -> object:
+    """What numba's type of an array, or of a tuple of such, depends on."""
+    if isinstance(values, tuple):
+        return tuple(map(_kind, values))
+    assert isinstance(values, np.ndarray)
+    flags = values.flags
+    return values.dtype, values.ndim, flags.c_contiguous, flags.writeable, flags.aligned
 
 
 class Plant:
@@ -85,11 +113,8 @@ class Plant:
         )
         self._state = self._world.state[0]
         self._replicas = self._world.replicas
-        self._record = Record(self._models)
-        self._advance = direct(advance, self._world, 0.0)
-        self._close_tick = direct(
-            close_tick, self._world, 0, self._record.numbers, self._record.buckets, 0
-        )
+        self._record = Record(self._models, latency_cuts(policy))
+        self._advance, self._close_tick = _entries(self._world, self._record)
         self._gates: list[object] = [None] * scenario.replicas
         self.faults = self._world.upstream.faults
         self.memory_ppm = 0
@@ -150,13 +175,14 @@ class Plant:
             tick: index of the tick that ends now.
             replica: which; all of them, in order, end a tick.
         """
-        self.close(tick, replica)
-        return self._record.read(tick, self.memory_ppm)
+        return self._record.read(tick, self.memory_ppm, self.close(tick, replica))
 
-    def close(self, tick: int, replica: int = 0) -> None:
-        """The same where nobody reads what happened."""
+    def close(self, tick: int, replica: int = 0) -> int:
+        """The same where nobody reads what happened; the size of what might be read."""
         record = self._record
-        self._close_tick(self._world, replica, record.numbers, record.buckets, tick)
+        return self._close_tick(
+            self._world, replica, record.numbers, record.buckets, record.cuts, tick
+        )
 
     def apply(self, decision: Decision, replica: int = 0) -> None:
         """Let a decision govern the requests that come to a replica from now on."""

@@ -35,8 +35,8 @@ LONG_S = 1.0
 """More arms than this of work can be done by several workers."""
 ARMS_LEAST = 8
 """Each batch of arms draws the requests again, which costs less than one arm of so many."""
-REQUESTS_PER_S = 500_000.0
-STEPS_PER_S = 35_000.0
+REQUESTS_PER_S = 1_500_000.0
+STEPS_PER_S = 40_000.0
 """Rough speeds of one core, to size batches; results do not depend on them."""
 
 Arms = Mapping[str, Policy]

@@ -34,8 +34,8 @@ class Run:
         metrics: by the names of `sim.metrics.METRICS`; NaN where undefined.
         transitions: changes of mode before the horizon, in order.
         servings: changes of what requests get before the horizon, in order.
-        misfits: thresholds that healthy traffic crosses, a sentence each, as the controller of the
-            first replica found at the end.
+        misfits: of replication 0: thresholds that healthy traffic crosses, a sentence each, as the
+            controller of the first replica found at the end.
     """
 
     arm: str

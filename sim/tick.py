@@ -16,7 +16,13 @@ import numpy as np
 from balancer.core import budget
 from balancer.core.histogram import EMPTY, MIN_INDEX, Histogram
 from balancer.core.modes import MODES
-from balancer.core.observations import FAILURES, ModeObservations, ModeRequests, Observations
+from balancer.core.observations import (
+    FAILURES,
+    NONE_UNJUDGED,
+    ModeObservations,
+    ModeRequests,
+    Observations,
+)
 
 from . import spend
 from .buckets import count, place_of
@@ -25,11 +31,15 @@ from .world import AGES, ANSWERED, BUCKETS, FAILED, LATENCY, TTFT, World
 
 __all__ = ["Record", "close_tick"]
 
-_HEAD = 16  # rows, offered, admitted, shed, fallback by priority, waiting, reserved, modes' rows
+# Rows, offered, admitted, shed, fallback by priority, waiting, reserved, modes' rows, 32-bit words
+# of histograms.
+_HEAD = 17
 _KINDS = len(FAILURES)
-# Place, started, finished, failures, tokens and cost, rerouted and downgraded, bucket counts.
+# Place, started, finished, failures, tokens and cost, rerouted and downgraded, bucket counts; then
+# what is above the cuts of latencies and of ages: all samples, and those above each cut.
 _ROW = 3 + _KINDS + 5 + 2 + 3
-# Mode, begun, bucket counts, unjudged by priority; a count of -1 - k is the k-th row's histogram.
+# Mode, begun, bucket counts, unjudged by priority; then what is above the cuts of all three. A
+# bucket count of -1 - k is the k-th row's histogram.
 _MODE_ROW = 8
 _TIMEOUT = FAILURES.index("timeout")
 
@@ -41,37 +51,60 @@ class Record:
 
     Args:
         models: names of the models, in the order of the kernel's rows.
+        cuts: bucket edges above which the samples of latencies and ages are counted, ascending.
     """
 
-    __slots__ = ("_keys", "buckets", "numbers")
+    __slots__ = ("_cuts", "_keys", "buckets", "cuts", "numbers")
 
-    def __init__(self, models: tuple[str, ...]) -> None:
+    def __init__(self, models: tuple[str, ...], cuts: tuple[int, ...]) -> None:
         self._keys = [(mode, model) for mode in MODES for model in models]
-        rows = len(self._keys)
-        self.numbers = np.zeros(_HEAD + rows * _ROW + len(MODES) * _MODE_ROW, np.int64)
+        self._cuts = cuts
+        self.cuts = np.array(cuts, np.int64)
+        rows, counts = len(self._keys), 1 + len(cuts)
+        of_rows, of_modes = rows * (_ROW + 2 * counts), len(MODES) * (_MODE_ROW + 3 * counts)
+        self.numbers = np.zeros(_HEAD + of_rows + of_modes, np.int64)
         self.buckets = np.zeros((rows + len(MODES)) * 3 * 2 * BUCKETS, np.int32)
 
-    def read(self, tick: int, memory_ppm: int) -> Observations:
-        """Observations of the tick that was just closed."""
-        numbers, buckets = self.numbers, self.buckets
-        rows = int(numbers[0])
-        size = _HEAD + rows * _ROW + int(numbers[15]) * _MODE_ROW
-        values: list[int] = numbers[:size].tolist()
+    def read(self, tick: int, memory_ppm: int, size: int) -> Observations:
+        """Observations of the tick that was just closed.
+
+        Args:
+            tick: its index.
+            memory_ppm: gauge.
+            size: what `close_tick` returned.
+        """
+        values: list[int] = self.numbers[:size].tolist()
+        packed = self.buckets[: values[16]].tobytes()
+        cuts = self._cuts
+        counts = 1 + len(cuts)
         served = []
         start = 0
         at = _HEAD
-        for _ in range(rows):
+        for _ in range(values[0]):
             place, started, finished = values[at : at + 3]
-            failures = tuple(values[at + 3 : at + 3 + _KINDS])
             rest = at + 3 + _KINDS
+            failures = tuple(values[at + 3 : rest])
             prompt, cached, output, thinking, cost, rerouted, downgraded, latency, ttft, ages = (
                 values[rest : rest + 10]
             )
             at += _ROW
             mode, model = self._keys[place]
-            middle = start + 2 * latency
-            last = middle + 2 * ttft
-            stop = last + 2 * ages
+            # In bytes, of which an index and a count take eight.
+            middle = start + 8 * latency
+            last = middle + 8 * ttft
+            stop = last + 8 * ages
+            latencies = firsts = under_way = EMPTY
+            if latency:
+                known = cuts, (values[at], tuple(values[at + 1 : at + counts]))
+                latencies = Histogram(packed[start:middle], known)
+            if ttft:
+                firsts = Histogram(packed[middle:last])
+            at += counts
+            if ages:
+                known = cuts, (values[at], tuple(values[at + 1 : at + counts]))
+                under_way = Histogram(packed[last:stop], known)
+            at += counts
+            start = stop
             served.append(
                 ModeObservations(
                     mode,
@@ -79,9 +112,9 @@ class Record:
                     started,
                     finished,
                     failures,
-                    Histogram(buckets[start:middle].tobytes()) if latency else EMPTY,
-                    Histogram(buckets[middle:last].tobytes()) if ttft else EMPTY,
-                    Histogram(buckets[last:stop].tobytes()) if ages else EMPTY,
+                    latencies,
+                    firsts,
+                    under_way,
                     prompt,
                     cached,
                     output,
@@ -91,26 +124,23 @@ class Record:
                     downgraded,
                 )
             )
-            start = stop
         requests = []
         while at < size:
-            place, begun, answered, failed, ages, low, normal, high = values[at : at + _MODE_ROW]
+            place, begun, *sizes, low, normal, high = values[at : at + _MODE_ROW]
             at += _MODE_ROW
-            answers = gave_up = under_way = EMPTY
-            if answered < 0:
-                answers = served[-1 - answered].latency
-            elif answered:
-                stop = start + 2 * answered
-                answers, start = Histogram(buckets[start:stop].tobytes()), stop
-            if failed:
-                stop = start + 2 * failed
-                gave_up, start = Histogram(buckets[start:stop].tobytes()), stop
-            if ages < 0:
-                under_way = served[-1 - ages].ages
-            elif ages:
-                stop = start + 2 * ages
-                under_way, start = Histogram(buckets[start:stop].tobytes()), stop
-            unjudged = (low, normal, high)
+            found = [EMPTY, EMPTY, EMPTY]
+            for which, buckets in enumerate(sizes):
+                if buckets < 0:
+                    row = served[-1 - buckets]
+                    found[which] = row.latency if which == ANSWERED else row.ages
+                elif buckets:
+                    stop = start + 8 * buckets
+                    known = cuts, (values[at], tuple(values[at + 1 : at + counts]))
+                    found[which] = Histogram(packed[start:stop], known)
+                    start = stop
+                at += counts
+            unjudged = (low, normal, high) if low or normal or high else NONE_UNJUDGED
+            answers, gave_up, under_way = found
             requests.append(
                 ModeRequests(MODES[place], begun, answers, gave_up, under_way, unjudged)
             )
@@ -131,7 +161,7 @@ class Record:
 
 
 @compiled
-def close_tick(world: World, place: int, numbers: Any, buckets: Any, tick: int) -> None:
+def close_tick(world: World, place: int, numbers: Any, buckets: Any, cuts: Any, tick: int) -> int:
     """Write the record of a replica's tick and reset its counts; gauges are as of now.
 
     Args:
@@ -139,7 +169,11 @@ def close_tick(world: World, place: int, numbers: Any, buckets: Any, tick: int) 
         place: of the replica; all of them, in order, end a tick.
         numbers: `Record.numbers`.
         buckets: `Record.buckets`.
+        cuts: `Record.cuts`.
         tick: the tick that ends; ticks must come one by one.
+
+    Returns:
+        How many of the numbers were written.
     """
     replica = world.replicas[place]
     for priority in range(3):
@@ -156,6 +190,7 @@ def close_tick(world: World, place: int, numbers: Any, buckets: Any, tick: int) 
     replica.starts = 0
     rows = 0
     written = 0
+    at = _HEAD
     tallies = len(MODES) * len(world.upstream.models)
     for kind in range(tallies):
         if kind % len(world.upstream.models) == 0:
@@ -167,10 +202,11 @@ def close_tick(world: World, place: int, numbers: Any, buckets: Any, tick: int) 
                 felt.answers_row = rows
             if flying == 1 and tally.in_flight:
                 felt.ages_row = rows
-            row = numbers[_HEAD + rows * _ROW : _HEAD + (rows + 1) * _ROW]
-            written = _write_row(world, place * tallies + kind, row, buckets, written)
+            row = numbers[at : at + _ROW + 2 * (1 + len(cuts))]
+            written = _write_row(world, place * tallies + kind, row, buckets, cuts, written)
             row[0] = kind
             rows += 1
+            at += len(row)
     numbers[0] = rows
     _count_pauses(world, place)
     modes = 0
@@ -179,12 +215,13 @@ def close_tick(world: World, place: int, numbers: Any, buckets: Any, tick: int) 
         highest = max(felt.high[ANSWERED], felt.high[FAILED], felt.high[AGES])
         mistakes = felt.unjudged[0] + felt.unjudged[1] + felt.unjudged[2]
         if felt.begun or highest >= 0 or felt.ages_row >= 0 or mistakes:
-            start = _HEAD + rows * _ROW + modes * _MODE_ROW
-            row = numbers[start : start + _MODE_ROW]
-            written = _write_mode(world, place * len(MODES) + mode, row, buckets, written)
+            row = numbers[at : at + _MODE_ROW + 3 * (1 + len(cuts))]
+            written = _write_mode(world, place * len(MODES) + mode, row, buckets, cuts, written)
             row[0] = mode
             modes += 1
+            at += len(row)
     numbers[15] = modes
+    numbers[16] = written
     for limit in range(len(world.ledger_keys)):
         _advance_ledger(world.ledgers[place, limit], tick + 1)
         if place == 0:
@@ -192,6 +229,7 @@ def close_tick(world: World, place: int, numbers: Any, buckets: Any, tick: int) 
             world.totals[0].overshoot_nano_usd = max(
                 world.totals[0].overshoot_nano_usd, world.spends[limit, spend.OVERSHOOT]
             )
+    return at
 
 
 @inlined
@@ -214,7 +252,7 @@ def _speakers(world: World, first: int) -> tuple[int, int]:
 
 
 @inlined
-def _write_row(world: World, place: int, row: Any, buckets: Any, written: int) -> int:
+def _write_row(world: World, place: int, row: Any, buckets: Any, cuts: Any, written: int) -> int:
     tally = world.tallies[place]
     row[1] = tally.started
     row[2] = tally.finished
@@ -246,17 +284,20 @@ def _write_row(world: World, place: int, row: Any, buckets: Any, written: int) -
         tally.low[which] = BUCKETS
         tally.high[which] = -1
         row[rest + 7 + which] = size
+        if which == LATENCY:
+            _count_above(buckets, written, size, cuts, row, _ROW)
         written += 2 * size
     size = 0
     if tally.in_flight:
         low, high = _count_ages(world, place)
         size = _pack(world.scratch, low, high, buckets, written)
     row[rest + 9] = size
+    _count_above(buckets, written, size, cuts, row, _ROW + 1 + len(cuts))
     return written + 2 * size
 
 
 @inlined
-def _write_mode(world: World, place: int, row: Any, buckets: Any, written: int) -> int:
+def _write_mode(world: World, place: int, row: Any, buckets: Any, cuts: Any, written: int) -> int:
     felt = world.felt[place]
     row[1] = felt.begun
     felt.begun = 0
@@ -275,8 +316,11 @@ def _write_mode(world: World, place: int, row: Any, buckets: Any, written: int) 
         elif which == AGES and felt.ages_row >= 0:
             row[2 + which] = -1 - felt.ages_row
         else:
-            row[2 + which] = _pack(histogram, low, high, buckets, written)
-            written += 2 * row[2 + which]
+            size = _pack(histogram, low, high, buckets, written)
+            row[2 + which] = size
+            first = _MODE_ROW + which * (1 + len(cuts))
+            _count_above(buckets, written, size, cuts, row, first)
+            written += 2 * size
     felt.answers_row = -1
     felt.ages_row = -1
     return written
@@ -333,3 +377,21 @@ def _pack(counts: Any, low: int, high: int, buckets: Any, written: int) -> int:
         buckets[written + found + k] = counts[bucket]
         counts[bucket] = 0
     return found
+
+
+@inlined
+def _count_above(buckets: Any, written: int, size: int, cuts: Any, counts: Any, first: int) -> None:
+    """Write the number of samples of a packed histogram, and of those above each cut."""
+    total = 0
+    cut = 0
+    for k in range(written, written + size):
+        while cut < len(cuts) and buckets[k] >= cuts[cut]:
+            counts[first + 1 + cut] = total
+            cut += 1
+        total += buckets[size + k]
+    while cut < len(cuts):
+        counts[first + 1 + cut] = total
+        cut += 1
+    counts[first] = total
+    for place in range(first + 1, first + 1 + len(cuts)):
+        counts[place] = total - counts[place]

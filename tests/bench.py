@@ -17,6 +17,7 @@ from rich.table import Table
 
 from tests.benchmarks.live import measure_live
 from tests.benchmarks.mock_throughput import mock_throughput
+from tests.benchmarks.policies import measure_policies
 from tests.benchmarks.proxy_latency import measure_proxy
 from tests.benchmarks.speed import measure
 from tests.benchmarks.telemetry import measure_telemetry
@@ -26,6 +27,7 @@ FLOORS: Mapping[str, float] = {
     "sim_requests_per_s_50rps": 600_000,
     "sim_requests_per_s_500rps": 1_600_000,
     "kernel_requests_per_s": 2_000_000,
+    "policy_hours_per_minute": 1_000,
     "ratio_50rps": 10,
     "ratio_500rps": 25,
     "ratio_pybreaker_over_live": 1,
@@ -72,6 +74,7 @@ def main(path: Path) -> None:
     measured = {
         **measure_traces(),  # before the others need memory, which its child would start with
         **measure(),
+        **measure_policies(),
         **measure_live(),
         **measure_telemetry(),
         **measure_proxy(),

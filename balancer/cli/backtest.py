@@ -13,8 +13,9 @@ from .asked import command_words
 from .endings import INCONCLUSIVE, told
 from .fit import Journals, fitted_scenario
 from .json_file import check_writable, write_too
-from .options import OneSeed, Quiet, Workers
+from .options import Cluster, OneSeed, Quiet, Workers
 from .progress import progress
+from .workers import asked_workers
 
 __all__ = ["backtest"]
 
@@ -34,6 +35,7 @@ def backtest(
     ] = REPLICATIONS,
     seed: OneSeed = None,
     workers: Workers = None,
+    cluster: Cluster = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for report, record and scenario.")
     ] = Path("balancer-backtest"),
@@ -57,6 +59,7 @@ def backtest(
             replications=replications,
             seed=seed,
             workers=workers,
+            cluster=cluster,
             out=out,
             json_file=json_file,
             quiet=quiet,
@@ -72,6 +75,7 @@ def _backtest(
     replications: int,
     seed: int | None,
     workers: int | None,
+    cluster: str | None,
     out: Path,
     json_file: Path | None,
     quiet: bool,
@@ -102,13 +106,17 @@ def _backtest(
         {"--replications": replications, "--seed": scenario.seed},
         [*map(str, journals), *(word for path in policies for word in ("--policy", str(path)))],
     )
-    with report_directory(out) as work, progress(quiet=quiet) as bar:
+    with (
+        asked_workers(workers, cluster) as hands,
+        report_directory(out) as work,
+        progress(quiet=quiet) as bar,
+    ):
         record = run(
             found,
             scenario,
             candidates,
             replications=replications,
-            workers=workers,
+            workers=hands,
             command=command,
             progress=bar("runs"),
         )

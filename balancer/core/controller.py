@@ -64,16 +64,17 @@ class Controller:
 
     Args:
         policy: when to change mode and what each mode does.
+        monitored: whether it watches if the policy fits its traffic (`misfits`).
     """
 
     __slots__ = ("_law", "_monitor", "_orders", "_signals", "_stance", "_tail", "_tick", "policy")
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, *, monitored: bool = True) -> None:
         self.policy = policy
         self._signals = Signals(policy)
         self._orders = Orders()
         self._law = _law(policy, self._signals, self._orders)
-        self._monitor = Monitor(policy)
+        self._monitor = Monitor(policy) if monitored else None
         self._tick: int | None = None
         self._stance: Stance | None = None
         self._tail: tuple[object, ...] = ()
@@ -103,7 +104,8 @@ class Controller:
         tick = self._tick = observations.tick
         self._signals.observe(observations)
         self._orders.observe(observations)
-        self._monitor.observe(observations)
+        if self._monitor is not None:
+            self._monitor.observe(observations)
         stance = self._law.step(tick)
         if stance is not self._stance:
             self._stand(stance)
@@ -129,7 +131,7 @@ class Controller:
     @property
     def misfits(self) -> tuple[Finding, ...]:
         """Thresholds that healthy traffic crosses, once an hour says so; they decide nothing."""
-        return self._monitor.findings
+        return () if self._monitor is None else self._monitor.findings
 
     @property
     def tick(self) -> int | None:
@@ -157,7 +159,7 @@ class Controller:
             "tick": self._tick,
             "signals": self._signals.ledger.state(),
             "orders": self._orders.state(),
-            "stretches": self._monitor.state(),
+            "stretches": None if self._monitor is None else self._monitor.state(),
             "memory": self._law.state(),
             "stance": None if self._stance is None else stance_to_plain(self._stance),
         }
@@ -199,8 +201,8 @@ class Controller:
     def _remember(self, state: Mapping[str, object]) -> None:
         """Take back what was seen of the traffic, which outlives a law and its rules."""
         stretches = state["stretches"]
-        assert isinstance(stretches, dict)
-        self._monitor.restore(stretches)
+        if isinstance(stretches, dict) and self._monitor is not None:
+            self._monitor.restore(stretches)
 
     @classmethod
     def succeed(cls, policy: Policy, state: Mapping[str, object]) -> tuple[Controller, str]:

@@ -61,20 +61,31 @@ def snap(duration_s: float) -> int:
     return min(max(round(math.log2(duration_s) * BUCKETS_PER_OCTAVE), MIN_INDEX), MAX_INDEX)
 
 
+Known = tuple[Sequence[int], tuple[int, tuple[int, ...]]]
+"""Cuts, the number of samples, and of those above each cut."""
+
+
 class Histogram:
     """An immutable sparse histogram: bucket index to count.
 
     Kept packed, as one run of 32-bit indices in ascending order followed by one of their
     counts, because the simulator's kernel hands it over in this form and most ticks are
-    only ever asked for counts above a few cuts.
+    only ever asked for counts above a few cuts. These are kept once they are known, for several
+    ask for the same ones; the simulator's kernel knows them already.
+
+    Args:
+        packed: indices and counts.
+        known: cuts, and what `counted` says of them.
     """
 
-    __slots__ = ("packed",)
+    __slots__ = ("_known", "packed")
 
     packed: bytes
+    _known: Known | None
 
-    def __init__(self, packed: bytes = b"") -> None:
-        object.__setattr__(self, "packed", packed)
+    def __init__(self, packed: bytes = b"", known: Known | None = None) -> None:
+        _set_packed(self, packed)
+        _set_known(self, known)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Histogram is immutable: cannot set {name!r}")
@@ -123,7 +134,8 @@ class Histogram:
     @property
     def total(self) -> int:
         """Number of samples."""
-        return self.counted(())[0]
+        known = self._known
+        return self.counted(())[0] if known is None else known[1][0]
 
     def counted(self, cuts: Sequence[int]) -> tuple[int, tuple[int, ...]]:
         """Number of samples, and of those above each cut (a bucket edge's index), exactly.
@@ -131,12 +143,16 @@ class Histogram:
         Args:
             cuts: ascending.
         """
-        values = array("i", self.packed)
-        return sum(values[len(values) // 2 :]), _above(values, cuts)
+        known = self._known
+        if known is None or known[0] != cuts:
+            values = array("i", self.packed)
+            known = cuts, (sum(values[len(values) // 2 :]), _above(values, cuts))
+            _set_known(self, known)
+        return known[1]
 
     def above(self, cuts: Sequence[int]) -> tuple[int, ...]:
         """Number of samples above each cut; the cuts are ascending."""
-        return _above(array("i", self.packed), cuts)
+        return self.counted(cuts)[1]
 
     @property
     def highest(self) -> int:
@@ -195,6 +211,9 @@ def _above(values: array[int], cuts: Sequence[int]) -> tuple[int, ...]:
     return tuple(reversed(found))
 
 
+# An immutable value is set up past its own `__setattr__`.
+_set_packed, _set_known = (vars(Histogram)[name].__set__ for name in ("packed", "_known"))
+
 EMPTY = Histogram()
 
 
@@ -209,5 +228,5 @@ def merge(histograms: Iterable[Histogram]) -> Histogram:
         values = array("i", histogram.packed).tolist()
         # The second half are the counts; the first is as long, and ends the walk.
         for index, count in zip(values, values[len(values) // 2 :], strict=False):
-            totals[index] = min(MAX_COUNT, seen(index, 0) + count)
-    return Histogram.from_counts(totals)
+            totals[index] = seen(index, 0) + count
+    return Histogram.from_counts({i: min(MAX_COUNT, count) for i, count in totals.items()})

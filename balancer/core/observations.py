@@ -234,11 +234,12 @@ class Observations(NamedTuple):
     @property
     def unjudged(self) -> Counts:
         """Requests by priority that ended in this tick by another's fault than the upstream's."""
-        low, normal, high = NONE_UNJUDGED
+        found = NONE_UNJUDGED
         for entry in self.requests:
             if entry.unjudged is not NONE_UNJUDGED:
-                low, normal, high = map(add, (low, normal, high), entry.unjudged)
-        return low, normal, high
+                low, normal, high = map(add, found, entry.unjudged)
+                found = low, normal, high
+        return found
 
     @property
     def demand(self) -> Counts:
@@ -247,7 +248,10 @@ class Observations(NamedTuple):
         It is known only at its end whose fault a request was, so one that came in an earlier tick
         may make this negative; sums over ticks are right.
         """
-        low, normal, high = map(sub, self.offered, self.unjudged)
+        unjudged = self.unjudged
+        if unjudged is NONE_UNJUDGED:
+            return self.offered
+        low, normal, high = map(sub, self.offered, unjudged)
         return low, normal, high
 
 

@@ -55,6 +55,11 @@ class Orders:
     def _weight(self, alert: Alert) -> tuple[bool, Mode, int, str]:
         return self._holds(alert), alert.mode, alert.at_tick, alert.key
 
+    @property
+    def none(self) -> bool:
+        """Whether there are none, not even such as hold no longer."""
+        return not self._alerts and self._override is None
+
     def override(self) -> Override | None:
         """The operator's order that holds now."""
         order = self._override

@@ -36,7 +36,7 @@ from .windows import (
     Row,
 )
 
-__all__ = ["Bound", "Measurement", "Signals", "breach", "describe"]
+__all__ = ["Bound", "Measurement", "Signals", "breach", "describe", "latency_cuts"]
 
 QUANTILES = {"latency_p50": 0.50, "latency_p95": 0.95, "latency_p99": 0.99, "ttft_p95": 0.95}
 LATENCIES = ("latency_p50", "latency_p95", "latency_p99")
@@ -108,9 +108,7 @@ class Signals:
     __slots__ = (
         "_aged",
         "_ages",
-        "_memory",
         "_tick_s",
-        "_waiting",
         "entry",
         "exits",
         "ledger",
@@ -119,11 +117,11 @@ class Signals:
 
     def __init__(self, policy: Policy) -> None:
         self._tick_s = policy.tick_s
-        both = [(rule, ratio) for rule in policy.rules for ratio in (1.0, policy.ladder.exit)]
-        latency_cuts = _cuts(both, LATENCIES)
+        both = _both(policy)
+        cuts = latency_cuts(policy)
         ttft_cuts = _cuts(both, ("ttft_p95",))
-        columns = {("latency", cut): CUTS + i for i, cut in enumerate(latency_cuts)}
-        columns |= {("ttft", cut): CUTS + len(latency_cuts) + i for i, cut in enumerate(ttft_cuts)}
+        columns = {("latency", cut): CUTS + i for i, cut in enumerate(cuts)}
+        columns |= {("ttft", cut): CUTS + len(cuts) + i for i, cut in enumerate(ttft_cuts)}
         self.entry = tuple(self._bound(rule, 1.0, columns) for rule in policy.rules)
         self.exits = tuple(self._bound(rule, policy.ladder.exit, columns) for rule in policy.rules)
         windows = [bound.window_ticks for bound in self.entry]
@@ -132,13 +130,12 @@ class Signals:
         self.ledger = Ledger(
             max([hold, self.ticks(LONGEST_LAW_WINDOW_S), *windows]),
             max([self.ticks(60.0), *latencies]),
-            latency_cuts,
+            cuts,
             ttft_cuts,
         )
-        self._ages: dict[Mode, Histogram] = {}
+        # Of this tick, once somebody asks.
+        self._ages: dict[Mode, Histogram] | None = None
         self._aged: dict[tuple[int, int], Row] = {}
-        self._waiting = 0
-        self._memory = 0.0
         self.seen = Observations(-1)
 
     def ticks(self, seconds: float) -> int:
@@ -166,15 +163,19 @@ class Signals:
         """Take in the next tick."""
         self.seen = observations
         self.ledger.add(observations)
-        self._waiting = observations.waiting
-        self._memory = observations.memory_ppm / 1e6
         self._aged.clear()
+        self._ages = None
+
+    def _in_flight(self) -> dict[Mode, Histogram]:
+        """Ages of the calls in flight, by mode."""
         ages = self._ages
-        ages.clear()
-        for entry in observations.served:
-            if entry.ages:
-                mode = entry.mode
-                ages[mode] = merge((ages[mode], entry.ages)) if mode in ages else entry.ages
+        if ages is None:
+            ages = self._ages = {}
+            for entry in self.seen.served:
+                if entry.ages:
+                    mode = entry.mode
+                    ages[mode] = merge((ages[mode], entry.ages)) if mode in ages else entry.ages
+        return ages
 
     def aged(self, row: int, since: int) -> Row:
         """Calls in flight older than each latency cut that were started after tick `since`.
@@ -186,7 +187,7 @@ class Signals:
         if found is None:
             cuts = self.ledger.latency_cuts
             # All modes together is the view of those who do not look at calls in flight.
-            ages = self._ages.get(MODES[row], EMPTY) if row != ALL else EMPTY
+            ages = self._in_flight().get(MODES[row], EMPTY) if row != ALL else EMPTY
             found = ages.above(cuts)
             before = snap((self.ledger.tick - since) * self._tick_s)
             if ages.highest >= before:
@@ -220,7 +221,7 @@ class Signals:
 
     def in_flight(self) -> int:
         """Calls in flight now."""
-        return sum(ages.total for ages in self._ages.values())
+        return self.seen.in_flight
 
     def mostly_quota(self, row: int, since: int) -> bool:
         """Whether most failures after tick `since` are 429s, the one error that is load."""
@@ -280,7 +281,7 @@ class Signals:
         return verdict
 
     def _gauge(self, signal: str) -> float:
-        return self._waiting if signal == "queue_depth" else self._memory
+        return self.seen.waiting if signal == "queue_depth" else self.seen.memory_ppm / 1e6
 
     def _spent_usd(self, bound: Bound) -> float:
         """Dollars settled in a bound's window, in all modes and whenever they were entered."""
@@ -324,7 +325,7 @@ class Signals:
             return EMPTY
         low = self.ledger.latency_cuts[0]
         high = snap((self.ledger.tick - since) * self._tick_s)
-        counts = self._ages[MODES[row]].counts()
+        counts = self._in_flight()[MODES[row]].counts()
         return Histogram.from_counts({i: c for i, c in counts.items() if low <= i < high})
 
     def projected(self, bound: Bound, row: int, since: int) -> float | None:
@@ -333,6 +334,16 @@ class Signals:
         if counts[FINISHED] == 0:
             return None
         return self._spending(bound.rule.signal, counts, bound.window_ticks)
+
+
+def latency_cuts(policy: Policy) -> tuple[int, ...]:
+    """The bucket edges above which a policy's rules count latencies, ascending."""
+    return _cuts(_both(policy), LATENCIES)
+
+
+def _both(policy: Policy) -> list[tuple[Rule, float]]:
+    """Each rule, by its entry threshold and by its exit threshold."""
+    return [(rule, ratio) for rule in policy.rules for ratio in (1.0, policy.ladder.exit)]
 
 
 def _cuts(both: list[tuple[Rule, float]], signals: tuple[str, ...]) -> tuple[int, ...]:

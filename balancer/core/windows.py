@@ -2,7 +2,8 @@
 
 The ledger keeps cumulative counts for each served mode, and for all modes together, in a
 ring of ticks. What happened in a window is the difference of two rows; a window may start
-at any tick the ring still holds.
+at any tick the ring still holds. Ticks are counted when a window is first asked for: most laws
+ask for one every tick, but one may live by the last tick alone.
 
 What failed by another's fault than the upstream's (`balancer.core.observations.ILLNESSES`) is
 left out of all counts of attempts and requests; what it cost is not. It is known only at its end,
@@ -64,6 +65,7 @@ class Ledger:
         "_now",
         "_rings",
         "_size",
+        "_uncounted",
         "_windows",
         "_zero",
         "latency_cuts",
@@ -87,12 +89,27 @@ class Ledger:
         self._now: list[Row] = [self._zero] * (ALL + 1)
         # Several rules ask for the same window in the same tick.
         self._windows: dict[tuple[int, int], Row] = {}
+        # The ring holds no more ticks than these.
+        self._uncounted: deque[Observations] = deque(maxlen=self._size)
         self._latency_ticks = latency_ticks
         self._latencies: deque[tuple[int, Mode, Histogram]] = deque()
 
     def add(self, observations: Observations) -> None:
         """Take in the next tick; the index must be the last one's successor, or the first."""
-        tick = self.tick = observations.tick
+        self.tick = observations.tick
+        self._uncounted.append(observations)
+        self._windows.clear()
+
+    def _count(self) -> None:
+        """Count the ticks that nobody has asked for yet."""
+        uncounted = self._uncounted
+        while uncounted:
+            self._count_tick(uncounted.popleft())
+        while self._latencies and self._latencies[0][0] <= self.tick - self._latency_ticks:
+            self._latencies.popleft()
+
+    def _count_tick(self, observations: Observations) -> None:
+        tick = observations.tick
         now = self._now
         served = self._zero
         for entry in observations.served:
@@ -108,9 +125,6 @@ class Ledger:
         place = tick % self._size
         for ring, row in zip(self._rings, now, strict=True):
             ring[place] = row
-        self._windows.clear()
-        while self._latencies and self._latencies[0][0] <= tick - self._latency_ticks:
-            self._latencies.popleft()
 
     def _increment(self, entry: ModeObservations) -> Row:
         failures = entry.failures
@@ -138,6 +152,7 @@ class Ledger:
         """
         found = self._windows.get((row, tick))
         if found is None:
+            self._count()
             oldest = self.tick - self._size + 1
             before = self._rings[row][max(tick, oldest) % self._size]
             found = self._windows[row, tick] = tuple(map(sub, self._now[row], before))
@@ -145,12 +160,14 @@ class Ledger:
 
     def latency(self, row: int, tick: int) -> Histogram:
         """Latencies of a row in the ticks after `tick`, as one histogram."""
+        self._count()
         return merge(
             histogram for at, mode, histogram in self._latencies if at > tick and row in (ALL, mode)
         )
 
     def state(self) -> dict[str, object]:
         """What the ring holds, as plain values; rows are given only where they change."""
+        self._count()
         first = self.tick - self._size + 1
         changes = []
         for number, ring in enumerate(self._rings):
@@ -174,6 +191,7 @@ class Ledger:
     def restore(self, tick: int, rows: list[list[int]], latencies: list[list[object]]) -> None:
         """Take back what `state` gave, of a ledger with the same cuts and any length."""
         self._windows.clear()
+        self._uncounted.clear()
         self.tick = tick
         first = tick - self._size + 1
         changes = {(number, at): tuple(values) for number, at, *values in rows}

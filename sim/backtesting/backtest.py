@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from ..fitting.account import account
 from ..fitting.fit import Fit
 from ..intervals import CONFIDENCE
 from ..json_values import interval, number
+from ..pool import Workers
 from ..run import STATIC, Run
 from ..run_header import fault_rows, versions
 from .fidelity import fidelity, trustworthy
@@ -47,8 +47,8 @@ METRICS = (
     "transitions",
 )
 """What policies are compared by."""
-FEW_S = 20_000.0
-"""Simulated seconds, over all runs, that are done here sooner than workers take to start."""
+HOUR_S = 0.5
+"""Rough time that a simulated hour takes, to tell whether workers are worth their start."""
 
 
 def check_candidates(fit: Fit, candidates: Sequence[Policy]) -> None:
@@ -87,7 +87,7 @@ def backtest(
     candidates: Sequence[Policy],
     *,
     replications: int,
-    workers: int | None = None,
+    workers: Workers,
     command: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def backtest(
         scenario: made of it.
         candidates: policies.
         replications: independent runs of each.
-        workers: processes; None: as many as there are cores, if the work is worth it.
+        workers: who simulates; the object does not depend on it.
         command: words that ask for this again.
         progress: called with runs done and runs in all.
 
@@ -117,8 +117,9 @@ def backtest(
         Arm(name=STATIC, policy=fit.policy),
         *(Arm(name=candidate.name, policy=candidate) for candidate in candidates),
     ]
-    count = _workers(workers, len(arms) * replications * scenario.duration)
-    (runs,) = measure([(scenario, arms)], replications, workers=count, progress=progress)
+    hours = len(arms) * replications * scenario.duration / 3600.0
+    there = workers if workers.worth(hours * HOUR_S) else 1
+    (runs,) = measure([(scenario, arms)], replications, workers=there, progress=progress)
     tick_s = fit.policy.tick_s
     seen = account(
         fit.columns,
@@ -127,7 +128,7 @@ def backtest(
     )
     figures = fidelity(seen.figures, [_account(each).figures for each in runs[LIVE]])
     strange = {arm.name: unseen(fit, arm.policy, _answers(runs[arm.name])) for arm in arms}
-    bounds = _bounds(scenario, arms, strange, replications, count)
+    bounds = _bounds(scenario, arms, strange, replications, there)
     return {
         "version": BACKTEST_VERSION,
         "scenario": scenario.scenario,
@@ -151,12 +152,6 @@ def backtest(
     }
 
 
-def _workers(wanted: int | None, simulated_s: float) -> int:
-    if wanted is not None:
-        return wanted
-    return 1 if simulated_s < FEW_S else os.cpu_count() or 1
-
-
 def _account(found: Measured) -> Any:
     assert found.account is not None
     return found.account
@@ -175,7 +170,7 @@ def _bounds(
     arms: Sequence[Arm],
     strange: Mapping[str, Unseen],
     replications: int,
-    workers: int,
+    workers: int | Workers,
 ) -> dict[str, dict[str, tuple[float, float]]]:
     """By arm and metric, what it comes to where what was never seen is worse, and better."""
     plans = []

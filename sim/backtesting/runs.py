@@ -17,10 +17,10 @@ from scenarios.schema import Scenario
 from ..engine import simulate
 from ..fitting.account import Account, account
 from ..fitting.columns import read_columns
-from ..pool import fan_out
+from ..pool import Workers, fan_out
 from ..run import Run
 from ..streams import replication_key
-from ..workload import generate
+from ..workload import Traffic
 
 __all__ = ["Arm", "Measured", "measure"]
 
@@ -59,17 +59,17 @@ def measure(
     plans: Sequence[tuple[Scenario, Sequence[Arm]]],
     replications: int,
     *,
-    workers: int,
+    workers: int | Workers,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, tuple[Measured, ...]]]:
     """Runs of every scenario in its arms, by arm, replication 0 first.
 
-    The result does not depend on the number of workers.
+    The result does not depend on the workers.
 
     Args:
         plans: scenarios with their arms.
         replications: how many of each.
-        workers: processes.
+        workers: as of `sim.pool.fan_out`.
         progress: called with runs done and runs in all.
 
     Raises:
@@ -100,7 +100,7 @@ def measure(
 
 def _measured(task: _Task) -> dict[str, Measured]:
     scenario, replication = task.scenario, task.replication
-    requests = generate(scenario, replication_key(scenario.seed, replication))
+    traffic = Traffic(scenario, replication_key(scenario.seed, replication))
     found = {}
     with tempfile.TemporaryDirectory(prefix="open-balancer-") as folder:
         for arm in task.arms:
@@ -111,7 +111,7 @@ def _measured(task: _Task) -> dict[str, Measured]:
                 replication=replication,
                 arm=arm.name,
                 journal=journal,
-                requests=requests,
+                traffic=traffic,
             )
             seen = None
             if journal is not None:

@@ -2,8 +2,8 @@
 
 One simulated hour of steady traffic in normal mode under the default policy, with a step of
 the controller every second and the workload generated anew; best of seven, compilation
-excluded. The default policy's cost thresholds are for 5.5 requests a second, so they are
-raised in proportion: otherwise the hour would be spent in soft.
+excluded. The default policy's cost thresholds follow its baseline of 5.5 requests a second, so
+the baseline is raised: otherwise the hour would be spent in soft.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from .simpy_processes import SimpyProcesses
 __all__ = ["measure", "policy_for", "steady"]
 
 _HOUR_S = 3600.0
-_CALIBRATED_RATE = 5.5
 _RUNS = 7
 _PLANS = 200_000
 _MEMORY = (
@@ -61,15 +60,11 @@ def steady(rate: float, duration_s: float = _HOUR_S) -> Scenario:
 
 
 def policy_for(rate: float) -> Policy:
-    """The default policy, its cost thresholds in proportion to the traffic."""
+    """The default policy, meant for so much traffic."""
     policy = default_policy()
-    rules = tuple(
-        replace(rule, threshold=rule.threshold * rate / _CALIBRATED_RATE)
-        if rule.signal == "token_cost_per_hour"
-        else rule
-        for rule in policy.rules
-    )
-    return replace(policy, rules=rules)
+    if policy.baseline is None:
+        raise AssertionError("the default policy has no baseline, so its thresholds follow none")
+    return replace(policy, baseline=replace(policy.baseline, requests_per_s=rate))
 
 
 def measure() -> dict[str, float]:

@@ -18,7 +18,7 @@ from balancer.core.observations import Observations
 from balancer.core.policy import Policy, Rule
 from balancer.core.stretches import Stretch, Stretches
 
-from .builders import DEFAULT_RULES, make_policy, table
+from .builders import DEFAULT_RULES, make_policy, served, table, tick
 from .steady import DOLLAR_CENT, steady
 
 P95_S = math.exp(0.6 * 1.645)
@@ -338,3 +338,15 @@ def test_what_was_seen_outlives_a_restart_and_other_rules() -> None:
     assert better.misfits == ()
     worse, _ = Controller.succeed(mildest(*table("latency_p95", 1.0, 8.0)), state)
     assert [finding.rule.threshold for finding in worse.misfits] == [1.0]
+
+
+def test_a_controller_may_leave_it_unwatched() -> None:
+    """It finds nothing, decides the same, and its state goes where one is watched, and back."""
+    policy = make_policy()
+    watched, unwatched = Controller(policy), Controller(policy, monitored=False)
+    for index in range(50):
+        seen = tick(index, served(latencies=[1.0, 3.0]))
+        assert unwatched.step(seen) == watched.step(seen)
+    assert unwatched.misfits == ()
+    assert unwatched.state()["stretches"] is None
+    assert Controller.restore(policy, unwatched.state()).decision == watched.decision

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,11 +15,13 @@ from balancer.core.histogram import Histogram
 from balancer.core.modes import Mode, Priority
 from balancer.core.observations import Observations, merge_ticks
 from balancer.core.policy import Strategy
+from balancer.core.signals import latency_cuts
 from scenarios.schema import UpstreamFault
 from sim.clients import choose
 from sim.plant import Plant
 from sim.streams import replication_key
 from sim.world import GATES
+from tests.core.builders import table
 
 from .worlds import FLASH, LITE, decision, plant, policy, requests, scenario
 
@@ -46,6 +50,23 @@ def test_an_answer_is_observed_in_the_tick_it_reaches_the_client() -> None:
     assert (row.prompt_tokens, row.output_tokens, row.nano_usd) == (1000, 100, 550_000)
     assert not row.ages
     assert third == Observations(tick=2)
+
+
+def test_counts_above_the_cuts_come_ready_made() -> None:
+    """Of latencies and ages, by calls and by requests: those that the histograms say."""
+    under = replace(policy(), rules=table("latency_p95", 1.2))
+    run = plant(requests(*(k / 7.0 for k in range(140))), under=under)
+    cuts = latency_cuts(under)
+    seen = [
+        histogram
+        for each in _ticks(run, 25)
+        for row in (*each.served, *each.requests)
+        for histogram in row
+        if isinstance(histogram, Histogram) and histogram
+    ]
+    assert any(any(histogram.above(cuts)) for histogram in seen)
+    for histogram in seen:
+        assert histogram.counted(cuts) == Histogram(histogram.packed).counted(cuts)
 
 
 def test_an_age_counts_from_the_first_attempt() -> None:

@@ -21,7 +21,7 @@ __all__ = ["Commanded"]
 class Commanded:
     """A law and the orders that go before it."""
 
-    __slots__ = ("_law", "_orders", "_own", "_policy", "_stance")
+    __slots__ = ("_alone", "_law", "_orders", "_own", "_policy", "_stance")
 
     def __init__(self, policy: Policy, orders: Orders, law: Law) -> None:
         self._policy = policy
@@ -29,10 +29,15 @@ class Commanded:
         self._law = law
         self._own: Stance | None = None
         self._stance: Stance | None = None
+        # What the law wanted last, if nobody had any order then.
+        self._alone: Stance | None = None
 
     def step(self, tick: int) -> Stance:
         """See `Law.step`."""
-        return self._stand(self._law.step(tick))
+        own = self._law.step(tick)
+        if self._stance is not None and own is self._alone and self._orders.none:
+            return self._stance
+        return self._stand(own)
 
     def renew(self) -> Stance | None:
         """See `Lasting.renew`; None: the law is not in a mode by itself."""
@@ -46,6 +51,7 @@ class Commanded:
 
     def _stand(self, own: Stance) -> Stance:
         self._own = own
+        self._alone = own if self._orders.none else None
         wanted = self._ordered(own) or self._lifted(own)
         if self._stance is None or (wanted is not self._stance and wanted != self._stance):
             self._stance = wanted
@@ -82,3 +88,4 @@ class Commanded:
         self._own = stance_from_plain(own)
         self._law.restore(law, self._own)
         self._stance = kept
+        self._alone = None

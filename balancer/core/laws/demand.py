@@ -20,29 +20,29 @@ class Demand:
 
     Attributes:
         rates: requests a second by priority.
+        per_s: requests a second.
         elapsed: ticks seen.
     """
 
-    __slots__ = ("_tick_s", "elapsed", "rates")
+    __slots__ = ("_tick_s", "elapsed", "per_s", "rates")
 
     def __init__(self, tick_s: float) -> None:
         self._tick_s = tick_s
         self.rates = [0.0, 0.0, 0.0]
+        self.per_s = 0.0
         self.elapsed = 0
 
     def observe(self, offered: tuple[int, int, int]) -> None:
         """Take in a tick. The first ones weigh alike, so that a start is no slow rise."""
         self.elapsed += 1
+        tick_s = self._tick_s
         span_s = min(LONGEST_SPAN_S, max(SPAN_S, REQUESTS / max(self.per_s, 1e-9)))
-        weight = 1.0 / min(float(self.elapsed), max(1.0, span_s / self._tick_s))
-        for priority, count in enumerate(offered):
-            rate = self.rates[priority]
-            self.rates[priority] = max(0.0, rate + (count / self._tick_s - rate) * weight)
-
-    @property
-    def per_s(self) -> float:
-        """Requests a second."""
-        return sum(self.rates)
+        weight = 1.0 / min(float(self.elapsed), max(1.0, span_s / tick_s))
+        self.rates = [
+            max(0.0, rate + (count / tick_s - rate) * weight)
+            for rate, count in zip(self.rates, offered, strict=True)
+        ]
+        self.per_s = sum(self.rates)
 
     def shares(self) -> ByPriority:
         """Share of each priority among the requests; 0 where none come."""
@@ -63,3 +63,4 @@ class Demand:
         rates, elapsed = state["rates"], state["elapsed"]
         assert isinstance(rates, list) and isinstance(elapsed, int)
         self.rates, self.elapsed = list(rates), elapsed
+        self.per_s = sum(self.rates)

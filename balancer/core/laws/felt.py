@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..modes import MODES, Mode
-from ..observations import ModeRequests
+from ..observations import NONE_UNJUDGED, ModeRequests
 from ..signals import Signals
 from ..windows import CUTS, FIRST_TOKENS
 
@@ -30,28 +30,43 @@ __all__ = ["Felt", "Round"]
 class Round(NamedTuple):
     """What the users of one mode felt in a tick.
 
+    Counts by cut are those of all latency cuts; how many were late is worked out for the one cut
+    that is asked for.
+
     Attributes:
         begun: requests begun, less the unjudged: negative where those began before.
         answered: requests answered.
         failed: requests that ended without an answer.
-        late: requests that became late, by latency cut.
-        timely: requests answered in time, by latency cut.
-        late_failed: requests among the failed that were late before, by latency cut: who counts
-            failed and late ones together counts these twice.
         gone: requests that their callers gave up.
         firsts: answers with a first token.
         tardy: answers whose first token was late, by first-token cut.
+        slow: requests answered above each cut.
+        late_failed: requests among the failed that were late before, by cut: who counts
+            failed and late ones together counts these twice.
+        old, old_before: requests in flight above each cut, now and a tick ago.
+        surplus: see the module.
     """
 
     begun: int
     answered: int
     failed: int
-    late: tuple[int, ...]
-    timely: tuple[int, ...]
-    late_failed: tuple[int, ...]
     gone: int
     firsts: int
     tardy: tuple[int, ...]
+    slow: tuple[int, ...]
+    late_failed: tuple[int, ...]
+    old: tuple[int, ...]
+    old_before: tuple[int, ...]
+    surplus: int
+
+    def late(self, place: int) -> int:
+        """Requests that became late by a cut."""
+        above = self.slow[place] + self.late_failed[place] + self.old[place]
+        return max(0, above - self.old_before[place] - self.surplus)
+
+    def timely(self, place: int) -> int:
+        """Requests answered in time by a cut."""
+        return self.answered - self.slow[place]
 
 
 class Felt:
@@ -66,7 +81,8 @@ class Felt:
     def __init__(self, signals: Signals) -> None:
         self._signals = signals
         # Of each mode: requests in flight, and those above each cut, when it last spoke.
-        self._before = [(0,) * (1 + len(signals.ledger.latency_cuts))] * len(MODES)
+        nothing = 0, (0,) * len(signals.ledger.latency_cuts)
+        self._before = [nothing] * len(MODES)
         self.now: dict[Mode, Round] = {}
 
     def observe(self) -> None:
@@ -76,42 +92,41 @@ class Felt:
     def _count(self, entry: ModeRequests) -> Round:
         ledger = self._signals.ledger
         cuts = ledger.latency_cuts
-        answered, slow = entry.answered.counted(cuts)
-        failed, late_failed = entry.failed.counted(cuts)
-        in_flight, old = entry.ages.counted(cuts)
-        mode = entry.mode
-        in_flight_before, *old_before = self._before[mode]
-        self._before[mode] = (in_flight, *old)
-        begun = entry.begun - sum(entry.unjudged)
+        mode, begun, answers, failures, ages, unjudged = entry
+        answered, slow = answers.counted(cuts)
+        failed, late_failed = failures.counted(cuts)
+        in_flight, old = now = ages.counted(cuts)
+        in_flight_before, old_before = self._before[mode]
+        self._before[mode] = now
+        if unjudged is not NONE_UNJUDGED:
+            begun -= sum(unjudged)
         surplus = answered + failed + in_flight - begun - in_flight_before
-        gone, surplus = max(0, -surplus), max(0, surplus)
-        late = tuple(
-            [
-                max(0, sum(above) - before - surplus)
-                for *above, before in zip(slow, late_failed, old, old_before, strict=True)
-            ]
-        )
-        timely = tuple([answered - above for above in slow])
-        counts = ledger.since(mode, ledger.tick - 1)
-        tardy = counts[CUTS + len(cuts) :]
+        firsts = 0
+        tardy: tuple[int, ...] = ()
+        if ledger.ttft_cuts:
+            counts = ledger.since(mode, ledger.tick - 1)
+            firsts, tardy = counts[FIRST_TOKENS], counts[CUTS + len(cuts) :]
         return Round(
             begun,
             answered,
             failed,
-            late,
-            timely,
-            late_failed,
-            gone,
-            counts[FIRST_TOKENS],
+            max(0, -surplus),
+            firsts,
             tardy,
+            slow,
+            late_failed,
+            old,
+            old_before,
+            max(0, surplus),
         )
 
     def state(self) -> list[object]:
         """Plain values."""
-        return [list(row) for row in self._before]
+        return [[in_flight, *old] for in_flight, old in self._before]
 
     def restore(self, state: Sequence[object]) -> None:
         """Take back what `state` gave."""
         for mode, row in zip(MODES, state, strict=True):
             assert isinstance(row, list)
-            self._before[mode] = tuple(row)
+            in_flight, *old = row
+            self._before[mode] = in_flight, tuple(old)

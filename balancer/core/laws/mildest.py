@@ -76,6 +76,7 @@ class Mildest:
         *FIELDS,
         "_felt",
         "_hold",
+        "_memory",
         "_period",
         "_policy",
         "_probation",
@@ -97,6 +98,7 @@ class Mildest:
         self._hold = signals.ticks(policy.ladder.hold_s)
         self._probation = signals.ticks(policy.ladder.probation_s)
         self._period = signals.ticks(PERIOD_S)
+        self._memory = signals.ticks(MEMORY_S)
         self.watch = Watch(policy, signals)
         self.demand = Demand(policy.tick_s)
         self.ill = Illness(self._hold)
@@ -198,7 +200,7 @@ class Mildest:
     def _undo(self, tick: int) -> bool:
         """Leave a mode in which users lose no less than in a milder one they were taken from."""
         failed, late, n = self.watch.seen
-        if n < COMPARED_AT or self.lock.until is not None:
+        if self.mode is Mode.NORMAL or n < COMPARED_AT or self.lock.until is not None:
             return False
         lost = self._milder(tick)
         if not lost:
@@ -231,7 +233,7 @@ class Mildest:
         return {mode: loss for mode, loss in lost.items() if loss < GAUGED}
 
     def _losses(self, tick: int, modes: tuple[Mode, ...]) -> dict[Mode, float]:
-        return self.ill.losses(modes, tick - self._signals.ticks(MEMORY_S))
+        return self.ill.losses(modes, tick - self._memory)
 
     # --- where nothing helps ------------------------------------------------------------
 

@@ -52,9 +52,10 @@ def sample(bound: Bound, seen: Round) -> tuple[int, int]:
     signal = bound.rule.signal
     if signal in LATENCIES:
         place = bound.column - CUTS
-        return seen.late[place], seen.late[place] + seen.timely[place]
+        late = seen.late(place)
+        return late, late + seen.timely(place)
     if signal == "ttft_p95":
-        return seen.tardy[bound.column - CUTS - len(seen.late)], seen.firsts
+        return seen.tardy[bound.column - CUTS - len(seen.slow)], seen.firsts
     return seen.failed, seen.failed + seen.answered
 
 
@@ -63,9 +64,11 @@ def bad(seen: Round) -> tuple[int, int, int]:
 
     Who was late before and fails is late no more, so late may be negative.
     """
-    late = seen.late[0] - seen.late_failed[0] if seen.late else 0
-    timely = seen.timely[0] if seen.timely else seen.answered
-    return seen.failed, late, seen.failed + late + timely
+    failed = seen.failed
+    if not seen.slow:
+        return failed, 0, failed + seen.answered
+    late = seen.late(0) - seen.late_failed[0]
+    return failed, late, failed + late + seen.timely(0)
 
 
 def limit(bound: Bound, tick_s: float) -> tuple[int, float]:

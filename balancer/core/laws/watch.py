@@ -10,7 +10,6 @@ from ..modes import MODES, Mode
 from ..policy import Policy
 from ..rules import shown
 from ..signals import Bound, Signals
-from ..windows import FINISHED, NANO, TOKENS
 from .evidence import Change, Spending
 from .felt import Round
 from .standards import allowed, bad, counted, limit, sample, spent, tested, told
@@ -48,6 +47,7 @@ class Watch:
 
     __slots__ = (
         "_changes",
+        "_limits",
         "_policy",
         "_signals",
         "_spending",
@@ -66,6 +66,11 @@ class Watch:
             number: Change(allowed(bound))
             for number, bound in enumerate(signals.entry)
             if counted(bound)
+        }
+        self._limits = {
+            number: limit(bound, policy.tick_s)
+            for number, bound in enumerate(signals.entry)
+            if spent(bound)
         }
         self._spending = Spending(signals.ticks(LEAST_SPENDING_S))
         self.seen = [0.0, 0.0, 0.0]
@@ -94,16 +99,19 @@ class Watch:
 
     def average(self, seen: Round, per_s: float) -> None:
         """Take in what the mode's users felt in a tick, at so many requests a second."""
-        failed, late, n = (count + n for count, n in zip(self.seen, bad(seen), strict=True))
+        failed, late, n = self.seen
+        failed_now, late_now, n_now = bad(seen)
+        failed += failed_now
         # One that was late before the mode was entered may fail in it.
-        late = max(0.0, late)
-        self.seen = [failed, late, max(n, failed + late)]
+        late = max(0.0, late + late_now)
+        n = max(n + n_now, failed + late)
+        self.seen = [failed, late, n]
         self.answers = self.answers or seen.answered > 0
-        if seen.late:
+        if seen.slow:
             # Who gives up is taken to have waited for long.
-            self.ended[0] += seen.answered - seen.timely[0]
+            self.ended[0] += seen.slow[0]
             self.ended[1] += seen.late_failed[0] + seen.gone
-        if self.seen[2] > max(AVERAGED, AVERAGED_S * per_s):
+        if n > max(AVERAGED, AVERAGED_S * per_s):
             self.seen = [count / 2.0 for count in self.seen]
             self.ended = [count / 2.0 for count in self.ended]
 
@@ -119,20 +127,19 @@ class Watch:
             seen: what its users felt in this tick; None: nothing, or it is not asked.
             probed: the mode that is probed beside it, whose spending counts too.
         """
-        rows = [
-            self._signals.ledger.since(each, tick - 1)
-            for each in dict.fromkeys((mode, mode if probed is None else probed))
-        ]
-        finished, nano_usd, tokens = (
-            sum(row[column] for row in rows) for column in (FINISHED, NANO, TOKENS)
-        )
+        finished = nano_usd = tokens = 0
+        for entry in self._signals.seen.served:
+            if entry.mode is mode or entry.mode is probed:
+                finished += entry.judged
+                nano_usd += entry.nano_usd
+                tokens += entry.prompt_tokens + entry.output_tokens + entry.thinking_tokens
         self._spending.add(tick, finished, nano_usd, tokens)
         found = []
         for number, bound in self.tests[mode]:
-            if counted(bound):
+            if number in self._changes:
                 broken = self._too_many(number, bound, mode, entered, seen)
-            elif spent(bound):
-                broken = self._too_much(tick, bound) if finished else None
+            elif number in self._limits:
+                broken = self._too_much(tick, number, bound) if finished else None
             else:
                 broken = self._literally(tick, number, bound, mode, entered)
             if broken is not None:
@@ -183,9 +190,9 @@ class Watch:
         start = max(entered, self._signals.ledger.tick - bound.window_ticks)
         return Broken(bound, k, n, self._signals.measure(bound, mode, entered, start).value)
 
-    def _too_much(self, tick: int, bound: Bound) -> Broken | None:
+    def _too_much(self, tick: int, number: int, bound: Bound) -> Broken | None:
         """Whether a rule about spending is broken."""
-        column, per_tick = limit(bound, self._policy.tick_s)
+        column, per_tick = self._limits[number]
         above = self._spending.above(tick, column, per_tick)
         if above is None:
             return None

@@ -71,11 +71,11 @@ def test_a_request_is_late_once_when_its_age_passes_the_cut_and_not_again_when_i
     """In flight for three ticks, then answered."""
     hear = listener().hear
     late = [
-        hear(requests(1, ages=(0.9,))).late[1],
-        hear(requests(ages=(1.9,))).late[1],
-        hear(requests(ages=(2.9,))).late[1],
-        hear(requests(ages=(3.9,))).late[1],
-        hear(requests(answered=(4.5,))).late[1],
+        hear(requests(1, ages=(0.9,))).late(1),
+        hear(requests(ages=(1.9,))).late(1),
+        hear(requests(ages=(2.9,))).late(1),
+        hear(requests(ages=(3.9,))).late(1),
+        hear(requests(answered=(4.5,))).late(1),
     ]
     assert late == [0, 0, 1, 0, 0]
 
@@ -83,13 +83,14 @@ def test_a_request_is_late_once_when_its_age_passes_the_cut_and_not_again_when_i
 def test_a_request_that_was_never_seen_at_that_age_is_late_when_it_is_answered() -> None:
     """It passed the cut and ended within one tick."""
     seen = listener().hear(requests(2, answered=(2.5, 1.0)))
-    assert (seen.late[1], seen.timely[1]) == (1, 1)
+    assert (seen.late(1), seen.timely(1)) == (1, 1)
 
 
 def test_each_cut_has_its_own_count() -> None:
     """1.8 s is above 1.6 s and below 2 s."""
     seen = listener().hear(requests(1, answered=(1.8,)))
-    assert (seen.late, seen.timely) == ((1, 0), (0, 1))
+    assert (seen.late(0), seen.late(1)) == (1, 0)
+    assert (seen.timely(0), seen.timely(1)) == (0, 1)
 
 
 def test_a_request_that_was_late_and_fails_is_late_once_and_failed_once() -> None:
@@ -97,15 +98,15 @@ def test_a_request_that_was_late_and_fails_is_late_once_and_failed_once() -> Non
     hear = listener().hear
     waits = hear(requests(1, ages=(5.0,)))
     ends = hear(requests(failed=(5.5,)))
-    assert (waits.late[1], waits.failed) == (1, 0)
-    assert (ends.late[1], ends.failed) == (0, 1)
+    assert (waits.late(1), waits.failed) == (1, 0)
+    assert (ends.late(1), ends.failed) == (0, 1)
     assert [sum(counts) for counts in zip(bad(waits), bad(ends), strict=True)] == [1, 0, 1]
 
 
 def test_a_request_that_fails_late_unseen_is_one_bad_request() -> None:
     """It passed the cut and failed within one tick."""
     seen = listener().hear(requests(1, failed=(2.5,)))
-    assert (seen.late[1], seen.failed) == (1, 1)
+    assert (seen.late(1), seen.failed) == (1, 1)
     assert bad(seen) == (1, 0, 1)
 
 
@@ -119,11 +120,11 @@ def test_without_a_latency_rule_nobody_is_late() -> None:
 def test_requests_in_flight_are_not_late_again_after_ticks_that_were_lost() -> None:
     """Who became late meanwhile, or now, counts."""
     run = listener()
-    assert run.hear(requests(4, ages=(5.0,) * 4)).late[1] == 4
+    assert run.hear(requests(4, ages=(5.0,) * 4)).late(1) == 4
     run.lose()
     run.lose()
-    assert run.hear(requests(ages=(8.0,) * 4)).late[1] == 0
-    assert run.hear(requests(1, ages=(9.0,) * 4 + (2.5,))).late[1] == 1
+    assert run.hear(requests(ages=(8.0,) * 4)).late(1) == 0
+    assert run.hear(requests(1, ages=(9.0,) * 4 + (2.5,))).late(1) == 1
 
 
 def test_what_ended_in_a_lost_tick_hides_nobody_for_long() -> None:
@@ -132,7 +133,7 @@ def test_what_ended_in_a_lost_tick_hides_nobody_for_long() -> None:
     run.hear(requests(4, ages=(5.0,) * 4))
     run.lose()
     run.hear(requests(1, ages=(0.5,)))
-    assert run.hear(requests(ages=(2.5,))).late[1] == 1
+    assert run.hear(requests(ages=(2.5,))).late(1) == 1
 
 
 def test_a_replica_that_was_silent_for_a_tick_is_not_late_again() -> None:
@@ -147,7 +148,7 @@ def test_a_replica_that_was_silent_for_a_tick_is_not_late_again() -> None:
             for part in heard
         ]
         run.take(merge_replicas(parts))
-        late.append(run.felt.now[NORMAL].late[1])
+        late.append(run.felt.now[NORMAL].late(1))
     assert late == [5, 0, 0]
 
 
@@ -155,15 +156,15 @@ def test_a_late_request_that_its_caller_cancels_hides_nobody_after_it() -> None:
     """It is gone; the next late one counts."""
     hear = listener().hear
     hear(requests(2, ages=(5.0, 5.0)))
-    assert hear(requests(ages=(6.0,))).late[1] == 0
-    assert hear(requests(1, ages=(7.0, 2.5))).late[1] == 1
+    assert hear(requests(ages=(6.0,))).late(1) == 0
+    assert hear(requests(1, ages=(7.0, 2.5))).late(1) == 1
 
 
 def test_a_law_that_begins_while_requests_are_late_does_not_count_them() -> None:
     """It was not told when they began."""
     hear = listener().hear
-    assert hear(requests(ages=(5.0,) * 3)).late[1] == 0
-    assert hear(requests(1, ages=(6.0,) * 3 + (2.5,))).late[1] == 1
+    assert hear(requests(ages=(5.0,) * 3)).late(1) == 0
+    assert hear(requests(1, ages=(6.0,) * 3 + (2.5,))).late(1) == 1
 
 
 def test_only_modes_that_speak_are_counted() -> None:
@@ -214,7 +215,7 @@ def test_every_request_is_late_exactly_once_if_it_lives_longer_than_the_cut(
             run.lose()
             continue
         seen = run.hear(entry)
-        late += seen.late[1]
+        late += seen.late(1)
         totals = [total + n for total, n in zip(totals, bad(seen), strict=True)]
     edge = edge_s(run.signals.ledger.latency_cuts[1])
     assert edge == pytest.approx(CUT_S, rel=0.01)
@@ -232,4 +233,5 @@ def test_a_mistake_is_no_failure_and_nobody_gave_up() -> None:
     assert found.hear(requests(2, answered=(1.0,))._replace(unjudged=(0, 1, 0)))[:3] == (1, 1, 0)
     found.hear(requests(1, ages=(0.5,)))
     later = found.hear(requests()._replace(unjudged=(1, 0, 0)))
-    assert (later.begun, later.failed, later.gone, later.late) == (-1, 0, 0, (0, 0))
+    assert (later.begun, later.failed, later.gone) == (-1, 0, 0)
+    assert (later.late(0), later.late(1)) == (0, 0)

@@ -14,8 +14,20 @@ def seen(answered: int, late: int, late_failed: int = 0, gone: int = 0) -> Round
     """A tick in which so many were answered, became late, failed late and gave up."""
     policy = mildest()
     cuts = len(Signals(policy).ledger.latency_cuts)
-    lates, timely = (late,) * cuts, (answered - min(answered, late),) * cuts
-    return Round(answered, answered, late_failed, lates, timely, (late_failed,) * cuts, gone, 0, ())
+    slow = min(answered, late)
+    return Round(
+        begun=answered,
+        answered=answered,
+        failed=late_failed,
+        gone=gone,
+        firsts=0,
+        tardy=(),
+        slow=(slow,) * cuts,
+        late_failed=(late_failed,) * cuts,
+        old=(late,) * cuts,
+        old_before=(slow + late_failed,) * cuts,
+        surplus=0,
+    )
 
 
 @pytest.mark.parametrize(
