@@ -129,7 +129,7 @@ class ScenarioFile(pytest.File):
 
 
 def _page(directory: Path) -> Path:
-    from reports.html import write_report
+    from reports.run.page import write_report
 
     return write_report(directory)
 
@@ -138,8 +138,8 @@ def _table(directory: Path) -> str:
     from io import StringIO
 
     from reports.console import show
-    from reports.terminal import verdict_tables
-    from reports.verdicts import read_verdicts
+    from reports.run.terminal import verdict_tables
+    from reports.run.verdicts import read_verdicts
 
     text = StringIO()
     show(verdict_tables(read_verdicts(directory)), text)

@@ -1,6 +1,6 @@
 """The truth about a live run, put together from what its processes noted down.
 
-It is the same account that the simulator keeps (`sim.totals.Totals`), so that a live run is
+It is the same account that the simulator keeps (`sim.plant.totals.Totals`), so that a live run is
 judged by the same metrics: requests that came after the warm-up, the true bill, latency from
 a request's start to its outcome for answers and timeouts.
 """
@@ -19,8 +19,8 @@ from balancer.core.pricing import NANO_USD
 from balancer.core.routes import resolve
 from scenarios.loader import profiles
 from scenarios.schema import Scenario
-from sim.quality import kept_quality_ppm
-from sim.totals import Totals
+from sim.plant.quality import kept_quality_ppm
+from sim.plant.totals import Totals
 
 from .rows import ANSWER, FAILED, FALLBACK, Call, Fate, Request
 from .traffic import Planned

@@ -15,12 +15,12 @@ from typing import Any
 
 from balancer.journal_file import open_journal
 from balancer.version import VERSION
-from sim.engine import simulate
-from sim.json_values import number
-from sim.metrics import METRICS
-from sim.run import POLICY
-from sim.run_header import versions
-from sim.timeline import Transition
+from sim.run.engine import simulate
+from sim.run.header import versions
+from sim.run.metrics import METRICS
+from sim.run.result import POLICY
+from sim.run.timeline import Transition
+from sim.study.json_values import number
 
 from .bootstrap import spread
 from .live import Played
@@ -55,7 +55,7 @@ TOLERANCES: Mapping[str, Tolerance] = {
     "error_rate": Tolerance(most=0.01, relative=False),
     "cost_usd": Tolerance(most=0.05, relative=True),
 }
-"""By the names of `sim.metrics.METRICS`."""
+"""By the names of `sim.run.metrics.METRICS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class Figure:
     """A metric on both sides.
 
     Attributes:
-        name: of `sim.metrics.METRICS`.
+        name: of `sim.run.metrics.METRICS`.
         live: as measured, overhead included.
         overhead: that is subtracted from it.
         simulated: by the simulator.

@@ -48,7 +48,7 @@ FIGURES: Mapping[str, Callable[[Sums], float]] = {
     "error_rate": lambda sums: _ratio(sums[_FAILED], sums[_FINISHED]),
     "cost_usd": lambda sums: float(sums[_COST]) / 1e9,
 }
-"""What can be computed from sums of ticks, by the names of `sim.metrics.METRICS`."""
+"""What can be computed from sums of ticks, by the names of `sim.run.metrics.METRICS`."""
 
 
 def spread(

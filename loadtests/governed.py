@@ -19,7 +19,7 @@ from balancer.core.policy import Policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import CallRecord, CallSettings
 from scenarios.schema import Scenario
-from sim.run_header import run_header, versions
+from sim.run.header import run_header, versions
 
 from .keyed_draws import KeyedDraws
 from .messages import messages

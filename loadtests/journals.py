@@ -9,9 +9,9 @@ from balancer.core.journal import Entry, JournalWriter
 from balancer.core.modes import Mode
 from balancer.core.policy import Policy
 from scenarios.schema import Scenario
-from sim.run_header import run_header, versions
-from sim.serving import Serving, serving
-from sim.timeline import Transition
+from sim.run.header import run_header, versions
+from sim.run.serving import Serving, serving
+from sim.run.timeline import Transition
 
 __all__ = ["servings", "transitions", "write_journal"]
 

@@ -18,9 +18,9 @@ from scenarios.schema import (
     TelemetryFault,
     UpstreamFault,
 )
-from sim.fault_windows import check_faults, fault_name
-from sim.faults import Stage, start
-from sim.telemetry import Telemetry
+from sim.run.fault_windows import check_faults, fault_name
+from sim.run.faults import Stage, start
+from sim.run.telemetry import Telemetry
 
 __all__ = ["check_playable", "messages"]
 

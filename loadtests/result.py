@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.schema import Scenario
-from sim.counterfactual import compare
-from sim.engine import simulate
-from sim.expectations import expected
-from sim.intervals import Interval
-from sim.metrics import metrics
-from sim.record import record
-from sim.replications import journal_name
-from sim.run import ARMS, POLICY, Run
-from sim.verdict import Judgement, judge
+from sim.run.engine import simulate
+from sim.run.metrics import metrics
+from sim.run.result import ARMS, POLICY, Run
+from sim.study.counterfactual import compare
+from sim.study.expectations import expected
+from sim.study.intervals import Interval
+from sim.study.record import record
+from sim.study.replications import journal_name
+from sim.study.verdict import Judgement, judge
 
 from .account import account
 from .journals import servings, transitions, write_journal

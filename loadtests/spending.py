@@ -21,10 +21,10 @@ from balancer.core.errors import InputError
 from balancer.core.modes import Priority
 from balancer.core.policy import BudgetLimit, Policy
 from balancer.core.pricing import NANO_USD, cost_nano_usd
+from balancer.runtime.admission import Desk
 from balancer.runtime.attempts import Attempt
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked, CallRecord
-from balancer.runtime.desk import Desk
 from balancer.runtime.requests import Request
 
 from .scene import Scene

@@ -9,7 +9,7 @@ from balancer.core.errors import ScenarioError
 from balancer.core.modes import Priority
 from scenarios.schema import Scenario
 from sim.streams import replication_key
-from sim.workload import generate, scenario_keys
+from sim.traffic.workload import generate, scenario_keys
 
 __all__ = ["MOST_REQUESTS", "Planned", "plan_traffic", "share_of"]
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from . import gate_words
 from .amounts import amount, interval
 from .arms import LABELS
-from .gates import Gate, Worsening
+from .gate import words as gate_words
+from .gate.record import Gate, Worsening
 from .metrics import metric
-from .verdicts import Expected, Verdict
+from .run.verdicts import Expected, Verdict
 
 __all__ = ["JUNIT", "gate_junit", "run_junit"]
 

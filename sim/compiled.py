@@ -27,14 +27,15 @@ try:
 except ImportError:  # Windows: every process compiles for itself
     fcntl = None  # type: ignore[assignment]
 
-from balancer.core import budget, chain, claims, histogram, pricing
+from balancer.core import budget, claims, histogram, pricing
+from balancer.core import retry as chain
 
 __all__ = ["cache_directory", "compiled", "direct", "inlined", "prune", "sources", "sources_hash"]
 
 _CORE_SOURCES = tuple(
     Path(str(module.__file__)) for module in (budget, chain, claims, histogram, pricing)
 )
-_MARK = re.compile(r"from \.compiled import .*\b(?:compiled|inlined)\b")
+_MARK = re.compile(r"from \.+compiled import .*\b(?:compiled|inlined)\b")
 _UNUSED_FOR_S = 30 * 86_400.0
 
 P = ParamSpec("P")
@@ -44,7 +45,7 @@ R = TypeVar("R")
 def sources() -> list[Path]:
     """Files whose functions are compiled: those of this folder that decorate some."""
     here = Path(__file__).parent
-    ours = [path for path in sorted(here.glob("*.py")) if _MARK.search(path.read_text("utf-8"))]
+    ours = [path for path in sorted(here.rglob("*.py")) if _MARK.search(path.read_text("utf-8"))]
     return [Path(__file__), *ours, *_CORE_SOURCES]
 
 

@@ -23,10 +23,10 @@ from balancer.policy_file import load_policy
 from scenarios.loader import Loaded, load
 from scenarios.schema import Scenario
 
-from .expectations import expected
-from .experiment import Result, run_scenario
-from .record import write_records
-from .report_directory import VERDICTS, report_directory
+from .study.expectations import expected
+from .study.experiment import Result, run_scenario
+from .study.record import write_records
+from .study.report_directory import VERDICTS, report_directory
 
 __all__ = ["ExpectationItem", "Presentation", "Simulate", "expectations", "simulator"]
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from balancer.cli.workers import asked_workers
-from sim.pool import Workers
+from sim.workers.pool import Workers
 from tests.proofs import (
     agreement,
     contest,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from balancer.policy_file import default_policy
-from sim.sequential import Looks
+from sim.study.sequential import Looks
 
 ROOT = Path(__file__).parent.parent
 

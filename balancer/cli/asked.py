@@ -20,7 +20,7 @@ def asked(sources: Sequence[str], overrides: Sequence[str] = ()) -> list[Loaded]
         InputError: one that cannot be run; says which.
     """
     from scenarios.loader import load
-    from sim.soundness import check_scenarios
+    from sim.study.soundness import check_scenarios
 
     loaded = [load(source, overrides) for source in sources]
     check_scenarios([each.scenario for each in loaded], sources)

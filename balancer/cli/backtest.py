@@ -81,16 +81,16 @@ def _backtest(
     quiet: bool,
 ) -> bool:
     """Backtest into one directory; whether the fit is to be trusted."""
-    from reports.backtest_page import write_backtest_report
-    from reports.backtest_tables import backtest_tables
-    from reports.backtests import read_backtest
+    from reports.backtest.page import write_backtest_report
+    from reports.backtest.record import read_backtest
+    from reports.backtest.tables import backtest_tables
     from reports.console import show
     from sim.backtesting.backtest import backtest as run
     from sim.backtesting.backtest import check_candidates
     from sim.fitting.fit import fit_journal
     from sim.fitting.scenario_text import slug
-    from sim.json_values import write_json
-    from sim.report_directory import BACKTEST, FITTED, report_directory
+    from sim.study.json_values import write_json
+    from sim.study.report_directory import BACKTEST, FITTED, report_directory
 
     from ..policy_file import load_policy
 

@@ -77,15 +77,15 @@ def _compare(
     quiet: bool,
 ) -> None:
     """Compare laws into one directory."""
-    from reports.comparison_page import write_comparison_report
-    from reports.comparison_tables import comparison_tables
-    from reports.comparisons import read_comparison
+    from reports.comparison.page import write_comparison_report
+    from reports.comparison.record import read_comparison
+    from reports.comparison.tables import comparison_tables
     from reports.console import show
     from scenarios.loader import library
-    from sim.compare import LawComparison, contest
-    from sim.json_values import write_json
-    from sim.report_directory import COMPARISON, report_directory
-    from sim.rivals import chosen_laws
+    from sim.study.compare import LawComparison, contest
+    from sim.study.compared_laws import chosen_laws
+    from sim.study.json_values import write_json
+    from sim.study.report_directory import COMPARISON, report_directory
 
     from ..policy_file import load_policy
 

@@ -63,7 +63,7 @@ def fitted_scenario(found: Fit, name: str) -> tuple[str, Scenario]:
 
     from scenarios.loader import load
     from sim.fitting.scenario_text import scenario_text
-    from sim.soundness import check_scenarios
+    from sim.study.soundness import check_scenarios
 
     text = scenario_text(found, name)
     with tempfile.TemporaryDirectory(prefix="open-balancer-") as folder:

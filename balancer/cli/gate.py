@@ -88,16 +88,16 @@ def _gate(
 ) -> str:
     """Gate a policy into one directory; the verdict."""
     from reports.console import show
-    from reports.gate_page import write_gate_report
-    from reports.gates import read_gate
-    from reports.terminal_gate import gate_tables
+    from reports.gate.page import write_gate_report
+    from reports.gate.record import read_gate
+    from reports.gate.terminal import gate_tables
     from scenarios.loader import library
-    from sim.gate import Gate
-    from sim.gate_record import gate_record
-    from sim.json_values import write_json
-    from sim.margins import DEFAULT_MARGINS, parse_margins
-    from sim.report_directory import GATE, report_directory
-    from sim.sequential import LAST_LOOK
+    from sim.study.gate import Gate
+    from sim.study.gate_record import gate_record
+    from sim.study.json_values import write_json
+    from sim.study.margins import DEFAULT_MARGINS, parse_margins
+    from sim.study.report_directory import GATE, report_directory
+    from sim.study.sequential import LAST_LOOK
 
     from ..policy_file import load_policy
 

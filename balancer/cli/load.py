@@ -181,10 +181,10 @@ def _load(
 
     from loadtests.live import check, play
     from loadtests.result import judged
-    from reports.html import write_report
-    from reports.verdicts import read_verdicts
-    from sim.record import write_records
-    from sim.report_directory import VERDICTS, report_directory
+    from reports.run.page import write_report
+    from reports.run.verdicts import read_verdicts
+    from sim.study.record import write_records
+    from sim.study.report_directory import VERDICTS, report_directory
 
     check(scene, target.value)
     check_writable(json_file)
@@ -213,7 +213,7 @@ def _load(
     write_too(json_file, [found])
     if not quiet:
         from reports.console import show
-        from reports.terminal import verdict_tables
+        from reports.run.terminal import verdict_tables
 
         show(verdict_tables(read_verdicts(out)), sys.stdout)
         for sentence in found["assumptions"][:2]:

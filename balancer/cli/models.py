@@ -112,7 +112,7 @@ def _days(text: str) -> int:
 
 
 def _plain(catalog: Catalog) -> dict[str, Any]:
-    from ..core.plain import to_plain
+    from ..core.value_codec import to_plain
 
     def row(card: ModelCard) -> dict[str, Any]:
         serving = catalog.serving(card)

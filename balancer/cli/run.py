@@ -103,11 +103,11 @@ def _run(
     quiet: bool,
 ) -> tuple[list[str], Starts]:
     """Run scenarios into one directory; the verdict of each, and when it starts."""
-    from reports.html import write_report
-    from reports.verdicts import read_verdicts
-    from sim.experiment import run_scenario
-    from sim.record import keep_journals, write_records
-    from sim.report_directory import VERDICTS, report_directory
+    from reports.run.page import write_report
+    from reports.run.verdicts import read_verdicts
+    from sim.study.experiment import run_scenario
+    from sim.study.record import keep_journals, write_records
+    from sim.study.report_directory import VERDICTS, report_directory
 
     from ..policy_file import load_policy
 
@@ -137,7 +137,7 @@ def _run(
     write_too(json_file, records)
     if not quiet:
         from reports.console import show
-        from reports.terminal import verdict_tables
+        from reports.run.terminal import verdict_tables
 
         show(verdict_tables(read_verdicts(out)), sys.stdout)
         typer.echo(f"report: {out / REPORT}")
@@ -174,7 +174,7 @@ def _sender(
     to = destination(endpoint, protocol)
 
     def send(directory: Path, starts: Starts, quiet: bool) -> None:
-        from reports.verdicts import read_verdicts
+        from reports.run.verdicts import read_verdicts
 
         from ..adapters.telemetry.simulated import send_journal
 

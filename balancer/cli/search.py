@@ -58,10 +58,10 @@ def search(
 
         require(extras=("sim", "test"))
         from scenarios.loader import load
-        from sim.found_scenario import check_replaceable, found_scenario, summary, write_found
-        from sim.goals import broken_by
-        from sim.search import bounds_for
-        from sim.search import search as look
+        from sim.study.found_scenario import check_replaceable, found_scenario, summary, write_found
+        from sim.study.search import bounds_for
+        from sim.study.search import search as look
+        from sim.study.search_goal import broken_by
 
         from ..policy_file import load_policy
 

@@ -19,9 +19,9 @@ from .progress import progress
 from .workers import asked_workers
 
 if TYPE_CHECKING:
-    from sim.pool import Workers as PoolWorkers
     from sim.tuning.asked import Asked
     from sim.tuning.tune import Tuned
+    from sim.workers.pool import Workers as PoolWorkers
 
 __all__ = ["tune"]
 
@@ -223,11 +223,11 @@ def _tune(
 ) -> Tuned:
     """Tune into one directory, where the study is from the beginning."""
     from reports.console import show
-    from reports.terminal_tuning import tuning_tables
-    from reports.tuning_page import write_tuning_report
-    from reports.tunings import read_tuning
-    from sim.json_values import write_json
-    from sim.report_directory import STUDY, TUNING, report_directory
+    from reports.tuning.page import write_tuning_report
+    from reports.tuning.record import read_tuning
+    from reports.tuning.terminal import tuning_tables
+    from sim.study.json_values import write_json
+    from sim.study.report_directory import STUDY, TUNING, report_directory
     from sim.tuning.explanation import explained
     from sim.tuning.policy_files import CHOSEN, write_policies
     from sim.tuning.tune import tune as search

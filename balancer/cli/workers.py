@@ -8,7 +8,7 @@ from ..core.errors import InputError
 from ..installation import require
 
 if TYPE_CHECKING:
-    from sim.pool import Workers
+    from sim.workers.pool import Workers
 
 __all__ = ["asked_workers"]
 
@@ -26,7 +26,7 @@ def asked_workers(number: int | None, cluster: str | None) -> Workers:
         InputError: both are given, the address is none, or an extra is not installed.
     """
     if cluster is None:
-        from sim.pool import local_workers
+        from sim.workers.pool import local_workers
 
         return local_workers(number)
     if number is not None:
@@ -36,6 +36,6 @@ def asked_workers(number: int | None, cluster: str | None) -> Workers:
             where="--cluster",
         )
     require(extras=("cluster",))
-    from sim.cluster import cluster_workers
+    from sim.workers.cluster import cluster_workers
 
     return cluster_workers(cluster)

@@ -8,7 +8,7 @@ comparison read nothing else. The first line says what the rest means:
     ...
 
 Every line but the first is one tick. Zeros and empties are left out, and reasons unless
-they changed (`balancer.core.records`); the policy is complete, prices included, so that a
+they changed (`balancer.core.tick_codec`); the policy is complete, prices included, so that a
 journal can be replayed without any other file. Numbers are exact, floats by their shortest
 exact form.
 
@@ -26,14 +26,14 @@ from ..version import VERSION
 from .decisions import Decision, Reason
 from .errors import InputError, JournalError, MisuseError, nearest
 from .observations import Observations
-from .plain import LARGEST_INT, from_plain, to_plain
 from .policy import Policy
-from .records import (
+from .tick_codec import (
     decision_from_plain,
     decision_to_plain,
     observations_from_plain,
     observations_to_plain,
 )
+from .value_codec import LARGEST_INT, from_plain, to_plain
 
 __all__ = [
     "FORMAT",

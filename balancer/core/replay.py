@@ -15,7 +15,7 @@ from .decisions import Decision
 from .errors import JournalError, MisuseError
 from .journal import Journal
 from .policy import Policy
-from .records import decision_to_plain
+from .tick_codec import decision_to_plain
 
 __all__ = ["Difference", "Replay", "replay", "resumed"]
 

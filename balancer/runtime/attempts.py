@@ -17,9 +17,9 @@ from ..core.errors import MisuseError
 from ..core.observations import FAILURES
 from ..core.pricing import cost_nano_usd
 from ..core.tiers import FLEX, PRIORITY, STANDARD
+from .admission import Call
 from .bills import Bill
 from .calls import Asked, CallRecord, Outcome
-from .desk import Call
 from .ledger import Claim
 from .recorder import (
     ABANDONED,

@@ -20,6 +20,7 @@ from ..core.fit import Finding
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES, Alert, Observations, Override
 from ..core.policy import Policy
+from .admission import NO_LIMITS, Call, Desk
 from .books import Standing
 from .calls import (
     Asked,
@@ -33,20 +34,19 @@ from .calls import (
 )
 from .clock import Clock, Timekeeper
 from .days import Days
-from .desk import NO_LIMITS, Call, Desk
 from .forks import watch
 from .health import Health
+from .inbox import Orders
 from .journal import JournalFiles
-from .keeper import Keeper
 from .ledger import Ledger
-from .orders import Orders
+from .persistence import Keeper
 from .recorder import ANSWER, CALL, LONGEST_CALL_S, MOST_PENDING, UNPRICED, Ended, Over
 from .requests import Request
 from .reservations import settle
 from .snapshot import Resumed, resume
 from .spent import AfterLoss, Spent, spent_before
 from .status import Status
-from .stepper import Stepper
+from .tick_step import Stepper
 from .ticker import TaskTicker, ThreadTicker
 
 __all__ = ["OFF_VARIABLE", "Balancer"]

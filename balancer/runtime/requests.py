@@ -11,9 +11,9 @@ The SDK wrapper (sync and async) and the proxy drive the same loop and do the ca
         sleep(clock.wall_s(delay_s))
     request.close()
 
-It does what the simulator's clients do (`sim.clients`, `sim.attempts`): the plan is looked up
-first, then limits, then the hard budget; it binds for all attempts; its models are tried in
-order at once, then over again after the backoff, as often as the smaller of the plan's retries
+It does what the simulator's clients do (`sim.plant.clients`, `sim.plant.attempts`): the plan is
+looked up first, then limits, then the hard budget; it binds for all attempts; its models are tried
+in order at once, then over again after the backoff, as often as the smaller of the plan's retries
 and those of the mode in force. A request is driven by one thread or task at a time.
 """
 
@@ -28,16 +28,16 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from ..core.chain import END, backoff_s, next_link
 from ..core.errors import MisuseError
 from ..core.modes import Priority
 from ..core.observations import FAILURES, ILLNESSES
+from ..core.retry import END, backoff_s, next_link
 from ..core.strategy import NO_TIERS, tier_of
 from ..core.tiers import FLEX, FLEX_WAIT_S, PRIORITY, STANDARD
+from .admission import UNTOUCHED, Desk
 from .attempts import Attempt
 from .calls import Asked, CallRecord, Outcome, RequestRecord
 from .closed import Refusal
-from .desk import UNTOUCHED, Desk
 from .recorder import ABANDONED, ANSWER, FAILED, MOST_PENDING, UNJUDGED, UnderWay
 from .reservations import bound, reserve
 from .withdrawn import Edit

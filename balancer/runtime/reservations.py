@@ -12,8 +12,8 @@ from .calls import Asked
 from .ledger import Claim
 
 if TYPE_CHECKING:
+    from .admission import Desk
     from .attempts import Attempt
-    from .desk import Desk
 
 __all__ = ["bound", "reserve", "settle"]
 

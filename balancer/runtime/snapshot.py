@@ -18,9 +18,9 @@ from typing import Any
 from ..core.controller import Controller
 from ..core.errors import BalancerError, JournalError
 from ..core.observations import Observations
-from ..core.plain import from_plain, to_plain
 from ..core.policy import Policy
 from ..core.replay import resumed
+from ..core.value_codec import from_plain, to_plain
 from ..journal_file import open_journal
 
 __all__ = ["Resumed", "ledger_path", "resume", "save", "snapshot"]

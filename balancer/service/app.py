@@ -14,29 +14,29 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..runtime.balancer import Balancer
 from ..version import VERSION
-from . import problems
-from .brownout_api import brownout_routes
-from .conversations import Conversations
-from .doors import Doors
-from .health_api import health_routes
+from .api import problems
+from .api.brownout import brownout_routes
+from .api.dependencies import Site
+from .api.health import health_routes
+from .api.history import history_routes
+from .api.incidents import incident_routes
+from .api.llm import llm_routes
+from .api.metrics import metrics_routes
+from .api.metrics_views import Cpu
+from .api.middleware import Doors
+from .api.openapi import Described
+from .api.webhook import webhook_routes
+from .events import Hub
 from .history import Store
-from .history_api import history_routes
-from .hub import Hub
-from .incidents_api import incident_routes
-from .llm_api import llm_routes
-from .metrics import Cpu
-from .metrics_api import metrics_routes
-from .openapi import Described
-from .outside import outside_of
-from .owner import owner_of
-from .passed import PassedCounts
+from .history.conversations import Conversations
+from .incidents.incident_tracker import Watch
+from .instance import owner_of
+from .integrations.integrations import outside_of
 from .policies import Policies
 from .proxy import Gateway
+from .proxy.ungoverned import PassedCounts
 from .recent import Recent
 from .settings import Settings
-from .site import Site
-from .watch import Watch
-from .webhook_api import webhook_routes
 
 if TYPE_CHECKING:
     from ..core.decisions import Decision

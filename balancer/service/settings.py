@@ -13,8 +13,8 @@ from ..adapters.notify.settings import NotifySettings
 from ..core.errors import InputError
 from ..runtime.spent import AfterLoss, check_after_loss
 from ..units import parse_share
-from .datadog.use import DatadogUse, datadog_use
-from .telemetry import Otlp, otlp_of
+from .integrations.datadog.settings import DatadogUse, datadog_use
+from .integrations.telemetry import Otlp, otlp_of
 
 __all__ = ["GEMINI", "VERTEX", "Settings", "is_loopback"]
 

@@ -15,14 +15,14 @@ from balancer.version import VERSION
 from scenarios.schema import Scenario
 
 from ..days import of_its_day
-from ..estimates import difference_interval, metric_interval
 from ..fitting.account import account
 from ..fitting.fit import Fit
-from ..intervals import CONFIDENCE
-from ..json_values import interval, number
-from ..pool import Workers
-from ..run import STATIC, Run
-from ..run_header import fault_rows, versions
+from ..run.header import fault_rows, versions
+from ..run.result import STATIC, Run
+from ..study.estimates import difference_interval, metric_interval
+from ..study.intervals import CONFIDENCE
+from ..study.json_values import interval, number
+from ..workers.pool import Workers
 from .fidelity import fidelity, trustworthy
 from .runs import Arm, Measured, measure
 from .unseen import SWEPT, Unseen, swept, unseen

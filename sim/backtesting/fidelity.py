@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..fitting.account import FIGURES
-from ..intervals import Interval, mean_interval
-from ..json_values import number
+from ..study.intervals import Interval, mean_interval
+from ..study.json_values import number
 
 __all__ = ["TOLERANCES", "Reproduced", "Tolerance", "fidelity", "trustworthy"]
 

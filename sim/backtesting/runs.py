@@ -14,13 +14,13 @@ from pathlib import Path
 from balancer.core.policy import Policy
 from scenarios.schema import Scenario
 
-from ..engine import simulate
 from ..fitting.account import Account, account
 from ..fitting.columns import read_columns
-from ..pool import Workers, fan_out
-from ..run import Run
+from ..run.engine import simulate
+from ..run.result import Run
 from ..streams import replication_key
-from ..workload import Traffic
+from ..traffic.workload import Traffic
+from ..workers.pool import Workers, fan_out
 
 __all__ = ["Arm", "Measured", "measure"]
 
@@ -69,7 +69,7 @@ def measure(
     Args:
         plans: scenarios with their arms.
         replications: how many of each.
-        workers: as of `sim.pool.fan_out`.
+        workers: as of `sim.workers.pool.fan_out`.
         progress: called with runs done and runs in all.
 
     Raises:

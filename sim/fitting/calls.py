@@ -216,7 +216,7 @@ def _calls(
     output: float = 1.0,
     ignores_budget: bool = False,
 ) -> tuple[Column, Column, Column, Column]:
-    """As `sim.upstream` makes them, without faults but for changed tokens."""
+    """As `sim.plant.upstream` makes them, without faults but for changed tokens."""
     own = found.profiles[cell.model]
     free = np.zeros(DRAWS)
     if found.thinking is not None:

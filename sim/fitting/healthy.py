@@ -13,7 +13,7 @@ from balancer.core.policy import Policy
 from balancer.core.routes import resolve
 from scenarios.schema import Scenario
 
-from ..call_bounds import call_bounds
+from ..plant.call_bounds import call_bounds
 from .calls import CellCalls
 from .columns import Cell, Columns, histogram
 from .samples import Samples

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from balancer.core.tiers import REQUEST_TIERS
 
-from ..quota import MODEL_TOKENS, PROJECT_REQUESTS, PROJECT_SPEND, PROJECT_TOKENS
+from ..plant.quota import MODEL_TOKENS, PROJECT_REQUESTS, PROJECT_SPEND, PROJECT_TOKENS
 from .answers import Answer, Chunk, answer_of
 from .bodies import Body
 from .connections import reset

@@ -11,10 +11,10 @@ from simpy import Environment
 from balancer.core.errors import BalancerError, InputError
 from scenarios.schema import Fault, Scenario, UpstreamFault
 
-from ..fault_rows import write_fault
-from ..fault_windows import fault_name
-from ..faults import Process, Stage, processes, upstream_process
-from ..upstream import FAULT, Upstream
+from ..plant.fault_rows import write_fault
+from ..plant.upstream import FAULT, Upstream
+from ..run.fault_windows import fault_name
+from ..run.faults import Process, Stage, processes, upstream_process
 from .clock import ScenarioClock
 
 __all__ = ["FaultSite", "with_spare_faults"]
@@ -116,7 +116,7 @@ class FaultSite:
         factor: float | None = None,
         add_s: float | None = None,
     ) -> None:
-        """Write a fault's record; see `sim.fault_rows.write_fault`."""
+        """Write a fault's record; see `sim.plant.fault_rows.write_fault`."""
         write_fault(
             self._upstream.faults,
             self._models,
@@ -129,7 +129,7 @@ class FaultSite:
         )
 
     def stall(self, until_s: float) -> None:
-        """Stop a plain queue's servers until a moment, as `sim.plant.Plant.stall` does."""
+        """Stop a plain queue's servers until a moment, as `sim.plant.plant.Plant.stall` does."""
         servers = self._upstream.servers
         np.maximum(servers, until_s, out=servers)
         servers.sort()

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from balancer.core.pricing import NANO_USD
 
-from ..quota import BUCKET, COUNTINGS, MINUTE_S, grants
-from ..spend_limit import spend_wait_s
-from ..upstream import Upstream
+from ..plant.quota import BUCKET, COUNTINGS, MINUTE_S, grants
+from ..plant.spend_limit import spend_wait_s
+from ..plant.upstream import Upstream
 
 __all__ = ["Limits", "Spending", "limits_now", "spending_now"]
 

@@ -14,7 +14,7 @@ from scenarios.loader import load
 from scenarios.schema import QueueUpstream, Scenario
 
 from ..days import of_its_day
-from ..fault_windows import check_faults
+from ..run.fault_windows import check_faults
 
 __all__ = ["DEFAULT_API_KEY", "QUIET_SCENARIO", "Settings", "load_settings"]
 

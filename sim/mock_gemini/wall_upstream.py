@@ -16,14 +16,14 @@ from balancer.core.observations import FAILURES
 from scenarios.loader import profiles
 from scenarios.schema import GeminiUpstream, ModelProfile, Workload
 
-from ..call_bounds import UNBOUNDED, thinking_bound
 from ..compiled import direct
-from ..service_tiers import WAITS, has_place
-from ..setup import new_upstream
-from ..single_calls import begin_request
+from ..plant.call_bounds import UNBOUNDED, thinking_bound
+from ..plant.service_tiers import WAITS, has_place
+from ..plant.setup import new_upstream
+from ..plant.single_calls import begin_request
+from ..plant.upstream import ANSWER, CALL, QUEUED, end, resume
 from ..streams import replication_key
-from ..upstream import ANSWER, CALL, QUEUED, end, resume
-from ..workload import generate
+from ..traffic.workload import generate
 from .bodies import Body
 from .clock import ScenarioClock
 from .fault_site import FaultSite, with_spare_faults
@@ -79,12 +79,12 @@ class Fate(NamedTuple):
         quality_ppm: of the answer, before what a plan's edits take from it.
         answered, thought, prompt, cached: tokens.
         inside: whether a failure or a hang comes after part of the response.
-        ttft_s, duration_s, holds_s: as in `sim.upstream.CALL`.
+        ttft_s, duration_s, holds_s: as in `sim.plant.upstream.CALL`.
         bill_nano_usd: what is charged.
         retry_after_s: of a refusal by quota.
         served: whether work was done.
-        refuser: which limit refused it: an index of `sim.quota.REFUSERS`.
-        tier, served_tier: of service, asked for and served: codes of `sim.service_tiers`.
+        refuser: which limit refused it: an index of `sim.plant.quota.REFUSERS`.
+        tier, served_tier: of service, asked for and served: codes of `sim.plant.service_tiers`.
     """
 
     place: int

@@ -21,11 +21,11 @@ from statistics import fmean
 from balancer.core.errors import InputError
 from balancer.units import parse_quantity, parse_seconds, parse_share, parse_usd
 
-from ..intervals import mean_interval
-from ..kinds import KINDS
-from ..margins import BETTER, DEFAULT_MARGINS, metric_named, parse_margins
-from ..metrics import METRICS
-from ..run import STATIC
+from ..run.metrics import METRICS
+from ..run.result import STATIC
+from ..study.intervals import mean_interval
+from ..study.margins import BETTER, DEFAULT_MARGINS, metric_named, parse_margins
+from ..study.metric_kinds import KINDS
 from .objectives import Readings, Sample
 from .results import TODAY
 
@@ -47,10 +47,10 @@ class Constraint:
 
     Attributes:
         text: as it was asked for.
-        metric: a key of `sim.metrics.METRICS`.
+        metric: a key of `sim.run.metrics.METRICS`.
         at_least: or at most.
         bound: in the metric's unit; None: another arm's.
-        against: `results.TODAY` or `sim.run.STATIC`; "": a bound.
+        against: `results.TODAY` or `sim.run.result.STATIC`; "": a bound.
     """
 
     text: str

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..estimates import values_difference_interval
-from ..intervals import Interval
-from ..replications import Runs
-from ..unseen import EVERYTHING, honest_interval
+from ..study.estimates import values_difference_interval
+from ..study.intervals import Interval
+from ..study.replications import Runs
+from ..study.unseen import EVERYTHING, honest_interval
 from .goals import Goals
 from .objectives import Objective, parse_objectives
 from .results import TODAY, seen

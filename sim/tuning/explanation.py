@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..pool import Workers
+from ..workers.pool import Workers
 from .importance import importances
 from .record import tuning_record
 from .robustness import robustness
@@ -37,11 +37,11 @@ def explained(
         space: that was searched.
         chosen: place in the front of the policy that is proposed; None: the knee.
         files, command, gate: as of `sim.tuning.record.tuning_record`.
-        workers: as of `sim.replications.replicate`.
+        workers: as of `sim.study.replications.replicate`.
         progress: told of what is moved and of what is off.
 
     Raises:
-        InputError, WorkerError: as `sim.replications.replicate`.
+        InputError, WorkerError: as `sim.study.replications.replicate`.
     """
     tuning, goals = tuned.tuning, tuned.goals
     found: dict[str, Any] = {}

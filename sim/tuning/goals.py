@@ -10,9 +10,9 @@ from typing import Literal
 from balancer.core.errors import InputError
 from scenarios.schema import Scenario
 
-from ..intervals import Interval, mean_interval
-from ..replications import Runs
-from ..run import STATIC
+from ..run.result import STATIC
+from ..study.intervals import Interval, mean_interval
+from ..study.replications import Runs
 from .constraints import Constraint
 from .objectives import Objective, Sample, readings
 from .results import TODAY, Measured, Seen, seen
@@ -104,8 +104,8 @@ class Goals:
         Args:
             ours: its runs.
             today: those of today's policy on the same requests.
-            static: those of the arm `sim.run.STATIC`; None: what is demanded against it is not
-                looked at.
+            static: those of the arm `sim.run.result.STATIC`; None: what is demanded against it
+                is not looked at.
         """
         sample, arms = self.sample(ours), {TODAY: self.sample(today)}
         asked = self.constraints

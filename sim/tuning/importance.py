@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from ..intervals import Interval
+from ..study.intervals import Interval
 
 if TYPE_CHECKING:
     from optuna import Study

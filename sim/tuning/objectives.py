@@ -24,12 +24,12 @@ from typing import Literal
 from balancer.core.errors import InputError
 from scenarios.schema import Scenario
 
-from ..estimates import metric_room
-from ..intervals import Interval
-from ..margins import BETTER, metric_named
-from ..metrics import METRICS, asked
-from ..run import Run
-from ..unseen import Room, honest_interval
+from ..run.metrics import METRICS, asked
+from ..run.result import Run
+from ..study.estimates import metric_room
+from ..study.intervals import Interval
+from ..study.margins import BETTER, metric_named
+from ..study.unseen import Room, honest_interval
 from .results import Seen
 
 __all__ = ["Objective", "Readings", "Sample", "parse_objectives", "readings"]
@@ -54,7 +54,7 @@ class Objective:
 
     Attributes:
         name: as it was asked for.
-        metric: a key of `sim.metrics.METRICS`.
+        metric: a key of `sim.run.metrics.METRICS`.
         form: how scenarios are put together: "mean", "ratio" to today's, or "worth".
     """
 

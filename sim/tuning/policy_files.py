@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..report_directory import FRONT
+from ..study.report_directory import FRONT
 from .results import Tuning
 
 __all__ = ["CHOSEN", "write_policies"]

@@ -13,11 +13,11 @@ from typing import Any
 from balancer.policy_difference import policy_difference
 from balancer.version import VERSION
 
-from ..gate_record import fingerprint
-from ..intervals import CONFIDENCE, Interval
-from ..json_values import interval, number
-from ..replications import Runs
-from ..run_header import versions
+from ..run.header import versions
+from ..study.gate_record import fingerprint
+from ..study.intervals import CONFIDENCE, Interval
+from ..study.json_values import interval, number
+from ..study.replications import Runs
 from .effects import effects, told
 from .goals import Goals
 from .importance import Importances

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from balancer.core.policy import Policy
 
-from ..intervals import Interval
-from ..replications import Runs
-from ..run import Run
+from ..run.result import Run
+from ..study.intervals import Interval
+from ..study.replications import Runs
 
 __all__ = ["TODAY", "Candidate", "Figures", "Measured", "Seen", "Tuning", "seen"]
 
@@ -17,7 +17,7 @@ TODAY = "today"
 """Arm of the policy that is tuned from."""
 
 Figures = Mapping[str, Mapping[str, Interval]]
-"""Of each scenario, by its name, every metric of `sim.metrics.METRICS` with its interval."""
+"""Of each scenario, by its name, every metric of `sim.run.metrics.METRICS` with its interval."""
 
 Seen = Mapping[str, Sequence[Run]]
 """Runs of one arm in each scenario, by its name."""
@@ -83,9 +83,9 @@ class Tuning:
         replications: of every figure of a candidate.
         scenarios, held_out: names.
         runs: on the fresh seeds, of every scenario, held out or not, by its name: those of today's
-            policy, of the arm `sim.run.STATIC` under it, and of every candidate, by `arm`. Run k
-            of each saw the same requests.
-        static: objectives, and whether constraints are kept, of the arm `sim.run.STATIC`.
+            policy, of the arm `sim.run.result.STATIC` under it, and of every candidate, by `arm`.
+            Run k of each saw the same requests.
+        static: objectives, and whether constraints are kept, of the arm `sim.run.result.STATIC`.
         seed: of the fresh requests; None: the scenarios' own.
         sampler: how trials were chosen: "nsga2", "tpe".
         split: how it was decided which scenarios are held out, in words.

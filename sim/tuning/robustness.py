@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from scenarios.schema import Scenario
 
-from ..pool import Workers
-from ..replications import Plan, Runs, replicate
-from ..run import STATIC
+from ..run.result import STATIC
+from ..study.replications import Plan, Runs, replicate
+from ..workers.pool import Workers
 from .front import betters, knee
 from .goals import Goals
 from .results import TODAY, Candidate, Measured, Tuning, seen
@@ -87,10 +87,10 @@ def robustness(
         goals: by which they are judged.
         replications: of what is simulated again; None: as many as there are runs,
             which are the most.
-        workers, progress: as of `sim.replications.replicate`.
+        workers, progress: as of `sim.study.replications.replicate`.
 
     Raises:
-        InputError, WorkerError: as `sim.replications.replicate`.
+        InputError, WorkerError: as `sim.study.replications.replicate`.
     """
     found = _Cases(tuning, goals)
     runs = {each.scenario: tuning.runs[each.scenario] for each in scenarios}

@@ -9,9 +9,9 @@ from balancer.core.errors import PolicyError
 from balancer.core.policy import Policy
 from scenarios.schema import Scenario
 
-from ..pool import Workers
-from ..replications import Plan, replicate
-from ..run import STATIC
+from ..run.result import STATIC
+from ..study.replications import Plan, replicate
+from ..workers.pool import Workers
 from .goals import Goals
 from .results import TODAY, Candidate, Measured, seen
 
@@ -81,10 +81,10 @@ def sensitivity(
         scenarios: on which; with the seeds that are to be used.
         replications: of each.
         goals: by which policies are judged.
-        workers, progress: as of `sim.replications.replicate`.
+        workers, progress: as of `sim.study.replications.replicate`.
 
     Raises:
-        InputError, WorkerError: as `sim.replications.replicate`.
+        InputError, WorkerError: as `sim.study.replications.replicate`.
     """
     policies: dict[str, Policy] = {TODAY: today, STATIC: today, _CHOSEN: candidate.policy}
     arms: dict[str, dict[float, str | None]] = {}

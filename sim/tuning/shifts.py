@@ -11,9 +11,9 @@ from balancer.core.policy import Policy
 from scenarios.loader import profiles
 from scenarios.schema import GeminiUpstream, ModelProfile, Quota, Scenario
 
-from ..assumptions import models_used
-from ..cells import declared_quality
-from ..run import Run
+from ..run.assumptions import models_used
+from ..run.result import Run
+from ..study.cells import declared_quality
 
 __all__ = ["other_quotas", "other_speed", "possible_quality", "with_prices", "with_quality"]
 

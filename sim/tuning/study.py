@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from balancer.core.errors import InputError
 from balancer.core.policy import Policy
 
-from ..gate_record import fingerprint
+from ..study.gate_record import fingerprint
 from .constraints import WORST
 from .goals import LOST, Goals, Score
 from .objectives import Sample

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from balancer.core.policy import Policy
 from scenarios.schema import Scenario
 
-from ..intervals import mean_interval
-from ..pool import Workers
-from ..replications import Plan, replicate
-from ..run import STATIC, Run
+from ..run.result import STATIC, Run
+from ..study.intervals import mean_interval
+from ..study.replications import Plan, replicate
+from ..workers.pool import Workers
 from .front import betters
 from .goals import RACE_TAIL, Goals, Score
 from .objectives import Sample
@@ -52,7 +52,7 @@ class Race:
         scenarios: in which; the seeds are those of the search.
         today: the policy tuned from.
         arms: samples of today's policy and static of an earlier run; None: they are simulated.
-        workers: as of `sim.replications.replicate`.
+        workers: as of `sim.study.replications.replicate`.
         progress: called with runs done and runs in all of a block.
     """
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from scenarios.schema import Scenario
 
-from ..counterfactual import cost_saved
-from ..estimates import metric_interval, values_interval
-from ..intervals import Interval
-from ..metrics import METRICS
-from ..pool import Workers
-from ..replications import Plan, Runs, replicate
-from ..run import STATIC
+from ..run.metrics import METRICS
+from ..run.result import STATIC
+from ..study.counterfactual import cost_saved
+from ..study.estimates import metric_interval, values_interval
+from ..study.intervals import Interval
+from ..study.replications import Plan, Runs, replicate
+from ..workers.pool import Workers
 from . import front as fronts
 from .asked import Asked, seeded
 from .goals import Goals, Score
@@ -116,7 +116,7 @@ def tune(
     Args:
         asked: what is to be tuned.
         path: of the study's file; one that is there is gone on with.
-        workers: as of `sim.replications.replicate`.
+        workers: as of `sim.study.replications.replicate`.
         progress: told of trials and of runs on fresh seeds.
 
     Raises:

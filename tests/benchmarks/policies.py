@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from balancer.core.policy import Policy
 from balancer.core.rules import Rule
-from sim.replications import Plan, replicate
+from sim.study.replications import Plan, replicate
 
 from .speed import policy_for, steady
 

@@ -23,9 +23,9 @@ from distributed import Client
 
 from balancer.policy_file import default_policy
 from scenarios.loader import library, load
-from sim.cluster import cluster_workers
-from sim.pool import Workers, fan_out, local_workers
-from sim.replications import Plan, replicate
+from sim.study.replications import Plan, replicate
+from sim.workers.cluster import cluster_workers
+from sim.workers.pool import Workers, fan_out, local_workers
 from tests.sim.dask_cluster import scheduler, worker
 
 __all__ = ["main"]

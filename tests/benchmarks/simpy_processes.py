@@ -26,10 +26,10 @@ from balancer.core.policy import Policy
 from balancer.core.pricing import cost_nano_usd
 from balancer.core.routes import resolve
 from scenarios.schema import Scenario
-from sim.call_bounds import call_bounds
-from sim.setup import model_names, new_upstream
+from sim.plant.call_bounds import call_bounds
+from sim.plant.setup import model_names, new_upstream
+from sim.plant.upstream import ANSWER, CALL, begin, end
 from sim.streams import BACKOFF, PLAN, uniform
-from sim.upstream import ANSWER, CALL, begin, end
 
 __all__ = ["Account", "SimpyProcesses"]
 
@@ -88,7 +88,7 @@ class SimpyProcesses:
     Args:
         scenario: what is simulated; its faults are left to the caller, in `upstream.faults`.
         policy: of the controller.
-        requests: records of `sim.workload.REQUEST`.
+        requests: records of `sim.traffic.workload.REQUEST`.
         key: stream key of the replication.
 
     Attributes:

@@ -23,10 +23,10 @@ from balancer.core.observations import Observations
 from balancer.core.policy import Policy
 from balancer.policy_file import default_policy
 from scenarios.schema import Scenario
-from sim.engine import simulate
-from sim.plant import Plant
+from sim.plant.plant import Plant
+from sim.run.engine import simulate
 from sim.streams import replication_key
-from sim.workload import Traffic, generate
+from sim.traffic.workload import Traffic, generate
 
 from .simpy_processes import SimpyProcesses
 
@@ -38,7 +38,7 @@ _PLANS = 200_000
 _MEMORY = (
     "import json, resource, sys\n"
     "from tests.benchmarks.speed import policy_for, steady\n"
-    "from sim.engine import simulate\n"
+    "from sim.run.engine import simulate\n"
     "rate, duration_s = map(float, sys.argv[1:])\n"
     "run = simulate(steady(rate, duration_s), policy_for(rate), replication=0, arm='policy')\n"
     "peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from sim.traces import read_trace
+from sim.traffic.traces import read_trace
 
 __all__ = ["measure_traces"]
 
@@ -32,7 +32,7 @@ _TURNS = 3
 _MEMORY = (
     "import json, resource, sys\n"
     "from pathlib import Path\n"
-    "from sim.traces import read_trace\n"
+    "from sim.traffic.traces import read_trace\n"
     "def peak_mb():\n"
     "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
     "before = peak_mb()\n"

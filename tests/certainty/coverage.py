@@ -10,14 +10,14 @@ from math import fsum
 
 import numpy as np
 
-from sim.counterfactual import cost_saved
-from sim.estimates import difference_interval, metric_room, values_interval
-from sim.expectations import MetricBound
-from sim.intervals import Interval, mean_interval, median_interval
-from sim.kinds import KINDS
-from sim.metrics import METRICS
-from sim.run import NONE, Run
-from sim.verdict import judge
+from sim.run.metrics import METRICS
+from sim.run.result import NONE, Run
+from sim.study.counterfactual import cost_saved
+from sim.study.estimates import difference_interval, metric_room, values_interval
+from sim.study.expectations import MetricBound
+from sim.study.intervals import Interval, mean_interval, median_interval
+from sim.study.metric_kinds import KINDS
+from sim.study.verdict import judge
 from tests.certainty.families import Family, Store, as_pairs
 
 __all__ = [

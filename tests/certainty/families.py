@@ -16,10 +16,10 @@ from balancer.core.histogram import HALF_A_BUCKET, bucket_index, edge_s
 from balancer.policy_file import default_policy, parse_policy
 from scenarios.loader import load
 from scenarios.schema import Scenario
-from sim.counterfactual import cost_saved
-from sim.kinds import KINDS
-from sim.replications import Plan, replicate
-from sim.run import NONE, POLICY, Run
+from sim.run.result import NONE, POLICY, Run
+from sim.study.counterfactual import cost_saved
+from sim.study.metric_kinds import KINDS
+from sim.study.replications import Plan, replicate
 
 __all__ = ["BEYOND", "FAMILIES", "REAL", "Family", "Store", "as_pairs", "simulated"]
 

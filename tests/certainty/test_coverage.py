@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from sim.intervals import mean_interval, share_interval
+from sim.study.intervals import mean_interval, share_interval
 from tests.certainty.coverage import COVERED, FALSE_PASSES, Covered, covered, covered_medians
 from tests.certainty.families import BEYOND, FAMILIES, Family
 

@@ -88,7 +88,7 @@ def test_a_cluster_that_cannot_be_is_one_message(
     problem: str,
 ) -> None:
     """With exit code 2, and nothing is left behind."""
-    monkeypatch.setattr("sim.cluster.CONNECT_S", 0.5)
+    monkeypatch.setattr("sim.workers.cluster.CONNECT_S", 0.5)
     before = sorted(files.iterdir())
     done = command(*words, "tiny.yaml", *options)
     assert done.exit_code == 2

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sim.compare import LawComparison
-from sim.rivals import RIVALS
+from sim.study.compare import LawComparison
+from sim.study.compared_laws import RIVALS
 from tests.cli.conftest import Command
 
 SCENARIO = """\

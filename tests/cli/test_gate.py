@@ -118,13 +118,13 @@ def test_an_interrupt_leaves_what_is_finished(
     command: Command, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A readable report that names what is missing, and exit code 130."""
-    from sim.replications import replicate as real
+    from sim.study.replications import replicate as real
 
     def interrupted(plans: Any, **more: Any) -> None:
         real(plans[:1], **more)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sim.gate.replicate", interrupted)
+    monkeypatch.setattr("sim.study.gate.replicate", interrupted)
     (files / "other.yaml").write_text(SCENARIO.replace("tiny", "other"))
     options = ("--candidate", "same.yaml", "--replications-max", "12")
     done = command("gate", "tiny.yaml", "other.yaml", *options)
@@ -148,7 +148,7 @@ def test_an_interrupt_before_anything_is_finished_leaves_nothing(
         raise KeyboardInterrupt
 
     before = sorted(files.iterdir())
-    monkeypatch.setattr("sim.gate.replicate", interrupted)
+    monkeypatch.setattr("sim.study.gate.replicate", interrupted)
     done = command("gate", "tiny.yaml", "--candidate", "same.yaml")
     assert (done.exit_code, done.output) == (130, "interrupted\n")
     assert sorted(files.iterdir()) == before
@@ -166,6 +166,6 @@ def test_without_scenarios_the_whole_library_is_gated(
         asked.extend(plan.scenario.scenario for plan in plans)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sim.gate.replicate", replicate)
+    monkeypatch.setattr("sim.study.gate.replicate", replicate)
     command("gate", "--candidate", "same.yaml")
     assert len(asked) == len(set(asked)) == len(library())

@@ -13,7 +13,7 @@ import pytest
 
 from balancer.core.policy import Policy
 from scenarios.schema import Scenario
-from sim import experiment
+from sim.study import experiment
 from tests.cli.conftest import Command
 from tests.waiting import until
 
@@ -215,7 +215,7 @@ def test_a_mistake_in_the_last_scenario_does_not_cost_the_first(
     command: Command, scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What only the simulator knows to be wrong is found before anything runs, too."""
-    monkeypatch.setattr("sim.experiment.run_scenario", lambda *_, **__: pytest.fail("it ran"))
+    monkeypatch.setattr("sim.study.experiment.run_scenario", lambda *_, **__: pytest.fail("it ran"))
     (tmp_path / "last.yaml").write_text(
         SCENARIO.replace("tiny", "last") + "  - reaches: {mode: soft, within: 1m, of: flood}\n"
     )
@@ -273,7 +273,7 @@ def test_an_interrupt_exits_with_130_and_leaves_nothing(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sim.experiment.run_scenario", interrupted)
+    monkeypatch.setattr("sim.study.experiment.run_scenario", interrupted)
     done = command("run", scenario)
     assert (done.exit_code, done.output) == (130, "interrupted\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.yaml"]

@@ -62,7 +62,7 @@ def test_an_interrupt_leaves_what_was_found(
         find(*args, **options)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sim.search.find", cut_short)
+    monkeypatch.setattr("sim.study.search.find", cut_short)
     done = command("search", "hasty.yaml", *OPTIONS, *FEW)
     assert done.exit_code == 130
     assert "it was interrupted" in " ".join((night / "found.yaml").read_text().split("\n# "))

@@ -7,11 +7,11 @@ from typing import Any
 
 from balancer.policy_file import default_policy
 from scenarios.loader import library, load
-from sim.compare import LawComparison, contest
-from sim.law_summary import NEAR
-from sim.pool import Workers
-from sim.rivals import chosen_laws, tuning
-from sim.run import STATIC
+from sim.run.result import STATIC
+from sim.study.compare import LawComparison, contest
+from sim.study.compared_laws import chosen_laws, tuning
+from sim.study.law_summary import NEAR
+from sim.workers.pool import Workers
 from tests.control.laws import Claim
 
 __all__ = [

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from balancer.core.policy import Policy
 from scenarios.schema import Scenario
-from sim.engine import simulate
-from sim.fault_windows import describe
-from sim.intervals import Interval, mean_interval
-from sim.run import POLICY, STATIC, Run
-from sim.standing import REQUESTS, score
+from sim.run.engine import simulate
+from sim.run.fault_windows import describe
+from sim.run.result import POLICY, STATIC, Run
 from sim.streams import replication_key
-from sim.workload import Traffic
+from sim.study.intervals import Interval, mean_interval
+from sim.study.ranking import REQUESTS, score
+from sim.traffic.workload import Traffic
 
 from .laws import Claim
 from .random_worlds import world

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from balancer.policy_file import default_policy
 from scenarios.loader import load
-from sim.fault_windows import describe
-from sim.goals import broken_by
-from sim.search import added_fault, bounds_for, search
+from sim.run.fault_windows import describe
+from sim.study.search import added_fault, bounds_for, search
+from sim.study.search_goal import broken_by
 from tests.control.laws import Claim
 
 __all__ = ["planted_hole"]

@@ -13,18 +13,18 @@ from functools import partial
 from balancer.core.modes import Mode
 from balancer.policy_file import default_policy
 from scenarios.loader import load
-from sim.counterfactual import cost_saved
-from sim.engine import simulate
-from sim.expectations import TimeBound, expected
-from sim.intervals import Interval, mean_interval
-from sim.metrics import asked
-from sim.pool import Workers, fan_out
-from sim.replications import Plan, replicate
-from sim.rivals import arms
-from sim.run import NONE, STATIC, Run
-from sim.serving import back_after_s
-from sim.standing import REQUESTS
-from sim.timeline import Transition
+from sim.run.engine import simulate
+from sim.run.metrics import asked
+from sim.run.result import NONE, STATIC, Run
+from sim.run.serving import back_after_s
+from sim.run.timeline import Transition
+from sim.study.compared_laws import arms
+from sim.study.counterfactual import cost_saved
+from sim.study.expectations import TimeBound, expected
+from sim.study.intervals import Interval, mean_interval
+from sim.study.ranking import REQUESTS
+from sim.study.replications import Plan, replicate
+from sim.workers.pool import Workers, fan_out
 
 __all__ = [
     "FAULT_SCENARIOS",

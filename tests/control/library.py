@@ -12,8 +12,8 @@ from typing import Any
 
 from balancer.policy_file import default_policy
 from scenarios.loader import library, load
-from sim.experiment import run_scenario
-from sim.pool import Workers, fan_out
+from sim.study.experiment import run_scenario
+from sim.workers.pool import Workers, fan_out
 from tests.control.laws import Claim
 
 __all__ = ["MINUTES", "SAMPLE", "Record", "Task", "library_claims", "run_library"]

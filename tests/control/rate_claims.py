@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sim.intervals import Interval, mean_interval
+from sim.study.intervals import Interval, mean_interval
 
 from .laws import Claim
 from .rates import FAULTS, WARM_UP_S, Episode, Fault, policy_at

@@ -18,12 +18,12 @@ from balancer.core.modes import Mode
 from balancer.core.policy import Policy
 from balancer.policy_file import default_model, default_policy
 from scenarios.schema import Scenario
-from sim.engine import simulate
-from sim.run import POLICY, STATIC, Run
-from sim.serving import back_after_s
+from sim.run.engine import simulate
+from sim.run.result import POLICY, STATIC, Run
+from sim.run.serving import back_after_s
+from sim.run.timeline import mode_at, reached_after_s
 from sim.streams import replication_key
-from sim.timeline import mode_at, reached_after_s
-from sim.workload import generate
+from sim.traffic.workload import generate
 
 __all__ = [
     "ABSORBED",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from balancer.core.modes import Mode
-from sim.run import Run
-from sim.serving import Serving
+from sim.run.result import Run
+from sim.run.serving import Serving
 from tests.control.laws import Claim, Comparison, claims
 from tests.sim.samples import runs
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sim.rivals import RIVALS, tuning
+from sim.study.compared_laws import RIVALS, tuning
 from tests.control.contest import (
     OUTCOME_HEADS,
     RANKING_HEADS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from balancer.policy_file import default_model, default_policy
 from scenarios.schema import Scenario
-from sim.run import Run
+from sim.run.result import Run
 
 from .harm import Outcome, Pair, claims, counts, harmed, ingredients, outcome, worst
 

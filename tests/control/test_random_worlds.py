@@ -11,7 +11,7 @@ from balancer.core.policy import Policy
 from balancer.policy_file import default_policy
 from scenarios.loader import load
 from scenarios.schema import GeminiUpstream, Scenario
-from sim.fault_windows import check_faults
+from sim.run.fault_windows import check_faults
 
 from .random_worlds import MAIN, SIBLINGS, world
 

@@ -10,9 +10,9 @@ import pytest
 
 from balancer.core.modes import Mode
 from balancer.policy_file import default_policy
-from sim.run import Run
-from sim.serving import Serving
-from sim.timeline import Transition
+from sim.run.result import Run
+from sim.run.serving import Serving
+from sim.run.timeline import Transition
 from tests.control.rate_claims import (
     BACK,
     Limit,

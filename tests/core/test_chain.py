@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from balancer.core.chain import END, backoff_s, next_link
+from balancer.core.retry import END, backoff_s, next_link
 
 
 @pytest.mark.parametrize(

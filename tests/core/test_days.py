@@ -8,12 +8,12 @@ import pytest
 
 from balancer.core.catalog import Catalog, DatedPrices, ModelCard
 from balancer.core.errors import PolicyError
-from balancer.core.plain import from_plain, to_plain
 from balancer.core.policy import Baseline, Policy, Strategy
 from balancer.core.pricing import PriceRow
 from balancer.core.routes import resolve
 from balancer.core.surcharges import Fee, MediaPrice, Surcharges
 from balancer.core.tiers import STANDARD
+from balancer.core.value_codec import from_plain, to_plain
 from tests.core.builders import BIG, SMALL
 
 

@@ -9,7 +9,7 @@ import pytest
 from balancer.core.modes import Mode
 from balancer.core.observations import Alert, Observations, Override
 from balancer.core.orders import MAX_KEYS, MEMORY_TICKS, Orders
-from balancer.core.records import observations_from_plain, observations_to_plain
+from balancer.core.tick_codec import observations_from_plain, observations_to_plain
 
 
 def after(*ticks: Observations) -> Orders:

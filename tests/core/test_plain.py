@@ -11,8 +11,8 @@ import pytest
 from balancer.core.catalog import ModelCard
 from balancer.core.errors import JournalError, PolicyError
 from balancer.core.modes import Mode
-from balancer.core.plain import from_plain, to_plain
 from balancer.core.policy import Baseline, BudgetLimit, Policy, Rule
+from balancer.core.value_codec import from_plain, to_plain
 from tests.core.builders import STRATEGIES, make_policy
 
 RULE = Rule(name="slow", signal="latency_p95", level=Mode.SOFT, threshold=0.1 + 0.2)

@@ -12,7 +12,7 @@ from balancer.core.decisions import ADMIT_ALL, Decision, Limits, Stance, gates, 
 from balancer.core.errors import JournalError
 from balancer.core.modes import Mode
 from balancer.core.observations import Observations
-from balancer.core.records import (
+from balancer.core.tick_codec import (
     decision_from_plain,
     decision_to_plain,
     observations_from_plain,

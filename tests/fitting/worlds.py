@@ -8,9 +8,9 @@ from balancer.core.policy import Policy
 from balancer.policy_file import default_policy
 from scenarios.loader import load
 from scenarios.schema import Scenario
-from sim.engine import simulate
 from sim.fitting.fit import Fit, fit_journal
 from sim.fitting.scenario_text import scenario_text
+from sim.run.engine import simulate
 
 __all__ = ["fitted", "lived"]
 

@@ -15,14 +15,14 @@ import numpy as np
 
 from balancer.policy_file import default_policy, parse_policy
 from scenarios.loader import load
-from sim.gate import look_at
-from sim.intervals import Interval, share_interval
-from sim.margins import DEFAULT_MARGINS, Margin, parse_margins
-from sim.non_inferiority import Difference
-from sim.replications import Plan, replicate
-from sim.run import Run
-from sim.sequential import FAIL_ERROR, LAST_LOOK, PASS_ERROR, Looks
-from sim.verdict import Outcome, worst
+from sim.run.result import Run
+from sim.study.gate import look_at
+from sim.study.intervals import Interval, share_interval
+from sim.study.margins import DEFAULT_MARGINS, Margin, parse_margins
+from sim.study.non_inferiority import Difference
+from sim.study.replications import Plan, replicate
+from sim.study.sequential import FAIL_ERROR, LAST_LOOK, PASS_ERROR, Looks
+from sim.study.verdict import Outcome, worst
 
 __all__ = ["CASES", "ErrorRate", "Pairs", "error_rates", "rate_rows", "real_pairs", "shifted"]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.margins import parse_margins
+from sim.study.margins import parse_margins
 from tests.gate.error_rates import ErrorRate, Pairs, error_rates, shifted
 from tests.sim.samples import run
 

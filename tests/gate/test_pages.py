@@ -11,9 +11,9 @@ from ruamel.yaml import YAML
 from typer.main import get_command
 
 from balancer.cli import app
-from sim.margins import BETTER, DEFAULT_MARGINS, parse_margins
-from sim.non_inferiority import UNSEEN
-from sim.sequential import (
+from sim.study.margins import BETTER, DEFAULT_MARGINS, parse_margins
+from sim.study.non_inferiority import UNSEEN
+from sim.study.sequential import (
     LAST_LOOK,
     NOMINAL_FAIL_ERROR,
     NOMINAL_PASS_ERROR,

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from sim.engine import simulate
-from sim.run import ARMS
+from sim.run.engine import simulate
+from sim.run.result import ARMS
 from tests.golden.worlds import KEPT, WORLDS, summary
 
 

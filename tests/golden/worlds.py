@@ -14,8 +14,8 @@ from typing import Any
 
 from balancer.core.policy import BudgetLimit, Policy
 from scenarios.schema import Scenario
-from sim.engine import simulate
-from sim.run import ARMS, Run
+from sim.run.engine import simulate
+from sim.run.result import ARMS, Run
 from tests.sim.small_world import SLOW, world, world_policy
 
 __all__ = ["KEPT", "WORLDS", "summary"]

@@ -11,7 +11,7 @@ from scipy import stats
 
 from balancer.policy_file import default_policy
 from scenarios.loader import load
-from sim.engine import simulate as simulate_ours
+from sim.run.engine import simulate as simulate_ours
 
 from .simulator import simulate as simulate_theirs
 

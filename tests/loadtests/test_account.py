@@ -14,7 +14,7 @@ from loadtests.account import account
 from loadtests.rows import ANSWER, FAILED, FALLBACK, SHED, Call, Fate, Request
 from loadtests.spending import with_budget
 from loadtests.traffic import Planned
-from sim.totals import Totals
+from sim.plant.totals import Totals
 
 from .small import small_scenario
 

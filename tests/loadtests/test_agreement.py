@@ -8,7 +8,7 @@ import pytest
 
 from balancer.core.modes import Mode
 from loadtests.agreement import compare_figure, compare_turns
-from sim.timeline import Transition
+from sim.run.timeline import Transition
 
 SURE = (0.01, 0.02)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from balancer.core.modes import Priority
-from balancer.service.schemas import Chat
+from balancer.service.api.schemas import Chat
 from balancer.wire.asked import read_asked
 from loadtests.bodies import chat_body, gemini_body
 from loadtests.traffic import Planned

@@ -10,7 +10,7 @@ from balancer.core.journal import Entry
 from balancer.journal_file import open_journal
 from balancer.policy_file import default_policy
 from loadtests.bootstrap import FIGURES, spread
-from sim.engine import simulate
+from sim.run.engine import simulate
 
 from .small import small_scenario
 

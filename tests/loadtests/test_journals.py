@@ -7,7 +7,7 @@ from pathlib import Path
 from balancer.journal_file import open_journal
 from balancer.policy_file import default_model, default_policy
 from loadtests.journals import servings, transitions, write_journal
-from sim.engine import simulate
+from sim.run.engine import simulate
 
 from .small import small_scenario
 

@@ -8,7 +8,7 @@ from balancer.core.errors import ScenarioError
 from balancer.core.modes import Priority
 from loadtests.traffic import plan_traffic, share_of
 from sim.streams import replication_key
-from sim.workload import generate
+from sim.traffic.workload import generate
 
 from .small import small_scenario
 

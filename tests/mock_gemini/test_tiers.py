@@ -14,7 +14,7 @@ from sim.mock_gemini.bodies import Body, read_body
 from sim.mock_gemini.clock import ScenarioClock
 from sim.mock_gemini.server import MockServer
 from sim.mock_gemini.wall_upstream import Fate, WallUpstream
-from sim.service_tiers import FLEX, PRIORITY, STANDARD
+from sim.plant.service_tiers import FLEX, PRIORITY, STANDARD
 
 from .caller import HELLO, Reply, call, settings
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import sim.experiment  # noqa: F401  # numpy refuses to be imported again inside a test
+import sim.study.experiment  # noqa: F401  # numpy refuses to be imported again inside a test
 from sim.compiled import cache_directory
 
 pytest_plugins = ["pytester"]

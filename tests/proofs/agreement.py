@@ -10,7 +10,7 @@ from typing import Any
 from loadtests.agreement import TOLERANCES, TRANSITION_TICKS, agreement
 from loadtests.live import play
 from loadtests.scene import Scene
-from sim.pool import Workers
+from sim.workers.pool import Workers
 
 from .document import Proof, table, yes
 

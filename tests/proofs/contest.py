@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sim.law_summary import summaries
-from sim.pool import Workers
-from sim.rivals import tuning
+from sim.study.compared_laws import tuning
+from sim.study.law_summary import summaries
+from sim.workers.pool import Workers
 from tests.control.contest import (
     OUTCOME_HEADS,
     RANKING_HEADS,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sim.intervals import mean_interval
-from sim.pool import Workers
-from sim.run import Run
+from sim.run.result import Run
+from sim.study.intervals import mean_interval
+from sim.workers.pool import Workers
 from tests.control.hole import planted_hole
 from tests.control.laws import Claim, Comparison, claims, compare_laws, days_of_steady_traffic
 

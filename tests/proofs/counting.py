@@ -13,10 +13,10 @@ from typing import get_args
 from balancer.policy_file import default_policy
 from scenarios.loader import load
 from scenarios.upstreams import Counting
-from sim.intervals import Interval, mean_interval
-from sim.pool import Workers
-from sim.replications import Plan, Runs, replicate
-from sim.run import NONE, POLICY, STATIC
+from sim.run.result import NONE, POLICY, STATIC
+from sim.study.intervals import Interval, mean_interval
+from sim.study.replications import Plan, Runs, replicate
+from sim.workers.pool import Workers
 from tests.control.laws import Claim
 
 from .claims import claim_table

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sim.pool import Workers, fan_out
+from sim.workers.pool import Workers, fan_out
 from tests.certainty.coverage import (
     COVERED,
     FALSE_PASSES,

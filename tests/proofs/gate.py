@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.pool import Workers, fan_out
+from sim.workers.pool import Workers, fan_out
 from tests.gate.error_rates import CASES, ErrorRate, error_rates, rate_rows, real_pairs
 
 from .document import Proof, table

@@ -14,9 +14,9 @@ import json
 from collections.abc import Iterable, Sequence
 
 from scenarios.schema import Scenario
-from sim.intervals import mean_interval
-from sim.pool import Workers, fan_out
-from sim.run import Run
+from sim.run.result import Run
+from sim.study.intervals import mean_interval
+from sim.workers.pool import Workers, fan_out
 from tests.control.harm import (
     Case,
     Outcome,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from sim.pool import Workers
+from sim.workers.pool import Workers
 from tests.control.library import SAMPLE, Record, library_claims, run_library
 
 from .claims import claim_table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sim.pool import Workers, fan_out
+from sim.workers.pool import Workers, fan_out
 from tests.independent.comparison import LARGEST_Z, OURS_TO_ONE, Case, Pair, replicate, scores
 
 from .document import Proof, table, yes

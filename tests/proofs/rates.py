@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from balancer.core.policy import LAWS
-from sim.pool import Workers, fan_out
+from sim.workers.pool import Workers, fan_out
 from tests.control.laws import Claim
 from tests.control.rate_claims import (
     BACK,

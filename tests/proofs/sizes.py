@@ -8,8 +8,8 @@ from typing import Any
 
 from balancer.policy_file import default_policy
 from scenarios.loader import load
-from sim.experiment import run_scenario
-from sim.pool import Workers, fan_out
+from sim.study.experiment import run_scenario
+from sim.workers.pool import Workers, fan_out
 from tests.control.laws import Claim
 
 from .claims import claim_table

@@ -8,7 +8,7 @@ import pytest
 
 from loadtests.live import check
 from loadtests.scene import Scene
-from sim.rate_curve import curve
+from sim.traffic.rate_curve import curve
 
 from .agreement import SCENES, report
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.run import NONE, POLICY, STATIC, Run
+from sim.run.result import NONE, POLICY, STATIC, Run
 from tests.proofs.counting import SETTINGS, Case, claims, exceptions, sweep
 
 

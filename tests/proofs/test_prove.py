@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.pool import Workers
+from sim.workers.pool import Workers
 from tests.proofs.document import Proof, with_section
 from tests.proofs.theory import measured
 from tests.prove import main

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from sim.intervals import Interval
-from sim.rivals import tuning
-from sim.standing import Standing
+from sim.study.compared_laws import tuning
+from sim.study.intervals import Interval
+from sim.study.ranking import Standing
 from tests.proofs.tuning import MISS, TRIALS, Result, chosen, is_training, losses
 
 

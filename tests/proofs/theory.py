@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sim.pool import Workers, fan_out
+from sim.workers.pool import Workers, fan_out
 from tests.theory.table import FULL, Figures, Queue, Row
 
 from .document import Proof, table, yes

@@ -2,8 +2,8 @@
 
     python -m tests.proofs.tuning [--workers N]
 
-writes `sim/tuned.json`, which `sim.rivals` reads: a law with the constants chosen here is a rival
-by the name of the law and "_tuned". Rules, stated beforehand:
+writes `sim/tuned.json`, which `sim.study.compared_laws` reads: a law with the constants chosen
+here is a rival by the name of the law and "_tuned". Rules, stated beforehand:
 
 - A scenario is for training when the SHA-256 of its name is even, and it has one process: one of
   sixteen takes as long as twelve others. The library was split so when this was first run, and
@@ -34,12 +34,12 @@ from typing import Any
 from balancer.core.policy import Policy
 from balancer.policy_file import default_policy
 from scenarios.loader import load
-from sim.expectations import expected
-from sim.pool import Workers
-from sim.replications import Plan, Runs, replicate
-from sim.rivals import tuning, with_constants
-from sim.run import CHEAPEST, STATIC
-from sim.standing import Standing, standings
+from sim.run.result import CHEAPEST, STATIC
+from sim.study.compared_laws import tuning, with_constants
+from sim.study.expectations import expected
+from sim.study.ranking import Standing, standings
+from sim.study.replications import Plan, Runs, replicate
+from sim.workers.pool import Workers
 
 __all__ = ["MISS", "TRIALS", "Result", "chosen", "is_training", "losses", "tune"]
 

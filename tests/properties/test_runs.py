@@ -16,8 +16,8 @@ from balancer.core.pricing import NANO_USD
 from balancer.core.replay import replay
 from balancer.journal_file import open_journal
 from scenarios.schema import Scenario
-from sim.engine import simulate
-from sim.run import ARMS, Run
+from sim.run.engine import simulate
+from sim.run.result import ARMS, Run
 from tests.sim.small_world import world, world_policy
 
 DURATION_S = 90

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from balancer.core.errors import InputError
-from reports.backtest_page import backtest_page
-from reports.backtest_tables import backtest_tables
-from reports.backtest_words import SHOWN, answer, assumed, figure_rows
-from reports.backtests import backtest_of, read_backtest
+from reports.backtest.page import backtest_page
+from reports.backtest.record import backtest_of, read_backtest
+from reports.backtest.tables import backtest_tables
+from reports.backtest.words import SHOWN, answer, assumed, figure_rows
 from reports.console import show
 
 

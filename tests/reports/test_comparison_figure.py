@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from reports.amounts import THIN
-from reports.comparison_figure import FURTHEST, comparison_figure
-from reports.comparison_page import NARROW, WIDE
-from reports.comparisons import comparison_of
+from reports.comparison.figure import FURTHEST, comparison_figure
+from reports.comparison.page import NARROW, WIDE
+from reports.comparison.record import comparison_of
 from reports.palette import PALETTE, contrast
 
 from .comparison_samples import law, sample_comparison

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from balancer.core.errors import InputError
-from reports.comparison_page import write_comparison_report
+from reports.comparison.page import write_comparison_report
 
 from .comparison_samples import law, sample_comparison
 from .outline import Outline

@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from reports.comparison_tables import comparison_tables
-from reports.comparisons import (
+from reports.comparison.record import (
     ComparedScenario,
     Comparison,
     LawResult,
@@ -20,6 +19,7 @@ from reports.comparisons import (
     Reign,
     SweptLaw,
 )
+from reports.comparison.tables import comparison_tables
 from reports.fields import UNDEFINED, Estimate
 
 WIDTH = 110

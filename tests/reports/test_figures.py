@@ -15,11 +15,11 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from balancer.core.modes import Mode
-from reports.figures import timeline_figure
 from reports.layout import NARROW, WIDE, Layout
 from reports.palette import MODE_ROLES, PALETTE
-from reports.series import ModeSpan, Series
-from reports.timelines import FaultSpan, Threshold, Timeline
+from reports.run.figures import timeline_figure
+from reports.run.series import ModeSpan, Series
+from reports.run.timelines import FaultSpan, Threshold, Timeline
 
 COUNT = 60
 

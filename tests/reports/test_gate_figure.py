@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from reports.gate_figure import FARTHEST, gate_figure
-from reports.gate_page import NARROW, WIDE
-from reports.gates import gate_of
+from reports.gate.figure import FARTHEST, gate_figure
+from reports.gate.page import NARROW, WIDE
+from reports.gate.record import gate_of
 
 from .gate_samples import difference, sample_gate, scenario
 

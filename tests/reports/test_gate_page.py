@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from balancer.core.errors import InputError
-from reports.gate_page import write_gate_report
+from reports.gate.page import write_gate_report
 
 from .gate_samples import difference, sample_gate, scenario
 from .outline import Outline

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from reports.amounts import THIN
-from reports.gate_figure import in_margins
-from reports.gate_words import answer, margin, note, worse_by, worse_by_interval
-from reports.gates import Gate, Worsening, gate_of
+from reports.gate.figure import in_margins
+from reports.gate.record import Gate, Worsening, gate_of
+from reports.gate.words import answer, margin, note, worse_by, worse_by_interval
 
 from .gate_samples import difference, sample_gate, scenario
 

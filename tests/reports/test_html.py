@@ -12,7 +12,7 @@ import pytest
 
 from balancer.core.errors import InputError, JournalError
 from balancer.core.journal import JournalWriter
-from reports.html import write_report
+from reports.run.page import write_report
 
 from .outline import Outline
 from .samples import POLICY, sample_ticks, sample_verdict

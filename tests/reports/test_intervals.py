@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from reports.intervals import interval_plot
+from reports.run.intervals import interval_plot
 
 
 def test_places_keep_their_order_and_stay_inside() -> None:

@@ -9,9 +9,9 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.comparison_page import LAWS_NARROW, LAWS_WIDE
-from reports.comparisons import comparison_of
-from reports.law_figure import law_figure
+from reports.comparison.law_figure import law_figure
+from reports.comparison.page import LAWS_NARROW, LAWS_WIDE
+from reports.comparison.record import comparison_of
 from reports.layout import Layout
 
 from .comparison_samples import estimate, sample_comparison

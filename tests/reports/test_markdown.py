@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.gates import gate_of
+from reports.gate.record import gate_of
 from reports.markdown import gate_markdown, plain
 
 from .gate_samples import difference, sample_gate, scenario

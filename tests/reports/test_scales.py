@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from reports.scales import limits, linear_ticks, log_ticks, spread
+from reports.run.scales import limits, linear_ticks, log_ticks, spread
 
 
 def test_limits_hold_every_finite_value() -> None:

@@ -9,7 +9,7 @@ import pytest
 from balancer.core.histogram import Histogram
 from balancer.core.modes import Mode
 from balancer.core.observations import NO_FAILURES, ModeObservations, ModeRequests, Observations
-from reports.series import MOST_POINTS, ModeSpan, mode_spans, series_of, window_length_s
+from reports.run.series import MOST_POINTS, ModeSpan, mode_spans, series_of, window_length_s
 
 from .samples import decision, sample_ticks
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from reports.front_figure import front_figure
-from reports.importance_figure import importance_figure
-from reports.sensitivity_figure import sensitivity_figure
-from reports.tuning_page import NARROW, WIDE
-from reports.tunings import Tuning, tuning_of
+from reports.tuning.front_figure import front_figure
+from reports.tuning.importance_figure import importance_figure
+from reports.tuning.page import NARROW, WIDE
+from reports.tuning.record import Tuning, tuning_of
+from reports.tuning.sensitivity_figure import sensitivity_figure
 
 from .tuning_samples import candidate, estimate, sample_tuning, standing
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from balancer.core.errors import InputError
-from reports.tuning_page import write_tuning_report
+from reports.tuning.page import write_tuning_report
 
 from .outline import Outline
 from .tuning_samples import candidate, sample_tuning

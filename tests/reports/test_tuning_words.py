@@ -9,9 +9,9 @@ import pytest
 
 from reports.console import show
 from reports.fields import Estimate
-from reports.terminal_tuning import tuning_tables
-from reports.tuning_words import answer, dimension, effect, effort, gap, way
-from reports.tunings import Change, Objective, Tuning, tuning_of
+from reports.tuning.record import Change, Objective, Tuning, tuning_of
+from reports.tuning.terminal import tuning_tables
+from reports.tuning.words import answer, dimension, effect, effort, gap, way
 
 from .tuning_samples import candidate, estimate, sample_tuning
 

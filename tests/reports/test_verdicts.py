@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from balancer.core.errors import InputError
-from reports.verdicts import read_verdicts
+from reports.run.verdicts import read_verdicts
 
 from .samples import sample_verdict
 

@@ -9,11 +9,11 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from reports.comparison_page import NARROW, WIDE
-from reports.comparisons import comparison_of
+from reports.comparison.page import NARROW, WIDE
+from reports.comparison.record import comparison_of
+from reports.comparison.worth_figure import worth_figure
 from reports.layout import Layout
 from reports.palette import FILL_ROLES, PALETTE, contrast
-from reports.worth_figure import worth_figure
 
 from .comparison_samples import sample_comparison
 

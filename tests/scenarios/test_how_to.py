@@ -9,7 +9,7 @@ import pytest
 
 from balancer.policy_file import default_policy
 from scenarios.loader import load
-from sim.experiment import run_scenario
+from sim.study.experiment import run_scenario
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-scenario.md"
 

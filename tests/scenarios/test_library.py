@@ -12,9 +12,9 @@ from scenarios.listing import entries, reference_page
 from scenarios.loader import library, load, profiles, project_quota
 from scenarios.schema import GeminiUpstream
 from scenarios.tiers import spend_limit
-from sim.assumptions import models_used
-from sim.expectations import expected
-from sim.experiment import run_scenario
+from sim.run.assumptions import models_used
+from sim.study.expectations import expected
+from sim.study.experiment import run_scenario
 
 NAMES = tuple(library())
 LEAST = 20

@@ -10,7 +10,7 @@ import pytest
 
 from scenarios.loader import load
 from scenarios.schema import Arrivals
-from sim.traces import FORMATS
+from sim.traffic.traces import FORMATS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = (DOCS / "how-to" / "replay-a-trace.md", DOCS / "reference" / "scenario.md")

@@ -15,7 +15,7 @@ from scenarios.loader import calibrated_profiles, load, profiles, project_quota
 from scenarios.schema import GeminiUpstream, Scenario
 from scenarios.tiers import spend_limit, tier_dated, tier_models
 from scenarios.upstreams import Counting
-from sim.quota import COUNTINGS
+from sim.plant.quota import COUNTINGS
 
 FLASH, LITE = "gemini-3.6-flash", "gemini-3.5-flash-lite"
 MEAN_PROMPT, THINKING, MEAN_ANSWER = 1155, 1000, 211

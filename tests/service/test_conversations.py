@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from balancer.runtime.calls import Asked
-from balancer.service.conversations import Conversations
+from balancer.service.history.conversations import Conversations
 from tests.runtime.bench import ANSWER, Bench
 
 TOKENS = ANSWER.prompt_tokens + ANSWER.output_tokens + ANSWER.thinking_tokens

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from balancer.core.modes import Mode
-from balancer.service.hub import Happening, Hub, ModeChange
+from balancer.service.events import Happening, Hub, ModeChange
 
 CHANGE = ModeChange(at_s=1.0, tick=1, before=Mode.NORMAL, after=Mode.SOFT)
 

@@ -11,11 +11,11 @@ from balancer.adapters.notify import Notice, Notifier, NotifySettings, parse_cha
 from balancer.core.modes import Mode
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import ManualClock
+from balancer.service.events import Hub
 from balancer.service.history import Store
-from balancer.service.hub import Hub
-from balancer.service.notifying import Notifying, notifying_of
+from balancer.service.incidents.incident_tracker import Watch
+from balancer.service.integrations.notifications import Notifying, notifying_of
 from balancer.service.settings import Settings
-from balancer.service.watch import Watch
 from tests.adapters.notify.receiver import MARKER, Receiver, Reply, receiver
 from tests.service.conftest import Start, serving
 from tests.waiting import until

@@ -6,9 +6,9 @@ import pytest
 
 from balancer.adapters.datadog.readings import Freshness, Reading
 from balancer.policy_file import parse_policy
-from balancer.service.datadog.polling import Polled
-from balancer.service.outside import Outside
-from balancer.service.outside_shown import polled
+from balancer.service.api.integration_views import polled
+from balancer.service.integrations.datadog.polling import Polled
+from balancer.service.integrations.integrations import Outside
 
 (RULE,) = parse_policy("thresholds: {soft: {latency_p95: 2s}}").rules
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from balancer.service.metrics_schemas import (
+from balancer.service.api.metrics_schemas import (
     Brownout,
     Business,
     Llm,

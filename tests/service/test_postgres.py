@@ -17,12 +17,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
-from balancer.service.datadog.known import CLOSED, Known, Mirrored
 from balancer.service.history import Store
 from balancer.service.history.migrate import downgrade, revision, upgrade
 from balancer.service.history.tables import METADATA, MODE_CHANGES, ORDERS
 from balancer.service.incidents.gathering import gather
 from balancer.service.incidents.rows import incident_of, open_rows, put
+from balancer.service.integrations.datadog.mirror_state import CLOSED, Known, Mirrored
 from tests.service.datadog.test_mirror import EPISODE, OVER
 
 ORDER = {"at": 1.0, "kind": "override", "mode": "soft", "until": 61.0, "reason": "a drill"}

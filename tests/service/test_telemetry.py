@@ -9,8 +9,8 @@ import pytest
 from balancer.core.errors import InputError
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import ManualClock
-from balancer.service.integration import State
-from balancer.service.telemetry import Otlp, Reporting, reporting_of
+from balancer.service.integrations.integration import State
+from balancer.service.integrations.telemetry import Otlp, Reporting, reporting_of
 
 
 @pytest.fixture

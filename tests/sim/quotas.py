@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.quota import CELLS, new_row, take
+from sim.plant.quota import CELLS, new_row, take
 
 __all__ = ["ExactLog", "Quota"]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from balancer.core.modes import Mode
-from sim.metrics import METRICS
-from sim.run import Run
-from sim.serving import Serving
-from sim.timeline import Transition
+from sim.run.metrics import METRICS
+from sim.run.result import Run
+from sim.run.serving import Serving
+from sim.run.timeline import Transition
 
 
 def run(

@@ -9,9 +9,9 @@ import pytest
 from scipy.special import gammaincinv
 
 from scenarios.schema import Arrivals
-from sim.arrivals import stretch, unit_arrivals
-from sim.rate_curve import curve
 from sim.streams import GAP, replication_key, uniform
+from sim.traffic.arrivals import stretch, unit_arrivals
+from sim.traffic.rate_curve import curve
 
 KEY = replication_key(3, 0)
 

@@ -9,8 +9,8 @@ import pytest
 from balancer.core.modes import Mode
 from balancer.core.policy import BudgetLimit, Strategy
 from scenarios.schema import UpstreamFault
-from sim.engine import simulate
-from sim.totals import Totals
+from sim.plant.totals import Totals
+from sim.run.engine import simulate
 from tests.sim.small_world import SLOW, world, world_policy
 
 from .worlds import FLASH, decision, plant, policy, requests, scenario

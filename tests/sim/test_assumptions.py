@@ -10,7 +10,7 @@ from balancer.policy_file import default_policy
 from scenarios.loader import load
 from scenarios.schema import Scenario
 from scenarios.tiers import tier_dated
-from sim.assumptions import assumptions, models_used
+from sim.run.assumptions import assumptions, models_used
 from tests.sim.small_world import PROFILES, world, world_policy
 
 

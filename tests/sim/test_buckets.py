@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.core.histogram import MAX_INDEX, MIN_INDEX, bucket_index, edge_s
-from sim.buckets import place_of
-from sim.world import BUCKETS
+from sim.plant.buckets import place_of
+from sim.plant.world import BUCKETS
 
 
 @given(st.floats(0, 2e4) | st.floats(0, 1e300) | st.just(math.inf) | st.floats(-10, 0))

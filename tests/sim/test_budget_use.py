@@ -9,7 +9,7 @@ import pytest
 from balancer.core.policy import BudgetLimit
 from balancer.policy_file import default_policy
 from scenarios.schema import Scenario
-from sim.engine import simulate
+from sim.run.engine import simulate
 
 
 @pytest.mark.parametrize(("usd", "window_s"), [(8.0, 300.0), (16.0, 600.0)])

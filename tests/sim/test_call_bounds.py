@@ -11,7 +11,7 @@ from balancer.core.policy import Strategy
 from balancer.policy_file import default_policy
 from balancer.wire import apply, edits, read_asked
 from scenarios.loader import profiles
-from sim.call_bounds import UNBOUNDED, call_bounds, thinking_bound
+from sim.plant.call_bounds import UNBOUNDED, call_bounds, thinking_bound
 
 from .worlds import FLASH, LITE, plant, policy, requests, scenario
 

@@ -9,8 +9,8 @@ import pytest
 
 from balancer.policy_file import default_policy
 from scenarios.loader import load
-from sim.cells import CELLS, cell_standings, declared_quality
-from sim.sweep import Line
+from sim.study.cells import CELLS, cell_standings, declared_quality
+from sim.study.sweep import Line
 from tests.sim.small_world import world, world_policy
 
 OWN = Line(values=(0.9, 0.9), bills_usd=(0.004, 0.004), sibling_values=(0.0, 0.0))

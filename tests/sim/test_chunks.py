@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from balancer.core.policy import BudgetLimit
 from scenarios.schema import Scenario
-from sim.engine import simulate
-from sim.plant import Plant
-from sim.run import ARMS
+from sim.plant.plant import Plant
+from sim.run.engine import simulate
+from sim.run.result import ARMS
 from sim.streams import replication_key
-from sim.workload import REQUEST, Traffic, generate
+from sim.traffic.workload import REQUEST, Traffic, generate
 from tests.sim.small_world import SLOW, world, world_policy
 
 from .worlds import policy, requests, scenario

@@ -13,11 +13,11 @@ import pytest
 from distributed import Client, KilledWorker
 
 from balancer.core.errors import InputError, ScenarioError
-from sim import cluster
-from sim.cluster import Cluster, cluster_workers
-from sim.environment import environment
-from sim.pool import WorkerError, fan_out
-from sim.replications import Plan, Runs, replicate
+from sim.study.replications import Plan, Runs, replicate
+from sim.workers import cluster
+from sim.workers.cluster import Cluster, cluster_workers
+from sim.workers.environment import environment
+from sim.workers.pool import WorkerError, fan_out
 from tests.sim.dask_cluster import scheduler, worker
 from tests.sim.small_world import SLOW, world, world_policy
 from tests.sim.test_pool import refuse, square
@@ -157,7 +157,7 @@ def test_a_file_that_a_worker_has_otherwise_is_one_message(
     fault = {"kind": "process", "process": f"{path}:f", "at": 1, "for": 5}
     scenario = world(duration=40, warm_up=5, faults=[fault])
     plan = Plan(scenario=scenario, arms={"a": POLICY}, replications=range(2))
-    monkeypatch.setattr("sim.replications.files_of", lambda _scenario: {str(path): "other"})
+    monkeypatch.setattr("sim.study.replications.files_of", lambda _scenario: {str(path): "other"})
     with cluster_workers(address) as workers, pytest.raises(ScenarioError) as caught:
         replicate([plan], workers=workers)
     assert caught.value.where == str(path)
@@ -178,7 +178,7 @@ def test_workers_that_all_leave_are_waited_for_and_then_missed(
 ) -> None:
     """A study does not hang for ever."""
     monkeypatch.setattr(cluster, "GONE_S", 0.0)
-    monkeypatch.setattr("sim.pool.ASK_EVERY_S", 0.1)
+    monkeypatch.setattr("sim.workers.pool.ASK_EVERY_S", 0.1)
     with scheduler() as alone, worker(alone) as only, cluster_workers(alone) as workers:
         os.kill(only, signal.SIGKILL)
         with pytest.raises(WorkerError, match="has had no worker for"):
@@ -188,7 +188,7 @@ def test_workers_that_all_leave_are_waited_for_and_then_missed(
 def test_a_scheduler_that_is_lost_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a hang either."""
     monkeypatch.setattr(cluster, "GONE_S", 0.0)
-    monkeypatch.setattr("sim.pool.ASK_EVERY_S", 0.1)
+    monkeypatch.setattr("sim.workers.pool.ASK_EVERY_S", 0.1)
     with scheduler() as lost, worker(lost), cluster_workers(lost) as workers:
         with Client(lost, set_as_default=False) as client:  # type: ignore[no-untyped-call]
             pid = client.run_on_scheduler(os.getpid)
@@ -228,7 +228,7 @@ def test_a_task_that_kills_worker_after_worker_is_given_up() -> None:
     "error",
     [
         ModuleNotFoundError("No module named 'sim'"),
-        AttributeError("Can't get attribute '_open' on <module 'sim.cluster'>"),
+        AttributeError("Can't get attribute '_open' on <module 'sim.workers.cluster'>"),
     ],
 )
 def test_a_cluster_without_our_code_is_one_message(error: Exception) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from balancer.core.errors import InputError
-from sim import compare, replications
-from sim.compare import LawComparison, contest
-from sim.metrics import METRICS
-from sim.replications import Runs
+from sim.run.metrics import METRICS
+from sim.study import compare, replications
+from sim.study.compare import LawComparison, contest
+from sim.study.replications import Runs
 from tests.sim.small_world import SLOW, world, world_policy
 
 LAWS = ("ladder", "threshold", "none")

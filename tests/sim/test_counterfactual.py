@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from balancer.core.errors import MisuseError
-from sim.counterfactual import Comparison, compare
-from sim.estimates import difference_interval, metric_interval, values_interval
-from sim.intervals import Interval
+from sim.study.counterfactual import Comparison, compare
+from sim.study.estimates import difference_interval, metric_interval, values_interval
+from sim.study.intervals import Interval
 from tests.sim.samples import run, runs
 
 

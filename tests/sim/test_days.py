@@ -13,11 +13,11 @@ from balancer.policy_file import default_policy, parse_policy
 from balancer.prices import default_catalog
 from scenarios.loader import load
 from scenarios.schema import Scenario, UpstreamFault
-from sim.assumptions import assumptions, models_used
 from sim.days import of_its_day, served_names
-from sim.engine import simulate
-from sim.run_header import run_header
-from sim.setup import model_names, new_world
+from sim.plant.setup import model_names, new_world
+from sim.run.assumptions import assumptions, models_used
+from sim.run.engine import simulate
+from sim.run.header import run_header
 from tests.sim import worlds
 
 ENDS, HEIR = "gemini-2.5-flash", "gemini-3.5-flash-lite"

@@ -15,8 +15,8 @@ from balancer.core.policy import BudgetLimit, Policy
 from balancer.core.replay import replay
 from balancer.journal_file import open_journal
 from scenarios.schema import Scenario
-from sim.engine import simulate
-from sim.run import ARMS, Run
+from sim.run.engine import simulate
+from sim.run.result import ARMS, Run
 from tests.sim.small_world import SLOW, world, world_policy
 
 DRILL = {"kind": "override", "mode": "emergency", "at": 50, "for": 50}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.environment import difference, environment
+from sim.workers.environment import difference, environment
 
 
 def test_the_same_environment_does_not_differ() -> None:

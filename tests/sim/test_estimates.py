@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sim.estimates import difference_interval, metric_interval, metric_room, values_interval
-from sim.kinds import KINDS
-from sim.metrics import METRICS
+from sim.run.metrics import METRICS
+from sim.study.estimates import difference_interval, metric_interval, metric_room, values_interval
+from sim.study.metric_kinds import KINDS
 from tests.sim.samples import run, runs
 
 

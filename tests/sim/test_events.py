@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.events import DAYS, EVENT, LATER, chained, days_per_s, pop, push, turn_to
-from sim.world import STATE
+from sim.plant.events import DAYS, EVENT, LATER, chained, days_per_s, pop, push, turn_to
+from sim.plant.world import STATE
 
 ROOM = 64
 

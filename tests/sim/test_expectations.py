@@ -9,7 +9,7 @@ import pytest
 from balancer.core.errors import ScenarioError
 from balancer.core.modes import Mode
 from scenarios.schema import Scenario
-from sim.expectations import (
+from sim.study.expectations import (
     Expected,
     MetricBound,
     NeverAbove,

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from balancer.core.errors import InputError, ScenarioError
-from sim import replications
-from sim.experiment import Result, run_scenario
-from sim.metrics import METRICS
-from sim.record import write_records
+from sim.run.metrics import METRICS
+from sim.study import replications
+from sim.study.experiment import Result, run_scenario
+from sim.study.record import write_records
 from tests.sim.small_world import PROFILES, SLOW, world, world_policy
 
 EXPECTATIONS = [

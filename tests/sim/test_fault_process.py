@@ -11,7 +11,7 @@ from simpy import Environment, Event
 
 from balancer.core.errors import ScenarioError
 from scenarios.schema import ProcessFault
-from sim.fault_process import drive, load
+from sim.run.fault_process import drive, load
 
 
 def fault(process: str) -> ProcessFault:

@@ -8,7 +8,7 @@ import pytest
 
 from balancer.core.errors import ScenarioError
 from scenarios.schema import Scenario
-from sim.fault_windows import Window, check_faults, describe, fault_name, level, windows
+from sim.run.fault_windows import Window, check_faults, describe, fault_name, level, windows
 
 
 def scenario(*faults: dict[str, Any], duration: float = 1000.0) -> Scenario:

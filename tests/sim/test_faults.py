@@ -12,8 +12,8 @@ from simpy import Environment
 from balancer.core.modes import Mode
 from balancer.core.observations import Alert, Observations, Override
 from scenarios.schema import Scenario, UpstreamFault
-from sim.faults import Stage, start
-from sim.telemetry import Telemetry
+from sim.run.faults import Stage, start
+from sim.run.telemetry import Telemetry
 
 
 class Recorder:

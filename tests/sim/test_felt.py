@@ -13,7 +13,7 @@ from balancer.core.modes import MODES, Mode
 from balancer.core.observations import ModeRequests, Observations, merge_ticks
 from balancer.core.policy import BudgetLimit, Strategy
 from scenarios.schema import UpstreamFault
-from sim.plant import Plant
+from sim.plant.plant import Plant
 
 from .worlds import LITE, decision, plant, policy, requests, scenario
 

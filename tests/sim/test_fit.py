@@ -13,9 +13,9 @@ from balancer.policy_file import parse_policy
 from balancer.policy_fit import fit_policy, traffic_of
 from scenarios.loader import calibrated_profiles
 from scenarios.schema import Scenario
-from sim.engine import simulate
-from sim.experiment import run_scenario
-from sim.run import POLICY, STATIC, Run
+from sim.run.engine import simulate
+from sim.run.result import POLICY, STATIC, Run
+from sim.study.experiment import run_scenario
 
 TEXT = "law: mildest\nbaseline: null\n"
 HALF = {model: {"tokens_per_s": 88} for model in calibrated_profiles()}

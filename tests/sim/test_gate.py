@@ -12,12 +12,12 @@ import pytest
 
 from balancer.core.errors import InputError
 from scenarios.schema import Scenario
-from sim import gate as module
-from sim.gate import Gate
-from sim.gate_record import fingerprint, gate_record
-from sim.json_values import write_json
-from sim.margins import DEFAULT_MARGINS, parse_margins
-from sim.replications import Plan, Runs
+from sim.study import gate as module
+from sim.study.gate import Gate
+from sim.study.gate_record import fingerprint, gate_record
+from sim.study.json_values import write_json
+from sim.study.margins import DEFAULT_MARGINS, parse_margins
+from sim.study.replications import Plan, Runs
 from tests.sim.samples import runs
 from tests.sim.small_world import SLOW, world, world_policy
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from sim.intervals import (
+from sim.study.intervals import (
     Interval,
     chance_bound,
     mean_interval,

@@ -10,10 +10,10 @@ from balancer.core.controller import Controller
 from balancer.core.histogram import Histogram
 from balancer.policy_file import default_policy
 from scenarios.schema import Scenario, UpstreamFault
-from sim.plant import Plant
+from sim.plant.plant import Plant
+from sim.plant.upstream import FAULT_KINDS
 from sim.streams import replication_key
-from sim.upstream import FAULT_KINDS
-from sim.workload import generate
+from sim.traffic.workload import generate
 from tests.benchmarks.simpy_processes import SimpyProcesses
 
 SECONDS = 400

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from balancer.core.errors import InputError
-from sim.margins import BETTER, DEFAULT_MARGINS, parse_margins
-from sim.metrics import METRICS
+from sim.run.metrics import METRICS
+from sim.study.margins import BETTER, DEFAULT_MARGINS, parse_margins
 
 
 @pytest.mark.parametrize(

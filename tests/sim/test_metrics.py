@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from balancer.core.histogram import Histogram
 from scenarios.schema import Worth
-from sim.metrics import METRICS, metrics
-from sim.totals import Totals
+from sim.plant.totals import Totals
+from sim.run.metrics import METRICS, metrics
 
 NOTHING: dict[str, Any] = {
     name: (0, 0, 0) if name.endswith("_by_priority") else 0 for name in Totals.__slots__

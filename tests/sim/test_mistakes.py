@@ -12,7 +12,7 @@ from balancer.core.observations import FAILURES, merge_ticks
 from balancer.core.policy import Strategy
 from scenarios.schema import Scenario
 from sim.streams import replication_key
-from sim.workload import generate
+from sim.traffic.workload import generate
 
 from .worlds import LITE, plant, policy, requests, scenario
 

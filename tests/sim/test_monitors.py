@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from balancer.core.modes import Mode
 from balancer.core.observations import Alert, Observations
 from scenarios.schema import Monitors
-from sim.monitors import MonitoringService
+from sim.run.monitors import MonitoringService
 from tests.core.builders import make_policy, served, table, tick
 
 ERRORS = make_policy(rules=table("error_rate", 0.1, 0.5))

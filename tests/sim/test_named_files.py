@@ -8,7 +8,7 @@ import pytest
 
 from balancer.core.errors import ScenarioError
 from scenarios.schema import Scenario
-from sim.named_files import check_files, files_of, from_anywhere
+from sim.workers.named_files import check_files, files_of, from_anywhere
 from tests.sim.small_world import world
 
 

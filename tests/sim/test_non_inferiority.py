@@ -8,10 +8,10 @@ from statistics import NormalDist
 
 import pytest
 
-from sim.intervals import mean_interval
-from sim.margins import parse_margins
-from sim.non_inferiority import UNSEEN, Difference, judge_difference
-from sim.sequential import Looks
+from sim.study.intervals import mean_interval
+from sim.study.margins import parse_margins
+from sim.study.non_inferiority import UNSEEN, Difference, judge_difference
+from sim.study.sequential import Looks
 
 LOOKS = Looks.up_to(320, comparisons=4)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scenarios.schema import Scenario
-from sim.plant import Plant
+from sim.plant.plant import Plant
 from sim.streams import replication_key
 
 from .worlds import policy, requests

@@ -17,10 +17,10 @@ from balancer.core.observations import Observations, merge_ticks
 from balancer.core.policy import Strategy
 from balancer.core.signals import latency_cuts
 from scenarios.schema import UpstreamFault
-from sim.clients import choose
-from sim.plant import Plant
+from sim.plant.clients import choose
+from sim.plant.plant import Plant
+from sim.plant.world import GATES
 from sim.streams import replication_key
-from sim.world import GATES
 from tests.core.builders import table
 
 from .worlds import FLASH, LITE, decision, plant, policy, requests, scenario

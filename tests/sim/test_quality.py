@@ -9,7 +9,7 @@ import pytest
 from balancer.core.policy import Strategy
 from scenarios.loader import load
 from scenarios.schema import UpstreamFault
-from sim.quality import kept_quality_ppm
+from sim.plant.quality import kept_quality_ppm
 
 from .small_world import world
 from .worlds import FLASH, LITE, plant, policy, requests, scenario

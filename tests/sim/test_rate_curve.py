@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from balancer.core.errors import ScenarioError
 from scenarios.schema import Diurnal, PatternPart, Ramp, Spike, Step
-from sim.rate_curve import curve, integral
+from sim.traffic.rate_curve import curve, integral
 
 
 def rate_at(pattern: tuple[PatternPart, ...], time_s: float, duration_s: float = 1000.0) -> float:

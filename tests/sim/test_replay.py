@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from balancer.core.errors import ScenarioError, TraceError
 from scenarios.schema import Scenario
-from sim.replay import Replay, replay
 from sim.streams import replication_key
-from sim.workload import check_traffic, generate
+from sim.traffic.replay import Replay, replay
+from sim.traffic.workload import check_traffic, generate
 
 
 def scenario(duration: float, *, warm_up: float = 0.0, **workload: Any) -> Scenario:

@@ -11,11 +11,11 @@ from balancer.core.modes import Mode
 from balancer.core.observations import merge_replicas
 from balancer.core.policy import BudgetLimit
 from balancer.journal_file import open_journal
-from sim.engine import simulate
-from sim.fleet import Fleet
-from sim.plant import Plant
+from sim.plant.plant import Plant
+from sim.run.engine import simulate
+from sim.run.fleet import Fleet
 from sim.streams import replication_key
-from sim.workload import Traffic, generate
+from sim.traffic.workload import Traffic, generate
 from tests.sim.small_world import SLOW, world, world_policy
 
 from .worlds import decision, policy

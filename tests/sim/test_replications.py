@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from balancer.core.errors import InputError
-from sim import replications
-from sim.replications import Plan, Runs, replicate
-from sim.workload import Traffic
+from sim.study import replications
+from sim.study.replications import Plan, Runs, replicate
+from sim.traffic.workload import Traffic
 from tests.sim.small_world import SLOW, world, world_policy
 
 POLICY = world_policy()
@@ -57,7 +57,7 @@ def test_progress_tells_how_far_a_long_run_is(monkeypatch: pytest.MonkeyPatch) -
     """With every chunk of its requests but the first, in every arm; and it changes no run."""
     seen: list[tuple[float, int]] = []
     expected = replicate([plan("a")], workers=1)
-    monkeypatch.setattr("sim.replications.Traffic", partial(Traffic, chunk=60))
+    monkeypatch.setattr("sim.study.replications.Traffic", partial(Traffic, chunk=60))
     found = replicate([plan("a")], workers=1, progress=lambda *now: seen.append(now))
     assert repr(found) == repr(expected)
     counts = [count for count, _ in seen]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from balancer.core.errors import InputError
-from sim.report_directory import report_directory
+from sim.study.report_directory import report_directory
 
 
 def test_the_directory_appears_when_all_went_well(tmp_path: Path) -> None:

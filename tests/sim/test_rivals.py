@@ -12,8 +12,8 @@ from balancer.core.modes import Mode
 from balancer.core.policy import LAWS, LadderSettings
 from balancer.policy_file import default_policy
 from scenarios.loader import library
-from sim.engine import arm_policy
-from sim.rivals import RIVALS, arms, chosen_laws, rival, tuning, with_constants
+from sim.run.engine import arm_policy
+from sim.study.compared_laws import RIVALS, arms, chosen_laws, rival, tuning, with_constants
 from tests.sim.small_world import world_policy
 
 

@@ -12,9 +12,9 @@ from balancer.core.errors import InputError
 from balancer.core.policy import LadderSettings, Policy
 from balancer.strategies import FaultBounds, TimedFault, mildness
 from scenarios.schema import Scenario
-from sim.engine import simulate
-from sim.goals import broken_by
-from sim.search import Search, bounds_for, search
+from sim.run.engine import simulate
+from sim.study.search import Search, bounds_for, search
+from sim.study.search_goal import broken_by
 from tests.sim.small_world import PROFILES, SLOW, world, world_policy
 
 QUIET = {"arrivals": {"rate": 0.03}, "classes": world().workload.model_dump()["classes"]}
@@ -92,7 +92,7 @@ def test_an_interrupt_leaves_the_mildest_so_far(
             raise KeyboardInterrupt
         return simulate(*args, **options)
 
-    monkeypatch.setattr("sim.search.simulate", interrupted)
+    monkeypatch.setattr("sim.study.search.simulate", interrupted)
     assert look(quiet(), hasty(1), "transitions > 0") == hole
     calls, last = itertools.count(1), next(calls) - 1
     nearly = look(quiet(), hasty(1), "transitions > 0")

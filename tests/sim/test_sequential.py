@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from balancer.core.errors import InputError
-from sim.sequential import NOMINAL_FAIL_ERROR, NOMINAL_PASS_ERROR, Looks
+from sim.study.sequential import NOMINAL_FAIL_ERROR, NOMINAL_PASS_ERROR, Looks
 
 
 @pytest.mark.parametrize(

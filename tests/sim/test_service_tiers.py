@@ -17,17 +17,17 @@ from balancer.core.policy import Policy
 from balancer.policy_file import default_policy, parse_policy
 from scenarios.loader import load
 from scenarios.schema import Scenario
-from sim.assumptions import assumptions
 from sim.days import of_its_day
-from sim.engine import arm_policy, simulate
-from sim.plant import Plant
-from sim.service_tiers import PRIORITY, STANDARD
-from sim.service_tiers import load as load_of
+from sim.plant.plant import Plant
+from sim.plant.service_tiers import PRIORITY, STANDARD
+from sim.plant.service_tiers import load as load_of
+from sim.plant.totals import Totals
+from sim.plant.upstream import CALL, MODEL
+from sim.plant.world import SLOT
+from sim.run.assumptions import assumptions
+from sim.run.engine import arm_policy, simulate
 from sim.streams import replication_key
-from sim.totals import Totals
-from sim.upstream import CALL, MODEL
-from sim.workload import REQUEST, Traffic, generate
-from sim.world import SLOT
+from sim.traffic.workload import REQUEST, Traffic, generate
 
 POLICY = default_policy()
 FLASH = "gemini-3.6-flash"

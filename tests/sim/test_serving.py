@@ -9,8 +9,8 @@ import pytest
 
 from balancer.core.decisions import ADMIT_ALL, ByPriority, Decision, Mix, Stance, gates
 from balancer.core.modes import Mode
-from sim.engine import simulate
-from sim.serving import Serving, back_after_s, serving, worst_served
+from sim.run.engine import simulate
+from sim.run.serving import Serving, back_after_s, serving, worst_served
 from tests.sim.small_world import SLOW, world, world_policy
 
 NORMAL, SOFT, HARD = Mode.NORMAL, Mode.SOFT, Mode.HARD

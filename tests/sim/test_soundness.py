@@ -8,7 +8,7 @@ import pytest
 
 from balancer.core.errors import ScenarioError, TraceError
 from scenarios.schema import Scenario
-from sim.soundness import check_scenarios
+from sim.study.soundness import check_scenarios
 
 
 def world(**keys: object) -> Scenario:

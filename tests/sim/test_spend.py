@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.spend import OVERSHOOT, THIS_TICK, close, new_row
+from sim.plant.spend import OVERSHOOT, THIS_TICK, close, new_row
 
 
 @given(spent=st.lists(st.integers(0, 100), min_size=1, max_size=40), window=st.integers(1, 12))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sim.spend_limit import charge, new_spending, spend_wait_s
+from sim.plant.spend_limit import charge, new_spending, spend_wait_s
 
 USD = 1_000_000_000
 WINDOW_S = 600.0

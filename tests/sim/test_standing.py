@@ -11,10 +11,10 @@ import pytest
 
 from balancer.core.modes import Mode
 from scenarios.schema import Worth
-from sim.expectations import MetricBound, NeverAbove, NeverOverBudget, TimeBound
-from sim.run import Run
-from sim.serving import Serving
-from sim.standing import Standing, dominates, score, standings
+from sim.run.result import Run
+from sim.run.serving import Serving
+from sim.study.expectations import MetricBound, NeverAbove, NeverOverBudget, TimeBound
+from sim.study.ranking import Standing, dominates, score, standings
 from tests.sim.samples import run
 
 AVAILABLE = MetricBound(

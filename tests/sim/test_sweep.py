@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.schema import Worth
-from sim.sweep import SWEEP_USD, Line, line, reigns, sweep
+from sim.study.sweep import SWEEP_USD, Line, line, reigns, sweep
 from tests.sim.samples import run
 
 LEAST, MOST = SWEEP_USD[0], SWEEP_USD[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from balancer.core.modes import Mode
 from balancer.core.observations import Alert, Observations, Override
-from sim.telemetry import Telemetry
+from sim.run.telemetry import Telemetry
 
 
 def telemetry(*, faults: int = 2, key: int = 1) -> Telemetry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from balancer.core.modes import Mode
-from sim.timeline import Transition, mode_at, reached_after_s
+from sim.run.timeline import Transition, mode_at, reached_after_s
 
 NORMAL, SOFT, HARD = Mode.NORMAL, Mode.SOFT, Mode.HARD
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.core.errors import TraceError
-from sim.traces import Trace, lines, read_trace, rows, window
+from sim.traffic.traces import Trace, lines, read_trace, rows, window
 
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 MULTIMODAL = "TIMESTAMP,NumImages,ContextTokens,GeneratedTokens\n"

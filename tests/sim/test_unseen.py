@@ -7,8 +7,8 @@ import math
 import pytest
 from scipy.special import betaincinv
 
-from sim.intervals import mean_interval
-from sim.unseen import Room, honest_interval, replications_to_tell
+from sim.study.intervals import mean_interval
+from sim.study.unseen import Room, honest_interval, replications_to_tell
 
 SHARES = Room(reach=1.0, least=0.0, most=1.0)
 ORDINARY = [9.8, 10.1, 10.4, 9.9, 10.0, 10.2, 9.7, 10.3, 10.0, 9.6]

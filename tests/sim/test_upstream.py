@@ -11,10 +11,10 @@ import pytest
 
 from balancer.core.observations import FAILURES
 from scenarios.schema import UpstreamFault
-from sim.fault_rows import write_fault
-from sim.quota import REFUSERS
-from sim.setup import new_upstream
-from sim.upstream import ANSWER, CALL, LONGEST_HOLD_S, Upstream, begin, end
+from sim.plant.fault_rows import write_fault
+from sim.plant.quota import REFUSERS
+from sim.plant.setup import new_upstream
+from sim.plant.upstream import ANSWER, CALL, LONGEST_HOLD_S, Upstream, begin, end
 
 from .worlds import FLASH, LITE, policy, scenario
 

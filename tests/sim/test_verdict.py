@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from balancer.core.modes import Mode
-from sim.expectations import MetricBound, NeverAbove, NeverOverBudget, NoHarm, TimeBound
-from sim.intervals import chance_bound
-from sim.timeline import Transition
-from sim.verdict import RUNS_TO_PASS, Judgement, judge, overall
+from sim.run.timeline import Transition
+from sim.study.expectations import MetricBound, NeverAbove, NeverOverBudget, NoHarm, TimeBound
+from sim.study.intervals import chance_bound
+from sim.study.verdict import RUNS_TO_PASS, Judgement, judge, overall
 from tests.sim.samples import run, runs
 
 

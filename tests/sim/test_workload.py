@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from balancer.core.errors import ScenarioError, TraceError
 from scenarios.schema import Scenario
-from sim.rate_curve import curve, integral
 from sim.streams import replication_key
-from sim.workload import REQUEST, generate, scenario_keys
+from sim.traffic.rate_curve import curve, integral
+from sim.traffic.workload import REQUEST, generate, scenario_keys
 
 KEY = replication_key(1, 0)
 HOUR = 3600.0

@@ -13,9 +13,9 @@ from balancer.core.modes import Mode
 from balancer.core.policy import BudgetLimit, Policy, Strategy
 from balancer.prices import default_catalog
 from scenarios.schema import Scenario
-from sim.plant import Plant
+from sim.plant.plant import Plant
 from sim.streams import replication_key
-from sim.workload import REQUEST
+from sim.traffic.workload import REQUEST
 
 __all__ = ["DAY", "FLASH", "LITE", "decision", "plant", "policy", "requests", "scenario"]
 

@@ -10,9 +10,9 @@ import numpy as np
 from balancer.core.policy import Policy, Strategy
 from balancer.prices import default_catalog
 from scenarios.schema import Scenario
-from sim.plant import Plant
+from sim.plant.plant import Plant
 from sim.streams import replication_key
-from sim.workload import Traffic
+from sim.traffic.workload import Traffic
 
 __all__ = ["bystander", "goodput_per_s", "plant", "queue_scenario", "sojourn_times_s"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from balancer.core.errors import InputError
-from sim.intervals import mean_interval
-from sim.run import Run
+from sim.run.result import Run
+from sim.study.intervals import mean_interval
 from sim.tuning.constraints import HARMLESS, parse_constraints
 from sim.tuning.goals import Goals
 from sim.tuning.objectives import parse_objectives

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from balancer.core.errors import InputError
-from sim.run import STATIC
+from sim.run.result import STATIC
 from sim.tuning import study as studies
 from sim.tuning.asked import Asked, split
 from sim.tuning.results import TODAY

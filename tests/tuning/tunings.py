@@ -8,11 +8,11 @@ from functools import cache
 
 from balancer.core.policy import Policy
 from scenarios.schema import Scenario
-from sim.estimates import metric_interval
-from sim.intervals import Interval
-from sim.metrics import METRICS
-from sim.replications import Plan, Runs, replicate
-from sim.run import STATIC, Run
+from sim.run.metrics import METRICS
+from sim.run.result import STATIC, Run
+from sim.study.estimates import metric_interval
+from sim.study.intervals import Interval
+from sim.study.replications import Plan, Runs, replicate
 from sim.tuning.constraints import parse_constraints
 from sim.tuning.goals import Goals
 from sim.tuning.objectives import parse_objectives

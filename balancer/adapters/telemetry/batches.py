@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from operator import add, itemgetter, sub
 
 from balancer.core.modes import Mode
-from balancer.runtime.desk import Call
+from balancer.runtime.admission import Call
 from balancer.runtime.recorder import ABANDONED, UNPRICED, Ended
 
 __all__ = ["Batch"]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ...core.decisions import Reason
 from ...core.modes import Mode
-from ..hub import IncidentChange, Step
+from ..events import IncidentChange, Step
 from .incident import OPENS_AT, Cause, Incident
 
 __all__ = ["Episodes", "Moment"]

@@ -11,7 +11,7 @@ from ...core.modes import Mode
 from ...core.observations import FAILURES, Alert, ModeObservations
 from ...core.policy import BudgetLimit
 from .incident import Incident
-from .stretch import Line
+from .journal_window import Line
 
 __all__ = ["AROUND_S", "Crossing", "Figures", "Heard", "Phase", "figures"]
 

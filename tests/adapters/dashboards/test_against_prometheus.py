@@ -22,7 +22,7 @@ from balancer.journal_file import open_journal
 from balancer.metrics import ARM
 from balancer.policy_file import load_policy
 from scenarios.loader import load
-from sim.experiment import run_scenario
+from sim.study.experiment import run_scenario
 from tests.adapters.dashboards.remote_write import Kept, Prometheus, prometheus
 
 pytestmark = pytest.mark.skipif(

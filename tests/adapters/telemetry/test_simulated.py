@@ -19,8 +19,8 @@ from balancer.journal_file import open_journal
 from balancer.metrics import METRICS
 from balancer.policy_file import parse_policy
 from scenarios.schema import Scenario
-from sim.engine import simulate
-from sim.run import ARMS
+from sim.run.engine import simulate
+from sim.run.result import ARMS
 from tests.adapters.telemetry.kept import Kept
 from tests.adapters.telemetry.receiver import Receiver, values
 

@@ -10,14 +10,14 @@ import pytest
 from balancer.adapters.datadog.client import Client
 from balancer.adapters.datadog.monitors import Target
 from balancer.core.modes import Mode
-from balancer.service.datadog.known import CLOSED, GONE, Known, Mirrored
-from balancer.service.datadog.lane import LONGEST_S, MOST_WAITING
-from balancer.service.datadog.mirror import Mirror
+from balancer.service.events import IncidentChange, ModeChange, Step
 from balancer.service.history import Store
-from balancer.service.hub import IncidentChange, ModeChange, Step
 from balancer.service.incidents.incident import Cause, Incident
 from balancer.service.incidents.rows import put
-from balancer.service.integration import State
+from balancer.service.integrations.datadog.delivery_queue import LONGEST_S, MOST_WAITING
+from balancer.service.integrations.datadog.mirror import Mirror
+from balancer.service.integrations.datadog.mirror_state import CLOSED, GONE, Known, Mirrored
+from balancer.service.integrations.integration import State
 from tests.adapters.datadog.fake import Fake
 
 NOW_S = 1_763_800_000.0

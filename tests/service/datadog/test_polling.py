@@ -18,8 +18,8 @@ from balancer.core.modes import Mode
 from balancer.policy_file import parse_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import ManualClock
-from balancer.service.datadog.polling import Polling
-from balancer.service.integration import State
+from balancer.service.integrations.datadog.polling import Polling
+from balancer.service.integrations.integration import State
 from tests.adapters.datadog.fake import Fake
 
 RULES = "thresholds:\n  soft: {latency_p95: 2s}\n  hard: {error_rate: 10%}\n"

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from balancer.core.modes import Mode, Priority
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import ManualClock
+from balancer.service.events import Happening, Hub
 from balancer.service.history import Store
 from balancer.service.history.tables import INCIDENTS
-from balancer.service.hub import Happening, Hub
-from balancer.service.watch import Watch
+from balancer.service.incidents.incident_tracker import Watch
 
 MODEL = "gemini-2.5-flash"
 

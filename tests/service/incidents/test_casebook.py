@@ -13,10 +13,10 @@ from balancer.policy_file import parse_policy
 from balancer.runtime.journal import JournalFiles
 from balancer.service.history import Store
 from balancer.service.history.tables import ORDERS, POLICY_VERSIONS
-from balancer.service.incidents.casebook import Case, Casebook
+from balancer.service.incidents.lookup import Case, Casebook
 from balancer.service.incidents.markdown import as_markdown
 from balancer.service.incidents.schemas import IncidentSummary
-from balancer.service.incidents.shown import shown_detail, shown_summary
+from balancer.service.incidents.views import shown_detail, shown_summary
 from tests.service.incidents.rig import Rig
 
 POLICY = parse_policy(
@@ -320,7 +320,7 @@ def test_what_no_longer_changes_is_read_once(
     book = Casebook(rig.balancer, store, lambda: rig.watch.owner, lambda: rig.now_s)
     first = book.case(1)
     rig.now_s += 1000
-    monkeypatch.setattr("balancer.service.incidents.casebook.lines", None)
+    monkeypatch.setattr("balancer.service.incidents.lookup.lines", None)
     again = book.case(1)
     assert first is not None and again is not None
     assert again.figures is first.figures

@@ -7,7 +7,7 @@ from hypothesis.strategies import booleans, lists, sampled_from
 
 from balancer.core.decisions import Reason
 from balancer.core.modes import Mode
-from balancer.service.hub import IncidentChange, Step
+from balancer.service.events import IncidentChange, Step
 from balancer.service.incidents.episodes import Episodes, Moment
 from balancer.service.incidents.incident import Cause
 

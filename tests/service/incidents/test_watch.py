@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from balancer.core.modes import Mode
+from balancer.service.events import Hub, IncidentChange, ModeChange
 from balancer.service.history import Store
 from balancer.service.history.tables import MODE_CHANGES
-from balancer.service.hub import Hub, IncidentChange, ModeChange
-from balancer.service.owner import owner_of
-from balancer.service.watch import GONE_S, Watch
+from balancer.service.incidents.incident_tracker import GONE_S, Watch
+from balancer.service.instance import owner_of
 from tests.service.incidents.rig import Rig
 
 

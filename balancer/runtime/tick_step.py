@@ -1,0 +1,176 @@
+"""Closes ticks: what was observed goes through the controller into the journal.
+
+Whatever breaks here makes calls go through unchanged (`Health`); nothing is raised.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from ..core.controller import Controller
+from ..core.decisions import Decision, Stance, gates, one_hot
+from ..core.errors import ClockError
+from ..core.modes import Mode
+from ..core.observations import Observations
+from ..core.policy import Policy
+from .admission import Desk
+from .health import Health
+from .inbox import Orders
+from .ledger import Ledger
+from .memory import memory_ppm
+from .persistence import Keeper
+from .snapshot import Resumed
+
+__all__ = ["Stepper", "at_rest"]
+
+logger = logging.getLogger("balancer")
+
+
+class Stepper:
+    """The controller of a live balancer; its caller holds the balancer's lock.
+
+    Args:
+        policy: to decide by.
+        found: what a process before this one left, or None.
+        desk, ledger, orders, health, keeper: of the balancer.
+
+    Attributes:
+        controller: decides.
+        decision: the last one; before the first, normal for everybody (of tick -1).
+        last: index of the last tick that was stepped, or None.
+        kept: what the controller kept of the one before it, as a sentence.
+        policy: in use.
+    """
+
+    __slots__ = (
+        "_desk", "_health", "_keeper", "_ledger", "_orders", "_told",
+        "controller", "decision", "kept", "last", "policy",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        policy: Policy,
+        found: Resumed | None,
+        *,
+        desk: Desk,
+        ledger: Ledger,
+        orders: Orders,
+        health: Health,
+        keeper: Keeper,
+    ) -> None:
+        self._desk = desk
+        self._ledger = ledger
+        self._orders = orders
+        self._health = health
+        self._keeper = keeper
+        self._told: set[tuple[str, float]] = set()
+        self.policy = policy
+        self.controller = Controller(policy) if found is None else found.controller
+        self.kept = "" if found is None else found.kept
+        self.last = self.controller.tick
+        self.decision = self.controller.decision or at_rest(policy)
+        keeper.begin(self.controller, "start" if found is None else "restart", self.kept)
+
+    def close(self, tick: int) -> tuple[Observations, Decision] | None:
+        """Close a tick, and all before it that were missed with it.
+
+        Returns:
+            What was seen and decided; None if it was closed before, or the controller broke.
+        """
+        if self.last is not None and tick <= self.last:
+            return None
+        observations = self._observe(tick)
+        self._desk.new_tick()
+        try:
+            decision = self._step(observations)
+            self._tell_misfits()
+        except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
+            self._health.broke("controller", error)
+            self._begin_anew("controller")
+            return None
+        self.last = tick
+        self.decision = decision
+        self._health.mended("controller")
+        self._roll_budget(tick + 1)
+        self._keeper.keep(observations, decision, self.controller)
+        return observations, decision
+
+    def use(self, policy: Policy, now_tick: int) -> str:
+        """Go on under another policy. Returns what was kept, as a sentence."""
+        before = self.policy
+        self.controller, self.kept = Controller.succeed(policy, self.controller.state())
+        self.policy = policy
+        if policy.tick_s != before.tick_s:
+            self.last = now_tick - 1
+        self.decision = self.controller.decision or at_rest(policy)
+        self._desk.use(policy)
+        try:
+            self._ledger.use(policy)
+        except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
+            self._health.broke("ledger", error)
+        self._keeper.begin(self.controller, "policy", self.kept)
+        return self.kept
+
+    def reserved_nano_usd(self) -> int:
+        """What the ledger holds for calls in flight."""
+        try:
+            return max(0, self._ledger.reserved_nano_usd)
+        except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
+            self._health.broke("ledger", error)
+            return 0
+
+    def _observe(self, tick: int) -> Observations:
+        alerts, overrides = self._orders.take()
+        return self._desk.recorder.take(
+            tick,
+            self._desk.raw(),
+            reserved_nano_usd=self.reserved_nano_usd(),
+            memory_ppm=memory_ppm(),
+            alerts=alerts,
+            overrides=overrides,
+        )
+
+    def _step(self, observations: Observations) -> Decision:
+        try:
+            return self.controller.step(observations)
+        except ClockError as error:
+            logger.error("%s; the controller begins anew", error)  # noqa: TRY400
+            self._begin_anew("leap")
+            return self.controller.step(observations)
+
+    def _tell_misfits(self) -> None:
+        """Say of each threshold, once, that healthy traffic crosses it."""
+        for finding in self.controller.misfits:
+            threshold = (finding.rule.name, finding.rule.threshold)
+            if threshold not in self._told:
+                self._told.add(threshold)
+                logger.warning("the policy does not fit its traffic: %s", finding.text)
+
+    def _begin_anew(self, because: str) -> None:
+        self.controller = Controller(self.policy)
+        self.kept = "nothing"
+        self._keeper.begin(self.controller, because, self.kept)
+
+    def _roll_budget(self, tick: int) -> None:
+        try:
+            self._ledger.advance(tick)
+        except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
+            self._health.broke("ledger", error)
+        else:
+            self._health.mended("ledger")
+
+
+def at_rest(policy: Policy) -> Decision:
+    """What holds before the first decision: normal for everybody, as in the simulator."""
+    mix = one_hot(Mode.NORMAL)
+    stance = Stance(mode=Mode.NORMAL, mixes=(mix, mix, mix))
+    return Decision(
+        -1,
+        stance.mode,
+        mix,
+        stance.admit,
+        stance.limits,
+        stance.reasons,
+        stance.mixes,
+        gates(stance, policy.strategies),
+    )

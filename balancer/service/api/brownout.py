@@ -1,0 +1,206 @@
+"""`GET|POST|PUT /api/brownout`: how calls are served, an operator's orders, and the policy."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from ...core.errors import MisuseError
+from ...core.modes import MODES, PRIORITIES, Mode
+from ...core.observations import Override
+from ...units import parse_seconds
+from ..history.tables import ORDERS
+from ..ticks import wall_time
+from .dependencies import Site, refusals
+from .integration_views import integrations, polled
+from .problems import Problem
+from .schemas import (
+    BrownoutStatus,
+    Order,
+    OrderTaken,
+    OverrideStatus,
+    PolicyChange,
+    PolicyChanged,
+    PolicyStatus,
+    mode_name,
+)
+
+__all__ = ["brownout_routes", "brownout_status"]
+
+_LONGEST_S = 86_400.0
+_REFUSALS = refusals(400, 401, 403, 413, 422, 429)
+
+
+def brownout_routes(site: Site) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["brownout"])
+
+    @routes.get("/api/brownout", responses=refusals(403, 429))
+    async def status() -> BrownoutStatus:
+        """How calls are served now, and under which policy."""
+        return brownout_status(site)
+
+    @routes.post("/api/brownout", responses=_REFUSALS)
+    async def order(given: Order) -> OrderTaken:
+        """Hold a mode, stop holding one, or use the kill switch.
+
+        An order holds from the end of the tick under way; of several, the last one given holds.
+        The kill switch holds at once. What is returned is what will hold, and from when.
+        """
+        if given.bypass is not None:
+            site.balancer.bypass(given.bypass, given.reason)
+            _record(site, "bypass" if given.bypass else "resume", given.reason)
+            taken = None
+        elif given.mode == "auto":
+            taken = site.balancer.lift(given.reason)
+            _record(site, "clear", given.reason)
+        else:
+            taken = _hold(site, given)
+        return _taken(site, given, taken)
+
+    @routes.put(
+        "/api/brownout",
+        responses=_REFUSALS | refusals(404, 409, 503),
+    )
+    async def change_policy(
+        given: PolicyChange,
+        dry_run: Annotated[bool, Query(description="Check it, and change nothing")] = False,
+    ) -> PolicyChanged:
+        """Put a policy in force, or bring an older version back. It holds from the next call."""
+        policies = site.policies
+        if given.version is not None:
+            if dry_run:
+                raise Problem(422, "dry_run goes with a policy, not with a version")
+            found = await policies.roll_back(
+                given.version, given.reason, if_version=given.if_version
+            )
+        else:
+            assert given.policy is not None
+            found = await policies.put(
+                given.policy, given.reason, if_version=given.if_version, dry_run=dry_run
+            )
+        version, policy, kept = found
+        return PolicyChanged(
+            version=version.number,
+            recorded=version.number is not None and not dry_run,
+            dry_run=dry_run,
+            name=policy.name,
+            warnings=list(policy.warnings()),
+            kept=kept,
+        )
+
+    return routes
+
+
+def brownout_status(site: Site) -> BrownoutStatus:
+    """How calls are served."""
+    balancer = site.balancer
+    status, decision = balancer.status(), balancer.decision
+    version = site.policies.current
+    policy = balancer.policy
+    return BrownoutStatus(
+        mode=mode_name(status.mode),
+        mode_number=int(status.mode),
+        tick=status.tick,
+        enforced=status.enforced,
+        shadow=status.shadow,
+        bypass=status.bypass,
+        override=None if status.override is None else _override(site, status.override),
+        reasons=list(status.reasons),
+        mix={mode.label: decision.mix[mode] for mode in MODES},
+        admit={priority.label: decision.admit[priority] for priority in PRIORITIES},
+        in_flight=status.in_flight,
+        waiting=status.waiting,
+        reserved_usd=status.reserved_nano_usd / 1e9,
+        problems=status.problems,
+        history=site.store.broken or "",
+        integrations=integrations(site.outside),
+        polled=polled(site.outside, time.time()),
+        policy=PolicyStatus(
+            name=policy.name,
+            law=policy.law,
+            version=version.number,
+            since=datetime.fromtimestamp(version.at, UTC),
+            origin=version.origin,
+            text=version.text,
+            warnings=list(policy.warnings()),
+            misfits=list(status.misfits),
+            file_problem=site.policies.file_problem,
+        ),
+    )
+
+
+def _override(site: Site, order: Override) -> OverrideStatus:
+    return OverrideStatus(
+        mode=mode_name(order.mode),
+        until=wall_time(site.balancer.clock, order.until_tick * site.balancer.policy.tick_s),
+        reason=order.reason,
+    )
+
+
+def _hold(site: Site, given: Order) -> Override:
+    balancer = site.balancer
+    assert given.mode is not None
+    mode = Mode[given.mode.upper()]
+    if given.until is not None:
+        seconds = (given.until.timestamp() - time.time()) * balancer.clock.speed
+    else:
+        try:
+            seconds = parse_seconds(given.duration)
+        except ValueError as error:
+            raise Problem(422, str(error), where="duration") from None
+    if not 0 < seconds <= _LONGEST_S * max(1.0, balancer.clock.speed):
+        raise Problem(
+            422,
+            f"the order would end in {seconds:g} s; expected an end to come, within 24 hours",
+            where="duration" if given.until is None else "until",
+        )
+    try:
+        order = balancer.override(mode, given.reason, for_s=seconds)
+    except MisuseError as error:
+        raise Problem(422, str(error)) from None
+    until = wall_time(site.balancer.clock, order.until_tick * balancer.policy.tick_s)
+    _record(site, "override", given.reason, mode, until)
+    return order
+
+
+def _taken(site: Site, given: Order, order: Override | None) -> OrderTaken:
+    status = site.balancer.status()
+    tick_s = site.balancer.policy.tick_s
+    begins: datetime | None = datetime.now(UTC)
+    until = None
+    if order is not None:
+        begins = wall_time(site.balancer.clock, (order.at_tick + 1) * tick_s)
+        until = (
+            wall_time(site.balancer.clock, order.until_tick * tick_s)
+            if given.mode != "auto"
+            else None
+        )
+    return OrderTaken.model_validate(
+        {
+            "mode": given.mode,
+            "from": begins,
+            "until": until,
+            "reason": given.reason,
+            "bypass": status.bypass,
+            "enforced": status.enforced,
+            "shadow": status.shadow,
+        }
+    )
+
+
+def _record(
+    site: Site, kind: str, reason: str, mode: Mode | None = None, until: datetime | None = None
+) -> None:
+    site.store.add(
+        ORDERS,
+        at=time.time(),
+        kind=kind,
+        mode=None if mode is None else mode.label,
+        until=None if until is None else until.timestamp(),
+        reason=reason,
+        owner=site.watch.owner,
+    )

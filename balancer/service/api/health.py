@@ -1,0 +1,95 @@
+"""`GET /healthz` and `GET /readyz`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from .dependencies import Site
+from .examples import ALIVE, READINESS, with_examples
+from .integration_schemas import IntegrationHealth
+from .integration_views import integrations
+from .schemas import ModeName, mode_name
+
+__all__ = ["health_routes"]
+
+
+_SAVED = ("state", "budget")
+"""Without these on the disk a restart would not go on from where this process was."""
+_MOST_NAMED = 10
+"""Of the edits that are withdrawn, so many are named."""
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    model_config = with_examples(ALIVE)
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Whether calls are served as the policy says, and what is wrong if not."""
+
+    model_config = with_examples(READINESS)
+
+    ready: bool
+    mode: ModeName
+    bypass: str = Field(description="Reason of the kill switch; empty: it is off")
+    problems: dict[str, str]
+    integrations: dict[str, IntegrationHealth] = Field(
+        description="What runs beside the service: datadog_poll, datadog_mirror, telemetry, notify"
+    )
+
+
+def health_routes(site: Site) -> APIRouter:
+    """The routes; open to all, because load balancers ask without a token."""
+    routes = APIRouter(tags=["health"])
+
+    @routes.get("/healthz")
+    async def health() -> Alive:
+        """The process is alive."""
+        return Alive()
+
+    @routes.get("/readyz", responses={503: {"model": Readiness, "description": "Not ready"}})
+    async def ready(response: Response) -> Readiness:
+        """Calls are served.
+
+        A history that is broken, a controller that fails open, a project that the upstream has
+        closed, edits that it refused, the kill switch, and trouble with Datadog or telemetry are
+        named and are no reason to take the service out of rotation: calls go through. While its
+        state or its hard budget cannot be written, it is not ready for new traffic: a restart
+        would not know of it. What comes all the same is served, within the budget in memory.
+        """
+        status = site.balancer.status()
+        found = dict.fromkeys(status.problems, "broken: calls go through unchanged")
+        unsaved = [name for name in _SAVED if name in status.problems]
+        for name in unsaved:
+            found[name] = "cannot be written: calls go through unchanged, budgets go on by memory"
+        if status.budget_loss:
+            found["budget_loss"] = status.budget_loss
+        if status.closed:
+            found["project_closed"] = "; ".join(status.closed)
+        if status.withdrawn:
+            found["edits_withdrawn"] = "; ".join(status.withdrawn[:_MOST_NAMED])
+        if site.store.broken:
+            found["history"] = f"not written: {site.store.broken}"
+        if site.policies.file_problem:
+            found["policy_file"] = site.policies.file_problem
+        serving = status.running or bool(status.problems)
+        if not serving:
+            found["ticker"] = "not started"
+        serving = serving and not unsaved
+        if not serving:
+            response.status_code = 503
+        return Readiness(
+            ready=serving,
+            mode=mode_name(status.mode),
+            bypass=status.bypass,
+            problems=found,
+            integrations=integrations(site.outside),
+        )
+
+    return routes

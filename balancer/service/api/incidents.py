@@ -1,0 +1,103 @@
+"""`GET /api/incidents…`: which there were, what happened in them, and what to learn from one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from enum import Enum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import PlainTextResponse
+
+from ..history import StoreError
+from ..incidents.lookup import Case, Casebook
+from ..incidents.markdown import as_markdown
+from ..incidents.schemas import IncidentDetail, IncidentPage, IncidentSummary
+from ..incidents.views import shown_detail, shown_incident, shown_summary
+from .dependencies import Site, refusals
+from .problems import Problem
+
+__all__ = ["incident_routes"]
+
+_LARGEST_ID = 2**31 - 1
+Number = Annotated[int, Path(ge=1, le=_LARGEST_ID, description="Id of the incident")]
+_MARKDOWN: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {"text/markdown": {"example": "# Incident 7: hard brownout\n…"}},
+        "description": "The summary, as JSON or as Markdown",
+    }
+}
+
+
+class Form(Enum):
+    """Of a summary."""
+
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+def incident_routes(site: Site) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["incidents"])
+    book = Casebook(site.balancer, site.store, lambda: site.watch.owner)
+    # Whoever waits for the journal must not hold a thread meanwhile: others need those.
+    reading = asyncio.Lock()
+
+    @routes.get("/api/incidents", responses=refusals(403, 422, 429, 503))
+    async def incidents(
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        before: Annotated[int | None, Query(ge=1, le=_LARGEST_ID)] = None,
+        is_open: Annotated[
+            bool | None, Query(alias="open", description="Only those that go on, or are over")
+        ] = None,
+    ) -> IncidentPage:
+        """Episodes of hard or emergency brownout, the newest first."""
+        try:
+            found, older = await asyncio.to_thread(
+                lambda: book.page(limit=limit, before=before, is_open=is_open)
+            )
+        except StoreError as error:
+            raise Problem(503, str(error)) from None
+        now_s = time.time()
+        return IncidentPage(
+            incidents=[shown_incident(number, incident, now_s) for number, incident in found],
+            before=older,
+        )
+
+    @routes.get("/api/incidents/{number}", responses=refusals(403, 404, 422, 429, 503))
+    async def incident(
+        number: Number,
+        limit: Annotated[
+            int, Query(ge=1, le=1000, description="Most entries of the timeline")
+        ] = 200,
+    ) -> IncidentDetail:
+        """One incident: its modes with their reasons, orders, alerts and policies, in order."""
+        return shown_detail(await _case(number), limit)
+
+    @routes.get(
+        "/api/incidents/{number}/summary",
+        response_model=IncidentSummary,
+        responses=_MARKDOWN | refusals(403, 404, 422, 429, 503),
+    )
+    async def summary(
+        number: Number,
+        form: Annotated[Form, Query(alias="format", description="json or markdown")] = Form.JSON,
+    ) -> IncidentSummary | Response:
+        """A post-incident summary, drawn from the journal; it says what that no longer has."""
+        found = shown_summary(await _case(number))
+        if form is Form.MARKDOWN:
+            return PlainTextResponse(as_markdown(found), media_type="text/markdown")
+        return found
+
+    async def _case(number: int) -> Case:
+        try:
+            async with reading:
+                found = await asyncio.to_thread(book.case, number)
+        except StoreError as error:
+            raise Problem(503, str(error)) from None
+        if found is None:
+            raise Problem(404, f"there is no incident {number}; see /api/incidents")
+        return found
+
+    return routes

@@ -1,0 +1,126 @@
+"""The doors of the API: who comes in, how often, and with how much.
+
+They stand before the framework, which would read a whole body before it asks anything. What
+changes nothing (GET, HEAD, OPTIONS) passes the readers' door; everything else the writers'.
+"""
+
+from __future__ import annotations
+
+import json
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ...webhook import WEBHOOK_PATH
+from ..settings import Settings
+from .access import Peer, check_browser, check_mutation
+from .limits import Rates
+from .problems import Problem, body_of
+
+__all__ = ["Doors"]
+
+_OPEN = ("/healthz", "/readyz")
+"""Load balancers ask for these, often, under any name, and without a token."""
+_READING = ("GET", "HEAD", "OPTIONS")
+
+
+class Doors:
+    """Refuses what may not come in, with nothing changed.
+
+    Args:
+        app: behind the doors.
+        settings: token and limits.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._reads = Rates(settings.reads_per_s)
+        self._mutations = Rates(settings.mutations_per_s)
+        # Many monitors may speak at once, and Datadog repeats nothing that was refused by a 429.
+        self._deliveries = Rates(settings.reads_per_s)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve ASGI."""
+        if scope["type"] != "http" or scope["path"] in _OPEN:
+            await self._app(scope, receive, send)
+            return
+        try:
+            receive = await self._admit(scope, receive)
+        except Problem as problem:
+            await _refuse(problem, send)
+            return
+        await self._app(scope, receive, send)
+
+    async def _admit(self, scope: Scope, receive: Receive) -> Receive:
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        client = scope.get("client")
+        peer = Peer(client[0] if client else None, headers)
+        reads = scope["method"] in _READING
+        delivers = not reads and scope["path"] == WEBHOOK_PATH
+        # Guesses at the token are limited as everything else is.
+        rates = self._reads if reads else self._deliveries if delivers else self._mutations
+        wait_s = rates.wait_s(peer.address)
+        if wait_s:
+            raise Problem(
+                429,
+                f"too many requests from this address; try again in {wait_s:.2f} s",
+                headers={"retry-after": str(int(wait_s) + 1)},
+            )
+        if reads:
+            # Whether deliveries are taken is said under the name that Datadog has for us, too.
+            if scope["path"] != WEBHOOK_PATH:
+                check_browser(peer, named_local=self._settings.token is None)
+            return receive
+        if not delivers:  # deliveries carry a secret of their own
+            check_mutation(peer, self._settings)
+        # A page of any site can send a form or plain text from a browser, but not JSON.
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise Problem(
+                415,
+                "expected a body in JSON (Content-Type: application/json)",
+                where="Content-Type",
+            )
+        return await _bounded(receive, headers, self._settings.largest_api_body)
+
+
+async def _bounded(receive: Receive, headers: dict[str, str], most: int) -> Receive:
+    """Read the body, and hand it on.
+
+    Raises:
+        Problem: 400 or 413.
+    """
+    declared = headers.get("content-length", "0")
+    if not (declared.isascii() and declared.isdigit()):
+        raise Problem(400, "the Content-Length is no number", where="Content-Length")
+    body = bytearray()
+    large = len(declared) > 15 or int(declared) > most
+    more = True
+    while more and not large:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        large = len(body) > most
+    if large:
+        raise Problem(413, f"the body is larger than {most:,} bytes, the most that is taken")
+    read: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+    async def replay() -> Message:
+        return read.pop() if read else await receive()
+
+    return replay
+
+
+async def _refuse(problem: Problem, send: Send) -> None:
+    body = json.dumps(body_of(problem.status, problem.message, where=problem.where)).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        *((name.encode(), value.encode()) for name, value in problem.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,113 @@
+"""What the service says when it refuses: a clear 4xx, `{"error": {…}}`, and nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ...core.errors import InputError
+
+__all__ = ["Problem", "body_of", "install"]
+
+_MOST_SHOWN = 10
+_STATUS_WORDS = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    409: "ABORTED",
+    413: "TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    422: "INVALID_ARGUMENT",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
+class Problem(Exception):  # noqa: N818 - a refusal, as HTTP has it
+    """A refusal.
+
+    Args:
+        status: of HTTP.
+        message: what was found, what was expected, how to fix it. Never a secret.
+        where: the field or line it is about.
+        headers: to be sent along.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        where: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
+        self.where = where
+        self.headers = dict(headers or {})
+
+
+def body_of(status: int, message: str, *, where: str = "") -> dict[str, Any]:
+    """The body of a refusal; the same members that Gemini's errors have."""
+    error: dict[str, Any] = {
+        "code": status,
+        "message": message,
+        "status": _STATUS_WORDS.get(status, "UNKNOWN"),
+    }
+    if where:
+        error["where"] = where
+    return {"error": error}
+
+
+def install(app: FastAPI) -> None:
+    """Give every error of the API its form."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(InputError, _input_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+
+
+def _answer(
+    status: int, message: str, where: str = "", headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    return JSONResponse(
+        body_of(status, message, where=where), status_code=status, headers=dict(headers or {})
+    )
+
+
+async def _problem(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return _answer(error.status, error.message, error.where, error.headers)
+
+
+async def _input_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, InputError)
+    return _answer(422, error.problem, error.where)
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    """The first few problems that pydantic found, without what was sent: it may be secret."""
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    said = [f"{_place(entry['loc'])}: {entry['msg']}" for entry in found[:_MOST_SHOWN]]
+    malformed = any(entry["type"] == "json_invalid" for entry in found)
+    return _answer(400 if malformed else 422, "; ".join(said), _place(found[0]["loc"]))
+
+
+def _place(where: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in where)[:200]
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return _answer(error.status_code, str(error.detail), "", error.headers)

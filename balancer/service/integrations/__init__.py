@@ -1,0 +1,1 @@
+"""What runs beside the service and talks to others: telemetry, Datadog, notifications."""

@@ -1,0 +1,111 @@
+"""Everything beside the service that talks to others, started and closed together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .integration import Health, Integration
+from .notifications import notifying_of
+from .telemetry import reporting_of
+
+if TYPE_CHECKING:
+    from ...runtime.balancer import Balancer
+    from ..events import Hub
+    from ..history import Store
+    from ..incidents.incident_tracker import Watch
+    from ..settings import Settings
+    from .datadog.polling import Polled, Polling
+    from .datadog.settings import DatadogUse
+
+__all__ = ["Outside", "outside_of"]
+
+_CLOSE_S = 5.0
+_log = logging.getLogger("balancer.service")
+
+
+class Outside:
+    """The integrations of a service.
+
+    Args:
+        integrations: not started.
+        polling: the one of them that polls, if any does.
+    """
+
+    def __init__(self, integrations: Sequence[Integration], polling: Polling | None = None) -> None:
+        self._integrations = tuple(integrations)
+        self._polling = polling
+
+    def start(self) -> None:
+        """Start them; before the controller's first tick."""
+        for integration in self._integrations:
+            integration.start()
+
+    async def close(self) -> None:
+        """Close them side by side; after the last tick."""
+        ends = [asyncio.to_thread(each.close, _CLOSE_S) for each in self._integrations]
+        for error in await asyncio.gather(*ends, return_exceptions=True):
+            if isinstance(error, Exception):
+                _log.error("something beside the service did not close: %s", type(error).__name__)
+
+    def health(self) -> dict[str, Health]:
+        """How each of them is, by name."""
+        return {integration.name: integration.health() for integration in self._integrations}
+
+    def polled(self) -> Polled | None:
+        """What was polled last; None where nothing polls."""
+        return None if self._polling is None else self._polling.polled()
+
+
+def outside_of(
+    balancer: Balancer, settings: Settings, hub: Hub, store: Store, watch: Watch
+) -> Outside:
+    """What the settings ask for.
+
+    Raises:
+        InputError: an extra is not installed, or a setting of it cannot be used.
+    """
+    found: list[Integration] = []
+    polling = None
+    use = settings.datadog
+    if use is not None and use.settings is not None:
+        from ...installation import require
+
+        require(packages=(), extras=("datadog",))
+        if use.poll:
+            polling = _polling(balancer, use)
+            found.append(polling)
+        if use.mirror:
+            found.append(_mirror(use, hub, store, watch))
+    reporting = reporting_of(balancer, settings.otlp)
+    if reporting is not None:
+        found.append(reporting)
+    notifying = notifying_of(balancer, hub, watch, settings.notify)
+    if notifying is not None:
+        found.append(notifying)
+    return Outside(found, polling)
+
+
+def _polling(balancer: Balancer, use: DatadogUse) -> Polling:
+    from ...adapters.datadog.client import Client
+    from .datadog.polling import Polling
+
+    assert use.settings is not None
+    stop = threading.Event()
+    return Polling(balancer, Client(use.settings, sleep=stop.wait), use.target, stop=stop)
+
+
+def _mirror(use: DatadogUse, hub: Hub, store: Store, watch: Watch) -> Integration:
+    from ...adapters.datadog.client import Client
+    from .datadog.mirror import Mirror
+    from .datadog.mirror_state import Known
+
+    assert use.settings is not None
+    stop = threading.Event()
+    client = Client(use.settings, sleep=stop.wait)
+    mirror = Mirror(client, use.target, Known(store), lambda: watch.owner, stop=stop)
+    hub.subscribe(mirror.tell)
+    return mirror

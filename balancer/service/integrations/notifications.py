@@ -1,0 +1,136 @@
+"""Tells people of what happened: what the hub says, as notices in words of theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...adapters.notify import Notice, Notifier, NotifySettings
+from ...adapters.notify.words import STORY, Change, Step, notice_of
+from ...core.modes import Mode
+from ..events import Happening, Hub, IncidentChange, ModeChange
+from ..incidents.incident import OPENS_AT, Incident
+from .integration import Health, State
+
+if TYPE_CHECKING:
+    from ...runtime.balancer import Balancer
+    from ..incidents.incident_tracker import Watch
+
+__all__ = ["Notifying", "notifying_of"]
+
+_BACK = "normal is back"
+_STEPS: dict[str, Step] = {"opened": "opened", "changed": "changed", "closed": "closed"}
+
+
+class Notifying:
+    """Notifications as an integration.
+
+    A change of mode that opens, changes or ends an incident is told as that, and only as that.
+
+    Args:
+        balancer: whose policy says what users notice.
+        hub: that says what happens.
+        watch: that knows whether an incident goes on.
+        notifier: that tells it; closed here.
+    """
+
+    name = "notify"
+
+    def __init__(self, balancer: Balancer, hub: Hub, watch: Watch, notifier: Notifier) -> None:
+        self._balancer = balancer
+        self._watch = watch
+        self._notifier = notifier
+        self._since: float | None = None
+        self._before = balancer.decision.mode
+        hub.subscribe(self.tell)
+
+    def start(self) -> None:
+        """Nothing: the notifier's thread begins with the first notice."""
+
+    def close(self, timeout_s: float) -> None:
+        """Tell what waits, for at most so long."""
+        self._notifier.close(timeout_s)
+
+    def health(self) -> Health:
+        """How the channels are, all in one; which of them has trouble is in the error."""
+        status = self._notifier.status()
+        problems = [f"{name} {problem}" for name, problem in status.problems.items()]
+        sent_at = [channel.last_sent_at or 0.0 for channel in status.channels]
+        state = State.OK if any(sent_at) else State.STARTING
+        return Health(
+            state=State.TROUBLE if problems else state,
+            error="; ".join(problems),
+            waiting=status.waiting + sum(channel.waiting for channel in status.channels),
+            dropped=status.dropped
+            + sum(channel.failed + channel.dropped for channel in status.channels),
+            failures=sum(channel.attempts - channel.messages for channel in status.channels),
+            ok_at=max(sent_at, default=0.0) or None,
+        )
+
+    def tell(self, happening: Happening) -> None:
+        """Tell of it, if it is for people. Returns at once; on the controller's ticker."""
+        if isinstance(happening, ModeChange):
+            self._before = happening.before
+            if happening.before is Mode.NORMAL:
+                self._since = happening.at_s
+            if self._watch.current is None and happening.after < OPENS_AT:
+                self._notifier.tell(notice_of(self._of_mode(happening), self._notifier.service))
+        else:
+            self._notifier.tell(self._of_incident(happening))
+
+    def _of_mode(self, change: ModeChange) -> Change:
+        strategies = self._balancer.policy.strategies
+        return Change(
+            at=change.at_s,
+            before=change.before,
+            after=change.after,
+            reasons=change.reasons,
+            since=self._since,
+            strategy=strategies[change.after],
+            normal=strategies[Mode.NORMAL],
+            shadow=change.shadow,
+        )
+
+    def _of_incident(self, change: IncidentChange) -> Notice:
+        incident = change.incident
+        if incident.ended not in ("", _BACK):
+            return self._left(incident, change.at_s)
+        strategies = self._balancer.policy.strategies
+        told = Change(
+            at=change.at_s,
+            before=self._before,
+            after=incident.mode,
+            reasons=(change.reason,) if change.reason else (),
+            since=incident.began_at,
+            strategy=strategies[incident.mode],
+            normal=strategies[Mode.NORMAL],
+            incident=_STEPS[change.step.value],
+            incident_key=incident.key,
+            worst=incident.worst,
+            shadow=incident.shadow,
+        )
+        return notice_of(told, self._notifier.service)
+
+    def _left(self, incident: Incident, at_s: float) -> Notice:
+        # One that a process before this one left open: the mode may be any by now.
+        ours = incident.owner == self._watch.owner
+        return Notice(
+            kind="incident",
+            level="resolved",
+            title=f"{self._notifier.service}: incident over (worst was {incident.worst.label})",
+            text=f"Why: {incident.ended}\nIncident: {incident.key}",
+            at=at_s,
+            key=STORY if ours else incident.key,
+        )
+
+
+def notifying_of(
+    balancer: Balancer, hub: Hub, watch: Watch, settings: NotifySettings
+) -> Notifying | None:
+    """Notifications as the settings ask for them; None where they name no channel.
+
+    Raises:
+        InputError: the extra `notify` is not installed.
+    """
+    if not settings.channels:
+        return None
+    return Notifying(balancer, hub, watch, Notifier.of(settings))

@@ -1,0 +1,124 @@
+"""Starts OpenTelemetry beside the service, where its environment asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from ...core.errors import InputError
+from .integration import Health, State
+
+if TYPE_CHECKING:
+    from ...adapters.telemetry.live import Telemetry
+    from ...runtime.balancer import Balancer
+
+__all__ = ["Otlp", "Reporting", "otlp_of", "reporting_of"]
+
+Otlp = Literal["", "environment", "datadog"]
+"""Where telemetry goes: nowhere, by the standard variables, or to Datadog's intake."""
+_LONGEST_ERROR = 300
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
+
+
+def otlp_of(environment: Mapping[str, str], *, datadog: bool) -> Otlp:
+    """Where the environment wants telemetry to go.
+
+    Args:
+        environment: variables.
+        datadog: whether Datadog's intake was asked for.
+
+    Raises:
+        InputError: both were.
+    """
+    if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return ""
+    said = next((name for name in _ENDPOINTS if environment.get(name, "").strip()), "")
+    if datadog and said:
+        raise InputError(
+            f"{said} is set too, and telemetry goes to one place: leave out one of them",
+            where="OPEN_BALANCER_DATADOG=otlp",
+        )
+    return "datadog" if datadog else "environment" if said else ""
+
+
+class Reporting:
+    """Telemetry as an integration.
+
+    Args:
+        telemetry: not started.
+    """
+
+    name = "telemetry"
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    def start(self) -> None:
+        """Listen, and send."""
+        self._telemetry.start()
+
+    def close(self, timeout_s: float) -> None:
+        """Send what is left."""
+        self._telemetry.close(timeout_s)
+
+    def health(self) -> Health:
+        """How it is."""
+        sender = self._telemetry.sender
+        failing = [signal for signal, count in sender.failures.items() if count]
+        state = State.STARTING if sender.arrived_at is None else State.OK
+        return Health(
+            state=State.TROUBLE if failing else state,
+            error=f"{', '.join(failing)} do not arrive: {self._why()}" if failing else "",
+            dropped=sender.dropped,
+            failures=sum(sender.failures.values()),
+            ok_at=sender.arrived_at,
+        )
+
+    def _why(self) -> str:
+        return " ".join(self._telemetry.sender.why.split())[:_LONGEST_ERROR]
+
+
+class Missing:
+    """Telemetry that is asked for and not installed.
+
+    Args:
+        error: what is missing.
+    """
+
+    name = "telemetry"
+
+    def __init__(self, error: str) -> None:
+        self._error = error
+
+    def start(self) -> None:
+        """There is nothing to start."""
+
+    def close(self, timeout_s: float) -> None:
+        """There is nothing to close."""
+
+    def health(self) -> Health:
+        """Off."""
+        return Health(state=State.OFF, error=self._error)
+
+
+def reporting_of(balancer: Balancer, otlp: Otlp) -> Reporting | Missing | None:
+    """Telemetry of a balancer; None where none is wanted.
+
+    Raises:
+        InputError: a variable that cannot be used, or Datadog's intake without the extra.
+    """
+    if not otlp:
+        return None
+    from ...installation import require
+
+    try:
+        require(packages=(), extras=("telemetry",))
+    except InputError as error:
+        if otlp == "datadog":
+            raise
+        # The variables may be set for everything on a machine: no reason not to serve.
+        return Missing(str(error))
+    from ...adapters.telemetry.destination import datadog_destination
+    from ...adapters.telemetry.live import Telemetry
+
+    return Reporting(Telemetry(balancer, datadog_destination() if otlp == "datadog" else None))

@@ -1,0 +1,114 @@
+"""What a comparison of laws says, in words and short numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from ..amounts import MINUS, NOTHING, THIN, duration
+from ..fields import Estimate
+from .record import ComparedScenario, Comparison, LawResult, LawSummary
+
+__all__ = [
+    "answer",
+    "behind",
+    "largest_regret",
+    "near",
+    "plus_minus",
+    "regret",
+    "reign",
+    "standing",
+    "wins",
+    "worth",
+]
+
+
+def answer(comparison: Comparison) -> str:
+    """Who does best over all scenarios, and where that law does worst."""
+    total = len(comparison.scenarios)
+    if not (comparison.summary and total):
+        text = "No scenario was compared"
+    else:
+        leader = max(comparison.summary, key=lambda law: (law.within_best, law.best, law.eligible))
+        text = f"{leader.law} is best, or level with the best, {wins(leader)}"
+        if largest := largest_regret(leader):
+            text += f"; its largest regret is {largest}"
+        others = [law for law in comparison.summary if law.law == comparison.reference]
+        if others and others[0] is not leader:
+            text += f". {others[0].law} is so {wins(others[0])}"
+    if comparison.missing:
+        text += f". Not run: {', '.join(comparison.missing)}"
+    return text
+
+
+def wins(law: LawSummary) -> str:
+    """In how many scenarios a law is as good as any."""
+    return f"in {law.within_best} of {law.scenarios} scenarios"
+
+
+def near(law: LawSummary) -> str:
+    """In how many scenarios it is nearly as good as the best, by the widest "nearly" there is."""
+    return str(law.near_best[-1].scenarios) if law.near_best else NOTHING
+
+
+def largest_regret(law: LawSummary) -> str:
+    """The largest regret and where; "" where there is none to speak of."""
+    value = law.largest_regret.estimate
+    return f"{regret(value)} in {law.largest_in}" if value > 0 else ""
+
+
+def regret(share: float) -> str:
+    """A regret in few digits, for a small space: 0.4 %, 12 %; negative above the best."""
+    if not math.isfinite(share):
+        return NOTHING
+    percent = abs(share) * 100
+    digits = f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}"
+    sign = MINUS if share < 0 and float(digits) != 0 else ""
+    return f"{sign}{digits}{THIN}%"
+
+
+def reign(scenario: ComparedScenario) -> str:
+    """Who is best over what an answer may be worth; "" where nobody is."""
+    parts = []
+    for place, each in enumerate(scenario.reigns):
+        end = "" if place == len(scenario.reigns) - 1 else f" up to {worth(each.to_usd)}"
+        parts.append(f"{each.law}{end}")
+    return ", then ".join(parts)
+
+
+def worth(answer_usd: float) -> str:
+    """What an answer is worth, in few digits: $0.003, $0.0167."""
+    return f"${answer_usd:.3g}"
+
+
+def behind(share: float) -> str:
+    """How much more or less than another, with its sign: +0.4 %, -12 %."""
+    text = regret(share)
+    return f"+{text}" if share > 0 and any(digit in text for digit in "123456789") else text
+
+
+def standing(law: LawResult) -> str:
+    """What a law is in a scenario: best, level, behind, or out."""
+    if not law.eligible:
+        return "misses"
+    if law.best:
+        return "best"
+    return "level" if law.within_best else "behind"
+
+
+def plus_minus(value: Estimate, shown: str, unit: str) -> str:
+    """Half an interval's width, to as many decimals as its estimate is shown with.
+
+    "" where there is no interval, or where its width rounds to nothing.
+    """
+    half = (value.high - value.low) / 2
+    if not half > 0:
+        return ""
+    if unit == "seconds" and value.estimate >= 119.5:
+        return f"±{duration(half)}"
+    scale = {"share": 100.0, "relative": 100.0}.get(unit, 1.0)
+    if unit == "seconds" and value.estimate < 0.9995:
+        scale = 1000.0
+    decimals = re.search(r"\.(\d+)", shown)
+    digits = f"{half * scale:.{len(decimals[1]) if decimals else 0}f}"
+    return f"±{digits}" if float(digits) else ""

@@ -1,0 +1,1 @@
+"""The report of a gate: whether a policy may replace another."""

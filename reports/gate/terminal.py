@@ -1,0 +1,48 @@
+"""A gate on a terminal or in a log: the answer first, then every comparison."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ..amounts import NOTHING
+from ..console import coloured, table
+from ..metrics import metric
+from . import words as gate_words
+from .record import Gate
+
+__all__ = ["gate_tables"]
+
+
+def gate_tables(gate: Gate) -> Group:
+    """What a gate found: its verdict, why, and a row for each comparison."""
+    rows = table()
+    rows.add_column("metric")
+    rows.add_column("verdict", no_wrap=True)
+    for name in ("baseline", "candidate", "worse by", "its interval", "margin"):
+        rows.add_column(name, justify="right", no_wrap=True)
+    notes = []
+    for scenario in gate.scenarios:
+        rows.add_row(Text(scenario.scenario, style="bold"), coloured(scenario.verdict))
+        for each in scenario.differences:
+            label = metric(each.metric).label.removesuffix(" (assumed)")
+            rows.add_row(
+                Text(f"  {label}"),
+                coloured(each.verdict),
+                *gate_words.both(each),
+                gate_words.worse_by(each),
+                gate_words.worse_by_interval(each) or NOTHING,
+                gate_words.margin(each),
+            )
+            note = gate_words.note(each)
+            if note and each.verdict != "pass":
+                notes.append(Text(f"{scenario.scenario}, {label}: {note}", style="dim"))
+    parts: list[RenderableType] = [
+        Text.assemble(
+            ("gate", "bold"), ": ", coloured(gate.verdict), f". {gate_words.answer(gate)}"
+        ),
+        Text(f"policy {gate.candidate.name} against {gate.baseline.name}", style="dim"),
+    ]
+    if rows.row_count:
+        parts += [Text(), rows, Text(), *notes]
+    return Group(*parts)

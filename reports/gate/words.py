@@ -1,0 +1,118 @@
+"""What a gate asks and answers, in words: for its page, a log, a comment and a test report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..amounts import NOTHING, POINTS, amount, difference, difference_interval
+from ..metrics import metric
+from .record import Gate, Worsening
+
+__all__ = [
+    "answer",
+    "both",
+    "margin",
+    "note",
+    "open_or_failed",
+    "question",
+    "worse_by",
+    "worse_by_interval",
+]
+
+MOST_NAMES = 3
+
+
+def question(gate: Gate) -> str:
+    """What was asked."""
+    return f"May “{gate.candidate.name}” replace “{gate.baseline.name}”?"
+
+
+def answer(gate: Gate) -> str:
+    """What came out: yes, no or not decided, and why."""
+    total = sum(len(scenario.differences) for scenario in gate.scenarios)
+    failed, undecided = open_or_failed(gate, "fail"), open_or_failed(gate, "inconclusive")
+    if failed:
+        text = f"No: worse beyond the margin in {len(failed)} of {_count(total)} ({_named(failed)})"
+    elif undecided:
+        text = f"Not decided: {len(undecided)} of {_count(total)} open ({_named(undecided)})"
+    elif gate.missing:
+        text = "Not decided: the gate was interrupted"
+    elif gate.identical:
+        text = "Yes: both policies decide the same"
+    elif total == 0:
+        text = "There was nothing to compare"
+    else:
+        text = f"Yes: within the margin in {'all ' if total > 1 else ''}{_count(total)}"
+    if gate.missing:
+        text += f"; not finished: {', '.join(gate.missing)}"
+    return text
+
+
+def open_or_failed(gate: Gate, verdict: str) -> list[tuple[str, Worsening]]:
+    """Comparisons of this verdict, each with its scenario's name."""
+    return [
+        (scenario.scenario, each)
+        for scenario in gate.scenarios
+        for each in scenario.differences
+        if each.verdict == verdict
+    ]
+
+
+def margin(each: Worsening) -> str:
+    """How much worse is acceptable: 0.1 points, 5 %, 200 ms."""
+    if each.unit == "share" and not each.relative:
+        # As written: 0.1 and not 0.10.
+        return amount(each.margin, "share", exact=True).rstrip("%").rstrip() + POINTS
+    return amount(each.margin, "share" if each.relative else each.unit, exact=True)
+
+
+def worse_by(each: Worsening) -> str:
+    """By how much the candidate is worse; negative where it is better."""
+    return difference(each.worsening.estimate, _unit(each))
+
+
+def worse_by_interval(each: Worsening) -> str:
+    """The same as an interval of the gate's level; "" where it does not exist."""
+    return difference_interval(each.worsening.low, each.worsening.high, _unit(each))
+
+
+def both(each: Worsening) -> tuple[str, str]:
+    """Baseline and candidate."""
+    return amount(each.baseline.estimate, each.unit), amount(each.candidate.estimate, each.unit)
+
+
+def note(each: Worsening) -> str:
+    """What else is to be said: the gate's note, and how many replications would decide."""
+    parts = [each.note] if each.note else []
+    if each.verdict == "inconclusive" and each.replications_needed is not None:
+        parts.append(
+            f"about {amount(each.replications_needed, 'count')} replications would decide it"
+        )
+    return "; ".join(parts)
+
+
+def _unit(each: Worsening) -> str:
+    return "relative" if each.relative else each.unit
+
+
+def _count(total: int) -> str:
+    return f"{total} comparison{'s' if total != 1 else ''}"
+
+
+def _named(found: Sequence[tuple[str, Worsening]]) -> str:
+    """The first comparisons, the worst ones first, with what they came to."""
+
+    def in_margins(entry: tuple[str, Worsening]) -> float:
+        each = entry[1]
+        share = each.worsening.estimate / each.margin if each.margin > 0 else math.inf
+        return share if math.isfinite(share) else math.inf
+
+    ordered = sorted(found, key=in_margins, reverse=True)
+    texts = []
+    for scenario, each in ordered[:MOST_NAMES]:
+        text = f"{metric(each.metric).label} in {scenario}"
+        shown = worse_by(each)
+        texts.append(f"{text} {shown}" if shown != NOTHING else text)
+    more = len(found) - MOST_NAMES
+    return "; ".join(texts) + (f"; {more} more" if more > 0 else "")

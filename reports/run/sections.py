@@ -1,0 +1,303 @@
+"""What a page says of one scenario, as text ready to be set: no markup, no decisions."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from ..amounts import (
+    NOTHING,
+    amount,
+    clock,
+    difference,
+    difference_interval,
+    duration,
+    interval,
+)
+from ..arms import CHEAPEST, LABELS, MEANINGS, NONE, POLICY, STATIC
+from ..fields import Estimate
+from ..metrics import METRICS, Metric, metric
+from ..page import SYMBOLS
+from .answer import answer, cheap, effect, harm, question
+from .intervals import IntervalPlot, interval_plot
+from .verdicts import Expected, Verdict
+
+__all__ = ["ComparedRow", "ExpectedRow", "Section", "Tile", "TransitionRow", "section"]
+
+MOST_TRANSITIONS = 200
+"""A flapping law's thousands of moves are in verdict.json; a person reads the first ones."""
+
+TILES = ("availability", "latency_p95_s", "cost_usd", "error_rate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One figure of the headline: with the controller, what that changed, and other arms."""
+
+    label: str
+    value: str
+    static: str
+    change: str
+    tone: str
+    others: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedRow:
+    """A row of the expectations table."""
+
+    name: str
+    verdict: str
+    symbol: str
+    estimate: str
+    interval: str
+    bound: str
+    plot: IntervalPlot | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedRow:
+    """A row of the table of arms: the difference is to static; `tone` is good, bad or "" (no
+    clear difference).
+    """
+
+    label: str
+    value: str
+    static: str
+    without: str
+    cheapest: str
+    difference: str
+    difference_interval: str
+    plot: IntervalPlot | None
+    tone: str
+    judgement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionRow:
+    """A change of mode."""
+
+    at: str
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One scenario of the page.
+
+    Attributes:
+        anchor: id of the section.
+        wide, narrow: the timeline for two widths of page, "" where there is no journal.
+        caption: what the timeline shows.
+        data: name of the file with the timeline's data, or "".
+        harm: that the controller does harm, or "".
+        misfits: thresholds that healthy traffic crosses, a sentence each.
+        cheap: what the cheap model always would save, or "".
+        arms: label and meaning of each arm.
+        zeros: metrics that are zero in every arm, left out of the table.
+        unmentioned: transitions left out of the list.
+    """
+
+    anchor: str
+    scenario: str
+    policy: str
+    verdict: str
+    symbol: str
+    question: str
+    answer: str
+    effect: str
+    harm: str
+    misfits: tuple[str, ...]
+    cheap: str
+    arms: tuple[tuple[str, str], ...]
+    teaches: str
+    source: str
+    tiles: tuple[Tile, ...]
+    wide: Markup
+    narrow: Markup
+    caption: str
+    data: str
+    expectations: tuple[ExpectedRow, ...]
+    compared: tuple[ComparedRow, ...]
+    zeros: tuple[str, ...]
+    confidence: str
+    transitions: tuple[TransitionRow, ...]
+    unmentioned: int
+    faults: tuple[tuple[str, str, str], ...]
+    assumptions: tuple[str, ...]
+    command: str
+    facts: tuple[tuple[str, str], ...]
+
+
+def section(
+    verdict: Verdict, *, anchor: str, wide: Markup, narrow: Markup, caption: str, data: str = ""
+) -> Section:
+    """Put a verdict into words."""
+    names = _ordered(verdict.metrics)
+    zeros = [name for name in names if _is_zero(verdict, name)]
+    return Section(
+        anchor=anchor,
+        scenario=verdict.scenario,
+        policy=verdict.policy,
+        verdict=verdict.verdict,
+        symbol=SYMBOLS.get(verdict.verdict, "?"),
+        question=question(verdict),
+        answer=answer(verdict),
+        effect=effect(verdict),
+        harm=harm(verdict),
+        misfits=verdict.misfits,
+        cheap=cheap(verdict),
+        arms=tuple((LABELS[arm], MEANINGS[arm]) for arm in LABELS),
+        teaches=verdict.teaches,
+        source=verdict.source,
+        tiles=tuple(_tile(verdict, name) for name in TILES if name in verdict.metrics),
+        wide=wide,
+        narrow=narrow,
+        caption=caption,
+        data=data,
+        expectations=tuple(_expected(each) for each in verdict.expectations),
+        compared=tuple(_compared(verdict, name) for name in names if name not in zeros),
+        zeros=tuple(metric(name).label for name in zeros),
+        confidence=amount(verdict.confidence, "share", exact=True),
+        transitions=tuple(
+            TransitionRow(
+                at=clock(each.at_s), before=each.before, after=each.after, reason=each.reason
+            )
+            for each in verdict.transitions[:MOST_TRANSITIONS]
+        ),
+        unmentioned=max(0, len(verdict.transitions) - MOST_TRANSITIONS),
+        faults=_faults(verdict),
+        assumptions=verdict.assumptions,
+        command=_command(verdict),
+        facts=_facts(verdict),
+    )
+
+
+def _ordered(found: Mapping[str, Estimate]) -> list[str]:
+    known = [name for name in METRICS if name in found]
+    return [*known, *(name for name in found if name not in METRICS)]
+
+
+def _is_zero(verdict: Verdict, name: str) -> bool:
+    return all(arm[name].estimate == 0 for arm in verdict.arms.values() if name in arm)
+
+
+def _tile(verdict: Verdict, name: str) -> Tile:
+    shown = metric(name)
+    change = verdict.change(STATIC, name)
+    ours, static, *others = _arms(verdict, name)
+    return Tile(
+        label=shown.label,
+        value=ours,
+        static=static,
+        change=difference(change.estimate, shown.unit),
+        tone=_tone(change, shown),
+        others=tuple(zip((LABELS[NONE], LABELS[CHEAPEST]), others, strict=True)),
+    )
+
+
+def _arms(verdict: Verdict, name: str) -> list[str]:
+    """A metric with, static, without, and with the cheap model always."""
+    unit = metric(name).unit
+    return [
+        amount(verdict.metric(arm, name).estimate, unit) for arm in (POLICY, STATIC, NONE, CHEAPEST)
+    ]
+
+
+def _tone(change: Estimate, shown: Metric) -> str:
+    """Good or bad where the interval leaves no doubt of the sign, else ""."""
+    if not shown.better or not (change.low > 0 or change.high < 0):
+        return ""
+    return "good" if (change.low > 0) == (shown.better == "higher") else "bad"
+
+
+def _expected(each: Expected) -> ExpectedRow:
+    value = each.value
+    note = each.note
+    if each.verdict == "inconclusive" and each.replications_needed is not None:
+        needed = f"about {amount(each.replications_needed, 'count')} replications would decide it"
+        note = f"{note}; {needed}" if note else needed
+    sign = {"lower": "≤ ", "higher": "≥ "}.get(each.better, "")
+    bound = amount(each.bound, each.unit, exact=True)
+    # A never passes though its interval reaches past the bound, because only a violation
+    # fails it: drawn, it would look like a failure.
+    past = value.high > each.bound if each.better == "lower" else value.low < each.bound
+    shown = not (each.verdict == "pass" and past)
+    return ExpectedRow(
+        name=each.name,
+        verdict=each.verdict,
+        symbol=SYMBOLS.get(each.verdict, "?"),
+        estimate=amount(value.estimate, each.unit),
+        interval=interval(value.low, value.high, each.unit),
+        bound=sign + bound if bound != NOTHING else NOTHING,
+        plot=(
+            interval_plot(value.estimate, value.low, value.high, each.bound, each.better)
+            if shown
+            else None
+        ),
+        note=note,
+    )
+
+
+def _compared(verdict: Verdict, name: str) -> ComparedRow:
+    shown = metric(name)
+    change = verdict.change(STATIC, name)
+    ours, static, without, cheapest = _arms(verdict, name)
+    tone = _tone(change, shown)
+    return ComparedRow(
+        label=shown.label,
+        value=ours,
+        static=static,
+        without=without,
+        cheapest=cheapest,
+        difference=difference(change.estimate, shown.unit),
+        difference_interval=difference_interval(change.low, change.high, shown.unit),
+        plot=(
+            interval_plot(change.estimate, change.low, change.high, 0.0, shown.better)
+            if change.low < change.high
+            else None
+        ),
+        tone=tone,
+        judgement={"good": "better", "bad": "worse"}.get(tone, ""),
+    )
+
+
+def _command(verdict: Verdict) -> str:
+    if verdict.command:
+        return shlex.join(verdict.command)
+    # Run from Python: the command that comes nearest.
+    words = ["open-balancer", "run", verdict.scenario]
+    words += ["--seed", str(verdict.seed), "--replications", str(verdict.replications)]
+    return shlex.join(words)
+
+
+def _faults(verdict: Verdict) -> tuple[tuple[str, str, str], ...]:
+    """Name, effect and time of each fault; of one that comes again, the first time."""
+    windows: dict[tuple[str, str], list[str]] = {}
+    for each in verdict.faults:
+        found = windows.setdefault((each.name, each.text), [])
+        found.append(f"{clock(each.from_s)} to {clock(each.to_s)}")
+    return tuple(
+        (name, text, found[0] + (f", and {len(found) - 1} times more" if len(found) > 1 else ""))
+        for (name, text), found in windows.items()
+    )
+
+
+def _facts(verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    facts = [
+        ("Policy", verdict.policy),
+        ("Law", verdict.law),
+        ("Simulated time", duration(verdict.duration_s)),
+        ("Warm-up, left out", duration(verdict.warm_up_s)),
+        ("Replications", str(verdict.replications)),
+        ("Seed", str(verdict.seed)),
+        *((name, version) for name, version in verdict.versions.items()),
+        *((f"Journal, {arm}", name) for arm, name in verdict.journals.items()),
+    ]
+    return tuple((name, text) for name, text in facts if text and text != NOTHING)

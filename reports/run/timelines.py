@@ -1,0 +1,185 @@
+"""What a timeline shows, and how it is read from the journals of a scenario's arms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from balancer.core.modes import MODES
+from balancer.core.policy import Policy
+from balancer.journal_file import open_journal
+
+from ..amounts import duration
+from ..arms import NONE, POLICY, STATIC
+from .series import Series, mode_spans, series_of
+from .verdicts import Verdict
+
+__all__ = [
+    "FaultSpan",
+    "Threshold",
+    "Timeline",
+    "caption",
+    "describe",
+    "read_timeline",
+    "thresholds",
+    "timeline",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultSpan:
+    """A fault's window, in seconds from the start of the run, and what to call it."""
+
+    label: str
+    from_s: float
+    to_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """A signal's entry threshold of the policy: "hard" at 5.0."""
+
+    signal: str
+    label: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """All that a timeline shows.
+
+    Attributes:
+        controlled: the arm with the controller.
+        static: the same traffic in the policy's normal mode; None leaves its lines out.
+        uncontrolled: the same with the application's own clients; the same for None.
+        faults, thresholds: drawn where they fall.
+        duration_s: length of the time axis.
+        warm_up_s: left out of every metric, and marked as such.
+    """
+
+    controlled: Series
+    static: Series | None = None
+    uncontrolled: Series | None = None
+    faults: tuple[FaultSpan, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
+    duration_s: float
+    warm_up_s: float = 0.0
+
+
+def read_timeline(directory: Path, verdict: Verdict) -> Timeline | None:
+    """Read a scenario's journals; None if the run wrote none of the arm with the controller.
+
+    Raises:
+        JournalError: a journal that the verdict names is missing or cannot be read.
+    """
+    if POLICY not in verdict.journals:
+        return None
+    controlled, policy = _read(directory, verdict, POLICY)
+    named = {mode.label: mode for mode in MODES}
+    changes = [(c.at_s, named[c.after]) for c in verdict.transitions if c.after in named]
+    controlled = replace(controlled, modes=mode_spans(changes, verdict.duration_s))
+    static, uncontrolled = (
+        _read(directory, verdict, arm)[0] if arm in verdict.journals else None
+        for arm in (STATIC, NONE)
+    )
+    return timeline(verdict, controlled, static, uncontrolled, policy)
+
+
+def _read(directory: Path, verdict: Verdict, arm: str) -> tuple[Series, Policy]:
+    # The name comes from a file: it may not lead out of the directory.
+    journal = open_journal(directory / Path(verdict.journals[arm]).name)
+    series = series_of(journal, tick_s=journal.policy.tick_s, duration_s=verdict.duration_s)
+    return series, journal.policy
+
+
+def timeline(
+    verdict: Verdict,
+    controlled: Series,
+    static: Series | None,
+    uncontrolled: Series | None,
+    policy: Policy,
+) -> Timeline:
+    """What the timeline of a scenario shows.
+
+    Args:
+        verdict: names the faults and the time covered.
+        controlled, static, uncontrolled: the arms; None where one has no journal.
+        policy: whose entry thresholds are drawn.
+    """
+    return Timeline(
+        controlled=controlled,
+        static=static,
+        uncontrolled=uncontrolled,
+        faults=tuple(
+            FaultSpan(label=fault.name or fault.text, from_s=fault.from_s, to_s=fault.to_s)
+            for fault in verdict.faults
+        ),
+        thresholds=thresholds(policy),
+        duration_s=verdict.duration_s,
+        warm_up_s=verdict.warm_up_s,
+    )
+
+
+def thresholds(policy: Policy) -> tuple[Threshold, ...]:
+    """Entry thresholds of a policy, as they are judged; equal ones of several rules once."""
+    found = {
+        (rule.signal, rule.level, rule.effective_threshold): Threshold(
+            signal=rule.signal, label=rule.level.label, value=rule.effective_threshold
+        )
+        for rule in policy.rules
+    }
+    return tuple(found.values())
+
+
+def caption(verdict: Verdict, shown: Timeline) -> str:
+    """What a reader has to know to read the figure."""
+    parts = [
+        f"Replication 0 of {verdict.replications}.",
+        f"Lines are windows of {duration(shown.controlled.window_s)}.",
+    ]
+    if shown.static is None and shown.uncontrolled is None:
+        parts.append("There is no journal of a run without a controller to compare with.")
+    else:
+        parts.append("Solid: with the controller. The same requests without one:")
+        kinds = []
+        if shown.static is not None:
+            kinds.append("dashed, static (the policy's normal mode, retries and fallback)")
+        if shown.uncontrolled is not None:
+            kinds.append("thin and dotted, without (the application's own clients)")
+        parts.append(f"{'; '.join(kinds)}.")
+    parts.append("Latency is of complete answers and timeouts; cost is as observed, when settled.")
+    if shown.thresholds:
+        parts.append("Dotted across: where the policy enters a mode.")
+    if shown.faults:
+        parts.append("Shaded: faults.")
+    if shown.warm_up_s > 0:
+        parts.append("The metrics leave out the warm-up, to the left of the dotted upright.")
+    return " ".join(parts)
+
+
+def describe(verdict: Verdict, shown: Timeline) -> str:
+    """The figure in words, for readers who do not see it."""
+    faults = "; ".join(
+        f"{fault.label} from {duration(fault.from_s)} to {duration(fault.to_s)}"
+        for fault in shown.faults
+    )
+    worst = max((span.mode for span in shown.controlled.modes), default=None)
+    parts = [
+        f"Timeline of {duration(shown.duration_s)}:",
+        "mode, latency, error rate, cost per hour and requests per second.",
+        f"Faults: {faults}." if faults else "No faults.",
+        f"Deepest mode: {worst.label}; {len(verdict.transitions)} transitions."
+        if worst is not None
+        else "",
+    ]
+    arms = (
+        ("with the controller", shown.controlled),
+        ("in static", shown.static),
+        ("without", shown.uncontrolled),
+    )
+    for name, arm in arms:
+        if arm is not None and any(map(math.isfinite, arm.latency_p95_s)):
+            highest = max(filter(math.isfinite, arm.latency_p95_s))
+            parts.append(f"Highest P95 {name}: {duration(highest)}.")
+    return " ".join(filter(None, parts))

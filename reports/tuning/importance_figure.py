@@ -1,0 +1,119 @@
+"""How much each number of a policy decides, drawn: a bar for each, a panel for each objective."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from ..amounts import amount
+from ..fields import UNDEFINED
+from ..layout import Layout, light, shorten
+from ..svg import DRAWING
+from .record import Importance, Tuning
+from .words import dimension, label
+
+__all__ = ["importance_figure"]
+
+POINTS_PER_INCH: Final = 72.0
+ROW: Final = 14.0
+HEAD: Final = 19.0
+FOOT: Final = 18.0
+BETWEEN: Final = 22.0
+ROOMY: Final = 500.0
+MOST_ACROSS: Final = 3
+LETTER: Final = 0.58
+BESIDE: Final = 8.0
+
+
+def importance_figure(tuning: Tuning, layout: Layout) -> Figure | None:
+    """Draw the importance of every number; None where nothing can be said."""
+    if not tuning.importance:
+        return None
+    with mpl.rc_context(DRAWING):  # type: ignore[arg-type]
+        return _draw(tuning, layout)
+
+
+def _draw(tuning: Tuning, layout: Layout) -> Figure:
+    every = tuning.importance
+    names_of = {each.objective: each.objective for each in every}
+    names_of |= {each.name: label(each.metric) for each in tuning.objectives}
+    # One order for all panels, so that a number is one line to follow.
+    paths = sorted(
+        dict.fromkeys(path for each in every for path in each.shares),
+        key=lambda path: -max(each.shares.get(path, UNDEFINED).estimate for each in every),
+    )
+    names = [shorten(dimension(path), layout, 0.4 * layout.width) for path in paths]
+    longest = max(len(name) for name in names) * LETTER * layout.font
+    layout = replace(layout, left=max(layout.left, longest + BESIDE))
+    across = min(len(every), MOST_ACROSS) if layout.width >= ROOMY else 1
+    rows = math.ceil(len(every) / across)
+    tall = len(paths) * ROW
+    each = HEAD + tall + FOOT
+    height = rows * each
+    wide = (layout.width - layout.left - layout.right - (across - 1) * BETWEEN) / across
+    figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
+    figure.patch.set_visible(False)
+    for place, found in enumerate(every):
+        row, column = divmod(place, across)
+        left = layout.left + column * (wide + BETWEEN)
+        bottom = height - row * each - HEAD - tall
+        axes = figure.add_axes(
+            (left / layout.width, bottom / height, wide / layout.width, tall / height)
+        )
+        _panel(axes, found, names_of[found.objective], paths, layout)
+        if column == 0:
+            for line, name in enumerate(names):
+                axes.annotate(
+                    name,
+                    (0, (line + 0.5) * ROW),
+                    xycoords=("axes fraction", "data"),
+                    xytext=(-BESIDE, 0),
+                    textcoords="offset points",
+                    fontsize=layout.font,
+                    color=light("ink"),
+                    ha="right",
+                    va="center",
+                    annotation_clip=False,
+                )
+    return figure
+
+
+def _panel(axes: Axes, found: Importance, title: str, paths: list[str], layout: Layout) -> None:
+    axes.patch.set_visible(False)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(light("muted"))
+        spine.set_linewidth(0.7)
+    axes.tick_params(labelsize=layout.font, colors=light("muted"), width=0.7, length=3, pad=2.5)
+    axes.set_ylim(len(paths) * ROW, 0)
+    axes.set_xlim(0, 1)
+    axes.yaxis.set_major_locator(NullLocator())
+    axes.xaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75]))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: amount(value, "share", exact=True))
+    )
+    axes.annotate(
+        title,
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(0, 5),
+        textcoords="offset points",
+        fontsize=layout.font,
+        fontweight="bold",
+        color=light("ink"),
+        va="bottom",
+        annotation_clip=False,
+    )
+    for line, path in enumerate(paths):
+        at = (line + 0.5) * ROW
+        share = found.shares.get(path, UNDEFINED)
+        if not math.isfinite(share.estimate):
+            continue
+        axes.barh(at, share.estimate, height=ROW * 0.55, color=light("fill-1"), label=path)
+        axes.hlines(at, share.low, share.high, color=light("ink"), linewidth=1.2, zorder=3)

@@ -1,0 +1,190 @@
+"""The proposed policy's numbers moved one at a time, drawn: a row for each, objectives beside.
+
+All panels of an objective have one scale, so that a flat row is a number that does not matter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from ..amounts import amount
+from ..fields import Estimate
+from ..layout import Layout, light, shorten
+from ..run.scales import around
+from ..svg import DRAWING
+from .record import Objective, Sensitivity, Step, Tuning
+from .words import dimension, heading
+
+__all__ = ["sensitivity_figure"]
+
+POINTS_PER_INCH: Final = 72.0
+TOP: Final = 18.0
+HEAD: Final = 16.0
+TALL: Final = 52.0
+FOOT: Final = 17.0
+BETWEEN: Final = 10.0
+ROOMY: Final = 500.0
+MOST_ACROSS: Final = 4
+MOST_ACROSS_NARROW: Final = 2
+LETTER: Final = 0.6
+
+
+def sensitivity_figure(tuning: Tuning, layout: Layout) -> Figure | None:
+    """Draw what becomes of the objectives along every number; None where nobody looked."""
+    if not tuning.sensitivity:
+        return None
+    with mpl.rc_context(DRAWING):  # type: ignore[arg-type]
+        return _draw(tuning, layout)
+
+
+def _draw(tuning: Tuning, layout: Layout) -> Figure:
+    most = MOST_ACROSS if layout.width >= ROOMY else MOST_ACROSS_NARROW
+    shown = tuning.objectives[:most]
+    each = HEAD + TALL + FOOT
+    height = TOP + len(tuning.sensitivity) * each
+    wide = (
+        layout.width - layout.right - len(shown) * layout.left - (len(shown) - 1) * BETWEEN
+    ) / len(shown)
+    figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
+    figure.patch.set_visible(False)
+    for column, objective in enumerate(shown):
+        limits = _limits(tuning.sensitivity, column)
+        left = layout.left + column * (layout.left + wide + BETWEEN)
+        for row, found in enumerate(tuning.sensitivity):
+            bottom = height - TOP - row * each - HEAD - TALL
+            axes = figure.add_axes(
+                (left / layout.width, bottom / height, wide / layout.width, TALL / height)
+            )
+            _panel(axes, found, column, objective, layout, limits)
+            _steps(axes, found, layout, wide)
+            if column == 0:
+                _over(axes, shorten(dimension(found.path), layout), layout, 4, "muted")
+            if row == 0:
+                name = shorten(heading(objective), layout, wide + layout.left)
+                _over(axes, name, layout, 4 + HEAD, "ink")
+    return figure
+
+
+def _over(axes: Axes, text: str, layout: Layout, above: float, role: str) -> None:
+    axes.annotate(
+        text,
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(-layout.left + 4, above),
+        textcoords="offset points",
+        fontsize=layout.font,
+        fontweight="bold",
+        color=light(role),
+        va="bottom",
+        annotation_clip=False,
+    )
+
+
+def _limits(every: Sequence[Sensitivity], column: int) -> tuple[float, float]:
+    """Of all panels of an objective."""
+    found = [
+        step.standing.objectives[column]
+        for each in every
+        for step in each.steps
+        if step.standing is not None
+    ]
+    return around((each.estimate, each.low, each.high) for each in found)
+
+
+def _panel(
+    axes: Axes,
+    found: Sensitivity,
+    column: int,
+    objective: Objective,
+    layout: Layout,
+    limits: tuple[float, float],
+) -> None:
+    axes.patch.set_visible(False)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in {"left", "bottom"})
+        spine.set_color(light("muted"))
+        spine.set_linewidth(0.7)
+    axes.tick_params(labelsize=layout.font, colors=light("muted"), width=0.7, length=3, pad=2.5)
+    axes.set_ylim(*limits)
+    axes.set_xlim(-0.4, len(found.steps) - 0.6)
+    ticks = [tick for tick in MaxNLocator(2).tick_values(*limits) if _inside(tick, limits)]
+    axes.yaxis.set_major_locator(FixedLocator([float(tick) for tick in ticks]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: amount(value, objective.unit, exact=True))
+    )
+    axes.grid(axis="y", color=light("grid"), linewidth=0.6)
+    axes.set_axisbelow(True)
+    chosen = next(step for step in found.steps if step.value == found.chosen)
+    if chosen.standing is not None:
+        band = chosen.standing.objectives[column]
+        if math.isfinite(band.low) and math.isfinite(band.high):
+            axes.axhspan(band.low, band.high, facecolor=light("grid"), alpha=0.6, linewidth=0)
+    places = [
+        (place, step, step.standing.objectives[column])
+        for place, step in enumerate(found.steps)
+        if step.standing is not None
+    ]
+    axes.plot(
+        [place for place, _, _ in places],
+        [each.estimate for _, _, each in places],
+        color=light("with"),
+        linewidth=1.1,
+        zorder=2,
+    )
+    for place, step, each in places:
+        _point(axes, place, step, each, chosen=step is chosen)
+
+
+def _inside(tick: float, limits: tuple[float, float]) -> bool:
+    return limits[0] <= tick <= limits[1]
+
+
+def _point(axes: Axes, place: int, step: Step, found: Estimate, *, chosen: bool) -> None:
+    feasible = step.standing is not None and step.standing.feasible
+    role = "good" if chosen else "with" if feasible else "bad"
+    colour = light(role)
+    if math.isfinite(found.low) and math.isfinite(found.high):
+        axes.vlines(place, found.low, found.high, color=colour, linewidth=1.1, alpha=0.55, zorder=2)
+    axes.plot(
+        [place],
+        [found.estimate],
+        marker="*" if chosen else "o" if feasible else "X",
+        markersize=8.5 if chosen else 4.4 if feasible else 5.2,
+        markerfacecolor=colour,
+        markeredgecolor=colour,
+        markeredgewidth=0.8,
+        linestyle="none",
+        clip_on=False,
+        zorder=3,
+        label=f"{dimension(step.text)} {'kept' if feasible else 'broken'}",
+    )
+
+
+def _steps(axes: Axes, found: Sensitivity, layout: Layout, wide: float) -> None:
+    """Values below, as a policy file says them; the ends and the chosen one first."""
+    room = wide / (len(found.steps) - 0.2)
+    last = len(found.steps) - 1
+    chosen = next(k for k, step in enumerate(found.steps) if step.value == found.chosen)
+    shown: list[int] = []
+    for place in dict.fromkeys((chosen, 0, last, *range(last + 1))):
+        widths = [
+            (len(found.steps[place].text) + len(found.steps[other].text)) / 2 for other in shown
+        ]
+        apart = [abs(place - other) * room for other in shown]
+        if all(
+            gap > width * LETTER * layout.font + 4 for gap, width in zip(apart, widths, strict=True)
+        ):
+            shown.append(place)
+    shown.sort()
+    axes.xaxis.set_major_locator(FixedLocator(shown))
+    axes.xaxis.set_minor_locator(NullLocator())
+    texts = {place: found.steps[place].text for place in shown}
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: texts.get(round(value), "")))

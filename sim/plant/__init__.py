@@ -1,0 +1,1 @@
+"""The plant: the compiled model of clients, queues, quotas and the upstream."""

@@ -1,0 +1,89 @@
+"""The fault records of an upstream, written by fault: what a fault acts on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from balancer.core.errors import MisuseError
+from balancer.core.observations import FAILURES
+from scenarios.schema import UpstreamFault
+
+from .upstream import FAULT_KINDS
+
+__all__ = ["Site", "write_fault"]
+
+
+class Site(Protocol):
+    """Where faults strike: a simulated plant, or a mock server's upstream.
+
+    Attributes:
+        faults: records of `sim.plant.upstream.FAULT`; row i belongs to the scenario's i-th
+            upstream fault.
+        memory_ppm: gauge: memory in use, in millionths.
+    """
+
+    faults: np.ndarray[Any, Any]
+    memory_ppm: int
+
+    def advance(self, until_s: float) -> None:
+        """Bring everything up to a moment, so that a change touches only what comes later."""
+
+    def set_fault(
+        self,
+        row: int,
+        fault: UpstreamFault,
+        *,
+        active: bool = True,
+        share: float | None = None,
+        factor: float | None = None,
+        add_s: float | None = None,
+    ) -> None:
+        """Switch a fault on or off, or change how hard it hits; see `write_fault`."""
+
+
+def write_fault(
+    faults: np.ndarray[Any, Any],
+    models: Sequence[str],
+    row: int,
+    fault: UpstreamFault,
+    *,
+    active: bool = True,
+    share: float | None = None,
+    factor: float | None = None,
+    add_s: float | None = None,
+) -> None:
+    """Write the record of a fault.
+
+    Args:
+        faults: records of `sim.plant.upstream.FAULT`.
+        models: names of the upstream's models, in the order of their rows.
+        row: which of the records.
+        fault: what it is; what is not given below is taken from it.
+        active: whether it is in force.
+        share: probability that a call is hit.
+        factor: what its kind multiplies.
+        add_s: seconds a latency fault adds.
+
+    Raises:
+        MisuseError: a row that does not exist.
+    """
+    if not 0 <= row < len(faults):
+        raise MisuseError(f"fault row {row} is outside 0..{len(faults) - 1}")
+    model = -1
+    if fault.model is not None:
+        # A model that nobody calls cannot be hit; no row of the upstream has this index.
+        model = models.index(fault.model) if fault.model in models else len(models)
+    record = faults[row]
+    record["active"] = active
+    record["kind"] = FAULT_KINDS.index(fault.kind)
+    record["model"] = model
+    record["share"] = fault.share if share is None else share
+    record["factor"] = fault.factor if factor is None else factor
+    record["add_s"] = fault.add if add_s is None else add_s
+    record["error"] = FAILURES.index(fault.error)
+    record["inside"] = fault.where == "inside"
+    record["ignores_budget"] = fault.ignores_budget
+    record["deterministic"] = fault.deterministic

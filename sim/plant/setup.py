@@ -1,0 +1,484 @@
+"""From a scenario and a policy to the arrays the kernel works on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from balancer.core import budget
+from balancer.core.catalog import ModelCard
+from balancer.core.errors import ScenarioError, nearest
+from balancer.core.modes import MODES, PRIORITIES
+from balancer.core.policy import Policy
+from balancer.core.pricing import NANO_USD
+from balancer.core.retry import RETRY_BURST
+from balancer.core.routes import resolve
+from balancer.core.strategy import tier_of
+from balancer.core.tiers import FLEX_WAIT_S, REQUEST_TIERS
+from scenarios.loader import profiles, project_quota
+from scenarios.schema import GeminiUpstream, ModelProfile, QueueUpstream, Quota, Scenario
+from scenarios.tiers import priority_share, spend_limit
+from scenarios.upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
+
+from ..days import served_names
+from ..traffic.asked import scenario_keys
+from . import fifo_queue, spend
+from .call_bounds import call_bounds
+from .events import DAYS, EVENT, LATER, chained, days_per_s
+from .processor_sharing import JOB
+from .quality import kept_quality_ppm
+from .quota import CELLS, MINUTE_S, QUOTA, SLIDING, new_row
+from .spend_limit import new_spending
+from .upstream import (
+    CALL,
+    FAULT,
+    GEMINI,
+    LONGEST_HOLD_S,
+    MODEL,
+    PROCESSOR_SHARING,
+    QUEUED,
+    SETTINGS,
+    Upstream,
+)
+from .world import (
+    BUCKETS,
+    CLIENT,
+    EVERYBODY,
+    FELT,
+    FLIGHT,
+    GATE,
+    GATES,
+    IN_PRIORITY,
+    LONGEST_CHAIN,
+    MOST_MODELS,
+    PAUSE,
+    PLAN,
+    REPLICA,
+    SLOT,
+    STATE,
+    TALLY,
+    TOTALS,
+    World,
+)
+
+__all__ = [
+    "SPARE_FAULTS",
+    "aligned",
+    "model_names",
+    "new_upstream",
+    "new_world",
+]
+
+SPARE_FAULTS = 8
+"""Fault rows beyond the scenario's, for processes written in Python."""
+
+_FIRST_SLOTS = 1024
+_FIRST_EVENTS = 4 * _FIRST_SLOTS
+_LINE = 64  # bytes
+_MILLION = 1_000_000
+_PACIFIC = ZoneInfo("America/Los_Angeles")
+_Z95 = 1.6448536269514722
+
+
+def aligned(count: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Zeros that start with a line of the cache."""
+    room = np.zeros(count * dtype.itemsize + _LINE, np.uint8)
+    first = -room.ctypes.data % _LINE
+    return room[first : first + count * dtype.itemsize].view(dtype)
+
+
+def model_names(scenario: Scenario, policy: Policy) -> tuple[str, ...]:
+    """Models that may be called or may answer, by name."""
+    names = set(scenario.asked_models)
+    for asked in scenario.asked_models:
+        for strategy in policy.strategies:
+            names.update(resolve(strategy, asked, policy.catalog))
+    names.update(served_names(tuple(names), policy.catalog))
+    return tuple(sorted(names))
+
+
+def new_world(
+    scenario: Scenario,
+    policy: Policy,
+    requests: np.ndarray[Any, Any],
+    key: int,
+    models: tuple[str, ...],
+    *,
+    keep_latencies: bool,
+) -> World:
+    """Fresh arrays for one run.
+
+    Args:
+        scenario: what is simulated.
+        policy: of the controller.
+        requests: the first chunk of them; there may be more.
+        key: stream key.
+        models: names of those that may be called, in the order of their rows.
+        keep_latencies: whether each request's latency is kept.
+
+    Raises:
+        ScenarioError: a model without a profile, or too many models, in a plan or in all.
+    """
+    slots = aligned(_FIRST_SLOTS, SLOT)
+    slots["next"] = np.arange(1, _FIRST_SLOTS + 1)
+    slots["next"][-1] = -1
+    if len(models) > MOST_MODELS:
+        raise ScenarioError(
+            f"clients and policy name {len(models)} models; the simulator takes {MOST_MODELS}"
+        )
+    later = np.zeros(_FIRST_EVENTS, LATER)
+    chained(later, 0, -1)
+    ledgers, ledger_keys, spends = _ledgers(policy, scenario_keys(scenario))
+    tallies = np.zeros(scenario.replicas * len(MODES) * len(models), TALLY)
+    felt = np.zeros(scenario.replicas * len(MODES), FELT)
+    for spans in (tallies, felt):
+        spans["low"] = BUCKETS
+        spans["high"] = -1
+    for name in ("answers_row", "ages_row"):
+        felt[name] = -1
+    return World(
+        state=_state(requests),
+        replicas=_replicas(scenario.replicas),
+        client=_client(scenario, keep_latencies=keep_latencies),
+        requests=requests,
+        slots=slots,
+        calls=aligned(_FIRST_SLOTS, CALL),
+        events=np.zeros(_FIRST_EVENTS, EVENT),
+        later=later,
+        days=np.full(DAYS, -1, np.int32),
+        flights=np.zeros(_FIRST_SLOTS, FLIGHT),
+        pauses=np.zeros(_FIRST_SLOTS, PAUSE),
+        plans=_plans(scenario, policy, models),
+        gates=_normal_gates(scenario.replicas),
+        upstream=new_upstream(scenario, policy, key, models),
+        jobs=np.zeros(_FIRST_SLOTS, JOB),
+        ledgers=np.repeat(ledgers[np.newaxis], scenario.replicas, axis=0),
+        ledger_keys=ledger_keys,
+        spends=spends,
+        tallies=tallies,
+        histograms=np.zeros((len(tallies), 2, BUCKETS), np.int32),
+        scratch=np.zeros(BUCKETS, np.int32),
+        felt=felt,
+        felt_histograms=np.zeros((len(felt), 3, BUCKETS), np.int32),
+        totals=np.zeros(1, TOTALS),
+        latency=np.zeros(BUCKETS, np.int64),
+        latencies=np.full(len(requests) if keep_latencies else 0, math.nan),
+    )
+
+
+def new_upstream(scenario: Scenario, policy: Policy, key: int, models: tuple[str, ...]) -> Upstream:
+    """A fresh upstream of some models.
+
+    Args:
+        scenario: says how they behave.
+        policy: its catalog says what they cost.
+        key: stream key.
+        models: their names, in the order of their rows.
+
+    Raises:
+        ScenarioError: a model without a profile.
+    """
+    known = _profiles(scenario, models)
+    settings = np.zeros(1, SETTINGS)
+    settings["key"] = key
+    queue = np.zeros(1, fifo_queue.QUEUE)
+    servers = np.zeros(1)
+    room = np.zeros(1)
+    if isinstance(scenario.upstream, QueueUpstream):
+        shared = scenario.upstream.discipline == "processor_sharing"
+        settings["kind"] = PROCESSOR_SHARING if shared else QUEUED
+        queue[0] = _queue(scenario.upstream)
+        servers = np.zeros(scenario.upstream.servers)
+        room = np.zeros((scenario.upstream.bound or 0) + 1)
+    else:
+        settings["kind"] = GEMINI
+    rows = np.zeros(len(models), MODEL)
+    rows["serves"] = [models.index(policy.catalog.card(name).name) for name in models]
+    rows["first_waiting"] = rows["last_waiting"] = -1
+    for row, name in zip(rows, models, strict=True):
+        card = policy.catalog.card(name)
+        _write_model(row, known.get(card.name), card)
+        if isinstance(scenario.upstream, GeminiUpstream) and card.thinks:
+            row["thinking_loss"] = 1.0 - scenario.upstream.actions.thinking_off
+    if isinstance(scenario.upstream, GeminiUpstream):
+        flex = scenario.upstream.service_tiers.flex
+        rows["flex_share"] = flex.share
+        rows["flex_queue"] = flex.queue * rows["capacity"] if flex.queue else 0.0
+        rows["flex_longest_s"] = flex.longest
+    quotas = _quotas(scenario, [known.get(policy.catalog.card(name).name) for name in models])
+    slides = any(_limited(row) and row["counting"] == SLIDING for row in quotas)
+    spending, spent = _spending(scenario)
+    own = quotas[: len(models) + 1]
+    settings["limited"] = spending["limit_nano_usd"] >= 0 or any(map(_limited, own))
+    return Upstream(
+        settings=settings,
+        models=rows,
+        quotas=quotas,
+        cells=np.zeros((len(quotas), 2, CELLS if slides else 1), np.int64),
+        spending=spending,
+        spent=spent,
+        midnights=_midnights(scenario),
+        faults=np.zeros(len(scenario.faults) + SPARE_FAULTS, FAULT),
+        queue=queue,
+        servers=servers,
+        room=room,
+    )
+
+
+def _profiles(scenario: Scenario, models: tuple[str, ...]) -> dict[str, ModelProfile]:
+    known = profiles(scenario)
+    if isinstance(scenario.upstream, GeminiUpstream):
+        for name in models:
+            if name not in known:
+                raise ScenarioError(
+                    f"no profile says how {name!r} behaves{nearest(name, known)}; give it one "
+                    "under upstream.models",
+                    where=scenario.scenario,
+                )
+    return known
+
+
+def _state(requests: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    state = np.zeros(1, STATE)
+    state["more"] = True
+    state["days_per_s"] = days_per_s(len(requests) / requests["s"].max(initial=1.0))
+    state["day_s"] = 1.0 / state["days_per_s"]
+    state["free_slots"] = _FIRST_SLOTS
+    return state
+
+
+def _replicas(count: int) -> np.ndarray[Any, Any]:
+    replicas = np.zeros(count, REPLICA)
+    replicas["first_waiting"] = -1
+    replicas["last_waiting"] = -1
+    replicas["retry_tokens"] = RETRY_BURST
+    replicas["max_in_flight"] = 1 << 62
+    replicas["max_starts"] = 1 << 62
+    return replicas
+
+
+def _client(scenario: Scenario, *, keep_latencies: bool) -> np.ndarray[Any, Any]:
+    clients = scenario.clients
+    client = np.zeros(1, CLIENT)
+    client["backoff_initial_s"] = clients.backoff.initial
+    client["backoff_factor"] = clients.backoff.factor
+    client["backoff_max_s"] = clients.backoff.max
+    client["backoff_jitter_s"] = clients.backoff.jitter
+    client["honours_retry_delay"] = clients.honours_retry_delay
+    client["retry_budget"] = -1.0 if clients.retry_budget is None else clients.retry_budget
+    client["patience_s"] = clients.patience
+    client["concurrency"] = (
+        1 << 62
+        if clients.concurrency is None
+        else math.ceil(clients.concurrency / scenario.replicas)
+    )
+    # A plain queue is there to be held against theory, which knows neither unless it is told to.
+    theory = isinstance(scenario.upstream, QueueUpstream)
+    if not theory or "overhead" in clients.model_fields_set:
+        client["overhead_s"] = clients.overhead
+    if not theory or "reasks" in clients.model_fields_set:
+        client["reask_share"] = clients.reasks.share
+        client["reask_after_s"] = clients.reasks.after
+    client["estimate_bias"] = 1.0 + clients.prompt_estimate.bias
+    client["estimate_sigma"] = clients.prompt_estimate.error
+    client["horizon_s"] = scenario.duration
+    client["warm_up_s"] = scenario.warm_up
+    client["worth_within_s"] = scenario.worth.within
+    client["keeps_latencies"] = keep_latencies
+    return client
+
+
+def _normal_gates(replicas: int) -> np.ndarray[Any, Any]:
+    """Every request in normal, as before the first decision."""
+    gates = np.zeros((replicas, len(PRIORITIES), GATES), GATE)
+    gates["below"] = math.inf
+    gates["admitted"] = True
+    return gates
+
+
+def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.ndarray[Any, Any]:
+    concise = (
+        scenario.upstream.concise_factor if isinstance(scenario.upstream, GeminiUpstream) else 1.0
+    )
+    rows = [
+        (asked, mode, strategy)
+        for asked in scenario.asked_models
+        for mode, strategy in zip(MODES, policy.strategies, strict=True)
+    ]
+    plans = np.zeros(len(rows), PLAN)
+    for plan, (asked, mode, strategy) in zip(plans, rows, strict=True):
+        chain = resolve(strategy, asked, policy.catalog)
+        if len(chain) > LONGEST_CHAIN:
+            raise ScenarioError(
+                f"{mode.label} names {len(chain)} models; the simulator takes {LONGEST_CHAIN}"
+            )
+        for place, name in enumerate(chain):
+            card, own = policy.catalog.card(name), policy.catalog.card(asked)
+            plan["models"][place] = models.index(name)
+            bounds = call_bounds(scenario, strategy, card, own)
+            plan["caps"][place] = bounds.cap_tokens
+            plan["budgets"][place] = bounds.thinking_tokens
+            plan["tiers"][place] = [
+                [
+                    REQUEST_TIERS.index(tier_of(planned, written, card, moved=name != asked))
+                    for planned in strategy.service_tier
+                ]
+                for written in REQUEST_TIERS
+            ]
+        plan["length"] = len(chain)
+        plan["concise"] = concise if strategy.instruction else 1.0
+        plan["quality_ppm"] = kept_quality_ppm(scenario, strategy)
+        plan["timeout_s"] = _else(strategy.timeout_s, scenario.clients.timeout)
+        plan["flex_timeout_s"] = _flex_timeout_s(scenario)
+        plan["retries"] = _else(strategy.retries, scenario.clients.retries)
+        plan["static_fallback"] = strategy.static_fallback is not None
+    return plans
+
+
+def _flex_timeout_s(scenario: Scenario) -> float:
+    """Deadline of a call that is sent as flex: no plan's, and the callers' own if it is shorter."""
+    said = "timeout" in scenario.clients.model_fields_set
+    return min(FLEX_WAIT_S, scenario.clients.timeout) if said else FLEX_WAIT_S
+
+
+def _else(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def _write_model(row: Any, profile: ModelProfile | None, card: ModelCard) -> None:
+    row["output_limit"] = card.output_limit_tokens
+    row["prices"] = [card.price_of(tier) for tier in REQUEST_TIERS]
+    row["quality_ppm"] = _MILLION
+    if profile is None:
+        return
+    row["ttft_s"] = profile.ttft_p50
+    row["ttft_sigma"] = math.log(profile.ttft_p95 / profile.ttft_p50) / _Z95
+    row["tokens_per_s"] = profile.tokens_per_s
+    row["speed_sigma"] = profile.speed_sigma
+    row["thinking_factor"] = profile.thinking_factor
+    row["capacity"] = math.inf if profile.capacity is None else profile.capacity
+    row["slowdown"] = profile.slowdown
+    row["overload_limit"] = math.inf if profile.overload_limit is None else profile.overload_limit
+    row["error_share"] = profile.error_share
+    row["error_latency_s"] = profile.error_latency
+    row["quality_ppm"] = round(profile.quality * _MILLION)
+
+
+def _quotas(
+    scenario: Scenario, known: Sequence[ModelProfile | None]
+) -> np.ndarray[Any, np.dtype[np.void]]:
+    """Quotas of the models, that of the project, and what of each model may be priority.
+
+    A plain queue has none.
+    """
+    quotas = [Quota() if profile is None else profile.quota for profile in known]
+    upstream = scenario.upstream
+    share = priority_share(upstream) if isinstance(upstream, GeminiUpstream) else 1.0
+    priority = [_part(quota, share) for quota in quotas]
+    quotas.append(project_quota(upstream) if isinstance(upstream, GeminiUpstream) else Quota())
+    quotas += priority
+    rows = np.zeros(len(quotas), QUOTA)
+    for place, quota in enumerate(quotas):
+        rows[place] = new_row(
+            rpm=quota.rpm,
+            tpm=quota.tpm,
+            rpd=quota.rpd,
+            counting=quota.counting or DEFAULT_COUNTING,
+            counts_refused=bool(quota.counts_refused),
+            burst_s=quota.burst or DEFAULT_BURST_S,
+            phase_s=_seconds_into_a_minute(scenario.start),
+        )[0]
+    return rows
+
+
+def _part(quota: Quota, share: float) -> Quota:
+    """A share of a minute's quota, counted as that is; nothing of one that is unlimited is 0."""
+    if share == 0.0:
+        return quota.model_copy(update={"rpm": 0, "tpm": None, "rpd": None})
+    parts = {
+        name: None if limit is None else max(1, math.floor(limit * share))
+        for name, limit in (("rpm", quota.rpm), ("tpm", quota.tpm))
+    }
+    return quota.model_copy(update={**parts, "rpd": None})
+
+
+def _limited(quota: Any) -> bool:
+    return bool(quota["rpm"] >= 0 or quota["tpm"] >= 0 or quota["rpd"] >= 0)
+
+
+def _seconds_into_a_minute(start: datetime | None) -> float:
+    return 0.0 if start is None else start.second + start.microsecond / 1e6
+
+
+def _spending(scenario: Scenario) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    upstream = scenario.upstream
+    limit = spend_limit(upstream) if isinstance(upstream, GeminiUpstream) else None
+    if limit is None:
+        return new_spending(-1, MINUTE_S, ahead_s=LONGEST_HOLD_S)
+    return new_spending(round(limit.usd * NANO_USD), limit.per, ahead_s=LONGEST_HOLD_S)
+
+
+def _queue(upstream: QueueUpstream) -> np.ndarray[Any, Any]:
+    queue = np.zeros(1, fifo_queue.QUEUE)
+    queue["service"] = {
+        "exponential": fifo_queue.EXPONENTIAL,
+        "deterministic": fifo_queue.DETERMINISTIC,
+        "general": fifo_queue.GENERAL,
+    }[upstream.service]
+    queue["mean_s"] = upstream.mean
+    queue["sigma"] = math.sqrt(math.log1p(upstream.cv2))
+    queue["bound"] = -1 if upstream.bound is None else upstream.bound
+    queue["cancels"] = upstream.cancels
+    queue["mean_patience_s"] = _else(upstream.mean_patience, math.inf)
+    queue["servers"] = upstream.servers
+    return np.asarray(queue[0])
+
+
+def _midnights(scenario: Scenario) -> np.ndarray[Any, Any]:
+    """Seconds of the run at which it is midnight Pacific, daylight saving included."""
+    start = scenario.start
+    if start is None:
+        return np.arange(86_400.0, scenario.duration + 3 * 86_400.0, 86_400.0)
+    day = start.astimezone(_PACIFIC).date()
+    found: list[float] = []
+    while not found or found[-1] < scenario.duration + 86_400.0:
+        day += timedelta(days=1)
+        midnight = datetime(day.year, day.month, day.day, tzinfo=_PACIFIC)
+        found.append((midnight - start).total_seconds())
+    return np.array(found)
+
+
+def _ledgers(
+    policy: Policy, keys: tuple[str, ...]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Budget rows, whose each is, and the rows that check them; padded to one width.
+
+    A budget of a key that no request has is left out: nothing can be spent from it.
+    """
+    ledgers, places, spends = [], [], []
+    owned = [
+        (limit, EVERYBODY if limit.key is None else keys.index(limit.key))
+        for limit in policy.budgets
+        if limit.key is None or limit.key in keys
+    ]
+    owned += [(limit, IN_PRIORITY) for limit in policy.priority_budgets]
+    for limit, owner in owned:
+        nano_usd = round(limit.usd * NANO_USD)
+        ticks = max(1, round(limit.window_s / policy.tick_s))
+        ledgers.append(budget.new_row(nano_usd, ticks))
+        spends.append(spend.new_row(nano_usd, ticks))
+        places.append(owner)
+    return _padded(ledgers), np.array(places, np.int64), _padded(spends)
+
+
+def _padded(rows: list[list[int]]) -> np.ndarray[Any, Any]:
+    width = max((len(row) for row in rows), default=0)
+    padded = np.zeros((len(rows), width), np.int64)
+    for place, row in enumerate(rows):
+        padded[place, : len(row)] = row
+    return padded

@@ -1,0 +1,1 @@
+"""One run: the plant under a controller, with faults, monitors, telemetry, and what came of it."""

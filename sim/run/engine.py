@@ -1,0 +1,281 @@
+"""One run: simpy is the control plane, the plant the data plane, the controller the real one.
+
+Tick k covers the seconds [k · tick, (k + 1) · tick). At its end the plant is advanced and
+observed, the observations go through telemetry, and what reaches the controller makes it
+decide; a short lag later the decision governs the requests that start from then on. So it is for
+each replica; they share nothing but the upstream. Faults are simpy processes beside the ticker.
+Arrivals stop at the horizon; the ticks go on while the run drains.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from simpy import Environment, Event
+
+from balancer.core.controller import Controller
+from balancer.core.decisions import Decision
+from balancer.core.errors import InputError
+from balancer.core.journal import JournalWriter
+from balancer.core.observations import Observations, merge_replicas
+from balancer.core.policy import FIXED_LAWS, Policy, Strategy
+from scenarios.schema import Scenario
+
+from ..days import of_its_day
+from ..plant.plant import Plant
+from ..streams import replication_key
+from ..traffic.workload import Traffic
+from .faults import Stage, start
+from .fleet import Fleet, Replica, Write
+from .header import run_header, versions
+from .metrics import metrics
+from .monitors import Message, MonitoringService
+from .result import CHEAPEST, NONE, STATIC, Run
+from .telemetry import Telemetry
+
+__all__ = ["arm_policy", "simulate"]
+
+_FIXED = {STATIC: "none", CHEAPEST: "always_soft"}
+"""Law of the arms in which the policy's modes are used without a controller."""
+
+
+def arm_policy(policy: Policy, arm: str) -> Policy:
+    """The policy an arm runs under.
+
+    In the arm "none" the application's clients call as they do by themselves, with the model,
+    the deadline and the retries the scenario gives them, and no budget is enforced. In "static"
+    and "cheapest" the policy's normal or soft mode holds for ever, its budgets enforced. Every
+    other arm runs under its policy as it is.
+    """
+    if arm in _FIXED:
+        return replace(policy, law=_FIXED[arm])
+    if arm != NONE:
+        return policy
+    plain = Strategy()
+    return replace(
+        policy, law="none", budgets=(), priority_budgets=(), strategies=(plain, plain, plain, plain)
+    )
+
+
+def simulate(
+    scenario: Scenario,
+    policy: Policy,
+    *,
+    replication: int,
+    arm: str,
+    journal: Path | None = None,
+    traffic: Iterable[np.ndarray[Any, Any]] | None = None,
+) -> Run:
+    """Simulate one arm of one replication.
+
+    Args:
+        scenario: what is simulated, seed included.
+        policy: of the controller; see `arm_policy` for the other arms.
+        replication: index from 0; with the seed it selects every random draw.
+        arm: its name; "static", "cheapest" and "none" are without a controller.
+        journal: file to write the journal to.
+        traffic: `sim.traffic.workload.Traffic` of this replication, if other arms have the same.
+
+    Raises:
+        InputError: a trace or a Python process of the scenario that cannot be used, or a
+            journal that cannot be written.
+    """
+    scenario, policy = of_its_day(scenario, policy)
+    policy = arm_policy(policy, arm)
+    key = replication_key(scenario.seed, replication)
+    if traffic is None:
+        traffic = Traffic(scenario, key)
+    simulation = partial(
+        _Simulation,
+        scenario=scenario,
+        policy=policy,
+        plant=Plant(scenario, policy, traffic, key),
+        key=key,
+        # Of the others nobody asks whether the policy fits.
+        monitored=replication == 0,
+    )
+    if journal is None:
+        return simulation(write=None).run(arm, replication)
+    try:
+        with journal.open("w", encoding="utf-8", newline="\n") as stream:
+            writer = _writer(stream, scenario, policy, arm, replication)
+            return simulation(write=writer.write).run(arm, replication)
+    except OSError as error:
+        problem = f"the journal cannot be written: {error.strerror}"
+        raise InputError(problem, where=str(journal)) from None
+
+
+def _writer(
+    stream: TextIO, scenario: Scenario, policy: Policy, arm: str, replication: int
+) -> JournalWriter:
+    header = run_header(scenario, policy, arm=arm, replication=replication)
+    return JournalWriter(stream, policy, header, versions())
+
+
+class _Simulation:
+    """The processes of one run."""
+
+    __slots__ = (
+        "_env",
+        "_fleet",
+        "_monitors",
+        "_plant",
+        "_policy",
+        "_replicas",
+        "_scenario",
+        "_written",
+    )
+
+    def __init__(
+        self,
+        *,
+        scenario: Scenario,
+        policy: Policy,
+        plant: Plant,
+        key: int,
+        monitored: bool,
+        write: Write | None,
+    ) -> None:
+        self._scenario = scenario
+        self._policy = policy
+        self._plant = plant
+        self._written = write is not None
+        self._env = Environment()
+        # What the law wants before it has seen anything; of most laws, normal.
+        begin = Controller(policy).step(Observations(0))
+        self._fleet = Fleet(scenario.replicas, begin)
+        for place in range(scenario.replicas):
+            plant.apply(begin, place)
+        self._monitors = _monitors(scenario, policy, key)
+        self._replicas = [
+            Replica(
+                place,
+                policy,
+                Telemetry(
+                    key=replication_key(key, place) if place else key,
+                    tick_s=policy.tick_s,
+                    faults=len(scenario.faults),
+                ),
+                # A journal is of one controller: the first.
+                None if place else write,
+                monitored=monitored and place == 0,
+            )
+            for place in range(scenario.replicas)
+        ]
+        start(
+            Stage(
+                env=self._env,
+                plant=plant,
+                telemetry=[replica.telemetry for replica in self._replicas],
+                scenario=scenario,
+                tick_s=policy.tick_s,
+            )
+        )
+
+    def run(self, arm: str, replication: int) -> Run:
+        """Run to the end and account for it."""
+        with _no_collections():
+            self._env.run(until=self._env.process(self._ticks()))
+        self._plant.drain()
+        horizon_s, fleet = self._scenario.duration, self._fleet
+        return Run(
+            arm=arm,
+            replication=replication,
+            duration_s=horizon_s,
+            metrics=metrics(
+                self._plant.totals(),
+                worth=self._scenario.worth,
+                transitions=fleet.moves(horizon_s),
+                duration_s=horizon_s,
+            ),
+            transitions=tuple(each for each in fleet.transitions if each.at_s < horizon_s),
+            servings=tuple(each for each in fleet.servings if each.at_s < horizon_s),
+            misfits=tuple(finding.text for finding in self._replicas[0].controller.misfits),
+        )
+
+    def _ticks(self) -> Generator[Event, Any, None]:
+        # This loop runs every simulated second, so it looks up nothing twice.
+        plant, replicas, env = self._plant, self._replicas, self._env
+        advance, observe, timeout, peek = plant.advance, plant.observe, env.timeout, env.peek
+        # A law that never moves has decided everything once each replica has decided once: what
+        # happens then is read for a journal alone.
+        still, settled = self._policy.law in FIXED_LAWS and not self._written, False
+        tick_s = self._policy.tick_s
+        horizon_s = self._scenario.duration
+        last_s = horizon_s + self._longest_drain_s()
+        tick, end_s = 0, tick_s
+        while True:
+            # Where no other process has anything to do before, there is nobody to wait for.
+            if peek() <= end_s:
+                yield timeout(end_s - env.now)
+            advance(end_s)
+            if settled:
+                for replica in replicas:
+                    plant.close(tick, replica.place)
+            else:
+                seen = [observe(tick, replica.place) for replica in replicas]
+                if self._monitors is not None:
+                    self._tell(self._monitors.observe(merge_replicas(seen)))
+                for replica, observations in zip(replicas, seen, strict=True):
+                    for decision in replica.decide(observations):
+                        if env.now < end_s:
+                            yield timeout(end_s - env.now)
+                        self._deploy(replica.place, decision)
+                settled = still and all(replica.decided is not None for replica in replicas)
+            if end_s >= horizon_s and (plant.empty or end_s >= last_s):
+                return
+            tick += 1
+            # A multiple and not a running sum, so that ticks of 0.1 s stay where they belong.
+            end_s = (tick + 1) * tick_s
+
+    def _tell(self, messages: Iterable[Message]) -> None:
+        for at_s, alert in messages:
+            for replica in self._replicas:
+                replica.telemetry.alert(at_s, alert)
+
+    def _deploy(self, place: int, decision: Decision) -> None:
+        """Let a decision govern a replica's requests, once it has got to where calls start."""
+        if self._scenario.decision_lag > 0.0:
+            self._env.process(self._deployed(place, decision))
+        else:
+            self._govern(place, decision)
+
+    def _deployed(self, place: int, decision: Decision) -> Generator[Event, Any, None]:
+        yield self._env.timeout(self._scenario.decision_lag)
+        self._plant.advance(self._env.now)
+        self._govern(place, decision)
+
+    def _govern(self, place: int, decision: Decision) -> None:
+        self._plant.apply(decision, place)
+        self._fleet.govern(self._env.now, place, decision)
+
+    def _longest_drain_s(self) -> float:
+        """No caller waits longer than this after the last arrival."""
+        timeouts = [strategy.timeout_s or 0.0 for strategy in self._policy.strategies]
+        return self._scenario.clients.patience + max(self._scenario.clients.timeout, *timeouts)
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Look for no garbage in cycles meanwhile: a tick leaves none, and makes many objects."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def _monitors(scenario: Scenario, policy: Policy, key: int) -> MonitoringService | None:
+    """The service that watches from outside, where somebody listens to it."""
+    own = policy.law not in FIXED_LAWS
+    heard = policy.law == "alerts" or (scenario.monitors.alongside and own)
+    return MonitoringService(policy, scenario.monitors, key) if heard else None

@@ -1,0 +1,1 @@
+"""Many runs: replications, verdicts, comparisons, gates and searches."""

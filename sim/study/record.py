@@ -1,0 +1,105 @@
+"""The record of an experiment: one object of `verdict.json`, in values JSON can hold.
+
+`docs/reference/verdict.md` documents every field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from balancer.core.policy import Policy
+from balancer.version import VERSION
+from scenarios.schema import Scenario
+
+from ..run.assumptions import assumptions
+from ..run.header import fault_rows, versions
+from ..run.timeline import Transition
+from .counterfactual import Comparison
+from .intervals import CONFIDENCE
+from .json_values import interval, intervals, judgement, write_json
+from .verdict import Judgement, overall
+
+__all__ = ["RECORD_VERSION", "keep_journals", "record", "write_records"]
+
+RECORD_VERSION = 2
+
+
+def record(
+    scenario: Scenario,
+    policy: Policy,
+    *,
+    replications: int,
+    judgements: Sequence[Judgement],
+    comparison: Comparison,
+    transitions: Sequence[Transition],
+    journals: Mapping[str, str],
+    command: Sequence[str] = (),
+    misfits: Sequence[str] = (),
+) -> dict[str, Any]:
+    """One object of `verdict.json`.
+
+    Args:
+        scenario, policy: what was run; the scenario's seed is the one used.
+        replications: how many.
+        judgements: of the expectations, in the scenario's order.
+        comparison: of the arms.
+        transitions: of replication 0 under the policy.
+        journals: file name of replication 0's journal, by arm; empty if none was written.
+        command: words that asked for it; seed and replications are added. Empty if no
+            command did.
+        misfits: of replication 0 under the policy: thresholds that healthy traffic crosses.
+    """
+    return {
+        "version": RECORD_VERSION,
+        "scenario": scenario.scenario,
+        "title": scenario.title,
+        "teaches": scenario.teaches,
+        "source": scenario.source,
+        "policy": policy.name,
+        "law": policy.law,
+        "verdict": overall(judgements),
+        "seed": scenario.seed,
+        "replications": replications,
+        "confidence": CONFIDENCE,
+        "duration_s": scenario.duration,
+        "warm_up_s": scenario.warm_up,
+        "tick_s": policy.tick_s,
+        "faults": fault_rows(scenario),
+        "expectations": [judgement(each) for each in judgements],
+        "arms": {arm: intervals(found) for arm, found in comparison.arms.items()},
+        "differences": {arm: intervals(found) for arm, found in comparison.differences.items()},
+        "harm": {**interval(comparison.harm), "found": comparison.harms},
+        "transitions": [
+            {
+                "at_s": change.at_s,
+                "from": change.before.label,
+                "to": change.after.label,
+                "reason": change.reason,
+            }
+            for change in transitions
+        ],
+        "misfits": list(misfits),
+        "assumptions": list(assumptions(scenario, policy)),
+        "journals": dict(journals),
+        "command": (
+            [*command, "--seed", str(scenario.seed), "--replications", str(replications)]
+            if command
+            else []
+        ),
+        "versions": {"open-balancer": VERSION, **versions()},
+    }
+
+
+def write_records(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Write `verdict.json`: a list with one object per scenario."""
+    write_json(path, records)
+
+
+def keep_journals(directory: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Take away the journals that no record names: those of a run that was cut off."""
+    named = {name for entry in records for name in entry["journals"].values()}
+    for path in directory.glob("*.jsonl"):
+        if path.name not in named:
+            path.unlink()

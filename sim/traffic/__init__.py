@@ -1,0 +1,1 @@
+"""Who asks when and for how much: arrivals, sizes, recorded traffic."""
