@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scenarios.loader import provisioned_usd
 from scenarios.schema import Scenario
 from sim.run.engine import simulate
 from sim.run.metrics import metrics
@@ -50,6 +51,7 @@ def live_run(played: Played) -> Run:
             worth=scenario.worth,
             transitions=len(changes),
             duration_s=scenario.duration,
+            fixed_usd=provisioned_usd(scenario),
         ),
         transitions=changes,
         servings=servings(played.journal, policy, scenario.duration),

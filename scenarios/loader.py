@@ -28,7 +28,15 @@ from .schema import GeminiUpstream, ModelProfile, Quota, Scenario, UpstreamFault
 from .tiers import tier_models
 from .upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
 
-__all__ = ["Loaded", "calibrated_profiles", "library", "load", "profiles", "project_quota"]
+__all__ = [
+    "Loaded",
+    "calibrated_profiles",
+    "library",
+    "load",
+    "profiles",
+    "project_quota",
+    "provisioned_usd",
+]
 
 _PATHS = (("policy",), ("workload", "arrivals", "trace"))
 
@@ -286,6 +294,16 @@ def _counted(quota: Quota, project: Quota, document: Document, key: Key) -> Quot
 def project_quota(upstream: GeminiUpstream) -> Quota:
     """The quota that all models share, with all of how it counts."""
     return _counted(upstream.quota, upstream.quota, Document(name="upstream", values={}), ())
+
+
+def provisioned_usd(scenario: Scenario) -> float:
+    """What provisioned throughput costs in the time that is measured, used or not."""
+    usd_per_hour = sum(
+        profile.provisioned.usd_per_hour
+        for profile in profiles(scenario).values()
+        if profile.provisioned is not None
+    )
+    return usd_per_hour * max(0.0, scenario.duration - scenario.warm_up) / 3600.0
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from balancer.units import Factor, Number, Seconds, Share, Tokens
 
 from .frozen import Duration, Frozen
-from .service_tiers import RequestTier
+from .service_tiers import RequestTier, RequestType
 
 __all__ = [
     "Arrivals",
@@ -171,6 +171,8 @@ class Class(Frozen):
     """Budget key (tenant)."""
     service_tier: RequestTier | None = None
     """That its calls ask for; None: the clients'."""
+    request_type: RequestType | None = None
+    """Whether its calls take provisioned throughput alone, or none; None: that first."""
     prompt: TokenDistribution | None = None
     """None: from the trace, or the calibrated conversation workload."""
     cached: Share = 0.0

@@ -19,7 +19,7 @@ from balancer.units import (
 )
 
 from .frozen import Duration, Frozen
-from .service_tiers import ServiceTiers
+from .service_tiers import Provisioned, ServiceTiers
 
 __all__ = [
     "DEFAULT_BURST_S",
@@ -114,6 +114,8 @@ class ModelProfile(Frozen):
     error_latency: Seconds = 0.3
     """Time a refusal takes."""
     quota: Quota = Quota()
+    provisioned: Provisioned | None = None
+    """What is bought of it beside its quota; None: nothing."""
     quality: Share = 1.0
     """Declared quality of a full answer, after all the thinking this model does when it is free
     to think: an assumption, printed as such."""

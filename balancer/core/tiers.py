@@ -8,6 +8,7 @@ __all__ = [
     "PRIORITY",
     "PROVISIONED",
     "REQUEST_TIERS",
+    "SERVED_TIERS",
     "SERVICE_TIERS",
     "STANDARD",
 ]
@@ -32,6 +33,9 @@ PROVISIONED = "provisioned"
 """Capacity of Vertex AI that is paid by the month: what it serves costs nothing more. No call asks
 for it; where a project has some, it serves first.
 """
+
+SERVED_TIERS = (*REQUEST_TIERS, PROVISIONED)
+"""Tiers that a request may be served in."""
 
 SERVICE_TIERS = (*REQUEST_TIERS, "batch")
 """Tiers that have prices, in the order of their codes; batch is asked for by a path of its own."""

@@ -6,14 +6,27 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from balancer.core.tiers import REQUEST_TIERS
+from balancer.core.tiers import PROVISIONED, SERVED_TIERS
 
-from ..plant.quota import MODEL_TOKENS, PROJECT_REQUESTS, PROJECT_SPEND, PROJECT_TOKENS
+from ..plant.quota import (
+    MODEL_PROVISIONED,
+    MODEL_TOKENS,
+    PROJECT_REQUESTS,
+    PROJECT_SPEND,
+    PROJECT_TOKENS,
+)
 from .answers import Answer, Chunk, answer_of
 from .bodies import Body
 from .connections import reset
 from .counters import Counters
-from .refusals import Refusal, quota_day, quota_minute, spend_limit, unavailable
+from .refusals import (
+    Refusal,
+    provisioned_exceeded,
+    quota_day,
+    quota_minute,
+    spend_limit,
+    unavailable,
+)
 from .replies import Gone, Header, Receive, Scope, Send, Stream, send_head, send_json, send_part
 from .settings import Settings
 from .wall_upstream import Fate, ModelEntry, WallUpstream
@@ -257,7 +270,10 @@ class Acting:
         timing = (b"server-timing", b"gfet4t7; dur=%d" % took_ms)
         if not self._fate.served:
             return (timing,)
-        return timing, (b"x-gemini-service-tier", REQUEST_TIERS[self._fate.served_tier].encode())
+        tier = SERVED_TIERS[self._fate.served_tier]
+        if tier == PROVISIONED:
+            return timing, (b"x-vertex-ai-llm-request-type", b"dedicated")
+        return timing, (b"x-gemini-service-tier", tier.encode())
 
     def _answer(self) -> Told:
         # A model that has ended is answered for by its successor, which says so.
@@ -269,6 +285,8 @@ class Acting:
         outcome = fate.outcome or "internal"
         if outcome not in ("quota_minute", "quota_day"):
             return unavailable(outcome)
+        if fate.refuser == MODEL_PROVISIONED:
+            return provisioned_exceeded()
         spending = self._upstream.spending()
         if fate.refuser == PROJECT_SPEND and spending is not None:
             return spend_limit(spending.usd, fate.retry_after_s)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from balancer.core.catalog import ModelCard
 from balancer.core.pricing import cost_nano_usd
-from balancer.core.tiers import REQUEST_TIERS, STANDARD
+from balancer.core.tiers import PROVISIONED, SERVED_TIERS, STANDARD
 
 from .bodies import CHARS_PER_TOKEN, Body
 from .filler import answer_text
@@ -168,9 +168,11 @@ class Answer:
 
     def _tier(self) -> str:
         """Who served it, at the end of the usage."""
-        tier = REQUEST_TIERS[self._fate.served_tier]
+        tier = SERVED_TIERS[self._fate.served_tier]
         if not self._vertex:
             return f'"serviceTier":"{tier}"}}'
+        if tier == PROVISIONED:
+            return '"trafficType":"PROVISIONED_THROUGHPUT"}'
         return f'"trafficType":"ON_DEMAND{"" if tier == STANDARD else f"_{tier.upper()}"}"}}'
 
 
@@ -191,7 +193,7 @@ def as_asked(fate: Fate, body: Body, card: ModelCard) -> tuple[Fate, Body]:
     texts = tuple(_stopped(text, body) for text in whole)
     answered = sum(-(-len(text) // CHARS_PER_TOKEN) for text in texts)
     known = (fate.prompt, fate.cached)
-    price = card.price_of(REQUEST_TIERS[fate.served_tier])
+    price = card.price_of(SERVED_TIERS[fate.served_tier])
     before = cost_nano_usd(price, *known, fate.answered, fate.thought)
     after = cost_nano_usd(price, *known, answered, fate.thought)
     fate = fate._replace(

@@ -115,6 +115,8 @@ class GeminiApp:
             await send_json(scope, send, 200, json.dumps(found).encode())
             return
         body = read_body(document, model.card)
+        if asked.vertex:
+            body = body._replace(request_type=headers.request_type)
         if not self.settings.lenient:
             cached_for = self.caches.model_of(document, model.name)
             check(document, model.card, cached_for=cached_for)

@@ -17,6 +17,7 @@ from balancer.core.catalog import LEVEL_TOKENS, ModelCard, Thinking
 from balancer.core.tiers import REQUEST_TIERS
 from balancer.wire.tiers import read_tier
 
+from ..plant.provisioned import SHARED
 from .refusals import invalid_argument, malformed_json
 
 __all__ = ["Body", "count_body", "parse", "read_body", "text_tokens"]
@@ -50,6 +51,8 @@ class Body(NamedTuple):
         call: one line of JSON with the call of a function that answers; None: a text does.
         texts: of the candidates, where they are not what the fate alone makes them.
         tier: of service, that is asked for: index of `balancer.core.tiers.REQUEST_TIERS`.
+        request_type: index of `scenarios.service_tiers.REQUEST_TYPES`; the Gemini API itself has
+            no provisioned throughput.
     """
 
     cap: int | None
@@ -63,6 +66,7 @@ class Body(NamedTuple):
     call: str | None = None
     texts: tuple[str, ...] = ()
     tier: int = 0
+    request_type: int = SHARED
 
 
 def parse(raw: bytes | bytearray) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from itertools import islice
 from typing import Any, NamedTuple
 
-from balancer.core.tiers import REQUEST_TIERS
+from balancer.core.tiers import REQUEST_TIERS, SERVED_TIERS
 
 from .bodies import Body
 from .wall_upstream import Fate
@@ -198,5 +198,5 @@ def _record(number: int, model: str, method: str, fate: Fate, body: Body, left: 
         thinking_asked=body.thinking,
         brief=body.brief,
         tier=REQUEST_TIERS[fate.tier],
-        served_tier=REQUEST_TIERS[fate.served_tier],
+        served_tier=SERVED_TIERS[fate.served_tier],
     )

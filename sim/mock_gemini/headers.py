@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
+from scenarios.service_tiers import REQUEST_TYPES
+
+from ..plant.provisioned import OVER
 from .refusals import (
     api_key_invalid,
     bearer_invalid,
@@ -21,6 +24,8 @@ __all__ = ["LEAST_DEADLINE_S", "Headers", "bearer_is", "check_key", "read_header
 LEAST_DEADLINE_S = 10.0
 """Least X-Server-Timeout that Gemini takes [D]."""
 
+# Another word is taken as none [assumed].
+_REQUEST_TYPES = {word.encode(): code for code, word in enumerate(REQUEST_TYPES)}
 _MOST_INDEX = 1 << 53
 _MOST_ATTEMPT = 1 << 20
 
@@ -34,6 +39,7 @@ class Headers(NamedTuple):
         request: its index in the scenario's workload, or None.
         attempt: from 0.
         length: declared length of the body, or None.
+        request_type: of a call to Vertex AI: index of `scenarios.service_tiers.REQUEST_TYPES`.
     """
 
     api_key: bytes | None
@@ -41,6 +47,7 @@ class Headers(NamedTuple):
     request: int | None
     attempt: int
     length: int | None
+    request_type: int = OVER
 
 
 def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -62,6 +69,7 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
         None if index is None else _number("x-open-balancer-request", index, _MOST_INDEX),
         0 if attempt is None else _number("x-open-balancer-attempt", attempt, _MOST_ATTEMPT),
         None if length is None else int(length),
+        _REQUEST_TYPES.get(said.get(b"x-vertex-ai-llm-request-type", b"").lower(), OVER),
     )
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "no_api_key",
     "no_such_model",
     "no_such_page",
+    "provisioned_exceeded",
     "quota_day",
     "quota_minute",
     "spend_limit",
@@ -195,6 +196,17 @@ def spend_limit(usd: float, retry_after_s: float) -> Refusal:
     }
     said = f"* Spend limit exceeded for metric: {name}, limit: ${text}"
     return _exhausted(said, violation, retry_after_s)
+
+
+def provisioned_exceeded() -> Refusal:
+    """429 of a call that takes nothing but provisioned throughput, which is used up.
+
+    That it is a 429 is documented [D]; that it says no more, and when to come back least of all, is
+    assumed.
+    """
+    return Refusal(
+        429, "RESOURCE_EXHAUSTED", "Too many requests. Exceeded the Provisioned Throughput."
+    )
 
 
 def _quota(

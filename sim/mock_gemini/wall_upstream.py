@@ -84,7 +84,8 @@ class Fate(NamedTuple):
         retry_after_s: of a refusal by quota.
         served: whether work was done.
         refuser: which limit refused it: an index of `sim.plant.quota.REFUSERS`.
-        tier, served_tier: of service, asked for and served: codes of `sim.plant.service_tiers`.
+        tier, served_tier: of service, asked for and served: indices of
+            `balancer.core.tiers.SERVED_TIERS`.
     """
 
     place: int
@@ -166,7 +167,7 @@ class WallUpstream:
         self._free = list(range(_FIRST_CALLS))
         numbers = (0,) * 7  # place, model, index, attempt, prompt, cap, budget
         self._begin = direct(
-            begin_request, self._upstream, requests, self._calls, *numbers, 1.0, 0, 0.0
+            begin_request, self._upstream, requests, self._calls, *numbers, 1.0, 0, 0, 0.0
         )
         self._end = direct(end, self._upstream, self._calls, 0)
         self._next = 0
@@ -217,6 +218,7 @@ class WallUpstream:
             thinking_bound(model.profile, model.card, body.thinking),
             self._concise if body.brief else 1.0,
             body.tier,
+            body.request_type,
             now_s,
         )
         fate = self._fate_of(place, index, attempt, now_s)

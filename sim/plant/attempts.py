@@ -28,6 +28,7 @@ from .felt import resume as resume_felt
 from .fifo_queue import service_s
 from .outcomes import UNFELT, answered, failed, mistaken
 from .processor_sharing import finished, join, leave, next_ends_s
+from .provisioned import PROVISIONED
 from .service_tiers import FLEX, PRIORITY, WAITS, has_place
 from .upstream import ANSWER, PROCESSOR_SHARING, REJECTED, begin, end, refuse, resume
 from .world import LATENCY, TTFT, World
@@ -275,7 +276,7 @@ def _book(world: World, i: int, place: int, unseen: bool) -> None:
         totals.attempts_failed += counts
     else:
         rerouted = world.upstream.models[call.model].serves != call.model
-        downgraded = call.served_tier != call.tier
+        downgraded = call.served_tier != call.tier and call.served_tier != PROVISIONED  # noqa: PLR1714
         tally.rerouted += rerouted
         tally.downgraded += downgraded
         totals.rerouted += counts and rerouted

@@ -11,6 +11,7 @@ import math
 
 from balancer.core.modes import MODES
 from balancer.core.observations import FAILURES
+from balancer.core.tiers import REQUEST_TIERS
 
 from ..compiled import compiled, inlined
 from ..streams import PLAN, uniform
@@ -141,7 +142,8 @@ def _arrive(world: World, now_s: float) -> int:
     call.cached = request.cached
     call.output = request.output
     call.thinking = request.thinking
-    call.own_tier = request.tier
+    call.own_tier = request.tier % len(REQUEST_TIERS)
+    call.request_type = request.tier // len(REQUEST_TIERS)
     state.arrivals += 1
     return _ask(world, i, now_s)
 

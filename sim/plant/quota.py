@@ -27,6 +27,7 @@ __all__ = [
     "CELLS",
     "COUNTINGS",
     "MINUTE_S",
+    "MODEL_PROVISIONED",
     "MODEL_REQUESTS",
     "MODEL_TOKENS",
     "PROJECT_REQUESTS",
@@ -52,11 +53,17 @@ REFUSERS = (
     "project_requests",
     "project_tokens",
     "project_spend",
+    "model_provisioned",
 )
 """Limits that may refuse a call, in the order of their codes; the first is none of them."""
-MODEL_REQUESTS, MODEL_TOKENS, PROJECT_REQUESTS, PROJECT_TOKENS, PROJECT_SPEND = range(
-    1, len(REFUSERS)
-)
+(
+    MODEL_REQUESTS,
+    MODEL_TOKENS,
+    PROJECT_REQUESTS,
+    PROJECT_TOKENS,
+    PROJECT_SPEND,
+    MODEL_PROVISIONED,
+) = range(1, len(REFUSERS))
 
 MINUTE_S = 60.0
 _CELLS_PER_S = 64  # a power of two, so that no cell's edge is rounded

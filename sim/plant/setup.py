@@ -31,6 +31,7 @@ from . import fifo_queue, spend
 from .call_bounds import call_bounds
 from .events import DAYS, EVENT, LATER, chained, days_per_s
 from .processor_sharing import JOB
+from .provisioned import buy
 from .quality import kept_quality_ppm
 from .quota import CELLS, MINUTE_S, QUOTA, SLIDING, new_row
 from .spend_limit import new_spending
@@ -352,7 +353,8 @@ def _else(value: float | None, otherwise: float) -> float:
 
 def _write_model(row: Any, profile: ModelProfile | None, card: ModelCard) -> None:
     row["output_limit"] = card.output_limit_tokens
-    row["prices"] = [card.price_of(tier) for tier in REQUEST_TIERS]
+    # What was bought costs nothing more.
+    row["prices"][: len(REQUEST_TIERS)] = [card.price_of(tier) for tier in REQUEST_TIERS]
     row["quality_ppm"] = _MILLION
     if profile is None:
         return
@@ -367,6 +369,7 @@ def _write_model(row: Any, profile: ModelProfile | None, card: ModelCard) -> Non
     row["error_share"] = profile.error_share
     row["error_latency_s"] = profile.error_latency
     row["quality_ppm"] = round(profile.quality * _MILLION)
+    buy(row, profile, card)
 
 
 def _quotas(

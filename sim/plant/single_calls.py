@@ -25,6 +25,7 @@ def begin_request(
     budget: int,
     concise: float,
     tier: int,
+    request_type: int,
     now_s: float,
 ) -> None:
     """Fix the fate of call i, by `sim.plant.upstream.begin`.
@@ -45,6 +46,7 @@ def begin_request(
         budget: most thinking tokens.
         concise: what the instruction leaves of the natural length.
         tier: of service: index of `balancer.core.tiers.REQUEST_TIERS`.
+        request_type: index of `scenarios.service_tiers.REQUEST_TYPES`.
         now_s: time; must not go back.
     """
     call = calls[i]
@@ -60,5 +62,6 @@ def begin_request(
     call.budget = budget
     call.concise = concise
     call.tier = tier
+    call.request_type = request_type
     call.gives_up_s = math.inf
     begin(upstream, calls, i, now_s)

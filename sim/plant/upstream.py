@@ -19,13 +19,14 @@ import numpy as np
 
 from balancer.core.observations import FAILURES
 from balancer.core.pricing import cost_nano_usd
-from balancer.core.tiers import REQUEST_TIERS
+from balancer.core.tiers import SERVED_TIERS
 
 from .. import streams
 from ..compiled import compiled, inlined
 from ..streams import normal, uniform
 from .fifo_queue import begin_in_queue
-from .quota import take
+from .provisioned import DEDICATED, PROVISIONED, SHARED, fits
+from .quota import MODEL_PROVISIONED, take
 from .service_tiers import (
     FLEX,
     PRIORITY,
@@ -92,13 +93,14 @@ CALL = np.dtype(
         ("held", "?"),  # counts among the calls in flight upstream
         ("refuser", "i1"),  # of a refusal by quota: index of `sim.plant.quota.REFUSERS`
         ("tier", "i1"),  # asked: index of `REQUEST_TIERS`
-        ("served_tier", "i1"),  # that serves it; `sim.plant.service_tiers.WAITS`: none yet
+        ("served_tier", "i1"),  # of `SERVED_TIERS`; `sim.plant.service_tiers.WAITS`: none yet
         # the rest of what the caller asks
         ("thinking", "i4"),  # tokens it would think if it chose freely
         ("cap", "i4"),  # max_output_tokens
         ("budget", "i4"),  # most thinking tokens
         ("own_tier", "i1"),  # that its caller wrote
         ("put_off", "?"),  # an attempt found flex full, and is no retry
+        ("request_type", "i1"),  # index of `scenarios.service_tiers.REQUEST_TYPES`
         ("index", "i8"),
         ("concise", "f8"),  # what the instruction leaves of the natural length
         ("gives_up_s", "f8"),  # when the caller leaves
@@ -126,11 +128,13 @@ MODEL = np.dtype(
         ("quality_ppm", "i8"),
         ("thinking_loss", "f8"),  # of quality, when it does not think at all
         ("output_limit", "i8"),
-        ("prices", "i8", (len(REQUEST_TIERS), 7)),  # by service tier
+        ("prices", "i8", (len(SERVED_TIERS), 7)),  # by service tier
         ("serves", "i8"),  # row of the model that serves in its place: its own, or of its successor
         ("flex_share", "f8"),  # of the places that others leave of the capacity
         ("flex_queue", "f8"),  # most flex calls that wait
         ("flex_longest_s", "f8"),
+        ("bought_nano_usd", "i8"),  # worth of a window's provisioned throughput; 0: there is none
+        ("window_s", "f8"),
         # running
         ("in_flight", "i8"),  # of standard and priority
         ("hurried", "i8"),  # of priority
@@ -138,6 +142,8 @@ MODEL = np.dtype(
         ("waiting", "i8"),  # flex calls; who they are is kept by whoever calls `resume`
         ("first_waiting", "i8"),
         ("last_waiting", "i8"),
+        ("window", "i8"),
+        ("burnt_nano_usd", "i8"),  # in the window
     ],
     align=True,
 )
@@ -347,7 +353,11 @@ def _begin_gemini(
 ) -> None:
     model = upstream.models[serves]
     refusal, delay_s = -1, 0.0
-    if upstream.settings[0].limited:
+    if model.bought_nano_usd > 0 and _bought(model, call, now_s, hits):
+        call.served_tier = PROVISIONED
+    elif call.request_type == DEDICATED:
+        refusal, call.refuser = _QUOTA_MINUTE, MODEL_PROVISIONED
+    elif upstream.settings[0].limited:
         shared = len(upstream.models)
         refusal, delay_s, call.refuser = take(
             upstream.quotas[serves],
@@ -360,7 +370,7 @@ def _begin_gemini(
             hits.quota,
             spend_wait_s(upstream.spending[0], upstream.spent, now_s, hits.quota),
         )
-    if refusal < 0 and call.tier != STANDARD:
+    if refusal < 0 and call.tier != STANDARD and call.served_tier != PROVISIONED:
         if call.tier == FLEX:
             if flex_waits(model):
                 _let_wait(model, call)
@@ -370,9 +380,21 @@ def _begin_gemini(
     if refusal >= 0:
         call.outcome = refusal
         call.duration_s = model.error_latency_s
-        call.retry_after_s = delay_s if delay_s > 0 else 60.0
+        if call.refuser != MODEL_PROVISIONED:  # its words name no delay
+            call.retry_after_s = delay_s if delay_s > 0 else 60.0
         return
     _work(upstream, model, call, key, now_s, hits)
+
+
+@compiled
+def _bought(model: Any, call: Any, now_s: float, hits: Hits) -> bool:
+    """Whether what is bought of the model serves the call, which burns its part of it then."""
+    if call.request_type == SHARED:
+        return False
+    thought, _, answered = _lengths(model, call, hits)
+    standard = model.prices[STANDARD]
+    burnt = _cost_nano_usd(standard, call.prompt, call.cached, answered, thought)
+    return fits(model, now_s, burnt)
 
 
 @inlined
@@ -423,8 +445,9 @@ def _work(upstream: Upstream, model: Any, call: Any, key: int, now_s: float, hit
         if refusal in (_QUOTA_MINUTE, _QUOTA_DAY):
             call.retry_after_s = 60.0
         return
-    seat(model, call.served_tier)
-    call.held = True
+    if call.served_tier != PROVISIONED:  # that is no place of the model's
+        seat(model, call.served_tier)
+        call.held = True
     call.served = True
     _generate(model, call, key, hits)
     if hits.error == _RESET:
@@ -452,7 +475,7 @@ def _overload(model: Any, call: Any, key: int) -> int:
     in_flight = model.in_flight + 1
     if call.served_tier == PRIORITY:
         in_flight = model.hurried + 1
-    if in_flight > model.overload_limit:
+    if in_flight > model.overload_limit and call.served_tier != PROVISIONED:
         excess = 1.0 - model.overload_limit / in_flight
         if uniform(key, streams.OVERLOAD, call.index, call.attempt) < excess:
             return _OVERLOADED
@@ -464,19 +487,24 @@ def _overload(model: Any, call: Any, key: int) -> int:
 
 
 @inlined
-def _generate(model: Any, call: Any, key: int, hits: Hits) -> None:
-    """Tokens, quality, times and bill of a call that is worked on."""
-    healthy = call.thinking * model.thinking_factor
-    natural = healthy * hits.thinking
+def _lengths(model: Any, call: Any, hits: Hits) -> tuple[int, int, int]:
+    """Tokens of a call's thinking, of its whole answer, and of what its cap leaves of that."""
+    natural = call.thinking * model.thinking_factor * hits.thinking
     if not hits.ignores_budget:
         natural = min(natural, call.budget)
     cap = min(call.cap, model.output_limit)
     thought = int(min(natural + 0.5, cap))
     wanted = max(1, int(call.output * call.concise * hits.output + 0.5))
-    answered = min(wanted, cap - thought)
+    return thought, wanted, min(wanted, cap - thought)
+
+
+@inlined
+def _generate(model: Any, call: Any, key: int, hits: Hits) -> None:
+    """Tokens, quality, times and bill of a call that is worked on."""
+    thought, wanted, answered = _lengths(model, call, hits)
     call.delivered_ppm = answered * 1_000_000 // wanted
     # In whole tokens, so that a model that thinks as it likes loses nothing by rounding.
-    needed = int(healthy + 0.5)
+    needed = int(call.thinking * model.thinking_factor + 0.5)
     missing = 1.0 - thought / needed if thought < needed else 0.0
     call.quality_ppm = int(
         model.quality_ppm * (1.0 - model.thinking_loss * missing) * answered / wanted + 0.5
@@ -495,7 +523,8 @@ def _generate(model: Any, call: Any, key: int, hits: Hits) -> None:
         model.ttft_sigma * normal(key, streams.TTFT, call.index, call.attempt)
     )
     slow = hits.slow
-    if model.in_flight > model.capacity and call.served_tier != FLEX:
+    others = call.served_tier == FLEX or call.served_tier == PROVISIONED  # noqa: PLR1714
+    if model.in_flight > model.capacity and not others:
         slow *= load(model, call.served_tier) ** model.slowdown
     call.ttft_s = (first + thought / speed) * slow + hits.add_s
     call.duration_s = call.ttft_s + answered / speed * slow

@@ -12,7 +12,7 @@ from scenarios.loader import profiles
 from scenarios.schema import GeminiUpstream, Scenario, Worth
 
 from ..days import served_names
-from .limit_assumptions import of_limits, of_tiers
+from .limit_assumptions import of_limits, of_provisioned, of_tiers
 from .replay_assumptions import of_trace
 
 __all__ = ["assumptions", "models_used"]
@@ -85,6 +85,7 @@ def _sentences(scenario: Scenario, policy: Policy) -> Iterator[str]:
     )
     yield from of_limits(upstream, {name: known[name] for name in used})
     yield from of_tiers(scenario, policy, upstream)
+    yield from of_provisioned(scenario)
     yield "Temperature changes neither tokens nor quality."
     yield from _clients(scenario, policy)
     yield (

@@ -26,6 +26,7 @@ from balancer.core.errors import InputError
 from balancer.core.journal import JournalWriter
 from balancer.core.observations import Observations, merge_replicas
 from balancer.core.policy import FIXED_LAWS, Policy, Strategy
+from scenarios.loader import provisioned_usd
 from scenarios.schema import Scenario
 
 from ..days import of_its_day
@@ -194,6 +195,7 @@ class _Simulation:
                 worth=self._scenario.worth,
                 transitions=fleet.moves(horizon_s),
                 duration_s=horizon_s,
+                fixed_usd=provisioned_usd(self._scenario),
             ),
             transitions=tuple(each for each in fleet.transitions if each.at_s < horizon_s),
             servings=tuple(each for each in fleet.servings if each.at_s < horizon_s),

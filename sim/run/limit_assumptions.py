@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from balancer.core.policy import Policy
 from balancer.core.tiers import FLEX, PRIORITY, STANDARD
 from balancer.units import show_seconds, show_share, show_tokens, show_usd
-from scenarios.loader import project_quota
+from scenarios.loader import profiles, project_quota, provisioned_usd
 from scenarios.schema import GeminiUpstream, ModelProfile, Quota, Scenario
 from scenarios.tiers import priority_share, spend_limit, tier_dated
 from scenarios.upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
 
-__all__ = ["of_limits", "of_tiers"]
+__all__ = ["of_limits", "of_provisioned", "of_tiers"]
 
 
 def of_limits(upstream: GeminiUpstream, used: Mapping[str, ModelProfile]) -> Iterator[str]:
@@ -63,6 +63,24 @@ def of_tiers(scenario: Scenario, policy: Policy, upstream: GeminiUpstream) -> It
             "Priority goes before standard where a model is full; up to "
             f"{show_share(priority_share(upstream))} of a model's quota is served so, and the rest "
             "as standard."
+        )
+
+
+def of_provisioned(scenario: Scenario) -> Iterator[str]:
+    """What is bought of models, and what of every bill is its price."""
+    bought = [
+        f"{name} {each.tokens_per_s:,.15g} tokens/s, counted by {show_seconds(each.window)}, for "
+        f"{show_usd(each.usd_per_hour)} an hour"
+        for name, profile in profiles(scenario).items()
+        for each in (profile.provisioned,)
+        if each is not None
+    ]
+    if bought:
+        yield (
+            f"Provisioned throughput serves first: {'; '.join(bought)}; every other token burns as "
+            "many input tokens as its price is theirs. It is in the bill of every arm, used or "
+            f"not, with {show_usd(provisioned_usd(scenario))}, and in no cost that a controller "
+            "sees."
         )
 
 

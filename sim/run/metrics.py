@@ -58,7 +58,12 @@ METRICS: Mapping[str, str] = {
 
 
 def metrics(
-    totals: Totals, *, worth: Worth, transitions: float, duration_s: float
+    totals: Totals,
+    *,
+    worth: Worth,
+    transitions: float,
+    duration_s: float,
+    fixed_usd: float = 0.0,
 ) -> dict[str, float]:
     """The metrics of a run, but for `cost_saved`, which takes two; NaN where undefined.
 
@@ -67,8 +72,11 @@ def metrics(
         worth: what the scenario says answers are worth.
         transitions: changes of mode before the horizon, in the mean of the replicas.
         duration_s: from second 0 to the horizon.
+        fixed_usd: what is billed whatever is called. It is in the bill of every arm, so that
+            none looks dearer for not using it, and in nothing that a controller sees: no mode
+            saves any of it.
     """
-    cost_usd = totals.true_nano_usd / NANO_USD
+    cost_usd = fixed_usd + totals.true_nano_usd / NANO_USD
     quality = totals.quality_ppm_sum / MILLIONTHS
     good_answers = totals.good_quality_ppm_sum / MILLIONTHS
     latency = totals.latency

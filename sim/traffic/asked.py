@@ -16,6 +16,7 @@ from scipy.special import ndtri
 from balancer.core.modes import Priority
 from balancer.core.tiers import REQUEST_TIERS
 from scenarios.schema import Class, Constant, Lognormal, Quantiles, Scenario, TokenDistribution
+from scenarios.service_tiers import REQUEST_TYPES
 
 from ..compiled import compiled, inlined
 from ..streams import ASKED, CLASS, MISTAKE, REPLICA, standard_normal, uniform
@@ -37,7 +38,7 @@ REQUEST = np.dtype(
         ("key", "i1"),  # index in `scenario_keys`; -1 is none
         ("asked", "i1"),  # index of the model asked for
         ("mistake", "?"),  # the upstream refuses it as it is written
-        ("tier", "i1"),  # of service, asked for: index of `REQUEST_TIERS`
+        ("tier", "i1"),  # its tier + len(REQUEST_TIERS) * its request type
         ("replica", "i2"),  # process of the application that it comes to
         ("prompt", "i4"),  # tokens, cached ones included
         ("cached", "i4"),
@@ -113,6 +114,7 @@ def asked_of(scenario: Scenario, places: list[int], recorded: Replay | None) -> 
     klasses["place"] = places
     klasses["tier"] = [
         REQUEST_TIERS.index(entry.service_tier or scenario.clients.service_tier)
+        + len(REQUEST_TIERS) * REQUEST_TYPES.index(entry.request_type or "")
         for entry in classes
     ]
     none = np.zeros(1, np.int32)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from balancer.core.errors import ScenarioError
 from balancer.core.observations import FAILURES, ILLNESSES, Observations, merge_ticks
 from balancer.core.policy import Policy
-from balancer.policy_file import default_policy, parse_policy
+from balancer.policy_file import default_model, default_policy, parse_policy
 from scenarios.loader import load
 from scenarios.schema import Scenario
 from sim.days import of_its_day
@@ -377,6 +377,28 @@ def test_a_plan_says_the_tier_by_priority() -> None:
 
 
 # --- whole runs ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("tier", "rate"), [("free", 0.05), (1, 2.0), (2, 4.0), (3, 8.0)])
+def test_an_hour_within_a_usage_tier_costs_its_calls(tier: int | str, rate: float) -> None:
+    """All are answered in normal, and billed a thousand tokens of prompt and 200 of answer each."""
+    asked = default_model()
+    of = scenario(
+        workload={
+            "arrivals": {"process": "constant", "rate": rate},
+            "classes": [{"name": "all", **ANSWER}],
+        },
+        upstream={"tier": tier, "models": {asked: EXACT}},
+        clients={"model": asked},
+    )
+    run = simulate(of, POLICY, replication=0, arm="policy")
+    price = POLICY.catalog.card(asked).price
+    assert run.transitions == ()
+    assert run.metrics["availability"] == 1.0
+    assert run.metrics["answered"] == pytest.approx(3600 * rate, abs=1)
+    bill_usd = run.metrics["answered"] * (1000 * price[1] + 200 * price[2]) / 1e15
+    assert run.metrics["cost_usd"] == pytest.approx(bill_usd, rel=1e-9)
+    assert run.metrics["observed_cost_usd"] == pytest.approx(bill_usd, rel=1e-9)
 
 
 @pytest.mark.parametrize("tier", ["standard", "flex", "priority"])

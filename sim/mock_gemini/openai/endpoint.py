@@ -88,6 +88,8 @@ class OpenAI:
         model = app.model(_bare(body.get("model")), "chatCompletion")
         document = document_of(body, model.card)
         asks = read_body(document, model.card)
+        if asked.vertex:
+            asks = asks._replace(request_type=headers.request_type)
         if not app.settings.lenient:
             check(document, model.card, cached_for=app.caches.model_of(document, model.name))
         prompt = text_tokens(document) if headers.request is None else None
