@@ -147,6 +147,7 @@ class Balancer:
         self._stepper = Stepper(
             policy,
             found,
+            self._tick_under(policy),
             desk=self._desk,
             ledger=self._ledger,
             orders=self._orders,
@@ -747,6 +748,7 @@ class Balancer:
         self._lock = threading.RLock()
         self._orders.forget()
         self._desk.after_fork()
+        self._stepper.forget(self.now_tick)
         self._ledger.forget_claims()
         ticker, self._ticker = self._ticker, None
         if self._health.closed:

@@ -380,13 +380,14 @@ class Recorder:
         memory_ppm: int = 0,
         alerts: tuple[Alert, ...] = (),
         overrides: tuple[Override, ...] = (),
+        ticks: int = 1,
     ) -> Observations:
-        """Observations of a tick: what was counted since the last call, and gauges as of now.
+        """Observations up to a tick: what was counted since the last call, and gauges as of now.
 
         Args:
             tick: its index.
             now: raw clock.
-            reserved_nano_usd, memory_ppm, alerts, overrides: handed through.
+            reserved_nano_usd, memory_ppm, alerts, overrides, ticks: handed through.
         """
         with self._lock:
             self._fold()
@@ -436,6 +437,7 @@ class Recorder:
                 for low, normal, high in (requests[mode].unjudged,)
                 if requests[mode].says_something or waits[mode]
             ),
+            ticks,
         )
 
     def _count_under_way(self, now: float) -> list[dict[int, int]]:

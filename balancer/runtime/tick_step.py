@@ -32,6 +32,7 @@ class Stepper:
     Args:
         policy: to decide by.
         found: what a process before this one left, or None.
+        now_tick: the tick under way, from which on calls are counted.
         desk, ledger, orders, health, keeper: of the balancer.
 
     Attributes:
@@ -43,7 +44,7 @@ class Stepper:
     """
 
     __slots__ = (
-        "_desk", "_health", "_keeper", "_ledger", "_orders", "_told",
+        "_desk", "_health", "_keeper", "_ledger", "_observed", "_orders", "_told",
         "controller", "decision", "kept", "last", "policy",
     )  # fmt: skip
 
@@ -51,6 +52,7 @@ class Stepper:
         self,
         policy: Policy,
         found: Resumed | None,
+        now_tick: int,
         *,
         desk: Desk,
         ledger: Ledger,
@@ -68,6 +70,7 @@ class Stepper:
         self.controller = Controller(policy) if found is None else found.controller
         self.kept = "" if found is None else found.kept
         self.last = self.controller.tick
+        self._observed = now_tick - 1
         self.decision = self.controller.decision or at_rest(policy)
         keeper.begin(self.controller, "start" if found is None else "restart", self.kept)
 
@@ -101,7 +104,7 @@ class Stepper:
         self.controller, self.kept = Controller.succeed(policy, self.controller.state())
         self.policy = policy
         if policy.tick_s != before.tick_s:
-            self.last = now_tick - 1
+            self.last = self._observed = now_tick - 1
         self.decision = self.controller.decision or at_rest(policy)
         self._desk.use(policy)
         try:
@@ -110,6 +113,10 @@ class Stepper:
             self._health.broke("ledger", error)
         self._keeper.begin(self.controller, "policy", self.kept)
         return self.kept
+
+    def forget(self, now_tick: int) -> None:
+        """What was counted before the tick under way is another's: this process was forked."""
+        self._observed = now_tick - 1
 
     def reserved_nano_usd(self) -> int:
         """What the ledger holds for calls in flight."""
@@ -121,6 +128,7 @@ class Stepper:
 
     def _observe(self, tick: int) -> Observations:
         alerts, overrides = self._orders.take()
+        before, self._observed = self._observed, tick
         return self._desk.recorder.take(
             tick,
             self._desk.raw(),
@@ -128,6 +136,8 @@ class Stepper:
             memory_ppm=memory_ppm(),
             alerts=alerts,
             overrides=overrides,
+            # A balancer that is new in the midst of things may close a tick that it saw none of.
+            ticks=max(1, tick - before),
         )
 
     def _step(self, observations: Observations) -> Decision:

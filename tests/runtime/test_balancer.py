@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from balancer.core.controller import Controller
 from balancer.core.errors import MisuseError
 from balancer.core.modes import Mode, Priority
 from balancer.core.observations import Alert, Observations
@@ -74,6 +75,35 @@ def test_missed_ticks_are_stepped_empty() -> None:
     assert seen.tick == 10
     assert seen.offered == (1, 1, 1)
     assert bench.balancer.status().tick == 10
+
+
+@pytest.mark.parametrize("stall", [12, 60])
+def test_a_late_ticker_says_of_how_many_ticks_its_line_is(stall: int) -> None:
+    """What was counted in them cannot be told apart, so it is of all of them."""
+    bench = Bench()
+    bench.seen()
+    bench.clock.advance(stall)
+    bench.balancer.tick()
+    bench.seen()
+    assert [seen.ticks for seen, _ in bench.ticks] == [1, stall, 1]
+
+
+def test_what_a_broken_controller_lost_is_in_no_later_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody has the counts of that tick."""
+    bench = Bench()
+    bench.seen()
+    with monkeypatch.context() as patch:
+        patch.setattr(Controller, "step", lambda *_: 1 / 0)
+        bench.clock.advance(5.0)
+        bench.balancer.tick()
+    assert bench.seen().ticks == 1
+
+
+def test_a_balancer_counts_from_its_beginning() -> None:
+    """Ticks before it was made are nobody's."""
+    assert Bench(now_s=100.0).seen().ticks == 1
 
 
 def test_an_hour_of_calls_that_are_slow_by_nature_is_said_to_misfit(
