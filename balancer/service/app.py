@@ -14,7 +14,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..runtime.balancer import Balancer
 from ..version import VERSION
-from .api import problems
 from .api.brownout import brownout_routes
 from .api.dependencies import Site
 from .api.health import health_routes
@@ -33,6 +32,7 @@ from .incidents.incident_tracker import Watch
 from .instance import owner_of
 from .integrations.integrations import outside_of
 from .policies import Policies
+from .problems import install
 from .proxy import Gateway
 from .proxy.ungoverned import PassedCounts
 from .recent import Recent
@@ -80,7 +80,7 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
     )
     app.state.site = site
-    problems.install(app)
+    install(app)
     for routes in (
         metrics_routes,
         brownout_routes,

@@ -15,7 +15,7 @@ from balancer.adapters.datadog.settings import Settings
 from balancer.core.modes import Mode
 from balancer.policy_file import parse_policy
 from balancer.runtime.balancer import Balancer
-from balancer.service.integrations.datadog.settings import DatadogUse
+from balancer.service.datadog_use import DatadogUse
 from tests.adapters.datadog.fake import API_KEY, APP_KEY, Fake, a_datadog
 from tests.service.conftest import Service, Start, serving
 from tests.service.otlp_sink import Sink, an_otlp_sink

@@ -13,10 +13,10 @@ from ...core.modes import MODES, PRIORITIES, Mode
 from ...core.observations import Override
 from ...units import parse_seconds
 from ..history.tables import ORDERS
+from ..problems import Problem
 from ..ticks import wall_time
 from .dependencies import Site, refusals
 from .integration_views import integrations, polled
-from .problems import Problem
 from .schemas import (
     BrownoutStatus,
     Order,

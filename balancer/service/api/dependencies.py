@@ -74,7 +74,7 @@ class Site:
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For the OpenAPI document: how a route refuses, with an example."""
-    from .problems import body_of
+    from ..problems import body_of
     from .schemas import Refused
 
     return {

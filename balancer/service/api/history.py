@@ -11,8 +11,8 @@ from fastapi import APIRouter, Path, Query
 
 from ..history import StoreError
 from ..history.tables import INCIDENTS, MODE_CHANGES, ORDERS, POLICY_VERSIONS
+from ..problems import Problem
 from .dependencies import Site, refusals
-from .problems import Problem
 from .schemas import HistoryPage, PolicyVersion
 
 __all__ = ["history_routes"]

@@ -12,11 +12,11 @@ from fastapi.responses import PlainTextResponse
 
 from ..history import StoreError
 from ..incidents.lookup import Case, Casebook
-from ..incidents.markdown import as_markdown
-from ..incidents.schemas import IncidentDetail, IncidentPage, IncidentSummary
-from ..incidents.views import shown_detail, shown_incident, shown_summary
+from ..problems import Problem
 from .dependencies import Site, refusals
-from .problems import Problem
+from .incident_markdown import as_markdown
+from .incident_schemas import IncidentDetail, IncidentPage, IncidentSummary
+from .incident_views import shown_detail, shown_incident, shown_summary
 
 __all__ = ["incident_routes"]
 

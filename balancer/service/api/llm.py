@@ -13,11 +13,11 @@ from ...core.errors import nearest
 from ...core.modes import Mode, Priority
 from ...core.routes import base_model
 from ...wire import find_card, read_asked, read_usage
+from ..problems import Problem
 from ..proxy.answers import FALLBACK_VERSION, Refusal, Reply
 from ..proxy.paths import Target
 from ..proxy.reading import Call, read_labels
 from .dependencies import Site, refusals
-from .problems import Problem
 from .schemas import Answer, Chat, Prompt, mode_name
 
 __all__ = ["llm_routes"]

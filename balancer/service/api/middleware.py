@@ -11,10 +11,10 @@ import json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...webhook import WEBHOOK_PATH
+from ..access import Peer, check_browser, check_mutation
+from ..limits import Rates
+from ..problems import Problem, body_of
 from ..settings import Settings
-from .access import Peer, check_browser, check_mutation
-from .limits import Rates
-from .problems import Problem, body_of
 
 __all__ = ["Doors"]
 

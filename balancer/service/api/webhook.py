@@ -15,10 +15,10 @@ from fastapi.responses import JSONResponse
 
 from ...webhook import WEBHOOK_PATH, Inbox
 from ...webhook.verdict import Fate, Verdict
+from ..problems import Problem
 from ..ticks import tick_of
 from .dependencies import Site, refusals
 from .examples import WEBHOOK_BODY
-from .problems import Problem
 from .schemas import WebhookReadiness, WebhookVerdict
 
 __all__ = ["webhook_routes"]

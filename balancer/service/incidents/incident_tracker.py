@@ -6,16 +6,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...core.incidents import Episodes, Incident, IncidentChange, Moment, given_up
 from ...core.modes import Mode
-from ..events import Happening, Hub, IncidentChange, ModeChange, Step
+from ..events import Happening, Hub, ModeChange
 from ..history import Store, StoreError
 from ..history.tables import MODE_CHANGES
-from .episodes import Episodes, Moment
-from .incident import Incident
 from .rows import incident_of, left_normal, open_rows, put, seen
 
 if TYPE_CHECKING:
@@ -121,15 +120,16 @@ class Watch:
             incident = incident_of(row)
             if incident.owner != owner:
                 if row["seen_at"] < now_s - GONE_S:
-                    yield _ended(incident, now_s, "the service that saw it was not heard of again")
+                    why = "the service that saw it was not heard of again"
+                    yield given_up(incident, now_s, why)
                 continue
             with self._lock:
                 current = self._episodes.current
                 if current is None:
-                    self._episodes = Episodes(owner, incident, row["seen_at"])
+                    self._episodes = Episodes(owner, incident, _time(row["seen_at"]))
             if current is not None and current.key != incident.key:
                 why = f"the service was restarted, and it goes on as {current.key}"
-                yield _ended(incident, now_s, why)
+                yield given_up(incident, now_s, why)
 
     def observe(self, observations: Observations, decision: Decision) -> None:
         """Once a tick, on the ticker: no waiting."""
@@ -149,10 +149,11 @@ class Watch:
                     shadow=self._shadow,
                 )
             )
+        stamp = datetime.fromtimestamp(now_s, UTC).strftime("%Y%m%dT%H%M%SZ")
         moment = Moment(
+            key=f"{self.owner[:8]}-{stamp}-{decision.tick}",
             at_s=now_s,
             scenario_s=(decision.tick + 1) * self._balancer.policy.tick_s,
-            tick=decision.tick,
             mode=decision.mode,
             reasons=decision.reasons,
             epoch=self._balancer.clock.epoch,
@@ -179,6 +180,5 @@ class Watch:
         )
 
 
-def _ended(incident: Incident, now_s: float, why: str) -> IncidentChange:
-    closed = replace(incident, closed_at=now_s, ended=why, mode=Mode.NORMAL)
-    return IncidentChange(step=Step.CLOSED, at_s=now_s, incident=closed, reason=why)
+def _time(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -8,12 +8,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ...core.incidents import Incident
 from ...core.modes import Mode
 from ..history import Store
 from ..history.tables import INCIDENTS
 from .figures import AROUND_S, Figures, figures
 from .gathering import Gathered, gather
-from .incident import Incident
 from .journal_window import journal_paths, lines
 from .rows import incident_of
 

@@ -14,12 +14,12 @@ from .telemetry import reporting_of
 
 if TYPE_CHECKING:
     from ...runtime.balancer import Balancer
+    from ..datadog_use import DatadogUse
     from ..events import Hub
     from ..history import Store
     from ..incidents.incident_tracker import Watch
     from ..settings import Settings
     from .datadog.polling import Polled, Polling
-    from .datadog.settings import DatadogUse
 
 __all__ = ["Outside", "outside_of"]
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ...adapters.notify import Notice, Notifier, NotifySettings
 from ...adapters.notify.words import STORY, Change, Step, notice_of
+from ...core.incidents import NORMAL_IS_BACK, OPENS_AT, Incident, IncidentChange
 from ...core.modes import Mode
-from ..events import Happening, Hub, IncidentChange, ModeChange
-from ..incidents.incident import OPENS_AT, Incident
+from ..events import Happening, Hub, ModeChange
 from .integration import Health, State
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Notifying", "notifying_of"]
 
-_BACK = "normal is back"
 _STEPS: dict[str, Step] = {"opened": "opened", "changed": "changed", "closed": "closed"}
 
 
@@ -92,7 +91,7 @@ class Notifying:
 
     def _of_incident(self, change: IncidentChange) -> Notice:
         incident = change.incident
-        if incident.ended not in ("", _BACK):
+        if incident.ended not in ("", NORMAL_IS_BACK):
             return self._left(incident, change.at_s)
         strategies = self._balancer.policy.strategies
         told = Change(

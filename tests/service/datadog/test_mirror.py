@@ -9,10 +9,10 @@ import pytest
 
 from balancer.adapters.datadog.client import Client
 from balancer.adapters.datadog.monitors import Target
+from balancer.core.incidents import Cause, Incident, IncidentChange, Step
 from balancer.core.modes import Mode
-from balancer.service.events import IncidentChange, ModeChange, Step
+from balancer.service.events import ModeChange
 from balancer.service.history import Store
-from balancer.service.incidents.incident import Cause, Incident
 from balancer.service.incidents.rows import put
 from balancer.service.integrations.datadog.delivery_queue import LONGEST_S, MOST_WAITING
 from balancer.service.integrations.datadog.mirror import Mirror

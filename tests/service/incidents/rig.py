@@ -26,8 +26,10 @@ class Rig:
 
     made: ClassVar[list[Rig]] = []
 
-    def __init__(self, store: Store, owner: str = "a" * 32, **options: Any) -> None:
-        self.clock = ManualClock()
+    def __init__(
+        self, store: Store, owner: str = "a" * 32, begins_s: float = 0.0, **options: Any
+    ) -> None:
+        self.clock = ManualClock(begins_s)
         self.balancer = Balancer(clock=self.clock, **options)
         self.store, self.now_s = store, 5000.0
         self.told: list[Happening] = []

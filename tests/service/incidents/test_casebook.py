@@ -11,12 +11,12 @@ from balancer.core.modes import Mode, Priority
 from balancer.core.observations import Alert
 from balancer.policy_file import parse_policy
 from balancer.runtime.journal import JournalFiles
+from balancer.service.api.incident_markdown import as_markdown
+from balancer.service.api.incident_schemas import IncidentSummary
+from balancer.service.api.incident_views import shown_detail, shown_summary
 from balancer.service.history import Store
 from balancer.service.history.tables import ORDERS, POLICY_VERSIONS
 from balancer.service.incidents.lookup import Case, Casebook
-from balancer.service.incidents.markdown import as_markdown
-from balancer.service.incidents.schemas import IncidentSummary
-from balancer.service.incidents.views import shown_detail, shown_summary
 from tests.service.incidents.rig import Rig
 
 POLICY = parse_policy(
@@ -199,11 +199,8 @@ def test_a_restart_in_the_middle_is_a_gap_that_is_named(store: Store, tmp_path: 
     first.serve(20)
     first.balancer.close()
     assert first.rows()
-    again = Rig(store, policy=FREE, **files)
-    again.now_s = first.now_s
-    again.go(60)
-    again.clock.advance(100)
-    again.now_s += 100
+    again = Rig(store, policy=FREE, begins_s=first.clock.now_s() + 160, **files)
+    again.now_s = first.now_s + 160
     again.serve(20)
     again.balancer.close()
     found = summary_of(again)

@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from balancer.core.modes import Mode
-from balancer.service.incidents import schemas
+from balancer.service.api import incident_schemas as schemas
 from tests.service.conftest import Service, Start
 
 REASON = "a drill | of <ours>"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from balancer.core.incidents import IncidentChange
 from balancer.core.modes import Mode
-from balancer.service.events import Hub, IncidentChange, ModeChange
+from balancer.service.events import Hub, ModeChange
 from balancer.service.history import Store
 from balancer.service.history.tables import MODE_CHANGES
 from balancer.service.incidents.incident_tracker import GONE_S, Watch

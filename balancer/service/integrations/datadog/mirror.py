@@ -24,8 +24,8 @@ from ....adapters.datadog.happenings import (
     update_incident,
 )
 from ....adapters.datadog.monitors import Target
-from ...events import Happening, IncidentChange, ModeChange
-from ...incidents.incident import Incident
+from ....core.incidents import Incident, IncidentChange
+from ...events import Happening, ModeChange
 from ..integration import Health, State
 from .delivery_queue import Lane
 from .mirror_state import CLOSED, GONE, OPENING, Known, Mirrored

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, or_, select, update
 
+from ....core.incidents import Incident
 from ...history import Store, StoreError
 from ...history.tables import INCIDENTS, MIRRORED
-from ...incidents.incident import Incident
 from ...incidents.rows import incident_of
 
 __all__ = ["CLOSED", "GONE", "OPENING", "Known", "Mirrored"]
