@@ -7,7 +7,7 @@ import math
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,29 +18,29 @@ from ..core.decisions import Decision, Plan
 from ..core.errors import MisuseError
 from ..core.fit import Finding
 from ..core.modes import Mode, Priority
-from ..core.observations import FAILURES, Alert, Observations, Override
+from ..core.observations import FAILURES, Alert, Override
 from ..core.policy import Policy
-from .admission import NO_LIMITS, Call, Desk
+from .admission import NO_LIMITS, Desk
 from .books import Standing
 from .calls import (
     Asked,
-    CallRecord,
     CallSettings,
     Draws,
     Passage,
     RandomDraws,
-    RequestRecord,
     Score,
 )
 from .clock import Clock, Timekeeper
 from .days import Days
+from .flights import ANSWER, CALL, UNPRICED, Call
 from .forks import watch
 from .health import Health
 from .inbox import Orders
 from .journal import JournalFiles
 from .ledger import Ledger
+from .listeners import Listeners
 from .persistence import Keeper
-from .recorder import ANSWER, CALL, LONGEST_CALL_S, MOST_PENDING, UNPRICED, Ended, Over
+from .recorder import LONGEST_CALL_S, MOST_PENDING
 from .requests import Request
 from .reservations import settle
 from .snapshot import Resumed, resume
@@ -116,9 +116,6 @@ class Balancer:
         self._lock = threading.RLock()
         self._ticker: ThreadTicker | TaskTicker | None = None
         self._orders = Orders()
-        self._listeners: tuple[Callable[[Observations, Decision], object], ...] = ()
-        self._score_listeners: tuple[Callable[[Score], object], ...] = ()
-        self._passage_listeners: tuple[Callable[[Passage], object], ...] = ()
         self._drops: Mapping[str, Callable[[], int]] = {}
         self._random: Callable[[], float] = random.random
         files = JournalFiles(Path(journal)) if isinstance(journal, str | Path) else journal
@@ -485,50 +482,12 @@ class Balancer:
         logger.info("policy %r follows %r, keeping %s", policy.name, before.name, kept)
         return kept
 
-    # --- listeners ----------------------------------------------------------------------
+    # --- news ---------------------------------------------------------------------------
 
-    def add_listener(self, listener: Callable[[Observations, Decision], object]) -> None:
-        """Call a function once a tick, after the decision, from the ticker.
-
-        An error in it is logged and changes nothing else.
-        """
-        self._listeners = (*self._listeners, listener)
-
-    def add_call_listener(self, listener: Callable[[CallRecord], object]) -> None:
-        """Call a function for every attempt of a `Request` that ends, on its caller's time."""
-        self._desk.listeners = (*self._desk.listeners, listener)
-
-    def add_request_listener(self, listener: Callable[[RequestRecord], object]) -> None:
-        """Call a function for every `Request` that is over, on its caller's time."""
-        self._desk.request_listeners = (*self._desk.request_listeners, listener)
-
-    def add_ended_listener(
-        self, listener: Callable[[Sequence[Ended], Sequence[int]], object]
-    ) -> None:
-        """Call a function with every batch of attempts that ended and the nano-dollars of each,
-        when they are added up: from the ticker, or from a caller who relieves it. Costs the
-        callers nothing.
-        """
-        recorder = self._desk.recorder
-        recorder.watchers = (*recorder.watchers, listener)
-
-    def add_over_listener(self, listener: Callable[[Sequence[Over]], object]) -> None:
-        """Call a function with every batch of admitted requests that are over, as
-        `add_ended_listener` does with attempts. Plain calls (`begin`) are not among them.
-        """
-        recorder = self._desk.recorder
-        recorder.over_watchers = (*recorder.over_watchers, listener)
-
-    def remove_listener(self, listener: Callable[..., object]) -> None:
-        """Call a function no more, whatever it listened to."""
-        desk, recorder = self._desk, self._desk.recorder
-        self._listeners = _without(self._listeners, listener)
-        self._score_listeners = _without(self._score_listeners, listener)
-        self._passage_listeners = _without(self._passage_listeners, listener)
-        desk.listeners = _without(desk.listeners, listener)
-        desk.request_listeners = _without(desk.request_listeners, listener)
-        recorder.watchers = _without(recorder.watchers, listener)
-        recorder.over_watchers = _without(recorder.over_watchers, listener)
+    @property
+    def listeners(self) -> Listeners:
+        """Who is told what happens here."""
+        return self._desk.listeners
 
     def watch_drops(self, source: str, count: Callable[[], int]) -> None:
         """Let `status().dropped` say how much a source gave up, such as telemetry.
@@ -539,21 +498,9 @@ class Balancer:
         """
         self._drops = {**self._drops, source: count}
 
-    def add_score_listener(self, listener: Callable[[Score], object]) -> None:
-        """Call a function for every answer that the application's scorer gave a quality."""
-        self._score_listeners = (*self._score_listeners, listener)
-
     def scored(self, score: Score) -> None:
         """Hand on the quality of an answer; it changes no decision."""
-        for listener in self._score_listeners:
-            try:
-                listener(score)
-            except Exception:
-                logger.exception("a score listener failed; the call is not affected")
-
-    def add_passage_listener(self, listener: Callable[[Passage], object]) -> None:
-        """Call a function for every call that went through and that no plan governs."""
-        self._passage_listeners = (*self._passage_listeners, listener)
+        self.listeners.scores.tell(score)
 
     def passed(self, passage: Passage, key: str | None = None) -> None:
         """A call went through that no plan governs: it is counted apart, and changes no decision.
@@ -564,11 +511,7 @@ class Balancer:
         """
         if passage.nano_usd:
             settle(self._desk, None, passage.nano_usd, key)
-        for listener in self._passage_listeners:
-            try:
-                listener(passage)
-            except Exception:
-                logger.exception("a passage listener failed; the call is not affected")
+        self.listeners.passages.tell(passage)
 
     # --- what is seen -------------------------------------------------------------------
 
@@ -696,11 +639,7 @@ class Balancer:
             return None
         observations, decision = closed
         self._apply()
-        for listener in self._listeners:
-            try:
-                listener(observations, decision)
-            except Exception:
-                logger.exception("a listener failed; the controller is not affected")
+        self.listeners.ticks.tell(observations, decision)
         return decision
 
     # --- failing open -------------------------------------------------------------------
@@ -770,9 +709,3 @@ class Balancer:
 def _switched_off() -> str:
     value = os.environ.get(OFF_VARIABLE, "")
     return "" if value.lower() in ("", "0", "false", "no") else f"{OFF_VARIABLE}={value}"
-
-
-def _without(
-    listeners: tuple[Callable[..., object], ...], listener: Callable[..., object]
-) -> tuple[Callable[..., object], ...]:
-    return tuple(other for other in listeners if other != listener)

@@ -16,7 +16,7 @@ from typing import Generic, ParamSpec
 from ..core.decisions import Decision
 from ..core.observations import Observations
 from .calls import CallRecord, Passage, RequestRecord, Score
-from .recorder_rows import Ended, Over
+from .flights import Ended, Over
 
 __all__ = ["Channel", "Listeners"]
 

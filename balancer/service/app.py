@@ -120,8 +120,8 @@ def _site(balancer: Balancer, settings: Settings) -> Site:
         site.recent.add(observations, decision, balancer.policy.tick_s)
         site.watch.observe(observations, decision)
 
-    balancer.add_listener(observe)
-    balancer.add_passage_listener(site.passed.add)
+    balancer.listeners.ticks.add(observe)
+    balancer.listeners.passages.add(site.passed.add)
     return site
 
 

@@ -352,8 +352,8 @@ def test_a_listener_that_fails_changes_nothing(caplog: pytest.LogCaptureFixture)
     def broken(seen: Observations, decided: object) -> None:
         raise RuntimeError("broken")
 
-    bench.balancer.add_listener(broken)
-    bench.balancer.add_listener(lambda seen, _: found.append(seen))
+    bench.balancer.listeners.ticks.add(broken)
+    bench.balancer.listeners.ticks.add(lambda seen, _: found.append(seen))
     bench.seen()
     assert len(found) == 1
     assert "a listener failed" in caplog.text
@@ -371,7 +371,7 @@ def test_a_thread_steps_the_controller_until_it_is_closed() -> None:
             stepped.set()
 
     balancer = Balancer(clock=Clock(speed=50.0))
-    balancer.add_listener(listen)
+    balancer.listeners.ticks.add(listen)
     with balancer:
         assert balancer.start() is balancer
         assert balancer.status().running
@@ -393,7 +393,7 @@ def test_a_task_of_an_event_loop_steps_it_too() -> None:
         stepped = asyncio.Event()
         before = threading.active_count()
         balancer = Balancer(clock=Clock(speed=50.0))
-        balancer.add_listener(lambda seen, _: stepped.set() if seen.tick >= 2 else None)
+        balancer.listeners.ticks.add(lambda seen, _: stepped.set() if seen.tick >= 2 else None)
         async with balancer:
             assert balancer.status().running
             async with balancer:

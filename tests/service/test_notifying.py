@@ -44,7 +44,7 @@ class Scene:
         hub = Hub()
         watch = Watch(self.balancer, hub, store, lambda: self.now_s)
         Notifying(self.balancer, hub, watch, self.notifier)
-        self.balancer.add_listener(watch.observe)
+        self.balancer.listeners.ticks.add(watch.observe)
         watch.open(owner)
 
     def hold(self, *modes: Mode) -> None:

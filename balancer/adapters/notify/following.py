@@ -85,5 +85,5 @@ def follow(
     """
     follower = _Follower(balancer, tell, service)
     listener = follower.observe
-    balancer.add_listener(listener)
-    return lambda: balancer.remove_listener(listener)
+    balancer.listeners.ticks.add(listener)
+    return lambda: balancer.listeners.remove(listener)

@@ -36,7 +36,7 @@ class Rig:
         hub = Hub()
         hub.subscribe(self.told.append)
         self.watch = Watch(self.balancer, hub, store, lambda: self.now_s)
-        self.balancer.add_listener(self.watch.observe)
+        self.balancer.listeners.ticks.add(self.watch.observe)
         self.watch.open(owner)
         self.made.append(self)
 
