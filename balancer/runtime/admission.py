@@ -30,7 +30,7 @@ from .mistakes import Mistakes
 from .recorder import MOST_PENDING, Recorder
 from .withdrawn import Withdrawn
 
-__all__ = ["NO_LIMITS", "UNTOUCHED", "Desk"]
+__all__ = ["NO_LIMITS", "UNTOUCHED", "Admission"]
 
 UNTOUCHED = Plan(Mode.NORMAL, Strategy())
 """The plan of a call that goes through unchanged."""
@@ -52,7 +52,7 @@ Table = tuple[tuple[Row, ...], ...]
 logger = logging.getLogger("balancer")
 
 
-class Desk:
+class Admission:
     """See the module.
 
     Args:

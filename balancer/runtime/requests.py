@@ -33,7 +33,7 @@ from ..core.observations import FAILURES, ILLNESSES
 from ..core.retry import END, backoff_s, next_link
 from ..core.strategy import NO_TIERS, tier_of
 from ..core.tiers import FLEX, FLEX_WAIT_S, PRIORITY, STANDARD
-from .admission import UNTOUCHED, Desk
+from .admission import UNTOUCHED, Admission
 from .attempts import Attempt
 from .calls import Asked, CallRecord, Outcome, RequestRecord
 from .closed import Refusal
@@ -79,7 +79,7 @@ class Request:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Admission,
         priority: Priority,
         key: str | None,
         index: int | None,

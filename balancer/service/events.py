@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..core.incidents import IncidentChange
 from ..core.modes import Mode
 
-__all__ = ["Happening", "Hub", "ModeChange", "Subscriber"]
+__all__ = ["Events", "Happening", "ModeChange", "Subscriber"]
 
 _log = logging.getLogger("balancer.service")
 
@@ -46,7 +46,7 @@ Happening = ModeChange | IncidentChange
 Subscriber = Callable[[Happening], object]
 
 
-class Hub:
+class Events:
     """Tells every subscriber what happened, in the order in which it did."""
 
     def __init__(self) -> None:

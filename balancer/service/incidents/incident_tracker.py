@@ -1,4 +1,4 @@
-"""Watches the controller's decisions, tells the hub what they mean, and keeps that."""
+"""Watches the controller's decisions, tells what they mean, and keeps that."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.incidents import Episodes, Incident, IncidentChange, Moment, given_up
 from ...core.modes import Mode
-from ..events import Happening, Hub, ModeChange
+from ..events import Events, Happening, ModeChange
 from ..history import Store, StoreError
 from ..history.tables import MODE_CHANGES
 from .rows import incident_of, left_normal, open_rows, put, seen
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...core.observations import Observations
     from ...runtime.balancer import Balancer
 
-__all__ = ["Watch"]
+__all__ = ["IncidentTracker"]
 
 GONE_S = 900.0
 """A process that said nothing of its incident for so long is no more."""
@@ -31,14 +31,14 @@ SEEN_S = 60.0
 _log = logging.getLogger("balancer.service")
 
 
-class Watch:
+class IncidentTracker:
     """From decisions to happenings.
 
     `observe` is a listener of the balancer and runs on its ticker; the rest is for other threads.
 
     Args:
         balancer: whose decisions they are.
-        hub: that is told.
+        events: where it is told.
         store: where it is kept.
         clock: Unix time.
     """
@@ -46,12 +46,12 @@ class Watch:
     def __init__(
         self,
         balancer: Balancer,
-        hub: Hub,
+        events: Events,
         store: Store,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._balancer = balancer
-        self._hub = hub
+        self._events = events
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()
@@ -61,7 +61,7 @@ class Watch:
         self._read = False
         self._seen_at = 0.0
         self.owner = ""
-        hub.subscribe(self._keep)
+        events.subscribe(self._keep)
 
     @property
     def current(self) -> Incident | None:
@@ -98,7 +98,7 @@ class Watch:
             return
         self._read = True
         for ended in self._left_open(rows, owner, now_s):
-            self._hub.tell(ended)
+            self._events.tell(ended)
 
     def tend(self) -> None:
         """What is due every few seconds: look for what was left open until the database was
@@ -138,7 +138,7 @@ class Watch:
             return  # not opened yet: what was left open must be known first
         now_s = self._clock()
         if decision.mode is not before:
-            self._hub.tell(
+            self._events.tell(
                 ModeChange(
                     at_s=now_s,
                     tick=decision.tick,
@@ -162,7 +162,7 @@ class Watch:
         with self._lock:
             change = self._episodes.observe(moment)
         if change is not None:
-            self._hub.tell(change)
+            self._events.tell(change)
 
     def _keep(self, happening: Happening) -> None:
         if isinstance(happening, IncidentChange):

@@ -20,7 +20,7 @@ from .rows import incident_of
 if TYPE_CHECKING:
     from ...runtime.balancer import Balancer
 
-__all__ = ["Case", "Casebook"]
+__all__ = ["Case", "Lookup"]
 
 _KEPT = 16
 _FRESH_S = 5.0
@@ -62,7 +62,7 @@ class Case:
         self.to_s = to_s
 
 
-class Casebook:
+class Lookup:
     """Looks incidents up. Everything here blocks, and is not for the event loop.
 
     Args:

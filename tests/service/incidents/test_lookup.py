@@ -16,7 +16,7 @@ from balancer.service.api.incident_schemas import IncidentSummary
 from balancer.service.api.incident_views import shown_detail, shown_summary
 from balancer.service.history import Store
 from balancer.service.history.tables import ORDERS, POLICY_VERSIONS
-from balancer.service.incidents.lookup import Case, Casebook
+from balancer.service.incidents.lookup import Case, Lookup
 from tests.service.incidents.rig import Rig
 
 POLICY = parse_policy(
@@ -45,7 +45,7 @@ def journal(tmp_path: Path) -> Path:
 def case_of(rig: Rig) -> Case:
     """All that is known of the only incident."""
     (row,) = rig.rows()
-    found = Casebook(rig.balancer, rig.store, lambda: rig.watch.owner, lambda: rig.now_s).case(
+    found = Lookup(rig.balancer, rig.store, lambda: rig.tracker.owner, lambda: rig.now_s).case(
         row["id"]
     )
     assert found is not None
@@ -172,7 +172,7 @@ def test_an_incident_of_another_service_has_no_journal_here(store: Store, journa
     an_episode(other)
     (row,) = other.rows()
     here = Rig(store, journal=journal.with_name("here.jsonl"), policy=FREE)
-    case = Casebook(here.balancer, store, lambda: here.watch.owner, lambda: here.now_s).case(
+    case = Lookup(here.balancer, store, lambda: here.tracker.owner, lambda: here.now_s).case(
         row["id"]
     )
     assert case is not None
@@ -253,7 +253,7 @@ def test_a_timeline_has_modes_orders_alerts_and_policies_in_order(
     rig.serve(5)
     store.add(
         ORDERS, at=rig.now_s, kind="override", mode="emergency", until=rig.now_s + 60,
-        reason="worse than it looks", owner=rig.watch.owner,
+        reason="worse than it looks", owner=rig.tracker.owner,
     )  # fmt: skip
     rig.serve(2)
     policy = {"name": "p", "reason": "a try", "text": "name: p", "origin": "api"}
@@ -261,7 +261,7 @@ def test_a_timeline_has_modes_orders_alerts_and_policies_in_order(
     rig.serve(2)
     rig.balancer.override(Mode.NORMAL, "over", for_s=1000)
     rig.serve(5)
-    store.add(ORDERS, at=rig.now_s, kind="clear", reason="later", owner=rig.watch.owner)
+    store.add(ORDERS, at=rig.now_s, kind="clear", reason="later", owner=rig.tracker.owner)
     rig.balancer.close()
     case = case_of(rig)
     found = shown_detail(case, 100)
@@ -277,9 +277,9 @@ def test_orders_that_ended_before_are_no_part_of_it(store: Store) -> None:
     """Nor one that was taken back; only what held when normal was left."""
     rig = Rig(store, policy=FREE)
     begun_s = rig.now_s
-    held = {"kind": "override", "mode": "soft", "owner": rig.watch.owner}
+    held = {"kind": "override", "mode": "soft", "owner": rig.tracker.owner}
     store.add(ORDERS, at=begun_s - 50, until=begun_s + 900, reason="taken back", **held)
-    store.add(ORDERS, at=begun_s - 40, kind="clear", reason="by this", owner=rig.watch.owner)
+    store.add(ORDERS, at=begun_s - 40, kind="clear", reason="by this", owner=rig.tracker.owner)
     rig.hold(Mode.HARD)
     assert summary_of(rig).orders == []
     store.add(ORDERS, at=begun_s - 30, until=begun_s - 20, reason="ended", **held)
@@ -317,7 +317,7 @@ def test_what_no_longer_changes_is_read_once(
     """Reading a journal holds up calls."""
     rig = Rig(store, journal=journal, policy=FREE)
     an_episode(rig)
-    book = Casebook(rig.balancer, store, lambda: rig.watch.owner, lambda: rig.now_s)
+    book = Lookup(rig.balancer, store, lambda: rig.tracker.owner, lambda: rig.now_s)
     first = book.case(1)
     rig.now_s += 1000
     monkeypatch.setattr("balancer.service.incidents.lookup.lines", None)

@@ -217,7 +217,7 @@ def test_no_key_is_ever_shown(
         with service.client() as client:
             paths = ("/readyz", "/api/brownout", "/api/incidents/1", "/api/incidents/1/summary")
             shown = "".join(client.get(path).text for path in paths)
-        assert service.app.state.site.store.flush()
+        assert service.app.state.dependencies.store.flush()
         files = b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file())
     for secret in (MARK, MARK[::-1]):
         assert secret not in shown
