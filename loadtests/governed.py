@@ -95,8 +95,8 @@ class Governed:
         self._calls: TextIO = (directory / CALLS).open("w", encoding="utf-8", newline="\n")
         self._journal = JournalWriter(self._stream, policy, header, versions())
         self.balancer.guard = self._guard
-        self.balancer.add_listener(self._note_tick)
-        self.balancer.add_call_listener(self._note_call)
+        self.balancer.listeners.ticks.add(self._note_tick)
+        self.balancer.listeners.calls.add(self._note_call)
         self._messenger = _Messenger(messages(scenario, policy), self.balancer, policy.tick_s)
 
     def _note_tick(self, observations: Observations, decision: Decision) -> None:

@@ -21,7 +21,7 @@ from balancer.core.errors import InputError
 from balancer.core.modes import Priority
 from balancer.core.policy import BudgetLimit, Policy
 from balancer.core.pricing import NANO_USD, cost_nano_usd
-from balancer.runtime.admission import Desk
+from balancer.runtime.admission import Admission
 from balancer.runtime.attempts import Attempt
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked, CallRecord
@@ -252,7 +252,7 @@ class _GuardedRequest(Request):
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Admission,
         priority: Priority,
         key: str | None,
         index: int | None,

@@ -211,6 +211,8 @@ class Observations(NamedTuple):
         memory_ppm: gauge: memory in use, in millionths of what there is.
         alerts, overrides: received during the tick, in any order.
         requests: one entry per mode that had anything to say, in the modes' order.
+        ticks: how many ticks the counts are of: this one, and those just before it that a late
+            ticker closed with it. What was counted then cannot be told apart any more.
     """
 
     tick: int
@@ -225,6 +227,7 @@ class Observations(NamedTuple):
     alerts: tuple[Alert, ...] = ()
     overrides: tuple[Override, ...] = ()
     requests: tuple[ModeRequests, ...] = ()
+    ticks: int = 1
 
     @property
     def in_flight(self) -> int:
@@ -258,6 +261,8 @@ class Observations(NamedTuple):
 def merge_replicas(parts: Iterable[Observations]) -> Observations:
     """What several replicas saw in the same tick: counts and gauges add, memory is the worst.
 
+    Of `ticks` it is the most: what all of them counted lies within what the latest one closed.
+
     Raises:
         MisuseError: no parts, or parts of different ticks.
     """
@@ -272,11 +277,13 @@ def merge_replicas(parts: Iterable[Observations]) -> Observations:
         waiting=sum(part.waiting for part in parts),
         reserved_nano_usd=sum(part.reserved_nano_usd for part in parts),
         memory_ppm=max(part.memory_ppm for part in parts),
+        ticks=max(part.ticks for part in parts),
     )
 
 
 def merge_ticks(parts: Iterable[Observations]) -> Observations:
-    """What one replica saw over several ticks: counts add, gauges keep the last.
+    """What one replica saw over several ticks: counts add, `ticks` among them; gauges keep the
+    last. Ticks that nobody observed lie between two parts and are in neither.
 
     Raises:
         MisuseError: no parts, or ticks that do not grow.
@@ -299,6 +306,7 @@ def merge_ticks(parts: Iterable[Observations]) -> Observations:
         waiting=last.waiting,
         reserved_nano_usd=last.reserved_nano_usd,
         memory_ppm=last.memory_ppm,
+        ticks=sum(part.ticks for part in parts),
     )
 
 
@@ -368,6 +376,7 @@ def _sum(
     waiting: int,
     reserved_nano_usd: int,
     memory_ppm: int,
+    ticks: int,
 ) -> Observations:
     return Observations(
         tick=parts[-1].tick,
@@ -382,4 +391,5 @@ def _sum(
         alerts=tuple(sorted({alert for part in parts for alert in part.alerts})),
         overrides=tuple(sorted({order for part in parts for order in part.overrides})),
         requests=requests,
+        ticks=ticks,
     )

@@ -1,8 +1,8 @@
 """Observations and decisions as plain values and back: what stands in a line of a journal.
 
-Zeros, empties and what goes without saying are left out: counts of 0, a mix that is all in
-the decision's own mode, an admit probability of 1, limits that are none. Histograms are flat
-lists of bucket index and count in turn. Reading back is strict, because a journal that has
+Zeros, empties and what goes without saying are left out: counts of 0, one tick a line, a mix that
+is all in the decision's own mode, an admit probability of 1, limits that are none. Histograms are
+flat lists of bucket index and count in turn. Reading back is strict, because a journal that has
 been changed by accident must not be replayed as if it had not.
 """
 
@@ -61,7 +61,9 @@ _REQUEST_HISTOGRAMS = ("answered", "failed", "ages")
 _REQUEST_KEYS = frozenset({"mode", "begun", "unjudged", *_REQUEST_HISTOGRAMS})
 _BY_PRIORITY = ("offered", "admitted", "shed", "fallback")
 _GAUGES = ("waiting", "reserved_nano_usd", "memory_ppm")
-_TICK_KEYS = frozenset({"served", "requests", "alerts", "overrides", *_BY_PRIORITY, *_GAUGES})
+_TICK_KEYS = frozenset(
+    {"served", "requests", "alerts", "overrides", "ticks", *_BY_PRIORITY, *_GAUGES}
+)
 _DECISION_KEYS = frozenset({"mode", "mix", "mixes", "admit", "limits", "reasons"})
 
 
@@ -69,7 +71,7 @@ def observations_to_plain(observations: Observations) -> Plain:
     """Plain form, without the tick's index."""
     (
         _, served, offered, admitted, shed, fallback,
-        waiting, reserved_nano_usd, memory_ppm, alerts, overrides, requests,
+        waiting, reserved_nano_usd, memory_ppm, alerts, overrides, requests, ticks,
     ) = observations  # fmt: skip
     plain: Plain = {}
     if served:
@@ -94,6 +96,8 @@ def observations_to_plain(observations: Observations) -> Plain:
         plain["alerts"] = [to_plain(alert) for alert in alerts]
     if overrides:
         plain["overrides"] = [_order_to_plain(order) for order in overrides]
+    if ticks != 1:
+        plain["ticks"] = ticks
     return plain
 
 
@@ -167,8 +171,8 @@ def observations_from_plain(tick: int, plain: object) -> Observations:
     """Observations of a tick.
 
     Raises:
-        JournalError: an unknown key, a negative count, or anything else `observations_to_plain`
-            does not write.
+        JournalError: an unknown key, a negative count, no tick, or anything else
+            `observations_to_plain` does not write.
     """
     found = _object(plain, _TICK_KEYS, "observations")
     served = tuple(_served(entry) for entry in _list(found.get("served", []), "served"))
@@ -183,6 +187,9 @@ def observations_from_plain(tick: int, plain: object) -> Observations:
     waiting, reserved_nano_usd, memory_ppm = (_count(found.get(name, 0), name) for name in _GAUGES)
     alerts = _list(found.get("alerts", []), "alerts")
     overrides = _list(found.get("overrides", []), "overrides")
+    ticks = _count(found.get("ticks", 1), "ticks")
+    if not ticks:
+        raise JournalError("ticks: found 0, expected at least 1")
     return Observations(
         tick,
         served,
@@ -196,6 +203,7 @@ def observations_from_plain(tick: int, plain: object) -> Observations:
         tuple(from_plain(Alert, entry, "alerts") for entry in alerts),
         tuple(from_plain(Override, entry, "overrides") for entry in overrides),
         requests,
+        ticks,
     )
 
 

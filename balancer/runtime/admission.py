@@ -20,25 +20,17 @@ from ..core.policy import Policy, Strategy
 from ..core.retry import RETRY_BURST
 from ..core.routes import base_model, resolve
 from .bills import FREE, Bill, bill
-from .calls import Asked, CallRecord, CallSettings, Draws, RequestRecord, no_price
+from .calls import Asked, CallSettings, Draws, no_price
 from .clock import Timekeeper
 from .closed import Closed
+from .flights import ADMITTED, CALL, FALLBACK, SHED, UNJUDGED, Call, Place, UnderWay
 from .ledger import Ledger
+from .listeners import Listeners
 from .mistakes import Mistakes
-from .recorder import (
-    ADMITTED,
-    CALL,
-    FALLBACK,
-    MOST_PENDING,
-    SHED,
-    UNJUDGED,
-    Place,
-    Recorder,
-    UnderWay,
-)
+from .recorder import MOST_PENDING, Recorder
 from .withdrawn import Withdrawn
 
-__all__ = ["NO_LIMITS", "UNTOUCHED", "Call", "Desk"]
+__all__ = ["NO_LIMITS", "UNTOUCHED", "Admission"]
 
 UNTOUCHED = Plan(Mode.NORMAL, Strategy())
 """The plan of a call that goes through unchanged."""
@@ -60,47 +52,7 @@ Table = tuple[tuple[Row, ...], ...]
 logger = logging.getLogger("balancer")
 
 
-class Call:
-    """A plain call, between `Balancer.begin` and `Balancer.finish`.
-
-    Attributes:
-        plan: how it is to be made; when `plan.admitted` is False it is shed, and there is
-            nothing to finish.
-        alone: it is a request by itself.
-        flex: it was sent as flex, of which a plain call knows nothing.
-        place: mode and model it is charged to.
-        since: raw clock when it began.
-        priority: of the request.
-    """
-
-    # Without a constructor, which would cost a third of the hot path.
-    __slots__ = ("place", "plan", "priority", "since")
-
-    alone = True
-    plan: Plan
-    place: Place
-    since: float
-    priority: Priority
-
-    flex = False
-
-    @property
-    def admitted(self) -> bool:
-        """False when it is shed."""
-        return self.plan.admitted
-
-    @property
-    def model(self) -> str:
-        """The model to call."""
-        return self.place[1]
-
-    @property
-    def began(self) -> float:
-        """Raw clock when the attempt began: a plain call is one attempt."""
-        return self.since
-
-
-class Desk:
+class Admission:
     """See the module.
 
     Args:
@@ -123,15 +75,14 @@ class Desk:
         withdrawn: edits that are not made.
         closed: projects that the upstream has closed.
         mistakes: of callers.
-        listeners: called with a `CallRecord` for every attempt that ends.
-        request_listeners: called with a `RequestRecord` for every request that is over.
+        listeners: who is told what happens.
     """
 
     __slots__ = (
         "_bills", "_cards", "_catalog", "_chains", "_lock", "_retry_tokens", "_sizes", "_starts",
         "_strategies", "_warned", "alive_until", "broken", "clock", "closed", "draws", "enforces",
         "ledger", "limits", "listeners", "mistakes", "mode", "overdue", "own_model", "raw",
-        "recorder", "request_listeners", "reserves", "settings", "table", "ticked", "withdrawn",
+        "recorder", "reserves", "settings", "table", "ticked", "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -147,9 +98,8 @@ class Desk:
         self.raw = clock.raw
         self.ledger = ledger
         self.draws = draws
-        self.recorder = Recorder(clock.speed, self.price)
-        self.listeners: tuple[Callable[[CallRecord], object], ...] = ()
-        self.request_listeners: tuple[Callable[[RequestRecord], object], ...] = ()
+        self.listeners = Listeners()
+        self.recorder = Recorder(clock.speed, self.price, self.listeners)
         self.alive_until = math.inf
         self.overdue: Callable[[], None] = _nothing
         self.broken: Callable[[str, BaseException], None] = _nobody_to_tell

@@ -8,7 +8,6 @@ It ends once, by its caller's word or because its caller is gone, and is charged
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,19 +16,19 @@ from ..core.errors import MisuseError
 from ..core.observations import FAILURES
 from ..core.pricing import cost_nano_usd
 from ..core.tiers import FLEX, PRIORITY, STANDARD
-from .admission import Call
 from .bills import Bill
 from .calls import Asked, CallRecord, Outcome
-from .ledger import Claim
-from .recorder import (
+from .flights import (
     ABANDONED,
     ANSWER,
     DOWNGRADED,
-    MOST_PENDING,
     REROUTED,
     STARTED,
     UNTIMED,
+    Call,
 )
+from .ledger import Claim
+from .recorder import MOST_PENDING
 from .reservations import settle
 
 if TYPE_CHECKING:
@@ -44,8 +43,6 @@ _UNSEEN = ("timeout", "reset", "flex_full")
 _PUT_OFF = ("overloaded", "timeout")
 """What flex does to those who ask for it: it says nothing of how the upstream serves others."""
 _KINDS: dict[str | None, int] = {None: ANSWER, **{kind: i for i, kind in enumerate(FAILURES)}}
-
-logger = logging.getLogger("balancer")
 
 
 class _Flight(Call):
@@ -237,7 +234,7 @@ class Attempt:
         self._settle(cost if known else max(cost, held), as_priority=as_priority)
         if len(recorder.ended) > MOST_PENDING:
             recorder.relieve()
-        if desk.listeners or self._request._calls is not None:
+        if desk.listeners.calls or self._request._calls is not None:
             told = None if kind == ABANDONED else outcome
             self._tell(told, now, cost, (now - flight.since) * desk.clock.speed)
         return now
@@ -270,11 +267,7 @@ class Attempt:
         )
         if request._calls is not None:
             request._calls.append(record)
-        for listener in desk.listeners:
-            try:
-                listener(record)
-            except Exception:
-                logger.exception("a call listener failed; the call is not affected")
+        desk.listeners.calls.tell(record)
 
 
 def _usage(outcome: Outcome | None, asked: Asked) -> tuple[int, int, int, int, int, bool]:

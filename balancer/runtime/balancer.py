@@ -7,7 +7,7 @@ import math
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,35 +18,35 @@ from ..core.decisions import Decision, Plan
 from ..core.errors import MisuseError
 from ..core.fit import Finding
 from ..core.modes import Mode, Priority
-from ..core.observations import FAILURES, Alert, Observations, Override
+from ..core.observations import FAILURES, Alert, Override
 from ..core.policy import Policy
-from .admission import NO_LIMITS, Call, Desk
+from .admission import NO_LIMITS, Admission
 from .books import Standing
 from .calls import (
     Asked,
-    CallRecord,
     CallSettings,
     Draws,
     Passage,
     RandomDraws,
-    RequestRecord,
     Score,
 )
-from .clock import Clock, Timekeeper
+from .clock import Clock, Timekeeper, tick_at
 from .days import Days
+from .flights import ANSWER, CALL, UNPRICED, Call
 from .forks import watch
 from .health import Health
-from .inbox import Orders
+from .inbox import Inbox
 from .journal import JournalFiles
 from .ledger import Ledger
-from .persistence import Keeper
-from .recorder import ANSWER, CALL, LONGEST_CALL_S, MOST_PENDING, UNPRICED, Ended, Over
+from .listeners import Listeners
+from .persistence import Persistence
+from .recorder import LONGEST_CALL_S, MOST_PENDING
 from .requests import Request
 from .reservations import settle
-from .snapshot import Resumed, resume
-from .spent import AfterLoss, Spent, spent_before
+from .spent import AfterLoss
 from .status import Status
-from .tick_step import Stepper
+from .succession import take_up
+from .tick_step import TickStep
 from .ticker import TaskTicker, ThreadTicker
 
 __all__ = ["OFF_VARIABLE", "Balancer"]
@@ -115,17 +115,16 @@ class Balancer:
         self._shadow = shadow
         self._lock = threading.RLock()
         self._ticker: ThreadTicker | TaskTicker | None = None
-        self._orders = Orders()
-        self._listeners: tuple[Callable[[Observations, Decision], object], ...] = ()
-        self._score_listeners: tuple[Callable[[Score], object], ...] = ()
-        self._passage_listeners: tuple[Callable[[Passage], object], ...] = ()
+        self._inbox = Inbox()
         self._drops: Mapping[str, Callable[[], int]] = {}
         self._random: Callable[[], float] = random.random
         files = JournalFiles(Path(journal)) if isinstance(journal, str | Path) else journal
         state_path = None if state is None else Path(state)
-        found, before = self._take_up(policy, state_path, files, after_loss)
+        found, before = take_up(
+            policy, state_path, files, after_loss, clock=self._clock, ledger=self._ledger
+        )
         self._budget_loss = before.told(after_loss) if self._ledger.limited else ""
-        self._desk = Desk(
+        self._desk = Admission(
             policy,
             (CallSettings() if settings is None else settings).under(policy),
             self._clock,
@@ -135,7 +134,7 @@ class Balancer:
         self._health = Health(_switched_off(), self._apply)
         self._desk.overdue = self._overdue
         self._desk.broken = self._health.broke
-        self._keeper = Keeper(
+        self._persistence = Persistence(
             files,
             state_path,
             {} if run is None else run,
@@ -144,14 +143,15 @@ class Balancer:
             health=self._health,
             budget=before,
         )
-        self._stepper = Stepper(
+        self._tick_step = TickStep(
             policy,
             found,
+            tick_at(self._clock, policy.tick_s),
             desk=self._desk,
             ledger=self._ledger,
-            orders=self._orders,
+            inbox=self._inbox,
             health=self._health,
-            keeper=self._keeper,
+            persistence=self._persistence,
         )
         self._desk.know(self._days.catalog(policy))
         self._apply()
@@ -162,37 +162,9 @@ class Balancer:
         if self._days.changes(self._desk.catalog):
             policy = self._days.policy(self.policy)
             if policy is not self.policy:
-                self._stepper.use(policy, self.now_tick)
+                self._tick_step.use(policy, self.now_tick)
                 self._apply()
         self._desk.know(self._days.catalog(self.policy))
-
-    def _take_up(
-        self,
-        policy: Policy,
-        state: Path | None,
-        journal: JournalFiles | None,
-        after_loss: AfterLoss,
-    ) -> tuple[Resumed | None, Spent]:
-        """Start the clock, and go on from where a process before this one stopped."""
-        if state is None:
-            self._clock.start()
-            return None, Spent()
-        path = None if journal is None else journal.path
-        # A ledger that is kept already is in the midst of its life.
-        before = Spent() if self._ledger.is_kept else spent_before(policy, state, path)
-        found = resume(policy, state, path, since=before.tick)
-        # Time may have been set back meanwhile; the tick index goes on all the same.
-        least_s, epoch = before.tick * before.tick_s, before.epoch
-        if found is not None:
-            tick = found.controller.tick
-            least_s = 0.0 if tick is None else (tick + 1) * policy.tick_s
-            epoch = found.epoch
-        self._clock.start(epoch=epoch, at_least_s=least_s)
-        if self._ledger.is_kept:
-            return found, before
-        before = before.against(found, policy)
-        before.charge(self._ledger, self._tick_under(policy), found, after_loss)
-        return found, before
 
     # --- life ---------------------------------------------------------------------------
 
@@ -207,8 +179,8 @@ class Balancer:
         self._ticker = ticker
         if self._health.closed:
             self._health.closed = False
-            self._keeper.begin(self._stepper.controller, "restart", "everything")
-        self._keeper.start()
+            self._persistence.begin(self._tick_step.controller, "restart", "everything")
+        self._persistence.start()
         self._health.mended("ticker")
         self._stay_alive()
         self._apply()
@@ -227,7 +199,7 @@ class Balancer:
                 return
             self._desk.alive_until = math.inf
             self._close_tick(self.now_tick)
-            self._keeper.close(self._stepper.controller)
+            self._persistence.close(self._tick_step.controller)
             self._health.closed = True
             self._apply()
 
@@ -416,7 +388,7 @@ class Balancer:
 
     def alert(self, alert: Alert) -> None:
         """Take in a message of an external monitor; `Balancer.now_tick` is now on its scale."""
-        self._orders.alert(alert)
+        self._inbox.alert(alert)
 
     def override(
         self,
@@ -440,7 +412,7 @@ class Balancer:
         Raises:
             MisuseError: neither or both are given, no reason, or an end that is not to come.
         """
-        return self._orders.override(
+        return self._inbox.override(
             mode,
             reason,
             for_s=for_s,
@@ -452,7 +424,7 @@ class Balancer:
 
     def lift(self, reason: str) -> Override:
         """End the override that holds."""
-        return self._orders.lift(reason, self.now_tick)
+        return self._inbox.lift(reason, self.now_tick)
 
     def bypass(self, on: bool, reason: str = "") -> None:
         """The kill switch: let all calls go through unchanged, or put it back.
@@ -478,56 +450,18 @@ class Balancer:
         """
         with self._lock:
             before = self.policy
-            kept = self._stepper.use(self._days.policy(policy), self.now_tick)
+            kept = self._tick_step.use(self._days.policy(policy), self.now_tick)
             self._desk.know(self._days.catalog(self.policy))
             self._apply()
         logger.info("policy %r follows %r, keeping %s", policy.name, before.name, kept)
         return kept
 
-    # --- listeners ----------------------------------------------------------------------
+    # --- news ---------------------------------------------------------------------------
 
-    def add_listener(self, listener: Callable[[Observations, Decision], object]) -> None:
-        """Call a function once a tick, after the decision, from the ticker.
-
-        An error in it is logged and changes nothing else.
-        """
-        self._listeners = (*self._listeners, listener)
-
-    def add_call_listener(self, listener: Callable[[CallRecord], object]) -> None:
-        """Call a function for every attempt of a `Request` that ends, on its caller's time."""
-        self._desk.listeners = (*self._desk.listeners, listener)
-
-    def add_request_listener(self, listener: Callable[[RequestRecord], object]) -> None:
-        """Call a function for every `Request` that is over, on its caller's time."""
-        self._desk.request_listeners = (*self._desk.request_listeners, listener)
-
-    def add_ended_listener(
-        self, listener: Callable[[Sequence[Ended], Sequence[int]], object]
-    ) -> None:
-        """Call a function with every batch of attempts that ended and the nano-dollars of each,
-        when they are added up: from the ticker, or from a caller who relieves it. Costs the
-        callers nothing.
-        """
-        recorder = self._desk.recorder
-        recorder.watchers = (*recorder.watchers, listener)
-
-    def add_over_listener(self, listener: Callable[[Sequence[Over]], object]) -> None:
-        """Call a function with every batch of admitted requests that are over, as
-        `add_ended_listener` does with attempts. Plain calls (`begin`) are not among them.
-        """
-        recorder = self._desk.recorder
-        recorder.over_watchers = (*recorder.over_watchers, listener)
-
-    def remove_listener(self, listener: Callable[..., object]) -> None:
-        """Call a function no more, whatever it listened to."""
-        desk, recorder = self._desk, self._desk.recorder
-        self._listeners = _without(self._listeners, listener)
-        self._score_listeners = _without(self._score_listeners, listener)
-        self._passage_listeners = _without(self._passage_listeners, listener)
-        desk.listeners = _without(desk.listeners, listener)
-        desk.request_listeners = _without(desk.request_listeners, listener)
-        recorder.watchers = _without(recorder.watchers, listener)
-        recorder.over_watchers = _without(recorder.over_watchers, listener)
+    @property
+    def listeners(self) -> Listeners:
+        """Who is told what happens here."""
+        return self._desk.listeners
 
     def watch_drops(self, source: str, count: Callable[[], int]) -> None:
         """Let `status().dropped` say how much a source gave up, such as telemetry.
@@ -538,21 +472,9 @@ class Balancer:
         """
         self._drops = {**self._drops, source: count}
 
-    def add_score_listener(self, listener: Callable[[Score], object]) -> None:
-        """Call a function for every answer that the application's scorer gave a quality."""
-        self._score_listeners = (*self._score_listeners, listener)
-
     def scored(self, score: Score) -> None:
         """Hand on the quality of an answer; it changes no decision."""
-        for listener in self._score_listeners:
-            try:
-                listener(score)
-            except Exception:
-                logger.exception("a score listener failed; the call is not affected")
-
-    def add_passage_listener(self, listener: Callable[[Passage], object]) -> None:
-        """Call a function for every call that went through and that no plan governs."""
-        self._passage_listeners = (*self._passage_listeners, listener)
+        self.listeners.scores.tell(score)
 
     def passed(self, passage: Passage, key: str | None = None) -> None:
         """A call went through that no plan governs: it is counted apart, and changes no decision.
@@ -563,18 +485,14 @@ class Balancer:
         """
         if passage.nano_usd:
             settle(self._desk, None, passage.nano_usd, key)
-        for listener in self._passage_listeners:
-            try:
-                listener(passage)
-            except Exception:
-                logger.exception("a passage listener failed; the call is not affected")
+        self.listeners.passages.tell(passage)
 
     # --- what is seen -------------------------------------------------------------------
 
     @property
     def policy(self) -> Policy:
         """In use."""
-        return self._stepper.policy
+        return self._tick_step.policy
 
     @property
     def catalog(self) -> Catalog:
@@ -599,7 +517,7 @@ class Balancer:
     @property
     def decision(self) -> Decision:
         """The last one; before the first, normal for everybody (of tick -1)."""
-        return self._stepper.decision
+        return self._tick_step.decision
 
     @property
     def enforced(self) -> bool:
@@ -614,26 +532,22 @@ class Balancer:
     @property
     def misfits(self) -> tuple[Finding, ...]:
         """Thresholds of the policy that healthy traffic crosses, once an hour says so."""
-        return self._stepper.controller.misfits
+        return self._tick_step.controller.misfits
 
     @property
     def now_tick(self) -> int:
         """The tick under way, on the scale of `Alert.at_tick` and `Override.at_tick`."""
-        return self._tick_under(self.policy)
-
-    def _tick_under(self, policy: Policy) -> int:
-        # The margin keeps a tick that is over from being missed by the last bit of a division.
-        return math.floor(self._clock.now_s() / policy.tick_s + 1e-9)
+        return tick_at(self._clock, self.policy.tick_s)
 
     def status(self) -> Status:
         """How it is."""
-        stepper = self._stepper
+        step = self._tick_step
         recorder = self._desk.recorder
         ticker = self._ticker
         return Status(
-            mode=stepper.decision.mode,
-            tick=stepper.last,
-            policy=stepper.policy.name,
+            mode=step.decision.mode,
+            tick=step.last,
+            policy=step.policy.name,
             running=ticker is not None and ticker.alive and "ticker" not in self._health.problems,
             enforced=self._desk.enforces,
             shadow=self._shadow,
@@ -642,13 +556,13 @@ class Balancer:
             failures=dict(self._health.failures),
             in_flight=len(recorder.flights) + len(recorder.flex),
             waiting=len(recorder.waiting),
-            reserved_nano_usd=stepper.reserved_nano_usd(),
+            reserved_nano_usd=step.reserved_nano_usd(),
             budgets=self.budgets(),
             budget_loss=self._budget_loss,
-            reasons=tuple(reason.text for reason in stepper.decision.reasons),
-            override=stepper.controller.override(),
-            journal=str(self._keeper.journal or ""),
-            kept=stepper.kept,
+            reasons=tuple(reason.text for reason in step.decision.reasons),
+            override=step.controller.override(),
+            journal=str(self._persistence.journal or ""),
+            kept=step.kept,
             dropped={source: count() for source, count in self._drops.items()},
             misfits=tuple(finding.text for finding in self.misfits),
             closed=self._desk.closed.texts(),
@@ -690,16 +604,12 @@ class Balancer:
         return self._clock.wall_s(end_s - self._clock.now_s())
 
     def _close_tick(self, tick: int) -> Decision | None:
-        closed = self._stepper.close(tick)
+        closed = self._tick_step.close(tick)
         if closed is None:
             return None
         observations, decision = closed
         self._apply()
-        for listener in self._listeners:
-            try:
-                listener(observations, decision)
-            except Exception:
-                logger.exception("a listener failed; the controller is not affected")
+        self.listeners.ticks.tell(observations, decision)
         return decision
 
     # --- failing open -------------------------------------------------------------------
@@ -711,7 +621,7 @@ class Balancer:
             kept = not (self._shadow or self._health.bypass)
             self._desk.pass_through(reserves=kept)
         else:
-            self._desk.decide(self._stepper.decision, shadow=self._shadow)
+            self._desk.decide(self._tick_step.decision, shadow=self._shadow)
 
     def _stay_alive(self) -> None:
         """The ticker is here: it is overdue some ticks from now."""
@@ -745,8 +655,9 @@ class Balancer:
         """Counters, ticker and files of its own; the budget is a copy of its own from here."""
         parent = os.getppid()
         self._lock = threading.RLock()
-        self._orders.forget()
+        self._inbox.forget()
         self._desk.after_fork()
+        self._tick_step.forget(self.now_tick)
         self._ledger.forget_claims()
         ticker, self._ticker = self._ticker, None
         if self._health.closed:
@@ -758,7 +669,7 @@ class Balancer:
                 os.getpid(),
                 parent,
             )
-        self._keeper.after_fork(self._stepper.controller, parent)
+        self._persistence.after_fork(self._tick_step.controller, parent)
         if isinstance(ticker, ThreadTicker):
             self.start()
         elif ticker is not None:
@@ -768,9 +679,3 @@ class Balancer:
 def _switched_off() -> str:
     value = os.environ.get(OFF_VARIABLE, "")
     return "" if value.lower() in ("", "0", "false", "no") else f"{OFF_VARIABLE}={value}"
-
-
-def _without(
-    listeners: tuple[Callable[..., object], ...], listener: Callable[..., object]
-) -> tuple[Callable[..., object], ...]:
-    return tuple(other for other in listeners if other != listener)

@@ -169,7 +169,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """One finished attempt: what `Balancer.add_call_listener` hands on.
+    """One finished attempt: what `Balancer.listeners.calls` hand on.
 
     Attributes:
         mode, model, priority: it was charged to.
@@ -202,7 +202,7 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRecord:
-    """A request that is over: what `Balancer.add_request_listener` hands on.
+    """A request that is over: what `Balancer.listeners.requests.add` hands on.
 
     Attributes:
         mode, priority, key, index: as in `CallRecord`.

@@ -6,6 +6,7 @@ world are divided by the speed.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Protocol
 
 from ..core.errors import MisuseError
 
-__all__ = ["Clock", "ManualClock", "Timekeeper", "today"]
+__all__ = ["Clock", "ManualClock", "Timekeeper", "tick_at", "today"]
 
 
 def today() -> str:
@@ -175,3 +176,9 @@ class ManualClock:
     def set(self, now_s: float) -> None:
         """Move to a scenario second."""
         self._now_s = now_s
+
+
+def tick_at(clock: Timekeeper, tick_s: float) -> int:
+    """The tick under way, of so many scenario seconds."""
+    # The margin keeps a tick that is over from being missed by the last bit of a division.
+    return math.floor(clock.now_s() / tick_s + 1e-9)

@@ -9,10 +9,10 @@ from ..core.errors import MisuseError
 from ..core.modes import Mode
 from ..core.observations import Alert, Override
 
-__all__ = ["Orders"]
+__all__ = ["Inbox"]
 
 
-class Orders:
+class Inbox:
     """Alerts and overrides that wait for the next tick; any thread may give one.
 
     Overrides are numbered as they come, so that the last one holds, also within one tick.

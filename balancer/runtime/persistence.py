@@ -23,13 +23,13 @@ from .ledger import Ledger
 from .snapshot import ledger_path, save, snapshot
 from .spent import Spent
 
-__all__ = ["Keeper"]
+__all__ = ["Persistence"]
 
 _RETRY_TICKS = 10
 _SNAPSHOT_S = 60.0
 
 
-class Keeper:
+class Persistence:
     """Writes to whatever of the two is wanted.
 
     Args:

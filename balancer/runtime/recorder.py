@@ -11,17 +11,14 @@ memory and lets the busiest pay.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 from ..core.histogram import EMPTY, Histogram, bucket_index
-from ..core.modes import MODES, Mode
+from ..core.modes import MODES
 from ..core.observations import (
     FAILURES,
-    ILLNESSES,
     Alert,
     ModeObservations,
     ModeRequests,
@@ -29,61 +26,27 @@ from ..core.observations import (
     Override,
 )
 from ..core.pricing import cost_nano_usd
+from .flights import (
+    ABANDONED,
+    ANSWER,
+    CALL,
+    DOWNGRADED,
+    FALLBACK,
+    REROUTED,
+    SHED,
+    STARTED,
+    UNJUDGED,
+    UNTIMED,
+    Done,
+    Ended,
+    Flight,
+    Over,
+    Place,
+    UnderWay,
+)
+from .listeners import Listeners
 
-__all__ = [
-    "ABANDONED",
-    "ADMITTED",
-    "ANSWER",
-    "CALL",
-    "DOWNGRADED",
-    "FAILED",
-    "FALLBACK",
-    "LONGEST_CALL_S",
-    "MOST_PENDING",
-    "REROUTED",
-    "SHED",
-    "STARTED",
-    "UNJUDGED",
-    "UNPRICED",
-    "Done",
-    "Ended",
-    "Flight",
-    "Over",
-    "Place",
-    "Recorder",
-    "UnderWay",
-]
-
-logger = logging.getLogger("balancer")
-
-CALL, ADMITTED, SHED, STARTED, FALLBACK, REROUTED, DOWNGRADED = range(7)
-"""First item of what is appended to `Recorder.begun`:
-
-    (CALL, priority, place)      a request that is offered, admitted and started at once
-    (ADMITTED, priority)         a request that is offered and admitted
-    (SHED, priority, fell_back)  one that is offered and shed, with a static answer or without
-    (STARTED, place)             an attempt that starts
-    (FALLBACK, priority)         a failed request that got the static answer
-    (REROUTED, place)            an answer of another model than the one called
-    (DOWNGRADED, place)          an answer in another tier than it was sent in
-"""
-
-ANSWER = -1
-ABANDONED = -2
-UNTIMED = -3
-"""Outcomes beside the indices of `FAILURES`. An untimed one is over, and how long it took says
-nothing.
-"""
-
-FAILED = 0
-"""Outcome of a request that is given up, where an attempt has an index of `FAILURES`."""
-
-UNJUDGED = ILLNESSES
-"""Outcome of a request that ended by another's fault than the upstream's, as the kinds from here
-on are of an attempt."""
-
-UNPRICED = -1
-"""Cost of an attempt that is still to be computed from its usage."""
+__all__ = ["LONGEST_CALL_S", "MOST_PENDING", "Recorder"]
 
 MOST_PENDING = 16_384
 """Entries above which a caller adds them up."""
@@ -97,79 +60,7 @@ _OTHER = "other"
 _TIMEOUT = FAILURES.index("timeout")
 _UNSEEN = (_TIMEOUT, FAILURES.index("reset"), ABANDONED)
 
-Place = tuple[Mode, str]
-"""Mode and model that an attempt is charged to."""
-
 Price = tuple[int, int, int, int, int, int, int]
-
-Ended = tuple["Flight", float, int, int, int, int, int, float | None, int]
-"""A finished attempt: flight, raw end, outcome, prompt, cached, output and thinking tokens,
-seconds of raw clock to its first token or None, nano-dollars or `UNPRICED`."""
-
-Over = tuple[Mode, int, int, str | None]
-"""An admitted request that is over: its plan's mode, nano-dollars and tokens (prompt, output and
-thinking) of all its attempts, and its session."""
-
-
-class UnderWay:
-    """A request that has begun and not ended; a plain call stands for its own.
-
-    Attributes:
-        mode: of its plan.
-        since: raw clock when its first attempt started.
-        priority: of the request.
-        begun, over: whether it was counted as that; the recorder's own.
-    """
-
-    __slots__ = ("begun", "mode", "over", "priority", "since")
-
-    def __init__(self, mode: Mode, since: float, priority: int) -> None:
-        self.mode = mode
-        self.since = since
-        self.priority = priority
-        self.begun = self.over = False
-
-
-Done = tuple[UnderWay, float, int]
-"""A request that is over: raw end, and `ANSWER`, `FAILED`, `UNJUDGED` or `ABANDONED`."""
-
-
-class Flight(Protocol):
-    """A call in flight.
-
-    Attributes:
-        alone: it is all there is of its request.
-        flex: it was sent as flex: how long it takes says nothing.
-        place: what it is charged to.
-        since: raw clock when its request's first attempt started.
-        began: raw clock when this attempt started.
-        priority: of its request.
-    """
-
-    @property
-    def alone(self) -> bool:
-        """It is all there is of its request."""
-
-    @property
-    def flex(self) -> bool:
-        """It was sent as flex."""
-
-    @property
-    def place(self) -> Place:
-        """What it is charged to."""
-
-    @property
-    def since(self) -> float:
-        """Raw clock when its request's first attempt started."""
-
-    @property
-    def began(self) -> float:
-        """Raw clock when this attempt started."""
-
-    @property
-    def priority(self) -> int:
-        """Of its request."""
-
 
 class _Cell:
     """Counts of one place in this tick."""
@@ -218,6 +109,7 @@ class Recorder:
     Args:
         speed: scenario seconds in a second of the raw clock.
         price: price row of a model, for attempts that come without a cost.
+        listeners: are told of every batch that is added up, by whoever adds it up.
 
     Attributes:
         begun, ended: appended to by callers.
@@ -225,24 +117,22 @@ class Recorder:
         flights: calls in flight, but for those that were sent as flex.
         flex: those.
         under_way: requests that have begun and not ended.
-        over: appended to by requests, while there are `over_watchers`.
+        over: appended to by requests, while somebody listens to that.
         waiting: gauge: callers that wait for a place before they start, a token each.
-        watchers: called with every batch of finished attempts and their nano-dollars, by whoever
-            adds it up.
-        over_watchers: called with every batch of requests that are over, likewise.
     """
 
     __slots__ = (
-        "_admitted", "_cells", "_fallback", "_lock", "_offered", "_price", "_requests", "_shed",
-        "_speed", "begun", "done", "ended", "flex", "flights", "over", "over_watchers",
-        "under_way", "waiting", "watchers",
+        "_admitted", "_cells", "_fallback", "_listeners", "_lock", "_offered", "_price",
+        "_requests", "_shed", "_speed", "begun", "done", "ended", "flex", "flights", "over",
+        "under_way", "waiting",
     )  # fmt: skip
 
-    def __init__(self, speed: float, price: Callable[[str], Price]) -> None:
+    def __init__(
+        self, speed: float, price: Callable[[str], Price], listeners: Listeners
+    ) -> None:
         self._speed = speed
         self._price = price
-        self.watchers: tuple[Callable[[Sequence[Ended], Sequence[int]], object], ...] = ()
-        self.over_watchers: tuple[Callable[[Sequence[Over]], object], ...] = ()
+        self._listeners = listeners
         self.clear()
 
     def clear(self) -> None:
@@ -294,11 +184,9 @@ class Recorder:
             self._count(event, count)
         if ended:
             nano_usd = self._add_up(ended)
-            for watcher in self.watchers:
-                _tell(watcher, ended, nano_usd)
+            self._listeners.ended.tell(ended, nano_usd)
         if over:
-            for over_watcher in self.over_watchers:
-                _tell(over_watcher, over)
+            self._listeners.over.tell(over)
 
     def _begin(self, request: UnderWay) -> None:
         """Count a request that is seen for the first time."""
@@ -380,13 +268,14 @@ class Recorder:
         memory_ppm: int = 0,
         alerts: tuple[Alert, ...] = (),
         overrides: tuple[Override, ...] = (),
+        ticks: int = 1,
     ) -> Observations:
-        """Observations of a tick: what was counted since the last call, and gauges as of now.
+        """Observations up to a tick: what was counted since the last call, and gauges as of now.
 
         Args:
             tick: its index.
             now: raw clock.
-            reserved_nano_usd, memory_ppm, alerts, overrides: handed through.
+            reserved_nano_usd, memory_ppm, alerts, overrides, ticks: handed through.
         """
         with self._lock:
             self._fold()
@@ -436,6 +325,7 @@ class Recorder:
                 for low, normal, high in (requests[mode].unjudged,)
                 if requests[mode].says_something or waits[mode]
             ),
+            ticks,
         )
 
     def _count_under_way(self, now: float) -> list[dict[int, int]]:
@@ -467,13 +357,6 @@ class Recorder:
 
 def _add(counts: dict[int, int], index: int) -> None:
     counts[index] = counts.get(index, 0) + 1
-
-
-def _tell(watcher: Callable[..., object], *batch: object) -> None:
-    try:
-        watcher(*batch)
-    except Exception:
-        logger.exception("a watcher of calls failed; they are counted all the same")
 
 
 def _served(place: Place, cell: _Cell | None, ages: dict[int, int] | None) -> ModeObservations:

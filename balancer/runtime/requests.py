@@ -22,7 +22,6 @@ and those of the mode in force. A request is driven by one thread or task at a t
 
 from __future__ import annotations
 
-import logging
 import math
 from dataclasses import replace
 from types import TracebackType
@@ -34,11 +33,12 @@ from ..core.observations import FAILURES, ILLNESSES
 from ..core.retry import END, backoff_s, next_link
 from ..core.strategy import NO_TIERS, tier_of
 from ..core.tiers import FLEX, FLEX_WAIT_S, PRIORITY, STANDARD
-from .admission import UNTOUCHED, Desk
+from .admission import UNTOUCHED, Admission
 from .attempts import Attempt
 from .calls import Asked, CallRecord, Outcome, RequestRecord
 from .closed import Refusal
-from .recorder import ABANDONED, ANSWER, FAILED, MOST_PENDING, UNJUDGED, UnderWay
+from .flights import ABANDONED, ANSWER, FAILED, UNJUDGED, UnderWay
+from .recorder import MOST_PENDING
 from .reservations import bound, reserve
 from .withdrawn import Edit
 
@@ -47,8 +47,6 @@ __all__ = ["Request"]
 _OTHERS = FAILURES[ILLNESSES:]
 _NO_MISTAKES = ("closed", "flex_full")
 _TEXT = frozenset(("text",))
-
-logger = logging.getLogger("balancer")
 
 
 class Request:
@@ -81,7 +79,7 @@ class Request:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Admission,
         priority: Priority,
         key: str | None,
         index: int | None,
@@ -116,7 +114,7 @@ class Request:
         self._delay_s: float | None = 0.0
         # Kept only where somebody listens; None once it was told, or where nobody does.
         self._calls: list[CallRecord] | None = None
-        if desk.request_listeners:
+        if desk.listeners.requests:
             self._calls, self._asked_s = [], desk.clock.now_s()
         patience_s = desk.settings.patience_s
         self._gives_up = (
@@ -438,7 +436,7 @@ class Request:
         self._told = True
         desk = self._desk
         recorder = desk.recorder
-        if recorder.over_watchers and not self.refusal:
+        if desk.listeners.over and not self.refusal:
             recorder.over.append((self.plan.mode, self._nano_usd, self._tokens, self.session))
             if len(recorder.over) > MOST_PENDING:
                 recorder.relieve()
@@ -457,11 +455,7 @@ class Request:
             answered=self.answered,
             calls=tuple(calls),
         )
-        for listener in desk.request_listeners:
-            try:
-                listener(record)
-            except Exception:
-                logger.exception("a request listener failed; the request is not affected")
+        desk.listeners.requests.tell(record)
 
     def close(self) -> None:
         """Nothing more will be tried: an attempt in flight is abandoned, a claim given back.

@@ -12,7 +12,7 @@ from .calls import Asked
 from .ledger import Claim
 
 if TYPE_CHECKING:
-    from .admission import Desk
+    from .admission import Admission
     from .attempts import Attempt
 
 __all__ = ["bound", "reserve", "settle"]
@@ -50,7 +50,7 @@ def _thinks_less(own: Thinking | None, planned: Thinking, card: ModelCard | None
 
 
 def reserve(
-    desk: Desk,
+    desk: Admission,
     attempt: Attempt,
     asked: Asked,
     card: ModelCard | None,
@@ -80,7 +80,7 @@ def reserve(
 
 
 def _claim(
-    desk: Desk,
+    desk: Admission,
     attempt: Attempt,
     asked: Asked,
     card: ModelCard | None,
@@ -121,7 +121,7 @@ def _price(card: ModelCard) -> PriceRow:
 
 
 def settle(
-    desk: Desk,
+    desk: Admission,
     claim: Claim | None,
     nano_usd: int,
     key: str | None,

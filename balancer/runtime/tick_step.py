@@ -13,26 +13,27 @@ from ..core.errors import ClockError
 from ..core.modes import Mode
 from ..core.observations import Observations
 from ..core.policy import Policy
-from .admission import Desk
+from .admission import Admission
 from .health import Health
-from .inbox import Orders
+from .inbox import Inbox
 from .ledger import Ledger
 from .memory import memory_ppm
-from .persistence import Keeper
+from .persistence import Persistence
 from .snapshot import Resumed
 
-__all__ = ["Stepper", "at_rest"]
+__all__ = ["TickStep", "at_rest"]
 
 logger = logging.getLogger("balancer")
 
 
-class Stepper:
+class TickStep:
     """The controller of a live balancer; its caller holds the balancer's lock.
 
     Args:
         policy: to decide by.
         found: what a process before this one left, or None.
-        desk, ledger, orders, health, keeper: of the balancer.
+        now_tick: the tick under way, from which on calls are counted.
+        desk, ledger, inbox, health, persistence: of the balancer.
 
     Attributes:
         controller: decides.
@@ -43,7 +44,7 @@ class Stepper:
     """
 
     __slots__ = (
-        "_desk", "_health", "_keeper", "_ledger", "_orders", "_told",
+        "_desk", "_health", "_inbox", "_ledger", "_observed", "_persistence", "_told",
         "controller", "decision", "kept", "last", "policy",
     )  # fmt: skip
 
@@ -51,25 +52,27 @@ class Stepper:
         self,
         policy: Policy,
         found: Resumed | None,
+        now_tick: int,
         *,
-        desk: Desk,
+        desk: Admission,
         ledger: Ledger,
-        orders: Orders,
+        inbox: Inbox,
         health: Health,
-        keeper: Keeper,
+        persistence: Persistence,
     ) -> None:
         self._desk = desk
         self._ledger = ledger
-        self._orders = orders
+        self._inbox = inbox
         self._health = health
-        self._keeper = keeper
+        self._persistence = persistence
         self._told: set[tuple[str, float]] = set()
         self.policy = policy
         self.controller = Controller(policy) if found is None else found.controller
         self.kept = "" if found is None else found.kept
         self.last = self.controller.tick
+        self._observed = now_tick - 1
         self.decision = self.controller.decision or at_rest(policy)
-        keeper.begin(self.controller, "start" if found is None else "restart", self.kept)
+        persistence.begin(self.controller, "start" if found is None else "restart", self.kept)
 
     def close(self, tick: int) -> tuple[Observations, Decision] | None:
         """Close a tick, and all before it that were missed with it.
@@ -92,7 +95,7 @@ class Stepper:
         self.decision = decision
         self._health.mended("controller")
         self._roll_budget(tick + 1)
-        self._keeper.keep(observations, decision, self.controller)
+        self._persistence.keep(observations, decision, self.controller)
         return observations, decision
 
     def use(self, policy: Policy, now_tick: int) -> str:
@@ -101,15 +104,19 @@ class Stepper:
         self.controller, self.kept = Controller.succeed(policy, self.controller.state())
         self.policy = policy
         if policy.tick_s != before.tick_s:
-            self.last = now_tick - 1
+            self.last = self._observed = now_tick - 1
         self.decision = self.controller.decision or at_rest(policy)
         self._desk.use(policy)
         try:
             self._ledger.use(policy)
         except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
             self._health.broke("ledger", error)
-        self._keeper.begin(self.controller, "policy", self.kept)
+        self._persistence.begin(self.controller, "policy", self.kept)
         return self.kept
+
+    def forget(self, now_tick: int) -> None:
+        """What was counted before the tick under way is another's: this process was forked."""
+        self._observed = now_tick - 1
 
     def reserved_nano_usd(self) -> int:
         """What the ledger holds for calls in flight."""
@@ -120,7 +127,8 @@ class Stepper:
             return 0
 
     def _observe(self, tick: int) -> Observations:
-        alerts, overrides = self._orders.take()
+        alerts, overrides = self._inbox.take()
+        before, self._observed = self._observed, tick
         return self._desk.recorder.take(
             tick,
             self._desk.raw(),
@@ -128,6 +136,8 @@ class Stepper:
             memory_ppm=memory_ppm(),
             alerts=alerts,
             overrides=overrides,
+            # A balancer that is new in the midst of things may close a tick that it saw none of.
+            ticks=max(1, tick - before),
         )
 
     def _step(self, observations: Observations) -> Decision:
@@ -149,7 +159,7 @@ class Stepper:
     def _begin_anew(self, because: str) -> None:
         self.controller = Controller(self.policy)
         self.kept = "nothing"
-        self._keeper.begin(self.controller, because, self.kept)
+        self._persistence.begin(self.controller, because, self.kept)
 
     def _roll_budget(self, tick: int) -> None:
         try:

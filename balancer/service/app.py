@@ -14,25 +14,25 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..runtime.balancer import Balancer
 from ..version import VERSION
-from .api import problems
 from .api.brownout import brownout_routes
-from .api.dependencies import Site
+from .api.dependencies import Dependencies
 from .api.health import health_routes
 from .api.history import history_routes
 from .api.incidents import incident_routes
 from .api.llm import llm_routes
 from .api.metrics import metrics_routes
 from .api.metrics_views import Cpu
-from .api.middleware import Doors
+from .api.middleware import Middleware
 from .api.openapi import Described
 from .api.webhook import webhook_routes
-from .events import Hub
+from .events import Events
 from .history import Store
 from .history.conversations import Conversations
-from .incidents.incident_tracker import Watch
+from .incidents.incident_tracker import IncidentTracker
 from .instance import owner_of
-from .integrations.integrations import outside_of
+from .integrations.integrations import integrations_of
 from .policies import Policies
+from .problems import install
 from .proxy import Gateway
 from .proxy.ungoverned import PassedCounts
 from .recent import Recent
@@ -69,18 +69,18 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
         InputError: a database URL that cannot be used, or something beside the service that
             it was asked to talk to and cannot.
     """
-    site = _site(balancer, settings)
+    dependencies = _dependencies(balancer, settings)
     app = Described(
         title="open-Balancer",
         version=VERSION,
         description=_ABOUT,
-        lifespan=lambda _app: _life(site),
+        lifespan=lambda _app: _life(dependencies),
         docs_url="/docs",
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    app.state.site = site
-    problems.install(app)
+    app.state.dependencies = dependencies
+    install(app)
     for routes in (
         metrics_routes,
         brownout_routes,
@@ -90,17 +90,17 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
         health_routes,
         webhook_routes,
     ):
-        app.include_router(routes(site))
+        app.include_router(routes(dependencies))
     # The last one added is the first to see a request.
-    app.add_middleware(Doors, settings=settings)
-    app.add_middleware(_ProxyFirst, gateway=site.gateway)
+    app.add_middleware(Middleware, settings=settings)
+    app.add_middleware(_ProxyFirst, gateway=dependencies.gateway)
     return app
 
 
-def _site(balancer: Balancer, settings: Settings) -> Site:
-    store, hub = Store(settings.database_url), Hub()
-    watch = Watch(balancer, hub, store)
-    site = Site(
+def _dependencies(balancer: Balancer, settings: Settings) -> Dependencies:
+    store, events = Store(settings.database_url), Events()
+    tracker = IncidentTracker(balancer, events, store)
+    dependencies = Dependencies(
         balancer=balancer,
         settings=settings,
         store=store,
@@ -110,33 +110,33 @@ def _site(balancer: Balancer, settings: Settings) -> Site:
         conversations=Conversations(balancer),
         cpu=Cpu(),
         gateway=Gateway(balancer, settings),
-        hub=hub,
-        watch=watch,
-        outside=outside_of(balancer, settings, hub, store, watch),
+        events=events,
+        tracker=tracker,
+        integrations=integrations_of(balancer, settings, events, store, tracker),
     )
 
     def observe(observations: Observations, decision: Decision) -> None:
         """Once a tick, on the ticker: appends and no waiting."""
-        site.recent.add(observations, decision, balancer.policy.tick_s)
-        site.watch.observe(observations, decision)
+        dependencies.recent.add(observations, decision, balancer.policy.tick_s)
+        dependencies.tracker.observe(observations, decision)
 
-    balancer.add_listener(observe)
-    balancer.add_passage_listener(site.passed.add)
-    return site
+    balancer.listeners.ticks.add(observe)
+    balancer.listeners.passages.add(dependencies.passed.add)
+    return dependencies
 
 
 @contextlib.asynccontextmanager
-async def _life(site: Site) -> AsyncIterator[None]:
-    await asyncio.to_thread(site.store.open)
-    await asyncio.to_thread(site.policies.open)
-    owner = await asyncio.to_thread(owner_of, site.settings.data)
-    await asyncio.to_thread(site.watch.open, owner)
-    site.gateway.open()
-    await asyncio.to_thread(site.outside.start)
-    await asyncio.to_thread(site.balancer.start)
+async def _life(dependencies: Dependencies) -> AsyncIterator[None]:
+    await asyncio.to_thread(dependencies.store.open)
+    await asyncio.to_thread(dependencies.policies.open)
+    owner = await asyncio.to_thread(owner_of, dependencies.settings.data)
+    await asyncio.to_thread(dependencies.tracker.open, owner)
+    dependencies.gateway.open()
+    await asyncio.to_thread(dependencies.integrations.start)
+    await asyncio.to_thread(dependencies.balancer.start)
     tasks = [
-        asyncio.create_task(_lasting(site.policies.watch, "watching the policy file")),
-        asyncio.create_task(_lasting(partial(_tend, site.watch), "tending incidents")),
+        asyncio.create_task(_lasting(dependencies.policies.watch, "watching the policy file")),
+        asyncio.create_task(_lasting(partial(_tend, dependencies.tracker), "tending incidents")),
     ]
     try:
         yield
@@ -145,10 +145,10 @@ async def _life(site: Site) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.to_thread(site.balancer.close)
-        await site.gateway.close()
-        await site.outside.close()
-        await asyncio.to_thread(site.store.close)
+        await asyncio.to_thread(dependencies.balancer.close)
+        await dependencies.gateway.close()
+        await dependencies.integrations.close()
+        await asyncio.to_thread(dependencies.store.close)
 
 
 async def _lasting(work: Callable[[], Awaitable[None]], what: str) -> None:
@@ -162,10 +162,10 @@ async def _lasting(work: Callable[[], Awaitable[None]], what: str) -> None:
             await asyncio.sleep(1.0)
 
 
-async def _tend(watch: Watch) -> None:
+async def _tend(tracker: IncidentTracker) -> None:
     while True:
         await asyncio.sleep(_TEND_S)
-        await asyncio.to_thread(watch.tend)
+        await asyncio.to_thread(tracker.tend)
 
 
 class _ProxyFirst:

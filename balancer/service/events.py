@@ -11,15 +11,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING
 
+from ..core.incidents import IncidentChange
 from ..core.modes import Mode
 
-if TYPE_CHECKING:
-    from .incidents.incident import Incident
-
-__all__ = ["Happening", "Hub", "IncidentChange", "ModeChange", "Step", "Subscriber"]
+__all__ = ["Events", "Happening", "ModeChange", "Subscriber"]
 
 _log = logging.getLogger("balancer.service")
 
@@ -46,36 +42,11 @@ class ModeChange:
     shadow: bool = False
 
 
-class Step(Enum):
-    """What became of an incident."""
-
-    OPENED = "opened"
-    CHANGED = "changed"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentChange:
-    """An incident was opened, its mode changed, or it was closed.
-
-    Attributes:
-        step: which of these.
-        at_s: Unix time.
-        incident: as it is from now on. Its `key` is the same from opened to closed.
-        reason: why now, for a person.
-    """
-
-    step: Step
-    at_s: float
-    incident: Incident
-    reason: str
-
-
 Happening = ModeChange | IncidentChange
 Subscriber = Callable[[Happening], object]
 
 
-class Hub:
+class Events:
     """Tells every subscriber what happened, in the order in which it did."""
 
     def __init__(self) -> None:

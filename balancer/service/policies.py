@@ -20,9 +20,9 @@ from ..core.policy import Policy
 from ..documents import LARGEST_BYTES, parse
 from ..policy_file import load_policy, parse_policy, policy_of, show_policy
 from ..runtime.balancer import Balancer
-from .api.problems import Problem
 from .history import Store, StoreError
 from .history.tables import POLICY_VERSIONS
+from .problems import Problem
 from .settings import Settings
 
 __all__ = ["Policies", "Version", "policy_to_start_with"]

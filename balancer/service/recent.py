@@ -29,7 +29,7 @@ class Span:
     Attributes:
         seconds: of it that were seen; scenario seconds.
         observations: added up; None where no tick was seen.
-        ticks: in each mode.
+        ticks: in each mode; of those closed together, all but the last in the mode before.
     """
 
     seconds: float = 0.0
@@ -38,10 +38,20 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Tick:
+class _Line:
+    """What the ticker closed at once: a tick, and those before it that it came too late for.
+
+    Attributes:
+        ends_s, seconds: scenario seconds.
+        observations: of them.
+        before: the mode that held until its last tick.
+        mode: decided then.
+    """
+
     ends_s: float
     seconds: float
     observations: Observations
+    before: Mode
     mode: Mode
 
 
@@ -63,9 +73,9 @@ class Recent:
 
     def __init__(self, mode: Mode = Mode.NORMAL) -> None:
         self._lock = threading.Lock()
-        self._ticks: deque[_Tick] = deque()
+        self._lines: deque[_Line] = deque()
         self._minutes: deque[tuple[int, Span]] = deque(maxlen=DAY_MINUTES)
-        self._minute: list[_Tick] = []
+        self._minute: list[_Line] = []
         self._mode = mode
         self.seen_s = 0.0
         self.activations = 0
@@ -76,23 +86,30 @@ class Recent:
     def add(self, observations: Observations, decision: Decision, tick_s: float) -> None:
         """Take in a tick."""
         ends_s = (observations.tick + 1) * tick_s
-        tick = _Tick(ends_s=ends_s, seconds=tick_s, observations=observations, mode=decision.mode)
+        seconds = observations.ticks * tick_s
         with self._lock:
-            if self._ticks and observations.tick <= self._ticks[-1].observations.tick:
+            line = _Line(
+                ends_s=ends_s,
+                seconds=seconds,
+                observations=observations,
+                before=self._mode,
+                mode=decision.mode,
+            )
+            if self._lines and observations.tick <= self._lines[-1].observations.tick:
                 # Another tick length, or a clock that was set: what was is no longer comparable.
-                self._ticks.clear()
+                self._lines.clear()
                 self._minute.clear()
                 self._minutes.clear()
             self._change(decision.mode, ends_s)
-            self.seen_s += tick_s
-            self._ticks.append(tick)
-            while self._ticks[0].ends_s <= ends_s - FINE_S:
-                self._ticks.popleft()
-            number = _minute(tick)
+            self.seen_s += seconds
+            self._lines.append(line)
+            while self._lines[0].ends_s <= ends_s - FINE_S:
+                self._lines.popleft()
+            number = _minute(line)
             if self._minute and _minute(self._minute[0]) != number:
                 self._minutes.append((_minute(self._minute[0]), _sum(self._minute)))
                 self._minute.clear()
-            self._minute.append(tick)
+            self._minute.append(line)
 
     def _change(self, mode: Mode, now_s: float) -> None:
         if mode == self._mode:
@@ -110,33 +127,34 @@ class Recent:
     def last(self, seconds: float) -> Span:
         """The last so many scenario seconds; above five minutes in whole minutes."""
         with self._lock:
-            if not self._ticks:
+            if not self._lines:
                 return Span()
-            now_s = self._ticks[-1].ends_s
+            now_s = self._lines[-1].ends_s
             if seconds <= FINE_S:
-                fine = [tick for tick in self._ticks if tick.ends_s > now_s - seconds]
+                fine = [line for line in self._lines if line.ends_s > now_s - seconds]
                 return _sum(fine)
-            number = _minute(self._ticks[-1])
+            number = _minute(self._lines[-1])
             oldest = number - math.ceil(seconds / MINUTE_S)
             spans = [span for at, span in self._minutes if at > oldest]
             minute = list(self._minute)
         return _join([*spans, _sum(minute)])
 
 
-def _minute(tick: _Tick) -> int:
-    return math.floor((tick.ends_s - tick.seconds) / MINUTE_S + 1e-9)
+def _minute(line: _Line) -> int:
+    return math.floor((line.ends_s - line.seconds) / MINUTE_S + 1e-9)
 
 
-def _sum(ticks: list[_Tick]) -> Span:
-    if not ticks:
+def _sum(lines: list[_Line]) -> Span:
+    if not lines:
         return Span()
     in_mode = [0] * len(MODES)
-    for tick in ticks:
-        in_mode[tick.mode] += 1
+    for line in lines:
+        in_mode[line.before] += line.observations.ticks - 1
+        in_mode[line.mode] += 1
     normal, soft, hard, emergency = in_mode
     return Span(
-        seconds=sum(tick.seconds for tick in ticks),
-        observations=_without_orders(merge_ticks(tick.observations for tick in ticks)),
+        seconds=sum(line.seconds for line in lines),
+        observations=_without_orders(merge_ticks(line.observations for line in lines)),
         ticks=(normal, soft, hard, emergency),
     )
 

@@ -13,8 +13,8 @@ from ..adapters.notify.settings import NotifySettings
 from ..core.errors import InputError
 from ..runtime.spent import AfterLoss, check_after_loss
 from ..units import parse_share
-from .integrations.datadog.settings import DatadogUse, datadog_use
-from .integrations.telemetry import Otlp, otlp_of
+from .datadog_use import DatadogUse, datadog_use
+from .otlp import Otlp, otlp_of
 
 __all__ = ["GEMINI", "VERTEX", "Settings", "is_loopback"]
 

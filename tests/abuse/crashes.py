@@ -82,7 +82,7 @@ def _live(folder: Path, told: int, chance: random.Random) -> None:
     budget_files._MOST_BYTES = _MOST_BYTES
     balancer = _balancer(folder)
     # Its own thread syncs and turns generations, as in a service, while calls go on.
-    balancer._keeper.start()
+    balancer._persistence.start()
     (standing,) = balancer.budgets()
     os.write(told, b"k %d %d\n" % (standing.used, bool(balancer.status().budget_loss)))
     while True:

@@ -181,3 +181,10 @@ def test_demand_is_what_the_upstream_is_to_serve() -> None:
     seen = Observations(0, offered=(0, 5, 1), requests=felt)
     assert (seen.unjudged, seen.demand) == ((1, 2, 1), (-1, 3, 0))
     assert merge_replicas([seen, seen]).unjudged == (2, 4, 2)
+
+
+def test_what_late_tickers_closed_together_is_counted_in_ticks() -> None:
+    """Of one replica the ticks add; of several, all lies within what the latest one closed."""
+    late, on_time = Observations(9, ticks=4), Observations(9)
+    assert merge_ticks([Observations(5), late]).ticks == 5
+    assert merge_replicas([on_time, late]).ticks == 4

@@ -50,6 +50,20 @@ def test_an_idle_tick_is_an_empty_object() -> None:
     assert observations_to_plain(Observations(7)) == {}
 
 
+def test_a_line_says_how_many_ticks_it_is_of_unless_it_is_one() -> None:
+    """So that journals from before a late ticker was told of read the same, and are."""
+    late = Observations(7, ticks=5)
+    assert observations_to_plain(late) == {"ticks": 5}
+    assert observations_from_plain(7, {"ticks": 5}) == late
+    assert observations_from_plain(7, {}).ticks == 1
+
+
+def test_a_line_of_no_tick_is_refused() -> None:
+    """It would count what happened in no time."""
+    with pytest.raises(JournalError, match="ticks: found 0, expected at least 1"):
+        observations_from_plain(7, {"ticks": 0})
+
+
 def test_a_calm_decision_is_its_mode() -> None:
     """What goes without saying is left out."""
     assert decision_to_plain(calm(), reasons=False) == {"mode": "normal"}

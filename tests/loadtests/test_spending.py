@@ -26,7 +26,7 @@ def guarded(cap_nano_usd: int) -> tuple[GuardedBalancer, Guard, list[bool]]:
     balancer = GuardedBalancer(default_policy(), settings=settings, clock=ManualClock())
     guard = Guard(cap_nano_usd, balancer.policy.catalog, lambda: stopped.append(True))
     balancer.guard = guard
-    balancer.add_call_listener(guard.ended)
+    balancer.listeners.calls.add(guard.ended)
     return balancer, guard, stopped
 
 

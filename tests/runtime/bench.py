@@ -49,7 +49,7 @@ class Bench:
             default_policy() if policy is None else policy, clock=self.clock, **options
         )
         self.ticks: list[tuple[Observations, Decision]] = []
-        self.balancer.add_listener(lambda seen, decided: self.ticks.append((seen, decided)))
+        self.balancer.listeners.ticks.add(lambda seen, decided: self.ticks.append((seen, decided)))
 
     def seen(self) -> Observations:
         """Observations of the tick under way, which ends."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from balancer.core.controller import Controller
 from balancer.core.errors import MisuseError
 from balancer.core.modes import Mode, Priority
 from balancer.core.observations import Alert, Observations
@@ -74,6 +75,35 @@ def test_missed_ticks_are_stepped_empty() -> None:
     assert seen.tick == 10
     assert seen.offered == (1, 1, 1)
     assert bench.balancer.status().tick == 10
+
+
+@pytest.mark.parametrize("stall", [12, 60])
+def test_a_late_ticker_says_of_how_many_ticks_its_line_is(stall: int) -> None:
+    """What was counted in them cannot be told apart, so it is of all of them."""
+    bench = Bench()
+    bench.seen()
+    bench.clock.advance(stall)
+    bench.balancer.tick()
+    bench.seen()
+    assert [seen.ticks for seen, _ in bench.ticks] == [1, stall, 1]
+
+
+def test_what_a_broken_controller_lost_is_in_no_later_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody has the counts of that tick."""
+    bench = Bench()
+    bench.seen()
+    with monkeypatch.context() as patch:
+        patch.setattr(Controller, "step", lambda *_: 1 / 0)
+        bench.clock.advance(5.0)
+        bench.balancer.tick()
+    assert bench.seen().ticks == 1
+
+
+def test_a_balancer_counts_from_its_beginning() -> None:
+    """Ticks before it was made are nobody's."""
+    assert Bench(now_s=100.0).seen().ticks == 1
 
 
 def test_an_hour_of_calls_that_are_slow_by_nature_is_said_to_misfit(
@@ -322,8 +352,8 @@ def test_a_listener_that_fails_changes_nothing(caplog: pytest.LogCaptureFixture)
     def broken(seen: Observations, decided: object) -> None:
         raise RuntimeError("broken")
 
-    bench.balancer.add_listener(broken)
-    bench.balancer.add_listener(lambda seen, _: found.append(seen))
+    bench.balancer.listeners.ticks.add(broken)
+    bench.balancer.listeners.ticks.add(lambda seen, _: found.append(seen))
     bench.seen()
     assert len(found) == 1
     assert "a listener failed" in caplog.text
@@ -341,7 +371,7 @@ def test_a_thread_steps_the_controller_until_it_is_closed() -> None:
             stepped.set()
 
     balancer = Balancer(clock=Clock(speed=50.0))
-    balancer.add_listener(listen)
+    balancer.listeners.ticks.add(listen)
     with balancer:
         assert balancer.start() is balancer
         assert balancer.status().running
@@ -363,7 +393,7 @@ def test_a_task_of_an_event_loop_steps_it_too() -> None:
         stepped = asyncio.Event()
         before = threading.active_count()
         balancer = Balancer(clock=Clock(speed=50.0))
-        balancer.add_listener(lambda seen, _: stepped.set() if seen.tick >= 2 else None)
+        balancer.listeners.ticks.add(lambda seen, _: stepped.set() if seen.tick >= 2 else None)
         async with balancer:
             assert balancer.status().running
             async with balancer:

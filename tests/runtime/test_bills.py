@@ -195,7 +195,7 @@ def test_a_stream_that_is_left_is_charged_what_it_had_reported() -> None:
     """In figures and in the budget alike; it is no failure."""
     bench = Bench(budgeted(1.0))
     records: list[CallRecord] = []
-    bench.balancer.add_call_listener(records.append)
+    bench.balancer.listeners.calls.add(records.append)
     with bench.balancer.request(asked=Asked(prompt_tokens=7)) as request:
         started(request).abandon(SO_FAR)
     (entry,) = bench.seen().served

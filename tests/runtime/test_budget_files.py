@@ -39,9 +39,9 @@ def _closed() -> Iterator[None]:
     """Processes that died leave no handles open."""
     yield
     while _OPEN:
-        keeper = _OPEN.pop().balancer._keeper
-        assert keeper._journal is not None
-        keeper._journal.close()
+        persistence = _OPEN.pop().balancer._persistence
+        assert persistence._journal is not None
+        persistence._journal.close()
 
 
 def bench_in(folder: Path, now_s: float = 0.0, policy: Policy | None = None, **more: Any) -> Bench:
@@ -359,7 +359,7 @@ def test_a_thread_syncs_what_callers_wrote(tmp_path: Path) -> None:
     """Once the balancer has a ticker; and ends with it."""
     bench = bench_in(tmp_path)
     bench.balancer.start()
-    files = bench.balancer._keeper._budget
+    files = bench.balancer._persistence._budget
     assert files is not None
     assert files._thread is not None
     assert files._thread.is_alive()

@@ -62,7 +62,7 @@ def test_calls_are_priced_as_of_the_day(tmp_path: Path) -> None:
         return sum(seen)
 
     seen: list[int] = []
-    found.add_listener(
+    found.listeners.ticks.add(
         lambda observed, _: seen.__setitem__(
             slice(None), [each.nano_usd for each in observed.served]
         )

@@ -24,7 +24,7 @@ logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
 policy = replace(default_policy(), budgets=(BudgetLimit(usd=1.0, window_s=3600.0),))
 balancer = Balancer(policy, journal=sys.argv[1], state=sys.argv[2], clock=Clock(speed=50.0))
 stepped = threading.Event()
-balancer.add_listener(lambda seen, decided: stepped.set())
+balancer.listeners.ticks.add(lambda seen, decided: stepped.set())
 
 def main():
     request = balancer.request(asked=Asked(prompt_tokens=1000))

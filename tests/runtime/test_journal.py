@@ -27,7 +27,7 @@ ENDLESS = """
 import sys
 from balancer import Balancer, Clock
 balancer = Balancer(journal=sys.argv[1], clock=Clock(speed=20.0))
-balancer.add_listener(lambda seen, decided: print(seen.tick, flush=True))
+balancer.listeners.ticks.add(lambda seen, decided: print(seen.tick, flush=True))
 balancer.start()
 while True:
     balancer.finish(balancer.begin())

@@ -11,8 +11,8 @@ from balancer.core.modes import Mode, Priority
 from balancer.core.observations import Alert
 from balancer.runtime import requests as requests_module
 from balancer.runtime.calls import Asked, CallRecord, Outcome, RequestRecord, Score
-from balancer.runtime.recorder import ANSWER as ANSWERED
-from balancer.runtime.recorder import Ended, Over
+from balancer.runtime.flights import ANSWER as ANSWERED
+from balancer.runtime.flights import Ended, Over
 from tests.runtime.bench import ANSWER, Bench
 
 OVERLOADED = Outcome(kind="overloaded", status=503)
@@ -21,7 +21,7 @@ OVERLOADED = Outcome(kind="overloaded", status=503)
 def test_a_request_that_is_over_is_told_once_with_its_attempts() -> None:
     """Times, session and outcomes; closing it again tells nothing."""
     bench, told = Bench(now_s=100.0), list[RequestRecord]()
-    bench.balancer.add_request_listener(told.append)
+    bench.balancer.listeners.requests.add(told.append)
     request = bench.balancer.request(Priority.HIGH, key="k", index=7, session="s")
     for outcome in (OVERLOADED, ANSWER):
         attempt = request.start()
@@ -47,7 +47,7 @@ def test_a_request_that_is_over_is_told_once_with_its_attempts() -> None:
 def test_a_shed_request_is_told_with_its_refusal() -> None:
     """It has no attempts."""
     bench, told = Bench(), list[RequestRecord]()
-    bench.balancer.add_request_listener(told.append)
+    bench.balancer.listeners.requests.add(told.append)
     bench.balancer.alert(Alert("monitor", at_tick=0, mode=Mode.EMERGENCY, lifetime_ticks=99))
     bench.seen()
     request = bench.balancer.request(Priority.LOW)
@@ -59,7 +59,7 @@ def test_a_shed_request_is_told_with_its_refusal() -> None:
 def test_a_request_that_its_caller_dropped_is_told_too() -> None:
     """When the interpreter takes it away."""
     bench, told = Bench(), list[RequestRecord]()
-    bench.balancer.add_request_listener(told.append)
+    bench.balancer.listeners.requests.add(told.append)
     request = bench.balancer.request()
     assert request.start() is not None
     del request
@@ -72,7 +72,7 @@ def test_ended_attempts_come_in_batches_with_their_prices() -> None:
     """Those of plain calls are priced when they are added up."""
     bench = Bench()
     told: list[tuple[Sequence[Ended], Sequence[int]]] = []
-    bench.balancer.add_ended_listener(lambda batch, nano_usd: told.append((batch, nano_usd)))
+    bench.balancer.listeners.ended.add(lambda batch, nano_usd: told.append((batch, nano_usd)))
     bench.calls(2)
     with bench.balancer.request(asked=Asked(prompt_tokens=9)) as request:
         attempt = request.start()
@@ -89,7 +89,7 @@ def test_ended_attempts_come_in_batches_with_their_prices() -> None:
 def test_the_second_attempt_has_a_beginning_of_its_own() -> None:
     """Its latency counts from the first."""
     bench, told = Bench(), list[Ended]()
-    bench.balancer.add_ended_listener(lambda batch, _: told.extend(batch))
+    bench.balancer.listeners.ended.add(lambda batch, _: told.extend(batch))
     with bench.balancer.request() as request:
         for outcome in (OVERLOADED, ANSWER):
             attempt = request.start()
@@ -105,7 +105,7 @@ def test_the_second_attempt_has_a_beginning_of_its_own() -> None:
 def test_requests_that_are_over_come_in_batches_with_their_sums() -> None:
     """Mode, dollars, tokens and session, of admitted ones only."""
     bench, told = Bench(), list[Over]()
-    bench.balancer.add_over_listener(told.extend)
+    bench.balancer.listeners.over.add(told.extend)
     for session in ("a", None):
         with bench.balancer.request(session=session) as request:
             attempt = request.start()
@@ -133,7 +133,7 @@ def test_requests_that_never_call_are_bounded_between_two_ticks(
     """They are handed out before the tick when there are many."""
     monkeypatch.setattr(requests_module, "MOST_PENDING", 10)
     bench, told = Bench(), list[Over]()
-    bench.balancer.add_over_listener(told.extend)
+    bench.balancer.listeners.over.add(told.extend)
     for _ in range(25):
         bench.balancer.request().close()
     assert len(bench.balancer._desk.recorder.over) <= 10
@@ -149,12 +149,12 @@ def test_a_listener_that_is_removed_hears_nothing_more() -> None:
 
     balancer = bench.balancer
     for add in (
-        balancer.add_listener,
-        balancer.add_call_listener,
-        balancer.add_request_listener,
-        balancer.add_ended_listener,
-        balancer.add_over_listener,
-        balancer.add_score_listener,
+        balancer.listeners.ticks.add,
+        balancer.listeners.calls.add,
+        balancer.listeners.requests.add,
+        balancer.listeners.ended.add,
+        balancer.listeners.over.add,
+        balancer.listeners.scores.add,
     ):
         add(listen)
 
@@ -177,8 +177,8 @@ def test_a_listener_that_is_removed_hears_nothing_more() -> None:
 
     everything()
     assert len(heard) == 6
-    balancer.remove_listener(listen)
-    balancer.remove_listener(print)
+    balancer.listeners.remove(listen)
+    balancer.listeners.remove(print)
     everything()
     assert len(heard) == 6
 
@@ -192,10 +192,10 @@ def test_a_listener_that_fails_changes_nothing(caplog: pytest.LogCaptureFixture)
         raise RuntimeError("no")
 
     for listener in (fail, told.append):
-        bench.balancer.add_request_listener(listener)
+        bench.balancer.listeners.requests.add(listener)
     for batch in (fail, batches.append):
-        bench.balancer.add_over_listener(batch)
-        bench.balancer.add_call_listener(fail)
+        bench.balancer.listeners.over.add(batch)
+        bench.balancer.listeners.calls.add(fail)
     with bench.balancer.request() as request:
         attempt = request.start()
         assert attempt is not None
@@ -221,7 +221,7 @@ def test_status_says_what_was_dropped_on_the_side() -> None:
 def test_call_records_are_told_where_somebody_listens() -> None:
     """One for each attempt."""
     bench, told = Bench(), list[CallRecord]()
-    bench.balancer.add_call_listener(told.append)
+    bench.balancer.listeners.calls.add(told.append)
     with bench.balancer.request() as request:
         attempt = request.start()
         assert attempt is not None

@@ -139,8 +139,8 @@ def test_scores_are_handed_on_and_a_broken_listener_harms_nobody(
     def broken(_: Score) -> None:
         raise RuntimeError("broken")
 
-    live.add_score_listener(broken)
-    live.add_score_listener(heard.append)
+    live.listeners.scores.add(broken)
+    live.listeners.scores.add(heard.append)
     score = Score(
         mode=Mode.SOFT, model=FAST, priority=Priority.LOW, key=None, index=None, quality=0.5
     )

@@ -16,7 +16,9 @@ from balancer.runtime import recorder as module
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked, Outcome
 from balancer.runtime.clock import ManualClock
-from balancer.runtime.recorder import ABANDONED, ADMITTED, ANSWER, UNPRICED, Recorder
+from balancer.runtime.flights import ABANDONED, ADMITTED, ANSWER, UNPRICED
+from balancer.runtime.listeners import Listeners
+from balancer.runtime.recorder import Recorder
 
 from .bench import Bench
 
@@ -110,7 +112,7 @@ def test_eight_threads_at_full_speed_lose_nothing() -> None:
     clock = ManualClock()
     balancer = Balancer(POLICY, clock=clock)
     ticks: list[Observations] = []
-    balancer.add_listener(lambda seen, _: ticks.append(seen))
+    balancer.listeners.ticks.add(lambda seen, _: ticks.append(seen))
     longest = 0
     done = threading.Event()
 
@@ -167,7 +169,7 @@ def test_a_caller_adds_up_when_no_ticker_does() -> None:
 
 def test_whoever_finds_another_adding_up_goes_on() -> None:
     """Until there is too much: then it waits, though not for ever."""
-    recorder = Recorder(1.0, lambda _: (0,) * 7)
+    recorder = Recorder(1.0, lambda _: (0,) * 7, Listeners())
     recorder.begun.append((ADMITTED, Priority.NORMAL))
     with recorder._lock:
         recorder.relieve()
@@ -188,7 +190,7 @@ def test_a_flood_of_model_names_is_counted_as_others() -> None:
             self.since = self.began = 0.0
             self.priority = 1
 
-    recorder = Recorder(1.0, lambda _: (0,) * 7)
+    recorder = Recorder(1.0, lambda _: (0,) * 7, Listeners())
     for number in range(1000):
         flight = Flight(f"model-{number}")
         recorder.ended.append((flight, 1.0, ANSWER, 1, 0, 0, 0, 0.5, UNPRICED))

@@ -370,8 +370,8 @@ def test_call_listeners_get_every_attempt() -> None:
     def broken(record: CallRecord) -> None:
         raise RuntimeError(record.model)
 
-    bench.balancer.add_call_listener(broken)
-    bench.balancer.add_call_listener(records.append)
+    bench.balancer.listeners.calls.add(broken)
+    bench.balancer.listeners.calls.add(records.append)
     request = bench.balancer.request(key="acme", index=7)
     fail(request)
     attempt = started(request)

@@ -24,8 +24,8 @@ from .bench import ANSWER, Bench
 
 def killed(bench: Bench) -> None:
     """The process dies: nothing more is written, and its files are closed by the system."""
-    assert bench.balancer._keeper._journal is not None
-    bench.balancer._keeper._journal.close()
+    assert bench.balancer._persistence._journal is not None
+    bench.balancer._persistence._journal.close()
 
 
 def in_files(directory: Path) -> dict[str, Any]:
@@ -59,7 +59,9 @@ def test_the_journals_tail_brings_a_snapshot_up_to_date(tmp_path: Path) -> None:
     assert saved == json.loads((tmp_path / "state.json").read_text())
     killed(bench)
     after = Bench(now_s=21.0, **in_files(tmp_path))
-    assert after.balancer._stepper.controller.state() == bench.balancer._stepper.controller.state()
+    assert (
+        after.balancer._tick_step.controller.state() == bench.balancer._tick_step.controller.state()
+    )
     assert after.mode is bench.mode
     after.balancer.close()
 
@@ -72,7 +74,9 @@ def test_a_file_that_began_after_the_snapshot_counts(tmp_path: Path, max_bytes: 
     bench.brown_out(40)
     killed(bench)
     after = Bench(now_s=40.0, journal=files, state=tmp_path / "state.json")
-    assert after.balancer._stepper.controller.state() == bench.balancer._stepper.controller.state()
+    assert (
+        after.balancer._tick_step.controller.state() == bench.balancer._tick_step.controller.state()
+    )
     after.balancer.close()
 
 

@@ -408,7 +408,7 @@ def test_a_call_record_says_the_tier_it_was_sent_in() -> None:
     """And its outcome the one that served."""
     bench = Bench(tiered())
     records: list[CallRecord] = []
-    bench.balancer.add_call_listener(records.append)
+    bench.balancer.listeners.calls.add(records.append)
     request = ask(bench)
     fail(request)
     started(request).finish(usual(served_tier="standard"))

@@ -129,7 +129,7 @@ def serving(
         ticks.append(observations)
         ticked.set()
 
-    balancer.add_listener(observe)
+    balancer.listeners.ticks.add(observe)
     started = threading.Event()
     made: list[Service] = []
     server: list[_Server] = []

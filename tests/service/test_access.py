@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from balancer.service.api.limits import Rates
+from balancer.service.limits import Rates
 from tests.service.conftest import TOKEN, Service, Start
 
 ORDER = {"mode": "soft", "reason": "a drill", "duration": "5m"}

@@ -270,7 +270,7 @@ def test_a_file_that_is_only_touched_says_nothing_new(start: Start, tmp_path: Pa
     with service.client() as client:
         put(client, "thresholds: {soft: {error_rate: 7%}}")
         path.write_text("thresholds: {soft: {error_rate: 5%}} # touched")
-        service.run(service.app.state.site.policies.reload())
+        service.run(service.app.state.dependencies.policies.reload())
         assert status(client)["policy"]["version"] == 2
 
 

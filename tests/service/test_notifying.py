@@ -11,9 +11,9 @@ from balancer.adapters.notify import Notice, Notifier, NotifySettings, parse_cha
 from balancer.core.modes import Mode
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import ManualClock
-from balancer.service.events import Hub
+from balancer.service.events import Events
 from balancer.service.history import Store
-from balancer.service.incidents.incident_tracker import Watch
+from balancer.service.incidents.incident_tracker import IncidentTracker
 from balancer.service.integrations.notifications import Notifying, notifying_of
 from balancer.service.settings import Settings
 from tests.adapters.notify.receiver import MARKER, Receiver, Reply, receiver
@@ -41,11 +41,11 @@ class Scene:
         self.balancer = Balancer(clock=self.clock)
         self.now_s = 5000.0
         self.notifier = Listening()
-        hub = Hub()
-        watch = Watch(self.balancer, hub, store, lambda: self.now_s)
-        Notifying(self.balancer, hub, watch, self.notifier)
-        self.balancer.add_listener(watch.observe)
-        watch.open(owner)
+        events = Events()
+        tracker = IncidentTracker(self.balancer, events, store, lambda: self.now_s)
+        Notifying(self.balancer, events, tracker, self.notifier)
+        self.balancer.listeners.ticks.add(tracker.observe)
+        tracker.open(owner)
 
     def hold(self, *modes: Mode) -> None:
         """Order modes, one after the other."""
@@ -186,9 +186,9 @@ def test_the_end_of_the_service_tells_what_waits(tmp_path: Path, there: Receiver
 def test_nobody_is_told_where_nothing_is_set(store: Store) -> None:
     """No integration, and no extra that is needed."""
     balancer = Balancer()
-    hub = Hub()
-    watch = Watch(balancer, hub, store)
-    assert notifying_of(balancer, hub, watch, NotifySettings()) is None
+    events = Events()
+    tracker = IncidentTracker(balancer, events, store)
+    assert notifying_of(balancer, events, tracker, NotifySettings()) is None
     balancer.close()
 
 

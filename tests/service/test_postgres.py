@@ -22,7 +22,7 @@ from balancer.service.history.migrate import downgrade, revision, upgrade
 from balancer.service.history.tables import METADATA, MODE_CHANGES, ORDERS
 from balancer.service.incidents.gathering import gather
 from balancer.service.incidents.rows import incident_of, open_rows, put
-from balancer.service.integrations.datadog.mirror_state import CLOSED, Known, Mirrored
+from balancer.service.integrations.datadog.mirror_state import CLOSED, Mirrored, MirrorState
 from tests.service.datadog.test_mirror import EPISODE, OVER
 
 ORDER = {"at": 1.0, "kind": "override", "mode": "soft", "until": 61.0, "reason": "a drill"}
@@ -110,11 +110,11 @@ def test_incidents_and_what_datadog_knows_of_them_are_kept(url: str) -> None:
     store.run(lambda connection: put(connection, opened, 3.0))
     (row,) = store.run(open_rows)
     assert incident_of(row) == opened
-    known = Known(store, lambda: opened.opened_at)
+    known = MirrorState(store, lambda: opened.opened_at)
     assert known.get(opened.key) is None
     assert [found.key for found in known.unfinished(opened.owner)] == [opened.key]
     known.note(opened.key, Mirrored(number="abc", told="hard"))
-    again = Known(store, lambda: opened.opened_at)
+    again = MirrorState(store, lambda: opened.opened_at)
     assert again.get(opened.key) == Mirrored(number="abc", told="hard")
     known.note(opened.key, Mirrored(number="abc", told=CLOSED))
     assert again.unfinished(opened.owner) == []

@@ -346,7 +346,7 @@ def test_a_session_is_known_here_and_nowhere_else(start: Start) -> None:
     """For the tokens of a session; the header stays on this side."""
     service = start()
     told: list[RequestRecord] = []
-    service.balancer.add_request_listener(told.append)
+    service.balancer.listeners.requests.add(told.append)
     with service.client() as client:
         client.post(PATH, json=BODY, headers={"x-open-balancer-session": "chat-7"})
         client.post(PATH, json=BODY)

@@ -55,7 +55,7 @@ def lines(*chunks: Any) -> str:
 def records(service: Service) -> list[CallRecord]:
     """Attempts, as they will end."""
     found: list[CallRecord] = []
-    service.balancer.add_call_listener(found.append)
+    service.balancer.listeners.calls.add(found.append)
     return found
 
 

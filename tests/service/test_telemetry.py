@@ -10,7 +10,8 @@ from balancer.core.errors import InputError
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import ManualClock
 from balancer.service.integrations.integration import State
-from balancer.service.integrations.telemetry import Otlp, Reporting, reporting_of
+from balancer.service.integrations.telemetry import Reporting, reporting_of
+from balancer.service.otlp import Otlp
 
 
 @pytest.fixture

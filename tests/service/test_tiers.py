@@ -80,7 +80,7 @@ def side(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Side]:
         client = stack.enter_context(genai.Client(api_key="k", http_options=options))
         balancer = Balancer(tiered(), settings=AT_ONCE) if wrapped else service.balancer
         records: list[CallRecord] = []
-        balancer.add_call_listener(records.append)
+        balancer.listeners.calls.add(records.append)
         models = wrap(client, balancer).models if wrapped else client.models
 
         def ask(priority: str, *, stream: bool = False, model: str = MODEL, **config: Any) -> Any:
@@ -208,7 +208,7 @@ def test_vertex_ai_is_sent_as_written_and_billed_as_served(
     """Its tiers stand in headers; provisioned throughput is paid already, its spill-over is not."""
     with serving(tmp_path, policy=tiered()) as service:
         records: list[CallRecord] = []
-        service.balancer.add_call_listener(records.append)
+        service.balancer.listeners.calls.add(records.append)
         service.script.say(told(trafficType=traffic))
         headers = {"content-type": "application/json", "x-open-balancer-priority": "high"}
         with service.client(headers=headers | asked) as client:

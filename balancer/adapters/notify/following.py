@@ -7,20 +7,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from balancer.core.incidents import Episodes, Moment
 from balancer.core.modes import Mode
 
 from .notice import Notice
-from .words import Change, Step, notice_of
+from .words import Change, notice_of
 
 if TYPE_CHECKING:
     from balancer.core.decisions import Decision
     from balancer.core.observations import Observations
     from balancer.runtime.balancer import Balancer
 
-__all__ = ["OPENS_AT", "follow"]
-
-OPENS_AT = Mode.HARD
-"""The mildest mode that opens an incident; only normal closes one."""
+__all__ = ["follow"]
 
 
 class _Follower:
@@ -32,8 +30,7 @@ class _Follower:
         self._service = service
         self._mode = balancer.decision.mode
         self._since: float | None = None
-        self._incident = ""
-        self._worst = Mode.NORMAL
+        self._episodes = Episodes(service)
 
     def observe(self, observations: Observations, decision: Decision) -> None:
         """Once a tick, on the ticker."""
@@ -44,8 +41,17 @@ class _Follower:
         now = time.time()
         if before is Mode.NORMAL:
             self._since = now
-        step = self._step(after, now)
         policy = self._balancer.policy
+        shadow = self._balancer.status().shadow
+        moment = Moment(
+            key=datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ"),
+            at_s=now,
+            scenario_s=(decision.tick + 1) * policy.tick_s,
+            mode=after,
+            reasons=decision.reasons,
+            shadow=shadow,
+        )
+        step = self._episodes.observe(moment)
         change = Change(
             at=now,
             before=before,
@@ -54,23 +60,14 @@ class _Follower:
             since=self._since,
             strategy=policy.strategies[after],
             normal=policy.strategies[Mode.NORMAL],
-            incident=step,
-            incident_key=self._incident,
-            worst=self._worst,
-            shadow=self._balancer.status().shadow,
+            incident="none" if step is None else step.step.value,
+            incident_key="" if step is None else step.incident.key,
+            worst=None if step is None else step.incident.worst,
+            shadow=shadow,
         )
         if after is Mode.NORMAL:
-            self._since, self._incident, self._worst = None, "", Mode.NORMAL
+            self._since = None
         self._tell(notice_of(change, self._service))
-
-    def _step(self, after: Mode, now: float) -> Step:
-        self._worst = max(self._worst, after)
-        if self._incident:
-            return "closed" if after is Mode.NORMAL else "changed"
-        if after < OPENS_AT:
-            return "none"
-        self._incident = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-        return "opened"
 
 
 def follow(
@@ -88,5 +85,5 @@ def follow(
     """
     follower = _Follower(balancer, tell, service)
     listener = follower.observe
-    balancer.add_listener(listener)
-    return lambda: balancer.remove_listener(listener)
+    balancer.listeners.ticks.add(listener)
+    return lambda: balancer.listeners.remove(listener)

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from operator import add, itemgetter, sub
 
 from balancer.core.modes import Mode
-from balancer.runtime.admission import Call
-from balancer.runtime.recorder import ABANDONED, UNPRICED, Ended
+from balancer.runtime.flights import ABANDONED, UNPRICED, Call, Ended
 
 __all__ = ["Batch"]
 

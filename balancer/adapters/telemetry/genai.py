@@ -12,7 +12,7 @@ from typing import Any
 
 from balancer import metrics
 from balancer.core.observations import FAILURES
-from balancer.runtime.recorder import ABANDONED
+from balancer.runtime.flights import ABANDONED
 
 from .batches import Batch
 from .series import Attributes, Series

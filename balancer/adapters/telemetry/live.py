@@ -24,7 +24,7 @@ from balancer.core.observations import Observations
 from balancer.core.pricing import NANO_USD
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Passage, RequestRecord, Score
-from balancer.runtime.recorder import Ended, Over
+from balancer.runtime.flights import Ended, Over
 from balancer.runtime.sessions import IDLE_S, MOST_SESSIONS, Sessions
 from balancer.version import VERSION
 
@@ -138,14 +138,14 @@ class Telemetry:
         if self._listens or disabled():
             return self
         self._listens = True
-        self._balancer.add_listener(self._observe)
-        self._balancer.add_ended_listener(self._ended)
-        self._balancer.add_over_listener(self._over)
+        self._balancer.listeners.ticks.add(self._observe)
+        self._balancer.listeners.ended.add(self._ended)
+        self._balancer.listeners.over.add(self._over)
         self._balancer.watch_drops("telemetry", lambda: self._sender.dropped)
         if self._traces:
-            self._balancer.add_request_listener(self._request)
-        self._balancer.add_score_listener(self._scored)
-        self._balancer.add_passage_listener(self._passed)
+            self._balancer.listeners.requests.add(self._request)
+        self._balancer.listeners.scores.add(self._scored)
+        self._balancer.listeners.passages.add(self._passed)
         logging.getLogger("balancer").addHandler(self._handler)
         self._sender.start()
         return self
@@ -157,7 +157,7 @@ class Telemetry:
         self._closed = True
         listeners = (self._observe, self._ended, self._over, self._request, self._scored)
         for listener in (*listeners, self._passed):
-            self._balancer.remove_listener(listener)
+            self._balancer.listeners.remove(listener)
         with self._lock:
             self._take_all()
             self._end_sessions(self._sessions.close())

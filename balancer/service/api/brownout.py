@@ -13,10 +13,10 @@ from ...core.modes import MODES, PRIORITIES, Mode
 from ...core.observations import Override
 from ...units import parse_seconds
 from ..history.tables import ORDERS
+from ..problems import Problem
 from ..ticks import wall_time
-from .dependencies import Site, refusals
+from .dependencies import Dependencies, refusals
 from .integration_views import integrations, polled
-from .problems import Problem
 from .schemas import (
     BrownoutStatus,
     Order,
@@ -34,14 +34,14 @@ _LONGEST_S = 86_400.0
 _REFUSALS = refusals(400, 401, 403, 413, 422, 429)
 
 
-def brownout_routes(site: Site) -> APIRouter:
+def brownout_routes(dependencies: Dependencies) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["brownout"])
 
     @routes.get("/api/brownout", responses=refusals(403, 429))
     async def status() -> BrownoutStatus:
         """How calls are served now, and under which policy."""
-        return brownout_status(site)
+        return brownout_status(dependencies)
 
     @routes.post("/api/brownout", responses=_REFUSALS)
     async def order(given: Order) -> OrderTaken:
@@ -51,15 +51,15 @@ def brownout_routes(site: Site) -> APIRouter:
         The kill switch holds at once. What is returned is what will hold, and from when.
         """
         if given.bypass is not None:
-            site.balancer.bypass(given.bypass, given.reason)
-            _record(site, "bypass" if given.bypass else "resume", given.reason)
+            dependencies.balancer.bypass(given.bypass, given.reason)
+            _record(dependencies, "bypass" if given.bypass else "resume", given.reason)
             taken = None
         elif given.mode == "auto":
-            taken = site.balancer.lift(given.reason)
-            _record(site, "clear", given.reason)
+            taken = dependencies.balancer.lift(given.reason)
+            _record(dependencies, "clear", given.reason)
         else:
-            taken = _hold(site, given)
-        return _taken(site, given, taken)
+            taken = _hold(dependencies, given)
+        return _taken(dependencies, given, taken)
 
     @routes.put(
         "/api/brownout",
@@ -70,7 +70,7 @@ def brownout_routes(site: Site) -> APIRouter:
         dry_run: Annotated[bool, Query(description="Check it, and change nothing")] = False,
     ) -> PolicyChanged:
         """Put a policy in force, or bring an older version back. It holds from the next call."""
-        policies = site.policies
+        policies = dependencies.policies
         if given.version is not None:
             if dry_run:
                 raise Problem(422, "dry_run goes with a policy, not with a version")
@@ -95,11 +95,11 @@ def brownout_routes(site: Site) -> APIRouter:
     return routes
 
 
-def brownout_status(site: Site) -> BrownoutStatus:
+def brownout_status(dependencies: Dependencies) -> BrownoutStatus:
     """How calls are served."""
-    balancer = site.balancer
+    balancer = dependencies.balancer
     status, decision = balancer.status(), balancer.decision
-    version = site.policies.current
+    version = dependencies.policies.current
     policy = balancer.policy
     return BrownoutStatus(
         mode=mode_name(status.mode),
@@ -108,7 +108,7 @@ def brownout_status(site: Site) -> BrownoutStatus:
         enforced=status.enforced,
         shadow=status.shadow,
         bypass=status.bypass,
-        override=None if status.override is None else _override(site, status.override),
+        override=None if status.override is None else _override(dependencies, status.override),
         reasons=list(status.reasons),
         mix={mode.label: decision.mix[mode] for mode in MODES},
         admit={priority.label: decision.admit[priority] for priority in PRIORITIES},
@@ -116,9 +116,9 @@ def brownout_status(site: Site) -> BrownoutStatus:
         waiting=status.waiting,
         reserved_usd=status.reserved_nano_usd / 1e9,
         problems=status.problems,
-        history=site.store.broken or "",
-        integrations=integrations(site.outside),
-        polled=polled(site.outside, time.time()),
+        history=dependencies.store.broken or "",
+        integrations=integrations(dependencies.integrations),
+        polled=polled(dependencies.integrations, time.time()),
         policy=PolicyStatus(
             name=policy.name,
             law=policy.law,
@@ -128,21 +128,23 @@ def brownout_status(site: Site) -> BrownoutStatus:
             text=version.text,
             warnings=list(policy.warnings()),
             misfits=list(status.misfits),
-            file_problem=site.policies.file_problem,
+            file_problem=dependencies.policies.file_problem,
         ),
     )
 
 
-def _override(site: Site, order: Override) -> OverrideStatus:
+def _override(dependencies: Dependencies, order: Override) -> OverrideStatus:
     return OverrideStatus(
         mode=mode_name(order.mode),
-        until=wall_time(site.balancer.clock, order.until_tick * site.balancer.policy.tick_s),
+        until=wall_time(
+            dependencies.balancer.clock, order.until_tick * dependencies.balancer.policy.tick_s
+        ),
         reason=order.reason,
     )
 
 
-def _hold(site: Site, given: Order) -> Override:
-    balancer = site.balancer
+def _hold(dependencies: Dependencies, given: Order) -> Override:
+    balancer = dependencies.balancer
     assert given.mode is not None
     mode = Mode[given.mode.upper()]
     if given.until is not None:
@@ -162,20 +164,20 @@ def _hold(site: Site, given: Order) -> Override:
         order = balancer.override(mode, given.reason, for_s=seconds)
     except MisuseError as error:
         raise Problem(422, str(error)) from None
-    until = wall_time(site.balancer.clock, order.until_tick * balancer.policy.tick_s)
-    _record(site, "override", given.reason, mode, until)
+    until = wall_time(dependencies.balancer.clock, order.until_tick * balancer.policy.tick_s)
+    _record(dependencies, "override", given.reason, mode, until)
     return order
 
 
-def _taken(site: Site, given: Order, order: Override | None) -> OrderTaken:
-    status = site.balancer.status()
-    tick_s = site.balancer.policy.tick_s
+def _taken(dependencies: Dependencies, given: Order, order: Override | None) -> OrderTaken:
+    status = dependencies.balancer.status()
+    tick_s = dependencies.balancer.policy.tick_s
     begins: datetime | None = datetime.now(UTC)
     until = None
     if order is not None:
-        begins = wall_time(site.balancer.clock, (order.at_tick + 1) * tick_s)
+        begins = wall_time(dependencies.balancer.clock, (order.at_tick + 1) * tick_s)
         until = (
-            wall_time(site.balancer.clock, order.until_tick * tick_s)
+            wall_time(dependencies.balancer.clock, order.until_tick * tick_s)
             if given.mode != "auto"
             else None
         )
@@ -193,14 +195,18 @@ def _taken(site: Site, given: Order, order: Override | None) -> OrderTaken:
 
 
 def _record(
-    site: Site, kind: str, reason: str, mode: Mode | None = None, until: datetime | None = None
+    dependencies: Dependencies,
+    kind: str,
+    reason: str,
+    mode: Mode | None = None,
+    until: datetime | None = None,
 ) -> None:
-    site.store.add(
+    dependencies.store.add(
         ORDERS,
         at=time.time(),
         kind=kind,
         mode=None if mode is None else mode.label,
         until=None if until is None else until.timestamp(),
         reason=reason,
-        owner=site.watch.owner,
+        owner=dependencies.tracker.owner,
     )

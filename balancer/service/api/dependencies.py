@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ...runtime.balancer import Balancer
-    from ..events import Hub
+    from ..events import Events
     from ..history import Store
     from ..history.conversations import Conversations
-    from ..incidents.incident_tracker import Watch
-    from ..integrations.integrations import Outside
+    from ..incidents.incident_tracker import IncidentTracker
+    from ..integrations.integrations import Integrations
     from ..policies import Policies
     from ..proxy import Gateway
     from ..proxy.ungoverned import PassedCounts
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .metrics_views import Cpu
 
-__all__ = ["Site", "refusals"]
+__all__ = ["Dependencies", "refusals"]
 
 _MEANINGS = {
     400: "The request is malformed",
@@ -55,7 +55,7 @@ _SAID = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Dependencies:
     """Everything a route may need."""
 
     balancer: Balancer
@@ -67,14 +67,14 @@ class Site:
     conversations: Conversations
     cpu: Cpu
     gateway: Gateway
-    hub: Hub
-    watch: Watch
-    outside: Outside
+    events: Events
+    tracker: IncidentTracker
+    integrations: Integrations
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For the OpenAPI document: how a route refuses, with an example."""
-    from .problems import body_of
+    from ..problems import body_of
     from .schemas import Refused
 
     return {

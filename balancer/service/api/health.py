@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from .dependencies import Site
+from .dependencies import Dependencies
 from .examples import ALIVE, READINESS, with_examples
 from .integration_schemas import IntegrationHealth
 from .integration_views import integrations
@@ -44,7 +44,7 @@ class Readiness(BaseModel):
     )
 
 
-def health_routes(site: Site) -> APIRouter:
+def health_routes(dependencies: Dependencies) -> APIRouter:
     """The routes; open to all, because load balancers ask without a token."""
     routes = APIRouter(tags=["health"])
 
@@ -63,7 +63,7 @@ def health_routes(site: Site) -> APIRouter:
         state or its hard budget cannot be written, it is not ready for new traffic: a restart
         would not know of it. What comes all the same is served, within the budget in memory.
         """
-        status = site.balancer.status()
+        status = dependencies.balancer.status()
         found = dict.fromkeys(status.problems, "broken: calls go through unchanged")
         unsaved = [name for name in _SAVED if name in status.problems]
         for name in unsaved:
@@ -74,10 +74,10 @@ def health_routes(site: Site) -> APIRouter:
             found["project_closed"] = "; ".join(status.closed)
         if status.withdrawn:
             found["edits_withdrawn"] = "; ".join(status.withdrawn[:_MOST_NAMED])
-        if site.store.broken:
-            found["history"] = f"not written: {site.store.broken}"
-        if site.policies.file_problem:
-            found["policy_file"] = site.policies.file_problem
+        if dependencies.store.broken:
+            found["history"] = f"not written: {dependencies.store.broken}"
+        if dependencies.policies.file_problem:
+            found["policy_file"] = dependencies.policies.file_problem
         serving = status.running or bool(status.problems)
         if not serving:
             found["ticker"] = "not started"
@@ -89,7 +89,7 @@ def health_routes(site: Site) -> APIRouter:
             mode=mode_name(status.mode),
             bypass=status.bypass,
             problems=found,
-            integrations=integrations(site.outside),
+            integrations=integrations(dependencies.integrations),
         )
 
     return routes

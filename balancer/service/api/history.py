@@ -11,8 +11,8 @@ from fastapi import APIRouter, Path, Query
 
 from ..history import StoreError
 from ..history.tables import INCIDENTS, MODE_CHANGES, ORDERS, POLICY_VERSIONS
-from .dependencies import Site, refusals
-from .problems import Problem
+from ..problems import Problem
+from .dependencies import Dependencies, refusals
 from .schemas import HistoryPage, PolicyVersion
 
 __all__ = ["history_routes"]
@@ -37,7 +37,7 @@ _TIMES = ("at", "until", "began_at", "opened_at", "closed_at", "seen_at")
 _LARGEST_ID = 2**31 - 1
 
 
-def history_routes(site: Site) -> APIRouter:
+def history_routes(dependencies: Dependencies) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["history"])
 
@@ -50,7 +50,7 @@ def history_routes(site: Site) -> APIRouter:
         """Mode changes, orders, policy versions (without their text) or incidents."""
         try:
             page = await asyncio.to_thread(
-                site.store.page, _TABLES[kind], limit=limit, before=before
+                dependencies.store.page, _TABLES[kind], limit=limit, before=before
             )
         except StoreError as error:
             raise Problem(503, str(error)) from None
@@ -64,7 +64,7 @@ def history_routes(site: Site) -> APIRouter:
     ) -> PolicyVersion:
         """One policy version, with its text."""
         try:
-            row = await asyncio.to_thread(site.store.get, POLICY_VERSIONS, version)
+            row = await asyncio.to_thread(dependencies.store.get, POLICY_VERSIONS, version)
         except StoreError as error:
             raise Problem(503, str(error)) from None
         if row is None:

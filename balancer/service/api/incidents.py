@@ -11,12 +11,12 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import PlainTextResponse
 
 from ..history import StoreError
-from ..incidents.lookup import Case, Casebook
-from ..incidents.markdown import as_markdown
-from ..incidents.schemas import IncidentDetail, IncidentPage, IncidentSummary
-from ..incidents.views import shown_detail, shown_incident, shown_summary
-from .dependencies import Site, refusals
-from .problems import Problem
+from ..incidents.lookup import Case, Lookup
+from ..problems import Problem
+from .dependencies import Dependencies, refusals
+from .incident_markdown import as_markdown
+from .incident_schemas import IncidentDetail, IncidentPage, IncidentSummary
+from .incident_views import shown_detail, shown_incident, shown_summary
 
 __all__ = ["incident_routes"]
 
@@ -37,10 +37,10 @@ class Form(Enum):
     MARKDOWN = "markdown"
 
 
-def incident_routes(site: Site) -> APIRouter:
+def incident_routes(dependencies: Dependencies) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["incidents"])
-    book = Casebook(site.balancer, site.store, lambda: site.watch.owner)
+    book = Lookup(dependencies.balancer, dependencies.store, lambda: dependencies.tracker.owner)
     # Whoever waits for the journal must not hold a thread meanwhile: others need those.
     reading = asyncio.Lock()
 

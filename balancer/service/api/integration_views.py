@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from ...adapters.datadog.readings import STALE_S, Freshness, Reading
-from ..integrations.integrations import Outside
+from ..integrations.integrations import Integrations
 from .integration_schemas import IntegrationHealth, PolledReading
 
 __all__ = ["integrations", "polled"]
 
 
-def integrations(outside: Outside) -> dict[str, IntegrationHealth]:
+def integrations(all_of_them: Integrations) -> dict[str, IntegrationHealth]:
     """All of them, by name."""
     return {
         name: IntegrationHealth(
@@ -22,13 +22,13 @@ def integrations(outside: Outside) -> dict[str, IntegrationHealth]:
             failures=health.failures,
             ok_at=None if health.ok_at is None else datetime.fromtimestamp(health.ok_at, UTC),
         )
-        for name, health in outside.health().items()
+        for name, health in all_of_them.health().items()
     }
 
 
-def polled(outside: Outside, now_s: float) -> list[PolledReading]:
+def polled(all_of_them: Integrations, now_s: float) -> list[PolledReading]:
     """The signals that were polled last, with their age now."""
-    found = outside.polled()
+    found = all_of_them.polled()
     if found is None or found.at is None:
         return []
     since_s = max(0.0, now_s - found.at)

@@ -13,11 +13,11 @@ from ...core.errors import nearest
 from ...core.modes import Mode, Priority
 from ...core.routes import base_model
 from ...wire import find_card, read_asked, read_usage
+from ..problems import Problem
 from ..proxy.answers import FALLBACK_VERSION, Refusal, Reply
 from ..proxy.paths import Target
 from ..proxy.reading import Call, read_labels
-from .dependencies import Site, refusals
-from .problems import Problem
+from .dependencies import Dependencies, refusals
 from .schemas import Answer, Chat, Prompt, mode_name
 
 __all__ = ["llm_routes"]
@@ -25,15 +25,17 @@ __all__ = ["llm_routes"]
 _REFUSALS = refusals(400, 401, 403, 413, 422, 429, 503)
 
 
-def llm_routes(site: Site) -> APIRouter:
-    """The routes; they spend, and so stand behind the same door as changes (`doors`)."""
+def llm_routes(dependencies: Dependencies) -> APIRouter:
+    """The routes; they spend, and so are let in as changes are (`middleware`)."""
     routes = APIRouter(tags=["llm"], responses=_REFUSALS)
 
     @routes.post("/api/test-llm")
     async def test_llm(given: Prompt, request: Request) -> Answer:
         """Try a model with a prompt, as the mode in force would serve it."""
         body = {"contents": [_turn("user", given.prompt)]}
-        return await _ask(site, request, body, given.model, given.priority, len(given.prompt))
+        return await _ask(
+            dependencies, request, body, given.model, given.priority, len(given.prompt)
+        )
 
     @routes.post("/api/ai-chat")
     async def ai_chat(given: Chat, request: Request) -> Answer:
@@ -48,7 +50,7 @@ def llm_routes(site: Site) -> APIRouter:
         if given.system:
             body["systemInstruction"] = {"parts": [{"text": given.system}]}
             size += len(given.system)
-        return await _ask(site, request, body, given.model, given.priority, size)
+        return await _ask(dependencies, request, body, given.model, given.priority, size)
 
     return routes
 
@@ -58,30 +60,30 @@ def _turn(role: str, text: str) -> dict[str, Any]:
 
 
 async def _ask(
-    site: Site,
+    dependencies: Dependencies,
     request: Request,
     body: dict[str, Any],
     model: str | None,
     priority: str,
     size: int,
 ) -> Answer:
-    if size > site.settings.longest_prompt:
+    if size > dependencies.settings.longest_prompt:
         raise Problem(
             413,
-            f"the prompt has {size:,} characters; at most {site.settings.longest_prompt:,} are "
-            "taken",
+            f"the prompt has {size:,} characters; at most "
+            f"{dependencies.settings.longest_prompt:,} are taken",
             where="prompt",
         )
-    if site.settings.gemini_key is None:
+    if dependencies.settings.gemini_key is None:
         raise Problem(503, "no key is configured; set GEMINI_API_KEY where the service runs")
     try:
         key, session, index = read_labels(dict(request.headers.raw))
     except Refusal as refusal:
         raise Problem(refusal.status, refusal.message) from None
-    name = _model(site, model)
+    name = _model(dependencies, model)
     target = Target(model=name, method="generateContent", version="v1beta")
     begun = time.monotonic()
-    reply = await site.gateway.generate(
+    reply = await dependencies.gateway.generate(
         Call(
             target=target,
             raw=json.dumps(body).encode(),
@@ -98,11 +100,11 @@ async def _ask(
     return _answer(reply, time.monotonic() - begun)
 
 
-def _model(site: Site, model: str | None) -> str:
+def _model(dependencies: Dependencies, model: str | None) -> str:
     if model is None:
-        balancer = site.balancer
+        balancer = dependencies.balancer
         return base_model(balancer.policy.strategies[0], balancer.settings.model)
-    catalog = site.balancer.catalog
+    catalog = dependencies.balancer.catalog
     if find_card(catalog, model) is None:
         names = [card.name for card in catalog.cards]
         raise Problem(

@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from .dependencies import Site, refusals
+from .dependencies import Dependencies, refusals
 from .metrics_schemas import Metrics
 from .metrics_views import measure
 
 __all__ = ["metrics_routes"]
 
 
-def metrics_routes(site: Site) -> APIRouter:
+def metrics_routes(dependencies: Dependencies) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["metrics"])
 
@@ -27,11 +27,11 @@ def metrics_routes(site: Site) -> APIRouter:
         """All metrics over a window, from what the balancer observed; null is unknown."""
         return await asyncio.to_thread(
             measure,
-            site.balancer,
-            site.recent,
-            site.passed,
-            site.conversations,
-            site.cpu,
+            dependencies.balancer,
+            dependencies.recent,
+            dependencies.passed,
+            dependencies.conversations,
+            dependencies.cpu,
             window,
         )
 

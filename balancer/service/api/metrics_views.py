@@ -19,7 +19,7 @@ from ...runtime.balancer import Balancer
 from ...runtime.books import Standing
 from ...runtime.status import Status
 from ..history.conversations import Conversations
-from ..proxy.ungoverned import PassedCounts
+from ..proxy.ungoverned import Passed, PassedCounts
 from ..recent import Recent, Span
 from ..ticks import wall_time
 from .metrics_schemas import (
@@ -29,6 +29,7 @@ from .metrics_schemas import (
     Llm,
     Metrics,
     ModeShare,
+    PassedCalls,
     Performance,
     System,
 )
@@ -104,7 +105,10 @@ def measure(
             availability=performance.availability,
             quality_score=None,
         ),
-        passed=passed.last(balancer.clock.wall_s(WINDOWS_S[window])),
+        passed={
+            kind: _passed(calls)
+            for kind, calls in passed.last(balancer.clock.wall_s(WINDOWS_S[window])).items()
+        },
         system=System(
             memory=last.memory_ppm / 1e6 if last is not None and last.memory_ppm else None,
             cpu=cpu.look(),
@@ -112,6 +116,17 @@ def measure(
             in_flight=status.in_flight,
             uptime_s=cpu.uptime_s,
         ),
+    )
+
+
+def _passed(calls: Passed) -> PassedCalls:
+    latency = calls.latency
+    return PassedCalls(
+        calls=calls.calls,
+        failures=calls.failures,
+        latency_p50_s=_seconds(latency.quantile(0.5)),
+        latency_p95_s=_seconds(latency.quantile(0.95)),
+        cost_usd=_usd(calls.nano_usd),
     )
 
 

@@ -1,7 +1,7 @@
-"""The doors of the API: who comes in, how often, and with how much.
+"""Before the API: who comes in, how often, and with how much.
 
-They stand before the framework, which would read a whole body before it asks anything. What
-changes nothing (GET, HEAD, OPTIONS) passes the readers' door; everything else the writers'.
+This stands before the framework, which would read a whole body before it asks anything. What
+changes nothing (GET, HEAD, OPTIONS) has a limit of its own; so has everything else.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ import json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...webhook import WEBHOOK_PATH
+from ..access import Peer, check_browser, check_mutation
+from ..limits import Rates
+from ..problems import Problem, body_of
 from ..settings import Settings
-from .access import Peer, check_browser, check_mutation
-from .limits import Rates
-from .problems import Problem, body_of
 
-__all__ = ["Doors"]
+__all__ = ["Middleware"]
 
 _OPEN = ("/healthz", "/readyz")
 """Load balancers ask for these, often, under any name, and without a token."""
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
-class Doors:
+class Middleware:
     """Refuses what may not come in, with nothing changed.
 
     Args:
-        app: behind the doors.
+        app: what is behind it.
         settings: token and limits.
     """
 

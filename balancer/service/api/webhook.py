@@ -15,10 +15,10 @@ from fastapi.responses import JSONResponse
 
 from ...webhook import WEBHOOK_PATH, Inbox
 from ...webhook.verdict import Fate, Verdict
+from ..problems import Problem
 from ..ticks import tick_of
-from .dependencies import Site, refusals
+from .dependencies import Dependencies, refusals
 from .examples import WEBHOOK_BODY
-from .problems import Problem
 from .schemas import WebhookReadiness, WebhookVerdict
 
 __all__ = ["webhook_routes"]
@@ -45,16 +45,16 @@ class _Refusals:
         self._count, self._due_s = 0, now_s + 60.0
 
 
-def webhook_routes(site: Site) -> APIRouter:
+def webhook_routes(dependencies: Dependencies) -> APIRouter:
     """The routes.
 
     Raises:
         InputError: a secret that is too short, or that no header can carry.
     """
     routes = APIRouter(tags=["webhooks"])
-    balancer, refused = site.balancer, _Refusals()
+    balancer, refused = dependencies.balancer, _Refusals()
     inbox = Inbox(
-        site.settings.webhook_secrets,
+        dependencies.settings.webhook_secrets,
         tick_of=lambda at_s: tick_of(balancer, at_s),
         tick_s=lambda: balancer.policy.tick_s,
     )
@@ -62,7 +62,9 @@ def webhook_routes(site: Site) -> APIRouter:
     @routes.get(WEBHOOK_PATH, responses=refusals(403, 429))
     async def health() -> WebhookReadiness:
         """Whether deliveries are taken."""
-        return WebhookReadiness(status="ok" if site.settings.webhook_secrets else "no secret")
+        return WebhookReadiness(
+            status="ok" if dependencies.settings.webhook_secrets else "no secret"
+        )
 
     @routes.post(
         WEBHOOK_PATH,

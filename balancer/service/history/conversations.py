@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from ...runtime.balancer import Balancer
-from ...runtime.recorder import Over
+from ...runtime.flights import Over
 from ...runtime.sessions import Sessions
 
 __all__ = ["Conversations"]
@@ -25,7 +25,7 @@ class Conversations:
         self._clock = balancer.clock
         self._lock = threading.Lock()
         self._sessions = Sessions(idle_s=_DAY_S)
-        balancer.add_over_listener(self._take)
+        balancer.listeners.over.add(self._take)
 
     def _take(self, batch: Sequence[Over]) -> None:
         now_s = self._clock.now_s()

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ...core.histogram import EMPTY, Histogram, merge
+from ...core.incidents import Incident
 from ...core.modes import Mode
 from ...core.observations import FAILURES, Alert, ModeObservations
 from ...core.policy import BudgetLimit
-from .incident import Incident
 from .journal_window import Line
 
 __all__ = ["AROUND_S", "Crossing", "Figures", "Heard", "Phase", "figures"]

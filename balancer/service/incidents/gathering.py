@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
+from ...core.incidents import Incident
 from ..history.tables import MODE_CHANGES, ORDERS, POLICY_VERSIONS
-from .incident import Incident
 
 __all__ = ["Gathered", "gather"]
 

@@ -1,4 +1,4 @@
-"""Watches the controller's decisions, tells the hub what they mean, and keeps that."""
+"""Watches the controller's decisions, tells what they mean, and keeps that."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...core.incidents import Episodes, Incident, IncidentChange, Moment, given_up
 from ...core.modes import Mode
-from ..events import Happening, Hub, IncidentChange, ModeChange, Step
+from ..events import Events, Happening, ModeChange
 from ..history import Store, StoreError
 from ..history.tables import MODE_CHANGES
-from .episodes import Episodes, Moment
-from .incident import Incident
 from .rows import incident_of, left_normal, open_rows, put, seen
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from ...core.observations import Observations
     from ...runtime.balancer import Balancer
 
-__all__ = ["Watch"]
+__all__ = ["IncidentTracker"]
 
 GONE_S = 900.0
 """A process that said nothing of its incident for so long is no more."""
@@ -32,14 +31,14 @@ SEEN_S = 60.0
 _log = logging.getLogger("balancer.service")
 
 
-class Watch:
+class IncidentTracker:
     """From decisions to happenings.
 
     `observe` is a listener of the balancer and runs on its ticker; the rest is for other threads.
 
     Args:
         balancer: whose decisions they are.
-        hub: that is told.
+        events: where it is told.
         store: where it is kept.
         clock: Unix time.
     """
@@ -47,12 +46,12 @@ class Watch:
     def __init__(
         self,
         balancer: Balancer,
-        hub: Hub,
+        events: Events,
         store: Store,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._balancer = balancer
-        self._hub = hub
+        self._events = events
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()
@@ -62,7 +61,7 @@ class Watch:
         self._read = False
         self._seen_at = 0.0
         self.owner = ""
-        hub.subscribe(self._keep)
+        events.subscribe(self._keep)
 
     @property
     def current(self) -> Incident | None:
@@ -99,7 +98,7 @@ class Watch:
             return
         self._read = True
         for ended in self._left_open(rows, owner, now_s):
-            self._hub.tell(ended)
+            self._events.tell(ended)
 
     def tend(self) -> None:
         """What is due every few seconds: look for what was left open until the database was
@@ -121,15 +120,16 @@ class Watch:
             incident = incident_of(row)
             if incident.owner != owner:
                 if row["seen_at"] < now_s - GONE_S:
-                    yield _ended(incident, now_s, "the service that saw it was not heard of again")
+                    why = "the service that saw it was not heard of again"
+                    yield given_up(incident, now_s, why)
                 continue
             with self._lock:
                 current = self._episodes.current
                 if current is None:
-                    self._episodes = Episodes(owner, incident, row["seen_at"])
+                    self._episodes = Episodes(owner, incident, _time(row["seen_at"]))
             if current is not None and current.key != incident.key:
                 why = f"the service was restarted, and it goes on as {current.key}"
-                yield _ended(incident, now_s, why)
+                yield given_up(incident, now_s, why)
 
     def observe(self, observations: Observations, decision: Decision) -> None:
         """Once a tick, on the ticker: no waiting."""
@@ -138,7 +138,7 @@ class Watch:
             return  # not opened yet: what was left open must be known first
         now_s = self._clock()
         if decision.mode is not before:
-            self._hub.tell(
+            self._events.tell(
                 ModeChange(
                     at_s=now_s,
                     tick=decision.tick,
@@ -149,10 +149,11 @@ class Watch:
                     shadow=self._shadow,
                 )
             )
+        stamp = datetime.fromtimestamp(now_s, UTC).strftime("%Y%m%dT%H%M%SZ")
         moment = Moment(
+            key=f"{self.owner[:8]}-{stamp}-{decision.tick}",
             at_s=now_s,
             scenario_s=(decision.tick + 1) * self._balancer.policy.tick_s,
-            tick=decision.tick,
             mode=decision.mode,
             reasons=decision.reasons,
             epoch=self._balancer.clock.epoch,
@@ -161,7 +162,7 @@ class Watch:
         with self._lock:
             change = self._episodes.observe(moment)
         if change is not None:
-            self._hub.tell(change)
+            self._events.tell(change)
 
     def _keep(self, happening: Happening) -> None:
         if isinstance(happening, IncidentChange):
@@ -179,6 +180,5 @@ class Watch:
         )
 
 
-def _ended(incident: Incident, now_s: float, why: str) -> IncidentChange:
-    closed = replace(incident, closed_at=now_s, ended=why, mode=Mode.NORMAL)
-    return IncidentChange(step=Step.CLOSED, at_s=now_s, incident=closed, reason=why)
+def _time(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

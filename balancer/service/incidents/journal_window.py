@@ -24,8 +24,6 @@ __all__ = ["Line", "journal_paths", "lines"]
 _EPOCH_S = 1e-3
 _PAUSE_EVERY = 32
 _PAUSE_S = 0.002
-_LATE_TICKS = 10
-"""A ticker that was away for longer was broken or stopped: a gap, whatever was recorded."""
 _log = logging.getLogger("balancer.service")
 
 
@@ -33,8 +31,7 @@ class Line(NamedTuple):
     """A tick of the journal, with where it stands.
 
     Attributes:
-        begins_s, ends_s: of what was seen, in scenario seconds: a tick, and those before it that
-            a ticker which came late closed with it.
+        begins_s, ends_s: of what was counted, in scenario seconds: all the ticks of the line.
         entry: what was seen and decided.
         policy: under which.
         speed: scenario seconds in a wall second.
@@ -98,18 +95,15 @@ def _of_file(
     try:
         before = round((from_s - margin_s) // file.tick_s)
         journal = open_journal(file.path, after_tick=before if from_s > margin_s else None)
-        closed_s: float | None = None
         for number, entry in enumerate(journal):
             if number % _PAUSE_EVERY == 0:
                 pause(_PAUSE_S)
-            tick_s = entry.observations.tick * file.tick_s
-            ends_s = tick_s + file.tick_s
+            seen = entry.observations
+            ends_s = (seen.tick + 1) * file.tick_s
             if ends_s > to_s + margin_s:
                 return
-            late = closed_s is not None and tick_s - closed_s < _LATE_TICKS * file.tick_s
-            begins_s = closed_s if closed_s is not None and late else tick_s
-            closed_s = ends_s
-            if tick_s >= from_s - margin_s:
+            if ends_s > from_s + margin_s:
+                begins_s = max(from_s, ends_s - seen.ticks * file.tick_s)
                 yield Line(begins_s, ends_s, entry, journal.policy, file.speed)
     except JournalError as error:
         _log.warning("a part of the journal cannot be read: %s", error)

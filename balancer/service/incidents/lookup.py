@@ -8,19 +8,19 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ...core.incidents import Incident
 from ...core.modes import Mode
 from ..history import Store
 from ..history.tables import INCIDENTS
 from .figures import AROUND_S, Figures, figures
 from .gathering import Gathered, gather
-from .incident import Incident
 from .journal_window import journal_paths, lines
 from .rows import incident_of
 
 if TYPE_CHECKING:
     from ...runtime.balancer import Balancer
 
-__all__ = ["Case", "Casebook"]
+__all__ = ["Case", "Lookup"]
 
 _KEPT = 16
 _FRESH_S = 5.0
@@ -62,7 +62,7 @@ class Case:
         self.to_s = to_s
 
 
-class Casebook:
+class Lookup:
     """Looks incidents up. Everything here blocks, and is not for the event loop.
 
     Args:

@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from ...core.incidents import Cause, Incident
 from ...core.modes import Mode
 from ..history.tables import INCIDENTS, MODE_CHANGES
-from .incident import Cause, Incident
 
 __all__ = ["incident_of", "left_normal", "open_rows", "put", "seen"]
+
+_ENUMS = ("mode", "worst", "cause")
+_AS_THEY_ARE = tuple(field.name for field in fields(Incident) if field.name not in _ENUMS)
+"""Columns that hold what the field of their name does; those of `_ENUMS` hold a word for it."""
 
 
 def put(connection: Connection, incident: Incident, seen_at: float) -> None:
     """Write an incident as it is now, whatever was written of it before."""
     values = {
-        "owner": incident.owner,
-        "epoch": incident.epoch,
-        "began_at": incident.began_at,
-        "began_s": incident.began_s,
-        "opened_at": incident.opened_at,
-        "opened_s": incident.opened_s,
-        "closed_at": incident.closed_at,
-        "closed_s": incident.closed_s,
-        "seen_at": seen_at,
+        **{name: getattr(incident, name) for name in _AS_THEY_ARE},
         "mode": incident.mode.label,
         "worst": incident.worst.label,
         "cause": incident.cause.value,
-        "reason": incident.reason,
-        "changes": incident.changes,
-        "shadow": incident.shadow,
-        "ended": incident.ended,
+        "seen_at": seen_at,
     }
     known = update(INCIDENTS).where(INCIDENTS.c.key == incident.key).values(**values)
     if connection.execute(known).rowcount == 0:
-        connection.execute(insert(INCIDENTS).values(key=incident.key, **values))
+        connection.execute(insert(INCIDENTS).values(**values))
 
 
 def seen(connection: Connection, key: str, seen_at: float) -> None:
@@ -70,13 +64,9 @@ def left_normal(connection: Connection, owner: str) -> tuple[float, int] | None:
 
 def incident_of(row: Mapping[str, Any]) -> Incident:
     """The incident of a row."""
-    same = (
-        "key", "owner", "epoch", "began_at", "began_s", "opened_at", "opened_s", "reason",
-        "changes", "shadow", "closed_at", "closed_s", "ended",
-    )  # fmt: skip
     return Incident(
         mode=Mode[row["mode"].upper()],
         worst=Mode[row["worst"].upper()],
         cause=Cause(row["cause"]),
-        **{name: row[name] for name in same},
+        **{name: row[name] for name in _AS_THEY_ARE},
     )

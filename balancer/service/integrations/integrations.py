@@ -14,20 +14,20 @@ from .telemetry import reporting_of
 
 if TYPE_CHECKING:
     from ...runtime.balancer import Balancer
-    from ..events import Hub
+    from ..datadog_use import DatadogUse
+    from ..events import Events
     from ..history import Store
-    from ..incidents.incident_tracker import Watch
+    from ..incidents.incident_tracker import IncidentTracker
     from ..settings import Settings
     from .datadog.polling import Polled, Polling
-    from .datadog.settings import DatadogUse
 
-__all__ = ["Outside", "outside_of"]
+__all__ = ["Integrations", "integrations_of"]
 
 _CLOSE_S = 5.0
 _log = logging.getLogger("balancer.service")
 
 
-class Outside:
+class Integrations:
     """The integrations of a service.
 
     Args:
@@ -60,9 +60,9 @@ class Outside:
         return None if self._polling is None else self._polling.polled()
 
 
-def outside_of(
-    balancer: Balancer, settings: Settings, hub: Hub, store: Store, watch: Watch
-) -> Outside:
+def integrations_of(
+    balancer: Balancer, settings: Settings, events: Events, store: Store, tracker: IncidentTracker
+) -> Integrations:
     """What the settings ask for.
 
     Raises:
@@ -79,14 +79,14 @@ def outside_of(
             polling = _polling(balancer, use)
             found.append(polling)
         if use.mirror:
-            found.append(_mirror(use, hub, store, watch))
+            found.append(_mirror(use, events, store, tracker))
     reporting = reporting_of(balancer, settings.otlp)
     if reporting is not None:
         found.append(reporting)
-    notifying = notifying_of(balancer, hub, watch, settings.notify)
+    notifying = notifying_of(balancer, events, tracker, settings.notify)
     if notifying is not None:
         found.append(notifying)
-    return Outside(found, polling)
+    return Integrations(found, polling)
 
 
 def _polling(balancer: Balancer, use: DatadogUse) -> Polling:
@@ -98,14 +98,14 @@ def _polling(balancer: Balancer, use: DatadogUse) -> Polling:
     return Polling(balancer, Client(use.settings, sleep=stop.wait), use.target, stop=stop)
 
 
-def _mirror(use: DatadogUse, hub: Hub, store: Store, watch: Watch) -> Integration:
+def _mirror(use: DatadogUse, events: Events, store: Store, tracker: IncidentTracker) -> Integration:
     from ...adapters.datadog.client import Client
     from .datadog.mirror import Mirror
-    from .datadog.mirror_state import Known
+    from .datadog.mirror_state import MirrorState
 
     assert use.settings is not None
     stop = threading.Event()
     client = Client(use.settings, sleep=stop.wait)
-    mirror = Mirror(client, use.target, Known(store), lambda: watch.owner, stop=stop)
-    hub.subscribe(mirror.tell)
+    mirror = Mirror(client, use.target, MirrorState(store), lambda: tracker.owner, stop=stop)
+    events.subscribe(mirror.tell)
     return mirror

@@ -1,4 +1,4 @@
-"""Tells people of what happened: what the hub says, as notices in words of theirs."""
+"""Tells people of what happened, as notices in words of theirs."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 from ...adapters.notify import Notice, Notifier, NotifySettings
 from ...adapters.notify.words import STORY, Change, Step, notice_of
+from ...core.incidents import NORMAL_IS_BACK, OPENS_AT, Incident, IncidentChange
 from ...core.modes import Mode
-from ..events import Happening, Hub, IncidentChange, ModeChange
-from ..incidents.incident import OPENS_AT, Incident
+from ..events import Events, Happening, ModeChange
 from .integration import Health, State
 
 if TYPE_CHECKING:
     from ...runtime.balancer import Balancer
-    from ..incidents.incident_tracker import Watch
+    from ..incidents.incident_tracker import IncidentTracker
 
 __all__ = ["Notifying", "notifying_of"]
 
-_BACK = "normal is back"
 _STEPS: dict[str, Step] = {"opened": "opened", "changed": "changed", "closed": "closed"}
 
 
@@ -28,20 +27,22 @@ class Notifying:
 
     Args:
         balancer: whose policy says what users notice.
-        hub: that says what happens.
-        watch: that knows whether an incident goes on.
+        events: that says what happens.
+        tracker: that knows whether an incident goes on.
         notifier: that tells it; closed here.
     """
 
     name = "notify"
 
-    def __init__(self, balancer: Balancer, hub: Hub, watch: Watch, notifier: Notifier) -> None:
+    def __init__(
+        self, balancer: Balancer, events: Events, tracker: IncidentTracker, notifier: Notifier
+    ) -> None:
         self._balancer = balancer
-        self._watch = watch
+        self._tracker = tracker
         self._notifier = notifier
         self._since: float | None = None
         self._before = balancer.decision.mode
-        hub.subscribe(self.tell)
+        events.subscribe(self.tell)
 
     def start(self) -> None:
         """Nothing: the notifier's thread begins with the first notice."""
@@ -72,7 +73,7 @@ class Notifying:
             self._before = happening.before
             if happening.before is Mode.NORMAL:
                 self._since = happening.at_s
-            if self._watch.current is None and happening.after < OPENS_AT:
+            if self._tracker.current is None and happening.after < OPENS_AT:
                 self._notifier.tell(notice_of(self._of_mode(happening), self._notifier.service))
         else:
             self._notifier.tell(self._of_incident(happening))
@@ -92,7 +93,7 @@ class Notifying:
 
     def _of_incident(self, change: IncidentChange) -> Notice:
         incident = change.incident
-        if incident.ended not in ("", _BACK):
+        if incident.ended not in ("", NORMAL_IS_BACK):
             return self._left(incident, change.at_s)
         strategies = self._balancer.policy.strategies
         told = Change(
@@ -112,7 +113,7 @@ class Notifying:
 
     def _left(self, incident: Incident, at_s: float) -> Notice:
         # One that a process before this one left open: the mode may be any by now.
-        ours = incident.owner == self._watch.owner
+        ours = incident.owner == self._tracker.owner
         return Notice(
             kind="incident",
             level="resolved",
@@ -124,7 +125,7 @@ class Notifying:
 
 
 def notifying_of(
-    balancer: Balancer, hub: Hub, watch: Watch, settings: NotifySettings
+    balancer: Balancer, events: Events, tracker: IncidentTracker, settings: NotifySettings
 ) -> Notifying | None:
     """Notifications as the settings ask for them; None where they name no channel.
 
@@ -133,4 +134,4 @@ def notifying_of(
     """
     if not settings.channels:
         return None
-    return Notifying(balancer, hub, watch, Notifier.of(settings))
+    return Notifying(balancer, events, tracker, Notifier.of(settings))

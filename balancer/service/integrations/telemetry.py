@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ...core.errors import InputError
 from .integration import Health, State
@@ -11,34 +10,11 @@ from .integration import Health, State
 if TYPE_CHECKING:
     from ...adapters.telemetry.live import Telemetry
     from ...runtime.balancer import Balancer
+    from ..otlp import Otlp
 
-__all__ = ["Otlp", "Reporting", "otlp_of", "reporting_of"]
+__all__ = ["Reporting", "reporting_of"]
 
-Otlp = Literal["", "environment", "datadog"]
-"""Where telemetry goes: nowhere, by the standard variables, or to Datadog's intake."""
 _LONGEST_ERROR = 300
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
-
-
-def otlp_of(environment: Mapping[str, str], *, datadog: bool) -> Otlp:
-    """Where the environment wants telemetry to go.
-
-    Args:
-        environment: variables.
-        datadog: whether Datadog's intake was asked for.
-
-    Raises:
-        InputError: both were.
-    """
-    if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return ""
-    said = next((name for name in _ENDPOINTS if environment.get(name, "").strip()), "")
-    if datadog and said:
-        raise InputError(
-            f"{said} is set too, and telemetry goes to one place: leave out one of them",
-            where="OPEN_BALANCER_DATADOG=otlp",
-        )
-    return "datadog" if datadog else "environment" if said else ""
 
 
 class Reporting:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from ..api.access import Peer, check_browser, matches
-from ..api.limits import Rates
-from ..api.problems import Problem
+from ..access import Peer, check_browser, matches
+from ..limits import Rates
+from ..problems import Problem
 from ..settings import Settings
 from .answers import Refusal
 from .reading import has_key

@@ -9,14 +9,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...core.histogram import Histogram, bucket_index
-from ...core.pricing import NANO_USD
 from ...runtime.calls import Passage
-from ..api.metrics_schemas import PassedCalls
 
-__all__ = ["PassedCounts"]
+__all__ = ["Passed", "PassedCounts"]
 
 _MINUTE_S = 60.0
 _DAY_MINUTES = 1440
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """Calls of one kind in a stretch of time.
+
+    Attributes:
+        calls: how many.
+        failures: of them, by kind.
+        latency: of complete answers and timeouts; wall seconds.
+        nano_usd: what they cost.
+    """
+
+    calls: int
+    failures: dict[str, int]
+    latency: Histogram
+    nano_usd: int
 
 
 @dataclass(slots=True)
@@ -53,7 +68,7 @@ class PassedCounts:
             if passage.slow_or_whole:
                 row.latency[bucket_index(passage.seconds)] += 1
 
-    def last(self, seconds: float) -> dict[str, PassedCalls]:
+    def last(self, seconds: float) -> dict[str, Passed]:
         """By kind, of the last so many wall seconds; to the end of the minute they began in."""
         oldest = (self._now_s() - seconds) // _MINUTE_S
         found: dict[str, _Row] = {}
@@ -62,7 +77,7 @@ class PassedCounts:
                 if minute >= oldest:
                     for kind, row in rows.items():
                         _add(found.setdefault(kind, _Row()), row)
-        return {kind: _shown(row) for kind, row in sorted(found.items())}
+        return {kind: _passed(row) for kind, row in sorted(found.items())}
 
 
 def _add(one: _Row, other: _Row) -> None:
@@ -72,13 +87,10 @@ def _add(one: _Row, other: _Row) -> None:
     one.latency.update(other.latency)
 
 
-def _shown(row: _Row) -> PassedCalls:
-    latency = Histogram.from_counts(row.latency)
-    known = bool(row.latency)
-    return PassedCalls(
+def _passed(row: _Row) -> Passed:
+    return Passed(
         calls=row.calls,
         failures=dict(row.failures),
-        latency_p50_s=latency.quantile(0.5) if known else None,
-        latency_p95_s=latency.quantile(0.95) if known else None,
-        cost_usd=row.nano_usd / NANO_USD,
+        latency=Histogram.from_counts(row.latency),
+        nano_usd=row.nano_usd,
     )

@@ -161,7 +161,7 @@ class Bench:
     def seen(self) -> Observations:
         """Observations of the tick under way, which ends."""
         found: list[Observations] = []
-        self.balancer.add_listener(lambda observations, _: found.append(observations))
+        self.balancer.listeners.ticks.add(lambda observations, _: found.append(observations))
         self.clock.advance(1.0)
         self.balancer.tick()
         return found[-1]

@@ -371,7 +371,7 @@ def test_a_scorer_gives_answers_a_quality(play: Play, bench: Make) -> None:
     """For the response and for whoever listens."""
     heard: list[Score] = []
     here = bench(play(), scorer=lambda request, response: len(request["contents"]) / 100)
-    here.balancer.add_score_listener(heard.append)
+    here.balancer.listeners.scores.add(heard.append)
     response = here.ask("x" * 50, options=CallOptions(key="tenant"))
     how = served(response)
     assert how is not None
@@ -394,7 +394,7 @@ def test_a_session_comes_from_argument_block_or_header(play: Play, bench: Make) 
     """In this order; it is told to listeners and not sent on."""
     script, told = play(), list[RequestRecord]()
     here = bench(script)
-    here.balancer.add_request_listener(told.append)
+    here.balancer.listeners.requests.add(told.append)
     config = types.GenerateContentConfig(
         http_options=types.HttpOptions(headers={"X-Open-Balancer-Session": "header"})
     )

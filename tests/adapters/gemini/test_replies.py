@@ -40,7 +40,7 @@ def budgeted(usd: float = 1.0, plan: Strategy = OWN) -> Any:
 def records(here: Bench) -> list[CallRecord]:
     """Attempts, as they will end."""
     found: list[CallRecord] = []
-    here.balancer.add_call_listener(found.append)
+    here.balancer.listeners.calls.add(found.append)
     return found
 
 

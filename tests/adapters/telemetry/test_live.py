@@ -96,8 +96,8 @@ def test_after_closing_nothing_is_listened_to() -> None:
         bench.seen()
     bench.calls(5)
     bench.seen()
-    recorder = bench.balancer._desk.recorder
-    assert (recorder.watchers, recorder.over_watchers) == ((), ())
+    assert not bench.balancer.listeners.ended
+    assert not bench.balancer.listeners.over
     assert total(kept, FINISHED) == 0
 
 

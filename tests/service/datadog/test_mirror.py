@@ -1,4 +1,4 @@
-"""What the hub tells arrives in Datadog once, whatever happens on the way."""
+"""What the events tells arrives in Datadog once, whatever happens on the way."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 
 from balancer.adapters.datadog.client import Client
 from balancer.adapters.datadog.monitors import Target
+from balancer.core.incidents import Cause, Incident, IncidentChange, Step
 from balancer.core.modes import Mode
-from balancer.service.events import IncidentChange, ModeChange, Step
+from balancer.service.events import ModeChange
 from balancer.service.history import Store
-from balancer.service.incidents.incident import Cause, Incident
 from balancer.service.incidents.rows import put
 from balancer.service.integrations.datadog.delivery_queue import LONGEST_S, MOST_WAITING
 from balancer.service.integrations.datadog.mirror import Mirror
-from balancer.service.integrations.datadog.mirror_state import CLOSED, GONE, Known, Mirrored
+from balancer.service.integrations.datadog.mirror_state import CLOSED, GONE, Mirrored, MirrorState
 from balancer.service.integrations.integration import State
 from tests.adapters.datadog.fake import Fake
 
@@ -46,13 +46,13 @@ class Rig:
     def __init__(self, client: Client, store: Store) -> None:
         self.now_s = NOW_S
         self.store = store
-        self.known = Known(store, lambda: self.now_s)
+        self.known = MirrorState(store, lambda: self.now_s)
         self.mirror = Mirror(
             client, Target(service="shop"), self.known, lambda: "a" * 32, clock=lambda: self.now_s
         )
 
     def tell(self, incident: Incident, step: Step = Step.CHANGED) -> None:
-        """As the hub does, after the database was told."""
+        """As the events does, after the database was told."""
         self.store.run(lambda connection: put(connection, incident, self.now_s))
         change = IncidentChange(step=step, at_s=self.now_s, incident=incident, reason="why")
         self.mirror.tell(change)
@@ -316,7 +316,7 @@ def test_a_database_that_is_away_doubles_nothing(
     assert len(fake.incidents) == 1
     blocked.unlink()
     assert store.flush()
-    found = Known(store).get(EPISODE.key)
+    found = MirrorState(store).get(EPISODE.key)
     assert found is not None and found.number in fake.incidents
     store.close()
 

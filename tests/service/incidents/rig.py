@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from balancer.core.modes import Mode, Priority
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import ManualClock
-from balancer.service.events import Happening, Hub
+from balancer.service.events import Events, Happening
 from balancer.service.history import Store
 from balancer.service.history.tables import INCIDENTS
-from balancer.service.incidents.incident_tracker import Watch
+from balancer.service.incidents.incident_tracker import IncidentTracker
 
 MODEL = "gemini-2.5-flash"
 
@@ -19,23 +19,25 @@ class Rig:
     """A balancer by hand, watched.
 
     Attributes:
-        told: to the hub.
+        told: to the events.
         now_s: Unix time.
         made: all of them, to be closed.
     """
 
     made: ClassVar[list[Rig]] = []
 
-    def __init__(self, store: Store, owner: str = "a" * 32, **options: Any) -> None:
-        self.clock = ManualClock()
+    def __init__(
+        self, store: Store, owner: str = "a" * 32, begins_s: float = 0.0, **options: Any
+    ) -> None:
+        self.clock = ManualClock(begins_s)
         self.balancer = Balancer(clock=self.clock, **options)
         self.store, self.now_s = store, 5000.0
         self.told: list[Happening] = []
-        hub = Hub()
-        hub.subscribe(self.told.append)
-        self.watch = Watch(self.balancer, hub, store, lambda: self.now_s)
-        self.balancer.add_listener(self.watch.observe)
-        self.watch.open(owner)
+        events = Events()
+        events.subscribe(self.told.append)
+        self.tracker = IncidentTracker(self.balancer, events, store, lambda: self.now_s)
+        self.balancer.listeners.ticks.add(self.tracker.observe)
+        self.tracker.open(owner)
         self.made.append(self)
 
     def go(self, ticks: int = 1) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from balancer.core.modes import Mode
-from balancer.service.incidents import schemas
+from balancer.service.api import incident_schemas as schemas
 from tests.service.conftest import Service, Start
 
 REASON = "a drill | of <ours>"
@@ -32,7 +32,7 @@ def order(service: Service, mode: str, reason: str = REASON) -> None:
 def get(service: Service, path: str, **query: Any) -> Any:
     """What a route says; once what was told is written."""
     with service.client() as client:
-        assert service.app.state.site.store.flush()
+        assert service.app.state.dependencies.store.flush()
         found = client.get(path, params=query)
         assert found.status_code == 200, found.text
         return found.json()

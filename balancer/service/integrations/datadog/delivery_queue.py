@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from ....adapters.datadog.errors import DatadogError, Trouble
 from ....core.errors import BalancerError
 
-__all__ = ["Lane"]
+__all__ = ["DeliveryQueue"]
 
 Item = TypeVar("Item")
 
@@ -26,7 +26,7 @@ _HOPELESS = (Trouble.REFUSED, Trouble.NOT_FOUND)
 _log = logging.getLogger("balancer.service.integrations.datadog")
 
 
-class Lane(Generic[Item]):
+class DeliveryQueue(Generic[Item]):
     """What waits, the oldest first; an item takes the place of an older one of its key.
 
     Args:

@@ -1,4 +1,4 @@
-"""Tells Datadog what the hub tells: an event for a change of mode, an incident for an episode.
+"""Tells Datadog what happens: an event for a change of mode, an incident for an episode.
 
 An incident is not a queue of orders but a state to be brought about: what Datadog was last told
 is compared with what is so, and the difference is told. So an outage, a restart or a lost answer
@@ -24,11 +24,11 @@ from ....adapters.datadog.happenings import (
     update_incident,
 )
 from ....adapters.datadog.monitors import Target
-from ...events import Happening, IncidentChange, ModeChange
-from ...incidents.incident import Incident
+from ....core.incidents import Incident, IncidentChange
+from ...events import Happening, ModeChange
 from ..integration import Health, State
-from .delivery_queue import Lane
-from .mirror_state import CLOSED, GONE, OPENING, Known, Mirrored
+from .delivery_queue import DeliveryQueue
+from .mirror_state import CLOSED, GONE, OPENING, Mirrored, MirrorState
 
 __all__ = ["Mirror"]
 
@@ -46,7 +46,7 @@ class _Story:
 
 
 class Mirror:
-    """Subscribes to the hub with `tell`, and works on a thread of its own.
+    """Subscribes to events with `tell`, and works on a thread of its own.
 
     Args:
         client: to Datadog, for this thread alone; closed with it.
@@ -63,7 +63,7 @@ class Mirror:
         self,
         client: Client,
         target: Target,
-        known: Known,
+        known: MirrorState,
         owner: Callable[[], str],
         *,
         clock: Callable[[], float] = time.time,
@@ -78,8 +78,8 @@ class Mirror:
         self._changed = threading.Condition()
         self._closing = False
         self._numbers = count()
-        self._events = Lane[ModeChange]("events", self._event, self._changed)
-        self._incidents = Lane[_Story | None]("incidents", self._incident, self._changed)
+        self._events = DeliveryQueue[ModeChange]("events", self._event, self._changed)
+        self._incidents = DeliveryQueue[_Story | None]("incidents", self._incident, self._changed)
         self._thread = threading.Thread(target=self._run, name="datadog mirror", daemon=True)
 
     def tell(self, happening: Happening) -> None:
@@ -144,7 +144,7 @@ class Mirror:
     def recall(self) -> None:
         """Go on with what a process before this one left unfinished. Blocks."""
         for incident in self._known.unfinished(self._owner()):
-            # What the hub said since the start is newer.
+            # What events said since the start is newer.
             story = _Story(incident=incident, reason=incident.reason)
             self._incidents.put_unless(incident.key, story)
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, or_, select, update
 
+from ....core.incidents import Incident
 from ...history import Store, StoreError
 from ...history.tables import INCIDENTS, MIRRORED
-from ...incidents.incident import Incident
 from ...incidents.rows import incident_of
 
-__all__ = ["CLOSED", "GONE", "OPENING", "Known", "Mirrored"]
+__all__ = ["CLOSED", "GONE", "OPENING", "MirrorState", "Mirrored"]
 
 OPENING, CLOSED, GONE = "opening", "closed", "gone"
 """What was told beside the name of a mode: nothing that is known to have arrived; the end; and
@@ -38,7 +38,7 @@ class Mirrored:
     told: str
 
 
-class Known:
+class MirrorState:
     """Remembers, in the database and in this process. Blocks.
 
     A database that is away is asked again; meanwhile this process's own memory serves, and an

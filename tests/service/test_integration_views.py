@@ -8,7 +8,7 @@ from balancer.adapters.datadog.readings import Freshness, Reading
 from balancer.policy_file import parse_policy
 from balancer.service.api.integration_views import polled
 from balancer.service.integrations.datadog.polling import Polled
-from balancer.service.integrations.integrations import Outside
+from balancer.service.integrations.integrations import Integrations
 
 (RULE,) = parse_policy("thresholds: {soft: {latency_p95: 2s}}").rules
 
@@ -38,7 +38,7 @@ def test_a_value_grows_old_between_two_polls(
 ) -> None:
     """It is fresh for three minutes, whenever the next poll comes."""
     reading = Reading(rule=RULE, freshness=freshness, value=1.0, age_s=age_s)
-    outside = Outside((), polling=Before(reading))  # type: ignore[arg-type]
+    outside = Integrations((), polling=Before(reading))  # type: ignore[arg-type]
     (shown,) = polled(outside, 1000.0 + later_s)
     assert shown.state == state
     assert shown.age_s == (None if age_s is None else age_s + later_s)
@@ -46,4 +46,4 @@ def test_a_value_grows_old_between_two_polls(
 
 def test_before_the_first_poll_there_is_nothing() -> None:
     """Nor where nothing polls."""
-    assert polled(Outside(()), 1000.0) == []
+    assert polled(Integrations(()), 1000.0) == []

@@ -11,12 +11,12 @@ from balancer.core.modes import Mode, Priority
 from balancer.core.observations import Alert
 from balancer.policy_file import parse_policy
 from balancer.runtime.journal import JournalFiles
+from balancer.service.api.incident_markdown import as_markdown
+from balancer.service.api.incident_schemas import IncidentSummary
+from balancer.service.api.incident_views import shown_detail, shown_summary
 from balancer.service.history import Store
 from balancer.service.history.tables import ORDERS, POLICY_VERSIONS
-from balancer.service.incidents.lookup import Case, Casebook
-from balancer.service.incidents.markdown import as_markdown
-from balancer.service.incidents.schemas import IncidentSummary
-from balancer.service.incidents.views import shown_detail, shown_summary
+from balancer.service.incidents.lookup import Case, Lookup
 from tests.service.incidents.rig import Rig
 
 POLICY = parse_policy(
@@ -45,7 +45,7 @@ def journal(tmp_path: Path) -> Path:
 def case_of(rig: Rig) -> Case:
     """All that is known of the only incident."""
     (row,) = rig.rows()
-    found = Casebook(rig.balancer, rig.store, lambda: rig.watch.owner, lambda: rig.now_s).case(
+    found = Lookup(rig.balancer, rig.store, lambda: rig.tracker.owner, lambda: rig.now_s).case(
         row["id"]
     )
     assert found is not None
@@ -172,7 +172,7 @@ def test_an_incident_of_another_service_has_no_journal_here(store: Store, journa
     an_episode(other)
     (row,) = other.rows()
     here = Rig(store, journal=journal.with_name("here.jsonl"), policy=FREE)
-    case = Casebook(here.balancer, store, lambda: here.watch.owner, lambda: here.now_s).case(
+    case = Lookup(here.balancer, store, lambda: here.tracker.owner, lambda: here.now_s).case(
         row["id"]
     )
     assert case is not None
@@ -199,11 +199,8 @@ def test_a_restart_in_the_middle_is_a_gap_that_is_named(store: Store, tmp_path: 
     first.serve(20)
     first.balancer.close()
     assert first.rows()
-    again = Rig(store, policy=FREE, **files)
-    again.now_s = first.now_s
-    again.go(60)
-    again.clock.advance(100)
-    again.now_s += 100
+    again = Rig(store, policy=FREE, begins_s=first.clock.now_s() + 160, **files)
+    again.now_s = first.now_s + 160
     again.serve(20)
     again.balancer.close()
     found = summary_of(again)
@@ -212,21 +209,24 @@ def test_a_restart_in_the_middle_is_a_gap_that_is_named(store: Store, tmp_path: 
     assert any("the service was down" in note for note in found.journal.notes)
 
 
-def test_ticks_that_a_late_ticker_closed_together_are_no_gap(store: Store, journal: Path) -> None:
-    """One line of the journal has all that was seen in them."""
+@pytest.mark.parametrize("stall_s", [0.6 * 20, 60.0])
+def test_ticks_that_a_late_ticker_closed_together_are_no_gap(
+    store: Store, journal: Path, stall_s: float
+) -> None:
+    """One line of the journal has all that was seen in them: 0.6 s at speed 20, or a minute."""
     rig = Rig(store, journal=journal, policy=FREE)
     rig.serve(20)
     rig.hold(Mode.HARD)
     rig.serve(10)
-    rig.clock.advance(7.0)
-    rig.now_s += 7.0
+    rig.clock.advance(stall_s)
+    rig.now_s += stall_s
     rig.serve(10)
     rig.balancer.override(Mode.NORMAL, "over", for_s=1000)
     rig.go(5)
     rig.balancer.close()
     found = summary_of(rig).journal
     assert found.complete
-    assert found.known_s == pytest.approx(found.episode_s, abs=1.0)
+    assert found.known_s == pytest.approx(found.episode_s)
 
 
 def test_another_life_of_the_controller_is_not_mixed_in(store: Store, tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_a_timeline_has_modes_orders_alerts_and_policies_in_order(
     rig.serve(5)
     store.add(
         ORDERS, at=rig.now_s, kind="override", mode="emergency", until=rig.now_s + 60,
-        reason="worse than it looks", owner=rig.watch.owner,
+        reason="worse than it looks", owner=rig.tracker.owner,
     )  # fmt: skip
     rig.serve(2)
     policy = {"name": "p", "reason": "a try", "text": "name: p", "origin": "api"}
@@ -261,7 +261,7 @@ def test_a_timeline_has_modes_orders_alerts_and_policies_in_order(
     rig.serve(2)
     rig.balancer.override(Mode.NORMAL, "over", for_s=1000)
     rig.serve(5)
-    store.add(ORDERS, at=rig.now_s, kind="clear", reason="later", owner=rig.watch.owner)
+    store.add(ORDERS, at=rig.now_s, kind="clear", reason="later", owner=rig.tracker.owner)
     rig.balancer.close()
     case = case_of(rig)
     found = shown_detail(case, 100)
@@ -277,9 +277,9 @@ def test_orders_that_ended_before_are_no_part_of_it(store: Store) -> None:
     """Nor one that was taken back; only what held when normal was left."""
     rig = Rig(store, policy=FREE)
     begun_s = rig.now_s
-    held = {"kind": "override", "mode": "soft", "owner": rig.watch.owner}
+    held = {"kind": "override", "mode": "soft", "owner": rig.tracker.owner}
     store.add(ORDERS, at=begun_s - 50, until=begun_s + 900, reason="taken back", **held)
-    store.add(ORDERS, at=begun_s - 40, kind="clear", reason="by this", owner=rig.watch.owner)
+    store.add(ORDERS, at=begun_s - 40, kind="clear", reason="by this", owner=rig.tracker.owner)
     rig.hold(Mode.HARD)
     assert summary_of(rig).orders == []
     store.add(ORDERS, at=begun_s - 30, until=begun_s - 20, reason="ended", **held)
@@ -317,7 +317,7 @@ def test_what_no_longer_changes_is_read_once(
     """Reading a journal holds up calls."""
     rig = Rig(store, journal=journal, policy=FREE)
     an_episode(rig)
-    book = Casebook(rig.balancer, store, lambda: rig.watch.owner, lambda: rig.now_s)
+    book = Lookup(rig.balancer, store, lambda: rig.tracker.owner, lambda: rig.now_s)
     first = book.case(1)
     rig.now_s += 1000
     monkeypatch.setattr("balancer.service.incidents.lookup.lines", None)

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from ...core.errors import InputError
+from ..core.errors import InputError
 
 __all__ = ["Problem", "body_of", "install"]
 

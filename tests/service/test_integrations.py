@@ -15,7 +15,7 @@ from balancer.adapters.datadog.settings import Settings
 from balancer.core.modes import Mode
 from balancer.policy_file import parse_policy
 from balancer.runtime.balancer import Balancer
-from balancer.service.integrations.datadog.settings import DatadogUse
+from balancer.service.datadog_use import DatadogUse
 from tests.adapters.datadog.fake import API_KEY, APP_KEY, Fake, a_datadog
 from tests.service.conftest import Service, Start, serving
 from tests.service.otlp_sink import Sink, an_otlp_sink
@@ -217,7 +217,7 @@ def test_no_key_is_ever_shown(
         with service.client() as client:
             paths = ("/readyz", "/api/brownout", "/api/incidents/1", "/api/incidents/1/summary")
             shown = "".join(client.get(path).text for path in paths)
-        assert service.app.state.site.store.flush()
+        assert service.app.state.dependencies.store.flush()
         files = b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file())
     for secret in (MARK, MARK[::-1]):
         assert secret not in shown

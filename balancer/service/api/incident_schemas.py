@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 from pydantic.config import JsonDict, JsonValue
 
-from ..api.examples import with_examples
-from ..api.schemas import ModeName
+from .examples import with_examples
+from .schemas import ModeName
 
 __all__ = [
     "BudgetShare",

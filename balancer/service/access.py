@@ -12,8 +12,8 @@ import hmac
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from ..settings import Settings, is_loopback
 from .problems import Problem
+from .settings import Settings, is_loopback
 
 __all__ = ["Peer", "check_browser", "check_mutation", "matches"]
 

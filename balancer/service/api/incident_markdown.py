@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from .schemas import IncidentSummary, OrderShown, PhaseShown
+from .incident_schemas import IncidentSummary, OrderShown, PhaseShown
 
 __all__ = ["as_markdown"]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis.strategies import booleans, lists, sampled_from
 
 from balancer.core.decisions import Reason
+from balancer.core.incidents import Cause, Episodes, IncidentChange, Moment, Step, given_up
 from balancer.core.modes import Mode
-from balancer.service.events import IncidentChange, Step
-from balancer.service.incidents.episodes import Episodes, Moment
-from balancer.service.incidents.incident import Cause
 
 NORMAL, SOFT, HARD, EMERGENCY = Mode
 SLOW = Reason(kind="rule", text="hard: latency_p95 6 s > 5 s over 60 s")
@@ -18,9 +18,9 @@ SLOW = Reason(kind="rule", text="hard: latency_p95 6 s > 5 s over 60 s")
 def moment(tick: int, mode: Mode, *reasons: Reason) -> Moment:
     """A tick of one second; Unix time 1,000 at tick 0."""
     return Moment(
+        key=f"at-{tick}",
         at_s=1000.0 + tick,
         scenario_s=float(tick),
-        tick=tick,
         mode=mode,
         reasons=reasons or (SLOW,),
         epoch=1000.0,
@@ -80,7 +80,7 @@ def left_open() -> IncidentChange:
 def test_one_that_was_left_open_goes_on() -> None:
     """It is not opened twice."""
     before = left_open().incident
-    changes = through(Episodes("o", before, 1000.0), HARD, EMERGENCY, NORMAL, start=50)
+    changes = through(Episodes("o", before, "noon"), HARD, EMERGENCY, NORMAL, start=50)
     assert [change.step for change in changes] == [Step.CHANGED, Step.CLOSED]
     assert {change.incident.key for change in changes} == {before.key}
     assert changes[-1].incident.ended == "normal is back"
@@ -88,17 +88,32 @@ def test_one_that_was_left_open_goes_on() -> None:
 
 def test_one_that_ended_while_nobody_looked_is_closed_and_says_so() -> None:
     """With when it was last seen."""
-    (closed,) = through(Episodes("o", left_open().incident, 1000.0), NORMAL, start=50)
+    (closed,) = through(Episodes("o", left_open().incident, "noon"), NORMAL, start=50)
     assert closed.step is Step.CLOSED
-    assert closed.incident.ended == (
-        "it ended while the service was down, after 1970-01-01 00:16:40 UTC"
-    )
+    assert closed.incident.ended == "it ended while the service was down, after noon"
+
+
+def test_one_that_nobody_follows_is_over_and_says_why() -> None:
+    """When normal was back is not known in scenario time."""
+    before = left_open().incident
+    change = given_up(before, 2000.0, "the service is gone")
+    closed = change.incident
+    assert (change.step, change.at_s, change.reason) == (Step.CLOSED, 2000.0, closed.ended)
+    assert (closed.mode, closed.closed_at, closed.closed_s) == (NORMAL, 2000.0, None)
+    assert (closed.key, closed.worst, closed.ended) == (before.key, HARD, "the service is gone")
+
+
+def test_shadow_is_said_in_the_title() -> None:
+    """Nobody was served otherwise."""
+    change = Episodes("o").observe(replace(moment(0, HARD), shadow=True))
+    assert change is not None
+    assert change.incident.title == "hard brownout (shadow mode)"
 
 
 def test_an_order_in_the_first_tick_ends_it_now() -> None:
     """The service was up when it came."""
     order = Reason(kind="override", text="normal: override until tick 99: over")
-    closed = Episodes("o", left_open().incident, 1000.0).observe(moment(50, NORMAL, order))
+    closed = Episodes("o", left_open().incident, "noon").observe(moment(50, NORMAL, order))
     assert closed is not None
     assert closed.incident.ended == "normal is back"
 
@@ -109,7 +124,7 @@ def test_whatever_the_modes_each_episode_is_opened_and_closed_once(
 ) -> None:
     """Open from hard to normal, and at no other time."""
     before = left_open().incident if left else None
-    episodes = Episodes("o", before, 1000.0)
+    episodes = Episodes("o", before, "noon")
     is_open, keys = left, {before.key} if before else set[str]()
     for tick, mode in enumerate(modes, start=10):
         change = episodes.observe(moment(tick, mode))

@@ -7,17 +7,17 @@ import logging
 import pytest
 
 from balancer.core.modes import Mode
-from balancer.service.events import Happening, Hub, ModeChange
+from balancer.service.events import Events, Happening, ModeChange
 
 CHANGE = ModeChange(at_s=1.0, tick=1, before=Mode.NORMAL, after=Mode.SOFT)
 
 
 def test_every_subscriber_is_told_in_order() -> None:
     """In the order in which they came."""
-    hub, told = Hub(), []
-    hub.subscribe(lambda happening: told.append(("first", happening)))
-    hub.subscribe(lambda happening: told.append(("second", happening)))
-    hub.tell(CHANGE)
+    events, told = Events(), []
+    events.subscribe(lambda happening: told.append(("first", happening)))
+    events.subscribe(lambda happening: told.append(("second", happening)))
+    events.tell(CHANGE)
     assert told == [("first", CHANGE), ("second", CHANGE)]
 
 
@@ -27,10 +27,10 @@ def test_one_that_fails_keeps_nothing_from_the_others(caplog: pytest.LogCaptureF
     def fail(_happening: Happening) -> None:
         raise ValueError("no")
 
-    hub, told = Hub(), list[Happening]()
-    hub.subscribe(fail)
-    hub.subscribe(told.append)
+    events, told = Events(), list[Happening]()
+    events.subscribe(fail)
+    events.subscribe(told.append)
     with caplog.at_level(logging.ERROR):
-        hub.tell(CHANGE)
+        events.tell(CHANGE)
     assert told == [CHANGE]
     assert "a subscriber failed" in caplog.text

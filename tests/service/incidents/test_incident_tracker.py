@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from balancer.core.incidents import IncidentChange
 from balancer.core.modes import Mode
-from balancer.service.events import Hub, IncidentChange, ModeChange
+from balancer.service.events import Events, ModeChange
 from balancer.service.history import Store
 from balancer.service.history.tables import MODE_CHANGES
-from balancer.service.incidents.incident_tracker import GONE_S, Watch
+from balancer.service.incidents.incident_tracker import GONE_S, IncidentTracker
 from balancer.service.instance import owner_of
 from tests.service.incidents.rig import Rig
 
@@ -113,7 +114,7 @@ def test_services_that_share_a_database_leave_each_other_alone(store: Store) -> 
     one.hold(Mode.HARD)
     two.go(3)
     assert [row["closed_at"] for row in two.rows()] == [None]
-    third = Watch(two.balancer, Hub(), store, lambda: one.now_s + GONE_S + 1)
+    third = IncidentTracker(two.balancer, Events(), store, lambda: one.now_s + GONE_S + 1)
     third.open("c" * 32)
     (row,) = one.rows()
     assert row["ended"] == "the service that saw it was not heard of again"
@@ -125,10 +126,10 @@ def test_one_that_is_open_is_said_to_be_followed(store: Store) -> None:
     rig.hold(Mode.HARD)
     opened = rig.rows()[0]["seen_at"]
     rig.now_s += 57
-    rig.watch.tend()
+    rig.tracker.tend()
     assert rig.rows()[0]["seen_at"] == opened
     rig.now_s += 5
-    rig.watch.tend()
+    rig.tracker.tend()
     assert rig.rows()[0]["seen_at"] == rig.now_s
 
 
@@ -150,11 +151,11 @@ def test_a_database_that_is_away_at_the_restart_ends_in_one_open_incident(tmp_pa
     rig.hold(Mode.HARD)
     place.unlink()
     (tmp_path / "away").rename(place)
-    rig.watch.tend()
+    rig.tracker.tend()
     old, new = rig.rows()
     assert old["ended"] == f"the service was restarted, and it goes on as {new['key']}"
     assert new["closed_at"] is None
-    assert rig.watch.current is not None and rig.watch.current.key == new["key"]
+    assert rig.tracker.current is not None and rig.tracker.current.key == new["key"]
     store.close()
 
 

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from ...core.incidents import Incident
 from ...core.modes import PRIORITIES, Mode
 from ...core.observations import FAILURES, ILLNESSES
 from ...core.pricing import NANO_USD
-from ..api.schemas import ModeName, mode_name
-from .figures import AROUND_S, Figures, Phase
-from .incident import Incident
-from .lookup import Case
-from .schemas import (
+from ..incidents.figures import AROUND_S, Figures, Phase
+from ..incidents.lookup import Case
+from .incident_schemas import (
     BudgetShare,
     Cost,
     CrossingShown,
@@ -27,6 +26,7 @@ from .schemas import (
     PhaseShown,
     TimelineEntry,
 )
+from .schemas import ModeName, mode_name
 
 __all__ = ["shown_detail", "shown_incident", "shown_summary"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ....adapters.datadog.monitors import Target
-from ....adapters.datadog.settings import Settings, settings_from
-from ....core.errors import InputError, nearest
+from ..adapters.datadog.monitors import Target
+from ..adapters.datadog.settings import Settings, settings_from
+from ..core.errors import InputError, nearest
 
 __all__ = ["DatadogUse", "datadog_use"]
 

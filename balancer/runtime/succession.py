@@ -1,0 +1,57 @@
+"""Takes up what a process before this one left: the controller, the budget, and the clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..core.policy import Policy
+from .clock import Timekeeper, tick_at
+from .journal import JournalFiles
+from .ledger import Ledger
+from .snapshot import Resumed, resume
+from .spent import AfterLoss, Spent, spent_before
+
+__all__ = ["take_up"]
+
+
+def take_up(
+    policy: Policy,
+    state: Path | None,
+    journal: JournalFiles | None,
+    after_loss: AfterLoss,
+    *,
+    clock: Timekeeper,
+    ledger: Ledger,
+) -> tuple[Resumed | None, Spent]:
+    """Start the clock, and go on from where a process before this one stopped.
+
+    Args:
+        policy: in use from now on.
+        state: path of the snapshot; None begins afresh.
+        journal: whose tail brings the snapshot up to date.
+        after_loss: as in `Balancer`.
+        clock: not started.
+        ledger: is charged what was spent, unless it is in the midst of its life.
+
+    Returns:
+        The controller that was, or None, and what it had spent.
+    """
+    if state is None:
+        clock.start()
+        return None, Spent()
+    path = None if journal is None else journal.path
+    # A ledger that is kept already is in the midst of its life.
+    before = Spent() if ledger.is_kept else spent_before(policy, state, path)
+    found = resume(policy, state, path, since=before.tick)
+    # Time may have been set back meanwhile; the tick index goes on all the same.
+    least_s, epoch = before.tick * before.tick_s, before.epoch
+    if found is not None:
+        tick = found.controller.tick
+        least_s = 0.0 if tick is None else (tick + 1) * policy.tick_s
+        epoch = found.epoch
+    clock.start(epoch=epoch, at_least_s=least_s)
+    if ledger.is_kept:
+        return found, before
+    before = before.against(found, policy)
+    before.charge(ledger, tick_at(clock, policy.tick_s), found, after_loss)
+    return found, before
