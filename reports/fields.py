@@ -5,20 +5,17 @@ Whatever in such a file came from a scenario is text of strangers; nothing here 
 
 from __future__ import annotations
 
-import json
 import math
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from balancer.core.errors import InputError
+from balancer.records.codec import clean
+from balancer.records.files import read_json
+from balancer.records.interval import UNDEFINED, Interval
 
 __all__ = [
-    "UNDEFINED",
-    "Estimate",
     "as_a",
     "clean",
     "estimate",
@@ -30,35 +27,6 @@ __all__ = [
     "text",
     "words",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A metric over the replications with its confidence interval; NaN where undefined."""
-
-    estimate: float
-    low: float
-    high: float
-
-
-UNDEFINED = Estimate(estimate=math.nan, low=math.nan, high=math.nan)
-
-
-def read_json(path: Path) -> Any:
-    """What a JSON file holds.
-
-    Raises:
-        InputError: it is missing, or no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"cannot read it ({error.strerror}); a report needs the directory of a run",
-            where=str(path),
-        ) from None
-    except ValueError as error:
-        raise InputError(f"not JSON: {error}", where=str(path)) from None
 
 
 @contextmanager
@@ -95,15 +63,6 @@ def text(entry: Mapping[str, Any], key: str) -> str:
     return "" if found is None else clean(str(found))
 
 
-def clean(sentence: str) -> str:
-    """Text on one line without what neither HTML nor SVG can hold (control characters)."""
-    kept = "".join(
-        sign if sign.isprintable() or unicodedata.category(sign) in {"Zs", "Co"} else " "
-        for sign in sentence
-    )
-    return " ".join(kept.split())
-
-
 def number(value: object) -> float:
     """JSON has no NaN and no infinity: null stands for both."""
     if value is None:
@@ -121,16 +80,16 @@ def positive(value: object, name: str) -> float:
     return found
 
 
-def estimates(found: Mapping[str, Any] | None) -> dict[str, Estimate]:
+def estimates(found: Mapping[str, Any] | None) -> dict[str, Interval]:
     """Estimates by name."""
     return {clean(str(name)): estimate(each) for name, each in (found or {}).items()}
 
 
-def estimate(found: Mapping[str, Any] | None) -> Estimate:
+def estimate(found: Mapping[str, Any] | None) -> Interval:
     """An estimate with its interval; undefined where it is missing or null."""
     if found is None:
         return UNDEFINED
-    return Estimate(
+    return Interval(
         estimate=number(found.get("estimate")),
         low=number(found.get("low")),
         high=number(found.get("high")),

@@ -81,6 +81,7 @@ def _backtest(
     quiet: bool,
 ) -> bool:
     """Backtest into one directory; whether the fit is to be trusted."""
+    from balancer.records.files import write_json
     from reports.backtest.page import write_backtest_report
     from reports.backtest.record import read_backtest
     from reports.backtest.tables import backtest_tables
@@ -89,7 +90,6 @@ def _backtest(
     from sim.backtesting.backtest import check_candidates
     from sim.fitting.fit import fit_journal
     from sim.fitting.scenario_text import slug
-    from sim.study.json_values import write_json
     from sim.study.report_directory import BACKTEST, FITTED, report_directory
 
     from ..policy_file import load_policy

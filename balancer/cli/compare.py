@@ -77,6 +77,7 @@ def _compare(
     quiet: bool,
 ) -> None:
     """Compare laws into one directory."""
+    from balancer.records.files import write_json
     from reports.comparison.page import write_comparison_report
     from reports.comparison.record import read_comparison
     from reports.comparison.tables import comparison_tables
@@ -84,7 +85,6 @@ def _compare(
     from scenarios.loader import library
     from sim.study.compare import LawComparison, contest
     from sim.study.compared_laws import chosen_laws
-    from sim.study.json_values import write_json
     from sim.study.report_directory import COMPARISON, report_directory
 
     from ..policy_file import load_policy

@@ -87,6 +87,7 @@ def _gate(
     quiet: bool,
 ) -> str:
     """Gate a policy into one directory; the verdict."""
+    from balancer.records.files import write_json
     from reports.console import show
     from reports.gate.page import write_gate_report
     from reports.gate.record import read_gate
@@ -94,7 +95,6 @@ def _gate(
     from scenarios.loader import library
     from sim.study.gate import Gate
     from sim.study.gate_record import gate_record
-    from sim.study.json_values import write_json
     from sim.study.margins import DEFAULT_MARGINS, parse_margins
     from sim.study.report_directory import GATE, report_directory
     from sim.study.sequential import LAST_LOOK

@@ -222,11 +222,11 @@ def _tune(
     gate: Sequence[str],
 ) -> Tuned:
     """Tune into one directory, where the study is from the beginning."""
+    from balancer.records.files import write_json
     from reports.console import show
     from reports.tuning.page import write_tuning_report
     from reports.tuning.record import read_tuning
     from reports.tuning.terminal import tuning_tables
-    from sim.study.json_values import write_json
     from sim.study.report_directory import STUDY, TUNING, report_directory
     from sim.tuning.explanation import explained
     from sim.tuning.policy_files import CHOSEN, write_policies

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..fields import Estimate, as_a, clean, estimates, items, number, read_json, text, words
+from balancer.records.interval import Interval
+
+from ..fields import as_a, clean, estimates, items, number, read_json, text, words
 
 __all__ = ["BACKTEST", "Backtest", "BacktestArm", "Figure", "backtest_of", "read_backtest"]
 
@@ -28,7 +30,7 @@ class Figure:
     name: str
     unit: str
     seen: float
-    simulated: Estimate
+    simulated: Interval
     difference: float
     tolerance: float
     relative: bool
@@ -51,8 +53,8 @@ class BacktestArm:
     arm: str
     policy: str
     law: str
-    metrics: Mapping[str, Estimate]
-    difference: Mapping[str, Estimate]
+    metrics: Mapping[str, Interval]
+    difference: Mapping[str, Interval]
     time_in: Mapping[str, float]
     assumed: float
     models: tuple[str, ...]
@@ -137,7 +139,7 @@ def _figure(entry: Mapping[str, Any]) -> Figure:
         name=text(entry, "name"),
         unit=text(entry, "unit"),
         seen=number(entry["seen"]),
-        simulated=Estimate(
+        simulated=Interval(
             estimate=number(entry["simulated"]),
             low=number(entry["low"]),
             high=number(entry["high"]),

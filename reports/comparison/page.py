@@ -11,11 +11,11 @@ from typing import Final
 
 from markupsafe import Markup
 
+from balancer.records.interval import UNDEFINED, Interval
 from balancer.units import show_seconds, show_share, show_usd
 
 from ..amounts import NOTHING, amount
 from ..data_files import Cell, write_csv
-from ..fields import UNDEFINED, Estimate
 from ..layout import Layout
 from ..metrics import METRICS, Metric, metric
 from ..page import render
@@ -290,16 +290,16 @@ def _drawn(scenario: ComparedScenario, layout: Layout, prefix: str) -> Markup:
     )
 
 
-def _row(scenario: ComparedScenario, name: str) -> tuple[Metric, list[Estimate]]:
+def _row(scenario: ComparedScenario, name: str) -> tuple[Metric, list[Interval]]:
     values = [law.metrics.get(name, UNDEFINED) for law in scenario.laws]
     if name != "cost_per_answer_usd":
         return metric(name), values
     return PER_ANSWER, [_thousand(value) for value in values]
 
 
-def _thousand(value: Estimate) -> Estimate:
+def _thousand(value: Interval) -> Interval:
     """Dollars per answer as dollars per 1000 answers, which people can read."""
-    return Estimate(estimate=1000 * value.estimate, low=1000 * value.low, high=1000 * value.high)
+    return Interval(estimate=1000 * value.estimate, low=1000 * value.low, high=1000 * value.high)
 
 
 def _outcome(scenario: ComparedScenario) -> str:
@@ -323,7 +323,7 @@ def _head(law: LawResult) -> LawHead:
     return LawHead(law=law.law, standing=words.standing(law), notes=tuple(notes))
 
 
-def _cells(shown: Metric, values: Sequence[Estimate]) -> tuple[LawCell, ...]:
+def _cells(shown: Metric, values: Sequence[Interval]) -> tuple[LawCell, ...]:
     relative = shown.unit == "relative"
     texts = [
         words.regret(value.estimate) if relative else amount(value.estimate, shown.unit)
@@ -336,7 +336,7 @@ def _cells(shown: Metric, values: Sequence[Estimate]) -> tuple[LawCell, ...]:
     )
 
 
-def _best(shown: Metric, values: Sequence[Estimate], texts: Sequence[str]) -> str:
+def _best(shown: Metric, values: Sequence[Interval], texts: Sequence[str]) -> str:
     """How the best figure of a row reads; "" where none is better, or all read the same."""
     pick = {"lower": min, "higher": max}.get(shown.better)
     finite = [

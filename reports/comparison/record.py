@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from balancer.core.errors import InputError
+from balancer.records.interval import UNDEFINED, Interval
 
 from ..fields import (
-    UNDEFINED,
-    Estimate,
     as_a,
     clean,
     estimate,
@@ -58,7 +57,7 @@ class Met:
     name: str
     counts: bool
     met: bool
-    value: Estimate = UNDEFINED
+    value: Interval = UNDEFINED
     unit: str = ""
 
 
@@ -122,12 +121,12 @@ class LawResult:
     eligible: bool
     best: bool
     within_best: bool
-    score: Estimate
-    regret: Estimate
+    score: Interval
+    regret: Interval
     dominated_by: tuple[str, ...]
     expectations: tuple[Met, ...]
-    metrics: Mapping[str, Estimate]
-    difference: Mapping[str, Estimate]
+    metrics: Mapping[str, Interval]
+    difference: Mapping[str, Interval]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +176,7 @@ class LawSummary:
     within_best: int
     dominated: int
     median_regret: float
-    largest_regret: Estimate
+    largest_regret: Interval
     largest_in: str
     availability: float
     least_availability: float

@@ -9,9 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from balancer.records.interval import Interval
+
 from ..amounts import NOTHING
 from ..console import table
-from ..fields import Estimate
 from . import words
 from .record import ComparedScenario, Comparison, LawResult, LawSummary
 
@@ -143,7 +144,7 @@ def _remarks(law: LawResult) -> Iterator[str]:
         yield f"{law.law} is dominated by {', '.join(law.dominated_by)}"
 
 
-def _figure(value: Estimate | None, scale: float, places: int) -> str:
+def _figure(value: Interval | None, scale: float, places: int) -> str:
     if value is None or not math.isfinite(value.estimate):
         return NOTHING
     text = f"{value.estimate * scale:.{places}f}"
@@ -151,7 +152,7 @@ def _figure(value: Estimate | None, scale: float, places: int) -> str:
     return f"{text}\n{half}" if half else text
 
 
-def _half(value: Estimate, scale: float, places: int) -> str:
+def _half(value: Interval, scale: float, places: int) -> str:
     """Half an interval's width; "" where it rounds to nothing."""
     if not math.isfinite(value.high - value.low):
         return ""
@@ -226,8 +227,8 @@ def _steps(comparison: Comparison) -> list[tuple[float, int]]:
     ]
 
 
-def _alone(value: float) -> Estimate:
-    return Estimate(estimate=value, low=math.nan, high=math.nan)
+def _alone(value: float) -> Interval:
+    return Interval(estimate=value, low=math.nan, high=math.nan)
 
 
 def _largest(law: LawSummary) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 
+from balancer.records.interval import Interval
+
 from ..amounts import MINUS, NOTHING, THIN, duration
-from ..fields import Estimate
 from .record import ComparedScenario, Comparison, LawResult, LawSummary
 
 __all__ = [
@@ -96,7 +97,7 @@ def standing(law: LawResult) -> str:
     return "level" if law.within_best else "behind"
 
 
-def plus_minus(value: Estimate, shown: str, unit: str) -> str:
+def plus_minus(value: Interval, shown: str, unit: str) -> str:
     """Half an interval's width, to as many decimals as its estimate is shown with.
 
     "" where there is no interval, or where its width rounds to nothing.

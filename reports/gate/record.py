@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..fields import Estimate, as_a, clean, estimate, items, number, read_json, text, words
+from balancer.records.interval import Interval
+
+from ..fields import as_a, clean, estimate, items, number, read_json, text, words
 
 __all__ = ["GATE", "Gate", "GateScenario", "PolicyName", "Worsening", "gate_of", "read_gate"]
 
@@ -49,9 +51,9 @@ class Worsening:
     margin: float
     margin_text: str
     verdict: str
-    baseline: Estimate
-    candidate: Estimate
-    worsening: Estimate
+    baseline: Interval
+    candidate: Interval
+    worsening: Interval
     replications: int
     replications_needed: int | None
     note: str

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from balancer.records.interval import UNDEFINED
+
 from ..amounts import amount
-from ..fields import UNDEFINED
 from ..layout import Layout, light, shorten
 from ..svg import DRAWING
 from .record import Importance, Tuning

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..fields import Estimate, as_a, clean, estimate, items, number, read_json, text, words
+from balancer.records.interval import Interval
+
+from ..fields import as_a, clean, estimate, items, number, read_json, text, words
 
 __all__ = [
     "TUNING",
@@ -71,7 +73,7 @@ class Change:
     """
 
     of: Objective
-    change: Estimate
+    change: Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ class Worst:
 
     metric: str
     scenario: str
-    value: Estimate
+    value: Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +108,8 @@ class Policy:
     settings: tuple[Setting, ...]
     feasible: bool
     broken: tuple[str, ...]
-    objectives: tuple[Estimate, ...]
-    objectives_held_out: tuple[Estimate, ...]
+    objectives: tuple[Interval, ...]
+    objectives_held_out: tuple[Interval, ...]
     worst: tuple[Worst, ...]
     changes: tuple[str, ...]
     effects: tuple[Change, ...]
@@ -124,7 +126,7 @@ class Standing:
     """
 
     feasible: bool
-    objectives: tuple[Estimate, ...]
+    objectives: tuple[Interval, ...]
     trial: int = -1
     best: bool = False
     proposed: bool = False
@@ -153,7 +155,7 @@ class Importance:
     """Of every number for one objective, by its path, the most important first."""
 
     objective: str
-    shares: Mapping[str, Estimate]
+    shares: Mapping[str, Interval]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,7 +333,7 @@ def _policy(entry: Mapping[str, Any], count: int) -> Policy:
     )
 
 
-def _estimates(entry: Mapping[str, Any], key: str, count: int) -> tuple[Estimate, ...]:
+def _estimates(entry: Mapping[str, Any], key: str, count: int) -> tuple[Interval, ...]:
     found = tuple(estimate(each) for each in entry[key])
     if len(found) != count:
         raise ValueError(f"{key} are {len(found)}; expected {count}, one for each objective")

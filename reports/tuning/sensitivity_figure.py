@@ -14,8 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from balancer.records.interval import Interval
+
 from ..amounts import amount
-from ..fields import Estimate
 from ..layout import Layout, light, shorten
 from ..run.scales import around
 from ..svg import DRAWING
@@ -147,7 +148,7 @@ def _inside(tick: float, limits: tuple[float, float]) -> bool:
     return limits[0] <= tick <= limits[1]
 
 
-def _point(axes: Axes, place: int, step: Step, found: Estimate, *, chosen: bool) -> None:
+def _point(axes: Axes, place: int, step: Step, found: Interval, *, chosen: bool) -> None:
     feasible = step.standing is not None and step.standing.feasible
     role = "good" if chosen else "with" if feasible else "bad"
     colour = light(role)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from balancer.records.interval import Interval
+
 from ..amounts import amount
-from ..fields import Estimate
 from ..metrics import metric
 from .record import Objective, Standing, Tuning
 from .words import dimension, label, name_of, objective_values, setting, value
@@ -137,7 +138,7 @@ def _note(tuning: Tuning, place: int) -> str:
     return ", ".join(note for note in notes if note)
 
 
-def _held_out(tuning: Tuning, found: tuple[Estimate, ...]) -> tuple[str, ...]:
+def _held_out(tuning: Tuning, found: tuple[Interval, ...]) -> tuple[str, ...]:
     if not tuning.held_out:
         return ()
     return tuple(objective_values(found, tuning.objectives))

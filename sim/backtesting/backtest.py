@@ -11,6 +11,7 @@ from typing import Any
 from balancer.core.errors import InputError
 from balancer.core.modes import MODES
 from balancer.core.policy import Policy
+from balancer.records.codec import to_json
 from balancer.version import VERSION
 from scenarios.schema import Scenario
 
@@ -21,7 +22,6 @@ from ..run.header import fault_rows, versions
 from ..run.result import STATIC, Run
 from ..study.estimates import difference_interval, metric_interval
 from ..study.intervals import CONFIDENCE
-from ..study.json_values import interval, number
 from ..workers.pool import Workers
 from .fidelity import fidelity, trustworthy
 from .runs import Arm, Measured, measure
@@ -209,7 +209,7 @@ def _arm(
 ) -> dict[str, Any]:
     ours, theirs = ([each.run for each in side] for side in (runs, live))
     modes = {
-        mode.label: number(
+        mode.label: to_json(
             sum(_account(each).figures[f"time_in_{mode.label}"] for each in runs) / len(runs)
         )
         for mode in MODES
@@ -218,8 +218,8 @@ def _arm(
         "arm": arm.name,
         "policy": arm.policy.name,
         "law": "none" if arm.name == STATIC else arm.policy.law,
-        "metrics": {name: interval(metric_interval(name, ours)) for name in METRICS},
-        "difference": {name: interval(_difference(name, ours, theirs)) for name in METRICS},
+        "metrics": {name: to_json(metric_interval(name, ours)) for name in METRICS},
+        "difference": {name: to_json(_difference(name, ours, theirs)) for name in METRICS},
         "time_in": modes,
         "assumed": {
             "share": strange.share,
@@ -228,7 +228,7 @@ def _arm(
             "bounds": None
             if bounds is None
             else {
-                name: {"worse": number(worse), "better": number(better)}
+                name: {"worse": to_json(worse), "better": to_json(better)}
                 for name, (worse, better) in bounds.items()
             },
         },
@@ -256,7 +256,7 @@ def _fit(fit: Fit, scenario: Scenario) -> dict[str, Any]:
         "asked": dict(fit.asked),
         "slice_s": fit.traffic.slice_s,
         "cv": fit.traffic.shared.cv,
-        "faults": fault_rows(scenario),
+        "faults": to_json(fault_rows(scenario)),
         "measured": [
             {"mode": mode.label, "model": model, "answers": count}
             for (mode, model), count in fit.answers.items()

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from balancer.records.codec import to_json
+
 from ..fitting.account import FIGURES
 from ..study.intervals import Interval, mean_interval
-from ..study.json_values import number
 
 __all__ = ["TOLERANCES", "Reproduced", "Tolerance", "fidelity", "trustworthy"]
 
@@ -84,11 +85,11 @@ class Reproduced:
         return {
             "name": self.name,
             "unit": FIGURES[self.name],
-            "seen": number(self.seen),
-            "simulated": number(self.simulated.estimate),
-            "low": number(self.simulated.low),
-            "high": number(self.simulated.high),
-            "difference": number(self.difference),
+            "seen": to_json(self.seen),
+            "simulated": to_json(self.simulated.estimate),
+            "low": to_json(self.simulated.low),
+            "high": to_json(self.simulated.high),
+            "difference": to_json(self.difference),
             "tolerance": None if judged is None else judged.most,
             "relative": judged is not None and judged.relative,
             "agrees": self.agrees,

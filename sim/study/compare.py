@@ -13,6 +13,7 @@ from typing import Any
 from balancer.core.errors import InputError
 from balancer.core.policy import Policy
 from balancer.policy_file import default_policy
+from balancer.records.codec import to_json
 from balancer.version import VERSION
 from scenarios.schema import Scenario
 
@@ -27,7 +28,6 @@ from .counterfactual import cost_saved
 from .estimates import values_difference_interval, values_interval
 from .expectations import Expected, expected, held_against
 from .intervals import CONFIDENCE, Interval, mean_interval
-from .json_values import interval, judgement, number
 from .law_summary import summaries
 from .ranking import Standing, counts, standings
 from .replications import Plan, Runs, replicate
@@ -191,7 +191,7 @@ def _row(
         "replications": contest.replications,
         "duration_s": scenario.duration,
         "warm_up_s": scenario.warm_up,
-        "faults": fault_rows(scenario),
+        "faults": to_json(fault_rows(scenario)),
         "worth": {
             "answer_usd": worth.answer,
             "waiting": worth.waiting,
@@ -205,7 +205,7 @@ def _row(
                 "answer_usd": place.answer_usd,
                 "best": place.best,
                 "level": list(place.level),
-                "regret": {law: number(each) for law, each in place.regret.items()},
+                "regret": {law: to_json(each) for law, each in place.regret.items()},
             }
             for place in sweep(lines, eligible)
         ],
@@ -230,27 +230,27 @@ def _law(
         "law": standing.law,
         "eligible": standing.eligible,
         "expectations": [
-            {**judgement(answer.judgement), "counts": answer.counts, "met": answer.met}
+            {**to_json(answer.judgement), "counts": answer.counts, "met": answer.met}
             for answer in standing.answers
         ],
-        "score": interval(standing.score),
+        "score": to_json(standing.score),
         "regret": _defined(standing.regret),
         "regret_usd": _defined(standing.regret_usd),
-        "value": interval(own.value),
-        "bill_usd": interval(own.bill_usd),
+        "value": to_json(own.value),
+        "bill_usd": to_json(own.bill_usd),
         "cells": {
-            "regret": [number(round(each, REGRET_DIGITS)) for each in cells.regrets],
+            "regret": [to_json(round(each, REGRET_DIGITS)) for each in cells.regrets],
             "level": list(cells.level),
         },
         "best": standing.best,
         "within_best": standing.within_best,
         "dominated_by": list(standing.dominated_by),
         "metrics": {
-            name: interval(values_interval(name, each, runs[standing.law]))
+            name: to_json(values_interval(name, each, runs[standing.law]))
             for name, each in values.items()
         },
         "difference": {
-            name: interval(
+            name: to_json(
                 # A law does not differ from itself, whatever was not seen.
                 mean_interval([0.0 * value for value in each])
                 if standing.law == reference
@@ -264,7 +264,7 @@ def _law(
 
 
 def _defined(value: Interval) -> dict[str, Any] | None:
-    return None if math.isnan(value.estimate) else interval(value)
+    return None if math.isnan(value.estimate) else to_json(value)
 
 
 def _held_against(policy: Policy, questions: Iterable[Expected]) -> dict[str, Policy]:

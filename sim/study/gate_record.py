@@ -14,11 +14,11 @@ from typing import Any
 
 from balancer.core.policy import Policy
 from balancer.core.value_codec import to_plain
+from balancer.records.codec import to_json
 from balancer.version import VERSION
 
 from ..run.header import versions
 from .gate import Gate, GatedScenario
-from .json_values import interval
 from .margins import Margin
 from .non_inferiority import Difference
 from .sequential import FAIL_ERROR, PASS_ERROR
@@ -114,9 +114,9 @@ def _difference(gate: Gate, difference: Difference) -> dict[str, Any]:
         **margin,
         "margin_text": text,
         "verdict": difference.verdict,
-        "baseline": interval(difference.baseline),
-        "candidate": interval(difference.candidate),
-        "worsening": interval(difference.worsening),
+        "baseline": to_json(difference.baseline),
+        "candidate": to_json(difference.candidate),
+        "worsening": to_json(difference.worsening),
         "replications": difference.replications,
         "look": gate.looks.at.index(difference.replications) + 1,
         "settled": difference.settled,

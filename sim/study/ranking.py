@@ -22,6 +22,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from balancer.records.verdict import Judgement
 from scenarios.schema import Worth
 
 from ..run.metrics import asked
@@ -29,7 +30,7 @@ from ..run.result import Run
 from .expectations import Expected, MetricBound, NeverAbove, TimeBound
 from .intervals import Interval, mean_interval
 from .replications import Runs
-from .verdict import Judgement, judge
+from .verdict import judge
 
 __all__ = [
     "CRITERIA",

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from balancer.core.errors import InputError
+from balancer.records.verdict import VERDICT
 
 __all__ = [
     "BACKTEST",
@@ -18,18 +19,16 @@ __all__ = [
     "GATE",
     "STUDY",
     "TUNING",
-    "VERDICTS",
     "report_directory",
 ]
 
-VERDICTS = "verdict.json"
 COMPARISON = "comparison.json"
 GATE = "gate.json"
 TUNING = "tuning.json"
 STUDY = "study.jsonl"
 """Of a tuning, and there before its record is."""
 BACKTEST = "backtest.json"
-RECORDS = (VERDICTS, COMPARISON, GATE, TUNING, STUDY, BACKTEST)
+RECORDS = (VERDICT.file, COMPARISON, GATE, TUNING, STUDY, BACKTEST)
 """The files by one of which a report's directory is known."""
 
 FRONT = "front"

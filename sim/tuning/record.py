@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from balancer.policy_difference import policy_difference
+from balancer.records.codec import to_json
 from balancer.version import VERSION
 
 from ..run.header import versions
 from ..study.gate_record import fingerprint
 from ..study.intervals import CONFIDENCE, Interval
-from ..study.json_values import interval, number
 from ..study.replications import Runs
 from .effects import effects, told
 from .goals import Goals
@@ -130,7 +130,7 @@ def _measured(found: Measured | None) -> dict[str, Any]:
         return {"feasible": None, "objectives": []}
     return {
         "feasible": found.feasible,
-        "objectives": [interval(each) for each in found.objectives],
+        "objectives": [to_json(each) for each in found.objectives],
     }
 
 
@@ -163,8 +163,8 @@ def _candidate(
         ],
         "feasible": each.feasible,
         "broken": list(notes.broken.get(each.trial, ())),
-        "objectives": [interval(found) for found in each.objectives],
-        "objectives_held_out": [interval(found) for found in each.objectives_held_out],
+        "objectives": [to_json(found) for found in each.objectives],
+        "objectives_held_out": [to_json(found) for found in each.objectives_held_out],
         "worst": [
             _worst(objective, {**each.tuned_on, **each.held_out}) for objective in told(goals)
         ],
@@ -172,7 +172,7 @@ def _candidate(
         "effects": _effects(tuning, goals, each, tuning.scenarios),
         "effects_held_out": _effects(tuning, goals, each, tuning.held_out),
         "figures": {
-            scenario: {of.metric: interval(found[of.metric]) for of in told(goals)}
+            scenario: {of.metric: to_json(found[of.metric]) for of in told(goals)}
             for scenario, found in {**each.tuned_on, **each.held_out}.items()
         },
     }
@@ -187,7 +187,7 @@ def _worst(objective: Objective, figures: Figures) -> dict[str, Any]:
 
     metric = objective.metric
     scenario, found = max(((name, each[metric]) for name, each in figures.items()), key=badness)
-    return {"metric": metric, "scenario": scenario, **interval(found)}
+    return {"metric": metric, "scenario": scenario, **to_json(found)}
 
 
 def _effects(
@@ -195,7 +195,7 @@ def _effects(
 ) -> list[dict[str, Any]]:
     runs: dict[str, Runs] = {name: tuning.runs[name] for name in scenarios}
     return [
-        {**_objective(each.objective), **interval(each.change)}
+        {**_objective(each.objective), **to_json(each.change)}
         for each in effects(goals, runs, candidate.arm)
     ]
 
@@ -207,9 +207,7 @@ def _importance(found: Importances) -> dict[str, Any]:
         "objectives": [
             {
                 "objective": each.objective,
-                "shares": [
-                    {"path": path, **interval(share)} for path, share in each.shares.items()
-                ],
+                "shares": [{"path": path, **to_json(share)} for path, share in each.shares.items()],
             }
             for each in found.objectives
         ],
@@ -218,7 +216,7 @@ def _importance(found: Importances) -> dict[str, Any]:
 
 def _robustness(found: Robustness) -> dict[str, Any]:
     return {
-        "off": number(OFF),
+        "off": to_json(OFF),
         "cases": [
             {
                 "name": case.name,

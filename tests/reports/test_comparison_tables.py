@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from balancer.records.interval import UNDEFINED, Interval
 from reports.comparison.record import (
     ComparedScenario,
     Comparison,
@@ -20,7 +21,6 @@ from reports.comparison.record import (
     SweptLaw,
 )
 from reports.comparison.tables import comparison_tables
-from reports.fields import UNDEFINED, Estimate
 
 WIDTH = 110
 
@@ -32,12 +32,12 @@ def law(name: str, **changes: object) -> LawResult:
         eligible=True,
         best=False,
         within_best=False,
-        score=Estimate(estimate=21.5, low=21.0, high=22.0),
-        regret=Estimate(estimate=0.25, low=0.2, high=0.3),
+        score=Interval(estimate=21.5, low=21.0, high=22.0),
+        regret=Interval(estimate=0.25, low=0.2, high=0.3),
         dominated_by=(),
         expectations=(Met(name="availability at least 99%", counts=True, met=True),),
         metrics={
-            "availability": Estimate(estimate=0.9876, low=0.9866, high=0.9886),
+            "availability": Interval(estimate=0.9876, low=0.9866, high=0.9886),
             "latency_p95_s": UNDEFINED,
         },
         difference={},
@@ -45,7 +45,7 @@ def law(name: str, **changes: object) -> LawResult:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-BEST = law("ladder", best=True, within_best=True, regret=Estimate(estimate=0.0, low=0.0, high=0.0))
+BEST = law("ladder", best=True, within_best=True, regret=Interval(estimate=0.0, low=0.0, high=0.0))
 
 
 def comparison(
@@ -80,7 +80,7 @@ def comparison(
         within_best=1,
         dominated=0,
         median_regret=0.0,
-        largest_regret=Estimate(estimate=0.125, low=0.1, high=0.15),
+        largest_regret=Interval(estimate=0.125, low=0.1, high=0.15),
         largest_in="storm",
         availability=0.98765,
         least_availability=0.9,
@@ -240,16 +240,16 @@ def test_what_an_interruption_left_out_is_said() -> None:
 def test_no_line_is_cut_by_a_logs_width() -> None:
     """With figures as wide as they get."""
     wide = {
-        "availability": Estimate(estimate=1.0, low=0.5, high=1.5),
-        "latency_p95_s": Estimate(estimate=119.5, low=100.0, high=139.0),
-        "cost_usd": Estimate(estimate=12345.6, low=11111.1, high=13579.9),
-        "cost_per_answer_usd": Estimate(estimate=0.07728, low=0.07, high=0.085),
-        "quality": Estimate(estimate=0.905, low=0.8, high=1.0),
-        "transitions_per_hour": Estimate(estimate=671.2, low=600.0, high=742.0),
-        "degraded_share": Estimate(estimate=0.731, low=0.7, high=0.76),
-        "retry_amplification": Estimate(estimate=14.25, low=10.0, high=18.0),
-        "shed_share": Estimate(estimate=0.731, low=0.7, high=0.76),
+        "availability": Interval(estimate=1.0, low=0.5, high=1.5),
+        "latency_p95_s": Interval(estimate=119.5, low=100.0, high=139.0),
+        "cost_usd": Interval(estimate=12345.6, low=11111.1, high=13579.9),
+        "cost_per_answer_usd": Interval(estimate=0.07728, low=0.07, high=0.085),
+        "quality": Interval(estimate=0.905, low=0.8, high=1.0),
+        "transitions_per_hour": Interval(estimate=671.2, low=600.0, high=742.0),
+        "degraded_share": Interval(estimate=0.731, low=0.7, high=0.76),
+        "retry_amplification": Interval(estimate=14.25, low=10.0, high=18.0),
+        "shed_share": Interval(estimate=0.731, low=0.7, high=0.76),
     }
-    regret = Estimate(estimate=24.6, low=20.0, high=29.0)
+    regret = Interval(estimate=24.6, low=20.0, high=29.0)
     lines = shown(comparison(BEST, law("threshold", eligible=False, metrics=wide, regret=regret)))
     assert not any("…" in line for line in lines)

@@ -7,13 +7,13 @@ import io
 import pytest
 from rich.text import Text
 
+from balancer.records.verdict import read_verdict
 from reports.comparison.record import comparison_of
 from reports.comparison.tables import comparison_tables
 from reports.console import LOG_WIDTH, coloured, show, table
 from reports.gate.record import gate_of
 from reports.gate.terminal import gate_tables
 from reports.run.terminal import verdict_tables
-from reports.run.verdicts import read_verdict
 
 from .comparison_samples import sample_comparison
 from .gate_samples import difference, sample_gate, scenario

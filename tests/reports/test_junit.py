@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from balancer.records.verdict import read_verdict
 from reports.gate.record import gate_of
 from reports.junit import gate_junit, run_junit
-from reports.run.verdicts import read_verdict
 
 from .gate_samples import sample_gate
 from .samples import sample_verdict

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from balancer.records.interval import Interval
 from reports.console import show
-from reports.fields import Estimate
 from reports.tuning.record import Change, Objective, Tuning, tuning_of
 from reports.tuning.terminal import tuning_tables
 from reports.tuning.words import answer, dimension, effect, effort, gap, way
@@ -29,7 +29,7 @@ def tuning(**changes: Any) -> Tuning:
 
 def changed(of: Objective, estimate: float, low: float, high: float) -> Change:
     """A change with its interval."""
-    return Change(of=of, change=Estimate(estimate=estimate, low=low, high=high))
+    return Change(of=of, change=Interval(estimate=estimate, low=low, high=high))
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from balancer.records.files import write_json
 from reports.tuning.page import write_tuning_report
 from reports.tuning.record import read_tuning
 from scenarios.loader import profiles
-from sim.study.json_values import write_json
 from sim.tuning.effects import effects
 from sim.tuning.explanation import values_around
 from sim.tuning.fields import policy_fields
