@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.etree import ElementTree as ET
 
+from balancer.records.gate import Gate, Worsening
 from balancer.records.verdict import Judgement, Verdict
 
 from .amounts import amount, interval
 from .arms import LABELS
 from .gate import words as gate_words
-from .gate.record import Gate, Worsening
 from .metrics import metric
 
 __all__ = ["JUNIT", "gate_junit", "run_junit"]

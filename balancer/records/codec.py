@@ -32,9 +32,9 @@ INLINE: Final = {"inline": True}
 """Metadata of a field whose own fields stand beside it in the same object."""
 
 
-def key(name: str) -> Any:
-    """A field that the file has under a name which Python does not allow."""
-    return field(metadata={"key": name})
+def key(name: str, default: Any = MISSING) -> Any:
+    """A field that the file has under another name, such as one which Python does not allow."""
+    return field(default=default, metadata={"key": name})
 
 
 def to_json(value: object) -> Any:

@@ -43,12 +43,13 @@ class Format(Generic[T]):
         path = directory / self.file
         return self.of(read_json(path), str(path))
 
-    def of(self, found: object, where: str) -> T:
-        """The record that JSON values are; `where` names them in an error.
+    def of(self, found: object, where: str = "") -> T:
+        """The record that JSON values are; `where` names them in an error, or the file does.
 
         Raises:
             InputError: it is of another version, or no such record.
         """
+        where = where or self.file
         if isinstance(found, Mapping) and found.get("version") != self.version:
             version = found.get("version")
             older = type(version) is int and version < self.version

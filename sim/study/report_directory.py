@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from balancer.core.errors import InputError
+from balancer.records.gate import GATE
 from balancer.records.verdict import VERDICT
 
 __all__ = [
@@ -16,19 +17,17 @@ __all__ = [
     "COMPARISON",
     "FITTED",
     "FRONT",
-    "GATE",
     "STUDY",
     "TUNING",
     "report_directory",
 ]
 
 COMPARISON = "comparison.json"
-GATE = "gate.json"
 TUNING = "tuning.json"
 STUDY = "study.jsonl"
 """Of a tuning, and there before its record is."""
 BACKTEST = "backtest.json"
-RECORDS = (VERDICT.file, COMPARISON, GATE, TUNING, STUDY, BACKTEST)
+RECORDS = (VERDICT.file, COMPARISON, GATE.file, TUNING, STUDY, BACKTEST)
 """The files by one of which a report's directory is known."""
 
 FRONT = "front"
