@@ -21,7 +21,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
 from ..core.errors import InputError
 
-__all__ = ["INLINE", "Positive", "clean", "from_json", "key", "to_json"]
+__all__ = ["INLINE", "NULL", "Positive", "clean", "from_json", "key", "to_json"]
 
 T = TypeVar("T")
 
@@ -30,6 +30,8 @@ Positive = Annotated[float, "a number above 0"]
 
 INLINE: Final = {"inline": True}
 """Metadata of a field whose own fields stand beside it in the same object."""
+NULL: Final = {"null": True}
+"""Metadata of a field that is written as null where it is its default, which says nothing."""
 
 
 def key(name: str, default: Any = MISSING) -> Any:
@@ -49,6 +51,8 @@ def to_json(value: object) -> Any:
         found: dict[str, Any] = {}
         for entry in _entries(type(value)):
             part = to_json(getattr(value, entry.name))
+            if entry.null and part == to_json(entry.default):
+                part = None
             found.update(part if entry.inline else {entry.key: part})
         return found
     return value
@@ -96,6 +100,8 @@ class _Entry:
     key: str
     kind: Any
     inline: bool
+    null: bool
+    default: Any
     needed: bool
 
 
@@ -109,6 +115,8 @@ def _entries(kind: type[Any]) -> tuple[_Entry, ...]:
             key=of.metadata.get("key", of.name),
             kind=hints[of.name],
             inline=of.metadata.get("inline", False),
+            null=of.metadata.get("null", False),
+            default=of.default,
             needed=of.default is MISSING and of.default_factory is MISSING,
         )
 

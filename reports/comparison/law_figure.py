@@ -16,13 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from balancer.records.comparison import ComparedScenario, LawResult
 from balancer.records.interval import UNDEFINED, Interval
 
 from ..amounts import amount
 from ..layout import Layout, light
 from ..metrics import Metric, metric
 from ..svg import DRAWING
-from .record import ComparedScenario, LawResult
 from .words import standing
 
 __all__ = ["DRAWN", "law_figure"]

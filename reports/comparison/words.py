@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 
+from balancer.records.comparison import ComparedScenario, Comparison, LawResult, LawSummary
 from balancer.records.interval import Interval
 
 from ..amounts import MINUS, NOTHING, THIN, duration
-from .record import ComparedScenario, Comparison, LawResult, LawSummary
 
 __all__ = [
     "answer",
@@ -54,8 +54,8 @@ def near(law: LawSummary) -> str:
 
 def largest_regret(law: LawSummary) -> str:
     """The largest regret and where; "" where there is none to speak of."""
-    value = law.largest_regret.estimate
-    return f"{regret(value)} in {law.largest_in}" if value > 0 else ""
+    value = law.largest_regret.value.estimate
+    return f"{regret(value)} in {law.largest_regret.scenario}" if value > 0 else ""
 
 
 def regret(share: float) -> str:

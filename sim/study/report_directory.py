@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from balancer.core.errors import InputError
+from balancer.records.comparison import COMPARISON
 from balancer.records.gate import GATE
 from balancer.records.verdict import VERDICT
 
 __all__ = [
     "BACKTEST",
-    "COMPARISON",
     "FITTED",
     "FRONT",
     "STUDY",
@@ -22,12 +22,11 @@ __all__ = [
     "report_directory",
 ]
 
-COMPARISON = "comparison.json"
 TUNING = "tuning.json"
 STUDY = "study.jsonl"
 """Of a tuning, and there before its record is."""
 BACKTEST = "backtest.json"
-RECORDS = (VERDICT.file, COMPARISON, GATE.file, TUNING, STUDY, BACKTEST)
+RECORDS = (VERDICT.file, COMPARISON.file, GATE.file, TUNING, STUDY, BACKTEST)
 """The files by one of which a report's directory is known."""
 
 FRONT = "front"

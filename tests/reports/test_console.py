@@ -7,9 +7,9 @@ import io
 import pytest
 from rich.text import Text
 
+from balancer.records.comparison import COMPARISON
 from balancer.records.gate import GATE
 from balancer.records.verdict import read_verdict
-from reports.comparison.record import comparison_of
 from reports.comparison.tables import comparison_tables
 from reports.console import LOG_WIDTH, coloured, show, table
 from reports.gate.terminal import gate_tables
@@ -37,7 +37,7 @@ SHOWN = {
         ]
     ),
     "gate": gate_tables(GATE.of(sample_gate())),
-    "comparison": comparison_tables(comparison_of(sample_comparison())),
+    "comparison": comparison_tables(COMPARISON.of(sample_comparison())),
 }
 
 
