@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from balancer.core.errors import InputError
+from balancer.records.backtest import BACKTEST
 from balancer.records.comparison import COMPARISON
 from balancer.records.gate import GATE
 from balancer.records.verdict import VERDICT
 
 __all__ = [
-    "BACKTEST",
     "FITTED",
     "FRONT",
     "STUDY",
@@ -25,8 +25,7 @@ __all__ = [
 TUNING = "tuning.json"
 STUDY = "study.jsonl"
 """Of a tuning, and there before its record is."""
-BACKTEST = "backtest.json"
-RECORDS = (VERDICT.file, COMPARISON.file, GATE.file, TUNING, STUDY, BACKTEST)
+RECORDS = (VERDICT.file, COMPARISON.file, GATE.file, TUNING, STUDY, BACKTEST.file)
 """The files by one of which a report's directory is known."""
 
 FRONT = "front"
