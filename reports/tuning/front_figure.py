@@ -18,13 +18,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from balancer.records.interval import Interval
+from balancer.records.tuning import Objective, Tuning
 
 from ..amounts import amount
 from ..label_places import label_places
 from ..layout import Layout, light
 from ..run.scales import around
 from ..svg import DRAWING
-from .record import Objective, Tuning
 from .words import heading
 
 __all__ = ["front_figure"]

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from balancer.records.interval import Interval
+from balancer.records.tuning import Change, Objective, Policy, Tuning
 
 from ..amounts import NOTHING, POINTS, THIN, amount, difference
 from ..comparison.words import plus_minus
 from ..metrics import metric
-from .record import Change, Objective, Policy, Tuning
 
 __all__ = [
     "answer",

@@ -12,20 +12,19 @@ from balancer.core.errors import InputError
 from balancer.records.backtest import BACKTEST
 from balancer.records.comparison import COMPARISON
 from balancer.records.gate import GATE
+from balancer.records.tuning import TUNING
 from balancer.records.verdict import VERDICT
 
 __all__ = [
     "FITTED",
     "FRONT",
     "STUDY",
-    "TUNING",
     "report_directory",
 ]
 
-TUNING = "tuning.json"
 STUDY = "study.jsonl"
 """Of a tuning, and there before its record is."""
-RECORDS = (VERDICT.file, COMPARISON.file, GATE.file, TUNING, STUDY, BACKTEST.file)
+RECORDS = (VERDICT.file, COMPARISON.file, GATE.file, TUNING.file, STUDY, BACKTEST.file)
 """The files by one of which a report's directory is known."""
 
 FRONT = "front"
