@@ -1,4 +1,4 @@
-"""Fields of our JSON files, read with care: what is missing is NaN or "".
+"""Fields of a record that nobody declares yet, read with care: what is missing is NaN or "".
 
 Whatever in such a file came from a scenario is text of strangers; nothing here interprets it.
 """
@@ -12,21 +12,8 @@ from typing import Any
 
 from balancer.core.errors import InputError
 from balancer.records.codec import clean
-from balancer.records.files import read_json
-from balancer.records.interval import UNDEFINED, Interval
 
-__all__ = [
-    "as_a",
-    "clean",
-    "estimate",
-    "estimates",
-    "items",
-    "number",
-    "positive",
-    "read_json",
-    "text",
-    "words",
-]
+__all__ = ["as_a", "items", "number", "text"]
 
 
 @contextmanager
@@ -52,11 +39,6 @@ def items(entry: Mapping[str, Any], key: str) -> Sequence[Any]:
     return found
 
 
-def words(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """The list of texts under a key; empty where it is missing or null."""
-    return tuple(clean(str(each)) for each in items(entry, key))
-
-
 def text(entry: Mapping[str, Any], key: str) -> str:
     """The text under a key; "" where it is missing or null."""
     found = entry.get(key)
@@ -70,27 +52,3 @@ def number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{value!r} is not a number")
     return float(value)
-
-
-def positive(value: object, name: str) -> float:
-    """A finite number above 0; `name` is said in the error."""
-    found = number(value)
-    if not 0 < found < math.inf:
-        raise ValueError(f"{name} is {value!r}, not above 0")
-    return found
-
-
-def estimates(found: Mapping[str, Any] | None) -> dict[str, Interval]:
-    """Estimates by name."""
-    return {clean(str(name)): estimate(each) for name, each in (found or {}).items()}
-
-
-def estimate(found: Mapping[str, Any] | None) -> Interval:
-    """An estimate with its interval; undefined where it is missing or null."""
-    if found is None:
-        return UNDEFINED
-    return Interval(
-        estimate=number(found.get("estimate")),
-        low=number(found.get("low")),
-        high=number(found.get("high")),
-    )
