@@ -137,9 +137,9 @@ def _page(directory: Path) -> Path:
 def _table(directory: Path) -> str:
     from io import StringIO
 
+    from balancer.records.verdict import read_verdicts
     from reports.console import show
     from reports.run.terminal import verdict_tables
-    from reports.run.verdicts import read_verdicts
 
     text = StringIO()
     show(verdict_tables(read_verdicts(directory)), text)

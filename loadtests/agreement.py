@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from balancer.journal_file import open_journal
+from balancer.records.codec import to_json
 from balancer.version import VERSION
 from sim.run.engine import simulate
 from sim.run.header import versions
 from sim.run.metrics import METRICS
 from sim.run.result import POLICY
 from sim.run.timeline import Transition
-from sim.study.json_values import number
 
 from .bootstrap import spread
 from .live import Played
@@ -222,9 +222,9 @@ def _plain_turn(turn: Turn) -> dict[str, Any]:
     return {
         "from": turn.before,
         "to": turn.after,
-        "live_s": number(turn.live_s),
-        "simulated_s": number(turn.simulated_s),
-        "ticks": number(turn.ticks),
+        "live_s": to_json(turn.live_s),
+        "simulated_s": to_json(turn.simulated_s),
+        "ticks": to_json(turn.ticks),
         "tolerance_ticks": TRANSITION_TICKS,
         "agrees": turn.agrees,
     }
@@ -234,12 +234,12 @@ def _plain_figure(figure: Figure) -> dict[str, Any]:
     return {
         "name": figure.name,
         "unit": METRICS[figure.name],
-        "live": number(figure.live),
+        "live": to_json(figure.live),
         "overhead": figure.overhead,
-        "simulated": number(figure.simulated),
-        "difference": number(figure.difference),
-        "low": number(figure.low),
-        "high": number(figure.high),
+        "simulated": to_json(figure.simulated),
+        "difference": to_json(figure.difference),
+        "low": to_json(figure.low),
+        "high": to_json(figure.high),
         "tolerance": figure.tolerance.most,
         "relative": figure.tolerance.relative,
         "agrees": figure.agrees,

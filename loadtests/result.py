@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from balancer.records.verdict import Judgement
 from scenarios.loader import provisioned_usd
 from scenarios.schema import Scenario
 from sim.run.engine import simulate
@@ -20,7 +21,7 @@ from sim.study.expectations import expected
 from sim.study.intervals import Interval
 from sim.study.record import record
 from sim.study.replications import journal_name
-from sim.study.verdict import Judgement, judge
+from sim.study.verdict import judge
 
 from .account import account
 from .journals import servings, transitions, write_journal

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.etree import ElementTree as ET
 
+from balancer.records.gate import Gate, Worsening
+from balancer.records.verdict import Judgement, Verdict
+
 from .amounts import amount, interval
 from .arms import LABELS
 from .gate import words as gate_words
-from .gate.record import Gate, Worsening
 from .metrics import metric
-from .run.verdicts import Expected, Verdict
 
 __all__ = ["JUNIT", "gate_junit", "run_junit"]
 
@@ -69,7 +70,7 @@ def _arms(verdict: Verdict) -> dict[str, float | str]:
     found: dict[str, float | str] = {
         f"{arm}.{name}": verdict.metric(arm, name).estimate for arm in LABELS for name in HEADLINE
     }
-    found["harm"] = "yes" if verdict.harms else "no"
+    found["harm"] = "yes" if verdict.harm.found else "no"
     return found
 
 
@@ -89,7 +90,7 @@ def gate_junit(gate: Gate) -> str:
     return _document("open-balancer gate", suites)
 
 
-def _expectation(each: Expected) -> _Case:
+def _expectation(each: Judgement) -> _Case:
     spread = interval(each.value.low, each.value.high, each.unit)
     message = f"measured {amount(each.value.estimate, each.unit)}"
     if spread:

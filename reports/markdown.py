@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from balancer.records.gate import Gate, GateScenario, Worsening
+
 from .gate import words as gate_words
-from .gate.record import Gate, GateScenario, Worsening
 from .metrics import metric
 from .page import SYMBOLS
 

@@ -20,13 +20,14 @@ import pytest
 from balancer.core.errors import InputError
 from balancer.core.policy import Policy
 from balancer.policy_file import load_policy
+from balancer.records.verdict import VERDICT
 from scenarios.loader import Loaded, load
 from scenarios.schema import Scenario
 
 from .study.expectations import expected
 from .study.experiment import Result, run_scenario
 from .study.record import write_records
-from .study.report_directory import VERDICTS, report_directory
+from .study.report_directory import report_directory
 
 __all__ = ["ExpectationItem", "Presentation", "Simulate", "expectations", "simulator"]
 
@@ -131,7 +132,7 @@ class _SharedRun:
         with _alone(self.out.with_name(f".{self.out.name}.lock")):
             if mark.is_file() and mark.read_text(encoding="utf-8") == session:
                 records: list[Mapping[str, Any]] = json.loads(
-                    (self.out / VERDICTS).read_text(encoding="utf-8")
+                    (self.out / VERDICT.file).read_text(encoding="utf-8")
                 )
                 return records[0]
             record = self._run()
@@ -148,7 +149,7 @@ class _SharedRun:
                 out=work,
                 command=self._again(),
             )
-            write_records(work / VERDICTS, [result.record])
+            write_records(work / VERDICT.file, [result.record])
             # A page takes as long to draw as a run; a pass leaves nothing to look at.
             if result.verdict != "pass":
                 self.presentation.write(work)

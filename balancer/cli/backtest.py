@@ -81,16 +81,16 @@ def _backtest(
     quiet: bool,
 ) -> bool:
     """Backtest into one directory; whether the fit is to be trusted."""
+    from balancer.records.backtest import BACKTEST
+    from balancer.records.files import write_json
     from reports.backtest.page import write_backtest_report
-    from reports.backtest.record import read_backtest
     from reports.backtest.tables import backtest_tables
     from reports.console import show
     from sim.backtesting.backtest import backtest as run
     from sim.backtesting.backtest import check_candidates
     from sim.fitting.fit import fit_journal
     from sim.fitting.scenario_text import slug
-    from sim.study.json_values import write_json
-    from sim.study.report_directory import BACKTEST, FITTED, report_directory
+    from sim.study.report_directory import FITTED, report_directory
 
     from ..policy_file import load_policy
 
@@ -121,10 +121,10 @@ def _backtest(
             progress=bar("runs"),
         )
         (work / FITTED).write_text(text, encoding="utf-8", newline="\n")
-        write_json(work / BACKTEST, record)
+        write_json(work / BACKTEST.file, record)
         write_backtest_report(work)
     write_too(json_file, record)
     if not quiet:
-        show(backtest_tables(read_backtest(out)), sys.stdout)
+        show(backtest_tables(BACKTEST.read(out)), sys.stdout)
         typer.echo(f"report: {out / 'report.html'}; scenario: {out / FITTED}")
     return bool(record["trustworthy"])

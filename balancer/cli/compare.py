@@ -77,15 +77,15 @@ def _compare(
     quiet: bool,
 ) -> None:
     """Compare laws into one directory."""
+    from balancer.records.comparison import COMPARISON
+    from balancer.records.files import write_json
     from reports.comparison.page import write_comparison_report
-    from reports.comparison.record import read_comparison
     from reports.comparison.tables import comparison_tables
     from reports.console import show
     from scenarios.loader import library
     from sim.study.compare import LawComparison, contest
     from sim.study.compared_laws import chosen_laws
-    from sim.study.json_values import write_json
-    from sim.study.report_directory import COMPARISON, report_directory
+    from sim.study.report_directory import report_directory
 
     from ..policy_file import load_policy
 
@@ -112,10 +112,10 @@ def _compare(
         ):
             comparison.run(workers=hands, progress=bar("runs"))
         record = comparison.record(command_words("compare", options, sources))
-        write_json(work / COMPARISON, record)
+        write_json(work / COMPARISON.file, record)
         write_comparison_report(work)
     write_too(json_file, record)
     if not quiet:
-        show(comparison_tables(read_comparison(out)), sys.stdout)
+        show(comparison_tables(COMPARISON.read(out)), sys.stdout)
         typer.echo(f"report: {out / 'report.html'}")
     interruption.end(comparison.missing)

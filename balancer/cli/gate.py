@@ -87,16 +87,16 @@ def _gate(
     quiet: bool,
 ) -> str:
     """Gate a policy into one directory; the verdict."""
+    from balancer.records.files import write_json
+    from balancer.records.gate import GATE
     from reports.console import show
     from reports.gate.page import write_gate_report
-    from reports.gate.record import read_gate
     from reports.gate.terminal import gate_tables
     from scenarios.loader import library
     from sim.study.gate import Gate
     from sim.study.gate_record import gate_record
-    from sim.study.json_values import write_json
     from sim.study.margins import DEFAULT_MARGINS, parse_margins
-    from sim.study.report_directory import GATE, report_directory
+    from sim.study.report_directory import report_directory
     from sim.study.sequential import LAST_LOOK
 
     from ..policy_file import load_policy
@@ -125,10 +125,10 @@ def _gate(
             candidate_file=candidate_file,
             command=command_words("gate", options, sources),
         )
-        write_json(work / GATE, record)
+        write_json(work / GATE.file, record)
         write_gate_report(work)
     if not quiet:
-        show(gate_tables(read_gate(out)), sys.stdout)
+        show(gate_tables(GATE.read(out)), sys.stdout)
         typer.echo(f"report: {out / 'report.html'}")
     interruption.end(pair.missing)
     return pair.verdict

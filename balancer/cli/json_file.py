@@ -30,7 +30,7 @@ def check_writable(json_file: Path | None) -> None:
 
 def write_too(json_file: Path | None, record: Any) -> None:
     """Write a record where `--json` says, if it says so."""
-    from sim.study.json_values import write_json
+    from balancer.records.files import write_json
 
     if json_file is not None:
         try:

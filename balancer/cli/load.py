@@ -179,12 +179,12 @@ def _load(
     import tempfile
     from dataclasses import replace
 
+    from balancer.records.verdict import VERDICT, read_verdicts
     from loadtests.live import check, play
     from loadtests.result import judged
     from reports.run.page import write_report
-    from reports.run.verdicts import read_verdicts
     from sim.study.record import write_records
-    from sim.study.report_directory import VERDICTS, report_directory
+    from sim.study.report_directory import report_directory
 
     check(scene, target.value)
     check_writable(json_file)
@@ -208,7 +208,7 @@ def _load(
             if spend is not None and place + 1 < runs:
                 spend = spend.less(plays[-1].spent_nano_usd)
         found = judged(plays, work, again(scene, target, ("--runs", str(runs))))
-        write_records(work / VERDICTS, [found])
+        write_records(work / VERDICT.file, [found])
         write_report(work, [])
     write_too(json_file, [found])
     if not quiet:

@@ -103,11 +103,11 @@ def _run(
     quiet: bool,
 ) -> tuple[list[str], Starts]:
     """Run scenarios into one directory; the verdict of each, and when it starts."""
+    from balancer.records.verdict import VERDICT, read_verdicts
     from reports.run.page import write_report
-    from reports.run.verdicts import read_verdicts
     from sim.study.experiment import run_scenario
     from sim.study.record import keep_journals, write_records
-    from sim.study.report_directory import VERDICTS, report_directory
+    from sim.study.report_directory import report_directory
 
     from ..policy_file import load_policy
 
@@ -132,7 +132,7 @@ def _run(
         missing = [scenario.scenario for scenario, _ in loaded[len(records) :]]
         if missing:
             keep_journals(work, records)
-        write_records(work / VERDICTS, records)
+        write_records(work / VERDICT.file, records)
         write_report(work, missing)
     write_too(json_file, records)
     if not quiet:
@@ -174,7 +174,7 @@ def _sender(
     to = destination(endpoint, protocol)
 
     def send(directory: Path, starts: Starts, quiet: bool) -> None:
-        from reports.run.verdicts import read_verdicts
+        from balancer.records.verdict import read_verdicts
 
         from ..adapters.telemetry.simulated import send_journal
 

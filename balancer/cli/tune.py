@@ -222,12 +222,12 @@ def _tune(
     gate: Sequence[str],
 ) -> Tuned:
     """Tune into one directory, where the study is from the beginning."""
+    from balancer.records.files import write_json
+    from balancer.records.tuning import TUNING
     from reports.console import show
     from reports.tuning.page import write_tuning_report
-    from reports.tuning.record import read_tuning
     from reports.tuning.terminal import tuning_tables
-    from sim.study.json_values import write_json
-    from sim.study.report_directory import STUDY, TUNING, report_directory
+    from sim.study.report_directory import STUDY, report_directory
     from sim.tuning.explanation import explained
     from sim.tuning.policy_files import CHOSEN, write_policies
     from sim.tuning.tune import tune as search
@@ -257,10 +257,10 @@ def _tune(
                 progress=bar,
             )
         shutil.copy(out / STUDY, work / STUDY)
-        write_json(work / TUNING, record)
+        write_json(work / TUNING.file, record)
         write_tuning_report(work)
     if not quiet:
-        show(tuning_tables(read_tuning(out)), sys.stdout)
+        show(tuning_tables(TUNING.read(out)), sys.stdout)
         for line in _last_words(found, out, place, last):
             typer.echo(line)
     if front and choose is not None and not there:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from balancer.records.backtest import BACKTEST, Backtest, BacktestArm
+
 from ..amounts import amount
 from ..page import render
 from ..run.page import REPORT
 from . import words
-from .record import Backtest, BacktestArm, read_backtest
 
 __all__ = ["backtest_page", "write_backtest_report"]
 
@@ -24,7 +25,7 @@ def write_backtest_report(directory: Path) -> Path:
         InputError: the record is missing or cannot be read.
     """
     path = directory / REPORT
-    page = backtest_page(read_backtest(directory))
+    page = backtest_page(BACKTEST.read(directory))
     path.write_text(page, encoding="utf-8", newline="\n")
     return path
 
@@ -37,7 +38,7 @@ def backtest_page(found: Backtest) -> str:
         question=words.question(found),
         answer=words.answer(found),
         verdict="pass" if found.trustworthy else "inconclusive",
-        policy=found.policy,
+        policy=found.journal.policy,
         figures=words.figure_rows(found),
         arms=[
             (
@@ -46,7 +47,7 @@ def backtest_page(found: Backtest) -> str:
                 words.arm_rows(each),
                 words.assumed(each, found.swept),
                 _modes(each),
-                bool(each.bounds),
+                bool(each.assumed.bounds),
             )
             for place, each in enumerate(found.arms)
         ],
@@ -64,5 +65,5 @@ def _name(arm: BacktestArm) -> str:
 
 def _modes(arm: BacktestArm) -> str:
     return ", ".join(
-        f"{amount(share, 'share')} in {mode}" for mode, share in arm.time_in.items() if share
+        f"{amount(share, 'share')} in {mode}" for mode, share in arm.time_in.items() if share > 0
     )

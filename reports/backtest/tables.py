@@ -6,10 +6,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from balancer.records.backtest import Backtest
+
 from ..amounts import amount, difference, difference_interval
 from ..console import coloured, table
 from ..metrics import metric
-from .record import Backtest
 from .words import answer, assumed, figure_rows
 
 __all__ = ["backtest_tables"]
@@ -75,7 +76,7 @@ def _arms(found: Backtest) -> Table:
     for name in COLUMNS.values():
         rows.add_column(name, justify="right", no_wrap=True)
     for arm in found.arms:
-        mark = " *" if arm.assumed else ""
+        mark = " *" if arm.assumed.share else ""
         name = f"{arm.arm}: {arm.policy}" if arm.arm == "live" else arm.arm
         rows.add_row(
             Text(f"{name}{mark}", style="bold"),

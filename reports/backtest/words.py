@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from balancer.records.backtest import Backtest, BacktestArm, Bounds, Figure
+
 from ..amounts import NOTHING, amount, clock, difference, difference_interval, duration, interval
 from ..metrics import metric
-from .record import Backtest, BacktestArm, Figure
 
 __all__ = [
     "SHOWN",
@@ -34,6 +35,8 @@ SHOWN = (
     "transitions",
 )
 """Metrics in which policies are compared on a page."""
+
+UNBOUNDED = Bounds(worse=math.nan, better=math.nan)
 
 LABELS = {
     "observed_cost_usd": "Cost",
@@ -79,21 +82,22 @@ def question(found: Backtest) -> str:
     """What was asked."""
     names = [each.arm for each in found.arms[2:]]
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-    return f"Would {listed} have served these {amount(found.requests, 'count')} requests better?"
+    requests = amount(found.journal.requests, "count")
+    return f"Would {listed} have served these {requests} requests better?"
 
 
 def answer(found: Backtest) -> str:
     """Whether the fit is to be trusted, in a line without its full stop."""
-    judged = [each for each in found.figures if not math.isnan(each.tolerance)]
+    judged = [each for each in found.fidelity if not math.isnan(each.tolerance)]
     off = [each for each in judged if not each.agrees]
     if not off:
         return (
-            f"The fit reproduces what happened under {found.policy}: all {len(judged)} figures are "
-            "within their tolerances"
+            f"The fit reproduces what happened under {found.journal.policy}: all {len(judged)} "
+            "figures are within their tolerances"
         )
     return (
-        f"The fit does not reproduce what happened under {found.policy}, so nothing below is to be "
-        "trusted: " + ", ".join(f"{label(each.name)} {_off(each)}" for each in off)
+        f"The fit does not reproduce what happened under {found.journal.policy}, so nothing below "
+        "is to be trusted: " + ", ".join(f"{label(each.name)} {_off(each)}" for each in off)
     )
 
 
@@ -121,14 +125,14 @@ def figure_rows(found: Backtest) -> list[FigureRow]:
         FigureRow(
             label=label(each.name),
             seen=amount(each.seen, each.unit),
-            simulated=amount(each.simulated.estimate, each.unit),
-            interval=interval(each.simulated.low, each.simulated.high, each.unit) or NOTHING,
+            simulated=amount(each.simulated, each.unit),
+            interval=interval(each.low, each.high, each.unit) or NOTHING,
             difference=_difference(each),
             tolerance=_tolerance(each),
             verdict=_verdict(each),
         )
-        for each in found.figures
-        if not math.isnan(each.seen) and (each.seen or each.simulated.estimate)
+        for each in found.fidelity
+        if not math.isnan(each.seen) and (each.seen or each.simulated)
     ]
 
 
@@ -144,7 +148,8 @@ def arm_rows(arm: BacktestArm) -> list[ArmRow]:
     for name in SHOWN:
         unit = metric(name).unit
         value, change = arm.metrics[name], arm.difference[name]
-        low, high = sorted(arm.bounds.get(name, (math.nan, math.nan)))
+        bounds = (arm.assumed.bounds or {}).get(name, UNBOUNDED)
+        low, high = sorted((bounds.worse, bounds.better))
         own = arm.arm == "live"
         rows.append(
             ArmRow(
@@ -165,15 +170,16 @@ def arm_rows(arm: BacktestArm) -> list[ArmRow]:
 
 def assumed(arm: BacktestArm, swept: float) -> str:
     """What of a policy's figures is assumed, or "": nothing is."""
-    if not arm.assumed:
+    found = arm.assumed
+    if not found.share:
         return ""
     parts = []
-    if arm.models:
-        parts.append(f"{' and '.join(arm.models)}, which the journal does not measure")
-    if arm.modes:
-        parts.append(f"{' and '.join(arm.modes)}, whose calls it never saw")
+    if found.models:
+        parts.append(f"{' and '.join(found.models)}, which the journal does not measure")
+    if found.modes:
+        parts.append(f"{' and '.join(found.modes)}, whose calls it never saw")
     return (
-        f"assumed: {amount(arm.assumed, 'share')} of its answers are of {', and of '.join(parts)}; "
+        f"assumed: {amount(found.share, 'share')} of its answers are of {', and of '.join(parts)}; "
         f"bounds are with latency and quality of these {amount(swept, 'share', exact=True)} worse "
         "and better"
     )
@@ -181,15 +187,18 @@ def assumed(arm: BacktestArm, swept: float) -> str:
 
 def seen_faults(found: Backtest) -> list[tuple[str, str]]:
     """Faults of the fit, each with when it was."""
-    return [(name, f"{clock(begin)} to {clock(end)}") for name, begin, end in found.faults]
+    return [
+        (f"{each.name}: {each.text}", f"{clock(each.from_s)} to {clock(each.to_s)}")
+        for each in found.fit.faults
+    ]
 
 
 def facts(found: Backtest) -> list[tuple[str, str]]:
     """What a page says at its end."""
     return [
-        ("Journal", found.files),
-        ("Live policy", found.policy),
-        ("Answers in it", amount(found.answers, "count")),
+        ("Journal", found.journal.files),
+        ("Live policy", found.journal.policy),
+        ("Answers in it", amount(found.journal.answers, "count")),
         ("Length", duration(found.duration_s)),
         ("Warm-up, left out", duration(found.warm_up_s)),
         ("Replications", str(found.replications)),

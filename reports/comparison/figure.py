@@ -17,9 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
+from balancer.records.comparison import Comparison, LawResult, LawSummary
+
 from ..layout import Layout, light, panel_axes, shorten
 from ..svg import DRAWING
-from .record import Comparison, LawResult, LawSummary
 from .words import regret, standing, worth
 
 __all__ = ["FURTHEST", "comparison_figure"]
@@ -102,7 +103,7 @@ def _totals(summary: Sequence[LawSummary]) -> list[tuple[str, dict[str, str]]]:
         *(_at(summary, place) for place in _ends(summary)),
         ("meets all expected", {law.law: f"{law.eligible}/{law.scenarios}" for law in summary}),
         ("dominated", {law.law: f"{law.dominated}/{law.scenarios}" for law in summary}),
-        ("largest regret", {law.law: regret(law.largest_regret.estimate) for law in summary}),
+        ("largest regret", {law.law: regret(law.largest_regret.value.estimate) for law in summary}),
     ]
 
 

@@ -16,12 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from balancer.records.comparison import ComparedScenario, LawResult
+from balancer.records.interval import UNDEFINED, Interval
+
 from ..amounts import amount
-from ..fields import UNDEFINED, Estimate
 from ..layout import Layout, light
 from ..metrics import Metric, metric
 from ..svg import DRAWING
-from .record import ComparedScenario, LawResult
 from .words import standing
 
 __all__ = ["DRAWN", "law_figure"]
@@ -127,7 +128,7 @@ def _panel(axes: Axes, laws: Sequence[LawResult], shown: Metric, name: str, layo
             _point(axes, value, at, standing(law), f"{name} {law.law}")
 
 
-def _point(axes: Axes, value: Estimate, at: float, kind: str, label: str) -> None:
+def _point(axes: Axes, value: Interval, at: float, kind: str, label: str) -> None:
     marker, role, size = MARKS[kind]
     colour = light(role)
     if math.isfinite(value.low) and math.isfinite(value.high):
@@ -154,7 +155,7 @@ def _point(axes: Axes, value: Estimate, at: float, kind: str, label: str) -> Non
     )
 
 
-def _scale(axes: Axes, values: Sequence[Estimate], shown: Metric) -> None:
+def _scale(axes: Axes, values: Sequence[Interval], shown: Metric) -> None:
     """An axis that holds all intervals, with at most four round ticks that read apart."""
     ends = [end for value in values for end in (value.estimate, value.low, value.high)]
     finite = [end for end in ends if math.isfinite(end)]

@@ -11,11 +11,18 @@ from typing import Final
 
 from markupsafe import Markup
 
+from balancer.records.comparison import (
+    COMPARISON,
+    ComparedScenario,
+    Comparison,
+    LawResult,
+    LawSummary,
+)
+from balancer.records.interval import UNDEFINED, Interval
 from balancer.units import show_seconds, show_share, show_usd
 
 from ..amounts import NOTHING, amount
 from ..data_files import Cell, write_csv
-from ..fields import UNDEFINED, Estimate
 from ..layout import Layout
 from ..metrics import METRICS, Metric, metric
 from ..page import render
@@ -24,7 +31,6 @@ from ..svg import inline_svg
 from . import words
 from .figure import comparison_figure
 from .law_figure import law_figure
-from .record import ComparedScenario, Comparison, LawResult, LawSummary, read_comparison
 from .worth_figure import worth_figure
 
 __all__ = ["COMPARISON_DATA", "comparison_page", "write_comparison_report"]
@@ -125,7 +131,7 @@ def write_comparison_report(directory: Path) -> Path:
     Raises:
         InputError: the comparison is missing or cannot be read.
     """
-    comparison = read_comparison(directory)
+    comparison = COMPARISON.read(directory)
     _write_data(directory / COMPARISON_DATA, comparison)
     path = directory / REPORT
     path.write_text(comparison_page(comparison), encoding="utf-8", newline="\n")
@@ -163,7 +169,9 @@ def comparison_page(comparison: Comparison) -> str:
         steps=tuple(words.worth(answer_usd) for answer_usd in _steps(comparison)),
         data=COMPARISON_DATA,
         reference=comparison.reference,
-        ways=[each.about for law in comparison.summary[:1] for each in law.lived_through],
+        ways=[
+            each.about for law in comparison.summary[:1] for each in law.lived_through.expectations
+        ],
         summary=[_summary(law, comparison) for law in comparison.summary],
         sections=[
             _section(scenario, f"s{place}")
@@ -200,6 +208,7 @@ def _steps(comparison: Comparison) -> list[float]:
 
 def _summary(law: LawSummary, comparison: Comparison) -> SummaryRow:
     at = {each.answer_usd: str(each.within_best) for each in law.sweep}
+    least = law.least_availability
     return SummaryRow(
         law=law.law,
         rival=comparison.rivals.get(law.law, ""),
@@ -211,16 +220,16 @@ def _summary(law: LawSummary, comparison: Comparison) -> SummaryRow:
         median_regret=words.regret(law.median_regret),
         availability=amount(law.availability, "share"),
         least_in=(
-            f"{amount(law.least_availability, 'share')} in {law.least_in}" if law.least_in else ""
+            f"{amount(least.estimate, 'share')} in {least.scenario}" if least.scenario else ""
         ),
         ahead=NOTHING if law.law == comparison.reference else words.behind(law.ahead_of_reference),
-        largest_regret=words.regret(law.largest_regret.estimate),
-        largest_in=law.largest_in if law.largest_regret.estimate > 0 else "",
+        largest_regret=words.regret(law.largest_regret.value.estimate),
+        largest_in=law.largest_regret.scenario if law.largest_regret.value.estimate > 0 else "",
         sweep=tuple(at.get(answer_usd, NOTHING) for answer_usd in _steps(comparison)),
         lived=(
-            *(f"{each.met} of {each.asked}" for each in law.lived_through),
-            amount(law.transitions_per_hour, "number"),
-            amount(law.degraded_share, "share"),
+            *(f"{each.met} of {each.asked}" for each in law.lived_through.expectations),
+            amount(law.lived_through.transitions_per_hour, "number"),
+            amount(law.lived_through.degraded_share, "share"),
         ),
     )
 
@@ -237,11 +246,12 @@ def _section(scenario: ComparedScenario, anchor: str) -> ComparisonSection:
         for name in LIVED_THROUGH
         if any(name in law.metrics for law in scenario.laws)
     ]
+    worth = scenario.worth
     runs = f"{scenario.replications} replication{'s' if scenario.replications != 1 else ''}"
     facts = (
         f"Policy {scenario.policy}, {runs}, seed {scenario.seed}. A perfect answer is worth "
-        f"{show_usd(scenario.answer_usd)} within {show_seconds(scenario.within_s)}, and every "
-        f"second of waiting costs {show_share(scenario.waiting)} of that."
+        f"{show_usd(worth.answer_usd)} within {show_seconds(worth.within_s)}, and every "
+        f"second of waiting costs {show_share(worth.waiting)} of that."
     )
     wide, narrow = (
         _drawn(scenario, layout, f"{anchor}-{name}")
@@ -270,9 +280,10 @@ def _ways(scenario: ComparedScenario) -> list[tuple[str, tuple[LawCell, ...]]]:
     for name in scenario.left_out:
         cells = []
         for law in scenario.laws:
-            found = next((each for each in law.expectations if each.name == name), None)
+            found = next((each for each in law.expectations if each.judgement.name == name), None)
             mark = NOTHING if found is None else "✓" if found.met else "✗"
-            value = NOTHING if found is None else amount(found.value.estimate, found.unit)
+            way = None if found is None else found.judgement
+            value = NOTHING if way is None else amount(way.value.estimate, way.unit)
             cells.append(LawCell(value=mark, spread="" if value == NOTHING else value, best=False))
         rows.append((name[:1].upper() + name[1:], tuple(cells)))
     return rows
@@ -290,16 +301,16 @@ def _drawn(scenario: ComparedScenario, layout: Layout, prefix: str) -> Markup:
     )
 
 
-def _row(scenario: ComparedScenario, name: str) -> tuple[Metric, list[Estimate]]:
+def _row(scenario: ComparedScenario, name: str) -> tuple[Metric, list[Interval]]:
     values = [law.metrics.get(name, UNDEFINED) for law in scenario.laws]
     if name != "cost_per_answer_usd":
         return metric(name), values
     return PER_ANSWER, [_thousand(value) for value in values]
 
 
-def _thousand(value: Estimate) -> Estimate:
+def _thousand(value: Interval) -> Interval:
     """Dollars per answer as dollars per 1000 answers, which people can read."""
-    return Estimate(estimate=1000 * value.estimate, low=1000 * value.low, high=1000 * value.high)
+    return Interval(estimate=1000 * value.estimate, low=1000 * value.low, high=1000 * value.high)
 
 
 def _outcome(scenario: ComparedScenario) -> str:
@@ -314,7 +325,7 @@ def _outcome(scenario: ComparedScenario) -> str:
 
 
 def _head(law: LawResult) -> LawHead:
-    missed = [each.name for each in law.expectations if each.counts and not each.met]
+    missed = [each.judgement.name for each in law.expectations if each.counts and not each.met]
     notes = []
     if missed:
         notes.append(f"misses {'; '.join(missed)}")
@@ -323,7 +334,7 @@ def _head(law: LawResult) -> LawHead:
     return LawHead(law=law.law, standing=words.standing(law), notes=tuple(notes))
 
 
-def _cells(shown: Metric, values: Sequence[Estimate]) -> tuple[LawCell, ...]:
+def _cells(shown: Metric, values: Sequence[Interval]) -> tuple[LawCell, ...]:
     relative = shown.unit == "relative"
     texts = [
         words.regret(value.estimate) if relative else amount(value.estimate, shown.unit)
@@ -336,7 +347,7 @@ def _cells(shown: Metric, values: Sequence[Estimate]) -> tuple[LawCell, ...]:
     )
 
 
-def _best(shown: Metric, values: Sequence[Estimate], texts: Sequence[str]) -> str:
+def _best(shown: Metric, values: Sequence[Interval], texts: Sequence[str]) -> str:
     """How the best figure of a row reads; "" where none is better, or all read the same."""
     pick = {"lower": min, "higher": max}.get(shown.better)
     finite = [

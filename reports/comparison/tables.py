@@ -9,11 +9,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from balancer.records.comparison import ComparedScenario, Comparison, LawResult, LawSummary
+from balancer.records.interval import Interval
+
 from ..amounts import NOTHING
 from ..console import table
-from ..fields import Estimate
 from . import words
-from .record import ComparedScenario, Comparison, LawResult, LawSummary
 
 __all__ = ["comparison_tables"]
 
@@ -72,7 +73,7 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
     )
     yield Text()
     yield _summary(comparison)
-    if any(law.lived_through for law in comparison.summary):
+    if any(law.lived_through.expectations for law in comparison.summary):
         yield Text()
         yield _lived_over_all(comparison)
     if comparison.missing:
@@ -116,7 +117,7 @@ def _lived(scenario: ComparedScenario) -> Table:
     for number, _ in enumerate(scenario.left_out, 1):
         rows.add_column(f"[{number}]", justify="right", no_wrap=True)
     for law in scenario.laws:
-        met = {each.name: each.met for each in law.expectations}
+        met = {each.judgement.name: each.met for each in law.expectations}
         rows.add_row(
             Text(law.law),
             *(
@@ -136,14 +137,14 @@ def _legend(scenario: ComparedScenario) -> Iterator[RenderableType]:
 
 
 def _remarks(law: LawResult) -> Iterator[str]:
-    missed = [each.name for each in law.expectations if each.counts and not each.met]
+    missed = [each.judgement.name for each in law.expectations if each.counts and not each.met]
     if missed:
         yield f"{law.law} misses: {', '.join(missed)}"
     if law.dominated_by:
         yield f"{law.law} is dominated by {', '.join(law.dominated_by)}"
 
 
-def _figure(value: Estimate | None, scale: float, places: int) -> str:
+def _figure(value: Interval | None, scale: float, places: int) -> str:
     if value is None or not math.isfinite(value.estimate):
         return NOTHING
     text = f"{value.estimate * scale:.{places}f}"
@@ -151,7 +152,7 @@ def _figure(value: Estimate | None, scale: float, places: int) -> str:
     return f"{text}\n{half}" if half else text
 
 
-def _half(value: Estimate, scale: float, places: int) -> str:
+def _half(value: Interval, scale: float, places: int) -> str:
     """Half an interval's width; "" where it rounds to nothing."""
     if not math.isfinite(value.high - value.low):
         return ""
@@ -204,16 +205,16 @@ def _lived_over_all(comparison: Comparison) -> Table:
     rows.title = Text("what operators live through, over all", style="bold")
     rows.title_justify = "left"
     rows.add_column("law", no_wrap=True)
-    for each in comparison.summary[0].lived_through:
+    for each in comparison.summary[0].lived_through.expectations:
         rows.add_column(each.about, justify="right")
     rows.add_column("moves/h", justify="right")
     rows.add_column("degraded %", justify="right")
     for law in comparison.summary:
         rows.add_row(
             law.law,
-            *(f"{each.met}/{each.asked}" for each in law.lived_through),
-            _figure(_alone(law.transitions_per_hour), 1.0, 1),
-            _figure(_alone(law.degraded_share), 100.0, 1),
+            *(f"{each.met}/{each.asked}" for each in law.lived_through.expectations),
+            _figure(_alone(law.lived_through.transitions_per_hour), 1.0, 1),
+            _figure(_alone(law.lived_through.degraded_share), 100.0, 1),
         )
     return rows
 
@@ -226,16 +227,17 @@ def _steps(comparison: Comparison) -> list[tuple[float, int]]:
     ]
 
 
-def _alone(value: float) -> Estimate:
-    return Estimate(estimate=value, low=math.nan, high=math.nan)
+def _alone(value: float) -> Interval:
+    return Interval(estimate=value, low=math.nan, high=math.nan)
 
 
 def _largest(law: LawSummary) -> str:
-    if not math.isfinite(law.largest_regret.estimate):
+    if not math.isfinite(law.largest_regret.value.estimate):
         return NOTHING
-    largest = law.largest_regret
+    largest = law.largest_regret.value
     text = words.regret(largest.estimate)
     if largest.estimate <= 0.0:
         return text  # the best of every scenario: there is none to name
     half = _half(largest, 100.0, 1)
-    return f"{text} {half}\n{law.largest_in}" if half else f"{text}\n{law.largest_in}"
+    where = law.largest_regret.scenario
+    return f"{text} {half}\n{where}" if half else f"{text}\n{where}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 
+from balancer.records.comparison import ComparedScenario, Comparison, LawResult, LawSummary
+from balancer.records.interval import Interval
+
 from ..amounts import MINUS, NOTHING, THIN, duration
-from ..fields import Estimate
-from .record import ComparedScenario, Comparison, LawResult, LawSummary
 
 __all__ = [
     "answer",
@@ -53,8 +54,8 @@ def near(law: LawSummary) -> str:
 
 def largest_regret(law: LawSummary) -> str:
     """The largest regret and where; "" where there is none to speak of."""
-    value = law.largest_regret.estimate
-    return f"{regret(value)} in {law.largest_in}" if value > 0 else ""
+    value = law.largest_regret.value.estimate
+    return f"{regret(value)} in {law.largest_regret.scenario}" if value > 0 else ""
 
 
 def regret(share: float) -> str:
@@ -96,7 +97,7 @@ def standing(law: LawResult) -> str:
     return "level" if law.within_best else "behind"
 
 
-def plus_minus(value: Estimate, shown: str, unit: str) -> str:
+def plus_minus(value: Interval, shown: str, unit: str) -> str:
     """Half an interval's width, to as many decimals as its estimate is shown with.
 
     "" where there is no interval, or where its width rounds to nothing.

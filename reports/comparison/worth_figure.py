@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from balancer.records.comparison import ComparedScenario, Comparison, Place, Reign
+
 from ..layout import Layout, light, panel_axes, shorten
 from ..palette import FILL_ROLES
 from ..svg import DRAWING
-from .record import ComparedScenario, Comparison, Place, Reign
 
 __all__ = ["worth_figure"]
 
@@ -139,7 +140,7 @@ def _band(
                 break
     if scenario.reigns:
         axes.plot(
-            [scenario.answer_usd] * 2,
+            [scenario.worth.answer_usd] * 2,
             [top, top + 2 + BAND + STRIP],
             color=light("ink"),
             linewidth=1.1,

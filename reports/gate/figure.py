@@ -16,11 +16,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from balancer.records.gate import Gate, Worsening
+
 from ..amounts import NOTHING
 from ..layout import Layout, light, panel_axes, shorten
 from ..metrics import metric
 from ..svg import DRAWING
-from .record import Gate, Worsening
 from .words import worse_by
 
 __all__ = ["gate_figure", "in_margins"]

@@ -9,6 +9,8 @@ from typing import Final
 
 from markupsafe import Markup
 
+from balancer.records.gate import GATE, Gate, GateScenario, Worsening
+
 from ..amounts import amount
 from ..data_files import write_csv
 from ..junit import JUNIT, gate_junit
@@ -20,7 +22,6 @@ from ..run.page import REPORT
 from ..svg import inline_svg
 from . import words as gate_words
 from .figure import gate_figure, in_margins
-from .record import Gate, GateScenario, Worsening, read_gate
 
 __all__ = ["GATE_DATA", "MARKDOWN", "gate_page", "write_gate_report"]
 
@@ -68,7 +69,7 @@ def write_gate_report(directory: Path) -> Path:
     Raises:
         InputError: the gate is missing or cannot be read.
     """
-    gate = read_gate(directory)
+    gate = GATE.read(directory)
     _write_data(directory / GATE_DATA, gate)
     for name, content in (
         (MARKDOWN, gate_markdown(gate)),
@@ -105,10 +106,10 @@ def gate_page(gate: Gate) -> str:
         sections=[
             _section(scenario, f"s{place}") for place, scenario in enumerate(gate.scenarios, 1)
         ],
-        false_pass=amount(gate.false_pass, "share", exact=True),
-        false_fail=amount(gate.false_fail, "share", exact=True),
-        pass_confidence=amount(1 - gate.pass_level, "share"),
-        fail_confidence=amount(1 - gate.fail_level, "share"),
+        false_pass=amount(gate.error_rates.passed, "share", exact=True),
+        false_fail=amount(gate.error_rates.failed, "share", exact=True),
+        pass_confidence=amount(1 - gate.levels.passed, "share"),
+        fail_confidence=amount(1 - gate.levels.failed, "share"),
         looks=", ".join(map(str, gate.looks)),
         command=shlex.join(gate.command),
         facts=_facts(gate),
@@ -146,7 +147,7 @@ def _facts(gate: Gate) -> tuple[tuple[str, str], ...]:
     for part, policy in (("Baseline", gate.baseline), ("Candidate", gate.candidate)):
         facts.append((part, policy.name))
         facts.append((f"{part}, law", policy.law))
-        facts.append((f"{part}, file", policy.file))
+        facts.append((f"{part}, file", policy.file or ""))
         facts.append((f"{part}, fingerprint", policy.fingerprint))
     return tuple((name, text) for name, text in (*facts, *gate.versions.items()) if text)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from balancer.records.gate import Gate
+
 from ..amounts import NOTHING
 from ..console import coloured, table
 from ..metrics import metric
 from . import words as gate_words
-from .record import Gate
 
 __all__ = ["gate_tables"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from balancer.records.gate import Gate, Worsening
+
 from ..amounts import NOTHING, POINTS, amount, difference, difference_interval
 from ..metrics import metric
-from .record import Gate, Worsening
 
 __all__ = [
     "answer",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from balancer.records.verdict import Verdict
+
 from ..amounts import NOTHING, amount, difference, difference_interval
 from ..arms import CHEAPEST, POLICY, STATIC
 from ..metrics import metric
-from .verdicts import Verdict
 
 __all__ = ["answer", "cheap", "effect", "harm", "question"]
 
@@ -60,9 +61,9 @@ def effect(verdict: Verdict) -> str:
 
 def harm(verdict: Verdict) -> str:
     """That the controller does harm, where it does: it answers fewer than static would."""
-    if not verdict.harms:
+    if not verdict.harm.found:
         return ""
-    found = verdict.harm
+    found = verdict.harm.change
     spread = difference_interval(found.low, found.high, "share")
     return f"availability {difference(found.estimate, 'share')} against static ({spread})"
 

@@ -8,6 +8,8 @@ from typing import Final
 
 from markupsafe import Markup
 
+from balancer.records.verdict import Verdict, read_verdicts
+
 from ..junit import JUNIT, run_junit
 from ..layout import NARROW, WIDE
 from ..page import render
@@ -17,7 +19,6 @@ from .sections import Section, section
 from .summary import Summary, summary
 from .timeline_data import timeline_file, write_timeline_data
 from .timelines import Timeline, caption, describe, read_timeline
-from .verdicts import Verdict, read_verdicts
 
 __all__ = ["REPORT", "page", "write_report"]
 

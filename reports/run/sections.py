@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from balancer.records.interval import Interval
+from balancer.records.verdict import Judgement, Verdict
+
 from ..amounts import (
     NOTHING,
     amount,
@@ -18,12 +21,10 @@ from ..amounts import (
     interval,
 )
 from ..arms import CHEAPEST, LABELS, MEANINGS, NONE, POLICY, STATIC
-from ..fields import Estimate
 from ..metrics import METRICS, Metric, metric
 from ..page import SYMBOLS
 from .answer import answer, cheap, effect, harm, question
 from .intervals import IntervalPlot, interval_plot
-from .verdicts import Expected, Verdict
 
 __all__ = ["ComparedRow", "ExpectedRow", "Section", "Tile", "TransitionRow", "section"]
 
@@ -179,7 +180,7 @@ def section(
     )
 
 
-def _ordered(found: Mapping[str, Estimate]) -> list[str]:
+def _ordered(found: Mapping[str, Interval]) -> list[str]:
     known = [name for name in METRICS if name in found]
     return [*known, *(name for name in found if name not in METRICS)]
 
@@ -210,14 +211,14 @@ def _arms(verdict: Verdict, name: str) -> list[str]:
     ]
 
 
-def _tone(change: Estimate, shown: Metric) -> str:
+def _tone(change: Interval, shown: Metric) -> str:
     """Good or bad where the interval leaves no doubt of the sign, else ""."""
     if not shown.better or not (change.low > 0 or change.high < 0):
         return ""
     return "good" if (change.low > 0) == (shown.better == "higher") else "bad"
 
 
-def _expected(each: Expected) -> ExpectedRow:
+def _expected(each: Judgement) -> ExpectedRow:
     value = each.value
     note = each.note
     if each.verdict == "inconclusive" and each.replications_needed is not None:

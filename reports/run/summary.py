@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from balancer.records.verdict import Verdict
+
 from ..amounts import NOTHING, amount, difference
 from ..arms import POLICY, STATIC
 from ..metrics import metric
 from .answer import answer, harm
-from .verdicts import Verdict
 
 __all__ = ["Summary", "SummaryRow", "overall", "summary"]
 
@@ -89,7 +90,7 @@ def _answer(verdicts: Sequence[Verdict]) -> str:
         parts.append(told if failed else f"Not yet: {told}")
     if not parts:
         parts.append(f"Yes: the policy holds in all {total} scenarios")
-    harmed = [each.scenario for each in verdicts if each.harms]
+    harmed = [each.scenario for each in verdicts if each.harm.found]
     if harmed:
         parts.append(f"it does harm in {len(harmed)} ({_names(harmed)})")
     return "; ".join(parts)

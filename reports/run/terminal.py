@@ -9,13 +9,14 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
+from balancer.records.verdict import Judgement, Verdict
+
 from ..amounts import NOTHING, amount, difference, difference_interval, interval
 from ..arms import CHEAPEST, LABELS, NONE, POLICY, STATIC
 from ..console import coloured, table
 from ..metrics import metric
 from .answer import cheap, harm
 from .summary import summary
-from .verdicts import Expected, Verdict
 
 __all__ = ["verdict_tables"]
 
@@ -94,7 +95,7 @@ def _parts(verdict: Verdict) -> Iterator[RenderableType]:
         yield Text()
 
 
-def _expectations(expectations: Sequence[Expected]) -> Table:
+def _expectations(expectations: Sequence[Judgement]) -> Table:
     rows = table()
     rows.add_column("expected")
     rows.add_column("verdict", no_wrap=True)

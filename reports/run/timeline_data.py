@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from balancer.records.verdict import Verdict
+
 from ..arms import LABELS, NONE, POLICY, STATIC
 from ..data_files import Cell, write_csv
 from .series import ModeSpan, Series
 from .timelines import Timeline
-from .verdicts import Verdict
 
 __all__ = ["timeline_file", "write_timeline_data"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from balancer.core.modes import MODES
 from balancer.core.policy import Policy
 from balancer.journal_file import open_journal
+from balancer.records.verdict import Verdict
 
 from ..amounts import duration
 from ..arms import NONE, POLICY, STATIC
 from .series import Series, mode_spans, series_of
-from .verdicts import Verdict
 
 __all__ = [
     "FaultSpan",

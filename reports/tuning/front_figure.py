@@ -17,13 +17,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from balancer.records.interval import Interval
+from balancer.records.tuning import Objective, Tuning
+
 from ..amounts import amount
-from ..fields import Estimate
 from ..label_places import label_places
 from ..layout import Layout, light
 from ..run.scales import around
 from ..svg import DRAWING
-from .record import Objective, Tuning
 from .words import heading
 
 __all__ = ["front_figure"]
@@ -50,7 +51,7 @@ class Mark:
     """A policy of the figure: what it is called, its objectives, and how it is drawn."""
 
     text: str
-    values: tuple[Estimate, ...]
+    values: tuple[Interval, ...]
     marker: str
     role: str
     size: float
@@ -178,7 +179,7 @@ def _panel(
         )
 
 
-def _near(marks: Sequence[Mark], place: int) -> list[Estimate]:
+def _near(marks: Sequence[Mark], place: int) -> list[Interval]:
     """What an axis holds: today's policy and the front, and static if it is not far away."""
     kept = [mark.values[place] for mark in marks if mark.text != STATIC]
     every = [mark.values[place] for mark in marks]
@@ -199,7 +200,7 @@ def _within(axes: Axes, mark: Mark, pair: tuple[int, int]) -> Mark:
             continue
         end = min(max(at, low), high)
         beyond.append(arrows[1] if at > high else arrows[0])
-        values[place] = Estimate(estimate=end, low=math.nan, high=math.nan)
+        values[place] = Interval(estimate=end, low=math.nan, high=math.nan)
     if not beyond:
         return mark
     return replace(mark, values=tuple(values), marker=beyond[0])
@@ -271,7 +272,7 @@ def _labels(
 
 
 def _scale(
-    axes: Axes, values: Sequence[Estimate], objective: Objective, few: int, *, across: bool
+    axes: Axes, values: Sequence[Interval], objective: Objective, few: int, *, across: bool
 ) -> None:
     """Limits that hold every estimate, and a few round ticks that read apart."""
     low, high = around((each.estimate, each.low, each.high) for each in values)

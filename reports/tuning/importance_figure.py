@@ -11,11 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from balancer.records.interval import UNDEFINED
+from balancer.records.tuning import Importance, Tuning
+
 from ..amounts import amount
-from ..fields import UNDEFINED
 from ..layout import Layout, light, shorten
 from ..svg import DRAWING
-from .record import Importance, Tuning
 from .words import dimension, label
 
 __all__ = ["importance_figure"]
@@ -33,20 +34,20 @@ BESIDE: Final = 8.0
 
 def importance_figure(tuning: Tuning, layout: Layout) -> Figure | None:
     """Draw the importance of every number; None where nothing can be said."""
-    if not tuning.importance:
+    if not tuning.importance.objectives:
         return None
     with mpl.rc_context(DRAWING):  # type: ignore[arg-type]
         return _draw(tuning, layout)
 
 
 def _draw(tuning: Tuning, layout: Layout) -> Figure:
-    every = tuning.importance
+    every = tuning.importance.objectives
     names_of = {each.objective: each.objective for each in every}
     names_of |= {each.name: label(each.metric) for each in tuning.objectives}
     # One order for all panels, so that a number is one line to follow.
     paths = sorted(
-        dict.fromkeys(path for each in every for path in each.shares),
-        key=lambda path: -max(each.shares.get(path, UNDEFINED).estimate for each in every),
+        dict.fromkeys(path for each in every for path in each.by_path),
+        key=lambda path: -max(each.by_path.get(path, UNDEFINED).estimate for each in every),
     )
     names = [shorten(dimension(path), layout, 0.4 * layout.width) for path in paths]
     longest = max(len(name) for name in names) * LETTER * layout.font
@@ -112,7 +113,7 @@ def _panel(axes: Axes, found: Importance, title: str, paths: list[str], layout: 
     )
     for line, path in enumerate(paths):
         at = (line + 0.5) * ROW
-        share = found.shares.get(path, UNDEFINED)
+        share = found.by_path.get(path, UNDEFINED)
         if not math.isfinite(share.estimate):
             continue
         axes.barh(at, share.estimate, height=ROW * 0.55, color=light("fill-1"), label=path)

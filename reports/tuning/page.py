@@ -11,6 +11,8 @@ from typing import Final
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from balancer.records.tuning import TUNING, Tuning
+
 from ..amounts import amount
 from ..data_files import Cell, write_csv
 from ..layout import Layout
@@ -20,7 +22,6 @@ from ..svg import inline_svg
 from . import words as tuning_words
 from .front_figure import front_figure
 from .importance_figure import importance_figure
-from .record import Tuning, read_tuning
 from .sensitivity_figure import sensitivity_figure
 from .tables import (
     Head,
@@ -58,7 +59,7 @@ def write_tuning_report(directory: Path) -> Path:
     Raises:
         InputError: the tuning is missing or cannot be read.
     """
-    tuning = read_tuning(directory)
+    tuning = TUNING.read(directory)
     page = tuning_page(tuning)
     _write_data(directory / TUNING_DATA, tuning)
     (directory / REPORT).write_text(page, encoding="utf-8", newline="\n")
@@ -85,7 +86,7 @@ def tuning_page(tuning: Tuning) -> str:
         settings=setting_rows(tuning),
         names=["today", *(str(place) for place, _ in tuning.found)],
         proposed="" if proposed is None else tuning_words.name_of(tuning, proposed.trial),
-        file="" if proposed is None else proposed.file,
+        file="" if proposed is None else proposed.file or "",
         changes=() if proposed is None else proposed.changes,
         effects=()
         if proposed is None
@@ -110,7 +111,7 @@ def tuning_page(tuning: Tuning) -> str:
         ),
         worst=worst_rows(tuning),
         robustness=robustness_rows(tuning),
-        off=amount(tuning.off, "share", exact=True),
+        off=amount(tuning.robustness.off, "share", exact=True),
         confidence=amount(tuning.confidence, "share", exact=True),
         effort=tuning_words.effort(tuning),
         sampler=SAMPLERS.get(tuning.sampler, tuning.sampler),
@@ -165,7 +166,7 @@ def _write_data(path: Path, tuning: Tuning) -> None:
                 tuning_words.name_of(tuning, each.trial),
                 each.trial,
                 "yes" if each.feasible else "no",
-                each.file,
+                each.file or "",
                 *(known.get(setting) for setting in tuning.paths),
                 *(
                     getattr(found, end)

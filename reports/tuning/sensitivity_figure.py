@@ -14,12 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from balancer.records.interval import Interval
+from balancer.records.tuning import Objective, Sensitivity, Step, Tuning
+
 from ..amounts import amount
-from ..fields import Estimate
 from ..layout import Layout, light, shorten
 from ..run.scales import around
 from ..svg import DRAWING
-from .record import Objective, Sensitivity, Step, Tuning
 from .words import dimension, heading
 
 __all__ = ["sensitivity_figure"]
@@ -89,12 +90,7 @@ def _over(axes: Axes, text: str, layout: Layout, above: float, role: str) -> Non
 
 def _limits(every: Sequence[Sensitivity], column: int) -> tuple[float, float]:
     """Of all panels of an objective."""
-    found = [
-        step.standing.objectives[column]
-        for each in every
-        for step in each.steps
-        if step.standing is not None
-    ]
+    found = [step.objectives[column] for each in every for step in each.steps if step.valid]
     return around((each.estimate, each.low, each.high) for each in found)
 
 
@@ -123,14 +119,14 @@ def _panel(
     axes.grid(axis="y", color=light("grid"), linewidth=0.6)
     axes.set_axisbelow(True)
     chosen = next(step for step in found.steps if step.value == found.chosen)
-    if chosen.standing is not None:
-        band = chosen.standing.objectives[column]
+    if chosen.valid:
+        band = chosen.objectives[column]
         if math.isfinite(band.low) and math.isfinite(band.high):
             axes.axhspan(band.low, band.high, facecolor=light("grid"), alpha=0.6, linewidth=0)
     places = [
-        (place, step, step.standing.objectives[column])
+        (place, step, step.objectives[column])
         for place, step in enumerate(found.steps)
-        if step.standing is not None
+        if step.valid
     ]
     axes.plot(
         [place for place, _, _ in places],
@@ -147,8 +143,8 @@ def _inside(tick: float, limits: tuple[float, float]) -> bool:
     return limits[0] <= tick <= limits[1]
 
 
-def _point(axes: Axes, place: int, step: Step, found: Estimate, *, chosen: bool) -> None:
-    feasible = step.standing is not None and step.standing.feasible
+def _point(axes: Axes, place: int, step: Step, found: Interval, *, chosen: bool) -> None:
+    feasible = step.feasible is True
     role = "good" if chosen else "with" if feasible else "bad"
     colour = light(role)
     if math.isfinite(found.low) and math.isfinite(found.high):

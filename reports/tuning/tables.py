@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from balancer.records.interval import Interval
+from balancer.records.tuning import Objective, Standing, Tuning
+
 from ..amounts import amount
-from ..fields import Estimate
 from ..metrics import metric
-from .record import Objective, Standing, Tuning
 from .words import dimension, label, name_of, objective_values, setting, value
 
 __all__ = [
@@ -133,11 +134,11 @@ def _note(tuning: Tuning, place: int) -> str:
     notes = ["proposed"] if place == tuning.chosen else []
     if place == tuning.knee:
         notes.append("knee")
-    notes.append(tuning.front[place].file)
+    notes.append(tuning.front[place].file or "")
     return ", ".join(note for note in notes if note)
 
 
-def _held_out(tuning: Tuning, found: tuple[Estimate, ...]) -> tuple[str, ...]:
+def _held_out(tuning: Tuning, found: tuple[Interval, ...]) -> tuple[str, ...]:
     if not tuning.held_out:
         return ()
     return tuple(objective_values(found, tuning.objectives))
@@ -188,7 +189,7 @@ def robustness_rows(tuning: Tuning) -> tuple[RobustnessRow, ...]:
     trials = [tuning.today.trial, *(each.trial for _, each in tuning.found)]
     proposed = None if tuning.proposed is None else tuning.proposed.trial
     rows = []
-    for case in tuning.cases:
+    for case in tuning.robustness.cases:
         known = {each.trial: each for each in case.policies}
         own = known.get(proposed) if proposed is not None else None
         rows.append(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from balancer.records.tuning import Tuning
+
 from ..console import table
 from . import words as tuning_words
-from .record import Tuning
 from .tables import Head, policy_rows
 
 __all__ = ["tuning_tables"]

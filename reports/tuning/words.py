@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from balancer.records.interval import Interval
+from balancer.records.tuning import Change, Objective, Policy, Tuning
+
 from ..amounts import NOTHING, POINTS, THIN, amount, difference
 from ..comparison.words import plus_minus
-from ..fields import Estimate
 from ..metrics import metric
-from .record import Change, Objective, Policy, Tuning
 
 __all__ = [
     "answer",
@@ -60,7 +61,7 @@ def dimension(path: str) -> str:
     return kept.replace(".", " ").replace("_", " ")
 
 
-def value(found: Estimate, objective: Objective) -> str:
+def value(found: Interval, objective: Objective) -> str:
     """An estimate of an objective with half the width of its interval: "0.938 ±0.012"."""
     if objective.form == "ratio" and math.isfinite(found.estimate):
         # Nothing special happens near 100 %, as it does to availability.
@@ -71,7 +72,7 @@ def value(found: Estimate, objective: Objective) -> str:
     return f"{shown} {spread}" if spread else shown
 
 
-def told_apart(change: Estimate) -> bool:
+def told_apart(change: Interval) -> bool:
     """Whether a change is more than noise: its interval holds no zero."""
     return change.low > 0 or change.high < 0
 
@@ -165,7 +166,7 @@ def effort(tuning: Tuning) -> str:
     return ", ".join(parts)
 
 
-def objective_values(policy: Sequence[Estimate], objectives: Sequence[Objective]) -> list[str]:
+def objective_values(policy: Sequence[Interval], objectives: Sequence[Objective]) -> list[str]:
     """Objectives of a policy, each with its interval."""
     return [value(found, each) for found, each in zip(policy, objectives, strict=True)]
 

@@ -11,6 +11,17 @@ from typing import Any
 from balancer.core.errors import InputError
 from balancer.core.modes import MODES
 from balancer.core.policy import Policy
+from balancer.records.backtest import (
+    BACKTEST,
+    Assumed,
+    Backtest,
+    BacktestArm,
+    Bounds,
+    FittedJournal,
+    FittedScenario,
+    MeasuredAnswers,
+)
+from balancer.records.codec import to_json
 from balancer.version import VERSION
 from scenarios.schema import Scenario
 
@@ -18,18 +29,16 @@ from ..days import of_its_day
 from ..fitting.account import account
 from ..fitting.fit import Fit
 from ..run.header import fault_rows, versions
-from ..run.result import STATIC, Run
+from ..run.result import STATIC
 from ..study.estimates import difference_interval, metric_interval
 from ..study.intervals import CONFIDENCE
-from ..study.json_values import interval, number
 from ..workers.pool import Workers
 from .fidelity import fidelity, trustworthy
 from .runs import Arm, Measured, measure
 from .unseen import SWEPT, Unseen, swept, unseen
 
-__all__ = ["BACKTEST_VERSION", "LIVE", "METRICS", "backtest", "check_candidates"]
+__all__ = ["LIVE", "METRICS", "backtest", "check_candidates"]
 
-BACKTEST_VERSION = 1
 LIVE = "live"
 """The arm of the policy that was live."""
 METRICS = (
@@ -129,27 +138,29 @@ def backtest(
     figures = fidelity(seen.figures, [_account(each).figures for each in runs[LIVE]])
     strange = {arm.name: unseen(fit, arm.policy, _answers(runs[arm.name])) for arm in arms}
     bounds = _bounds(scenario, arms, strange, replications, there)
-    return {
-        "version": BACKTEST_VERSION,
-        "scenario": scenario.scenario,
-        "trustworthy": trustworthy(figures),
-        "journal": _journal(fit),
-        "fit": _fit(fit, scenario),
-        "seed": scenario.seed,
-        "replications": replications,
-        "confidence": CONFIDENCE,
-        "duration_s": scenario.duration,
-        "warm_up_s": scenario.warm_up,
-        "swept": SWEPT,
-        "fidelity": [each.plain() for each in figures],
-        "arms": [
+    record = Backtest(
+        version=BACKTEST.version,
+        scenario=scenario.scenario,
+        trustworthy=trustworthy(figures),
+        journal=_journal(fit),
+        fit=_fit(fit, scenario),
+        seed=scenario.seed,
+        replications=replications,
+        confidence=CONFIDENCE,
+        duration_s=scenario.duration,
+        warm_up_s=scenario.warm_up,
+        swept=SWEPT,
+        fidelity=tuple(each.record() for each in figures),
+        arms=tuple(
             _arm(arm, runs[arm.name], runs[LIVE], strange[arm.name], bounds.get(arm.name))
             for arm in arms
-        ],
-        "assumptions": list(fit.assumptions),
-        "command": list(command),
-        "versions": {"open-balancer": VERSION, **versions()},
-    }
+        ),
+        assumptions=fit.assumptions,
+        command=tuple(command),
+        versions={"open-balancer": VERSION, **versions()},
+    )
+    plain: dict[str, Any] = to_json(record)
+    return plain
 
 
 def _account(found: Measured) -> Any:
@@ -171,7 +182,7 @@ def _bounds(
     strange: Mapping[str, Unseen],
     replications: int,
     workers: int | Workers,
-) -> dict[str, dict[str, tuple[float, float]]]:
+) -> dict[str, dict[str, Bounds]]:
     """By arm and metric, what it comes to where what was never seen is worse, and better."""
     plans = []
     names = []
@@ -194,7 +205,10 @@ def _bounds(
             [each.run for each in runs[name]] for runs in results[2 * place : 2 * place + 2]
         )
         bounds[name] = {
-            metric: (metric_interval(metric, poor).estimate, metric_interval(metric, rich).estimate)
+            metric: Bounds(
+                worse=metric_interval(metric, poor).estimate,
+                better=metric_interval(metric, rich).estimate,
+            )
             for metric in METRICS
         }
     return bounds
@@ -205,61 +219,47 @@ def _arm(
     runs: Sequence[Measured],
     live: Sequence[Measured],
     strange: Unseen,
-    bounds: Mapping[str, tuple[float, float]] | None,
-) -> dict[str, Any]:
+    bounds: Mapping[str, Bounds] | None,
+) -> BacktestArm:
     ours, theirs = ([each.run for each in side] for side in (runs, live))
-    modes = {
-        mode.label: number(
-            sum(_account(each).figures[f"time_in_{mode.label}"] for each in runs) / len(runs)
-        )
-        for mode in MODES
-    }
-    return {
-        "arm": arm.name,
-        "policy": arm.policy.name,
-        "law": "none" if arm.name == STATIC else arm.policy.law,
-        "metrics": {name: interval(metric_interval(name, ours)) for name in METRICS},
-        "difference": {name: interval(_difference(name, ours, theirs)) for name in METRICS},
-        "time_in": modes,
-        "assumed": {
-            "share": strange.share,
-            "models": list(strange.models),
-            "modes": list(strange.ways),
-            "bounds": None
-            if bounds is None
-            else {
-                name: {"worse": number(worse), "better": number(better)}
-                for name, (worse, better) in bounds.items()
-            },
+    return BacktestArm(
+        arm=arm.name,
+        policy=arm.policy.name,
+        law="none" if arm.name == STATIC else arm.policy.law,
+        metrics={name: metric_interval(name, ours) for name in METRICS},
+        difference={name: difference_interval(name, ours, theirs) for name in METRICS},
+        time_in={
+            mode.label: sum(_account(each).figures[f"time_in_{mode.label}"] for each in runs)
+            / len(runs)
+            for mode in MODES
         },
-    }
+        assumed=Assumed(
+            share=strange.share, models=strange.models, modes=strange.ways, bounds=bounds
+        ),
+    )
 
 
-def _difference(name: str, ours: Sequence[Run], theirs: Sequence[Run]) -> Any:
-    return difference_interval(name, ours, theirs)
-
-
-def _journal(fit: Fit) -> dict[str, Any]:
+def _journal(fit: Fit) -> FittedJournal:
     columns = fit.columns
-    return {
-        "files": columns.where,
-        "policy": fit.policy.name,
-        "law": fit.policy.law,
-        "requests": int(columns.offered.sum()),
-        "answers": int(columns.answers.sum()),
-        "torn": columns.torn,
-    }
+    return FittedJournal(
+        files=columns.where,
+        policy=fit.policy.name,
+        law=fit.policy.law,
+        requests=int(columns.offered.sum()),
+        answers=int(columns.answers.sum()),
+        torn=columns.torn,
+    )
 
 
-def _fit(fit: Fit, scenario: Scenario) -> dict[str, Any]:
-    return {
-        "asked": dict(fit.asked),
-        "slice_s": fit.traffic.slice_s,
-        "cv": fit.traffic.shared.cv,
-        "faults": fault_rows(scenario),
-        "measured": [
-            {"mode": mode.label, "model": model, "answers": count}
+def _fit(fit: Fit, scenario: Scenario) -> FittedScenario:
+    return FittedScenario(
+        asked=fit.asked,
+        slice_s=fit.traffic.slice_s,
+        cv=fit.traffic.shared.cv,
+        faults=fault_rows(scenario),
+        measured=tuple(
+            MeasuredAnswers(mode=mode.label, model=model, answers=count)
             for (mode, model), count in fit.answers.items()
-        ],
-        "misfit": dict(fit.calls.misfit),
-    }
+        ),
+        misfit=fit.calls.misfit,
+    )

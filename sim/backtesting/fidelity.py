@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from balancer.records.backtest import Figure
 
 from ..fitting.account import FIGURES
 from ..study.intervals import Interval, mean_interval
-from ..study.json_values import number
 
 __all__ = ["TOLERANCES", "Reproduced", "Tolerance", "fidelity", "trustworthy"]
 
@@ -78,21 +78,21 @@ class Reproduced:
             return True
         return abs(self.difference) <= self.tolerance.most
 
-    def plain(self) -> dict[str, Any]:
-        """As values JSON can hold."""
+    def record(self) -> Figure:
+        """As `backtest.json` has it."""
         judged = self.tolerance
-        return {
-            "name": self.name,
-            "unit": FIGURES[self.name],
-            "seen": number(self.seen),
-            "simulated": number(self.simulated.estimate),
-            "low": number(self.simulated.low),
-            "high": number(self.simulated.high),
-            "difference": number(self.difference),
-            "tolerance": None if judged is None else judged.most,
-            "relative": judged is not None and judged.relative,
-            "agrees": self.agrees,
-        }
+        return Figure(
+            name=self.name,
+            unit=FIGURES[self.name],
+            seen=self.seen,
+            simulated=self.simulated.estimate,
+            low=self.simulated.low,
+            high=self.simulated.high,
+            difference=self.difference,
+            tolerance=math.nan if judged is None else judged.most,
+            relative=judged is not None and judged.relative,
+            agrees=self.agrees,
+        )
 
 
 def fidelity(

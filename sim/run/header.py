@@ -8,6 +8,8 @@ from importlib.metadata import version
 from typing import Any
 
 from balancer.core.policy import Policy
+from balancer.records.codec import to_json
+from balancer.records.verdict import FaultWindow
 from scenarios.schema import Scenario
 
 from .assumptions import assumptions
@@ -16,23 +18,20 @@ from .fault_windows import describe, fault_name, windows
 __all__ = ["fault_rows", "run_header", "versions"]
 
 
-def fault_rows(scenario: Scenario) -> list[dict[str, Any]]:
-    """Every window of every fault, cut at the horizon, in order of their starts.
-
-    Each is ``{"name", "kind", "text", "from_s", "to_s"}``.
-    """
+def fault_rows(scenario: Scenario) -> tuple[FaultWindow, ...]:
+    """Every window of every fault, cut at the horizon, in order of their starts."""
     rows = [
-        {
-            "name": fault_name(fault, place),
-            "kind": fault.kind,
-            "text": describe(fault),
-            "from_s": window.from_s,
-            "to_s": min(window.to_s, scenario.duration),
-        }
+        FaultWindow(
+            name=fault_name(fault, place),
+            kind=fault.kind,
+            text=describe(fault),
+            from_s=window.from_s,
+            to_s=min(window.to_s, scenario.duration),
+        )
         for place, fault in enumerate(scenario.faults)
         for window in windows(fault, scenario.duration)
     ]
-    return sorted(rows, key=lambda row: (row["from_s"], row["to_s"], row["name"]))
+    return tuple(sorted(rows, key=lambda row: (row.from_s, row.to_s, row.name)))
 
 
 def run_header(scenario: Scenario, policy: Policy, *, arm: str, replication: int) -> dict[str, Any]:
@@ -47,7 +46,7 @@ def run_header(scenario: Scenario, policy: Policy, *, arm: str, replication: int
         "warm_up_s": scenario.warm_up,
         "tick_s": policy.tick_s,
         "date": policy.catalog.as_of,
-        "faults": fault_rows(scenario),
+        "faults": to_json(fault_rows(scenario)),
         "assumptions": list(assumptions(scenario, policy)),
     }
 

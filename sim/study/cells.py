@@ -18,28 +18,14 @@ from itertools import product
 from balancer.core.modes import Mode
 from balancer.core.policy import Policy
 from balancer.core.routes import resolve
+from balancer.records.comparison import Cell
 from scenarios.loader import profiles
 from scenarios.schema import Scenario
 
 from .intervals import mean_interval
 from .sweep import Line
 
-__all__ = ["CELLS", "Cell", "CellStanding", "cell_standings", "declared_quality"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One combination of what is assumed.
-
-    Attributes:
-        answer_usd: what a perfect answer in time is worth.
-        sibling_quality: of an answer by another model than normal's first, all else equal.
-        prices: of all tokens, as a multiple of the price table.
-    """
-
-    answer_usd: float
-    sibling_quality: float
-    prices: float
+__all__ = ["CELLS", "CellStanding", "cell_standings", "declared_quality"]
 
 
 CELLS = tuple(

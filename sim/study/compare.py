@@ -6,13 +6,22 @@ The object for `comparison.json` is documented in `docs/reference/comparison.md`
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from balancer.core.errors import InputError
 from balancer.core.policy import Policy
 from balancer.policy_file import default_policy
+from balancer.records.codec import to_json
+from balancer.records.comparison import (
+    COMPARISON,
+    ComparedScenario,
+    Comparison,
+    LawCells,
+    LawResult,
+    Worth,
+)
 from balancer.version import VERSION
 from scenarios.schema import Scenario
 
@@ -26,17 +35,14 @@ from .compared_laws import RIVALS, arms
 from .counterfactual import cost_saved
 from .estimates import values_difference_interval, values_interval
 from .expectations import Expected, expected, held_against
-from .intervals import CONFIDENCE, Interval, mean_interval
-from .json_values import interval, judgement, number
+from .intervals import CONFIDENCE, mean_interval
 from .law_summary import summaries
 from .ranking import Standing, counts, standings
 from .replications import Plan, Runs, replicate
 from .sweep import Line, line, reigns, sweep
 
-__all__ = ["COMPARISON_VERSION", "Contest", "LawComparison", "contest"]
+__all__ = ["Contest", "LawComparison", "contest"]
 
-COMPARISON_VERSION = 2
-"""Version 1 was scored by dollars per quality-weighted answer."""
 REGRET_DIGITS = 6
 """Of a regret in a cell; there are many."""
 
@@ -152,19 +158,21 @@ class LawComparison:
             contest, questions = self._contests[place], self._questions[place]
             table = standings(questions, runs, laws, contest.scenario.worth)
             rows.append(_row(contest, questions, runs, table, reference))
-        return {
-            "version": COMPARISON_VERSION,
-            "laws": list(laws),
-            "reference": reference,
-            "confidence": CONFIDENCE,
-            "rivals": {law: RIVALS[law].text for law in laws},
-            "cells": [asdict(cell) for cell in CELLS],
-            "scenarios": rows,
-            "missing": list(self.missing),
-            "summary": summaries(laws, reference, rows),
-            "command": list(command),
-            "versions": {"open-balancer": VERSION, **versions()},
-        }
+        found = Comparison(
+            version=COMPARISON.version,
+            laws=laws,
+            reference=reference,
+            confidence=CONFIDENCE,
+            rivals={law: RIVALS[law].text for law in laws},
+            cells=CELLS,
+            scenarios=tuple(rows),
+            missing=self.missing,
+            summary=summaries(laws, reference, rows),
+            command=tuple(command),
+            versions={"open-balancer": VERSION, **versions()},
+        )
+        plain: dict[str, Any] = to_json(found)
+        return plain
 
 
 def _row(
@@ -173,7 +181,7 @@ def _row(
     runs: Runs,
     table: Sequence[Standing],
     reference: str,
-) -> dict[str, Any]:
+) -> ComparedScenario:
     scenario = contest.scenario
     worth = scenario.worth
     lines = {each.law: line(runs[each.law], worth) for each in table}
@@ -181,90 +189,64 @@ def _row(
     scored = [each.law for each in table if math.isfinite(each.score.estimate)]
     declared = declared_quality(scenario, contest.policy)
     cells = cell_standings(lines, eligible, declared)
-    return {
-        "scenario": scenario.scenario,
-        "title": scenario.title,
-        "teaches": scenario.teaches,
-        "source": scenario.source,
-        "policy": contest.policy.name,
-        "seed": scenario.seed,
-        "replications": contest.replications,
-        "duration_s": scenario.duration,
-        "warm_up_s": scenario.warm_up,
-        "faults": fault_rows(scenario),
-        "worth": {
-            "answer_usd": worth.answer,
-            "waiting": worth.waiting,
-            "within_s": worth.within,
-            "sibling_quality": declared,
-        },
-        "left_out": [question.name for question in questions if not counts(question)],
-        "best": next((each.law for each in table if each.best), None),
-        "sweep": [
-            {
-                "answer_usd": place.answer_usd,
-                "best": place.best,
-                "level": list(place.level),
-                "regret": {law: number(each) for law, each in place.regret.items()},
-            }
-            for place in sweep(lines, eligible)
-        ],
-        "reigns": _reigns(lines, eligible),
-        "reigns_of_all": _reigns(lines, scored),
-        "laws": [_law(each, lines[each.law], cells[each.law], runs, reference) for each in table],
-    }
-
-
-def _reigns(lines: Mapping[str, Line], laws: Sequence[str]) -> list[dict[str, Any]]:
-    return [
-        {"law": each.law, "from_usd": each.from_usd, "to_usd": each.to_usd}
-        for each in reigns(lines, laws)
-    ]
+    return ComparedScenario(
+        scenario=scenario.scenario,
+        title=scenario.title,
+        teaches=scenario.teaches,
+        source=scenario.source,
+        policy=contest.policy.name,
+        seed=scenario.seed,
+        replications=contest.replications,
+        duration_s=scenario.duration,
+        warm_up_s=scenario.warm_up,
+        faults=fault_rows(scenario),
+        worth=Worth(
+            answer_usd=worth.answer,
+            waiting=worth.waiting,
+            within_s=worth.within,
+            sibling_quality=declared,
+        ),
+        left_out=tuple(question.name for question in questions if not counts(question)),
+        best=next((each.law for each in table if each.best), None),
+        sweep=sweep(lines, eligible),
+        reigns=reigns(lines, eligible),
+        reigns_of_all=reigns(lines, scored),
+        laws=tuple(_law(each, lines[each.law], cells[each.law], runs, reference) for each in table),
+    )
 
 
 def _law(
     standing: Standing, own: Line, cells: CellStanding, runs: Runs, reference: str
-) -> dict[str, Any]:
+) -> LawResult:
     values, others = (_values(runs[law], runs[STATIC]) for law in (standing.law, reference))
-    return {
-        "law": standing.law,
-        "eligible": standing.eligible,
-        "expectations": [
-            {**judgement(answer.judgement), "counts": answer.counts, "met": answer.met}
-            for answer in standing.answers
-        ],
-        "score": interval(standing.score),
-        "regret": _defined(standing.regret),
-        "regret_usd": _defined(standing.regret_usd),
-        "value": interval(own.value),
-        "bill_usd": interval(own.bill_usd),
-        "cells": {
-            "regret": [number(round(each, REGRET_DIGITS)) for each in cells.regrets],
-            "level": list(cells.level),
+    return LawResult(
+        law=standing.law,
+        eligible=standing.eligible,
+        expectations=standing.answers,
+        score=standing.score,
+        regret=standing.regret,
+        regret_usd=standing.regret_usd,
+        value=own.value,
+        bill_usd=own.bill_usd,
+        cells=LawCells(
+            regret=tuple(round(each, REGRET_DIGITS) for each in cells.regrets), level=cells.level
+        ),
+        best=standing.best,
+        within_best=standing.within_best,
+        dominated_by=standing.dominated_by,
+        metrics={
+            name: values_interval(name, each, runs[standing.law]) for name, each in values.items()
         },
-        "best": standing.best,
-        "within_best": standing.within_best,
-        "dominated_by": list(standing.dominated_by),
-        "metrics": {
-            name: interval(values_interval(name, each, runs[standing.law]))
-            for name, each in values.items()
-        },
-        "difference": {
-            name: interval(
-                # A law does not differ from itself, whatever was not seen.
-                mean_interval([0.0 * value for value in each])
-                if standing.law == reference
-                else values_difference_interval(
-                    name, each, others[name], runs[standing.law], runs[reference]
-                )
+        difference={
+            # A law does not differ from itself, whatever was not seen.
+            name: mean_interval([0.0 * value for value in each])
+            if standing.law == reference
+            else values_difference_interval(
+                name, each, others[name], runs[standing.law], runs[reference]
             )
             for name, each in values.items()
         },
-    }
-
-
-def _defined(value: Interval) -> dict[str, Any] | None:
-    return None if math.isnan(value.estimate) else interval(value)
+    )
 
 
 def _held_against(policy: Policy, questions: Iterable[Expected]) -> dict[str, Policy]:

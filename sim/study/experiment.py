@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from balancer.core.policy import Policy
+from balancer.records.verdict import Judgement, Outcome
 from scenarios.schema import Scenario
 
 from ..days import of_its_day
@@ -17,7 +18,7 @@ from .counterfactual import Comparison, compare
 from .expectations import Expected, expected
 from .record import record
 from .replications import Plan, Runs, journal_name, replicate
-from .verdict import Judgement, Outcome, judge, overall
+from .verdict import judge, overall
 
 __all__ = ["Result", "run_scenario"]
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from balancer.core.errors import InputError
 from balancer.core.policy import Policy
+from balancer.records.verdict import Outcome
 from scenarios.schema import Scenario
 
 from ..run.result import Run
@@ -23,7 +24,7 @@ from .margins import Margin
 from .non_inferiority import Difference, judge_difference
 from .replications import Plan, Runs, replicate
 from .sequential import LAST_LOOK, Looks
-from .verdict import Outcome, worst
+from .verdict import worst
 
 __all__ = ["Gate", "GatedScenario", "look_at"]
 

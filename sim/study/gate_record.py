@@ -1,7 +1,4 @@
-"""The record of a gate: the object of `gate.json`, in values JSON can hold.
-
-`docs/reference/gate.md` documents every field.
-"""
+"""The record of a gate: how the object of `gate.json` is filled."""
 
 from __future__ import annotations
 
@@ -14,18 +11,17 @@ from typing import Any
 
 from balancer.core.policy import Policy
 from balancer.core.value_codec import to_plain
+from balancer.records.codec import to_json
+from balancer.records.gate import GATE, AcceptedMargin, GateScenario, PolicyName, Rates, Worsening
+from balancer.records.gate import Gate as GateRecord
 from balancer.version import VERSION
 
 from ..run.header import versions
 from .gate import Gate, GatedScenario
-from .json_values import interval
-from .margins import Margin
 from .non_inferiority import Difference
 from .sequential import FAIL_ERROR, PASS_ERROR
 
-__all__ = ["GATE_VERSION", "fingerprint", "gate_record"]
-
-GATE_VERSION = 1
+__all__ = ["fingerprint", "gate_record"]
 
 
 def gate_record(
@@ -45,24 +41,36 @@ def gate_record(
     """
     baseline = _policy(gate.baseline, baseline_file)
     candidate = _policy(gate.candidate, candidate_file)
-    return {
-        "version": GATE_VERSION,
-        "verdict": gate.verdict,
-        "complete": not gate.missing,
-        "missing": list(gate.missing),
-        "baseline": baseline,
-        "candidate": candidate,
-        "identical": baseline["fingerprint"] == candidate["fingerprint"],
-        "margins": [_margin(margin) for margin in gate.margins],
-        "error_rates": {"pass": PASS_ERROR, "fail": FAIL_ERROR},
-        "comparisons": gate.looks.comparisons,
-        "looks": list(gate.looks.at),
-        "replications_max": gate.looks.at[-1],
-        "levels": {"pass": gate.looks.pass_level, "fail": gate.looks.fail_level},
-        "scenarios": [_scenario(gate, found) for found in gate.finished],
-        "command": list(command),
-        "versions": {"open-balancer": VERSION, **versions()},
-    }
+    found = GateRecord(
+        version=GATE.version,
+        verdict=gate.verdict,
+        complete=not gate.missing,
+        missing=gate.missing,
+        baseline=baseline,
+        candidate=candidate,
+        identical=baseline.fingerprint == candidate.fingerprint,
+        margins=tuple(
+            AcceptedMargin(
+                metric=margin.metric,
+                amount=margin.amount,
+                relative=margin.relative,
+                text=margin.text,
+                better=margin.better,
+                unit=margin.unit,
+            )
+            for margin in gate.margins
+        ),
+        error_rates=Rates(passed=PASS_ERROR, failed=FAIL_ERROR),
+        comparisons=gate.looks.comparisons,
+        looks=gate.looks.at,
+        replications_max=gate.looks.at[-1],
+        levels=Rates(passed=gate.looks.pass_level, failed=gate.looks.fail_level),
+        scenarios=tuple(_scenario(gate, each) for each in gate.finished),
+        command=tuple(command),
+        versions={"open-balancer": VERSION, **versions()},
+    )
+    plain: dict[str, Any] = to_json(found)
+    return plain
 
 
 def fingerprint(policy: Policy) -> str:
@@ -71,55 +79,47 @@ def fingerprint(policy: Policy) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
 
-def _policy(policy: Policy, file: Path | None) -> dict[str, Any]:
-    return {
-        "name": policy.name,
-        "law": policy.law,
-        "file": None if file is None else str(file),
-        "fingerprint": fingerprint(policy),
-    }
+def _policy(policy: Policy, file: Path | None) -> PolicyName:
+    return PolicyName(
+        name=policy.name,
+        law=policy.law,
+        file=None if file is None else str(file),
+        fingerprint=fingerprint(policy),
+    )
 
 
-def _margin(margin: Margin) -> dict[str, Any]:
-    return {
-        "metric": margin.metric,
-        "margin": margin.amount,
-        "relative": margin.relative,
-        "text": margin.text,
-        "better": margin.better,
-        "unit": margin.unit,
-    }
-
-
-def _scenario(gate: Gate, found: GatedScenario) -> dict[str, Any]:
+def _scenario(gate: Gate, found: GatedScenario) -> GateScenario:
     scenario = found.scenario
-    return {
-        "scenario": scenario.scenario,
-        "title": scenario.title,
-        "teaches": scenario.teaches,
-        "source": scenario.source,
-        "verdict": found.verdict,
-        "seed": scenario.seed,
-        "replications": found.replications,
-        "duration_s": scenario.duration,
-        "warm_up_s": scenario.warm_up,
-        "differences": [_difference(gate, difference) for difference in found.differences],
-    }
+    return GateScenario(
+        scenario=scenario.scenario,
+        title=scenario.title,
+        teaches=scenario.teaches,
+        source=scenario.source,
+        verdict=found.verdict,
+        seed=scenario.seed,
+        replications=found.replications,
+        duration_s=scenario.duration,
+        warm_up_s=scenario.warm_up,
+        differences=tuple(_difference(gate, difference) for difference in found.differences),
+    )
 
 
-def _difference(gate: Gate, difference: Difference) -> dict[str, Any]:
-    margin = _margin(difference.margin)
-    text = margin.pop("text")
-    return {
-        **margin,
-        "margin_text": text,
-        "verdict": difference.verdict,
-        "baseline": interval(difference.baseline),
-        "candidate": interval(difference.candidate),
-        "worsening": interval(difference.worsening),
-        "replications": difference.replications,
-        "look": gate.looks.at.index(difference.replications) + 1,
-        "settled": difference.settled,
-        "replications_needed": difference.replications_needed,
-        "note": difference.note,
-    }
+def _difference(gate: Gate, difference: Difference) -> Worsening:
+    margin = difference.margin
+    return Worsening(
+        metric=margin.metric,
+        margin=margin.amount,
+        relative=margin.relative,
+        better=margin.better,
+        unit=margin.unit,
+        margin_text=margin.text,
+        verdict=difference.verdict,
+        baseline=difference.baseline,
+        candidate=difference.candidate,
+        worsening=difference.worsening,
+        replications=difference.replications,
+        look=gate.looks.at.index(difference.replications) + 1,
+        settled=difference.settled,
+        replications_needed=difference.replications_needed,
+        note=difference.note,
+    )

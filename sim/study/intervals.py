@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from scipy.special import bdtr, betaincinv, stdtrit
+
+from balancer.records.interval import Interval
 
 __all__ = [
     "CONFIDENCE",
@@ -34,15 +35,6 @@ CONFIDENCE = 0.95
 TAIL = (1.0 - CONFIDENCE) / 2.0
 MOST_REPLICATIONS = 100_000
 """No more replications than these are ever proposed (nor accepted by a scenario)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """An estimate with its confidence interval; NaN where it is not defined."""
-
-    estimate: float
-    low: float
-    high: float
 
 
 def mean_interval(

@@ -21,6 +21,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from balancer.records.verdict import Outcome
+
 from .intervals import (
     Interval,
     chance_bound,
@@ -31,7 +33,6 @@ from .intervals import (
 )
 from .margins import Margin
 from .sequential import Looks
-from .verdict import Outcome
 
 __all__ = ["UNSEEN", "Difference", "judge_difference"]
 

@@ -22,6 +22,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from balancer.records.comparison import Answer
+from balancer.records.interval import UNDEFINED
 from scenarios.schema import Worth
 
 from ..run.metrics import asked
@@ -29,12 +31,11 @@ from ..run.result import Run
 from .expectations import Expected, MetricBound, NeverAbove, TimeBound
 from .intervals import Interval, mean_interval
 from .replications import Runs
-from .verdict import Judgement, judge
+from .verdict import judge
 
 __all__ = [
     "CRITERIA",
     "REQUESTS",
-    "Answer",
     "Standing",
     "counts",
     "dominates",
@@ -63,23 +64,6 @@ _WAYS = (
     "retry_amplification",
 )
 """Metrics of the way to an outcome and not of the outcome."""
-
-_UNDEFINED = Interval(estimate=math.nan, low=math.nan, high=math.nan)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One expectation under a law.
-
-    Attributes:
-        judgement: its verdict, as for a single policy.
-        counts: whether being eligible depends on it.
-        met: whether the estimate is on the right side of the bound.
-    """
-
-    judgement: Judgement
-    counts: bool
-    met: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +118,7 @@ def standings(
     best = max(eligible, key=lambda law: means[law].estimate, default=None)
     found = []
     for law in laws:
-        behind = _UNDEFINED
+        behind = UNDEFINED
         if best is not None:
             behind = mean_interval([b - a for a, b in zip(scores[law], scores[best], strict=True)])
         found.append(

@@ -1,7 +1,4 @@
-"""The record of an experiment: one object of `verdict.json`, in values JSON can hold.
-
-`docs/reference/verdict.md` documents every field.
-"""
+"""The record of an experiment: how one object of `verdict.json` is filled."""
 
 from __future__ import annotations
 
@@ -10,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from balancer.core.policy import Policy
+from balancer.records.codec import to_json
+from balancer.records.files import write_json
+from balancer.records.verdict import VERDICT, Harm, Judgement, ModeChange, Verdict
 from balancer.version import VERSION
 from scenarios.schema import Scenario
 
@@ -18,12 +18,9 @@ from ..run.header import fault_rows, versions
 from ..run.timeline import Transition
 from .counterfactual import Comparison
 from .intervals import CONFIDENCE
-from .json_values import interval, intervals, judgement, write_json
-from .verdict import Judgement, overall
+from .verdict import overall
 
-__all__ = ["RECORD_VERSION", "keep_journals", "record", "write_records"]
-
-RECORD_VERSION = 2
+__all__ = ["keep_journals", "record", "write_records"]
 
 
 def record(
@@ -51,45 +48,47 @@ def record(
             command did.
         misfits: of replication 0 under the policy: thresholds that healthy traffic crosses.
     """
-    return {
-        "version": RECORD_VERSION,
-        "scenario": scenario.scenario,
-        "title": scenario.title,
-        "teaches": scenario.teaches,
-        "source": scenario.source,
-        "policy": policy.name,
-        "law": policy.law,
-        "verdict": overall(judgements),
-        "seed": scenario.seed,
-        "replications": replications,
-        "confidence": CONFIDENCE,
-        "duration_s": scenario.duration,
-        "warm_up_s": scenario.warm_up,
-        "tick_s": policy.tick_s,
-        "faults": fault_rows(scenario),
-        "expectations": [judgement(each) for each in judgements],
-        "arms": {arm: intervals(found) for arm, found in comparison.arms.items()},
-        "differences": {arm: intervals(found) for arm, found in comparison.differences.items()},
-        "harm": {**interval(comparison.harm), "found": comparison.harms},
-        "transitions": [
-            {
-                "at_s": change.at_s,
-                "from": change.before.label,
-                "to": change.after.label,
-                "reason": change.reason,
-            }
+    found = Verdict(
+        version=VERDICT.version,
+        scenario=scenario.scenario,
+        title=scenario.title,
+        teaches=scenario.teaches,
+        source=scenario.source,
+        policy=policy.name,
+        law=policy.law,
+        verdict=overall(judgements),
+        seed=scenario.seed,
+        replications=replications,
+        confidence=CONFIDENCE,
+        duration_s=scenario.duration,
+        warm_up_s=scenario.warm_up,
+        tick_s=policy.tick_s,
+        faults=fault_rows(scenario),
+        expectations=tuple(judgements),
+        arms=comparison.arms,
+        differences=comparison.differences,
+        harm=Harm(change=comparison.harm, found=comparison.harms),
+        transitions=tuple(
+            ModeChange(
+                at_s=change.at_s,
+                before=change.before.label,
+                after=change.after.label,
+                reason=change.reason,
+            )
             for change in transitions
-        ],
-        "misfits": list(misfits),
-        "assumptions": list(assumptions(scenario, policy)),
-        "journals": dict(journals),
-        "command": (
-            [*command, "--seed", str(scenario.seed), "--replications", str(replications)]
-            if command
-            else []
         ),
-        "versions": {"open-balancer": VERSION, **versions()},
-    }
+        misfits=tuple(misfits),
+        assumptions=assumptions(scenario, policy),
+        journals=journals,
+        command=(
+            (*command, "--seed", str(scenario.seed), "--replications", str(replications))
+            if command
+            else ()
+        ),
+        versions={"open-balancer": VERSION, **versions()},
+    )
+    plain: dict[str, Any] = to_json(found)
+    return plain
 
 
 def write_records(path: Path, records: Sequence[Mapping[str, Any]]) -> None:

@@ -9,27 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from balancer.core.errors import InputError
+from balancer.records.backtest import BACKTEST
+from balancer.records.comparison import COMPARISON
+from balancer.records.gate import GATE
+from balancer.records.tuning import TUNING
+from balancer.records.verdict import VERDICT
 
 __all__ = [
-    "BACKTEST",
-    "COMPARISON",
     "FITTED",
     "FRONT",
-    "GATE",
     "STUDY",
-    "TUNING",
-    "VERDICTS",
     "report_directory",
 ]
 
-VERDICTS = "verdict.json"
-COMPARISON = "comparison.json"
-GATE = "gate.json"
-TUNING = "tuning.json"
 STUDY = "study.jsonl"
 """Of a tuning, and there before its record is."""
-BACKTEST = "backtest.json"
-RECORDS = (VERDICTS, COMPARISON, GATE, TUNING, STUDY, BACKTEST)
+RECORDS = (VERDICT.file, COMPARISON.file, GATE.file, TUNING.file, STUDY, BACKTEST.file)
 """The files by one of which a report's directory is known."""
 
 FRONT = "front"

@@ -23,6 +23,7 @@ from pydantic import TypeAdapter
 
 from balancer.core.errors import InputError
 from balancer.core.policy import Policy
+from balancer.records.verdict import Judgement
 from balancer.strategies import FAULT_LEVELS, FaultBounds, TimedFault, fault_timelines, mildness
 from balancer.strategies.fault_timelines import DURATIONS_S
 from scenarios.loader import profiles
@@ -36,7 +37,7 @@ from ..run.serving import worst_served
 from ..streams import replication_key
 from ..traffic.workload import Traffic
 from .expectations import Expected, MetricBound, NeverAbove, NoHarm, expected, held_against
-from .verdict import Judgement, judge
+from .verdict import judge
 
 __all__ = ["Search", "added_fault", "bounds_for", "search"]
 

@@ -11,13 +11,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from balancer.records.comparison import Place, Reign
 from scenarios.schema import Worth
 
 from ..run.metrics import asked
 from ..run.result import Run
 from .intervals import Interval, mean_interval
 
-__all__ = ["SWEEP_USD", "Line", "Place", "Reign", "line", "reigns", "sweep"]
+__all__ = ["SWEEP_USD", "Line", "line", "reigns", "sweep"]
 
 # fmt: off
 SWEEP_USD = (
@@ -71,32 +72,6 @@ class Line:
                 self.values, self.sibling_values, self.bills_usd, strict=True
             )
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Who is where at one worth of an answer.
-
-    Attributes:
-        answer_usd: the worth.
-        best: the law with the highest utility; None where no law is eligible.
-        level: the others that cannot be told from it.
-        regret: of every law, eligible or not, as a share of the worth; empty without a best.
-    """
-
-    answer_usd: float
-    best: str | None
-    level: tuple[str, ...]
-    regret: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reign:
-    """A law is the best from one worth of an answer to another."""
-
-    law: str
-    from_usd: float
-    to_usd: float
 
 
 def line(runs: Sequence[Run], worth: Worth) -> Line:

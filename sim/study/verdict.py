@@ -29,10 +29,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from balancer.core.modes import Mode
+from balancer.records.verdict import Judgement, Outcome
 
 from ..run.metrics import METRICS
 from ..run.result import STATIC, Run
@@ -60,40 +59,10 @@ from .intervals import (
 from .metric_kinds import KINDS
 from .unseen import Room, honest_interval, replications_to_tell
 
-__all__ = ["RUNS_TO_PASS", "Judgement", "Outcome", "judge", "overall", "worst"]
-
-Outcome = Literal["pass", "fail", "inconclusive"]
+__all__ = ["RUNS_TO_PASS", "judge", "overall", "worst"]
 
 RUNS_TO_PASS = 23
 """Least runs with which a bound passes: what one of eight has is in one of them, in 95 %."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """One expectation and what came of it.
-
-    Attributes:
-        name: the expectation in words.
-        verdict: what came of it.
-        value: what was measured, in `unit`, with its interval.
-        bound: what it is held against.
-        better: the side of the bound it should be on, "higher" or "lower".
-        unit: share, seconds, usd, score, count, number, or points (a difference of shares).
-        against: the arm whose runs it was judged with beside the policy's own; None without.
-        note: how the runs fared, in a sentence; may be empty.
-        replications_needed: how many would decide an inconclusive one, as far as the spread
-            seen so far tells; None where it does not, or where it is decided.
-    """
-
-    name: str
-    verdict: Outcome
-    value: Interval
-    bound: float
-    better: Literal["higher", "lower"]
-    unit: str
-    against: str | None = None
-    note: str = ""
-    replications_needed: int | None = None
 
 
 def judge(

@@ -1,7 +1,4 @@
-"""The record of a tuning: the object of `tuning.json`, in values JSON can hold.
-
-`docs/reference/tuning.md` documents every field.
-"""
+"""The record of a tuning: how the object of `tuning.json` is filled."""
 
 from __future__ import annotations
 
@@ -11,24 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from balancer.policy_difference import policy_difference
+from balancer.records import tuning as records
+from balancer.records.codec import to_json
 from balancer.version import VERSION
 
 from ..run.header import versions
 from ..study.gate_record import fingerprint
 from ..study.intervals import CONFIDENCE, Interval
-from ..study.json_values import interval, number
 from ..study.replications import Runs
 from .effects import effects, told
 from .goals import Goals
 from .importance import Importances
 from .objectives import Objective
-from .results import Candidate, Figures, Measured, Tuning
+from .results import Candidate, Figures, Tuning
 from .robustness import OFF, Robustness
 from .sensitivity import Sensitivity
 
-__all__ = ["TUNING_VERSION", "tuning_record"]
-
-TUNING_VERSION = 1
+__all__ = ["tuning_record"]
 
 _Show = Mapping[str, Callable[[float], object]]
 
@@ -74,48 +70,57 @@ def tuning_record(
     """
     texts = show or {}
     notes = _Notes(files=files or {}, broken=broken or {})
-    return {
-        "version": TUNING_VERSION,
-        "confidence": CONFIDENCE,
-        "objectives": [_objective(each) for each in goals.objectives],
-        "constraints": list(tuning.constraints),
-        "scenarios": list(tuning.scenarios),
-        "held_out": list(tuning.held_out),
-        "split": tuning.split,
-        "trials": tuning.trials,
-        "raced": tuning.raced,
-        "invalid": invalid,
-        "simulated_hours": tuning.simulated_hours,
-        "replications": tuning.replications,
-        "seed": tuning.seed,
-        "sampler": tuning.sampler,
-        "today": _candidate(tuning, goals, tuning.today, texts, notes),
-        "static": None if tuning.static is None else _measured(tuning.static),
-        "front": [_candidate(tuning, goals, each, texts, notes) for each in tuning.front],
-        "knee": tuning.knee,
-        "chosen": tuning.knee if chosen is None else chosen,
-        "sensitivity": [
-            {
-                "path": each.path,
-                "chosen": each.chosen,
-                "steps": [
-                    {
-                        "value": step.value,
-                        "text": _text(texts, each.path, step.value),
-                        "valid": step.measured is not None,
-                        **_measured(step.measured),
-                    }
+    found = records.Tuning(
+        version=records.TUNING.version,
+        confidence=CONFIDENCE,
+        objectives=tuple(map(_objective, goals.objectives)),
+        constraints=tuning.constraints,
+        scenarios=tuning.scenarios,
+        held_out=tuning.held_out,
+        split=tuning.split,
+        trials=tuning.trials,
+        raced=tuning.raced,
+        invalid=invalid,
+        simulated_hours=tuning.simulated_hours,
+        replications=tuning.replications,
+        seed=tuning.seed,
+        sampler=tuning.sampler,
+        today=_candidate(tuning, goals, tuning.today, texts, notes),
+        static=(
+            None
+            if tuning.static is None
+            else records.Measured(
+                feasible=tuning.static.feasible, objectives=tuning.static.objectives
+            )
+        ),
+        front=tuple(_candidate(tuning, goals, each, texts, notes) for each in tuning.front),
+        knee=tuning.knee,
+        chosen=tuning.knee if chosen is None else chosen,
+        sensitivity=tuple(
+            records.Sensitivity(
+                path=each.path,
+                chosen=each.chosen,
+                steps=tuple(
+                    records.Step(
+                        value=step.value,
+                        text=_text(texts, each.path, step.value),
+                        valid=step.measured is not None,
+                        feasible=None if step.measured is None else step.measured.feasible,
+                        objectives=() if step.measured is None else step.measured.objectives,
+                    )
                     for step in each.steps
-                ],
-            }
+                ),
+            )
             for each in sensitivities
-        ],
-        "importance": None if importances is None else _importance(importances),
-        "robustness": None if robustness is None else _robustness(robustness),
-        "command": list(command),
-        "gate": list(gate),
-        "versions": {"open-balancer": VERSION, **versions()},
-    }
+        ),
+        importance=records.Importances() if importances is None else _importance(importances),
+        robustness=records.Robustness() if robustness is None else _robustness(robustness),
+        command=tuple(command),
+        gate=tuple(gate),
+        versions={"open-balancer": VERSION, **versions()},
+    )
+    plain: dict[str, Any] = to_json(found)
+    return plain
 
 
 def _text(texts: _Show, path: str, value: float) -> str:
@@ -125,60 +130,42 @@ def _text(texts: _Show, path: str, value: float) -> str:
         return f"{value:g}"
 
 
-def _measured(found: Measured | None) -> dict[str, Any]:
-    if found is None:
-        return {"feasible": None, "objectives": []}
-    return {
-        "feasible": found.feasible,
-        "objectives": [interval(each) for each in found.objectives],
-    }
-
-
-def _objective(each: Objective) -> dict[str, Any]:
-    return {
-        "name": each.name,
-        "metric": each.metric,
-        "form": each.form,
-        "unit": each.unit,
-        "better": each.better,
-    }
+def _objective(each: Objective) -> records.Objective:
+    return records.Objective(
+        name=each.name, metric=each.metric, form=each.form, unit=each.unit, better=each.better
+    )
 
 
 def _candidate(
-    tuning: Tuning,
-    goals: Goals,
-    each: Candidate,
-    texts: _Show,
-    notes: _Notes,
-) -> dict[str, Any]:
-    return {
-        "trial": each.trial,
-        "name": each.policy.name,
-        "law": each.policy.law,
-        "file": notes.files.get(each.trial),
-        "fingerprint": fingerprint(each.policy),
-        "values": [
-            {"path": path, "value": value, "text": _text(texts, path, value)}
+    tuning: Tuning, goals: Goals, each: Candidate, texts: _Show, notes: _Notes
+) -> records.Policy:
+    every = {**each.tuned_on, **each.held_out}
+    return records.Policy(
+        trial=each.trial,
+        name=each.policy.name,
+        law=each.policy.law,
+        file=notes.files.get(each.trial),
+        fingerprint=fingerprint(each.policy),
+        settings=tuple(
+            records.Setting(path=path, value=value, text=_text(texts, path, value))
             for path, value in each.values.items()
-        ],
-        "feasible": each.feasible,
-        "broken": list(notes.broken.get(each.trial, ())),
-        "objectives": [interval(found) for found in each.objectives],
-        "objectives_held_out": [interval(found) for found in each.objectives_held_out],
-        "worst": [
-            _worst(objective, {**each.tuned_on, **each.held_out}) for objective in told(goals)
-        ],
-        "changes": list(policy_difference(tuning.today.policy, each.policy)),
-        "effects": _effects(tuning, goals, each, tuning.scenarios),
-        "effects_held_out": _effects(tuning, goals, each, tuning.held_out),
-        "figures": {
-            scenario: {of.metric: interval(found[of.metric]) for of in told(goals)}
-            for scenario, found in {**each.tuned_on, **each.held_out}.items()
+        ),
+        feasible=each.feasible,
+        broken=tuple(notes.broken.get(each.trial, ())),
+        objectives=each.objectives,
+        objectives_held_out=each.objectives_held_out,
+        worst=tuple(_worst(objective, every) for objective in told(goals)),
+        changes=tuple(policy_difference(tuning.today.policy, each.policy)),
+        effects=_effects(tuning, goals, each, tuning.scenarios),
+        effects_held_out=_effects(tuning, goals, each, tuning.held_out),
+        figures={
+            scenario: {of.metric: found[of.metric] for of in told(goals)}
+            for scenario, found in every.items()
         },
-    }
+    )
 
 
-def _worst(objective: Objective, figures: Figures) -> dict[str, Any]:
+def _worst(objective: Objective, figures: Figures) -> records.Worst:
     """The scenario in which a metric is worst; what is undefined is worse than any value."""
 
     def badness(entry: tuple[str, Interval]) -> float:
@@ -187,53 +174,54 @@ def _worst(objective: Objective, figures: Figures) -> dict[str, Any]:
 
     metric = objective.metric
     scenario, found = max(((name, each[metric]) for name, each in figures.items()), key=badness)
-    return {"metric": metric, "scenario": scenario, **interval(found)}
+    return records.Worst(metric=metric, scenario=scenario, value=found)
 
 
 def _effects(
     tuning: Tuning, goals: Goals, candidate: Candidate, scenarios: Sequence[str]
-) -> list[dict[str, Any]]:
+) -> tuple[records.Change, ...]:
     runs: dict[str, Runs] = {name: tuning.runs[name] for name in scenarios}
-    return [
-        {**_objective(each.objective), **interval(each.change)}
+    return tuple(
+        records.Change(of=_objective(each.objective), change=each.change)
         for each in effects(goals, runs, candidate.arm)
-    ]
+    )
 
 
-def _importance(found: Importances) -> dict[str, Any]:
-    return {
-        "trials": found.trials,
-        "needed": found.needed,
-        "objectives": [
-            {
-                "objective": each.objective,
-                "shares": [
-                    {"path": path, **interval(share)} for path, share in each.shares.items()
-                ],
-            }
+def _importance(found: Importances) -> records.Importances:
+    return records.Importances(
+        trials=found.trials,
+        needed=found.needed,
+        objectives=tuple(
+            records.Importance(
+                objective=each.objective,
+                shares=tuple(
+                    records.Share(path=path, share=share) for path, share in each.shares.items()
+                ),
+            )
             for each in found.objectives
-        ],
-    }
+        ),
+    )
 
 
-def _robustness(found: Robustness) -> dict[str, Any]:
-    return {
-        "off": number(OFF),
-        "cases": [
-            {
-                "name": case.name,
-                "simulated": case.simulated,
-                "policies": [
-                    {
-                        "trial": row.trial,
-                        **_measured(row.measured),
-                        "best": row.best,
-                        "proposed": row.proposed,
-                    }
+def _robustness(found: Robustness) -> records.Robustness:
+    return records.Robustness(
+        off=OFF,
+        cases=tuple(
+            records.Case(
+                name=case.name,
+                simulated=case.simulated,
+                policies=tuple(
+                    records.Standing(
+                        trial=row.trial,
+                        feasible=row.measured.feasible,
+                        objectives=row.measured.objectives,
+                        best=row.best,
+                        proposed=row.proposed,
+                    )
                     for row in case.rows
-                ],
-            }
+                ),
+            )
             for case in found.cases
-        ],
-        "left_out": list(found.left_out),
-    }
+        ),
+        left_out=found.left_out,
+    )

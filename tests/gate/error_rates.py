@@ -14,6 +14,7 @@ from math import fsum
 import numpy as np
 
 from balancer.policy_file import default_policy, parse_policy
+from balancer.records.verdict import Outcome
 from scenarios.loader import load
 from sim.run.result import Run
 from sim.study.gate import look_at
@@ -22,7 +23,7 @@ from sim.study.margins import DEFAULT_MARGINS, Margin, parse_margins
 from sim.study.non_inferiority import Difference
 from sim.study.replications import Plan, replicate
 from sim.study.sequential import FAIL_ERROR, LAST_LOOK, PASS_ERROR, Looks
-from sim.study.verdict import Outcome, worst
+from sim.study.verdict import worst
 
 __all__ = ["CASES", "ErrorRate", "Pairs", "error_rates", "rate_rows", "real_pairs", "shifted"]
 

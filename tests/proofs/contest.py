@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from balancer.records.codec import to_json
+from balancer.records.comparison import COMPARISON
 from sim.study.compared_laws import tuning
 from sim.study.law_summary import summaries
 from sim.workers.pool import Workers
@@ -79,7 +81,14 @@ def prove(workers: int | Workers) -> Proof:
     rows, unseen = record["scenarios"], held_out(record)
     claims = contest_claims(record)
     swept, lived = sweep_rows(record), lived_rows(record["summary"])
-    of_unseen = summaries(record["laws"], record["reference"], unseen)
+    found, names = COMPARISON.of(record), {row["scenario"] for row in unseen}
+    of_unseen = to_json(
+        summaries(
+            found.laws,
+            found.reference,
+            [each for each in found.scenarios if each.scenario in names],
+        )
+    )
     return Proof(
         text="\n".join(
             [

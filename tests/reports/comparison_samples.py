@@ -23,9 +23,15 @@ def law(name: str, standing: str, regret: float = 0.0, **changes: Any) -> dict[s
         "law": name,
         "eligible": not missed,
         "expectations": [
-            {"name": "availability at least 99%", "counts": True, "met": not missed},
+            {
+                "name": "availability at least 99%",
+                "verdict": "fail" if missed else "pass",
+                "counts": True,
+                "met": not missed,
+            },
             {
                 "name": "reaches soft within 1m",
+                "verdict": "fail" if missed else "pass",
                 "counts": False,
                 "met": not missed,
                 "estimate": 90.0 if missed else 40.0,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from balancer.records.verdict import Verdict, read_verdicts
 from reports.run.answer import answer, cheap, effect, harm, question
-from reports.run.verdicts import Verdict, read_verdicts
 
 from .samples import sample_verdict
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from balancer.core.errors import InputError
+from balancer.records.backtest import BACKTEST
 from reports.backtest.page import backtest_page
-from reports.backtest.record import backtest_of, read_backtest
 from reports.backtest.tables import backtest_tables
 from reports.backtest.words import SHOWN, answer, assumed, figure_rows
 from reports.console import show
@@ -84,7 +84,7 @@ def record(*, off: float = 0.1) -> dict[str, Any]:
 
 def test_a_good_fit_is_said_to_be_one() -> None:
     """With how many figures were judged; what the journal does not tell is left out."""
-    found = backtest_of(record())
+    found = BACKTEST.of(record())
     assert answer(found) == (
         "The fit reproduces what happened under ours: all 1 figures are within their tolerances"
     )
@@ -93,13 +93,13 @@ def test_a_good_fit_is_said_to_be_one() -> None:
 
 def test_a_poor_fit_says_what_is_off() -> None:
     """So that nobody believes the rest."""
-    text = answer(backtest_of(record(off=0.5)))
+    text = answer(BACKTEST.of(record(off=0.5)))
     assert "so nothing below is to be trusted: Latency P95 +50" in text
 
 
 def test_what_is_assumed_is_marked_on_page_and_terminal() -> None:
     """With its bounds, and markup of strangers escaped."""
-    found = backtest_of(record())
+    found = BACKTEST.of(record())
     assert assumed(found.arms[0], found.swept) == ""
     stream = io.StringIO()
     show(backtest_tables(found), stream)
@@ -114,6 +114,6 @@ def test_what_is_assumed_is_marked_on_page_and_terminal() -> None:
 
 def test_what_is_no_backtest_is_refused(tmp_path: Any) -> None:
     """By its file."""
-    (tmp_path / "backtest.json").write_text("{}")
+    (tmp_path / "backtest.json").write_text('{"version": 1, "trustworthy": true}')
     with pytest.raises(InputError, match="key 'journal' is missing"):
-        read_backtest(tmp_path)
+        BACKTEST.read(tmp_path)

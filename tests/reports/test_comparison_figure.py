@@ -8,10 +8,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from balancer.records.comparison import COMPARISON
 from reports.amounts import THIN
 from reports.comparison.figure import FURTHEST, comparison_figure
 from reports.comparison.page import NARROW, WIDE
-from reports.comparison.record import comparison_of
 from reports.palette import PALETTE, contrast
 
 from .comparison_samples import law, sample_comparison
@@ -19,7 +19,7 @@ from .comparison_samples import law, sample_comparison
 
 def drawn(**changes: Any) -> Figure:
     """The sample, drawn wide."""
-    return comparison_figure(comparison_of(sample_comparison(**changes)), WIDE)
+    return comparison_figure(COMPARISON.of(sample_comparison(**changes)), WIDE)
 
 
 def texts(figure: Figure) -> list[str]:
@@ -42,7 +42,7 @@ def test_a_law_further_behind_is_drawn_darker() -> None:
     def strengths(regret: float) -> list[float]:
         comparison = sample_comparison()
         comparison["scenarios"][1]["laws"][0]["regret"]["estimate"] = regret
-        figure = comparison_figure(comparison_of(comparison), WIDE)
+        figure = comparison_figure(COMPARISON.of(comparison), WIDE)
         cells = [each for each in figure.axes[0].patches if isinstance(each, Rectangle)]
         return [float(cell.get_alpha() or 0) for cell in cells]
 
@@ -69,7 +69,7 @@ def test_the_totals_stand_below() -> None:
 def test_a_narrow_page_has_the_same_cells() -> None:
     """Only words become shorter."""
     wide, narrow = (
-        comparison_figure(comparison_of(sample_comparison()), layout) for layout in (WIDE, NARROW)
+        comparison_figure(COMPARISON.of(sample_comparison()), layout) for layout in (WIDE, NARROW)
     )
     assert len(texts(wide)) == len(texts(narrow))
     assert narrow.get_figwidth() < wide.get_figwidth() / 2
@@ -82,7 +82,7 @@ def test_many_laws_on_a_narrow_page_have_figures_without_units() -> None:
     comparison["laws"] += more
     for scenario in comparison["scenarios"]:
         scenario["laws"] += [law(name, "behind", 0.034) for name in more]
-    words = texts(comparison_figure(comparison_of(comparison), NARROW))
+    words = texts(comparison_figure(COMPARISON.of(comparison), NARROW))
     assert words.count("3.4") == 16
     assert words.count("★") == 2 and "best" not in words
     assert not any("%" in word or "/" in word for word in words)
@@ -92,7 +92,7 @@ def test_a_law_that_did_not_run_leaves_its_cell_empty() -> None:
     """Its neighbours stay in their columns."""
     comparison = sample_comparison()
     del comparison["scenarios"][0]["laws"][1]
-    figure = comparison_figure(comparison_of(comparison), WIDE)
+    figure = comparison_figure(COMPARISON.of(comparison), WIDE)
     cells = [each for each in figure.axes[0].patches if isinstance(each, Rectangle)]
     assert [int(cell.get_x()) for cell in cells] == [0, 2, 0, 1, 2]
 

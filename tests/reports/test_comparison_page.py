@@ -165,7 +165,7 @@ def test_what_is_no_comparison_is_told_in_a_line(tmp_path: Path, text: str) -> N
 @pytest.mark.parametrize(
     ("version", "problem"),
     [
-        (1, r"version 1 .* expected 2: .*dollars per quality-weighted answer.* compare. again"),
+        (1, r"version 1 .* expected 2; .*dollars per quality-weighted answer.* compare. again"),
         (3, r"found version 3 of a comparison, expected 2"),
     ],
 )

@@ -8,21 +8,32 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from reports.comparison.record import (
+from balancer.records.comparison import (
+    Answer,
     ComparedScenario,
     Comparison,
     LawResult,
     LawSummary,
-    Lived,
-    Met,
+    LeastAvailability,
+    LivedThrough,
     Near,
+    Regret,
     Reign,
     SweptLaw,
+    WaysMet,
+    Worth,
 )
+from balancer.records.interval import UNDEFINED, Interval
+from balancer.records.verdict import Judgement
 from reports.comparison.tables import comparison_tables
-from reports.fields import UNDEFINED, Estimate
 
 WIDTH = 110
+
+
+def answer(name: str, *, counts: bool, met: bool) -> Answer:
+    """An expectation, met or not."""
+    judgement = Judgement(name=name, verdict="pass" if met else "fail", value=UNDEFINED)
+    return Answer(judgement=judgement, counts=counts, met=met)
 
 
 def law(name: str, **changes: object) -> LawResult:
@@ -32,12 +43,12 @@ def law(name: str, **changes: object) -> LawResult:
         eligible=True,
         best=False,
         within_best=False,
-        score=Estimate(estimate=21.5, low=21.0, high=22.0),
-        regret=Estimate(estimate=0.25, low=0.2, high=0.3),
+        score=Interval(estimate=21.5, low=21.0, high=22.0),
+        regret=Interval(estimate=0.25, low=0.2, high=0.3),
         dominated_by=(),
-        expectations=(Met(name="availability at least 99%", counts=True, met=True),),
+        expectations=(answer("availability at least 99%", counts=True, met=True),),
         metrics={
-            "availability": Estimate(estimate=0.9876, low=0.9866, high=0.9886),
+            "availability": Interval(estimate=0.9876, low=0.9866, high=0.9886),
             "latency_p95_s": UNDEFINED,
         },
         difference={},
@@ -45,7 +56,7 @@ def law(name: str, **changes: object) -> LawResult:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-BEST = law("ladder", best=True, within_best=True, regret=Estimate(estimate=0.0, low=0.0, high=0.0))
+BEST = law("ladder", best=True, within_best=True, regret=Interval(estimate=0.0, low=0.0, high=0.0))
 
 
 def comparison(
@@ -62,9 +73,7 @@ def comparison(
         policy="default",
         seed=1,
         replications=5,
-        answer_usd=0.03,
-        waiting=0.005,
-        within_s=60.0,
+        worth=Worth(answer_usd=0.03, waiting=0.005, within_s=60.0),
         left_out=("reaches soft",),
         best=best,
         sweep=(),
@@ -80,23 +89,24 @@ def comparison(
         within_best=1,
         dominated=0,
         median_regret=0.0,
-        largest_regret=Estimate(estimate=0.125, low=0.1, high=0.15),
-        largest_in="storm",
+        largest_regret=Regret(scenario="storm", value=Interval(estimate=0.125, low=0.1, high=0.15)),
         availability=0.98765,
-        least_availability=0.9,
-        least_in="drought",
+        least_availability=LeastAvailability(scenario="drought", estimate=0.9),
         ahead_of_reference=0.5,
         not_eligible=(),
         near_best=(Near(regret=0.005, scenarios=0), Near(regret=0.01, scenarios=1)),
-        lived_through=(Lived(about="recovers", met=2, asked=3),),
-        transitions_per_hour=1.25,
-        degraded_share=0.304,
+        lived_through=LivedThrough(
+            expectations=(WaysMet(about="recovers", met=2, asked=3),),
+            transitions_per_hour=1.25,
+            degraded_share=0.304,
+        ),
         sweep=tuple(
             SweptLaw(answer_usd=worth, best=0, within_best=place)
             for place, worth in enumerate((0.003, 0.01, 0.02, 0.1))
         ),
     )
     return Comparison(
+        version=2,
         laws=tuple(each.law for each in laws),
         reference="ladder",
         confidence=0.95,
@@ -155,8 +165,8 @@ def test_the_regret_of_a_law_that_misses_something_is_in_brackets(
 def test_what_is_missed_and_who_dominates_is_named() -> None:
     """Expectations that do not count are not held against a law."""
     unmet = (
-        Met(name="availability at least 99%", counts=True, met=False),
-        Met(name="reaches soft", counts=False, met=False),
+        answer("availability at least 99%", counts=True, met=False),
+        answer("reaches soft", counts=False, met=False),
     )
     bad = law("none", eligible=False, expectations=unmet, dominated_by=("ladder", "breaker"))
     lines = shown(comparison(BEST, bad))
@@ -178,14 +188,14 @@ def test_what_operators_live_through_stands_by_itself_over_all() -> None:
     assert line_of(after, "law").split() == ["law", "recovers", "moves/h", "degraded", "%"]
     assert line_of(after, "ladder").split() == ["ladder", "2/3", "1.2", "30.4"]
     older = comparison(BEST)
-    older = replace(older, summary=(replace(older.summary[0], lived_through=()),))
+    older = replace(older, summary=(replace(older.summary[0], lived_through=LivedThrough()),))
     assert "what operators live through, over all" not in [each.rstrip() for each in shown(older)]
 
 
 def test_the_summary_names_no_scenario_where_nothing_is_regretted() -> None:
     """The best law of all scenarios; and one scenario is one."""
     own = comparison(BEST)
-    nothing = replace(own.summary[0].largest_regret, estimate=0.0, low=0.0, high=0.0)
+    nothing = Regret(scenario="storm", value=Interval(estimate=0.0, low=0.0, high=0.0))
     best = replace(own, summary=(replace(own.summary[0], largest_regret=nothing),))
     lines = [line.rstrip() for line in shown(best)]
     after = lines[lines.index("over 1 scenario") :]
@@ -224,7 +234,7 @@ def test_who_takes_over_where_an_answer_is_worth_more_is_said() -> None:
 
 def test_what_operators_live_through_is_a_table_of_its_own() -> None:
     """Modes and their changes, and the expectations about them, held against nobody."""
-    met = (Met(name="reaches soft", counts=False, met=True),)
+    met = (answer("reaches soft", counts=False, met=True),)
     lines = [line.rstrip() for line in shown(comparison(replace(BEST, expectations=met)))]
     table = lines[lines.index("what operators live through") :]
     assert line_of(table, "ladder").split()[-1] == "yes"
@@ -240,16 +250,16 @@ def test_what_an_interruption_left_out_is_said() -> None:
 def test_no_line_is_cut_by_a_logs_width() -> None:
     """With figures as wide as they get."""
     wide = {
-        "availability": Estimate(estimate=1.0, low=0.5, high=1.5),
-        "latency_p95_s": Estimate(estimate=119.5, low=100.0, high=139.0),
-        "cost_usd": Estimate(estimate=12345.6, low=11111.1, high=13579.9),
-        "cost_per_answer_usd": Estimate(estimate=0.07728, low=0.07, high=0.085),
-        "quality": Estimate(estimate=0.905, low=0.8, high=1.0),
-        "transitions_per_hour": Estimate(estimate=671.2, low=600.0, high=742.0),
-        "degraded_share": Estimate(estimate=0.731, low=0.7, high=0.76),
-        "retry_amplification": Estimate(estimate=14.25, low=10.0, high=18.0),
-        "shed_share": Estimate(estimate=0.731, low=0.7, high=0.76),
+        "availability": Interval(estimate=1.0, low=0.5, high=1.5),
+        "latency_p95_s": Interval(estimate=119.5, low=100.0, high=139.0),
+        "cost_usd": Interval(estimate=12345.6, low=11111.1, high=13579.9),
+        "cost_per_answer_usd": Interval(estimate=0.07728, low=0.07, high=0.085),
+        "quality": Interval(estimate=0.905, low=0.8, high=1.0),
+        "transitions_per_hour": Interval(estimate=671.2, low=600.0, high=742.0),
+        "degraded_share": Interval(estimate=0.731, low=0.7, high=0.76),
+        "retry_amplification": Interval(estimate=14.25, low=10.0, high=18.0),
+        "shed_share": Interval(estimate=0.731, low=0.7, high=0.76),
     }
-    regret = Estimate(estimate=24.6, low=20.0, high=29.0)
+    regret = Interval(estimate=24.6, low=20.0, high=29.0)
     lines = shown(comparison(BEST, law("threshold", eligible=False, metrics=wide, regret=regret)))
     assert not any("…" in line for line in lines)

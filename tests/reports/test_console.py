@@ -7,13 +7,13 @@ import io
 import pytest
 from rich.text import Text
 
-from reports.comparison.record import comparison_of
+from balancer.records.comparison import COMPARISON
+from balancer.records.gate import GATE
+from balancer.records.verdict import read_verdict
 from reports.comparison.tables import comparison_tables
 from reports.console import LOG_WIDTH, coloured, show, table
-from reports.gate.record import gate_of
 from reports.gate.terminal import gate_tables
 from reports.run.terminal import verdict_tables
-from reports.run.verdicts import read_verdict
 
 from .comparison_samples import sample_comparison
 from .gate_samples import difference, sample_gate, scenario
@@ -36,8 +36,8 @@ SHOWN = {
             for each in ("pass", "fail")
         ]
     ),
-    "gate": gate_tables(gate_of(sample_gate())),
-    "comparison": comparison_tables(comparison_of(sample_comparison())),
+    "gate": gate_tables(GATE.of(sample_gate())),
+    "comparison": comparison_tables(COMPARISON.of(sample_comparison())),
 }
 
 
@@ -87,7 +87,7 @@ def test_every_comparison_of_a_gate_is_a_line() -> None:
 def test_a_gate_says_how_many_replications_would_decide() -> None:
     """Below the table, where there is room."""
     needed = difference("cost_usd", (0.0, -0.1, 0.1), "inconclusive", replications_needed=5230)
-    gate = gate_of(sample_gate(scenarios=[scenario("s", "inconclusive", needed)]))
+    gate = GATE.of(sample_gate(scenarios=[scenario("s", "inconclusive", needed)]))
     assert "s, Cost, billed: about 5 230 replications would decide it" in log(
         gate_tables(gate)
     ).replace("\N{NARROW NO-BREAK SPACE}", " ")

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from balancer.records.gate import GATE
 from reports.gate.figure import FARTHEST, gate_figure
 from reports.gate.page import NARROW, WIDE
-from reports.gate.record import gate_of
 
 from .gate_samples import difference, sample_gate, scenario
 
 
 def drawn(*differences: dict[str, Any]) -> Figure:
     """A gate of one scenario, drawn wide."""
-    return gate_figure(gate_of(sample_gate(scenarios=[scenario("s", "fail", *differences)])), WIDE)
+    return gate_figure(GATE.of(sample_gate(scenarios=[scenario("s", "fail", *differences)])), WIDE)
 
 
 def marks(figure: Figure) -> list[tuple[str, str, float]]:
@@ -67,7 +67,7 @@ def test_the_figure_grows_with_its_rows() -> None:
 
 def test_a_narrow_page_has_the_same_rows() -> None:
     """Every label is there in both widths."""
-    gate = gate_of(sample_gate())
+    gate = GATE.of(sample_gate())
     wide, narrow = (
         {text.get_text() for text in gate_figure(gate, layout).axes[0].texts}
         for layout in (WIDE, NARROW)

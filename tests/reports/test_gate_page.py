@@ -88,11 +88,11 @@ def test_everything_for_a_pipeline_is_written(tmp_path: Path) -> None:
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     """Nothing in a policy's or a scenario's name becomes markup."""
     evil = '</title><script>alert(1)</script>"onload=x {{7*7}} $x$ \x00'
-    hostile = scenario(evil, evil, difference(evil, (1.0, 0.5, 2.0), evil, note=evil, unit=evil))
+    worse = difference(evil, (1.0, 0.5, 2.0), "fail", note=evil, unit=evil)
+    hostile = scenario(evil, "fail", worse)
     gate = sample_gate(
         scenarios=[hostile],
         missing=[evil],
-        verdict=evil,
         baseline={"name": evil, "law": evil, "file": evil, "fingerprint": evil},
         versions={evil: evil},
     )
@@ -117,8 +117,10 @@ def test_a_gate_that_was_interrupted_at_once_has_a_page(tmp_path: Path) -> None:
     [
         ("[]", "not a gate"),
         ("{", "not JSON"),
-        ("{}", "key 'verdict' is missing"),
-        ('{"verdict": 1}', "key 'baseline' is missing"),
+        ("{}", "found version None of a gate, expected 1"),
+        ('{"version": 1}', "key 'verdict' is missing"),
+        ('{"version": 1, "verdict": 1}', "verdict: found 1, expected 'pass' or 'fail' or"),
+        ('{"version": 1, "verdict": "pass"}', "key 'baseline' is missing"),
     ],
 )
 def test_what_is_no_gate_is_told_in_a_line(tmp_path: Path, text: str, told: str) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from balancer.records.gate import GATE, Gate, Worsening
 from reports.amounts import THIN
 from reports.gate.figure import in_margins
-from reports.gate.record import Gate, Worsening, gate_of
 from reports.gate.words import answer, margin, note, worse_by, worse_by_interval
 
 from .gate_samples import difference, sample_gate, scenario
@@ -24,7 +24,7 @@ def one(**changes: Any) -> Worsening:
 
 def found(*differences: dict[str, Any], **changes: Any) -> Gate:
     """A gate of one scenario."""
-    return gate_of(sample_gate(scenarios=[scenario("s", "pass", *differences)], **changes))
+    return GATE.of(sample_gate(scenarios=[scenario("s", "pass", *differences)], **changes))
 
 
 PASSED = difference("latency_p95_s", (0.01, 0.0, 0.02), "pass")

@@ -145,7 +145,7 @@ def test_hostile_text_stays_text(tmp_path: Path, journals: dict[str, str]) -> No
         source=evil,
         policy=evil,
         assumptions=[evil],
-        expectations=[{"name": evil, "verdict": evil, "note": evil, "unit": evil}],
+        expectations=[{"name": evil, "verdict": "fail", "note": evil, "unit": evil}],
         transitions=[{"at_s": 1.0, "from": evil, "to": evil, "reason": evil}],
         faults=[{"name": evil, "text": evil, "from_s": 10.0, "to_s": 20.0}],
         versions={evil: evil},

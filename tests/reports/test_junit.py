@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reports.gate.record import gate_of
+from balancer.records.gate import GATE
+from balancer.records.verdict import read_verdict
 from reports.junit import gate_junit, run_junit
-from reports.run.verdicts import read_verdict
 
 from .gate_samples import sample_gate
 from .samples import sample_verdict
@@ -40,7 +40,7 @@ def run_of(*expectations: dict[str, Any], **changes: Any) -> ET.Element:
     "document",
     [
         run_of(expectation("pass"), expectation("fail"), expectation("inconclusive")),
-        parsed(gate_junit(gate_of(sample_gate(missing=["slow_drift"])))),
+        parsed(gate_junit(GATE.of(sample_gate(missing=["slow_drift"])))),
     ],
     ids=["run", "gate"],
 )
@@ -54,7 +54,7 @@ def test_the_counts_are_those_of_the_cases(document: ET.Element) -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [run_of(expectation("fail")), parsed(gate_junit(gate_of(sample_gate())))],
+    [run_of(expectation("fail")), parsed(gate_junit(GATE.of(sample_gate())))],
     ids=["run", "gate"],
 )
 def test_the_shape_is_the_usual_one(document: ET.Element) -> None:
@@ -125,7 +125,7 @@ def test_a_failure_says_what_was_measured_and_what_was_allowed() -> None:
 
 def test_a_scenario_that_was_not_finished_is_an_open_case() -> None:
     """An interrupted gate must not look complete."""
-    document = parsed(gate_junit(gate_of(sample_gate(missing=["slow_drift"]))))
+    document = parsed(gate_junit(GATE.of(sample_gate(missing=["slow_drift"]))))
     (suite,) = [each for each in document if each.get("name") == "slow_drift"]
     assert [child.tag for child in next(iter(suite))] == ["error"]
 

@@ -9,9 +9,9 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from balancer.records.comparison import COMPARISON
 from reports.comparison.law_figure import law_figure
 from reports.comparison.page import LAWS_NARROW, LAWS_WIDE
-from reports.comparison.record import comparison_of
 from reports.layout import Layout
 
 from .comparison_samples import estimate, sample_comparison
@@ -23,7 +23,7 @@ def drawn(layout: Layout = LAWS_WIDE, **metrics: list[dict[str, float]]) -> Figu
     for name, values in metrics.items():
         for law, value in zip(comparison["scenarios"][1]["laws"], values, strict=True):
             law["metrics"][name] = value
-    figure = law_figure(comparison_of(comparison).scenarios[1], layout)
+    figure = law_figure(COMPARISON.of(comparison).scenarios[1], layout)
     assert figure is not None
     return figure
 
@@ -59,7 +59,7 @@ def test_every_metric_has_a_panel_with_every_law_and_its_interval() -> None:
 
 def test_a_standing_has_a_mark_and_not_only_a_colour() -> None:
     """A star for the best, hollow for a law that misses something."""
-    comparison = comparison_of(sample_comparison()).scenarios
+    comparison = COMPARISON.of(sample_comparison()).scenarios
     for scenario in comparison:
         figure = law_figure(scenario, LAWS_WIDE)
         assert figure is not None
@@ -84,7 +84,7 @@ def test_a_scenario_without_figures_is_not_drawn() -> None:
     comparison = sample_comparison()
     for law in comparison["scenarios"][1]["laws"]:
         law["metrics"] = {}
-    assert law_figure(comparison_of(comparison).scenarios[1], LAWS_WIDE) is None
+    assert law_figure(COMPARISON.of(comparison).scenarios[1], LAWS_WIDE) is None
 
 
 @pytest.mark.parametrize(

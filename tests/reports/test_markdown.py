@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.gate.record import gate_of
+from balancer.records.gate import GATE
 from reports.markdown import gate_markdown, plain
 
 from .gate_samples import difference, sample_gate, scenario
@@ -10,13 +10,13 @@ from .gate_samples import difference, sample_gate, scenario
 
 def test_the_first_line_is_the_verdict() -> None:
     """Mail and notifications show no more than that."""
-    first = gate_markdown(gate_of(sample_gate())).splitlines()[0]
+    first = gate_markdown(GATE.of(sample_gate())).splitlines()[0]
     assert first.startswith("### ❌ No: worse beyond the margin in 2 of 8 comparisons")
 
 
 def test_the_table_has_a_row_for_each_comparison() -> None:
     """With as many cells as its head."""
-    lines = [line for line in gate_markdown(gate_of(sample_gate())).splitlines() if line[:1] == "|"]
+    lines = [line for line in gate_markdown(GATE.of(sample_gate())).splitlines() if line[:1] == "|"]
     assert len(lines) == 2 + 8
     assert {line.count("|") for line in lines} == {9}
 
@@ -25,7 +25,7 @@ def test_a_long_gate_shows_what_did_not_pass() -> None:
     """A comment of two hundred rows is not read."""
     passed = [difference("availability", (0.0, 0.0, 0.0), "pass")] * 50
     failed = difference("latency_p95_s", (0.2, 0.1, 0.3), "fail")
-    text = gate_markdown(gate_of(sample_gate(scenarios=[scenario("s", "fail", *passed, failed)])))
+    text = gate_markdown(GATE.of(sample_gate(scenarios=[scenario("s", "fail", *passed, failed)])))
     assert text.count("\n| ✗ fail") == 1
     assert "\n| ✓ pass" not in text
     assert "50 more comparisons passed." in text
@@ -34,7 +34,7 @@ def test_a_long_gate_shows_what_did_not_pass() -> None:
 def test_a_long_list_of_failures_ends() -> None:
     """The rest is counted, and not said to have passed."""
     failed = [difference("latency_p95_s", (0.2, 0.1, 0.3), "fail")] * 50
-    text = gate_markdown(gate_of(sample_gate(scenarios=[scenario("s", "fail", *failed)])))
+    text = gate_markdown(GATE.of(sample_gate(scenarios=[scenario("s", "fail", *failed)])))
     assert text.count("\n| ✗ fail") == 30
     assert "20 more comparisons are in the report." in text
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
+from balancer.records.verdict import read_verdicts
 from reports.run.sections import Section, section
-from reports.run.verdicts import read_verdicts
 
 from .samples import sample_verdict
 

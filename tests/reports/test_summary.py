@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from balancer.records.verdict import Verdict, read_verdict
 from reports.run.summary import overall, summary
-from reports.run.verdicts import Verdict, read_verdict
 
 from .samples import sample_verdict
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
+from balancer.records.verdict import read_verdicts
 from reports.run.terminal import verdict_tables
-from reports.run.verdicts import read_verdicts
 from tests.reports.samples import sample_verdict
 
 

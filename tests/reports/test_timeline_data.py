@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from balancer.records.verdict import read_verdict
 from reports.run.series import series_of
 from reports.run.timeline_data import timeline_file, write_timeline_data
 from reports.run.timelines import Timeline
-from reports.run.verdicts import read_verdict
 
 from .samples import sample_ticks, sample_verdict
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from balancer.core.journal import JournalWriter
 from balancer.core.modes import Mode
+from balancer.records.verdict import Verdict, read_verdicts
 from reports.run.timelines import caption, describe, read_timeline, thresholds
-from reports.run.verdicts import Verdict, read_verdicts
 
 from .samples import POLICY, sample_ticks, sample_verdict
 

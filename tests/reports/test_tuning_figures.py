@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
+from balancer.records.tuning import TUNING, Tuning
 from reports.tuning.front_figure import front_figure
 from reports.tuning.importance_figure import importance_figure
 from reports.tuning.page import NARROW, WIDE
-from reports.tuning.record import Tuning, tuning_of
 from reports.tuning.sensitivity_figure import sensitivity_figure
 
 from .tuning_samples import candidate, estimate, sample_tuning, standing
@@ -27,7 +27,7 @@ LATENCY = {
 
 def tuning(**changes: Any) -> Tuning:
     """The sample as a value."""
-    return tuning_of(sample_tuning(**changes))
+    return TUNING.of(sample_tuning(**changes))
 
 
 def with_three() -> Tuning:
@@ -37,7 +37,7 @@ def with_three() -> Tuning:
         for key in {"objectives", "objectives_held_out"} & set(each):
             each[key].append(estimate(1.1, 0.1))
     full |= {"sensitivity": [], "robustness": None}
-    return tuning_of({**full, "objectives": [*full["objectives"], LATENCY]})
+    return TUNING.of({**full, "objectives": [*full["objectives"], LATENCY]})
 
 
 def marks(axes: Axes) -> dict[str, tuple[str, float, float]]:

@@ -141,7 +141,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
         each |= {"name": evil, "law": evil, "file": evil, "changes": [evil], "fingerprint": evil}
         each["worst"][0]["scenario"] = evil
         each["values"][0] |= {"path": evil, "text": evil}
-    full["objectives"][0]["name"] = evil
+    full["objectives"][0] = {**full["objectives"][0], "name": evil}
     page = written(
         tmp_path,
         {
@@ -166,8 +166,8 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     [
         ("[]", "not a tuning"),
         ("{", "not JSON"),
-        ("{}", "key 'version' is missing"),
-        ('{"version": 2}', "version is 2; this release reads 1"),
+        ("{}", "found version None of a tuning, expected 1"),
+        ('{"version": 2}', "found version 2 of a tuning, expected 1"),
         ('{"version": 1}', "key 'objectives' is missing"),
     ],
 )
@@ -185,7 +185,7 @@ def test_what_is_no_tuning_is_told_in_a_line(tmp_path: Path, text: str, told: st
         ({"chosen": 3}, "chosen is 3; expected a place from 0 to 2"),
         ({"knee": -1}, "knee is -1; expected a place from 0 to 2"),
         ({"today": candidate(-1, 1.0, 0.99, objectives=[])}, "objectives are 0; expected 2"),
-        ({"trials": "many"}, "invalid literal"),
+        ({"trials": "many"}, "trials: found 'many', expected a whole number"),
     ],
 )
 def test_a_tuning_that_contradicts_itself_is_told(

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from balancer.records.interval import Interval
+from balancer.records.tuning import TUNING, Change, Objective, Tuning
 from reports.console import show
-from reports.fields import Estimate
-from reports.tuning.record import Change, Objective, Tuning, tuning_of
 from reports.tuning.terminal import tuning_tables
 from reports.tuning.words import answer, dimension, effect, effort, gap, way
 
@@ -24,12 +24,12 @@ AVAILABILITY = Objective(
 
 def tuning(**changes: Any) -> Tuning:
     """The sample as a value."""
-    return tuning_of(sample_tuning(**changes))
+    return TUNING.of(sample_tuning(**changes))
 
 
 def changed(of: Objective, estimate: float, low: float, high: float) -> Change:
     """A change with its interval."""
-    return Change(of=of, change=Estimate(estimate=estimate, low=low, high=high))
+    return Change(of=of, change=Interval(estimate=estimate, low=low, high=high))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_log_of_nothing_found_says_so() -> None:
     """Today's policy alone, and nothing held out."""
     full = sample_tuning()
     full["today"]["objectives_held_out"] = [estimate(None), estimate(None)]
-    text = told(tuning_of({**full, "front": [], "static": None, "held_out": [], "constraints": []}))
+    text = told(TUNING.of({**full, "front": [], "static": None, "held_out": [], "constraints": []}))
     assert "No policy was found." in text
     assert "held out: none" in text
     assert "★" not in text

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from balancer.core.errors import InputError
-from reports.run.verdicts import read_verdicts
+from balancer.records.verdict import read_verdicts
 
 from .samples import sample_verdict
 
@@ -48,7 +48,7 @@ def test_a_verdict_of_only_what_the_format_requires_is_read(tmp_path: Path) -> N
     (verdict,) = read_verdicts(written(tmp_path, [least]))
     assert verdict.title == "latency_spike"
     assert verdict.differences == {}
-    assert not verdict.harms
+    assert not verdict.harm.found
     assert verdict.journals == {}
 
 
@@ -86,16 +86,18 @@ def test_control_characters_are_taken_out(tmp_path: Path) -> None:
         ([{}], "found version None of a verdict, expected 2"),
         ([sample_verdict(version="2")], "found version '2' of a verdict, expected 2"),
         ([sample_verdict(version=3)], "found version 3 of a verdict, expected 2"),
-        ([sample_verdict(seed="x")], "not a verdict"),
+        ([sample_verdict(seed="x")], "not a verdict: seed: found 'x', expected a whole number"),
         ([sample_verdict(arms=[1])], "not a verdict"),
-        ([sample_verdict(arms={"policy": [1]})], "not a verdict"),
+        ([sample_verdict(arms={"policy": [1]})], "arms.policy: found [1], expected an object"),
+        ([sample_verdict(transitions=[{"at_s": 1.0}])], "key 'transitions[0].from' is missing"),
+        ([sample_verdict(verdict="good")], "found 'good', expected 'pass' or 'fail' or"),
         (
             [sample_verdict(arms={"policy": {"a": {"estimate": "much"}}})],
-            "'much' is not a number",
+            "arms.policy.a.estimate: found 'much', expected a number",
         ),
         ([sample_verdict(harm=3)], "not a verdict"),
-        ([sample_verdict(duration_s=0)], "duration_s is 0, not above 0"),
-        ([sample_verdict(faults={"a": 1})], "faults is not a list"),
+        ([sample_verdict(duration_s=0)], "duration_s: found 0, expected a number above 0"),
+        ([sample_verdict(faults={"a": 1})], "faults: found {'a': 1}, expected a list"),
     ],
 )
 def test_what_is_no_verdict_is_refused_with_its_place(

@@ -9,8 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from balancer.records.comparison import COMPARISON
 from reports.comparison.page import NARROW, WIDE
-from reports.comparison.record import comparison_of
 from reports.comparison.worth_figure import worth_figure
 from reports.layout import Layout
 from reports.palette import FILL_ROLES, PALETTE, contrast
@@ -20,7 +20,7 @@ from .comparison_samples import sample_comparison
 
 def drawn(layout: Layout = WIDE, **changes: Any) -> Figure:
     """The sample."""
-    figure = worth_figure(comparison_of(sample_comparison(**changes)), layout)
+    figure = worth_figure(COMPARISON.of(sample_comparison(**changes)), layout)
     assert figure is not None
     return figure
 
@@ -63,7 +63,7 @@ def test_a_word_that_does_not_fit_is_left_to_the_key() -> None:
     comparison = sample_comparison()
     first, second = comparison["scenarios"][1]["reigns"]
     first["to_usd"] = second["from_usd"] = 0.0031
-    figure = worth_figure(comparison_of(comparison), NARROW)
+    figure = worth_figure(COMPARISON.of(comparison), NARROW)
     assert figure is not None
     assert "dimmer +1" not in words(figure) and "dimmer" not in words(figure)
     assert [text.get_text() for text in figure.texts] == ["ladder", "dimmer", "none"]
@@ -73,7 +73,7 @@ def test_the_worth_that_a_scenario_declares_is_marked() -> None:
     """In its own row, as scenarios may differ."""
     comparison = sample_comparison()
     comparison["scenarios"][1]["worth"]["answer_usd"] = 0.05
-    figure = worth_figure(comparison_of(comparison), WIDE)
+    figure = worth_figure(COMPARISON.of(comparison), WIDE)
     assert figure is not None
     marks = {str(line.get_label()): line.get_xdata() for line in figure.axes[0].lines}
     assert list(marks["own latency_spike"]) == [0.03, 0.03]  # type: ignore[arg-type]
@@ -96,12 +96,12 @@ def test_a_scenario_nobody_masters_says_so() -> None:
     """Its strip stays; where there is nothing at all, there is nothing to draw."""
     comparison = sample_comparison()
     comparison["scenarios"][0]["reigns"] = []
-    figure = worth_figure(comparison_of(comparison), WIDE)
+    figure = worth_figure(COMPARISON.of(comparison), WIDE)
     assert figure is not None
     assert "no law meets what is expected" in words(figure)
     for scenario in comparison["scenarios"]:
         scenario["reigns"] = scenario["reigns_of_all"] = []
-    assert worth_figure(comparison_of(comparison), WIDE) is None
+    assert worth_figure(COMPARISON.of(comparison), WIDE) is None
 
 
 def test_eleven_laws_have_eleven_fills() -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from balancer.core.errors import InputError
+from balancer.records.files import write_json
 from scenarios.schema import Scenario
 from sim.study import gate as module
 from sim.study.gate import Gate
 from sim.study.gate_record import fingerprint, gate_record
-from sim.study.json_values import write_json
 from sim.study.margins import DEFAULT_MARGINS, parse_margins
 from sim.study.replications import Plan, Runs
 from tests.sim.samples import runs

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from balancer.core.modes import Mode
+from balancer.records.verdict import Judgement
 from sim.run.timeline import Transition
 from sim.study.expectations import MetricBound, NeverAbove, NeverOverBudget, NoHarm, TimeBound
 from sim.study.intervals import chance_bound
-from sim.study.verdict import RUNS_TO_PASS, Judgement, judge, overall
+from sim.study.verdict import RUNS_TO_PASS, judge, overall
 from tests.sim.samples import run, runs
 
 

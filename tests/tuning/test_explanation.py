@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from balancer.records.files import write_json
+from balancer.records.tuning import TUNING
 from reports.tuning.page import write_tuning_report
-from reports.tuning.record import read_tuning
 from scenarios.loader import profiles
-from sim.study.json_values import write_json
 from sim.tuning.effects import effects
 from sim.tuning.explanation import values_around
 from sim.tuning.fields import policy_fields
@@ -300,7 +300,7 @@ def test_a_record_is_read_back_as_it_was(
     """By the reports, and a page is made of it."""
     tuning = small_tuning()
     write_json(tmp_path / "tuning.json", record(moved, off))
-    found = read_tuning(tmp_path)
+    found = TUNING.read(tmp_path)
     assert found.proposed is found.front[0]
     assert [each.trial for each in found.front] == [0, 1]
     assert found.front[0].settings[0].text == "2.5s"
@@ -311,9 +311,9 @@ def test_a_record_is_read_back_as_it_was(
     )
     estimates = [each.estimate for each in found.front[1].objectives]
     assert estimates == [each.estimate for each in tuning.front[1].objectives]
-    assert [step.standing is None for step in found.sensitivity[0].steps] == [False, False, True]
-    assert [case.name for case in found.cases] == [case.name for case in off.cases]
-    assert found.importance[0].shares.keys() == {"decides", "idle"}
+    assert [step.valid for step in found.sensitivity[0].steps] == [True, True, False]
+    assert [case.name for case in found.robustness.cases] == [case.name for case in off.cases]
+    assert found.importance.objectives[0].by_path.keys() == {"decides", "idle"}
     assert found.static is not None
     assert write_tuning_report(tmp_path).is_file()
 
@@ -334,7 +334,7 @@ def test_a_tuning_without_a_front_has_a_record(tmp_path: Path) -> None:
     """And a page."""
     nothing = replace(small_tuning(), front=(), knee=-1, static=None)
     write_json(tmp_path / "tuning.json", tuning_record(nothing, goals()))
-    assert read_tuning(tmp_path).proposed is None
+    assert TUNING.read(tmp_path).proposed is None
     assert write_tuning_report(tmp_path).is_file()
 
 

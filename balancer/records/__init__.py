@@ -1,0 +1,1 @@
+"""Files that runs, gates, comparisons, tunings and backtests leave, each declared once."""
