@@ -85,6 +85,7 @@ def split(whole: Observations, parts: int, chance: random.Random) -> list[Observ
                 for order, keep in zip(whole.overrides, keeps[len(whole.alerts) :], strict=True)
                 if keep >> part & 1
             ),
+            ticks=whole.ticks,
             **{name: values[part] for name, values in by_priority.items()},
         )
         for part in range(parts)
