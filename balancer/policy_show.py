@@ -14,15 +14,16 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from .core.catalog import DatedPrices, ModelCard, Thinking
+from .core.catalog import DatedPrices, ModelCard
 from .core.constants import Constants
-from .core.modes import MODES, Mode, Priority
-from .core.policy import SIGNALS, BudgetLimit, Policy, Rule, Strategy
+from .core.modes import MODES, Mode
+from .core.policy import SIGNALS, BudgetLimit, Policy, Rule
 from .core.pricing import NANO_USD, PriceRow
 from .core.routes import resolve
 from .core.rules import shown as in_words
 from .core.surcharges import NO_SURCHARGES, Surcharges
 from .policy_schema import WINDOWS_S
+from .policy_strategy import show_strategy
 from .prices import default_catalog
 from .units import show_factor, show_seconds, show_share, show_tokens, show_usd
 
@@ -53,7 +54,7 @@ def show_policy(policy: Policy) -> str:
         law=policy.law,
         tick=show_seconds(policy.tick_s),
         rules=CommentedSeq(_rule(rule) for rule in policy.rules),
-        modes=CommentedMap((mode.label, _strategy(policy.strategies[mode])) for mode in MODES),
+        modes=CommentedMap((mode.label, show_strategy(policy.strategies[mode])) for mode in MODES),
         ladder=CommentedMap(
             min_samples=ladder.min_samples,
             z=ladder.z,
@@ -105,41 +106,6 @@ def _rule(rule: Rule) -> CommentedMap:
     if rule.effective_threshold != rule.threshold:
         shown.yaml_add_eol_comment(f"judged at {rule.effective_threshold:.4g}s", "above", 0)
     return shown
-
-
-def _thinking(thinking: Thinking | None) -> str | int | None:
-    if thinking == 0:
-        return "off"
-    return "dynamic" if thinking == -1 else thinking
-
-
-def _strategy(strategy: Strategy) -> CommentedMap:
-    cap, timeout_s = strategy.output_cap_tokens, strategy.timeout_s
-    shed = CommentedMap(
-        (priority.label, show_share(strategy.shed[priority])) for priority in Priority
-    )
-    shed.fa.set_flow_style()
-    tiers = CommentedMap((priority.label, strategy.service_tier[priority]) for priority in Priority)
-    tiers.fa.set_flow_style()
-    models = CommentedSeq(strategy.fallback_models)
-    models.fa.set_flow_style()
-    return CommentedMap(
-        model=strategy.model,
-        fallback_models=models,
-        output_cap=cap if cap is None or cap % 1000 else show_tokens(cap),
-        thinking=_thinking(strategy.thinking),
-        instruction=strategy.instruction,
-        tools=strategy.tools,
-        history_turns=strategy.history_turns,
-        temperature=strategy.temperature,
-        timeout=None if timeout_s is None else show_seconds(timeout_s),
-        retries=strategy.retries,
-        service_tier=tiers if any(strategy.service_tier) else None,
-        shed=shed,
-        static_fallback=strategy.static_fallback,
-        max_in_flight=strategy.max_in_flight,
-        max_starts_per_s=strategy.max_starts_per_s,
-    )
 
 
 def _constants(constants: Constants) -> CommentedMap:

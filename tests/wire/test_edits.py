@@ -108,13 +108,18 @@ def test_a_pinned_call_keeps_model_and_instruction() -> None:
     """Cached content is of one model, and takes no other instruction."""
     strategy = Strategy(model=LITE.name, instruction="Be brief.", temperature=0.5, history_turns=1)
     asked = Asked(model=FLASH.name, pinned=True)
-    assert edits(strategy, FLASH, asked) == Edits(temperature=0.5)
+    assert edits(strategy, FLASH, asked) == Edits(settings=(("temperature", 0.5),))
 
 
 def test_what_the_plan_says_outright_is_taken_over() -> None:
     """Instruction, turns, temperature."""
     strategy = Strategy(instruction="Be brief.", history_turns=3, temperature=0.25)
-    expected = Edits(model=FLASH.name, instruction="Be brief.", history_turns=3, temperature=0.25)
+    expected = Edits(
+        model=FLASH.name,
+        instruction="Be brief.",
+        history_turns=3,
+        settings=(("temperature", 0.25),),
+    )
     assert edits(strategy, FLASH, Asked(model=LITE.name)) == expected
 
 
