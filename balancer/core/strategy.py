@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
 from typing import Any
 
 from .catalog import Catalog, ModelCard, Thinking
@@ -146,7 +145,6 @@ class Strategy:
         return tuple(name for name in self.models if name not in ROUTES)
 
 
-@cache
 def settings_of(kind: type[Strategy]) -> tuple[Setting, ...]:
     """The rows of a strategy's fields, in their order."""
     return tuple(

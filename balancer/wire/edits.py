@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from balancer.core.catalog import ModelCard, Thinking
 from balancer.core.strategy import Strategy, settings_of
@@ -174,9 +175,10 @@ def budget_alone(
 
 def _settings(strategy: Strategy) -> tuple[tuple[str, float], ...]:
     """What is written as the strategy has it, by the names that bodies have for it."""
+    kind: Any = type(strategy)  # mypy takes the class of frozen values for unhashable
     return tuple(
         (member, value)
-        for name, member in _written(type(strategy))
+        for name, member in _written(kind)
         if (value := getattr(strategy, name)) is not None
     )
 

@@ -62,7 +62,7 @@ def test_a_forced_call_and_an_image_are_capped_no_more_than_a_format() -> None:
         Asked(model=FLASH.name, shown=True),
     ):
         assert edits(CAPPED, FLASH, asked).output_cap_tokens is None
-        assert not asked.free_text
+        assert not asked.takes_text
         declared = replace(asked, min_output_tokens=100)
         assert edits(CAPPED, FLASH, declared).output_cap_tokens == 1024
     speaker = replace(PLAIN, outputs=frozenset(("audio",)))

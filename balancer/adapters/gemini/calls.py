@@ -61,7 +61,7 @@ class Call:
             said.level,
             key=said.key,
             index=said.request,
-            asked=self._given.reserved(),
+            asked=self._given.asked,
             session=said.session,
         )
         return self
