@@ -281,15 +281,8 @@ def _baseline(entry: PolicyEntry, parent: Policy) -> Baseline | None:
     """The declared baseline; else the default's, whose P95 only its own normal mode has."""
     said: BaselineEntry | None = entry.baseline
     if said is not None:
-        return Baseline(
-            workload=said.workload,
-            requests_per_s=said.requests_per_s,
-            prompt_tokens=said.prompt_tokens,
-            output_tokens=said.output_tokens,
-            thinking_tokens=said.thinking_tokens,
-            latency_p95_s=said.latency_p95,
-            model=said.model,
-        )
+        rest = said.model_dump(exclude={"latency_p95"})
+        return Baseline(latency_p95_s=said.latency_p95, **rest)
     if "baseline" in entry.model_fields_set or parent.baseline is None:
         return None
     if strategy_of(entry.modes.normal, parent.strategies[0]) != parent.strategies[0]:

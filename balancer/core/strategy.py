@@ -62,26 +62,9 @@ class Setting:
     shapes_answer: bool = False
 
 
-def setting(
-    kind: str,
-    meaning: str,
-    default: object = None,
-    *,
-    key: str = "",
-    bounds: tuple[float, float] | None = None,
-    member: str = "",
-    shapes_answer: bool = False,
-) -> Any:
-    """A field of a strategy, with its row."""
-    row = Setting(
-        kind=kind,
-        meaning=meaning,
-        key=key,
-        bounds=bounds,
-        member=member,
-        shapes_answer=shapes_answer,
-    )
-    return field(default=default, metadata={"setting": row})
+def setting(kind: str, meaning: str, default: object = None, **rest: Any) -> Any:
+    """A field of a strategy, with its row: `rest` is of `Setting`."""
+    return field(default=default, metadata={"setting": Setting(kind=kind, meaning=meaning, **rest)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

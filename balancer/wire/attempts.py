@@ -19,25 +19,11 @@ __all__ = ["AttemptPlan", "GrantedAttempt", "plan_attempt"]
 class GrantedAttempt(Protocol):
     """What the runtime grants: `balancer.runtime.attempts.Attempt`, as far as a body shows it."""
 
-    @property
-    def model(self) -> str:
-        """To call."""
-
-    @property
-    def tier(self) -> str:
-        """Service tier to call it in."""
-
-    @property
-    def as_written(self) -> bool:
-        """Whether no edit of the plan is to be made."""
-
-    @property
-    def output_cap_tokens(self) -> int | None:
-        """Most tokens of output that money is held for; None: the model's limit."""
-
-    @property
-    def thinking_tokens(self) -> int | None:
-        """Most of them that are thinking; None: no money is held."""
+    model: str
+    tier: str
+    as_written: bool
+    output_cap_tokens: int | None
+    thinking_tokens: int | None
 
     @property
     def card(self) -> ModelCard | None:

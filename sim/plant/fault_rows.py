@@ -62,7 +62,7 @@ def write_fault(
     models: Sequence[str],
     row: int,
     fault: UpstreamFault,
-    state: FaultState,
+    state: FaultState = IN_FORCE,
 ) -> None:
     """Write the record of a fault.
 

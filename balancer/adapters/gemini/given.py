@@ -78,7 +78,7 @@ class Given:
         options: the caller's, beside them.
 
     Attributes:
-        said: options that count.
+        options: of the caller, those in headers included.
         asked: what the call asks for.
         automatic: whether the SDK may call functions by itself.
         sent: what went upstream last.
@@ -88,7 +88,8 @@ class Given:
     """
 
     __slots__ = (
-        "_http", "_wrapping", "asked", "automatic", "config", "contents", "model", "said", "sent",
+        "_http", "_wrapping", "asked", "automatic", "config", "contents", "model", "options",
+        "sent",
     )  # fmt: skip
 
     def __init__(
@@ -109,8 +110,8 @@ class Given:
         )
         http = self.config.http_options if self.config is not None else None
         self._http = types.HttpOptions.model_validate(http) if isinstance(http, dict) else http
-        self.said = options_of(options, self._http.headers if self._http is not None else None)
-        asked = read_call(model, contents, self.config, self.said)
+        self.options = options_of(options, self._http.headers if self._http is not None else None)
+        asked = read_call(model, contents, self.config, self.options)
         if wrapping.vertex:
             asked = replace(asked, service_tier=self._header_tier(), takes_tiers=False)
         self.automatic = automatic(self.config)
@@ -133,8 +134,8 @@ class Given:
     def _header_tier(self) -> str | None:
         """The tier that the call asks Vertex AI for, which takes it in headers."""
         own = self._http.headers if self._http is not None else None
-        said = {**(self._wrapping.headers or {}), **(own or {})}
-        return header_tier({name.lower(): str(text) for name, text in said.items()})
+        headers = {**(self._wrapping.headers or {}), **(own or {})}
+        return header_tier({name.lower(): str(text) for name, text in headers.items()})
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -204,8 +205,9 @@ class Given:
         http = http_options(
             self._http,
             timeout_s=timeout_s,
-            own_retries_only=self._retries(request),
-            request=self.said.request,
+            own_retries_only=self._retries(request)
+            or (request.enforced and not self._wrapping.retries),
+            request=self.options.request,
             attempt=attempt.number,
         )
         if http is not self._http:
@@ -238,7 +240,6 @@ class Given:
             strategy.retries is not None
             or bool(strategy.fallback_models)
             or self._wrapping.balancer.settings.retries > 0
-            or not self._wrapping.retries
         )
 
     def own_timeout_s(self) -> float | None:

@@ -59,15 +59,15 @@ class InteractionGiven(Given):
         self._given = dict(arguments)
         self._beside, self._body = _parts(arguments)
         headers = self._beside.get("extra_headers")
-        self.said = options_of(options, headers)
+        self.options = options_of(options, headers)
         # Members that are given beside the others go before them, as they do when they are sent.
         self._plain = plain({**self._body, **(self._beside.get("extra_body") or {})})
         self.automatic = False
         asked = interactions.read_asked(
             self._plain,
-            min_output_tokens=self.said.min_output_tokens,
-            needs_tools=bool(self.said.needs_tools),
-            prompt_tokens=self.said.prompt_tokens,
+            min_output_tokens=self.options.min_output_tokens,
+            needs_tools=bool(self.options.needs_tools),
+            prompt_tokens=self.options.prompt_tokens,
         )
         plausible = interactions.is_plausible(self._plain)
         shape = partial(interactions.shape_of, self._plain)
@@ -162,7 +162,7 @@ class InteractionGiven(Given):
         beside["extra_headers"] = self._headers(attempt)
         arguments = {name: value for name, value in beside.items() if value is not None}
         return InteractionSending(
-            arguments=body | arguments, once=self._once(request), timeout_s=timeout_s
+            arguments=body | arguments, once=self._retries(request), timeout_s=timeout_s
         )
 
     def _with(self, new: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -185,21 +185,10 @@ class InteractionGiven(Given):
         given = self._beside.get("extra_headers") or {}
         # What a caller tells us in headers is not for the upstream.
         sent = {name: text for name, text in given.items() if name.lower() not in OWN_HEADERS}
-        if self.said.request is not None:
-            sent[REQUEST_HEADER] = str(self.said.request)
+        if self.options.request is not None:
+            sent[REQUEST_HEADER] = str(self.options.request)
             sent[ATTEMPT_HEADER] = str(attempt.number)
         return sent or None
-
-    def _once(self, request: Request) -> bool:
-        """Whether retries are ours, so that the SDK's four have to be off. A strategy that says
-        nothing about them leaves them as they are.
-        """
-        strategy = request.plan.strategy
-        return request.enforced and (
-            strategy.retries is not None
-            or bool(strategy.fallback_models)
-            or self._wrapping.balancer.settings.retries > 0
-        )
 
     def own_timeout_s(self) -> float | None:
         """The caller's deadline, or the client's, in wall seconds."""

@@ -117,13 +117,13 @@ class Exchange:
             return request.closed.reply
         reply = None
         while (attempt := request.start()) is not None:
-            outcome, found = await self._try(attempt)
-            if isinstance(found, Stream) or self.background or self.left:
-                return found
+            outcome, result = await self._try(attempt)
+            if isinstance(result, Stream) or self.background or self.left:
+                return result
             if not request.enforced:
-                return found
+                return result
             # A refusal of what we made of a call is not for its caller.
-            reply = None if outcome.kind == "edited" else found
+            reply = None if outcome.kind == "edited" else result
             delay_s = request.next_delay_s()
             if delay_s is None:
                 break
@@ -164,31 +164,31 @@ class Exchange:
         ends_at = None
         if timeout_s is not None and self.request.enforced:
             ends_at = loop.time() + self._balancer.clock.wall_s(timeout_s)
-        found: Reply | Stream
+        result: Reply | Stream
         raw: bytes | None = None
         try:
             async with asyncio.timeout_at(ends_at):
                 response = await self._send(attempt)
                 if self._call.streamed and response.status < 300:
-                    outcome, found = await self._begin_stream(attempt, response, ends_at)
+                    outcome, result = await self._begin_stream(attempt, response, ends_at)
                 else:
                     async with response:
                         raw = await response.read()
             # It was in time, however long it takes to read.
             if raw is not None:
-                outcome, found = await self._whole(response, raw, attempt)
+                outcome, result = await self._whole(response, raw, attempt)
         except TimeoutError:
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
-            found = self._api.said(error_reply(504, message, mode=mode))
+            result = self._api.said(error_reply(504, message, mode=mode))
         except _connection_errors() as error:
             outcome = Outcome(kind="reset")
             message = f"open-Balancer: the connection to the upstream failed ({_name(error)})."
-            found = self._api.said(error_reply(503, message, mode=mode))
-        if not (isinstance(found, Stream) or self.background):
+            result = self._api.said(error_reply(503, message, mode=mode))
+        if not (isinstance(result, Stream) or self.background):
             end = attempt.abandon if self.left and outcome.kind is None else attempt.finish
             end(outcome)
-        return outcome, found
+        return outcome, result
 
     def close(self) -> None:
         """Nothing more will be tried."""
