@@ -116,8 +116,8 @@ def _laws(constants: Constants) -> CommentedMap:
     """Those of every law, each on a line."""
     mapping = CommentedMap()
     for law, schema in ConstantsEntry.model_fields.items():
-        assert schema.annotation is not None
-        mapping[law] = _constants(schema.annotation, getattr(constants, law))
+        entry: Any = schema.annotation
+        mapping[law] = _constants(entry, getattr(constants, law))
         mapping[law].fa.set_flow_style()
     return mapping
 
