@@ -14,26 +14,18 @@ A file says only what differs from the default policy (`default_policy.yaml`):
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
 from .core.catalog import Catalog
-from .core.constants import (
-    BreakerConstants,
-    Constants,
-    DimmerConstants,
-    GradientConstants,
-    ThresholdConstants,
-    ThrottleConstants,
-)
 from .core.errors import PolicyError
 from .core.modes import MODES, Mode
-from .core.policy import Baseline, BudgetLimit, LadderSettings, Policy, Rule, Strategy
+from .core.policy import Baseline, BudgetLimit, Policy, Rule, Strategy
 from .core.rules import window_of
 from .documents import Document, Key, explain, parse, read_text
 from .policy_schema import (
@@ -41,12 +33,10 @@ from .policy_schema import (
     BaselineEntry,
     BudgetEntry,
     BudgetsEntry,
-    ConstantsEntry,
-    LadderEntry,
     PolicyEntry,
-    StrategyEntry,
 )
 from .policy_show import show_policy
+from .policy_strategy import Entry, strategy_of
 from .prices import default_catalog, load_prices, with_table
 from .units import Multiple
 
@@ -60,8 +50,6 @@ __all__ = [
     "rule_places",
     "show_policy",
 ]
-
-Value = TypeVar("Value")
 
 _DEFAULT = "default_policy.yaml"
 
@@ -158,8 +146,8 @@ def _build(document: Document, parent: Policy, base: Path | None) -> Policy:
             strategies=_strategies(entry, parent),
             catalog=_catalog(entry, parent.catalog, base),
             law=entry.law or parent.law,
-            ladder=_ladder(entry.ladder, parent.ladder),
-            constants=_constants(entry.constants, parent.constants),
+            ladder=_merged(entry.ladder, parent.ladder),
+            constants=_merged(entry.constants, parent.constants),
             budgets=tuple(_budgets(entry.budget)) if "budget" in said else parent.budgets,
             priority_budgets=(
                 tuple(_limits(entry.budget.priority if entry.budget else None))
@@ -253,87 +241,21 @@ def _strategies(
     entry: PolicyEntry, parent: Policy
 ) -> tuple[Strategy, Strategy, Strategy, Strategy]:
     normal, soft, hard, emergency = (
-        _strategy(getattr(entry.modes, mode.label), parent.strategies[mode]) for mode in MODES
+        strategy_of(getattr(entry.modes, mode.label), parent.strategies[mode]) for mode in MODES
     )
     return normal, soft, hard, emergency
 
 
-def _strategy(entry: StrategyEntry, parent: Strategy) -> Strategy:
-    said = entry.model_fields_set
-    # Fallback models were chosen for the model they stand behind.
-    inherited = () if "model" in said else parent.fallback_models
-    return Strategy(
-        model=entry.model if "model" in said else parent.model,
-        fallback_models=(entry.fallback_models if "fallback_models" in said else inherited),
-        output_cap_tokens=entry.output_cap if "output_cap" in said else parent.output_cap_tokens,
-        thinking=entry.thinking if "thinking" in said else parent.thinking,
-        instruction=entry.instruction if "instruction" in said else parent.instruction,
-        tools=entry.tools if "tools" in said else parent.tools,
-        history_turns=entry.history_turns if "history_turns" in said else parent.history_turns,
-        temperature=entry.temperature if "temperature" in said else parent.temperature,
-        timeout_s=entry.timeout if "timeout" in said else parent.timeout_s,
-        retries=entry.retries if "retries" in said else parent.retries,
-        service_tier=(
-            (entry.service_tier.low, entry.service_tier.normal, entry.service_tier.high)
-            if "service_tier" in said
-            else parent.service_tier
-        ),
-        shed=(
-            (entry.shed.low, entry.shed.normal, entry.shed.high) if "shed" in said else parent.shed
-        ),
-        static_fallback=(
-            entry.static_fallback if "static_fallback" in said else parent.static_fallback
-        ),
-        max_in_flight=entry.max_in_flight if "max_in_flight" in said else parent.max_in_flight,
-        max_starts_per_s=(
-            entry.max_starts_per_s if "max_starts_per_s" in said else parent.max_starts_per_s
-        ),
-    )
-
-
-def _chosen(said: Value | None, inherited: Value) -> Value:
-    return inherited if said is None else said
-
-
-def _ladder(entry: LadderEntry, parent: LadderSettings) -> LadderSettings:
-    return LadderSettings(
-        min_samples=_chosen(entry.min_samples, parent.min_samples),
-        z=_chosen(entry.z, parent.z),
-        exit=_chosen(entry.exit, parent.exit),
-        hold_s=_chosen(entry.hold, parent.hold_s),
-        settle_s=_chosen(entry.settle, parent.settle_s),
-        probe_samples=_chosen(entry.probe_samples, parent.probe_samples),
-        probe_share_min=_chosen(entry.probe_share_min, parent.probe_share_min),
-        probe_share_max=_chosen(entry.probe_share_max, parent.probe_share_max),
-        multiplier_max=_chosen(entry.multiplier_max, parent.multiplier_max),
-        probation_s=_chosen(entry.probation, parent.probation_s),
-    )
-
-
-def _constants(entry: ConstantsEntry, parent: Constants) -> Constants:
-    breaker, dimmer, gradient = entry.breaker, entry.dimmer, entry.gradient
-    return Constants(
-        breaker=BreakerConstants(
-            calls=_chosen(breaker.calls, parent.breaker.calls),
-            bad_share=_chosen(breaker.bad_share, parent.breaker.bad_share),
-            cooldown_s=_chosen(breaker.cooldown, parent.breaker.cooldown_s),
-        ),
-        threshold=ThresholdConstants(hold_s=_chosen(entry.threshold.hold, parent.threshold.hold_s)),
-        dimmer=DimmerConstants(
-            quantile=_chosen(dimmer.quantile, parent.dimmer.quantile),
-            window_s=_chosen(dimmer.window, parent.dimmer.window_s),
-            pole=_chosen(dimmer.pole, parent.dimmer.pole),
-        ),
-        throttle=ThrottleConstants(
-            k=_chosen(entry.throttle.k, parent.throttle.k),
-            window_s=_chosen(entry.throttle.window, parent.throttle.window_s),
-        ),
-        gradient=GradientConstants(
-            tolerance=_chosen(gradient.tolerance, parent.gradient.tolerance),
-            least=_chosen(gradient.least, parent.gradient.least),
-            most=_chosen(gradient.most, parent.gradient.most),
-        ),
-    )
+def _merged(entry: Entry, parent: Any) -> Any:
+    """Constants, law by law where there are several: those said, and the parent's for the rest."""
+    changes: dict[str, Any] = {}
+    for name in (field.name for field in fields(parent)):
+        value = getattr(entry, name.removesuffix("_s"))
+        if isinstance(value, Entry):
+            value = _merged(value, getattr(parent, name))
+        if value is not None:
+            changes[name] = value
+    return replace(parent, **changes)
 
 
 def _budgets(entry: BudgetsEntry | None) -> Iterator[BudgetLimit]:
@@ -359,18 +281,11 @@ def _baseline(entry: PolicyEntry, parent: Policy) -> Baseline | None:
     """The declared baseline; else the default's, whose P95 only its own normal mode has."""
     said: BaselineEntry | None = entry.baseline
     if said is not None:
-        return Baseline(
-            workload=said.workload,
-            requests_per_s=said.requests_per_s,
-            prompt_tokens=said.prompt_tokens,
-            output_tokens=said.output_tokens,
-            thinking_tokens=said.thinking_tokens,
-            latency_p95_s=said.latency_p95,
-            model=said.model,
-        )
+        rest = said.model_dump(exclude={"latency_p95"})
+        return Baseline(latency_p95_s=said.latency_p95, **rest)
     if "baseline" in entry.model_fields_set or parent.baseline is None:
         return None
-    if _strategy(entry.modes.normal, parent.strategies[0]) != parent.strategies[0]:
+    if strategy_of(entry.modes.normal, parent.strategies[0]) != parent.strategies[0]:
         return replace(parent.baseline, latency_p95_s=None)
     return parent.baseline
 

@@ -7,25 +7,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, field_validator
 
 from .alert_sentences import Condition, parse_action, parse_condition, parse_threshold
-from .core.catalog import LEVEL_TOKENS
 from .core.errors import nearest
 from .core.modes import Mode
 from .core.policy import SIGNALS
-from .core.tiers import REQUEST_TIERS
 from .names import Name
+from .policy_strategy import Entry, StrategyEntry
 from .prices import ModelTable
-from .units import Count, Factor, Number, Seconds, Share, Tokens, Usd, parse_cost, parse_tokens
+from .units import Count, Factor, Number, Seconds, Share, Tokens, Usd, parse_cost
 
 __all__ = [
     "WINDOWS_S",
@@ -41,15 +32,11 @@ __all__ = [
     "ModesEntry",
     "PolicyEntry",
     "RuleEntry",
-    "ShedEntry",
     "StrategyEntry",
-    "ThinkingSetting",
     "ThresholdEntry",
     "ThresholdsEntry",
     "ThresholdsOfMode",
     "ThrottleEntry",
-    "TiersEntry",
-    "parse_thinking",
 ]
 
 WINDOWS_S = {"per_minute": 60.0, "per_hour": 3600.0, "per_day": 86_400.0}
@@ -71,11 +58,7 @@ def _known_signal(name: str) -> str:
 SignalName = Annotated[str, AfterValidator(_known_signal)]
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ThresholdsOfMode(_Entry):
+class ThresholdsOfMode(Entry):
     """Entry thresholds of one mode."""
 
     latency_p50: Seconds | None = None
@@ -91,7 +74,7 @@ class ThresholdsOfMode(_Entry):
     memory: Share | None = None
 
 
-class ThresholdsEntry(_Entry):
+class ThresholdsEntry(Entry):
     """The thresholds table."""
 
     soft: ThresholdsOfMode = ThresholdsOfMode()
@@ -99,7 +82,7 @@ class ThresholdsEntry(_Entry):
     emergency: ThresholdsOfMode = ThresholdsOfMode()
 
 
-class AlertEntry(_Entry):
+class AlertEntry(Entry):
     """An alert rule in sentences."""
 
     alert: str
@@ -107,7 +90,7 @@ class AlertEntry(_Entry):
     action: Annotated[Mode, PlainValidator(parse_action)]
 
 
-class RuleEntry(_Entry):
+class RuleEntry(Entry):
     """A rule spelled out."""
 
     name: str | None = None
@@ -128,94 +111,7 @@ class RuleEntry(_Entry):
         return parse_threshold(signal, found) if signal else 1.0
 
 
-class ShedEntry(_Entry):
-    """Share of requests refused, by priority."""
-
-    low: Share = 0.0
-    normal: Share = 0.0
-    high: Share = 0.0
-
-
-def _known_tier(found: Any) -> str | None:
-    if found is None or found in REQUEST_TIERS:
-        return found  # type: ignore[no-any-return]
-    hint = nearest(found, REQUEST_TIERS) if isinstance(found, str) else ""
-    raise ValueError(f"found {found!r:.64}, expected one of {', '.join(REQUEST_TIERS)}{hint}")
-
-
-ServiceTier = Annotated[str | None, PlainValidator(_known_tier)]
-
-
-class TiersEntry(_Entry):
-    """The service tier that calls ask for, by priority; null leaves what the caller set."""
-
-    low: ServiceTier = None
-    normal: ServiceTier = None
-    high: ServiceTier = None
-
-
-def parse_thinking(found: object) -> int | str | None:
-    """A thinking setting: off, dynamic, a level, or a budget in tokens."""
-    words = {"off": 0, "dynamic": -1}
-    if found is None:
-        return None
-    if isinstance(found, str):
-        if found.lower() in words:
-            return words[found.lower()]
-        if found.upper() in LEVEL_TOKENS:
-            return found.upper()
-    if found == -1:
-        return -1
-    try:
-        return parse_tokens(found)
-    except ValueError:
-        known = (*words, *(level.lower() for level in LEVEL_TOKENS))
-        raise ValueError(
-            f"found {found!r:.64}, expected off, dynamic, a budget in tokens such as 1024, or a "
-            f"level: {', '.join(LEVEL_TOKENS)}{nearest(str(found)[:64].lower(), known)}"
-        ) from None
-
-
-ThinkingSetting = Annotated[int | str | None, PlainValidator(parse_thinking)]
-"""Tokens (0 off, -1 the model's choice), a level, or None: as the caller set it."""
-
-
-class StrategyEntry(_Entry):
-    """What a mode does to a call; null leaves what the caller set, and sheds nobody."""
-
-    model: str | None = None
-    """A model's name, or a word by what was asked: `asked`, `one cheaper` to `three cheaper`."""
-    fallback_models: tuple[str, ...] = ()
-    output_cap: Tokens | None = None
-    thinking: ThinkingSetting = None
-    instruction: str | None = None
-    tools: bool = True
-    history_turns: Count | None = None
-    temperature: Number | None = None
-    timeout: Seconds | None = None
-    retries: Count | None = None
-    service_tier: TiersEntry = TiersEntry()
-    """A tier by priority, or one for all."""
-    shed: ShedEntry = ShedEntry()
-    static_fallback: str | None = None
-    max_in_flight: Count | None = None
-    max_starts_per_s: Positive | None = None
-
-    @field_validator("fallback_models", "tools", "shed", mode="before")
-    @classmethod
-    def _cleared(cls, found: Any, info: ValidationInfo) -> Any:
-        return cls.model_fields[str(info.field_name)].default if found is None else found
-
-    @field_validator("service_tier", mode="before")
-    @classmethod
-    def _for_all(cls, found: Any) -> Any:
-        if isinstance(found, dict | TiersEntry):
-            return found
-        tier = _known_tier(found)
-        return TiersEntry(low=tier, normal=tier, high=tier)
-
-
-class ModesEntry(_Entry):
+class ModesEntry(Entry):
     """Strategies; a mode starts from the default policy's, key by key."""
 
     normal: StrategyEntry = StrategyEntry()
@@ -224,7 +120,7 @@ class ModesEntry(_Entry):
     emergency: StrategyEntry = StrategyEntry()
 
 
-class LadderEntry(_Entry):
+class LadderEntry(Entry):
     """Constants of the laws `ladder` and `mildest`, see `LadderSettings`."""
 
     min_samples: Count | None = None
@@ -239,7 +135,7 @@ class LadderEntry(_Entry):
     probation: Seconds | None = None
 
 
-class BreakerEntry(_Entry):
+class BreakerEntry(Entry):
     """Constants of the breaker law, see `BreakerConstants`."""
 
     calls: Count | None = None
@@ -247,13 +143,13 @@ class BreakerEntry(_Entry):
     cooldown: Seconds | None = None
 
 
-class ThresholdEntry(_Entry):
+class ThresholdEntry(Entry):
     """Constants of the threshold law, see `ThresholdConstants`."""
 
     hold: Seconds | None = None
 
 
-class DimmerEntry(_Entry):
+class DimmerEntry(Entry):
     """Constants of the dimmer law, see `DimmerConstants`."""
 
     quantile: Share | None = None
@@ -261,14 +157,14 @@ class DimmerEntry(_Entry):
     pole: Number | None = None
 
 
-class ThrottleEntry(_Entry):
+class ThrottleEntry(Entry):
     """Constants of the throttle law, see `ThrottleConstants`."""
 
     k: Number | None = None
     window: Seconds | None = None
 
 
-class GradientEntry(_Entry):
+class GradientEntry(Entry):
     """Constants of the gradient law, see `GradientConstants`."""
 
     tolerance: Number | None = None
@@ -276,7 +172,7 @@ class GradientEntry(_Entry):
     most: Count | None = None
 
 
-class ConstantsEntry(_Entry):
+class ConstantsEntry(Entry):
     """Constants of the rivals, by law."""
 
     breaker: BreakerEntry = BreakerEntry()
@@ -286,13 +182,13 @@ class ConstantsEntry(_Entry):
     gradient: GradientEntry = GradientEntry()
 
 
-class BudgetEntry(_Entry):
+class BudgetEntry(Entry):
     """Hard limits over rolling windows."""
 
     per_minute: Usd | None = None
     per_hour: Usd | None = None
     per_day: Usd | None = None
-    windows: dict[Seconds, Usd] = {}
+    windows: dict[Seconds, Usd] = Field(default_factory=dict)
     """Rolling windows of any other length."""
 
 
@@ -301,10 +197,10 @@ class BudgetsEntry(BudgetEntry):
 
     priority: BudgetEntry = BudgetEntry()
     """What may be spent on calls in the priority tier; beyond it they go as standard."""
-    per_key: dict[str, BudgetEntry] = {}
+    per_key: dict[str, BudgetEntry] = Field(default_factory=dict)
 
 
-class BaselineEntry(_Entry):
+class BaselineEntry(Entry):
     """The healthy workload a policy is meant for: means a request, and P95 at rest."""
 
     workload: str
@@ -316,7 +212,7 @@ class BaselineEntry(_Entry):
     model: str | None = None
 
 
-class PolicyEntry(_Entry):
+class PolicyEntry(Entry):
     """A policy file."""
 
     name: Name | None = None

@@ -14,17 +14,18 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from .core.catalog import DatedPrices, ModelCard, Thinking
+from .core.catalog import DatedPrices, ModelCard
 from .core.constants import Constants
-from .core.modes import MODES, Mode, Priority
-from .core.policy import SIGNALS, BudgetLimit, Policy, Rule, Strategy
+from .core.modes import MODES, Mode
+from .core.policy import SIGNALS, BudgetLimit, Policy, Rule
 from .core.pricing import NANO_USD, PriceRow
 from .core.routes import resolve
 from .core.rules import shown as in_words
 from .core.surcharges import NO_SURCHARGES, Surcharges
-from .policy_schema import WINDOWS_S
+from .policy_schema import WINDOWS_S, ConstantsEntry, LadderEntry
+from .policy_strategy import Entry, show_strategy
 from .prices import default_catalog
-from .units import show_factor, show_seconds, show_share, show_tokens, show_usd
+from .units import Seconds, Share, show_factor, show_seconds, show_share, show_tokens, show_usd
 
 __all__ = ["show_policy", "show_threshold"]
 
@@ -39,6 +40,12 @@ _SHOW: dict[str, Callable[[float], str]] = {
 }
 
 
+_UNITS: dict[object, Callable[[float], str]] = {
+    Seconds | None: show_seconds,
+    Share | None: show_share,
+}
+
+
 def show_threshold(value: float, signal: str) -> str:
     """A threshold as a policy file says it: "15s", "5%", "$120"."""
     return _SHOW[SIGNALS[signal]](value)
@@ -47,26 +54,14 @@ def show_threshold(value: float, signal: str) -> str:
 def show_policy(policy: Policy) -> str:
     """YAML of a policy, complete; as of the day that policies are read for, whatever its own is."""
     policy = policy.on(default_catalog().as_of)
-    ladder = policy.ladder
     document = CommentedMap(
         name=policy.name,
         law=policy.law,
         tick=show_seconds(policy.tick_s),
         rules=CommentedSeq(_rule(rule) for rule in policy.rules),
-        modes=CommentedMap((mode.label, _strategy(policy.strategies[mode])) for mode in MODES),
-        ladder=CommentedMap(
-            min_samples=ladder.min_samples,
-            z=ladder.z,
-            exit=ladder.exit,
-            hold=show_seconds(ladder.hold_s),
-            settle=show_seconds(ladder.settle_s),
-            probe_samples=ladder.probe_samples,
-            probe_share_min=show_share(ladder.probe_share_min),
-            probe_share_max=show_share(ladder.probe_share_max),
-            multiplier_max=ladder.multiplier_max,
-            probation=show_seconds(ladder.probation_s),
-        ),
-        constants=_constants(policy.constants),
+        modes=CommentedMap((mode.label, show_strategy(policy.strategies[mode])) for mode in MODES),
+        ladder=_constants(LadderEntry, policy.ladder),
+        constants=_laws(policy.constants),
         budget=_budgets(policy.budgets, policy.priority_budgets),
         baseline=_baseline(policy),
         prices=_prices(policy),
@@ -107,65 +102,24 @@ def _rule(rule: Rule) -> CommentedMap:
     return shown
 
 
-def _thinking(thinking: Thinking | None) -> str | int | None:
-    if thinking == 0:
-        return "off"
-    return "dynamic" if thinking == -1 else thinking
+def _constants(entry: type[Entry], values: object) -> CommentedMap:
+    """Constants by the keys that files have for them, in the unit of each."""
+    mapping = CommentedMap()
+    for key, schema in entry.model_fields.items():
+        value = getattr(values, key if hasattr(values, key) else f"{key}_s")
+        show = _UNITS.get(schema.annotation)
+        mapping[key] = value if show is None else show(value)
+    return mapping
 
 
-def _strategy(strategy: Strategy) -> CommentedMap:
-    cap, timeout_s = strategy.output_cap_tokens, strategy.timeout_s
-    shed = CommentedMap(
-        (priority.label, show_share(strategy.shed[priority])) for priority in Priority
-    )
-    shed.fa.set_flow_style()
-    tiers = CommentedMap((priority.label, strategy.service_tier[priority]) for priority in Priority)
-    tiers.fa.set_flow_style()
-    models = CommentedSeq(strategy.fallback_models)
-    models.fa.set_flow_style()
-    return CommentedMap(
-        model=strategy.model,
-        fallback_models=models,
-        output_cap=cap if cap is None or cap % 1000 else show_tokens(cap),
-        thinking=_thinking(strategy.thinking),
-        instruction=strategy.instruction,
-        tools=strategy.tools,
-        history_turns=strategy.history_turns,
-        temperature=strategy.temperature,
-        timeout=None if timeout_s is None else show_seconds(timeout_s),
-        retries=strategy.retries,
-        service_tier=tiers if any(strategy.service_tier) else None,
-        shed=shed,
-        static_fallback=strategy.static_fallback,
-        max_in_flight=strategy.max_in_flight,
-        max_starts_per_s=strategy.max_starts_per_s,
-    )
-
-
-def _constants(constants: Constants) -> CommentedMap:
+def _laws(constants: Constants) -> CommentedMap:
     """Those of every law, each on a line."""
-    breaker, dimmer = constants.breaker, constants.dimmer
-    throttle, gradient = constants.throttle, constants.gradient
-    shown = CommentedMap(
-        breaker=CommentedMap(
-            calls=breaker.calls,
-            bad_share=show_share(breaker.bad_share),
-            cooldown=show_seconds(breaker.cooldown_s),
-        ),
-        threshold=CommentedMap(hold=show_seconds(constants.threshold.hold_s)),
-        dimmer=CommentedMap(
-            quantile=show_share(dimmer.quantile),
-            window=show_seconds(dimmer.window_s),
-            pole=dimmer.pole,
-        ),
-        throttle=CommentedMap(k=throttle.k, window=show_seconds(throttle.window_s)),
-        gradient=CommentedMap(
-            tolerance=gradient.tolerance, least=gradient.least, most=gradient.most
-        ),
-    )
-    for law in shown.values():
-        law.fa.set_flow_style()
-    return shown
+    mapping = CommentedMap()
+    for law, schema in ConstantsEntry.model_fields.items():
+        entry: Any = schema.annotation
+        mapping[law] = _constants(entry, getattr(constants, law))
+        mapping[law].fa.set_flow_style()
+    return mapping
 
 
 def _budgets(

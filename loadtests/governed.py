@@ -20,9 +20,9 @@ from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import CallRecord, CallSettings
 from scenarios.schema import Scenario
 from sim.run.header import run_header, versions
+from sim.run.messages import scheduled_messages
 
 from .keyed_draws import KeyedDraws
-from .messages import messages
 from .rendezvous import Meeting
 from .rows import Call, write_row
 from .scene import Scene
@@ -97,7 +97,9 @@ class Governed:
         self.balancer.guard = self._guard
         self.balancer.listeners.ticks.add(self._note_tick)
         self.balancer.listeners.calls.add(self._note_call)
-        self._messenger = _Messenger(messages(scenario, policy), self.balancer, policy.tick_s)
+        self._messenger = _Messenger(
+            scheduled_messages(scenario, policy.tick_s), self.balancer, policy.tick_s
+        )
 
     def _note_tick(self, observations: Observations, decision: Decision) -> None:
         self._journal.write(observations, decision)

@@ -26,7 +26,7 @@ from .bodies import check_chat
 from .children import Child
 from .fates import FATES, FateCollector
 from .governed import CALLS, JOURNAL
-from .messages import check_playable
+from .playable import check_playable
 from .rendezvous import Meeting
 from .rows import REQUESTS, Call, Fate, Request, read_rows
 from .scene import Scene

@@ -17,7 +17,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from .bodies import check_chat
-from .messages import check_playable
+from .playable import check_playable
 from .player import Player, lag
 from .rendezvous import Meeting
 from .rows import REQUESTS, Request, write_row

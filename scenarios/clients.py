@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from balancer.policy_file import default_model
-from balancer.policy_schema import ThinkingSetting
+from balancer.policy_strategy import ThinkingSetting
 from balancer.units import Count, Factor, Number, Seconds, Share, Tokens, Whole
 
 from .frozen import Duration, Frozen

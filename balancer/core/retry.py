@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["END", "RETRY_BURST", "backoff_s", "next_link"]
+__all__ = ["END", "RETRY_BURST", "backoff_s", "doubled_s", "next_link"]
 
 END = -1
 """No next link."""
@@ -18,6 +18,10 @@ RETRY_BURST = 10.0
 """Most retries a retry budget saves up for later, as in gRPC's retry throttling; they are there at
 the start, so that an application with little traffic can retry at all.
 """
+
+
+_MOST_DOUBLINGS = 32
+"""Beyond any longest delay, and within what a float can hold."""
 
 
 def next_link(
@@ -54,3 +58,11 @@ def backoff_s(
         u: a uniform draw.
     """
     return min(max_s, initial_s * factor ** (round_ - 1)) + jitter_s * u
+
+
+def doubled_s(first_s: float, failures: int, longest_s: float) -> float:
+    """Delay after so many failures in a row, at least 1: each doubles it, up to the longest.
+
+    Of our own calls to services that are not models, such as a monitoring service.
+    """
+    return backoff_s(first_s, 2.0, longest_s, 0.0, min(failures, _MOST_DOUBLINGS), 0.0)

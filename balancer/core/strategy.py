@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from .catalog import Catalog, ModelCard, Thinking
 from .errors import PolicyError, nearest
 from .tiers import FLEX, REQUEST_TIERS, STANDARD
 
-__all__ = ["NO_TIERS", "ROUTES", "Strategy", "TiersByPriority", "check_strategy", "tier_of"]
+__all__ = [
+    "NO_TIERS",
+    "ROUTES",
+    "Setting",
+    "Strategy",
+    "TiersByPriority",
+    "check_strategy",
+    "setting",
+    "settings_of",
+    "tier_of",
+]
 
 TiersByPriority = tuple[str | None, str | None, str | None]
 """Service tiers of low, normal and high; None leaves what the caller set."""
@@ -26,44 +37,85 @@ ROUTES: Mapping[str, int] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Strategy:
-    """What a mode does to a call. None leaves what the caller set.
+class Setting:
+    """How one field of a strategy is written: a row of the table that `Strategy` is.
+
+    Policy files and their schema, `policy show`, tuning, the reference page and request bodies
+    follow it, so that a field is declared once.
 
     Attributes:
-        model: the model to call, or a word of `ROUTES`; `balancer.core.routes` says which
-            model that is, and when a caller keeps its own.
-        fallback_models: the same, tried in order inside the same request after a failed attempt.
-        output_cap_tokens: `max_output_tokens`; it caps thinking and answer together.
-        thinking: budget in tokens (0 off, -1 the model's choice) or a level.
-        instruction: appended to the system instruction, to shorten answers.
-        tools: whether tools stay on.
-        history_turns: most turns of conversation sent.
-        temperature: sampling temperature.
-        timeout_s: deadline of one attempt.
-        retries: attempts beside the one that each model gets; they start over with the
-            first model, after the client's backoff.
-        service_tier: a tier of `REQUEST_TIERS` by priority (low, normal, high).
-        shed: share of requests refused, by priority (low, normal, high).
-        static_fallback: text that answers refused and failed requests.
-        max_in_flight: most calls in flight.
-        max_starts_per_s: most requests admitted a second.
+        kind: of its values, one of `balancer.policy_strategy.KINDS`.
+        meaning: as docs/reference/policy.md begins its row.
+        key: in a policy file.
+        name: of the field.
+        bounds: least and most; None where a number is not all there is to it.
+        member: of a body's `generationConfig` that it is written to as it is; "" is none.
+        shapes_answer: it changes what is in answers, or how long they are.
     """
 
-    model: str | None = None
-    fallback_models: tuple[str, ...] = ()
-    output_cap_tokens: int | None = None
-    thinking: Thinking | None = None
-    instruction: str | None = None
-    tools: bool = True
-    history_turns: int | None = None
-    temperature: float | None = None
-    timeout_s: float | None = None
-    retries: int | None = None
-    service_tier: TiersByPriority = NO_TIERS
-    shed: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    static_fallback: str | None = None
-    max_in_flight: int | None = None
-    max_starts_per_s: float | None = None
+    kind: str
+    meaning: str
+    key: str = ""
+    name: str = ""
+    bounds: tuple[float, float] | None = None
+    member: str = ""
+    shapes_answer: bool = False
+
+
+def setting(kind: str, meaning: str, default: object = None, **rest: Any) -> Any:
+    """A field of a strategy, with its row: `rest` is of `Setting`."""
+    return field(default=default, metadata={"setting": Setting(kind=kind, meaning=meaning, **rest)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """What a mode does to a call, a row a field. None leaves what the caller set.
+
+    Triples go by priority: low, normal, high. `balancer.core.routes` says which model a word of
+    `ROUTES` stands for, and when a caller keeps its own.
+    """
+
+    model: str | None = setting("text", "a model, or a step from the one asked for")
+    fallback_models: tuple[str, ...] = setting(
+        "models",
+        "list of the same, tried in order inside the same request after a failed attempt",
+        (),
+    )
+    output_cap_tokens: int | None = setting(
+        "tokens",
+        "most output tokens, *thinking included*",
+        key="output_cap",
+        bounds=(1, 1_000_000),
+        shapes_answer=True,
+    )
+    thinking: Thinking | None = setting(
+        "thinking", "`off`, `dynamic` (the model's choice), a budget in tokens", shapes_answer=True
+    )
+    instruction: str | None = setting(
+        "text", "appended to the system instruction, to shorten answers", shapes_answer=True
+    )
+    tools: bool = setting("switch", "whether tools stay on", True, shapes_answer=True)
+    history_turns: int | None = setting(
+        "count", "most turns of conversation sent", bounds=(0, 100_000), shapes_answer=True
+    )
+    temperature: float | None = setting("number", "0 to 2", bounds=(0, 2), member="temperature")
+    timeout_s: float | None = setting(
+        "seconds", "deadline of one attempt", key="timeout", bounds=(0.001, 86_400)
+    )
+    retries: int | None = setting(
+        "count", "attempts beside the one each model gets", bounds=(0, 20)
+    )
+    service_tier: TiersByPriority = setting(
+        "tiers", "`standard`, `flex` or `priority`, for all calls or by priority", NO_TIERS
+    )
+    shed: tuple[float, float, float] = setting(
+        "shares", "share refused by priority", (0.0, 0.0, 0.0)
+    )
+    static_fallback: str | None = setting("text", "text that answers refused and failed requests")
+    max_in_flight: int | None = setting("count", "most calls in flight", bounds=(1, 10_000_000))
+    max_starts_per_s: float | None = setting(
+        "positive", "most requests admitted a second", bounds=(1e-6, 1e9)
+    )
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -74,6 +126,15 @@ class Strategy:
     def named_models(self) -> tuple[str, ...]:
         """Those that are models' names."""
         return tuple(name for name in self.models if name not in ROUTES)
+
+
+def settings_of(kind: type[Strategy]) -> tuple[Setting, ...]:
+    """The rows of a strategy's fields, in their order."""
+    return tuple(
+        replace(row, name=entry.name, key=row.key or entry.name)
+        for entry in fields(kind)
+        for row in (entry.metadata["setting"],)
+    )
 
 
 def tier_of(
@@ -106,17 +167,13 @@ def check_strategy(strategy: Strategy, where: str, catalog: Catalog) -> None:
             raise PolicyError(f"shed {share!r} is not a share from 0 to 1", where=where)
     if list(strategy.shed) != sorted(strategy.shed, reverse=True):
         raise PolicyError("a higher priority is shed more than a lower one", where=where)
-    for name, value, low, high in (
-        ("output_cap", strategy.output_cap_tokens, 1, 1_000_000),
-        ("history_turns", strategy.history_turns, 0, 100_000),
-        ("temperature", strategy.temperature, 0, 2),
-        ("retries", strategy.retries, 0, 20),
-        ("max_in_flight", strategy.max_in_flight, 1, 10_000_000),
-        ("max_starts_per_s", strategy.max_starts_per_s, 1e-6, 1e9),
-        ("timeout", strategy.timeout_s, 0.001, 86_400),
-    ):
-        if value is not None and not (low <= value <= high):
-            raise PolicyError(f"{name} is {value!r}; expected {low:g} to {high:g}", where=where)
+    for row in settings_of(type(strategy)):
+        value = getattr(strategy, row.name)
+        if value is None or row.bounds is None:
+            continue
+        low, high = row.bounds
+        if not (low <= value <= high):
+            raise PolicyError(f"{row.key} is {value!r}; expected {low:g} to {high:g}", where=where)
     if isinstance(strategy.thinking, int) and strategy.thinking < -1:
         raise PolicyError(
             f"thinking is {strategy.thinking}; expected -1, 0 or a budget in tokens", where=where

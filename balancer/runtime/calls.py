@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES
 from ..core.policy import Policy
 from ..core.tiers import STANDARD
+from ..wire.asked import Asked
 from .closed import Refusal
 
 __all__ = [
@@ -70,59 +70,6 @@ class CallSettings:
 
             model = default_model()
         return replace(self, model=model)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a caller asked for, as far as the plan and the budget need to know.
-
-    Attributes:
-        model: the caller's, which a plan may move to another one, see `balancer.core.routes`.
-            None: the one that the policy's normal names, or else `CallSettings.model`.
-        prompt_tokens: an estimate of the input, for the budget and for calls whose usage never
-            comes; about 4 characters of English a token.
-        output_cap_tokens: the caller's `max_output_tokens`; a plan only ever lowers it.
-        min_output_tokens: the call is of no use below this cap: neither plan nor budget
-            shortens it further, the budget rather refuses it.
-        thinking: the caller's own setting; a plan only ever lowers it.
-        timeout_s: the caller's own deadline of an attempt; a plan only ever shortens it.
-        structured: the answer has to keep to a format: JSON, a call of a function, an image. A
-            plan's cap could tear it and a static answer is none, so it gets neither, unless
-            `min_output_tokens` says what it needs.
-        free_text: any text is an answer, and the request is one that a model would take, so that
-            a static answer may stand in for it.
-        pinned: the call goes with what Google keeps for its model (cached content, an answer to
-            be continued), so no other model is tried.
-        needs: what the call uses, in the words of `ModelCard.lacks`, and
-            `balancer.core.routes.RUNNING_TURN`: no model is tried that lacks it.
-        project: whose bill it goes on, by any name: calls of a project that the upstream has
-            closed are held back together.
-        shape: names the members that the request has; asked only while the edits of some kind of
-            request are withdrawn. None: all requests are alike.
-        media: modalities of the prompt beside text (`balancer.core.surcharges.MODALITIES`), and
-            the most tokens that each may come to: a budget holds money for them at their price.
-        fees: what the call may be charged for beside its tokens, of
-            `balancer.core.surcharges.FEES`.
-        service_tier: the tier that the caller asks for; None: it says nothing.
-        takes_tiers: whether the plan may say the tier of the call.
-    """
-
-    model: str | None = None
-    prompt_tokens: int = 0
-    output_cap_tokens: int | None = None
-    min_output_tokens: int = 0
-    thinking: Thinking | None = None
-    timeout_s: float | None = None
-    structured: bool = False
-    free_text: bool = True
-    pinned: bool = False
-    needs: frozenset[str] = frozenset()
-    project: str = ""
-    shape: Callable[[], str] | None = None
-    media: tuple[tuple[str, int], ...] = ()
-    fees: frozenset[str] = frozenset()
-    service_tier: str | None = None
-    takes_tiers: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

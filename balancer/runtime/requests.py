@@ -164,10 +164,9 @@ class Request:
         can use it. A model without a price is its owner's to mend, and not covered up.
         """
         asked = self.asked
-        card = self._desk.card(asked.model or "")
+        card = self._desk.card(asked.model)
         shows = card is not None and card.outputs != _TEXT
-        useless = asked.structured or not asked.free_text or shows
-        if useless or self.unjudged or self.refusal == "no_price":
+        if not asked.takes_text or shows or self.unjudged or self.refusal == "no_price":
             return None
         return self.plan.strategy.static_fallback
 

@@ -29,7 +29,7 @@ def bound(attempt: Attempt, strategy: Strategy, asked: Asked, card: ModelCard | 
     """
     cap = strategy.output_cap_tokens
     least = 0 if card is None else card.least_thinking_tokens
-    torn = asked.structured or (card is not None and card.outputs != _TEXT)
+    torn = asked.tearable or (card is not None and card.outputs != _TEXT)
     if cap is not None and not asked.min_output_tokens and (torn or least >= cap):
         cap = None
     own = asked.output_cap_tokens
@@ -101,7 +101,7 @@ def _claim(
         prompt_tokens=asked.prompt_tokens,
         cap_tokens=min(attempt.output_cap_tokens or _LARGE, card.output_limit_tokens),
         thinking_tokens=most,
-        min_output_tokens=asked.min_output_tokens,
+        min_output_tokens=asked.min_output_tokens or 0,
         media=asked.media,
         fees=asked.fees,
         key=key,

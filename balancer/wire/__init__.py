@@ -4,11 +4,11 @@ Pure functions on JSON values, shared by the wrapper of the SDK and by the proxy
 plan means the same in both. Nothing here waits, sends, or keeps anything between calls.
 
     asked = read_asked(body, "gemini-3.8-flash")     what the caller asked for
-    change = edits(strategy, card, asked)            what the strategy makes of it
-    body = apply(body, change)                       or apply_bytes, for a proxy
+    plan = plan_attempt(asked, strategy, catalog, attempt)      what the plan makes of it
+    body = apply(body, plan.edits)                   or apply_bytes, for a proxy
     answer = read_answer(response)                   or an AnswerReader, for a stream
     failure = read_error(status, response)
-    kind = Sent(asked=asked, change=change).refused(failure)      whose fault it is
+    kind = plan.sent(changed=True).refused(failure)  whose fault it is
 
 `interactions` has the same for the Interactions API, and `chat` for OpenAI's.
 """
@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from . import chat, interactions
 from .answers import Answer, AnswerReader, read_answer
-from .asked import Asked, estimate_tokens, read_asked
+from .asked import Asked, completed, estimate_tokens, read_asked
+from .attempts import AttemptPlan, GrantedAttempt, plan_attempt
 from .bodies import apply
 from .edits import Edits, budget_alone, edits, edits_within
 from .failures import UpstreamError, error_of, read_error
@@ -38,10 +39,12 @@ __all__ = [
     "AnswerReader",
     "ArrayChunks",
     "Asked",
+    "AttemptPlan",
     "Chunks",
     "Edits",
     "EventChunks",
     "Found",
+    "GrantedAttempt",
     "Sent",
     "UpstreamError",
     "Usage",
@@ -51,6 +54,7 @@ __all__ = [
     "budget_alone",
     "chat",
     "chunks_of",
+    "completed",
     "edits",
     "edits_within",
     "error_of",
@@ -64,6 +68,7 @@ __all__ = [
     "kinds_of",
     "most_media",
     "parse",
+    "plan_attempt",
     "project_of",
     "read_answer",
     "read_asked",

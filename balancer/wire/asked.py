@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from balancer.core.catalog import LEVEL_TOKENS, Thinking
+from balancer.core.catalog import LEVEL_TOKENS, Catalog, Thinking
 
 from .media import read_fees, read_media
 from .members import child, member
-from .models import bare_model
+from .models import bare_model, find_card
 from .needs import read_needs
 from .tiers import read_tier
 
-__all__ = ["Asked", "answers_a_tool", "estimate_tokens", "read_asked"]
+__all__ = ["Asked", "answers_a_tool", "completed", "estimate_tokens", "read_asked"]
 
 _LEAST_MEDIA_TOKENS = 258  # a small image
 _BYTES_PER_MEDIA_TOKEN = 512  # speech at 128 kbit/s makes 32 tokens a second
@@ -27,20 +27,32 @@ _MEDIA = ("IMAGE", "AUDIO", "VIDEO")
 class Asked:
     """What a caller asked for in one call.
 
+    Most of it is read from the call (`read_asked`, `completed`); an application that drives the
+    runtime by itself says what it knows.
+
     Attributes:
-        model: the model's own name (`bare_model`); "" where the caller leaves it open.
-        prompt_tokens: about how many the prompt has.
+        model: the model's own name (`bare_model`), which a plan may move to another one, see
+            `balancer.core.routes`. "": the one that the policy's normal names, or else
+            `CallSettings.model`.
+        prompt_tokens: about how many the prompt has, for the budget and for calls whose usage
+            never comes; about 4 characters of English a token.
         output_cap_tokens: the caller's own `maxOutputTokens`; a plan never raises it.
         min_output_tokens: least room for the answer, thinking not counted, that the caller
-            declares to need; no plan's cap leaves less.
-        thinking: the caller's own budget or level; None leaves it to the model.
+            declares to need; no plan's cap leaves less, and a budget that cannot afford it
+            refuses the call.
+        thinking: the caller's own budget or level, which a plan only ever lowers; None leaves it
+            to the model.
         usual_thinking: what the model that was asked for does where a call says nothing, so that
             another one may be told to; None: it is not known.
         ended: the model that was asked for has: what was said of thinking was meant for it, and
             is fitted to the one that serves it.
+        timeout_s: the caller's own deadline of an attempt, in scenario seconds; a plan only ever
+            shortens it.
         structured: the answer has to keep to a format.
         forced: the answer has to be a call of a function.
         shown: the answer is to hold images or speech.
+        free_text: a static answer may stand in for one, as far as the fields beside it allow: the
+            request is one that a model would take.
         needs_tools: the call means nothing without its tools.
         pinned: the call goes with what Google keeps for one model (cached content, an answer
             to be continued): neither its model nor its instruction can change.
@@ -48,9 +60,16 @@ class Asked:
         as_is: nothing of it can be changed: it asks an agent, which has settings of its own.
         service_tier: the tier that it asks for; None: it says nothing.
         takes_tiers: whether a plan may say the tier; not so where it stands in headers (Vertex AI).
-        needs: what it uses that not every model can do, see `balancer.core.routes`.
-        media, fees: what a budget holds money for beside the tokens of text, as
-            `balancer.runtime.calls.Asked` has them.
+        needs: what it uses, in the words of `ModelCard.lacks`, and
+            `balancer.core.routes.RUNNING_TURN`: no model is tried that lacks it.
+        project: whose bill it goes on, by any name: calls of a project that the upstream has
+            closed are held back together.
+        shape: names the members that the request has; asked only while the edits of some kind of
+            request are withdrawn. None: all requests are alike.
+        media: modalities of the prompt beside text (`balancer.core.surcharges.MODALITIES`), and
+            the most tokens that each may come to: a budget holds money for them at their price.
+        fees: what the call may be charged for beside its tokens, of
+            `balancer.core.surcharges.FEES`.
     """
 
     model: str = ""
@@ -60,9 +79,11 @@ class Asked:
     thinking: Thinking | None = None
     usual_thinking: Thinking | None = None
     ended: bool = False
+    timeout_s: float | None = None
     structured: bool = False
     forced: bool = False
     shown: bool = False
+    free_text: bool = True
     needs_tools: bool = False
     pinned: bool = False
     levels_only: bool = False
@@ -70,6 +91,8 @@ class Asked:
     service_tier: str | None = None
     takes_tiers: bool = True
     needs: frozenset[str] = frozenset()
+    project: str = ""
+    shape: Callable[[], str] | None = None
     media: tuple[tuple[str, int], ...] = ()
     fees: frozenset[str] = frozenset()
 
@@ -81,9 +104,44 @@ class Asked:
         return self.structured or self.forced or self.shown
 
     @property
-    def free_text(self) -> bool:
+    def takes_text(self) -> bool:
         """Whether any text is an answer, so that a static one may stand in for it."""
-        return not (self.tearable or self.needs_tools)
+        return self.free_text and not (self.tearable or self.needs_tools)
+
+
+def completed(
+    asked: Asked,
+    catalog: Catalog,
+    *,
+    timeout_s: float | None,
+    plausible: bool,
+    project: str,
+    shape: Callable[[], str],
+) -> Asked:
+    """What was asked for, with what is known beside the call's body.
+
+    A dated version of a model that the catalog knows goes by the catalog's name, and is sent as
+    it was written.
+
+    Args:
+        asked: as it was read.
+        catalog: of models.
+        timeout_s: the caller's own deadline of an attempt, in scenario seconds.
+        plausible: a model would take the request.
+        project: whose bill it goes on.
+        shape: names the members that the request has.
+    """
+    card = find_card(catalog, asked.model)
+    return replace(
+        asked,
+        model=asked.model if card is None else card.name,
+        usual_thinking=None if card is None else card.default_thinking,
+        ended=card is not None and catalog.known(asked.model) is not card,
+        timeout_s=timeout_s,
+        free_text=plausible,
+        project=project,
+        shape=shape,
+    )
 
 
 def read_asked(

@@ -72,15 +72,12 @@ def _instructed(instruction: Any, edits: Edits) -> Any:
 
 
 def _generation(new: dict[str, Any], edits: Edits) -> None:
-    settings: dict[str, Any] = {}
-    if edits.output_cap_tokens is not None:
-        settings["maxOutputTokens"] = edits.output_cap_tokens
-    if edits.temperature is not None:
-        settings["temperature"] = edits.temperature
     key = key_of(new, "generationConfig")
     old = new.get(key)
     config = dict(old) if isinstance(old, dict) else {}
-    for name, value in settings.items():
+    if edits.output_cap_tokens is not None:
+        _set(config, "maxOutputTokens", edits.output_cap_tokens)
+    for name, value in edits.settings:
         _set(config, name, value)
     if edits.thinking is not None or edits.clear_thinking or edits.hide_thoughts:
         _think(config, edits)

@@ -16,9 +16,11 @@ One set of rules for the SDK wrapper and for the proxy:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 from balancer.core.catalog import ModelCard, Thinking
-from balancer.core.strategy import Strategy
+from balancer.core.strategy import Strategy, settings_of
 from balancer.core.tiers import STANDARD
 
 from .asked import Asked
@@ -43,7 +45,7 @@ class Edits:
         instruction: to be appended to the system instruction.
         drop_tools: leave out tools and their configuration.
         history_turns: keep the last turns of the conversation, the current one counted.
-        temperature: for `temperature`.
+        settings: members of `generationConfig` that are written as the strategy has them.
         service_tier: for `serviceTier`.
     """
 
@@ -55,7 +57,7 @@ class Edits:
     instruction: str | None = None
     drop_tools: bool = False
     history_turns: int | None = None
-    temperature: float | None = None
+    settings: tuple[tuple[str, float], ...] = ()
     service_tier: str | None = None
 
     @property
@@ -69,7 +71,7 @@ class Edits:
             or self.thinking is not None
             or self.instruction is not None
             or self.history_turns is not None
-            or self.temperature is not None
+            or bool(self.settings)
             or self.service_tier is not None
         )
 
@@ -126,7 +128,7 @@ def edits(
         instruction=strategy.instruction if instructed else None,
         drop_tools=drop_tools,
         history_turns=history_turns,
-        temperature=strategy.temperature,
+        settings=_settings(strategy),
         service_tier=None if tier == written else tier,
     )
 
@@ -169,6 +171,21 @@ def budget_alone(
     if change.model is not None:
         return False
     return change == edits_within(Strategy(), card, asked, held=held, limit=limit)
+
+
+def _settings(strategy: Strategy) -> tuple[tuple[str, float], ...]:
+    """What is written as the strategy has it, by the names that bodies have for it."""
+    kind: Any = type(strategy)  # mypy takes the class of frozen values for unhashable
+    return tuple(
+        (member, value)
+        for name, member in _written(kind)
+        if (value := getattr(strategy, name)) is not None
+    )
+
+
+@cache
+def _written(kind: type[Strategy]) -> tuple[tuple[str, str], ...]:
+    return tuple((row.name, row.member) for row in settings_of(kind) if row.member)
 
 
 def _by_levels(strategy: Strategy, card: ModelCard) -> tuple[Strategy, ModelCard]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from balancer.core.modes import Mode
 from balancer.core.policy import Policy
-from balancer.core.strategy import Strategy
+from balancer.core.strategy import Strategy, settings_of
 from scenarios.loader import profiles
 from scenarios.schema import GeminiUpstream, Scenario
 
@@ -69,13 +69,12 @@ def unseen(fit: Fit, policy: Policy, answers: Mapping[Cell, int]) -> Unseen:
 
 def _edits(strategy: Strategy) -> tuple[object, ...]:
     """What a strategy does to the text and length of a call."""
-    return (
-        strategy.output_cap_tokens,
-        strategy.thinking,
-        bool(strategy.instruction),
-        strategy.tools,
-        strategy.history_turns,
+    values = (
+        (row, getattr(strategy, row.name))
+        for row in settings_of(type(strategy))
+        if row.shapes_answer
     )
+    return tuple(bool(value) if row.kind == "text" else value for row, value in values)
 
 
 def swept(scenario: Scenario, models: Sequence[str], *, ways: bool, worse: bool) -> Scenario:

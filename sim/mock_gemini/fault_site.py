@@ -11,7 +11,7 @@ from simpy import Environment
 from balancer.core.errors import BalancerError, InputError
 from scenarios.schema import Fault, Scenario, UpstreamFault
 
-from ..plant.fault_rows import write_fault
+from ..plant.fault_rows import IN_FORCE, FaultState, write_fault
 from ..plant.upstream import FAULT, Upstream
 from ..run.fault_windows import fault_name
 from ..run.faults import Process, Stage, processes, upstream_process
@@ -106,27 +106,9 @@ class FaultSite:
     def advance(self, until_s: float) -> None:
         """Calls that started earlier have their fate already: there is nothing to bring up."""
 
-    def set_fault(
-        self,
-        row: int,
-        fault: UpstreamFault,
-        *,
-        active: bool = True,
-        share: float | None = None,
-        factor: float | None = None,
-        add_s: float | None = None,
-    ) -> None:
+    def set_fault(self, row: int, fault: UpstreamFault, state: FaultState = IN_FORCE) -> None:
         """Write a fault's record; see `sim.plant.fault_rows.write_fault`."""
-        write_fault(
-            self._upstream.faults,
-            self._models,
-            row,
-            fault,
-            active=active,
-            share=share,
-            factor=factor,
-            add_s=add_s,
-        )
+        write_fault(self._upstream.faults, self._models, row, fault, state)
 
     def stall(self, until_s: float) -> None:
         """Stop a plain queue's servers until a moment, as `sim.plant.plant.Plant.stall` does."""

@@ -18,7 +18,7 @@ from scenarios.schema import Scenario, UpstreamFault
 from ..compiled import direct
 from ..traffic.workload import REQUEST
 from .events import chained
-from .fault_rows import write_fault
+from .fault_rows import IN_FORCE, FaultState, write_fault
 from .kernel import DONE, REQUESTS_NEEDED, advance
 from .setup import aligned, model_names, new_world
 from .tick import Record, close_tick
@@ -206,39 +206,9 @@ class Plant:
                 below, plan = rows[min(place, len(rows) - 1)]
                 self._world.gates[replica, priority, place] = (below, plan.mode, plan.admitted)
 
-    def set_fault(
-        self,
-        row: int,
-        fault: UpstreamFault,
-        *,
-        active: bool = True,
-        share: float | None = None,
-        factor: float | None = None,
-        add_s: float | None = None,
-    ) -> None:
-        """Switch a fault on or off, or change how hard it hits.
-
-        Args:
-            row: which of the scenario's upstream faults, or a spare row.
-            fault: what it is; what is not given below is taken from it.
-            active: whether it is in force.
-            share: probability that a call is hit.
-            factor: what its kind multiplies.
-            add_s: seconds a latency fault adds.
-
-        Raises:
-            MisuseError: a row that does not exist.
-        """
-        write_fault(
-            self.faults,
-            self._models,
-            row,
-            fault,
-            active=active,
-            share=share,
-            factor=factor,
-            add_s=add_s,
-        )
+    def set_fault(self, row: int, fault: UpstreamFault, state: FaultState = IN_FORCE) -> None:
+        """Switch a fault on or off, or change how hard it hits; see `fault_rows.write_fault`."""
+        write_fault(self.faults, self._models, row, fault, state)
 
     def stall(self, until_s: float) -> None:
         """Stop a plain queue's servers until a moment; what is in service ends as planned."""
@@ -248,7 +218,7 @@ class Plant:
 
     @property
     def gates(self) -> np.ndarray[Any, Any]:
-        """Look-up tables of the plans in force, by replica, for `sim.plant.clients.choose`."""
+        """Look-up tables of the plans in force, by replica; see `sim.plant.clients.choose`."""
         return np.asarray(self._world.gates)
 
     @property

@@ -13,8 +13,7 @@ from typing import Any
 
 from simpy import Environment, Event
 
-from balancer.core.modes import Mode
-from balancer.core.observations import Alert, Override
+from balancer.core.observations import Alert
 from scenarios.schema import (
     AlertFault,
     Fault,
@@ -26,9 +25,10 @@ from scenarios.schema import (
     UpstreamFault,
 )
 
-from ..plant.fault_rows import Site
+from ..plant.fault_rows import FaultState, Site
 from .fault_process import drive, load
-from .fault_windows import Window, fault_name, level, windows
+from .fault_windows import Window, level, windows
+from .messages import fault_messages
 from .telemetry import Telemetry
 
 __all__ = ["Process", "Stage", "processes", "start", "upstream_process"]
@@ -121,9 +121,7 @@ def _for_the_controllers(
         return _ramped(stage, fault, _telemetry(stage, fault, slot))
     if isinstance(fault, GaugeFault):
         return _ramped(stage, fault, _memory(stage, fault, slot))
-    if isinstance(fault, AlertFault):
-        return _alerts(stage, fault, slot)
-    return _overrides(stage, fault)
+    return _told(stage, fault, slot)
 
 
 def _ramped(stage: Stage, fault: Fault, act: Callable[[float], None]) -> Process:
@@ -160,14 +158,13 @@ def _upstream(stage: Stage, fault: UpstreamFault, row: int) -> Callable[[float],
 
     def act(far: float) -> None:
         plant.advance(stage.env.now)
-        plant.set_fault(
-            row,
-            fault,
+        state = FaultState(
             active=far > 0.0,
             share=fault.share * far if chance else fault.share,
             factor=1.0 + (fault.factor - 1.0) * far,
             add_s=fault.add * far,
         )
+        plant.set_fault(row, fault, state)
 
     return act
 
@@ -190,53 +187,14 @@ def _memory(stage: Stage, fault: GaugeFault, slot: int) -> Callable[[float], Non
     return act
 
 
-def _alerts(stage: Stage, fault: AlertFault, slot: int) -> Process:
-    for at_s, message in _messages(stage, fault, slot):
+def _told(stage: Stage, fault: AlertFault | OperatorFault, slot: int) -> Process:
+    for at_s, message in fault_messages(fault, slot, stage.scenario.duration, stage.tick_s):
         yield stage.until(at_s)
         for telemetry in stage.telemetry:
-            telemetry.alert(stage.env.now, message)
-
-
-def _messages(stage: Stage, fault: AlertFault, slot: int) -> list[tuple[float, Alert]]:
-    """Every message of an alert with the moment it arrives, in this order.
-
-    Copies arrive a tick apart. Out of order, the trigger comes a tick after the recovery.
-    """
-    found = []
-    for episode, window in enumerate(windows(fault, stage.scenario.duration)):
-        trigger = Alert(
-            key=f"{fault_name(fault, slot)} #{episode + 1}",
-            at_tick=_tick(window.from_s, stage.tick_s),
-            mode=Mode[fault.mode.upper()],
-            lifetime_ticks=max(1, math.ceil(fault.lifetime / stage.tick_s)),
-        )
-        recovery = Alert(
-            key=trigger.key,
-            at_tick=_tick(window.to_s, stage.tick_s),
-            mode=trigger.mode,
-            raised=False,
-            lifetime_ticks=trigger.lifetime_ticks,
-        )
-        cleared_s = window.to_s + fault.delay
-        raised_s = cleared_s + stage.tick_s if fault.out_of_order else window.from_s + fault.delay
-        for copy in range(fault.copies):
-            found.append((raised_s + copy * stage.tick_s, trigger))
-            if not fault.loses_recovery:
-                found.append((cleared_s + copy * stage.tick_s, recovery))
-    return sorted(found, key=lambda entry: (entry[0], entry[1].at_tick))
-
-
-def _overrides(stage: Stage, fault: OperatorFault) -> Process:
-    for window in windows(fault, stage.scenario.duration):
-        yield stage.until(window.from_s)
-        order = Override(
-            at_tick=_tick(window.from_s, stage.tick_s),
-            until_tick=_tick(window.to_s, stage.tick_s),
-            mode=Mode[fault.mode.upper()],
-            reason=fault.reason,
-        )
-        for telemetry in stage.telemetry:
-            telemetry.override(stage.env.now, order)
+            if isinstance(message, Alert):
+                telemetry.alert(stage.env.now, message)
+            else:
+                telemetry.override(stage.env.now, message)
 
 
 def _python(stage: Stage, fault: ProcessFault, function: Callable[..., Any]) -> Process:
@@ -245,8 +203,3 @@ def _python(stage: Stage, fault: ProcessFault, function: Callable[..., Any]) -> 
     yield from drive(
         function(env, plant, fault), before_each=lambda: plant.advance(env.now), name=fault.process
     )
-
-
-def _tick(at_s: float, tick_s: float) -> int:
-    """Tick a moment lies in; the small allowance keeps 0.3 s in tick 3 of 0.1 s."""
-    return math.floor(at_s / tick_s + 1e-9)

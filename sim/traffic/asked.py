@@ -26,7 +26,7 @@ from ..streams import THINKING as THINKING_DRAW
 from .conversation import ANSWER, PROMPT, THINKING
 from .replay import Replay
 
-__all__ = ["REQUEST", "Asked", "Table", "asked_of", "fill", "scenario_keys", "spread"]
+__all__ = ["REQUEST", "RequestDraws", "Table", "asked_of", "fill", "scenario_keys", "spread"]
 
 Table = np.ndarray[Any, Any]
 
@@ -77,7 +77,7 @@ _GUIDES = 256
 looking a draw up takes no search (the guide table of Chen and Asau, 1974)."""
 
 
-class Asked(NamedTuple):
+class RequestDraws(NamedTuple):
     """How what the requests of some classes ask for is drawn.
 
     Attributes:
@@ -101,7 +101,7 @@ def scenario_keys(scenario: Scenario) -> tuple[str, ...]:
     return tuple(sorted({entry.key for entry in scenario.workload.classes if entry.key}))
 
 
-def asked_of(scenario: Scenario, places: list[int], recorded: Replay | None) -> Asked:
+def asked_of(scenario: Scenario, places: list[int], recorded: Replay | None) -> RequestDraws:
     """What the scenario's classes at some places ask for, which share their arrivals.
 
     Args:
@@ -118,7 +118,7 @@ def asked_of(scenario: Scenario, places: list[int], recorded: Replay | None) -> 
         for entry in classes
     ]
     none = np.zeros(1, np.int32)
-    return Asked(
+    return RequestDraws(
         klasses=klasses,
         draws=draws,
         points=points,
@@ -200,7 +200,7 @@ def _tokens(u: float, draw: Any, points: Table) -> float:
 
 
 @compiled
-def fill(key: int, first: int, requests: Table, asked: Asked) -> None:
+def fill(key: int, first: int, requests: Table, asked: RequestDraws) -> None:
     """Write what requests ask for; when they come is there already.
 
     Args:

@@ -18,15 +18,11 @@ from balancer.alert_sentences import with_threshold
 from balancer.core.modes import MODES, Priority
 from balancer.core.policy import SIGNALS, Policy, Rule
 from balancer.core.rules import AT_REST
+from balancer.core.strategy import Strategy, settings_of
 from balancer.documents import Key
 from balancer.policy_file import default_text, parse_policy, rule_places
-from balancer.policy_schema import (
-    WINDOWS_S,
-    ConstantsEntry,
-    LadderEntry,
-    StrategyEntry,
-    parse_thinking,
-)
+from balancer.policy_schema import WINDOWS_S, ConstantsEntry, LadderEntry, StrategyEntry
+from balancer.policy_strategy import KINDS, parse_thinking
 from balancer.policy_text import rewritten, threshold_table
 from balancer.units import (
     parse_cost,
@@ -47,7 +43,6 @@ __all__ = ["FACTS", "Field", "Fields", "Unit", "policy_fields"]
 
 FACTS = ("baseline", "prices")
 """Keys that say how things are, not what to do."""
-WORDS = ("model", "fallback_models", "instruction", "tools", "service_tier", "static_fallback")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +213,12 @@ class Fields(Mapping[str, Field]):
         return (
             "name",
             "law",
-            *(f"modes.{mode.label}.{key}" for mode in MODES for key in WORDS),
+            *(
+                f"modes.{mode.label}.{row.key}"
+                for mode in MODES
+                for row in settings_of(Strategy)
+                if not KINDS[row.kind].number
+            ),
         )
 
 

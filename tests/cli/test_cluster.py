@@ -23,12 +23,13 @@ faults:
 """
 FAULT = """\
 from scenarios.schema import UpstreamFault
+from sim.plant.fault_rows import OFF
 
 def slow(env, plant, fault):
     worse = UpstreamFault(kind="latency", at=fault.at, duration=fault.duration, factor=3)
     plant.set_fault(len(plant.faults) - 1, worse)
     yield env.timeout(20)
-    plant.set_fault(len(plant.faults) - 1, worse, active=False)
+    plant.set_fault(len(plant.faults) - 1, worse, OFF)
 """
 
 

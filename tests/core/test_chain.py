@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from balancer.core.retry import END, backoff_s, next_link
+from balancer.core.retry import END, backoff_s, doubled_s, next_link
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,9 @@ def test_the_delay_grows_to_its_most_and_jitter_is_added() -> None:
     """As google-genai's HttpRetryOptions."""
     assert [backoff_s(1.0, 2.0, 5.0, 0.0, k, 0.5) for k in (1, 2, 3, 4)] == [1.0, 2.0, 4.0, 5.0]
     assert backoff_s(1.0, 2.0, 5.0, 2.0, 1, 0.5) == 2.0
+
+
+def test_a_delay_doubles_with_each_failure_up_to_the_longest() -> None:
+    """However many there were."""
+    delays = [doubled_s(5.0, failures, 60.0) for failures in (1, 2, 4, 5, 10_000)]
+    assert delays == [5.0, 10.0, 40.0, 60.0, 60.0]

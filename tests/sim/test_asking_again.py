@@ -9,6 +9,7 @@ import pytest
 from balancer.core.modes import Mode
 from balancer.core.policy import BudgetLimit, Strategy
 from scenarios.schema import UpstreamFault
+from sim.plant.fault_rows import OFF
 from sim.plant.totals import Totals
 from sim.run.engine import simulate
 from tests.sim.small_world import SLOW, world, world_policy
@@ -25,7 +26,7 @@ def asked(share: float, *, after: float = 20.0, fails_for_s: float = 1.0, count:
     run = plant(requests(*[0.0] * count), of)
     run.set_fault(0, FAILS)
     run.advance(fails_for_s)
-    run.set_fault(0, FAILS, active=False)
+    run.set_fault(0, FAILS, OFF)
     run.drain()
     return run.totals()
 

@@ -9,6 +9,7 @@ from balancer.core.claims import claimed_prompt
 from balancer.core.observations import FAILURES, Observations
 from balancer.core.policy import BudgetLimit, Strategy
 from scenarios.schema import UpstreamFault
+from sim.plant.fault_rows import OFF
 
 from .worlds import FLASH, LITE, Requests, plant, policy, requests, scenario
 
@@ -89,7 +90,7 @@ def test_a_retry_budget_bounds_the_retries() -> None:
     run.set_fault(0, FAILS)
     run.advance(1000.0)
     assert run.totals().attempts - 200 == 10
-    run.set_fault(0, FAILS, active=False)
+    run.set_fault(0, FAILS, OFF)
     run.advance(1300.0)
     run.set_fault(0, FAILS)
     run.drain()

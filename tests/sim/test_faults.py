@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from simpy import Environment
 from balancer.core.modes import Mode
 from balancer.core.observations import Alert, Observations, Override
 from scenarios.schema import Scenario, UpstreamFault
+from sim.plant.fault_rows import IN_FORCE, FaultState
 from sim.run.faults import Stage, start
 from sim.run.telemetry import Telemetry
 
@@ -30,9 +32,9 @@ class Recorder:
         """Take in the time, as the plant does."""
         self.now_s = max(self.now_s, until_s)
 
-    def set_fault(self, row: int, fault: UpstreamFault, **values: Any) -> None:
+    def set_fault(self, row: int, fault: UpstreamFault, state: FaultState = IN_FORCE) -> None:
         """Write down a change with the moment the plant had been brought up to."""
-        self.written.append((self.now_s, row, {"kind": fault.kind, **values}))
+        self.written.append((self.now_s, row, {"kind": fault.kind, **asdict(state)}))
 
 
 def stage(

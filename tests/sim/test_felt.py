@@ -13,6 +13,7 @@ from balancer.core.modes import MODES, Mode
 from balancer.core.observations import ModeRequests, Observations, merge_ticks
 from balancer.core.policy import BudgetLimit, Strategy
 from scenarios.schema import UpstreamFault
+from sim.plant.fault_rows import OFF
 from sim.plant.plant import Plant
 
 from .worlds import LITE, decision, plant, policy, requests, scenario
@@ -112,7 +113,7 @@ def test_a_user_who_asks_again_makes_a_new_request() -> None:
     run.set_fault(0, FAILS)
     run.advance(3.0)
     assert _of_normal(run.observe(0)).failed.total == 1
-    run.set_fault(0, FAILS, active=False)
+    run.set_fault(0, FAILS, OFF)
     run.advance(30.0)
     seen = _of_normal(run.observe(1))
     assert (seen.begun, seen.answered) == (1, Histogram.of([1.5]))
@@ -125,7 +126,7 @@ def test_a_request_counts_in_the_mode_it_was_begun_in() -> None:
     run.set_fault(0, FAILS)
     run.advance(1.0)
     run.apply(decision(under, Mode.HARD))
-    run.set_fault(0, FAILS, active=False)
+    run.set_fault(0, FAILS, OFF)
     seen = merge_ticks(_ticks(run, 10))
     assert [(row.mode, row.begun, row.answered.total) for row in seen.requests] == [
         (NORMAL, 1, 1),

@@ -18,6 +18,7 @@ from balancer.core.policy import Strategy
 from balancer.core.signals import latency_cuts
 from scenarios.schema import UpstreamFault
 from sim.plant.clients import choose
+from sim.plant.fault_rows import OFF
 from sim.plant.plant import Plant
 from sim.plant.world import GATES
 from sim.streams import replication_key
@@ -75,7 +76,7 @@ def test_an_age_counts_from_the_first_attempt() -> None:
     fails = UpstreamFault.model_validate({"kind": "error", "at": 0, "for": 1})
     run.set_fault(0, fails)
     run.advance(1.0)
-    run.set_fault(0, fails, active=False)
+    run.set_fault(0, fails, OFF)
     run.advance(2.0)
     assert run.observe(0).served[0].ages == Histogram.of([2.0])
 

@@ -130,14 +130,14 @@ def test_a_model_s_name_stands_at_the_end_of_its_path() -> None:
 def test_what_a_cut_would_tear_is_no_free_text(body: dict[str, Any]) -> None:
     """A format, a forced call, an image, speech."""
     found = read_asked(body)
-    assert (found.tearable, found.free_text) == (True, False)
-    assert read_asked({"generationConfig": {"responseModalities": ["TEXT"]}}).free_text
+    assert (found.tearable, found.takes_text) == (True, False)
+    assert read_asked({"generationConfig": {"responseModalities": ["TEXT"]}}).takes_text
 
 
 def test_a_model_that_uses_computers_needs_its_tool() -> None:
     """It is refused without."""
     found = read_asked({"tools": [{"computer_use": {"environment": "ENVIRONMENT_BROWSER"}}]})
-    assert (found.needs_tools, found.tearable, found.free_text) == (True, False, False)
+    assert (found.needs_tools, found.tearable, found.takes_text) == (True, False, False)
 
 
 @pytest.mark.parametrize("prefix", ["", "models/", "publishers/google/models/"])

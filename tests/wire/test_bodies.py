@@ -31,12 +31,12 @@ def test_nothing_to_change_gives_the_same_object() -> None:
     raw = b'{"contents" : 1e400 }'
     assert apply(BODY, Edits(model="gemini-2.5-pro")) is BODY
     assert apply_bytes(raw, Edits(model="gemini-2.5-pro")) is raw
-    assert apply(BODY, Edits(history_turns=1, temperature=1.0)) is BODY
+    assert apply(BODY, Edits(history_turns=1, settings=(("temperature", 1.0),))) is BODY
 
 
 def test_settings_keep_the_spelling_they_have() -> None:
     """The SDK mixes them."""
-    found = apply(BODY, Edits(output_cap_tokens=9, thinking=512, temperature=0.5))
+    found = apply(BODY, Edits(output_cap_tokens=9, thinking=512, settings=(("temperature", 0.5),)))
     assert found["generationConfig"] == {
         "temperature": 0.5,
         "maxOutputTokens": 9,
@@ -219,7 +219,7 @@ EDITS = st.builds(
     instruction=st.one_of(st.none(), st.just("Be brief.")),
     drop_tools=st.booleans(),
     history_turns=st.one_of(st.none(), st.integers(0, 3)),
-    temperature=st.one_of(st.none(), st.just(0.5)),
+    settings=st.sampled_from([(), (("temperature", 0.5),)]),
 )
 
 

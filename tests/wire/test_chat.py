@@ -102,7 +102,7 @@ def test_odd_requests_break_nothing_and_are_not_plausible(odd: Any) -> None:
             {},
         ),
         ({"reasoning_effort": "high"}, Edits(clear_thinking=True), {}),
-        ({"temperature": 1}, Edits(temperature=0.2), {"temperature": 0.2}),
+        ({"temperature": 1}, Edits(settings=(("temperature", 0.2),)), {"temperature": 0.2}),
         ({"tools": [], "tool_choice": "auto"}, Edits(drop_tools=True), {}),
     ],
 )

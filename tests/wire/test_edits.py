@@ -62,7 +62,7 @@ def test_a_forced_call_and_an_image_are_capped_no_more_than_a_format() -> None:
         Asked(model=FLASH.name, shown=True),
     ):
         assert edits(CAPPED, FLASH, asked).output_cap_tokens is None
-        assert not asked.free_text
+        assert not asked.takes_text
         declared = replace(asked, min_output_tokens=100)
         assert edits(CAPPED, FLASH, declared).output_cap_tokens == 1024
     speaker = replace(PLAIN, outputs=frozenset(("audio",)))
@@ -108,13 +108,18 @@ def test_a_pinned_call_keeps_model_and_instruction() -> None:
     """Cached content is of one model, and takes no other instruction."""
     strategy = Strategy(model=LITE.name, instruction="Be brief.", temperature=0.5, history_turns=1)
     asked = Asked(model=FLASH.name, pinned=True)
-    assert edits(strategy, FLASH, asked) == Edits(temperature=0.5)
+    assert edits(strategy, FLASH, asked) == Edits(settings=(("temperature", 0.5),))
 
 
 def test_what_the_plan_says_outright_is_taken_over() -> None:
     """Instruction, turns, temperature."""
     strategy = Strategy(instruction="Be brief.", history_turns=3, temperature=0.25)
-    expected = Edits(model=FLASH.name, instruction="Be brief.", history_turns=3, temperature=0.25)
+    expected = Edits(
+        model=FLASH.name,
+        instruction="Be brief.",
+        history_turns=3,
+        settings=(("temperature", 0.25),),
+    )
     assert edits(strategy, FLASH, Asked(model=LITE.name)) == expected
 
 

@@ -8,6 +8,7 @@ may be repeated; whoever creates looks up first and afterwards.
 from __future__ import annotations
 
 import json
+import math
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from ...core.errors import InputError
+from ...core.retry import doubled_s
 from .errors import DatadogError, Trouble, error_of_status
 from .settings import Settings
 
@@ -135,7 +137,9 @@ class Client:
                 error.hide(self._secrets)
                 limited = error.trouble is Trouble.LIMITED
                 again = limited or (repeatable and error.unknown_outcome)
-                wait_s = 2.0 ** (attempt - 1) if error.wait_s is None else error.wait_s
+                wait_s = error.wait_s
+                if wait_s is None:
+                    wait_s = doubled_s(1.0, attempt, math.inf)
                 if not again or attempt == _TRIES or wait_s > _LONGEST_WAIT_S:
                     raise
                 self._sleep(wait_s)

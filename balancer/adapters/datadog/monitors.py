@@ -14,8 +14,8 @@ from ...core.rules import SIGNALS, Rule
 from ...webhook import LIFETIME_S
 from .query_tree import (
     Arithmetic,
-    Call,
     Expression,
+    FunctionCall,
     Modifier,
     MonitorQuery,
     Number,
@@ -140,7 +140,7 @@ def query_of(rule: Rule, target: Target) -> MonitorQuery:
             threshold *= 1 - rule.objective
         # Without a single error the count is missing, and a ratio of it would be no data.
         expression = Arithmetic(
-            Call("default_zero", (_count(metrics.ATTEMPTS_FAILED, target.scope),)),
+            FunctionCall("default_zero", (_count(metrics.ATTEMPTS_FAILED, target.scope),)),
             "/",
             _count(metrics.ATTEMPTS_FINISHED, target.scope),
         )

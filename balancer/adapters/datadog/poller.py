@@ -8,6 +8,7 @@ from typing import Final
 
 from ...core.observations import Alert
 from ...core.policy import Policy
+from ...core.retry import doubled_s
 from .client import Answer, Client
 from .errors import DatadogError, Trouble
 from .monitors import Target
@@ -97,7 +98,7 @@ class Poller:
 
     def _failed(self, error: DatadogError, now_s: float) -> Poll:
         self._failures += 1
-        wait_s = min(LONGEST_S, SHORTEST_S * 2.0 ** min(self._failures, 10))
+        wait_s = doubled_s(SHORTEST_S, self._failures + 1, LONGEST_S)
         readings = tuple(
             Reading(rule=rule, freshness=Freshness.FAILED) for rule in self._policy.rules
         )

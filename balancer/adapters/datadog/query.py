@@ -20,8 +20,8 @@ from typing import Final
 from .cursor import Cursor, QueryError
 from .query_tree import (
     Arithmetic,
-    Call,
     Expression,
+    FunctionCall,
     Modifier,
     MonitorQuery,
     Negative,
@@ -201,7 +201,7 @@ class _Reader(Cursor):
         self.needs(":", " and a metric")
         return self.series(name)
 
-    def call(self, name: str) -> Call:
+    def call(self, name: str) -> FunctionCall:
         self.needs("(")
         arguments: list[Expression | Word] = [self.expression()]
         while self.takes(","):
@@ -210,7 +210,7 @@ class _Reader(Cursor):
                 word = self.reads(_NAME)
             arguments.append(Word(word) if word is not None else self.expression())
         self.needs(")", f" after the arguments of {name}")
-        return Call(name, tuple(arguments))
+        return FunctionCall(name, tuple(arguments))
 
     def series(self, space: str) -> Series:
         metric = self.reads(_METRIC)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 __all__ = [
     "Arithmetic",
-    "Call",
     "Expression",
+    "FunctionCall",
     "Modifier",
     "MonitorQuery",
     "Negative",
@@ -109,7 +109,7 @@ class Arithmetic:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A function of expressions, numbers and words."""
 
     name: str
@@ -119,7 +119,7 @@ class Call:
         return f"{self.name}({', '.join(map(str, self.arguments))})"
 
 
-Expression = Number | Series | Negative | Arithmetic | Call
+Expression = Number | Series | Negative | Arithmetic | FunctionCall
 
 
 def _rank(expression: Expression | Word) -> int:
@@ -179,7 +179,7 @@ def series_of(expression: Expression | Word) -> Iterator[Series]:
         case Arithmetic(left, _, right):
             yield from series_of(left)
             yield from series_of(right)
-        case Call(_, arguments):
+        case FunctionCall(_, arguments):
             for argument in arguments:
                 yield from series_of(argument)
         case _:

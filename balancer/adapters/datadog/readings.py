@@ -19,7 +19,7 @@ from ...core.observations import Alert
 from ...core.policy import Policy
 from ...core.rules import Rule
 from .monitors import Target, query_of
-from .query_tree import Arithmetic, Call, Expression, Negative, Series, Word
+from .query_tree import Arithmetic, Expression, FunctionCall, Negative, Series, Word
 
 __all__ = ["Freshness", "Judge", "Reading", "read_answer", "request_of"]
 
@@ -100,7 +100,7 @@ def _formula(expression: Expression | Word, names: dict[Series, str]) -> str:
             return f"({_formula(left, names)} {sign} {_formula(right, names)})"
         case Negative(inside):
             return f"(-{_formula(inside, names)})"
-        case Call(name, arguments):
+        case FunctionCall(name, arguments):
             return f"{name}({', '.join(_formula(each, names) for each in arguments)})"
         case _:
             return str(expression)

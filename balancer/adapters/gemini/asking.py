@@ -8,12 +8,9 @@ from typing import Any
 
 from google.genai import types
 
-from balancer.core.catalog import Catalog
 from balancer.wire import (
     Asked,
     Found,
-    bare_model,
-    find_card,
     first_kept,
     kinds_of,
     most_media,
@@ -37,17 +34,12 @@ def read_call(
     contents: Any,
     config: types.GenerateContentConfig | None,
     options: CallOptions,
-    catalog: Catalog,
 ) -> Asked:
-    """What a call asks for, in the terms that edits understand.
-
-    A dated version of a model that the catalog knows goes by the catalog's name.
-    """
-    card = find_card(catalog, model)
+    """What a call asks for, in the terms that edits understand."""
     media = list(_media(contents))
     asked = read_asked(
         {} if config is None else _settings(config),
-        card.name if card is not None else bare_model(model),
+        model,
         min_output_tokens=options.min_output_tokens,
         needs_tools=bool(options.needs_tools),
         prompt_tokens=_prompt_tokens(contents, config)
@@ -56,12 +48,7 @@ def read_call(
         kinds=kinds_of(media),
         answers_tool=_answers_a_tool(contents),
     )
-    return replace(
-        asked,
-        usual_thinking=None if card is None else card.default_thinking,
-        ended=catalog.known(bare_model(model)) is not card,
-        media=most_media(media, options.prompt_tokens),
-    )
+    return replace(asked, media=most_media(media, options.prompt_tokens))
 
 
 def _prompt_tokens(contents: Any, config: types.GenerateContentConfig | None) -> int:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
-from .calls import Call
+from .calls import WrappedCall
 from .served import Served
 
 __all__ = ["AsyncStream", "generate"]
@@ -16,7 +16,7 @@ __all__ = ["AsyncStream", "generate"]
 _Send = Callable[[Any], Awaitable[Any]]
 
 
-async def generate(send: _Send, call: Call) -> Any:
+async def generate(send: _Send, call: WrappedCall) -> Any:
     """Make a call whose answer comes whole, within the deadline.
 
     Args:
@@ -50,7 +50,7 @@ class AsyncStream(AsyncIterator[Any]):
         served: how it was served; None before the first chunk.
     """
 
-    def __init__(self, send: _Send, call: Call) -> None:
+    def __init__(self, send: _Send, call: WrappedCall) -> None:
         self._call = call
         self._chunks = _chunks(send, call)
 
@@ -84,7 +84,7 @@ class AsyncStream(AsyncIterator[Any]):
     close = aclose  # as the SDK's streams of interactions have it
 
 
-async def _chunks(send: _Send, call: Call) -> AsyncGenerator[Any, None]:
+async def _chunks(send: _Send, call: WrappedCall) -> AsyncGenerator[Any, None]:
     with call:
         while (sending := call.next()) is not None:
             try:
@@ -103,7 +103,7 @@ async def _chunks(send: _Send, call: Call) -> AsyncGenerator[Any, None]:
             yield chunk
 
 
-async def _attempt(send: _Send, call: Call, sending: Any) -> AsyncGenerator[Any, None]:
+async def _attempt(send: _Send, call: WrappedCall, sending: Any) -> AsyncGenerator[Any, None]:
     loop = asyncio.get_running_loop()
     timeout_s = sending.timeout_s
     ends = None if timeout_s is None else loop.time() + timeout_s

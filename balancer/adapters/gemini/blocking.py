@@ -8,13 +8,13 @@ from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
 
-from .calls import Call
+from .calls import WrappedCall
 from .served import Served
 
 __all__ = ["Stream", "generate"]
 
 
-def generate(send: Callable[[Any], Any], call: Call) -> Any:
+def generate(send: Callable[[Any], Any], call: WrappedCall) -> Any:
     """Make a call whose answer comes whole.
 
     The deadline holds for each wait on the connection, as the HTTP client has it.
@@ -49,7 +49,7 @@ class Stream(Iterator[Any]):
         served: how it was served; None before the first chunk.
     """
 
-    def __init__(self, send: Callable[[Any], Any], call: Call) -> None:
+    def __init__(self, send: Callable[[Any], Any], call: WrappedCall) -> None:
         self._call = call
         self._chunks = _chunks(send, call)
 
@@ -81,7 +81,7 @@ class Stream(Iterator[Any]):
         self._chunks.close()
 
 
-def _chunks(send: Callable[[Any], Any], call: Call) -> Generator[Any, None, None]:
+def _chunks(send: Callable[[Any], Any], call: WrappedCall) -> Generator[Any, None, None]:
     with call:
         while (sending := call.next()) is not None:
             try:
@@ -97,7 +97,7 @@ def _chunks(send: Callable[[Any], Any], call: Call) -> Generator[Any, None, None
         yield from call.rest()
 
 
-def _attempt(send: Callable[[Any], Any], call: Call, sending: Any) -> Iterator[Any]:
+def _attempt(send: Callable[[Any], Any], call: WrappedCall, sending: Any) -> Iterator[Any]:
     chunks = send(sending)
     timeout_s = sending.timeout_s
     ends = None if timeout_s is None else time.monotonic() + timeout_s

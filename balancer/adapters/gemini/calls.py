@@ -21,12 +21,12 @@ from .outcomes import answer_outcome, error_outcome
 from .served import Served, mark
 from .shed import ShedError
 
-__all__ = ["Call"]
+__all__ = ["WrappedCall"]
 
 logger = logging.getLogger("balancer")
 
 
-class Call:
+class WrappedCall:
     """See the module.
 
     Args:
@@ -56,13 +56,13 @@ class Call:
         return self._request
 
     def __enter__(self) -> Self:
-        said = self._given.said
+        options = self._given.options
         self._request = self._wrapping.balancer.request(
-            said.level,
-            key=said.key,
-            index=said.request,
-            asked=self._given.reserved(),
-            session=said.session,
+            options.level,
+            key=options.key,
+            index=options.request,
+            asked=self._given.asked,
+            session=options.session,
         )
         return self
 

@@ -18,7 +18,7 @@ from balancer.runtime.balancer import Balancer
 from balancer.wire import project_of
 
 from . import awaiting, blocking
-from .calls import Call
+from .calls import WrappedCall
 from .editing import Sending
 from .given import Given, Scorer, Wrapping
 from .interactions import AsyncWrappedInteractions, WrappedInteractions
@@ -67,8 +67,8 @@ class WrappedModels(Passing):
         """As the SDK's, under the plan in force; see `generate_content`."""
         return blocking.Stream(self._open, self._call(model, contents, config, options))
 
-    def _call(self, *given: Any) -> Call:
-        return Call(self._wrapping, Given(self._wrapping, *given))
+    def _call(self, *given: Any) -> WrappedCall:
+        return WrappedCall(self._wrapping, Given(self._wrapping, *given))
 
     def _send(self, sending: Sending) -> Any:
         return self._inner.generate_content(
@@ -108,8 +108,8 @@ class AsyncWrappedModels(Passing):
         """As the SDK's, under the plan in force; see `WrappedModels.generate_content`."""
         return awaiting.AsyncStream(self._open, self._call(model, contents, config, options))
 
-    def _call(self, *given: Any) -> Call:
-        return Call(self._wrapping, Given(self._wrapping, *given))
+    def _call(self, *given: Any) -> WrappedCall:
+        return WrappedCall(self._wrapping, Given(self._wrapping, *given))
 
     async def _send(self, sending: Sending) -> Any:
         return await self._inner.generate_content(

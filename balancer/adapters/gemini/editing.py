@@ -12,6 +12,7 @@ from typing import Any
 from google.genai import types
 
 from balancer.wire import Edits
+from balancer.wire.members import snake
 
 from .asking import kept
 from .options import ATTEMPT_HEADER, OWN_HEADERS, REQUEST_HEADER
@@ -61,8 +62,8 @@ def _changes(config: types.GenerateContentConfig, edits: Edits) -> dict[str, Any
     changes: dict[str, Any] = {}
     if edits.output_cap_tokens is not None:
         changes["max_output_tokens"] = edits.output_cap_tokens
-    if edits.temperature is not None:
-        changes["temperature"] = edits.temperature
+    for name, value in edits.settings:
+        changes[snake(name)] = value
     if edits.service_tier is not None:
         changes["service_tier"] = types.ServiceTier(edits.service_tier)
     thinking = _thinking(config.thinking_config, edits)

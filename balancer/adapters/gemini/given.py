@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from google.genai import types
 
-from balancer.core.strategy import Strategy
 from balancer.runtime.attempts import Attempt
 from balancer.runtime.balancer import Balancer
-from balancer.runtime.calls import Asked as Reserved
 from balancer.runtime.requests import Request
 from balancer.runtime.watched import Watched
 from balancer.wire import (
     Answer,
     AnswerReader,
-    Edits,
+    Asked,
+    AttemptPlan,
     Sent,
     Usage,
     bare_model,
-    budget_alone,
-    edits,
-    edits_within,
-    find_card,
+    completed,
     header_tier,
+    plan_attempt,
     read_answer,
 )
 from balancer.wire.interactions import AnswerReader as InteractionReader
@@ -80,7 +78,7 @@ class Given:
         options: the caller's, beside them.
 
     Attributes:
-        said: options that count.
+        options: of the caller, those in headers included.
         asked: what the call asks for.
         automatic: whether the SDK may call functions by itself.
         sent: what went upstream last.
@@ -90,7 +88,8 @@ class Given:
     """
 
     __slots__ = (
-        "_http", "_wrapping", "asked", "automatic", "config", "contents", "model", "said", "sent",
+        "_http", "_wrapping", "asked", "automatic", "config", "contents", "model", "options",
+        "sent",
     )  # fmt: skip
 
     def __init__(
@@ -111,19 +110,32 @@ class Given:
         )
         http = self.config.http_options if self.config is not None else None
         self._http = types.HttpOptions.model_validate(http) if isinstance(http, dict) else http
-        self.said = options_of(options, self._http.headers if self._http is not None else None)
-        catalog = wrapping.balancer.catalog
-        self.asked = read_call(model, contents, self.config, self.said, catalog)
-        self.automatic = automatic(self.config)
+        self.options = options_of(options, self._http.headers if self._http is not None else None)
+        asked = read_call(model, contents, self.config, self.options)
         if wrapping.vertex:
-            self.asked = replace(self.asked, service_tier=self._header_tier(), takes_tiers=False)
+            asked = replace(asked, service_tier=self._header_tier(), takes_tiers=False)
+        self.automatic = automatic(self.config)
+        plausible = is_plausible(contents, self.config)
+        self._complete(asked, plausible=plausible, shape=partial(shape, self.config))
+
+    def _complete(self, asked: Asked, *, plausible: bool, shape: Callable[[], str]) -> None:
+        """Add what is known beside the request itself."""
+        balancer, own_s = self._wrapping.balancer, self.own_timeout_s()
+        self.asked = completed(
+            asked,
+            balancer.catalog,
+            timeout_s=None if own_s is None else own_s * balancer.clock.speed,
+            plausible=plausible,
+            project=self._wrapping.project,
+            shape=shape,
+        )
         self.sent = Sent(asked=self.asked)
 
     def _header_tier(self) -> str | None:
         """The tier that the call asks Vertex AI for, which takes it in headers."""
         own = self._http.headers if self._http is not None else None
-        said = {**(self._wrapping.headers or {}), **(own or {})}
-        return header_tier({name.lower(): str(text) for name, text in said.items()})
+        headers = {**(self._wrapping.headers or {}), **(own or {})}
+        return header_tier({name.lower(): str(text) for name, text in headers.items()})
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -136,14 +148,6 @@ class Given:
     def untimed(self) -> bool:
         """Whether how long it takes says nothing."""
         return False
-
-    def plausible(self) -> bool:
-        """Whether nothing in the request is plainly wrong."""
-        return is_plausible(self.contents, self.config)
-
-    def shape(self) -> str:
-        """Names of its members."""
-        return shape(self.config)
 
     def reader(self, tier: str | None = None) -> AnswerReader | InteractionReader:
         """Reads an answer chunk by chunk, in the tier that its headers say."""
@@ -183,29 +187,6 @@ class Given:
 
     # --- attempts -----------------------------------------------------------------------
 
-    def reserved(self) -> Reserved:
-        """What the balancer has to know of it."""
-        asked = self.asked
-        own_s = self.own_timeout_s()
-        return Reserved(
-            model=asked.model or None,
-            prompt_tokens=asked.prompt_tokens,
-            output_cap_tokens=asked.output_cap_tokens,
-            min_output_tokens=asked.min_output_tokens or 0,
-            thinking=asked.thinking,
-            timeout_s=None if own_s is None else own_s * self._wrapping.balancer.clock.speed,
-            structured=asked.tearable,
-            free_text=asked.free_text and self.plausible(),
-            pinned=asked.pinned,
-            needs=asked.needs,
-            project=self._wrapping.project,
-            shape=self.shape,
-            media=asked.media,
-            fees=asked.fees,
-            service_tier=asked.service_tier,
-            takes_tiers=asked.takes_tiers,
-        )
-
     def sending(self, request: Request, attempt: Attempt) -> Any:
         """An attempt as it is to be made: under the plan, or as asked where none is enforced, but
         for the cap of a hard budget.
@@ -213,19 +194,20 @@ class Given:
         model, contents, config = self.model, self.contents, self.config
         timeout_s = None
         if request.enforced or attempt.is_held:
-            change = self.edits(request, attempt)
-            model, contents, config = edited(model, contents, config, change)
-            changed = not attempt.as_written and (
+            plan = self.plan(request, attempt)
+            model, contents, config = edited(model, contents, config, plan.edits)
+            changed = (
                 model != self.model or contents is not self.contents or config is not self.config
             )
-            self.sent = self.as_sent(attempt, change, changed=changed)
+            self.sent = plan.sent(changed=changed)
             timeout_s = self.timeout_s(attempt) if request.enforced else None
         attempt.sent = bare_model(model)
         http = http_options(
             self._http,
             timeout_s=timeout_s,
-            own_retries_only=self._retries(request),
-            request=self.said.request,
+            own_retries_only=self._retries(request)
+            or (request.enforced and not self._wrapping.retries),
+            request=self.options.request,
             attempt=attempt.number,
         )
         if http is not self._http:
@@ -234,23 +216,10 @@ class Given:
             )
         return Sending(model=model, contents=contents, config=config, timeout_s=timeout_s)
 
-    def edits(self, request: Request, attempt: Attempt) -> Edits:
+    def plan(self, request: Request, attempt: Attempt) -> AttemptPlan:
         """What the plan makes of the request for an attempt."""
-        strategy = Strategy() if attempt.as_written else request.plan.strategy
-        card = find_card(self._wrapping.balancer.catalog, attempt.model)
-        priced, tier = attempt.card, attempt.tier
-        if attempt.thinking_tokens is None or priced is None:
-            return edits(strategy, card, self.asked, tier=tier)
-        held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
-        return edits_within(strategy, card, self.asked, held=held, limit=limit, tier=tier)
-
-    def as_sent(self, attempt: Attempt, change: Edits, *, changed: bool) -> Sent:
-        """An attempt as it was sent, and whether the plan has a part in it."""
-        if changed and attempt.thinking_tokens is not None and (priced := attempt.card) is not None:
-            card = find_card(self._wrapping.balancer.catalog, attempt.model)
-            held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
-            changed = not budget_alone(change, card, self.asked, held=held, limit=limit)
-        return Sent(asked=self.asked, change=change, changed=changed)
+        catalog = self._wrapping.balancer.catalog
+        return plan_attempt(self.asked, request.plan.strategy, catalog, attempt)
 
     def timeout_s(self, attempt: Attempt) -> float | None:
         """The attempt's deadline in wall seconds; the caller's own where that is shorter."""
@@ -271,7 +240,6 @@ class Given:
             strategy.retries is not None
             or bool(strategy.fallback_models)
             or self._wrapping.balancer.settings.retries > 0
-            or not self._wrapping.retries
         )
 
     def own_timeout_s(self) -> float | None:

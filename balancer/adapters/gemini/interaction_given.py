@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from balancer.runtime.attempts import Attempt
 from balancer.runtime.requests import Request
-from balancer.wire import Answer, Sent, Usage, bare_model, find_card, interactions
+from balancer.wire import Answer, Usage, bare_model, interactions
 
 from .given import Given, Wrapping
 from .interaction_values import plain
@@ -58,21 +59,19 @@ class InteractionGiven(Given):
         self._given = dict(arguments)
         self._beside, self._body = _parts(arguments)
         headers = self._beside.get("extra_headers")
-        self.said = options_of(options, headers)
+        self.options = options_of(options, headers)
         # Members that are given beside the others go before them, as they do when they are sent.
         self._plain = plain({**self._body, **(self._beside.get("extra_body") or {})})
+        self.automatic = False
         asked = interactions.read_asked(
             self._plain,
-            min_output_tokens=self.said.min_output_tokens,
-            needs_tools=bool(self.said.needs_tools),
-            prompt_tokens=self.said.prompt_tokens,
+            min_output_tokens=self.options.min_output_tokens,
+            needs_tools=bool(self.options.needs_tools),
+            prompt_tokens=self.options.prompt_tokens,
         )
-        card = find_card(wrapping.balancer.catalog, asked.model)
-        if card is not None:
-            asked = replace(asked, model=card.name, usual_thinking=card.default_thinking)
-        self.asked = asked
-        self.automatic = False
-        self.sent = Sent(asked=asked)
+        plausible = interactions.is_plausible(self._plain)
+        shape = partial(interactions.shape_of, self._plain)
+        self._complete(asked, plausible=plausible, shape=shape)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -85,14 +84,6 @@ class InteractionGiven(Given):
     def untimed(self) -> bool:
         """Whether how long it takes says nothing: an agent works as long as it likes."""
         return self.asked.as_is
-
-    def plausible(self) -> bool:
-        """Whether nothing in the request is plainly wrong."""
-        return interactions.is_plausible(self._plain)
-
-    def shape(self) -> str:
-        """Names of its members."""
-        return interactions.shape_of(self._plain)
 
     def reader(self, tier: str | None = None) -> interactions.AnswerReader:
         """Reads an answer event by event."""
@@ -156,12 +147,12 @@ class InteractionGiven(Given):
         body, beside = dict(self._body), dict(self._beside)
         timeout_s = None
         if request.enforced or attempt.is_held:
-            change = self.edits(request, attempt)
-            new = interactions.apply(self._plain, change)
-            changed = new is not self._plain and not attempt.as_written
-            if new is not self._plain:
+            plan = self.plan(request, attempt)
+            new = interactions.apply(self._plain, plan.edits)
+            changed = new is not self._plain
+            if changed:
                 body, beside["extra_body"] = self._with(new)
-            self.sent = self.as_sent(attempt, change, changed=changed)
+            self.sent = plan.sent(changed=changed)
         if request.enforced:
             timeout_s = self.own_timeout_s() if self.untimed else self.timeout_s(attempt)
         named = interactions.model_of({**body, **(beside.get("extra_body") or {})})
@@ -171,7 +162,7 @@ class InteractionGiven(Given):
         beside["extra_headers"] = self._headers(attempt)
         arguments = {name: value for name, value in beside.items() if value is not None}
         return InteractionSending(
-            arguments=body | arguments, once=self._once(request), timeout_s=timeout_s
+            arguments=body | arguments, once=self._retries(request), timeout_s=timeout_s
         )
 
     def _with(self, new: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -194,21 +185,10 @@ class InteractionGiven(Given):
         given = self._beside.get("extra_headers") or {}
         # What a caller tells us in headers is not for the upstream.
         sent = {name: text for name, text in given.items() if name.lower() not in OWN_HEADERS}
-        if self.said.request is not None:
-            sent[REQUEST_HEADER] = str(self.said.request)
+        if self.options.request is not None:
+            sent[REQUEST_HEADER] = str(self.options.request)
             sent[ATTEMPT_HEADER] = str(attempt.number)
         return sent or None
-
-    def _once(self, request: Request) -> bool:
-        """Whether retries are ours, so that the SDK's four have to be off. A strategy that says
-        nothing about them leaves them as they are.
-        """
-        strategy = request.plan.strategy
-        return request.enforced and (
-            strategy.retries is not None
-            or bool(strategy.fallback_models)
-            or self._wrapping.balancer.settings.retries > 0
-        )
 
     def own_timeout_s(self) -> float | None:
         """The caller's deadline, or the client's, in wall seconds."""

@@ -14,7 +14,7 @@ from balancer.runtime.watched import Watched
 from balancer.wire.interactions import AnswerReader, id_of
 
 from . import awaiting, blocking
-from .calls import Call
+from .calls import WrappedCall
 from .interaction_given import InteractionGiven, InteractionSending, once
 from .interaction_values import plain
 from .options import CallOptions
@@ -41,7 +41,7 @@ class WrappedInteractions(Passing):
         """
         if arguments.get("request") is not None and _has_body(arguments):
             return self._inner.create(**arguments)  # which says what is wrong with that
-        call = Call(self._wrapping, InteractionGiven(self._wrapping, arguments, options))
+        call = WrappedCall(self._wrapping, InteractionGiven(self._wrapping, arguments, options))
         if _streams(arguments):
             return blocking.Stream(self._send, call)
         return blocking.generate(self._send, call)
@@ -79,7 +79,7 @@ class AsyncWrappedInteractions(Passing):
         """As the SDK's, under the plan in force; see `WrappedInteractions.create`."""
         if arguments.get("request") is not None and _has_body(arguments):
             return await self._inner.create(**arguments)
-        call = Call(self._wrapping, InteractionGiven(self._wrapping, arguments, options))
+        call = WrappedCall(self._wrapping, InteractionGiven(self._wrapping, arguments, options))
         if _streams(arguments):
             return awaiting.AsyncStream(self._open, call)
         return await awaiting.generate(self._send, call)

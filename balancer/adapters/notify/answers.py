@@ -10,6 +10,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
 
+from balancer.core.retry import doubled_s
+
 from .timing import Timing
 
 __all__ = ["Answer", "pause_s", "read_answer"]
@@ -115,6 +117,6 @@ def pause_s(failures: int, after_s: float, timing: Timing, u: float) -> float:
         timing: the bounds.
         u: a uniform draw from [0, 1).
     """
-    grown_s = timing.first_retry_s * 2.0 ** min(failures - 1, 30)
-    drawn_s = min(grown_s, timing.longest_retry_s) * (0.5 + 0.5 * u)
+    grown_s = doubled_s(timing.first_retry_s, failures, timing.longest_retry_s)
+    drawn_s = grown_s * (0.5 + 0.5 * u)
     return max(drawn_s, min(after_s, timing.longest_asked_s))

@@ -21,10 +21,10 @@ from balancer.runtime.forks import watch
 from .channels import Channel
 from .courier import Courier
 from .following import follow
-from .gate import Gate
 from .notice import LEVELS, Level, Notice
 from .settings import NotifySettings
 from .status import NotifierStatus
+from .story_filter import StoryFilter
 from .timing import Timing
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Notifier:
         self._lock = threading.Lock()
         self._inbox: deque[Notice] = deque()
         self._dropped = self._below = 0
-        self._gate = Gate(self._level)
+        self._filter = StoryFilter(self._level)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
@@ -231,7 +231,7 @@ class Notifier:
         while self._inbox:
             notice = self._inbox.popleft()
             try:
-                if self._gate.passes(notice):
+                if self._filter.passes(notice):
                     for courier in self._couriers:
                         courier.take(notice)
                 else:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ... import wire
-from ...core.strategy import Strategy
-from ...runtime.calls import Asked, Outcome
+from ...runtime.calls import Outcome
 from .answers import Headers, Reply, error_reply, no_price_reply, shed_reply
 from .apis import INTERACTIONS, Reader
 from .backgrounds import Background, Backgrounds
@@ -73,7 +72,7 @@ class Exchange:
     """
 
     __slots__ = (
-        "_api", "_asked", "_backgrounds", "_balancer", "_call", "_form", "_upstream",
+        "_api", "_backgrounds", "_balancer", "_call", "_form", "_upstream",
         "background", "left", "request", "sent",
     )  # fmt: skip
 
@@ -92,42 +91,19 @@ class Exchange:
         self._call = call
         self._api = call.target.api
         self._form = self._api.form
-        # A dated version of a model goes by its family's name, and is sent as it was written.
-        card = wire.find_card(balancer.catalog, call.asked.model)
-        asked = call.asked
-        if card is not None:
-            asked = replace(
-                asked,
-                model=card.name,
-                usual_thinking=card.default_thinking,
-                ended=balancer.catalog.known(asked.model) is not card,
-            )
-        self._asked = asked
-        self.sent = wire.Sent(asked=asked, own_key=upstream.own_key(call.target))
-        speed = balancer.clock.speed
+        own_key = upstream.own_key(call.target)
+        clock, form = balancer.clock, self._form
+        asked = wire.completed(
+            call.asked,
+            balancer.catalog,
+            timeout_s=None if call.timeout_s is None else call.timeout_s * clock.speed,
+            plausible=form.is_plausible(call.body),
+            project=_project(call, own_key=own_key),
+            shape=partial(form.shape_of, call.body),
+        )
+        self.sent = wire.Sent(asked=asked, own_key=own_key)
         self.request: Request = balancer.request(
-            call.priority,
-            key=call.key,
-            index=call.index,
-            session=call.session,
-            asked=Asked(
-                model=asked.model or None,
-                prompt_tokens=asked.prompt_tokens,
-                output_cap_tokens=asked.output_cap_tokens,
-                min_output_tokens=asked.min_output_tokens or 0,
-                thinking=asked.thinking,
-                timeout_s=None if call.timeout_s is None else call.timeout_s * speed,
-                structured=asked.tearable,
-                free_text=asked.free_text and self._form.is_plausible(call.body),
-                pinned=asked.pinned,
-                needs=asked.needs,
-                project=_project(call, own_key=self.sent.own_key),
-                shape=partial(self._form.shape_of, call.body),
-                media=asked.media,
-                fees=asked.fees,
-                service_tier=asked.service_tier,
-                takes_tiers=asked.takes_tiers,
-            ),
+            call.priority, key=call.key, index=call.index, session=call.session, asked=asked
         )
 
     async def run(self) -> Reply | Stream:
@@ -141,13 +117,13 @@ class Exchange:
             return request.closed.reply
         reply = None
         while (attempt := request.start()) is not None:
-            outcome, found = await self._try(attempt)
-            if isinstance(found, Stream) or self.background or self.left:
-                return found
+            outcome, result = await self._try(attempt)
+            if isinstance(result, Stream) or self.background or self.left:
+                return result
             if not request.enforced:
-                return found
+                return result
             # A refusal of what we made of a call is not for its caller.
-            reply = None if outcome.kind == "edited" else found
+            reply = None if outcome.kind == "edited" else result
             delay_s = request.next_delay_s()
             if delay_s is None:
                 break
@@ -181,38 +157,38 @@ class Exchange:
         mode = self.request.plan.mode
         loop = asyncio.get_running_loop()
         timeout_s = attempt.timeout_s
-        if self._asked.as_is:
+        if self.sent.asked.as_is:
             # An agent works as long as it likes, which says nothing of how the upstream is.
             attempt.detach()
             timeout_s = None
         ends_at = None
         if timeout_s is not None and self.request.enforced:
             ends_at = loop.time() + self._balancer.clock.wall_s(timeout_s)
-        found: Reply | Stream
+        result: Reply | Stream
         raw: bytes | None = None
         try:
             async with asyncio.timeout_at(ends_at):
                 response = await self._send(attempt)
                 if self._call.streamed and response.status < 300:
-                    outcome, found = await self._begin_stream(attempt, response, ends_at)
+                    outcome, result = await self._begin_stream(attempt, response, ends_at)
                 else:
                     async with response:
                         raw = await response.read()
             # It was in time, however long it takes to read.
             if raw is not None:
-                outcome, found = await self._whole(response, raw, attempt)
+                outcome, result = await self._whole(response, raw, attempt)
         except TimeoutError:
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
-            found = self._api.said(error_reply(504, message, mode=mode))
+            result = self._api.said(error_reply(504, message, mode=mode))
         except _connection_errors() as error:
             outcome = Outcome(kind="reset")
             message = f"open-Balancer: the connection to the upstream failed ({_name(error)})."
-            found = self._api.said(error_reply(503, message, mode=mode))
-        if not (isinstance(found, Stream) or self.background):
+            result = self._api.said(error_reply(503, message, mode=mode))
+        if not (isinstance(result, Stream) or self.background):
             end = attempt.abandon if self.left and outcome.kind is None else attempt.finish
             end(outcome)
-        return outcome, found
+        return outcome, result
 
     def close(self) -> None:
         """Nothing more will be tried."""
@@ -255,31 +231,16 @@ class Exchange:
     def _headers(self, response: aiohttp.ClientResponse) -> Headers:
         return downstream(response.raw_headers)
 
-    def _edits(self, attempt: Attempt) -> wire.Edits:
-        if not (self.request.enforced or attempt.is_held):
-            return wire.Edits()
-        strategy, asked = self.request.plan.strategy, self._asked
-        if attempt.as_written:
-            strategy = Strategy()
-        card = wire.find_card(self._balancer.catalog, attempt.model)
-        priced, tier = attempt.card, attempt.tier
-        if attempt.thinking_tokens is None or priced is None:
-            return wire.edits(strategy, card, asked, tier=tier)
-        held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
-        return wire.edits_within(strategy, card, asked, held=held, limit=limit, tier=tier)
-
     async def _send(self, attempt: Attempt) -> aiohttp.ClientResponse:
-        call = self._call
-        edits = self._edits(attempt)
-        model = edits.model or call.target.model
+        call, asked, request = self._call, self.sent.asked, self.request
+        model, body = call.target.model, call.raw
+        if request.enforced or attempt.is_held:
+            plan = wire.plan_attempt(asked, request.plan.strategy, self._balancer.catalog, attempt)
+            model = plan.edits.model or model
+            body = self._form.apply_bytes(body, plan.edits, call.body)
+            changed = model != call.target.model or body != call.raw
+            self.sent = plan.sent(changed=changed, own_key=self.sent.own_key)
         attempt.sent = wire.bare_model(model or "")
-        body = self._form.apply_bytes(call.raw, edits, call.body)
-        changed = not attempt.as_written and (model != call.target.model or body != call.raw)
-        if changed and attempt.thinking_tokens is not None and (priced := attempt.card) is not None:
-            card = wire.find_card(self._balancer.catalog, attempt.model)
-            held, limit = attempt.output_cap_tokens, priced.output_limit_tokens
-            changed = not wire.budget_alone(edits, card, self._asked, held=held, limit=limit)
-        self.sent = replace(self.sent, change=edits, changed=changed)
         extra = []
         if call.index is not None:
             extra = [

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..edits import Edits
 from ..history import first_kept
+from ..members import snake
 from ..models import bare_model
 from ..splice import parse, splice
 from .forms import CAPS, SYSTEM, google_of, role_of, thinking_of
@@ -33,8 +34,8 @@ def apply(body: Any, edits: Edits) -> Any:
     if edits.output_cap_tokens is not None:
         for name in [name for name in CAPS if name in body] or ["max_tokens"]:
             new[name] = edits.output_cap_tokens
-    if edits.temperature is not None:
-        new["temperature"] = edits.temperature
+    for name, value in edits.settings:
+        new[snake(name)] = value
     if edits.thinking is not None or edits.clear_thinking or edits.hide_thoughts:
         _think(new, edits)
     same = new.keys() == body.keys() and all(new[key] is body[key] for key in new)

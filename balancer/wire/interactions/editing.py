@@ -76,8 +76,8 @@ def _generation(new: dict[str, Any], edits: Edits) -> None:
     config = dict(old) if isinstance(old, dict) else {}
     if edits.output_cap_tokens is not None:
         _set(config, "maxOutputTokens", edits.output_cap_tokens)
-    if edits.temperature is not None:
-        _set(config, "temperature", edits.temperature)
+    for name, value in edits.settings:
+        _set(config, name, value)
     if isinstance(edits.thinking, str):
         _set(config, "thinkingLevel", edits.thinking.lower())
     elif edits.clear_thinking:

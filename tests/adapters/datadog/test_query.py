@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from balancer.adapters.datadog.query import QueryError, parse_expression, parse_query
 from balancer.adapters.datadog.query_tree import (
     Arithmetic,
-    Call,
     Expression,
+    FunctionCall,
     Modifier,
     MonitorQuery,
     Negative,
@@ -126,7 +126,7 @@ def _larger(smaller: st.SearchStrategy[Expression]) -> st.SearchStrategy[Express
     return st.one_of(
         st.builds(Arithmetic, smaller, st.sampled_from("+-*/"), smaller),
         st.builds(Negative, smaller),
-        st.builds(lambda inside: Call("abs", (inside,)), smaller),
+        st.builds(lambda inside: FunctionCall("abs", (inside,)), smaller),
     )
 
 

@@ -46,7 +46,7 @@ def test_soft_goes_one_step_down_where_there_is_one(play: Play, model: str) -> N
 
 def needs(contents: object, config: types.GenerateContentConfig | None = None) -> set[str]:
     """What a call uses."""
-    return set(read_call("gemini-2.5-pro", contents, config, CallOptions(), CATALOG).needs)
+    return set(read_call("gemini-2.5-pro", contents, config, CallOptions()).needs)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import threading
 import time
 
 from balancer.adapters.notify import Notice
-from balancer.adapters.notify.gate import Gate
+from balancer.adapters.notify.story_filter import StoryFilter
 from tests.adapters.notify.conftest import Make, notice
 from tests.adapters.notify.receiver import Receiver, Reply
 from tests.waiting import until
@@ -66,13 +66,13 @@ def test_the_thread_has_a_bounded_inbox(make: Make, there: Receiver) -> None:
     notifier = make(there.hook)
     held, go_on = threading.Event(), threading.Event()
 
-    class Holding(Gate):
+    class Holding(StoryFilter):
         def passes(self, notice: Notice) -> bool:
             held.set()
             assert go_on.wait(10.0)
             return super().passes(notice)
 
-    notifier._gate = Holding("info")
+    notifier._filter = Holding("info")
     notifier.tell(notice())
     assert held.wait(5.0)
     for _ in range(300):

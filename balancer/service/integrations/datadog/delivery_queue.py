@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from ....adapters.datadog.errors import DatadogError, Trouble
 from ....core.errors import BalancerError
+from ....core.retry import doubled_s
 
 __all__ = ["DeliveryQueue"]
 
@@ -103,7 +104,7 @@ class DeliveryQueue(Generic[Item]):
         if said != self.error:
             _log.warning("Datadog does not take %s; nothing else is affected: %s", self._what, said)
         self.error = said
-        wait_s = min(LONGEST_S, SHORTEST_S * 2.0 ** min(self._in_a_row, 10))
+        wait_s = doubled_s(SHORTEST_S, self._in_a_row + 1, LONGEST_S)
         if error is not None and error.trouble in (Trouble.UNAUTHORISED, Trouble.FORBIDDEN):
             wait_s = LONGEST_S
         if error is not None and error.wait_s is not None:

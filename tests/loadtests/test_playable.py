@@ -1,4 +1,4 @@
-"""Alerts and orders arrive as the simulator sends them."""
+"""Which scenarios can be played live, and the messages that a controller then gets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from balancer.core.errors import ScenarioError
 from balancer.core.modes import Mode
 from balancer.core.observations import Alert, Override
 from balancer.policy_file import default_policy
-from loadtests.messages import check_playable, messages
+from loadtests.playable import check_playable
+from sim.run.messages import scheduled_messages
 
 from .small import small_scenario
 
@@ -22,7 +23,9 @@ STORM = {"kind": "error", "at": 1, "for": 5}
 
 def test_messages_come_in_order_with_their_delay() -> None:
     """Faults of the upstream are no messages."""
-    found = messages(small_scenario(faults=[STORM, ALERT, ORDER]), default_policy())
+    found = scheduled_messages(
+        small_scenario(faults=[STORM, ALERT, ORDER]), default_policy().tick_s
+    )
     assert [at_s for at_s, _ in found] == [12.0, 15.0, 35.0]
     order, raised, cleared = (message for _, message in found)
     assert isinstance(order, Override)

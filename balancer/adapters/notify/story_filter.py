@@ -6,12 +6,12 @@ from collections import OrderedDict
 
 from .notice import RANKS, Notice
 
-__all__ = ["Gate"]
+__all__ = ["StoryFilter"]
 
 _MOST_KEYS = 1_000
 
 
-class Gate:
+class StoryFilter:
     """Remembers of each story whether any of it was told.
 
     A story that never reached the level ends untold; one whose beginning is not known (a
