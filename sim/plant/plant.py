@@ -248,7 +248,7 @@ class Plant:
 
     @property
     def gates(self) -> np.ndarray[Any, Any]:
-        """Look-up tables of the plans in force, by replica; `sim.plant.clients.choose` reads them."""
+        """Tables of the plans in force, by replica; `sim.plant.clients.choose` reads them."""
         return np.asarray(self._world.gates)
 
     @property
