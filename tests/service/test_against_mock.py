@@ -99,8 +99,7 @@ def test_a_fault_leads_through_all_modes_and_back(mock: MockProcess, service: Se
     with service.client(headers=headers) as client:
         for _ in range(50):
             assert client.post(PATH, json=BODY).status_code == 200
-        service.ticked.clear()
-        service.ticked.wait(5)
+        service.wait_for_next_tick()
     mock.admin.put_fault("storm", {"kind": "error", "error": "overloaded", "share": "100%"})
     try:
         with service.client(headers=headers) as client:
