@@ -2,12 +2,13 @@
 #
 #   make run     simulate the main scenario, judge it, and say where the report is
 #   make test    the quick tests (a few minutes)
+#   make slow    the tests of over twenty seconds each (some minutes)
 #   make live    load tests from beginning to end (three minutes or so)
 #   make bench   the benchmarks: a table, and bench.json
 #   make prove   the long proofs, written to docs/proofs.md (an hour or so)
 #   make compat  real clients through the proxy, written to docs/reference/clients.md (downloads them)
 #   make datadog-schemas   our requests against Datadog's published OpenAPI documents (downloads 8 MB)
-#   make lint    style, types and the import directions of the house
+#   make lint    style, formatting, types and the import directions of the house
 #
 # Each creates a virtual environment by itself and installs what it needs. VENV and PYTHON may
 # be given: make test PYTHON=python3.12 VENV=.venv312
@@ -23,7 +24,7 @@ WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test live bench prove compat datadog-schemas lint clean
+.PHONY: help run test slow live bench prove compat datadog-schemas lint clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -37,7 +38,11 @@ run: $(VENV)/.for-run
 # would make the simulations of the other tests several times slower.
 test: $(VENV)/.for-development
 	$(BIN)/python -m pytest -q -n $(WORKERS) tests/core --cov --cov-report=term
-	$(BIN)/python -m pytest -q -n $(WORKERS) --ignore=tests/core
+	$(BIN)/python -m pytest -q -n $(WORKERS) --ignore=tests/core --durations=20 --durations-min=20
+
+slow: $(VENV)/.for-development
+	# None that carries the mark is no failure.
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m slow || test $$? -eq 5
 
 # By themselves, as they measure: two at once would disturb each other.
 live: $(VENV)/.for-development
@@ -58,6 +63,7 @@ datadog-schemas: $(VENV)/.for-development
 
 lint: $(VENV)/.for-development
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 

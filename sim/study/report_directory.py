@@ -104,6 +104,8 @@ def _is_ours(path: Path) -> bool:
 
 
 def _check_replaceable(out: Path) -> None:
+    if out.is_symlink():  # from Python 3.13 on, a loop of links is resolved to itself
+        raise InputError("cannot be used: a loop of links", where=str(out))
     if not out.exists():
         return
     if not out.is_dir():

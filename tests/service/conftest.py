@@ -76,7 +76,12 @@ class Service:
 
     def wait_for_tick(self) -> None:
         """Until the controller has decided once: until then everybody is served normally."""
-        self.ticked.wait(20)
+        assert self.ticked.wait(60), "the controller never decided"
+
+    def wait_for_next_tick(self) -> None:
+        """Until the controller has decided once more."""
+        self.ticked.clear()
+        assert self.ticked.wait(60), "the controller stopped deciding"
 
 
 Start = Callable[..., Service]
@@ -192,7 +197,7 @@ def serving(
 
     runner = threading.Thread(target=thread, name="service under test")
     runner.start()
-    started.wait(30)
+    assert started.wait(60), "the service neither started nor failed"
     assert made, "the service did not start"
     try:
         yield made[0]

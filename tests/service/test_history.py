@@ -173,6 +173,8 @@ def test_readers_do_not_wait_for_the_writer(url: str) -> None:
     """The database is in WAL mode."""
     store = Store(url)
     store.open()
-    with create_engine(url).connect() as connection:
+    engine = create_engine(url)
+    with engine.connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+    engine.dispose()
     store.close()

@@ -38,8 +38,7 @@ def wait_for(service: Service, mode: Mode) -> None:
     for _ in range(4):
         if service.balancer.decision.mode is mode:
             return
-        service.ticked.clear()
-        service.ticked.wait(5)
+        service.wait_for_next_tick()
     assert service.balancer.decision.mode is mode
 
 
@@ -80,8 +79,7 @@ def test_what_may_not_come_in_changes_nothing(
     answer = deliver(service, secret, content)
     assert answer.status_code == status
     assert "message" in answer.json()["error"]
-    service.ticked.clear()
-    service.ticked.wait(5)
+    service.wait_for_next_tick()
     assert service.balancer.decision.mode is Mode.NORMAL
 
 

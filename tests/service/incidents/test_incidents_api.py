@@ -22,8 +22,7 @@ def order(service: Service, mode: str, reason: str = REASON) -> None:
         given = {"mode": mode, "reason": reason, "duration": "10m"}
         assert client.post("/api/brownout", json=given).status_code == 200
     for _ in range(4):
-        service.ticked.clear()
-        service.ticked.wait(5)
+        service.wait_for_next_tick()
         if service.balancer.decision.mode is Mode[mode.upper()]:
             return
     raise AssertionError(f"{mode} did not come")
