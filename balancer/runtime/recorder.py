@@ -62,6 +62,7 @@ _UNSEEN = (_TIMEOUT, FAILURES.index("reset"), ABANDONED)
 
 Price = tuple[int, int, int, int, int, int, int]
 
+
 class _Cell:
     """Counts of one place in this tick."""
 
@@ -127,9 +128,7 @@ class Recorder:
         "under_way", "waiting",
     )  # fmt: skip
 
-    def __init__(
-        self, speed: float, price: Callable[[str], Price], listeners: Listeners
-    ) -> None:
+    def __init__(self, speed: float, price: Callable[[str], Price], listeners: Listeners) -> None:
         self._speed = speed
         self._price = price
         self._listeners = listeners
