@@ -266,10 +266,12 @@ def test_a_flood_of_queueing_flex_browns_out_nobody() -> None:
 
 def test_the_same_flood_in_standard_browns_out() -> None:
     """So that the test before could fail."""
-    bench = Bench(tiered(NO_TIERS))
+    bench = Bench(replace(tiered(NO_TIERS), tick_s=1.0))
+    waiting: list[Request] = []  # one that nobody holds any more is over
     for _ in range(120):
-        for _ in range(4):
-            started(ask(bench))
+        waiting += [ask(bench) for _ in range(4)]
+        for request in waiting[-4:]:
+            started(request)
         bench.seen()
     assert bench.mode > Mode.NORMAL
 

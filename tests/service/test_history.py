@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,11 @@ ORDER = {"at": 1.0, "kind": "override", "mode": "soft", "until": 61.0, "reason":
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
+def engine(tmp_path: Path) -> Iterator[Engine]:
     """An empty database."""
-    return create_engine(f"sqlite:///{tmp_path / 'empty.sqlite3'}")
+    engine = create_engine(f"sqlite:///{tmp_path / 'empty.sqlite3'}")
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
