@@ -273,7 +273,8 @@ def test_the_same_flood_in_standard_browns_out() -> None:
         for request in waiting[-4:]:
             started(request)
         bench.seen()
-    assert bench.mode > Mode.NORMAL
+    # And back again, as no mode helps.
+    assert any(decision.mode > Mode.NORMAL for _, decision in bench.ticks)
 
 
 def test_a_forgotten_flex_call_is_given_up_in_the_end() -> None:
