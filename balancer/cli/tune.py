@@ -26,13 +26,22 @@ if TYPE_CHECKING:
 __all__ = ["tune"]
 
 KNEE = "knee"
+CORE_S_PER_HOUR = 0.2
+"""CPU of one core for a simulated hour, roughly: `docs/how-to/tune-a-policy.md`."""
 
 
 def tune(
     scenarios: Annotated[
-        list[str],
-        typer.Argument(metavar="SCENARIO", help="Names from the library, or files: what matters."),
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="[SCENARIO]...",
+            help=(
+                "Names from the library, or files: what matters. Without any: the library's faults "
+                "of an hour."
+            ),
+            show_default=False,
+        ),
+    ] = None,
     policy: Annotated[
         Path | None,
         typer.Option(metavar="BASE", help="Policy to tune. Without it: ours.", show_default=False),
@@ -58,7 +67,7 @@ def tune(
         ),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Policies to try: 96.")
+        int | None, typer.Option(metavar="N", min=1, help="Policies to try: 60.")
     ] = None,
     time: Annotated[
         str | None,
@@ -108,13 +117,16 @@ def tune(
         from ..installation import require
 
         require(extras=("sim", "report", "tune"))
-        words = command_words("tune", options, scenarios)
+        from sim.tuning.asked import NONE, usual
+
+        words = command_words("tune", options, scenarios or [])
         for name, values in (("--constraint", constraint), ("--holdout", holdout)):
             for value in values or ():
                 words += [name, value]
         wanted = _chosen(choose)
+        sources = scenarios or usual()
         request = _asked(
-            scenarios,
+            sources,
             policy=policy,
             space=space,
             objective=objective,
@@ -126,14 +138,31 @@ def tune(
             seed=seed,
         )
         gate = ["open-balancer", "gate", *([] if policy is None else ["--baseline", str(policy)])]
-        sources = list(dict.fromkeys((*scenarios, *(holdout or ()))))
-        gate += [each for each in sources if each != "none"]
+        named = dict.fromkeys((*sources, *(holdout or ())))
+        gate += [each for each in named if each != NONE]
         with asked_workers(workers, cluster) as hands:
+            if not quiet:
+                typer.echo(_beforehand(request, hands.size))
             found = _tune(
                 request, out, workers=hands, choose=wanted, quiet=quiet, command=words, gate=gate
             )
     if not found.tuning.front:
         raise typer.Exit(FAIL)
+
+
+def _beforehand(request: Asked, cores: int) -> str:
+    """What it will take."""
+    from sim.tuning.tune import simulated_s
+
+    on = f"scenarios: {len(request.scenarios)} to tune on, {len(request.held_out)} held out"
+    if request.limit_s is not None:
+        return f"{on}; about {request.limit_s / 60.0:.3g} minutes, as asked for"
+    hours = simulated_s(request) / 3600.0
+    minutes = hours * CORE_S_PER_HOUR / cores / 60.0
+    return (
+        f"{on}; at most {hours:,.0f} simulated hours, about {max(minutes, 0.1):.2g} minutes of "
+        f"{cores} quiet core{'s' if cores > 1 else ''}"
+    )
 
 
 def _chosen(choose: str | None) -> int | None:
@@ -288,6 +317,10 @@ def _last_words(found: Tuned, out: Path, place: int, gate: Sequence[str]) -> Ite
     front = found.tuning.front
     for text in found.notes(place if front else None):
         yield f"note: {text}"
+    yield (
+        f"note: every interval is of {found.tuning.replications} replications: --trials or --time "
+        "tries more policies, and the gate runs as many replications as a verdict needs"
+    )
     yield f"report: {out / 'report.html'}"
     if gate:
         yield f"next: {shlex.join(gate)}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from balancer.core.errors import InputError
 from balancer.version import VERSION
+from scenarios.loader import library, load
 from scenarios.schema import Scenario
 
 from .constraints import Constraint
@@ -17,10 +18,11 @@ from .objectives import Objective
 from .space import Space
 from .trials import BLOCKS
 
-__all__ = ["NONE", "TRIALS", "Asked", "seeded", "split"]
+__all__ = ["NONE", "TRIALS", "Asked", "seeded", "split", "usual"]
 
-TRIALS = 96
-"""Trials unless a number is asked for."""
+TRIALS = 60
+"""Trials unless a number is asked for: on two scenarios about a minute of two cores, all in all."""
+HOUR_S = 3600.0
 NONE = "none"
 """Asks for no scenario to be held out."""
 
@@ -82,6 +84,20 @@ class Asked:
             constraints=self.constraints,
             scenarios={each.scenario: each for each in every},
         )
+
+
+def usual() -> tuple[str, ...]:
+    """Scenarios of the library to tune on where nobody names any: with faults, and quickly run.
+
+    Of one process, no longer than an hour, and without a policy that goes with them.
+    """
+    every = {name: load(name) for name in library()}
+    return tuple(
+        name
+        for name, (scenario, own) in every.items()
+        if scenario.faults and own is None
+        if scenario.replicas == 1 and scenario.duration <= HOUR_S
+    )
 
 
 def split(

@@ -11,12 +11,9 @@ from .record import tuning_record
 from .robustness import robustness
 from .sensitivity import sensitivity, spaced
 from .space import Space
-from .tune import Progress, Tuned
+from .tune import AROUND, Progress, Tuned
 
-__all__ = ["EXPLAINED", "explained", "values_around"]
-
-EXPLAINED = 4
-"""Replications of what is simulated only to explain."""
+__all__ = ["explained", "values_around"]
 
 
 def explained(
@@ -53,7 +50,7 @@ def explained(
             policy_of=lambda values: space.fields.parsed(space.text(values)),
             today=tuning.today.policy,
             scenarios=tuned.fresh,
-            replications=range(EXPLAINED),
+            replications=range(AROUND),
             goals=goals,
             workers=workers,
             progress=progress("runs of numbers moved alone"),
@@ -62,7 +59,7 @@ def explained(
             tuning,
             tuned.fresh,
             goals=goals,
-            replications=EXPLAINED,
+            replications=AROUND,
             workers=workers,
             progress=progress("runs with assumptions off"),
         )
@@ -95,7 +92,7 @@ def values_around(space: Space, values: Mapping[str, float]) -> dict[str, tuple[
         own = values[each.path]
         rounded = (
             value if value == own else _rounded(value, whole=each.unit.whole)
-            for value in spaced(own, low, high, log=each.log)
+            for value in spaced(own, low, high)
         )
         found[each.path] = tuple(dict.fromkeys(rounded))
     return found

@@ -48,14 +48,9 @@ class Sensitivity:
     steps: tuple[Step, ...]
 
 
-def spaced(chosen: float, low: float, high: float, *, log: bool = False) -> tuple[float, ...]:
-    """The ends of a range, the chosen value, and what lies halfway; rising, each once."""
-    low, high = min(low, chosen), max(high, chosen)
-    if log and low > 0.0:
-        halves = (low * chosen) ** 0.5, (chosen * high) ** 0.5
-    else:
-        halves = (low + chosen) / 2.0, (chosen + high) / 2.0
-    return tuple(sorted({low, halves[0], chosen, halves[1], high}))
+def spaced(chosen: float, low: float, high: float) -> tuple[float, ...]:
+    """The ends of a range and the chosen value; rising, each once."""
+    return tuple(sorted({min(low, chosen), chosen, max(high, chosen)}))
 
 
 def sensitivity(

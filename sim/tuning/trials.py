@@ -25,7 +25,7 @@ from .results import TODAY
 
 __all__ = ["BLOCKS", "Race", "Trial"]
 
-BLOCKS = (2, 4, 8)
+BLOCKS = (2, 4)
 """Replications of a trial, in all, after each block."""
 
 
@@ -54,11 +54,15 @@ class Race:
         arms: samples of today's policy and static of an earlier run; None: they are simulated.
         workers: as of `sim.study.replications.replicate`.
         progress: called with runs done and runs in all of a block.
+        blocks: replications of a trial, in all, after each block; None: `BLOCKS`.
+        fitted: the policy that a scenario is run with in place of one that is tried.
     """
 
     __slots__ = (
         "_arms",
         "_best",
+        "_blocks",
+        "_fitted",
         "_goals",
         "_progress",
         "_scenarios",
@@ -76,8 +80,12 @@ class Race:
         arms: Mapping[str, Sample] | None = None,
         workers: int | Workers | None = None,
         progress: Callable[[float, int], None] | None = None,
+        blocks: Sequence[int] | None = None,
+        fitted: Callable[[Scenario, Policy], Policy] = lambda _scenario, policy: policy,
     ) -> None:
         self._goals = goals
+        self._blocks = tuple(BLOCKS if blocks is None else blocks)
+        self._fitted = fitted
         self._scenarios = tuple(scenarios)
         self._today = today
         self._workers = workers
@@ -85,7 +93,7 @@ class Race:
         self.simulated_s = 0.0
         self._best: list[Trial] = []
         if arms is None:
-            seen = self._run({TODAY: today, STATIC: today}, range(BLOCKS[-1]))
+            seen = self._run({TODAY: today, STATIC: today}, range(self._blocks[-1]))
             arms = {arm: self._goals.sample(each) for arm, each in seen.items()}
         self._arms = arms
         goals.check_reachable(arms[TODAY])
@@ -103,7 +111,7 @@ class Race:
         found: dict[str, Trial] = {}
         racing = dict(policies)
         before = 0
-        for block in BLOCKS:
+        for block in self._blocks:
             if not racing:
                 break
             seen = self._run(racing, range(before, block))
@@ -112,7 +120,7 @@ class Race:
                     runs[name][scenario] += more
             before = block
             samples = {name: self._goals.sample(runs[name]) for name in racing}
-            last = block == BLOCKS[-1]
+            last = block == self._blocks[-1]
             lost = set() if last else self._losers(samples, block)
             for name in list(racing):
                 if last or name in lost:
@@ -139,7 +147,11 @@ class Race:
         self, policies: Mapping[str, Policy], replications: range
     ) -> dict[str, dict[str, Sequence[Run]]]:
         plans = [
-            Plan(scenario=scenario, arms=policies, replications=replications)
+            Plan(
+                scenario=scenario,
+                arms={name: self._fitted(scenario, each) for name, each in policies.items()},
+                replications=replications,
+            )
             for scenario in self._scenarios
         ]
         found = replicate(plans, workers=self._workers, progress=self._progress)

@@ -27,13 +27,13 @@ from .goals import Goals, Score
 from .results import TODAY, Candidate, Measured, Tuning, seen
 from .space import Space
 from .study import GENERATION, Study, Tried
-from .trials import Race
+from .trials import BLOCKS, Race
 
-__all__ = ["AROUND", "FRESH", "Progress", "Tuned", "tune"]
+__all__ = ["AROUND", "FRESH", "Progress", "Tuned", "simulated_s", "tune"]
 
 FRESH = 12
 """Replications on fresh seeds."""
-MOST = 12
+MOST = 8
 """Policies that are run on fresh seeds, beside today's and static."""
 AROUND = 4
 """Replications of what explains a front: numbers moved, other assumptions."""
@@ -146,6 +146,17 @@ def tune(
     return _judged(asked, study, workers, progress("runs on fresh seeds"))
 
 
+def simulated_s(asked: Asked) -> float:
+    """Simulated seconds of a tuning by its number of trials, at most; what explains it too."""
+    tuned_s = sum(each.duration for each in asked.scenarios)
+    return (_drawn(asked) + 2) * BLOCKS[-1] * tuned_s + _fresh_s(asked)
+
+
+def _drawn(asked: Asked) -> int:
+    """Trials in whole generations."""
+    return math.ceil(asked.trials / GENERATION) * GENERATION
+
+
 def _search(
     asked: Asked,
     study: Study,
@@ -153,7 +164,7 @@ def _search(
     began: float,
     report: Callable[[float, int], None],
 ) -> None:
-    most = math.ceil(asked.trials / GENERATION) * GENERATION
+    most = _drawn(asked)
     rounds = 0
     while len(study.tried) < most or asked.limit_s is not None:
         report(len(study.tried), max(most, len(study.tried)))
@@ -173,8 +184,8 @@ def _fresh_s(asked: Asked) -> float:
     tuned_s, held_s = (
         sum(each.duration for each in part) for part in (asked.scenarios, asked.held_out)
     )
-    # Four values of every number, and four cases of other assumptions.
-    around = 4 * len(asked.space.dimensions) + 4 * MOST
+    # Both ends of every number, and four cases of other assumptions.
+    around = 2 * len(asked.space.dimensions) + 4 * MOST
     return (MOST + 2) * FRESH * (tuned_s + held_s) + around * AROUND * tuned_s
 
 

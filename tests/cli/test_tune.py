@@ -21,7 +21,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in (asked, study, trials):
         monkeypatch.setattr(module, "BLOCKS", (2,))
     monkeypatch.setattr(tunings, "FRESH", 3)
-    monkeypatch.setattr(explanation, "EXPLAINED", 2)
+    monkeypatch.setattr(explanation, "AROUND", 2)
     (tmp_path / "slow.yaml").write_text(SLOW.format(name="slow", factor=4))
     (tmp_path / "blind.yaml").write_text(BLIND)
     (tmp_path / "space.yaml").write_text(SPACE)
@@ -51,7 +51,9 @@ def test_a_front_is_written_ready_for_the_gate(command: Command, files: Path) ->
         "tuning.csv",
         "tuning.json",
     ]
-    *_, last = done.stdout.splitlines()
+    first, *_, last = done.stdout.splitlines()
+    assert first.startswith("scenarios: 1 to tune on, 0 held out; at most ")
+    assert "every interval is of 3 replications" in done.stdout
     assert last == (
         "next: open-balancer gate --candidate balancer-tuning/candidate.yaml "
         "--baseline blind.yaml slow.yaml"

@@ -6,65 +6,93 @@ import math
 
 import pytest
 
-from sim.study.compared_laws import tuning
-from sim.study.intervals import Interval
-from sim.study.ranking import Standing
-from tests.proofs.tuning import MISS, TRIALS, Result, chosen, is_training, losses
+from balancer.policy_file import default_policy
+from scenarios.loader import load
+from sim.study.compared_laws import tuning, with_constants
+from sim.workers.pool import local_workers
+from tests.proofs.tuning import (
+    BLOCKS,
+    MISS,
+    SPACES,
+    TRIALS,
+    Result,
+    chosen,
+    constants,
+    is_training,
+    law_space,
+    loss,
+    tune,
+)
 
 
-def standing(regret: float, *, eligible: bool) -> Standing:
-    """A trial in a scenario."""
-    value = Interval(estimate=regret, low=regret, high=regret)
-    return Standing(
-        law="breaker 0",
-        answers=(),
-        eligible=eligible,
-        score=value,
-        regret=value,
-        regret_usd=value,
-        best=False,
-        within_best=False,
-        dominated_by=(),
-    )
+@pytest.mark.parametrize("law", SPACES)
+def test_every_law_can_have_its_published_constants_and_all_of_its_space(law: str) -> None:
+    """In every training scenario, which may have a policy with timeouts of its own."""
+    space = law_space(law)
+    published = space.draw(space.present).policy
+    assert published is not None
+    assert constants(published) == constants(space.fields.policy)
+    own = [load(name).policy for name in tuning()["training"]]
+    for _, drawn in space.ends():
+        policy = space.draw(drawn).policy
+        assert policy is not None
+        for each in own:
+            assert with_constants(each or default_policy(), law, constants(policy)).law == law
 
 
-def test_every_law_has_the_same_number_of_trials_and_the_published_ones_first() -> None:
-    """Eight, all different."""
-    assert {len(trials) for trials in TRIALS.values()} == {8}
-    for trials in TRIALS.values():
-        assert len({tuple(sorted(each.items())) for each in trials}) == 8
-
-
-def test_the_trials_written_down_are_those_of_the_grid() -> None:
-    """A grid that is changed must be run again; so must one on other scenarios."""
+def test_the_trials_written_down_are_those_of_the_budget() -> None:
+    """A space or a budget that is changed must be run again; so must one on other scenarios."""
     found = tuning()
-    assert {
-        law: tuple(each["constants"] for each in every) for law, every in found["trials"].items()
-    } == dict(TRIALS)
+    assert set(found["trials"]) == set(SPACES)
+    for law, every in found["trials"].items():
+        assert len(every) == TRIALS
+        assert every[0]["constants"] == constants(law_space(law).fields.policy)
+        assert every[0]["replications"] == BLOCKS[-1]
+        for trial in every:
+            for name, value in trial["constants"].items():
+                low, high, _ = SPACES[law][name.removesuffix("_s")]
+                assert low <= value <= high
     assert all(is_training(name) for name in found["training"])
 
 
 def test_a_miss_costs_a_tenth_and_gains_nothing_by_being_cheap() -> None:
     """A regret below nothing is no merit of who misses; where nobody meets all, nothing counts."""
-    found = losses(
-        [
-            standing(0.02, eligible=True),
-            standing(0.02, eligible=False),
-            standing(-0.5, eligible=False),
-            standing(math.nan, eligible=False),
-        ]
-    )
-    assert found == pytest.approx([0.02, 0.02 + MISS, MISS, 0.0])
+    assert loss(0.58, True, 0.6) == pytest.approx(0.02)
+    assert loss(0.7, True, 0.6) == pytest.approx(-0.1)
+    assert loss(0.58, False, 0.6) == pytest.approx(0.02 + MISS)
+    assert loss(0.7, False, 0.6) == pytest.approx(MISS)
+    assert loss(0.58, False, math.nan) == 0.0
+
+
+def results(*found: tuple[float, int]) -> list[Result]:
+    """Trials of these losses and replications."""
+    return [
+        Result(constants={"k": float(k)}, mean_loss=mean, replications=replications)
+        for k, (mean, replications) in enumerate(found)
+    ]
 
 
 def test_the_least_mean_loss_is_chosen_and_the_first_of_equals() -> None:
     """The published constants, being first, are kept unless something is better."""
+    found = chosen(
+        {
+            "kept": results((0.1, 4), (0.1, 4)),
+            "changed": results((0.3, 4), (0.2, 4), (0.1, 4)),
+            "given up": results((0.3, 4), (0.1, 2), (0.2, 4)),
+        }
+    )
+    assert found == {"kept": {}, "changed": {"k": 2.0}, "given up": {"k": 2.0}}
 
-    def results(*mean_losses: float) -> list[Result]:
-        return [
-            Result(constants={"k": float(k)}, mean_loss=loss, missed=())
-            for k, loss in enumerate(mean_losses)
-        ]
 
-    found = chosen({"kept": results(0.1, 0.1), "changed": results(0.3, 0.2, 0.1)})
-    assert found == {"kept": {}, "changed": {"k": 2.0}}
+def test_laws_are_tuned_by_their_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real one, of one law in one scenario: the same requests, so the same again."""
+    monkeypatch.setattr("tests.proofs.tuning.SPACES", {"mildest": SPACES["mildest"]})
+    with local_workers(1) as workers:
+        found, again = (tune(["cost_spike"], workers=workers) for _ in range(2))
+    assert found == again
+    (trials,) = found.values()
+    assert [each.replications for each in trials] == [BLOCKS[-1]] * TRIALS
+    # The only law as published is the best as published, or nobody is.
+    assert trials[0].mean_loss == 0.0
+    assert len({each.constants["hold_s"] for each in trials}) == TRIALS
+    assert len({each.mean_loss for each in trials}) > 2

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from balancer.core.errors import InputError
+from scenarios.loader import load
 from sim.run.result import STATIC
 from sim.tuning import study as studies
-from sim.tuning.asked import Asked, split
+from sim.tuning.asked import Asked, split, usual
 from sim.tuning.results import TODAY
-from sim.tuning.tune import FRESH, Tuned, tune
+from sim.tuning.trials import Race
+from sim.tuning.tune import FRESH, Tuned, simulated_s, tune
 from tests.tuning.asking import asking, slow
 
 
@@ -66,6 +69,41 @@ def test_the_fresh_runs_are_no_trial_s(found: Tuned, asked: Asked) -> None:
     before = searched[TODAY]["slow"]["latency_p95_s"]
     fresh = [run.metrics["latency_p95_s"] for run in runs[TODAY]]
     assert list(before) != fresh[: len(before)]
+
+
+def test_what_it_takes_is_said_beforehand_and_is_no_less(found: Tuned, asked: Asked) -> None:
+    """Races and small fronts make it less; what explains the front is in it too."""
+    assert simulated_s(asked) > found.tuning.simulated_hours * 3600.0
+
+
+def test_where_nobody_names_scenarios_faults_that_run_quickly_are_tuned_on() -> None:
+    """Of the library, and for any policy."""
+    names = usual()
+    assert {"latency_spike", "cost_spike", "error_storm"} <= set(names)
+    for name in names:
+        scenario, own = load(name)
+        assert scenario.faults and own is None
+        assert (scenario.replicas, scenario.duration <= 3600.0) == (1, True)
+
+
+def test_a_race_can_run_scenarios_with_other_policies_than_those_tried(asked: Asked) -> None:
+    """Here all of them with today's, in one block, and so with the same figures."""
+    today = asked.space.fields.policy
+    others = {
+        str(hold_s): replace(today, ladder=replace(today.ladder, hold_s=hold_s))
+        for hold_s in (150.0, 300.0)
+    }
+    race = Race(
+        asked.goals(),
+        asked.scenarios,
+        today,
+        workers=1,
+        blocks=(2,),
+        fitted=lambda _scenario, _policy: today,
+    )
+    found = race.run(others)
+    assert [each.sample for each in found.values()] == [race.arms[TODAY]] * 2
+    assert [each.score.replications for each in found.values()] == [2, 2]
 
 
 def test_the_first_trial_is_today_s_policy(found: Tuned) -> None:
