@@ -83,7 +83,7 @@ def board() -> Any:
 
 
 def test_every_panel_shows_both_arms(played: Played, board: Any) -> None:
-    """But for what a simulation does not have; failures happen without a controller only."""
+    """But for what a simulation does not have, and failures, which a controller may have none of."""
     for panel in board["panels"]:
         for target in panel.get("targets", []):
             arms = {
@@ -92,7 +92,7 @@ def test_every_panel_shows_both_arms(played: Played, board: Any) -> None:
             if panel["title"] in NOT_SIMULATED:
                 assert arms == set()
             elif panel["title"] == "Failed calls by kind":
-                assert arms == {"none"}
+                assert "none" in arms
             elif panel["title"] in ("Modes entered", "Time until normal is back"):
                 assert arms == {"policy"}
             else:

@@ -138,12 +138,12 @@ def test_a_few_calls_prove_nothing(default: Policy, promtool: Promtool) -> None:
 
 
 def test_cost_is_dollars_an_hour(default: Policy, promtool: Promtool) -> None:
-    """$2.50 a minute is $150 an hour: soft, and not hard."""
+    """$4 a minute is $240 an hour: soft, and not hard."""
     promtool.play(
         alerts_text(default, "shop", Translation.UNDERSCORES),
-        {COST: grows((10, 2.5)), FINISHED: grows((10, 60))},
+        {COST: grows((10, 4)), FINISHED: grows((10, 60))},
         [
-            (480, "round(open_balancer:token_cost_per_hour:1m)", 150),
+            (480, "round(open_balancer:token_cost_per_hour:1m)", 240),
             (480, FIRING.format("OpenBalancerSoftTokenCostPerHour"), 1),
             (480, FIRING.format("OpenBalancerHardTokenCostPerHour"), 0),
         ],
