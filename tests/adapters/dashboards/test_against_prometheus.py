@@ -83,7 +83,7 @@ def board() -> Any:
 
 
 def test_every_panel_shows_both_arms(played: Played, board: Any) -> None:
-    """But for what a simulation does not have, and failures, which a controller may have none of."""
+    """But for what a simulation does not have; failures may be without a controller only."""
     for panel in board["panels"]:
         for target in panel.get("targets", []):
             arms = {
