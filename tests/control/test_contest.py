@@ -146,5 +146,6 @@ def test_laws_are_compared_over_scenarios_of_the_library() -> None:
     assert all(sum(map(int, column)) >= 1 for column in list(zip(*swept, strict=True))[1:])
     ((name, reigns, of_all),) = reign_rows(found)
     assert name == "steady"
-    assert reigns.endswith(", then ladder")
+    # Where nothing is wrong no tuned law need be worth more at any price.
+    assert reigns.split(", then ")[-1] == "ladder"
     assert of_all.startswith("always_hard up to $0.0")
