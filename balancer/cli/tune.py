@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["tune"]
 
 KNEE = "knee"
-CORE_S_PER_HOUR = 0.2
-"""CPU of one core for a simulated hour, roughly: `docs/how-to/tune-a-policy.md`."""
+CORE_S_PER_HOUR = 0.3
+"""CPU of one core for a simulated hour, all in all: `docs/how-to/tune-a-policy.md`."""
 
 
 def tune(

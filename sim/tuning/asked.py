@@ -21,7 +21,7 @@ from .trials import BLOCKS
 __all__ = ["NONE", "TRIALS", "Asked", "seeded", "split", "usual"]
 
 TRIALS = 60
-"""Trials unless a number is asked for: on two scenarios about a minute of two cores, all in all."""
+"""Trials unless a number is asked for: a first front of two scenarios in a minute or two."""
 HOUR_S = 3600.0
 NONE = "none"
 """Asks for no scenario to be held out."""
