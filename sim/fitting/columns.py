@@ -41,7 +41,7 @@ _EMPTY: tuple[()] = ()
 _TICK = {"tick", "observations", "decision"}
 _SEEN = {
     *("served", "requests", "offered", "admitted", "shed", "fallback", "waiting"),
-    *("reserved_nano_usd", "memory_ppm", "alerts", "overrides"),
+    *("reserved_nano_usd", "memory_ppm", "alerts", "overrides", "ticks"),
 }
 _SERVED = {
     *("mode", "model", "started", "finished", "failures", "latency", "ttft", "ages"),
