@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,7 @@ __all__ = [
     "Layout",
     "light",
     "panel_axes",
+    "set_style",
     "set_title",
     "shorten",
 ]
@@ -70,27 +72,41 @@ def panel_axes(figure: Figure, layout: Layout, height: float, above: float, tall
             tall / height,
         )
     )
-    axes.patch.set_visible(False)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in {"left", "bottom"})
-        spine.set_color(light("muted"))
-        spine.set_linewidth(0.7)
-    axes.tick_params(labelsize=layout.font, colors=light("muted"), width=0.7, length=3, pad=2.5)
+    set_style(axes, layout)
     return axes
 
 
-def set_title(axes: Axes, text: str, layout: Layout, above: float = 0.0) -> None:
-    """Put a title over the left end of axes, `above` points higher than usual."""
+def set_style(axes: Axes, layout: Layout, sides: Collection[str] = ("left", "bottom")) -> None:
+    """Draw axes as all figures do: on the page's ground, with thin lines on these sides."""
+    axes.patch.set_visible(False)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in sides)
+        spine.set_color(light("muted"))
+        spine.set_linewidth(0.7)
+    axes.tick_params(labelsize=layout.font, colors=light("muted"), width=0.7, length=3, pad=2.5)
+
+
+def set_title(
+    axes: Axes,
+    text: str,
+    layout: Layout,
+    above: float = 0.0,
+    *,
+    beside: float = 0.0,
+    role: str = "ink",
+) -> None:
+    """Put a title over the left end of axes: `above` points higher, `beside` further right."""
     axes.annotate(
         text,
         (0, 1),
         xycoords="axes fraction",
-        xytext=(0, 6 + above),
+        xytext=(beside, 6 + above),
         textcoords="offset points",
         fontsize=layout.font,
         fontweight="bold",
-        color=light("ink"),
+        color=light(role),
         va="bottom",
+        annotation_clip=False,
     )
 
 

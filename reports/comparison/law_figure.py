@@ -20,7 +20,7 @@ from balancer.records.comparison import ComparedScenario, LawResult
 from balancer.records.interval import UNDEFINED, Interval
 
 from ..amounts import amount
-from ..layout import Layout, light
+from ..layout import Layout, light, set_style, set_title
 from ..metrics import Metric, metric
 from ..svg import DRAWING
 from .words import standing
@@ -99,28 +99,12 @@ def _draw(scenario: ComparedScenario, names: Sequence[str], layout: Layout) -> F
 
 
 def _panel(axes: Axes, laws: Sequence[LawResult], shown: Metric, name: str, layout: Layout) -> None:
-    axes.patch.set_visible(False)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(light("muted"))
-        spine.set_linewidth(0.7)
-    axes.tick_params(labelsize=layout.font, colors=light("muted"), width=0.7, length=3, pad=2.5)
+    set_style(axes, layout, sides=("bottom",))
     axes.set_ylim(len(laws) * ROW, 0)
     axes.yaxis.set_major_locator(NullLocator())
     values = [law.metrics.get(name, UNDEFINED) for law in laws]
     _scale(axes, values, shown)
-    axes.annotate(
-        shown.label.removesuffix(" (assumed)"),
-        (0, 1),
-        xycoords="axes fraction",
-        xytext=(0, 5),
-        textcoords="offset points",
-        fontsize=layout.font,
-        fontweight="bold",
-        color=light("ink"),
-        va="bottom",
-        annotation_clip=False,
-    )
+    set_title(axes, shown.label.removesuffix(" (assumed)"), layout, above=-1)
     for place, (law, value) in enumerate(zip(laws, values, strict=True)):
         at = (place + 0.5) * ROW
         axes.axhline(at, color=light("grid"), linewidth=0.6, zorder=0)

@@ -19,7 +19,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from balancer.records.comparison import ComparedScenario, Comparison, Place, Reign
 
-from ..layout import Layout, light, panel_axes, shorten
+from ..layout import Layout, light, panel_axes, set_title, shorten
 from ..palette import FILL_ROLES
 from ..svg import DRAWING
 
@@ -79,18 +79,7 @@ def _draw(comparison: Comparison, layout: Layout, least: float, most: float) -> 
     per_decade = (layout.width - layout.left - layout.right) / math.log10(most / least)
     for place, scenario in enumerate(comparison.scenarios):
         _band(axes, scenario, place * ROW, layout, roles, per_decade)
-    axes.annotate(
-        "What a perfect answer in time is worth",
-        (0, 1),
-        xycoords="axes fraction",
-        xytext=(0, 6),
-        textcoords="offset points",
-        fontsize=layout.font,
-        fontweight="bold",
-        color=light("ink"),
-        va="bottom",
-        annotation_clip=False,
-    )
+    set_title(axes, "What a perfect answer in time is worth", layout)
     _key(figure, key, roles, layout, height)
     return figure
 

@@ -22,7 +22,7 @@ from balancer.records.tuning import Objective, Tuning
 
 from ..amounts import amount
 from ..label_places import label_places
-from ..layout import Layout, light
+from ..layout import Layout, light, set_style
 from ..run.scales import around
 from ..svg import DRAWING
 from .words import heading
@@ -136,12 +136,7 @@ def _panel(
     room: tuple[float, float],
 ) -> None:
     one, other = (tuning.objectives[place] for place in pair)
-    axes.patch.set_visible(False)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in {"left", "bottom"})
-        spine.set_color(light("muted"))
-        spine.set_linewidth(0.7)
-    axes.tick_params(labelsize=layout.font, colors=light("muted"), width=0.7, length=3, pad=2.5)
+    set_style(axes, layout)
     axes.grid(color=light("grid"), linewidth=0.6)
     axes.set_axisbelow(True)
     drawn = [

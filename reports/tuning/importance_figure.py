@@ -15,7 +15,7 @@ from balancer.records.interval import UNDEFINED
 from balancer.records.tuning import Importance, Tuning
 
 from ..amounts import amount
-from ..layout import Layout, light, shorten
+from ..layout import Layout, light, set_style, set_title, shorten
 from ..svg import DRAWING
 from .words import dimension, label
 
@@ -86,12 +86,7 @@ def _draw(tuning: Tuning, layout: Layout) -> Figure:
 
 
 def _panel(axes: Axes, found: Importance, title: str, paths: list[str], layout: Layout) -> None:
-    axes.patch.set_visible(False)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(light("muted"))
-        spine.set_linewidth(0.7)
-    axes.tick_params(labelsize=layout.font, colors=light("muted"), width=0.7, length=3, pad=2.5)
+    set_style(axes, layout, sides=("bottom",))
     axes.set_ylim(len(paths) * ROW, 0)
     axes.set_xlim(0, 1)
     axes.yaxis.set_major_locator(NullLocator())
@@ -99,18 +94,7 @@ def _panel(axes: Axes, found: Importance, title: str, paths: list[str], layout: 
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: amount(value, "share", exact=True))
     )
-    axes.annotate(
-        title,
-        (0, 1),
-        xycoords="axes fraction",
-        xytext=(0, 5),
-        textcoords="offset points",
-        fontsize=layout.font,
-        fontweight="bold",
-        color=light("ink"),
-        va="bottom",
-        annotation_clip=False,
-    )
+    set_title(axes, title, layout, above=-1)
     for line, path in enumerate(paths):
         at = (line + 0.5) * ROW
         share = found.by_path.get(path, UNDEFINED)

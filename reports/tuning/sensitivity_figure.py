@@ -18,7 +18,7 @@ from balancer.records.interval import Interval
 from balancer.records.tuning import Objective, Sensitivity, Step, Tuning
 
 from ..amounts import amount
-from ..layout import Layout, light, shorten
+from ..layout import Layout, light, set_style, set_title, shorten
 from ..run.scales import around
 from ..svg import DRAWING
 from .words import dimension, heading
@@ -66,26 +66,12 @@ def _draw(tuning: Tuning, layout: Layout) -> Figure:
             _panel(axes, found, column, objective, layout, limits)
             _steps(axes, found, layout, wide)
             if column == 0:
-                _over(axes, shorten(dimension(found.path), layout), layout, 4, "muted")
+                name = shorten(dimension(found.path), layout)
+                set_title(axes, name, layout, above=-2, beside=4 - layout.left, role="muted")
             if row == 0:
                 name = shorten(heading(objective), layout, wide + layout.left)
-                _over(axes, name, layout, 4 + HEAD, "ink")
+                set_title(axes, name, layout, above=HEAD - 2, beside=4 - layout.left)
     return figure
-
-
-def _over(axes: Axes, text: str, layout: Layout, above: float, role: str) -> None:
-    axes.annotate(
-        text,
-        (0, 1),
-        xycoords="axes fraction",
-        xytext=(-layout.left + 4, above),
-        textcoords="offset points",
-        fontsize=layout.font,
-        fontweight="bold",
-        color=light(role),
-        va="bottom",
-        annotation_clip=False,
-    )
 
 
 def _limits(every: Sequence[Sensitivity], column: int) -> tuple[float, float]:
@@ -102,12 +88,7 @@ def _panel(
     layout: Layout,
     limits: tuple[float, float],
 ) -> None:
-    axes.patch.set_visible(False)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in {"left", "bottom"})
-        spine.set_color(light("muted"))
-        spine.set_linewidth(0.7)
-    axes.tick_params(labelsize=layout.font, colors=light("muted"), width=0.7, length=3, pad=2.5)
+    set_style(axes, layout)
     axes.set_ylim(*limits)
     axes.set_xlim(-0.4, len(found.steps) - 0.6)
     ticks = [tick for tick in MaxNLocator(2).tick_values(*limits) if _inside(tick, limits)]
