@@ -31,7 +31,7 @@ from .replies import Gone, Header, Receive, Scope, Send, Stream, send_head, send
 from .settings import Settings
 from .wall_upstream import Fate, ModelEntry, WallUpstream
 
-__all__ = ["Acting", "Form"]
+__all__ = ["GENERATION", "Acting", "Form"]
 
 _NO_JSON = "<!DOCTYPE html><title>502 Bad Gateway</title>"
 _FLUSH_S = 0.002
@@ -96,7 +96,7 @@ class _Generation:
         return Stream(scope, send, sse=sse)
 
 
-_GENERATION = _Generation()
+GENERATION = _Generation()
 
 
 class Acting:
@@ -145,7 +145,7 @@ class Acting:
         scope: Scope,
         receive: Receive,
         send: Send,
-        form: Form = _GENERATION,
+        form: Form,
     ) -> None:
         self._form = form
         self._loop = asyncio.get_running_loop()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs
 
-from .acting import Acting
+from .acting import GENERATION, Acting, Form
 from .answers import as_asked
 from .bodies import Body, count_body, parse, read_body, text_tokens
 from .caches import Caches
@@ -114,12 +116,45 @@ class GeminiApp:
             found = {"totalTokens": count, "promptTokensDetails": details}
             await send_json(scope, send, 200, json.dumps(found).encode())
             return
+        acting = await self.start(
+            model, document, headers, vertex=asked.vertex, scope=scope, receive=receive, send=send
+        )
+        sse: bool | None = None
+        if asked.method == "streamGenerateContent":
+            sse = b"alt=sse" in query
+        await acting.run(sse)
+
+    async def start(
+        self,
+        model: ModelEntry,
+        document: dict[str, Any],
+        headers: Headers,
+        *,
+        vertex: bool,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        form: Callable[[Fate], Form] = lambda _: GENERATION,
+    ) -> Acting:
+        """A call of a model that starts now, with its fate.
+
+        Args:
+            model: which is called.
+            document: what is asked, in the words of generateContent.
+            headers: of the request.
+            vertex: whether in the form of Vertex AI.
+            scope, receive, send: of the request.
+            form: the API's words, of a fate.
+
+        Raises:
+            Refusal: what is wrong with it.
+            Gone: its client has left before it had a place.
+        """
         body = read_body(document, model.card)
-        if asked.vertex:
+        if vertex:
             body = body._replace(request_type=headers.request_type)
         if not self.settings.lenient:
-            cached_for = self.caches.model_of(document, model.name)
-            check(document, model.card, cached_for=cached_for)
+            check(document, model.card, cached_for=self.caches.model_of(document, model.name))
         prompt = text_tokens(document) if headers.request is None else None
         began = asyncio.get_running_loop().time()
         fate = await self.fate(model, body, headers, prompt, receive)
@@ -128,23 +163,20 @@ class GeminiApp:
         )
         if body.stops or body.candidates > 1:
             fate, body = as_asked(fate, body, model.card)
-        sse: bool | None = None
-        if asked.method == "streamGenerateContent":
-            sse = b"alt=sse" in query
-        acting = Acting(
+        return Acting(
             settings=self.settings,
             upstream=self.upstream,
             counters=self.counters,
             model=model,
-            vertex=asked.vertex,
+            vertex=vertex,
             body=body,
             began=began,
             fate=fate,
             scope=scope,
             receive=receive,
             send=send,
+            form=form(fate),
         )
-        await acting.run(sse)
 
     async def fate(
         self, model: ModelEntry, body: Body, headers: Headers, prompt: int | None, receive: Receive

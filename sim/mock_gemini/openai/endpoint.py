@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import struct
@@ -12,15 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from balancer.wire.chat import wants_stream
 
-from ..acting import Acting
-from ..answers import as_asked
-from ..bodies import parse, read_body, text_tokens
-from ..calling import called
+from ..bodies import parse, text_tokens
 from ..embeddings import embed
 from ..headers import Headers
 from ..refusals import invalid_argument
 from ..replies import Receive, Scope, Send, send_json
-from ..strict import check
 from .asking import document_of, wants_usage
 from .paths import OpenAIRoute
 from .words import ChatForm
@@ -84,36 +79,20 @@ class OpenAI:
         send: Send,
     ) -> None:
         app = self._app
-        began = asyncio.get_running_loop().time()
         model = app.model(_bare(body.get("model")), "chatCompletion")
-        document = document_of(body, model.card)
-        asks = read_body(document, model.card)
-        if asked.vertex:
-            asks = asks._replace(request_type=headers.request_type)
-        if not app.settings.lenient:
-            check(document, model.card, cached_for=app.caches.model_of(document, model.name))
-        prompt = text_tokens(document) if headers.request is None else None
-        fate = await app.fate(model, asks, headers, prompt, receive)
-        call = called(document, model.card, fate.request, app.settings.call_share)
-        asks = asks._replace(call=call)
-        if asks.stops or asks.candidates > 1:
-            fate, asks = as_asked(fate, asks, model.card)
-        form = ChatForm(
-            f"mock-{fate.request}-{fate.attempt}", int(time.time()), with_usage=wants_usage(body)
-        )
-        acting = Acting(
-            settings=app.settings,
-            upstream=app.upstream,
-            counters=app.counters,
-            model=model,
+        acting = await app.start(
+            model,
+            document_of(body, model.card),
+            headers,
             vertex=asked.vertex,
-            body=asks,
-            began=began,
-            fate=fate,
             scope=scope,
             receive=receive,
             send=send,
-            form=form,
+            form=lambda fate: ChatForm(
+                f"mock-{fate.request}-{fate.attempt}",
+                int(time.time()),
+                with_usage=wants_usage(body),
+            ),
         )
         await acting.run(True if wants_stream(body) else None)
 
