@@ -32,6 +32,9 @@ from .policy import Strategy
 from .value_codec import LARGEST_INT, from_plain, to_plain
 
 __all__ = [
+    "REQUEST_KEYS",
+    "SERVED_KEYS",
+    "TICK_KEYS",
     "decision_from_plain",
     "decision_to_plain",
     "observations_from_plain",
@@ -56,14 +59,15 @@ _COUNTS = (
     "rerouted",
     "downgraded",
 )
-_SERVED_KEYS = frozenset({"mode", "model", "failures", *_HISTOGRAMS, *_COUNTS})
+SERVED_KEYS = frozenset({"mode", "model", "failures", *_HISTOGRAMS, *_COUNTS})
 _REQUEST_HISTOGRAMS = ("answered", "failed", "ages")
-_REQUEST_KEYS = frozenset({"mode", "begun", "unjudged", *_REQUEST_HISTOGRAMS})
+REQUEST_KEYS = frozenset({"mode", "begun", "unjudged", *_REQUEST_HISTOGRAMS})
 _BY_PRIORITY = ("offered", "admitted", "shed", "fallback")
 _GAUGES = ("waiting", "reserved_nano_usd", "memory_ppm")
-_TICK_KEYS = frozenset(
+TICK_KEYS = frozenset(
     {"served", "requests", "alerts", "overrides", "ticks", *_BY_PRIORITY, *_GAUGES}
 )
+"""Keys of a line's observations; `SERVED_KEYS` and `REQUEST_KEYS` are of their entries."""
 _DECISION_KEYS = frozenset({"mode", "mix", "mixes", "admit", "limits", "reasons"})
 
 
@@ -174,7 +178,7 @@ def observations_from_plain(tick: int, plain: object) -> Observations:
         JournalError: an unknown key, a negative count, no tick, or anything else
             `observations_to_plain` does not write.
     """
-    found = _object(plain, _TICK_KEYS, "observations")
+    found = _object(plain, TICK_KEYS, "observations")
     served = tuple(_served(entry) for entry in _list(found.get("served", []), "served"))
     if len({(entry.mode, entry.model) for entry in served}) < len(served):
         raise JournalError("served: a mode and model occur twice")
@@ -208,7 +212,7 @@ def observations_from_plain(tick: int, plain: object) -> Observations:
 
 
 def _served(plain: object) -> ModeObservations:
-    found = _object(plain, _SERVED_KEYS, "served")
+    found = _object(plain, SERVED_KEYS, "served")
     model = found.get("model")
     if not isinstance(model, str):
         raise JournalError(f"served: model is {model!r}, expected a text")
@@ -228,7 +232,7 @@ def _served(plain: object) -> ModeObservations:
 
 
 def _requests(plain: object) -> ModeRequests:
-    found = _object(plain, _REQUEST_KEYS, "requests")
+    found = _object(plain, REQUEST_KEYS, "requests")
     begun = _count(found.get("begun", 0), "begun")
     answered, failed, ages = (
         _histogram(found[name], name) if name in found else EMPTY for name in _REQUEST_HISTOGRAMS

@@ -24,6 +24,7 @@ from balancer.core.journal import Journal
 from balancer.core.modes import MODES, Mode
 from balancer.core.observations import FAILURES
 from balancer.core.policy import Policy
+from balancer.core.tick_codec import REQUEST_KEYS, SERVED_KEYS, TICK_KEYS
 from balancer.journal_file import open_journal
 from balancer.policy_fit import check_follows, names_of
 
@@ -39,16 +40,6 @@ _KINDS = {kind: place for place, kind in enumerate(FAILURES)}
 _NOUGHTS = (0, 0, 0)
 _EMPTY: tuple[()] = ()
 _TICK = {"tick", "observations", "decision"}
-_SEEN = {
-    *("served", "requests", "offered", "admitted", "shed", "fallback", "waiting"),
-    *("reserved_nano_usd", "memory_ppm", "alerts", "overrides", "ticks"),
-}
-_SERVED = {
-    *("mode", "model", "started", "finished", "failures", "latency", "ttft", "ages"),
-    *("prompt_tokens", "cached_tokens", "output_tokens", "thinking_tokens", "nano_usd"),
-    *("rerouted", "downgraded"),
-}
-_FELT = {"mode", "begun", "answered", "failed", "ages", "unjudged"}
 _LARGEST = 2**62
 IMPOSSIBLE = "holds what no journal does"
 _BILLED = [_KINDS[kind] for kind in ("timeout", "reset", "cut", "empty", "malformed")]
@@ -213,7 +204,7 @@ class _Lines:
 
         def take(line: Mapping[str, Any]) -> None:
             tick, seen = line["tick"], line["observations"]
-            if line.keys() != _TICK or not seen.keys() <= _SEEN:
+            if line.keys() != _TICK or not seen.keys() <= TICK_KEYS:
                 raise ValueError
             get = seen.get
             ticks(tick)
@@ -224,7 +215,7 @@ class _Lines:
             waiting(get("waiting", 0))
             modes(_LABELS[line["decision"]["mode"]])
             for entry in get("served", _EMPTY):
-                if not entry.keys() <= _SERVED:
+                if not entry.keys() <= SERVED_KEYS:
                     raise ValueError
                 get = entry.get
                 key = entry["mode"], entry["model"]
@@ -245,7 +236,7 @@ class _Lines:
                 ttft(flat)
                 ttfts(len(flat))
             for entry in seen.get("requests", _EMPTY):
-                if not entry.keys() <= _FELT:
+                if not entry.keys() <= REQUEST_KEYS:
                     raise ValueError
                 get = entry.get
                 low, normal, high = get("unjudged", _NOUGHTS)

@@ -146,6 +146,17 @@ def test_columns_hold_what_the_strict_reader_reads(folder: Path) -> None:
     assert columns.settled[:, 4].sum() == sum(each.nano_usd for each in served)
 
 
+def test_a_line_of_several_ticks_is_read(folder: Path, tmp_path: Path) -> None:
+    """As a live journal has it where its ticker came late."""
+    journal = lived(folder, "error_storm", *LIBRARY["error_storm"])
+    late = tmp_path / "late.jsonl"
+    late.write_text(
+        journal.read_text().replace('"observations":{', '"observations":{"ticks":2,', 1)
+    )
+    assert late.read_text() != journal.read_text()
+    assert (read_columns([late]).settled == read_columns([journal]).settled).all()
+
+
 def test_columns_do_not_hang_on_who_parses(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The quicker parser need not be installed."""
     import sys
