@@ -44,8 +44,8 @@ NOT_SIMULATED = {
     "Mistakes of callers",
     "Edits withdrawn, and projects closed",
 }
-"""Of a process, of single calls, of mistakes that nobody makes here, or of a budget, which the default
-policy has not.
+"""Of a process, of single calls, of mistakes that nobody makes here, or of a budget, which the
+default policy has not.
 """
 
 
