@@ -29,6 +29,7 @@ class Live:
         self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.ends: list[tuple[int, str]] = []
+        self.ended = asyncio.Event()
 
     async def talk(self, connection: ServerConnection) -> None:
         """Echo; a message that is a number ends it with that code."""
@@ -44,6 +45,7 @@ class Live:
         except ConnectionClosed:
             pass
         self.ends.append((connection.close_code or 0, connection.close_reason or ""))
+        self.ended.set()
 
 
 @asynccontextmanager
@@ -114,7 +116,7 @@ def test_messages_pass_both_ways(start: Start, port: int, path: str) -> None:
                 assert await here.recv() == message
             assert there.paths == [f"{path}?key=k&a=%20"]
             await here.close(4001, "enough")
-            await asyncio.wait_for(ended(there), 10)
+            await asyncio.wait_for(there.ended.wait(), 10)
             assert there.ends == [(4001, "enough")]
 
     asyncio.run(talk())
@@ -122,12 +124,6 @@ def test_messages_pass_both_ways(start: Start, port: int, path: str) -> None:
         until(lambda: client.get("/api/metrics").json()["passed"], "it is counted")
         row = client.get("/api/metrics").json()["passed"]["live"]
     assert (row["calls"], row["failures"]) == (1, {})
-
-
-async def ended(there: Live) -> None:
-    """Until the upstream saw the end."""
-    while not there.ends:  # noqa: ASYNC110 - the server tells nobody
-        await asyncio.sleep(0.005)
 
 
 def test_the_upstreams_end_is_the_callers(service: Service, port: int) -> None:
