@@ -113,7 +113,9 @@ class PolicyChange(_Given):
     policy: str | dict[str, Any] | None = Field(
         default=None, description="A policy file's text, or the same as an object"
     )
-    version: int | None = Field(default=None, ge=1, description="The version to bring back")
+    version: int | None = Field(
+        default=None, ge=1, le=2**31 - 1, description="The version to bring back"
+    )
     reason: Reason
     if_version: int | None = Field(
         default=None, description="Change it only if this version is in force"
