@@ -71,6 +71,60 @@ def serve(
             "[full]",
         ),
     ] = None,
+    hosts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Names under which callers may reach it, with commas, beside addresses, localhost "
+            "and that of OPEN_BALANCER_PUBLIC_URL; * is any.",
+        ),
+    ] = None,
+    origins: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ORIGINS",
+            help="Web pages of other sites that may call it, with commas: https://app.example.",
+        ),
+    ] = None,
+    drain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="How long calls may still take when it is told to stop. [30s]"
+        ),
+    ] = None,
+    header_size: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Most of a request's line and headers. [64KB]"),
+    ] = None,
+    header_time: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Until they must be here. [10s]")
+    ] = None,
+    body_time: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Most between two pieces of a request's body. [30s]"),
+    ] = None,
+    reader_time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Longest that a caller may take nothing of what is sent to it. [30s]",
+        ),
+    ] = None,
+    connections: Annotated[
+        str | None, typer.Option(metavar="N", help="Most of callers at once. [2000]")
+    ] = None,
+    answer_size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="Most of an upstream's answer that is held, unpacked. [64MB]"
+        ),
+    ] = None,
+    answer_ratio: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FACTOR", help="Most times its size that an answer is unpacked to. [100]"
+        ),
+    ] = None,
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Decide and journal, but change no call.")
     ] = False,
@@ -108,6 +162,18 @@ def serve(
             datadog=datadog,
             retry_budget=retry_budget,
             after_loss=budget_after_loss,
+            hosts=_listed(hosts),
+            origins=_listed(origins),
+            drain_s=drain,
+            bounds={
+                "header_size": header_size,
+                "header_time_s": header_time,
+                "body_time_s": body_time,
+                "reader_time_s": reader_time,
+                "connections": connections,
+                "answer_size": answer_size,
+                "answer_ratio": answer_ratio,
+            },
         )
         logging.basicConfig(
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -119,3 +185,9 @@ def serve(
             off=off,
             ready=lambda url: typer.echo(f"open-balancer serves on {url}"),
         )
+
+
+def _listed(said: str | None) -> tuple[str, ...] | None:
+    if said is None:
+        return None
+    return tuple(value.strip() for value in said.split(",") if value.strip())

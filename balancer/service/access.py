@@ -1,23 +1,27 @@
 """Who may do what: bearer token, callers' keys, and requests that a browser was lured into.
 
-Without a token only this machine may change anything. A page in a browser on this machine
-could ask in its user's name, by a form to 127.0.0.1 or by a name of its own that it lets
-resolve to 127.0.0.1 (DNS rebinding); `Host` and `Origin` give both away. A proxy on this
-machine hides where a request came from, so that one that was forwarded counts as foreign.
+A page in a browser that reaches the service could ask in its user's name, by a form or by a name
+of its own that it lets resolve here (DNS rebinding); `Host` and `Origin` give both away, and are
+looked at whatever is asked. Without a token only this machine may change anything. A proxy on it
+hides where a request came from, so that one that was forwarded counts as foreign.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+import ipaddress
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from .problems import Problem
 from .settings import Settings, is_loopback
 
-__all__ = ["Peer", "check_browser", "check_mutation", "matches"]
+__all__ = ["Peer", "Sites", "check_mutation", "matches"]
 
 _FORWARDED = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip")
+_MOST_HOSTS = 256
+"""Host headers of which it is remembered whether they are known."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -46,27 +50,65 @@ def matches(given: str, secret: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
 
 
-def check_browser(peer: Peer, *, named_local: bool) -> None:
-    """Refuse what a web page of another site sends.
+class Sites:
+    """Under which names the service is asked, and by which pages.
+
+    A name that is not known may be one that a page lets resolve to us; an address cannot.
 
     Args:
-        peer: who is asking.
-        named_local: refuse a Host that is not this machine's, too.
-
-    Raises:
-        Problem: 403.
+        settings: names and origins that are allowed beside its own.
     """
-    host = peer.headers.get("host", "")
-    if named_local and not is_loopback(_host_name(host)):
-        raise Problem(
-            403,
-            "the Host header names another machine; without OPEN_BALANCER_TOKEN the service "
-            "answers only to 127.0.0.1, localhost and [::1]",
-            where="Host",
+
+    __slots__ = ("_any_host", "_hosts", "_known", "_origins")
+
+    def __init__(self, settings: Settings) -> None:
+        public = urlsplit(settings.notify.link)
+        named = {settings.host, public.hostname or "", *settings.hosts}
+        self._hosts = frozenset(name.lower().rstrip(".") for name in named) - {""}
+        self._any_host = "*" in self._hosts
+        self._origins = frozenset(
+            _origin(said) for said in (*settings.origins, settings.notify.link)
         )
-    origin = peer.headers.get("origin")
-    if origin is not None and not _same_site(origin, host):
-        raise Problem(403, "the request comes from a page of another site", where="Origin")
+        self._known = lru_cache(_MOST_HOSTS)(self._is_known)
+
+    def problem(self, headers: Iterable[tuple[bytes, bytes]]) -> Problem | None:
+        """Why a request is refused; None where it is not.
+
+        Args:
+            headers: lower case.
+        """
+        host = origin = None
+        for name, value in headers:
+            if name == b"host":
+                host = value
+            elif name == b"origin":
+                origin = value
+        if host is not None and not self._known(host):
+            return Problem(
+                403,
+                "the Host header has a name that this service is not known by; callers reach it "
+                "at an address, as localhost, or by a name in OPEN_BALANCER_HOSTS (--hosts)",
+                where="Host",
+            )
+        if origin is not None and not self._is_own(origin, host or b""):
+            return Problem(
+                403,
+                "the request comes from a page of another site, which is not in "
+                "OPEN_BALANCER_ORIGINS (--origins)",
+                where="Origin",
+            )
+        return None
+
+    def _is_known(self, host: bytes) -> bool:
+        name = _host_name(host.decode("latin-1"))
+        return self._any_host or name == "localhost" or name in self._hosts or _is_address(name)
+
+    def _is_own(self, origin: bytes, host: bytes) -> bool:
+        found = _origin(origin.decode("latin-1"))
+        if found is None:
+            return False
+        scheme, *_ = found
+        return found in self._origins or found == _origin(f"{scheme}://{host.decode('latin-1')}")
 
 
 def check_mutation(peer: Peer, settings: Settings) -> None:
@@ -75,7 +117,6 @@ def check_mutation(peer: Peer, settings: Settings) -> None:
     Raises:
         Problem: 401 or 403.
     """
-    check_browser(peer, named_local=settings.token is None)
     if settings.token is None:
         if not peer.local:
             raise Problem(
@@ -98,15 +139,22 @@ def check_mutation(peer: Peer, settings: Settings) -> None:
 def _host_name(host: str) -> str:
     if host.startswith("["):
         return host.partition("]")[0][1:]
-    return host.partition(":")[0].lower()
+    return host.partition(":")[0].lower().rstrip(".")
 
 
-def _same_site(origin: str, host: str) -> bool:
+def _is_address(name: str) -> bool:
     try:
-        parts = urlsplit(origin)
-        port = parts.port or _PORTS.get(parts.scheme)
-        asked = urlsplit(f"{parts.scheme}://{host}")
-        asked_port = asked.port or _PORTS.get(parts.scheme)
+        ipaddress.ip_address(name)
     except ValueError:
         return False
-    return parts.hostname is not None and (parts.hostname, port) == (asked.hostname, asked_port)
+    return True
+
+
+def _origin(said: str) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port of an origin or a URL; None where it has none."""
+    try:
+        parts = urlsplit(said)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    return None if parts.hostname is None else (parts.scheme, parts.hostname, port)

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..runtime.balancer import Balancer
 from ..version import VERSION
@@ -25,6 +24,7 @@ from .api.metrics_views import Cpu
 from .api.middleware import Middleware
 from .api.openapi import Described
 from .api.webhook import webhook_routes
+from .entry import Entry
 from .events import Events
 from .history import Store
 from .history.conversations import Conversations
@@ -37,6 +37,7 @@ from .proxy import Gateway
 from .proxy.ungoverned import PassedCounts
 from .recent import Recent
 from .settings import Settings
+from .stopping import Stopping
 
 if TYPE_CHECKING:
     from ..core.decisions import Decision
@@ -93,12 +94,17 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
         app.include_router(routes(dependencies))
     # The last one added is the first to see a request.
     app.add_middleware(Middleware, settings=settings)
-    app.add_middleware(_ProxyFirst, gateway=dependencies.gateway)
+    app.add_middleware(
+        Entry,
+        gateway=dependencies.gateway,
+        settings=settings,
+        stopping=dependencies.stopping,
+    )
     return app
 
 
 def _dependencies(balancer: Balancer, settings: Settings) -> Dependencies:
-    store, events = Store(settings.database_url), Events()
+    store, events, stopping = Store(settings.database_url), Events(), Stopping()
     tracker = IncidentTracker(balancer, events, store)
     dependencies = Dependencies(
         balancer=balancer,
@@ -109,10 +115,11 @@ def _dependencies(balancer: Balancer, settings: Settings) -> Dependencies:
         passed=PassedCounts(),
         conversations=Conversations(balancer),
         cpu=Cpu(),
-        gateway=Gateway(balancer, settings),
+        gateway=Gateway(balancer, settings, stopping),
         events=events,
         tracker=tracker,
         integrations=integrations_of(balancer, settings, events, store, tracker),
+        stopping=stopping,
     )
 
     def observe(observations: Observations, decision: Decision) -> None:
@@ -166,21 +173,3 @@ async def _tend(tracker: IncidentTracker) -> None:
     while True:
         await asyncio.sleep(_TEND_S)
         await asyncio.to_thread(tracker.tend)
-
-
-class _ProxyFirst:
-    """Sends the Gemini API's paths to the proxy, before any framework."""
-
-    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
-        self._app = app
-        self._gateway = gateway
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            found = self._gateway.find(scope)
-            if found is not None:
-                await self._gateway.serve(found, scope, receive, send)
-                return
-        if scope["type"] == "websocket" and await self._gateway.serve_socket(scope, receive, send):
-            return
-        await self._app(scope, receive, send)

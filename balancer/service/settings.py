@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from ..adapters.notify.settings import NotifySettings
 from ..core.errors import InputError
 from ..runtime.spent import AfterLoss, check_after_loss
-from ..units import parse_share
+from ..units import parse_seconds, parse_share
+from .bounds import Bounds
 from .datadog_use import DatadogUse, datadog_use
 from .otlp import Otlp, otlp_of
 
@@ -24,6 +25,8 @@ VERTEX = "https://{location}-aiplatform.googleapis.com"
 """Where calls of Vertex AI go by default; the location is that of the call's path."""
 
 _SHORTEST_TOKEN = 16
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -43,6 +46,10 @@ class Settings:
         otlp: where telemetry goes: "" is nowhere, "environment" by the standard variables,
             "datadog" its intake.
         gemini_key: sent upstream instead of the callers' keys. None: theirs go through.
+        hosts: names by which callers may reach the service, beside addresses, `localhost` and that
+            of the public URL; "*" is any.
+        origins: of pages, beside its own, whose requests are taken, such as "https://app.example".
+        bounds: of connections and answers.
         policy_file: watched for changes; None is the policy that the balancer has.
         data: directory of the journal, the saved state and the SQLite database.
         database: URL of the history; None is SQLite under `data`.
@@ -78,6 +85,9 @@ class Settings:
     notify: NotifySettings = field(default=NotifySettings(), repr=False)
     otlp: Otlp = ""
     gemini_key: str | None = field(default=None, repr=False)
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    bounds: Bounds = field(default_factory=Bounds)
     policy_file: Path | None = None
     data: Path = Path("open-balancer-data")
     database: str | None = field(default=None, repr=False)
@@ -109,6 +119,18 @@ class Settings:
         )
         if not 0 <= self.port <= 65_535:
             raise InputError(f"port is {self.port}; expected 0 to 65535")
+        for host in self.hosts:
+            if host != "*" and not _HOST.fullmatch(host):
+                raise InputError(
+                    f"--hosts or OPEN_BALANCER_HOSTS: found {host!r}, expected a name without "
+                    "scheme and port, such as balancer.example, or *"
+                )
+        for origin in self.origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise InputError(
+                    f"--origins or OPEN_BALANCER_ORIGINS: found {origin!r}, expected an origin "
+                    "such as https://app.example"
+                )
         if self.token is None and not is_loopback(self.host):
             raise InputError(
                 f"host is {self.host!r}, which others can reach, and no token is set, so anybody "
@@ -127,7 +149,8 @@ class Settings:
 
         Args:
             environment: such as `os.environ`. What is set to nothing counts as not set.
-            given: fields of the command; those that are None come from the environment.
+            given: fields of the command; those that are None come from the environment. `bounds`
+                are values of options, as in `Bounds.from_environment`.
 
         Raises:
             InputError: see the class.
@@ -138,8 +161,8 @@ class Settings:
             if value:
                 found[name] = value
         for name, variable in _LISTS.items():
-            keys = environment.get(variable, "")
-            found[name] = tuple(key.strip() for key in keys.split(",") if key.strip())
+            values = environment.get(variable, "")
+            found[name] = tuple(value.strip() for value in values.split(",") if value.strip())
         found |= {name: value for name, value in given.items() if value is not None}
         if "data" in found:
             found["data"] = Path(str(found["data"]))
@@ -147,6 +170,11 @@ class Settings:
             found["policy_file"] = Path(str(found["policy_file"]))
         if "port" in found:
             found["port"] = _whole(found["port"])
+        if "drain_s" in found:
+            found["drain_s"] = _seconds(found["drain_s"])
+        bounds = found.pop("bounds", {})
+        assert isinstance(bounds, Mapping)
+        found["bounds"] = Bounds.from_environment(environment, bounds)
         if "passing" in found:
             found["passing"] = _switch(found["passing"])
         if "retry_budget" in found:
@@ -176,6 +204,7 @@ _VARIABLES = {
     "after_loss": "OPEN_BALANCER_BUDGET_AFTER_LOSS",
     "passing": "OPEN_BALANCER_PASSING",
     "host": "OPEN_BALANCER_HOST",
+    "drain_s": "OPEN_BALANCER_DRAIN",
     "port": "PORT",
 }
 """Environment variables; `PORT` is what Cloud Run sets."""
@@ -184,6 +213,8 @@ _VARIABLES = {
 _LISTS = {
     "client_keys": "OPEN_BALANCER_CLIENT_KEYS",
     "webhook_secrets": "OPEN_BALANCER_WEBHOOK_SECRET",
+    "hosts": "OPEN_BALANCER_HOSTS",
+    "origins": "OPEN_BALANCER_ORIGINS",
 }
 """Environment variables that hold several, with commas."""
 
@@ -205,6 +236,13 @@ def _whole(value: object) -> int:
         return int(str(value))
     except ValueError:
         raise InputError(f"port is {value!r}; expected a number (from PORT or --port)") from None
+
+
+def _seconds(value: object) -> float:
+    try:
+        return parse_seconds(value)
+    except ValueError as error:
+        raise InputError(f"--drain or OPEN_BALANCER_DRAIN: {error}") from None
 
 
 def _switch(value: object) -> bool:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
 from balancer.core.decisions import Decision
@@ -23,6 +22,7 @@ from balancer.policy_file import parse_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import CallSettings
 from balancer.service.app import create_app
+from balancer.service.server import Server, config_of
 from balancer.service.settings import Settings
 from tests.service.upstream import Script, scripted_upstream
 
@@ -48,6 +48,7 @@ class Service:
         seen: every tick that was stepped.
         ticked: set once there is one.
         app: itself.
+        server: that runs it.
     """
 
     url: str
@@ -58,6 +59,11 @@ class Service:
     seen: list[Observations]
     ticked: threading.Event
     app: FastAPI
+    server: Server
+
+    def connections(self) -> list[Any]:
+        """Those that are open."""
+        return list(self.server.server_state.connections)
 
     def client(self, **options: Any) -> httpx.Client:
         """An HTTP client that has the token."""
@@ -87,11 +93,11 @@ class Service:
 Start = Callable[..., Service]
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """Looks for the end when it comes, and not ten times a second."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
         self.loop: asyncio.AbstractEventLoop | None = None
         self._end = asyncio.Event()
 
@@ -143,6 +149,8 @@ def serving(
         async with scripted_upstream() as script:
             chosen = replace(
                 Settings(
+                    port=0,
+                    drain_s=10.0,
                     data=directory,
                     token=TOKEN,
                     upstream=script.url,
@@ -154,20 +162,12 @@ def serving(
                 **settings,
             )
             app = create_app(balancer, chosen)
-            config = uvicorn.Config(
-                app,
-                port=0,
-                lifespan="on",
-                ws="websockets-sansio",
-                ws_max_size=chosen.largest_body,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=10,
+            running = _Server(
+                config_of(app, chosen),
+                lambda _url: None,
+                app.state.dependencies.stopping,
+                chosen.drain_s,
             )
-            running = _Server(config)
             server.append(running)
             task = asyncio.create_task(running.serve())
             # uvicorn has no event to wait for
@@ -184,6 +184,7 @@ def serving(
                     seen=ticks,
                     ticked=ticked,
                     app=app,
+                    server=running,
                 )
             )
             started.set()

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from balancer.adapters.notify.settings import NotifySettings
 from balancer.service.limits import Rates
 from tests.service.conftest import TOKEN, Service, Start
 
@@ -91,12 +92,81 @@ def test_without_a_token_nobody_else_may(start: Start, headers: dict[str, str]) 
     refused(service, found, 403)
 
 
-def test_a_rebound_name_cannot_even_read(start: Start) -> None:
-    """Status and policy are nobody's business; load balancers may ask how it is."""
-    service = start(token=None)
-    host = {"host": "evil.example"}
-    assert httpx.get(service.url + "/api/brownout", headers=host).status_code == 403
-    assert httpx.get(service.url + "/healthz", headers=host).status_code == 200
+EVERY = (
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/api/brownout"),
+    ("GET", "/docs"),
+    ("GET", "/api/webhooks/datadog/brownout"),
+    ("POST", "/api/webhooks/datadog/brownout"),
+    ("OPTIONS", "/v1beta/models/m:generateContent"),
+    ("POST", "/v1beta/models/m:generateContent"),
+    ("POST", "/v1beta/openai/chat/completions"),
+    ("GET", "/v1beta/files"),
+    ("GET", "/nowhere"),
+)
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("host", "evil.example"),
+        ("host", "127.0.0.1.evil.example:8080"),
+        ("host", "localhost.evil.example"),
+        ("host", "[evil.example]"),
+        ("host", ""),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("origin", "http://127.0.0.1:1"),
+    ],
+)
+def test_no_path_is_open_to_a_page_of_another_site(
+    start: Start, token: str | None, header: str, value: str
+) -> None:
+    """Neither under a name of its own nor by a post that a browser sends without asking."""
+    service = start(token=token)
+    plain = {"content-type": "text/plain", header: value}
+    for verb, path in EVERY:
+        found = httpx.request(verb, service.url + path, headers=plain)
+        assert (path, found.status_code, found.json()["error"]["code"]) == (path, 403, 403)
+    assert service.script.asked == []
+
+
+def test_a_socket_is_not_open_to_it_either(service: Service) -> None:
+    """A page may open one to any site."""
+    live = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+    shake = {"sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    shake |= {"upgrade": "websocket", "connection": "upgrade", "origin": "https://evil.example"}
+    for path in (live, "/nowhere"):
+        assert httpx.get(service.url + path, headers=shake).status_code == 403
+    assert service.script.asked == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers"),
+    [
+        ({"hosts": ("balancer.example",)}, {"host": "Balancer.Example:8080"}),
+        ({"hosts": ("*",)}, {"host": "any.example"}),
+        ({"notify": NotifySettings(link="https://llm.example/x")}, {"host": "llm.example"}),
+        (
+            {"notify": NotifySettings(link="https://llm.example/x")},
+            {"origin": "https://llm.example"},
+        ),
+        ({"origins": ("https://app.example",)}, {"origin": "https://app.example"}),
+        ({"origins": ("https://app.example",)}, {"origin": "https://app.example:443"}),
+        ({}, {"host": "10.1.2.3:8080"}),
+        ({}, {"host": "[::1]:8080"}),
+        ({}, {"host": "localhost:1", "origin": "http://localhost:1"}),
+    ],
+)
+def test_what_is_allowed_is_open(
+    start: Start, settings: dict[str, Any], headers: dict[str, str]
+) -> None:
+    """Its own names and pages, those that are named, and addresses, which no page can resolve."""
+    service = start(**settings)
+    for path in ("/healthz", "/v1beta/models"):
+        assert httpx.get(service.url + path, headers=headers).status_code == 200
 
 
 def test_the_consoles_own_page_may_change(start: Start) -> None:

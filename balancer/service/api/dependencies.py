@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..proxy.ungoverned import PassedCounts
     from ..recent import Recent
     from ..settings import Settings
+    from ..stopping import Stopping
     from .metrics_views import Cpu
 
 __all__ = ["Dependencies", "refusals"]
@@ -70,6 +71,7 @@ class Dependencies:
     events: Events
     tracker: IncidentTracker
     integrations: Integrations
+    stopping: Stopping
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:

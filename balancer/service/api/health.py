@@ -62,6 +62,7 @@ def health_routes(dependencies: Dependencies) -> APIRouter:
         named and are no reason to take the service out of rotation: calls go through. While its
         state or its hard budget cannot be written, it is not ready for new traffic: a restart
         would not know of it. What comes all the same is served, within the budget in memory.
+        From the signal that stops the service on it is not ready either, and takes no new call.
         """
         status = dependencies.balancer.status()
         found = dict.fromkeys(status.problems, "broken: calls go through unchanged")
@@ -81,7 +82,9 @@ def health_routes(dependencies: Dependencies) -> APIRouter:
         serving = status.running or bool(status.problems)
         if not serving:
             found["ticker"] = "not started"
-        serving = serving and not unsaved
+        if dependencies.stopping.begun:
+            found["stopping"] = "calls under way are finished, no new ones are taken"
+        serving = serving and not unsaved and not dependencies.stopping.begun
         if not serving:
             response.status_code = 503
         return Readiness(

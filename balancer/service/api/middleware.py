@@ -11,16 +11,17 @@ import json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...webhook import WEBHOOK_PATH
-from ..access import Peer, check_browser, check_mutation
+from ..access import Peer, check_mutation
 from ..limits import Rates
 from ..problems import Problem, body_of
 from ..settings import Settings
 
-__all__ = ["Middleware"]
+__all__ = ["READING", "Middleware", "refuse"]
 
 _OPEN = ("/healthz", "/readyz")
-"""Load balancers ask for these, often, under any name, and without a token."""
-_READING = ("GET", "HEAD", "OPTIONS")
+"""Load balancers ask for these, often, and without a token."""
+READING = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing."""
 
 
 class Middleware:
@@ -47,7 +48,7 @@ class Middleware:
         try:
             receive = await self._admit(scope, receive)
         except Problem as problem:
-            await _refuse(problem, send)
+            await refuse(problem, send)
             return
         await self._app(scope, receive, send)
 
@@ -57,7 +58,7 @@ class Middleware:
         }
         client = scope.get("client")
         peer = Peer(client[0] if client else None, headers)
-        reads = scope["method"] in _READING
+        reads = scope["method"] in READING
         delivers = not reads and scope["path"] == WEBHOOK_PATH
         # Guesses at the token are limited as everything else is.
         rates = self._reads if reads else self._deliveries if delivers else self._mutations
@@ -69,9 +70,6 @@ class Middleware:
                 headers={"retry-after": str(int(wait_s) + 1)},
             )
         if reads:
-            # Whether deliveries are taken is said under the name that Datadog has for us, too.
-            if scope["path"] != WEBHOOK_PATH:
-                check_browser(peer, named_local=self._settings.token is None)
             return receive
         if not delivers:  # deliveries carry a secret of their own
             check_mutation(peer, self._settings)
@@ -115,7 +113,8 @@ async def _bounded(receive: Receive, headers: dict[str, str], most: int) -> Rece
     return replay
 
 
-async def _refuse(problem: Problem, send: Send) -> None:
+async def refuse(problem: Problem, send: Send) -> None:
+    """Answer with a refusal."""
     body = json.dumps(body_of(problem.status, problem.message, where=problem.where)).encode()
     headers = [
         (b"content-type", b"application/json"),

@@ -26,6 +26,7 @@ __all__ = [
     "no_price_reply",
     "shed_reply",
     "static_reply",
+    "stopped_reply",
 ]
 
 MODE_HEADER = b"x-open-balancer-mode"
@@ -53,10 +54,13 @@ _WORDS = {
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
     405: "INVALID_ARGUMENT",
+    408: "DEADLINE_EXCEEDED",
     413: "INVALID_ARGUMENT",
     415: "INVALID_ARGUMENT",
     429: "RESOURCE_EXHAUSTED",
+    431: "INVALID_ARGUMENT",
     500: "INTERNAL",
+    502: "UNAVAILABLE",
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
@@ -151,6 +155,17 @@ def shed_reply(reason: str, mode: Mode) -> Reply:
         headers=[(b"retry-after", str(math.ceil(wait_s)).encode())],
         mode=mode,
         refusal=reason,
+    )
+
+
+def stopped_reply() -> Reply:
+    """To a call that the service does not finish, because it stops; another one may."""
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "1s"}
+    return error_reply(
+        503,
+        "open-Balancer: the service stops. Please retry in 1s.",
+        details=[info],
+        headers=[(b"retry-after", b"1"), (b"connection", b"close")],
     )
 
 

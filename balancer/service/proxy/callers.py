@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from ..access import Peer, check_browser, matches
+from ..access import Peer, matches
 from ..limits import Rates
-from ..problems import Problem
 from ..settings import Settings
 from .answers import Refusal
 from .reading import has_key
@@ -63,18 +62,13 @@ class Callers:
             found = [matches(given, key) for key in self._settings.client_keys]
             if not (any(found) or invited):
                 raise Refusal(401, "API key not valid: it is none of this service's client keys.")
-        elif own_key:
-            # The service's key pays: no page in a browser may spend it, and no stranger.
-            try:
-                check_browser(peer, named_local=self._settings.token is None)
-            except Problem as problem:
-                raise Refusal(problem.status, problem.message) from None
-            if not peer.local:
-                raise Refusal(
-                    401,
-                    "this service pays for its callers and has no client keys, so that only "
-                    "this machine may call; set OPEN_BALANCER_CLIENT_KEYS where it runs",
-                )
+        elif own_key and not peer.local:
+            # The service's key pays: no stranger may spend it.
+            raise Refusal(
+                401,
+                "this service pays for its callers and has no client keys, so that only this "
+                "machine may call; set OPEN_BALANCER_CLIENT_KEYS where it runs",
+            )
 
 
 def given_key(query: bytes, known: Mapping[bytes, bytes]) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..settings import Settings
-from .answers import MODE_HEADER, Headers, Refusal, Reply, error_reply
+from ..stopping import Stopped, Stopping
+from .answers import MODE_HEADER, Headers, Refusal, Reply, error_reply, stopped_reply
 from .backgrounds import Backgrounds
 from .callers import Callers
 from .coming import Coming, while_there
@@ -59,9 +60,13 @@ class Gateway:
     Args:
         balancer: whose plans govern the calls.
         settings: of the service.
+        stopping: whether it stops.
     """
 
-    def __init__(self, balancer: Balancer, settings: Settings) -> None:
+    def __init__(
+        self, balancer: Balancer, settings: Settings, stopping: Stopping | None = None
+    ) -> None:
+        self._stopping = stopping or Stopping()
         self._balancer = balancer
         self._settings = settings
         self._callers = Callers(settings)
@@ -109,7 +114,10 @@ class Gateway:
         """Make a whole call for the service itself: the one path that there is for plans."""
         exchange = Exchange(self._balancer, self._upstream, call)
         try:
-            reply = await exchange.run()
+            with self._stopping.call():
+                reply = await exchange.run()
+        except Stopped:
+            reply = stopped_reply()
         finally:
             exchange.close()
         assert isinstance(reply, Reply)
@@ -120,18 +128,28 @@ class Gateway:
     ) -> None:
         """Serve one request of ASGI, of which `find` says what it is."""
         api = found.api if isinstance(found, Target) else api_of(scope["path"])
+        sending = _Sending(send)
         try:
-            if isinstance(found, Refusal):
-                raise found
-            if isinstance(found, Passed):
-                await self._pass(found, scope, receive, send)
-            else:
-                await self._serve_governed(found, scope, receive, send)
+            with self._stopping.call():
+                await self._answer(found, scope, receive, sending)
         except Refusal as refusal:
             reply = error_reply(refusal.status, refusal.message, headers=refusal.headers)
             await _send(send, api.said(reply))
+        except Stopped:
+            if not sending.begun:
+                await _send(send, api.said(stopped_reply()))
         except Gone:
             return
+
+    async def _answer(
+        self, found: Target | Passed | Refusal, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if isinstance(found, Refusal):
+            raise found
+        if isinstance(found, Passed):
+            await self._pass(found, scope, receive, send)
+        else:
+            await self._serve_governed(found, scope, receive, send)
 
     # --- what goes through --------------------------------------------------------------
 
@@ -237,6 +255,10 @@ class Gateway:
             so_far = reader.answer()
             end = attempt.abandon if so_far.error is None else attempt.finish
             end(outcome_of(so_far, response.status, exchange.sent, attempt))
+            if self._stopping.over:
+                message = "open-Balancer: the service stops."
+                last = call.target.api.last_words(503, message, events=call.events)
+                await send(_part(last, more=False))
             raise
         finally:
             # Read to its end, the connection has gone back to the pool already.
@@ -250,6 +272,20 @@ class Gateway:
         if failure is not None and not exchange.request.enforced:
             return  # it breaks off here as it did there
         await send(_part(last, more=False))
+
+
+class _Sending:
+    """Sends to the caller, and knows whether anything was."""
+
+    __slots__ = ("_send", "begun")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    def __call__(self, message: MutableMapping[str, Any]) -> Awaitable[None]:
+        self.begun = True
+        return self._send(message)
 
 
 class _Leaving:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ...runtime.balancer import Balancer
 
-__all__ = ["Sockets"]
+__all__ = ["Sockets", "refuse_socket"]
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -82,7 +82,7 @@ class Sockets:
         except Refusal as refusal:
             failure = "rejected"
             reply = error_reply(refusal.status, refusal.message, headers=refusal.headers)
-            await _refuse(scope, receive, send, reply)
+            await refuse_socket(scope, receive, send, reply)
         finally:
             seconds = time.monotonic() - begun_s
             self._balancer.passed(Passage(kind=passed.kind, failure=failure, seconds=seconds))
@@ -128,7 +128,7 @@ class Sockets:
                 f"open-Balancer: the upstream {why}.",
             )
             if first is None:
-                await _refuse(scope, receive, send, reply)
+                await refuse_socket(scope, receive, send, reply)
             else:
                 await send({"type": "websocket.close", "code": 1011, "reason": why})
             return failure_of(reply.status) if refused else "reset"
@@ -213,7 +213,7 @@ def _located(passed: Passed, first: Mapping[str, Any]) -> Passed:
     )
 
 
-async def _refuse(
+async def refuse_socket(
     scope: MutableMapping[str, Any], receive: Receive, send: Send, reply: Reply
 ) -> None:
     """Before it was let in: as a response of HTTP, where the server can give one."""
