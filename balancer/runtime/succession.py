@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from ..core.policy import Policy
@@ -38,8 +39,9 @@ def take_up(
     """
     if state is None:
         clock.start()
-        # Its epoch may lie in the past.
-        ledger.roll(clock.now_s())
+        # Its epoch may lie in the past. A ledger that fails is told of by the first tick.
+        with suppress(Exception):
+            ledger.roll(clock.now_s())
         return None, Spent()
     path = None if journal is None else journal.path
     # A ledger that is kept already is in the midst of its life.
