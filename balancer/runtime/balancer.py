@@ -123,7 +123,7 @@ class Balancer:
         found, before = take_up(
             policy, state_path, files, after_loss, clock=self._clock, ledger=self._ledger
         )
-        self._budget_loss = before.told(after_loss) if self._ledger.limited else ""
+        self._budget_loss = before.told(after_loss) if self._ledger.has_limits else ""
         self._desk = Admission(
             policy,
             (CallSettings() if settings is None else settings).under(policy),
@@ -662,7 +662,7 @@ class Balancer:
         ticker, self._ticker = self._ticker, None
         if self._health.closed:
             return
-        if self._ledger.limited:
+        if self._ledger.has_limits:
             logger.warning(
                 "process %d forked: it may spend the whole budget beside process %d; make one "
                 "balancer a process, each with its part of the budget",

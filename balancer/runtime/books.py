@@ -9,6 +9,7 @@ from typing import Any
 from ..core import budget
 from ..core.policy import BudgetLimit
 from ..core.pricing import NANO_USD
+from .clock import tick_of
 
 __all__ = ["Books", "Limit", "Standing"]
 
@@ -166,17 +167,18 @@ class Books:
                 rows[key, window_s] = values
         return books
 
-    def take_over(self, other: Books, tick: int) -> None:
+    def take_over(self, other: Books, now_s: float) -> None:
         """Take up the rows of a process before this one, for limits of the same window and key.
         What it held for calls in flight counts as spent now: nobody knows what became of them.
 
         Args:
             other: is changed.
-            tick: it is now, on the other's scale.
+            now_s: scenario second that it is, for ticks of either length.
         """
-        other.advance(tick)
+        now_s = max(now_s, self.tick * self.tick_s, other.tick * other.tick_s)
+        for books in (self, other):
+            books.advance(tick_of(now_s, books.tick_s))
         same_ticks = other.tick_s == self.tick_s
-        self.tick = max(self.tick, round(other.tick * other.tick_s / self.tick_s))
         for mine, theirs in ((self.rows, other.rows), (self.priority, other.priority)):
             for name, row in mine.items():
                 before = theirs.get(name)
@@ -188,7 +190,6 @@ class Books:
                     held = before[budget.RESERVED]
                     budget.settle(row, 0, held)
                 else:
-                    budget.advance(row, self.tick)
                     _book_all(row, before)
 
 

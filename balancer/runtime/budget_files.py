@@ -168,8 +168,12 @@ class BudgetFiles:
             self._sound = False
             self._health.broke("budget", error)
         else:
-            self._sound, self._retry_s = True, 0.0
-            self._health.mended("budget")
+            self._retry_s = 0.0
+            with self._ledger.still():
+                # The log may have broken meanwhile, under a caller.
+                self._sound = self._handle is not None
+                if self._sound:
+                    self._health.mended("budget")
         while self._spent:
             with suppress(OSError):
                 self._disk.close(self._spent.pop())
@@ -180,6 +184,8 @@ class BudgetFiles:
         try:
             first, checksum = begun(generation)
             disk.put(handle, first)
+            # An empty log tells a restart that nothing was counted in it.
+            disk.sync(handle)
         except OSError:
             disk.close(handle)
             raise
@@ -244,6 +250,8 @@ class BudgetFiles:
 def recover(path: Path) -> Recovered:
     """What the files of a process before this one say; never raises."""
     files = _files(path)
+    if files and _never_begun(files):
+        del files[-1]
     if not files:
         return _of_version_1(path)
     newest = files[-1][0]
@@ -259,6 +267,17 @@ def recover(path: Path) -> Recovered:
         return Recovered(found.state(), epoch, wrong, found=True, generation=newest)
     loss = loss or f"{_snapshot(path, newest).name} is missing"
     return Recovered(None, None, loss, found=True, generation=newest)
+
+
+def _never_begun(files: list[tuple[int, Path]]) -> bool:
+    """Whether the newest is a log of a process that was killed before it wrote the first line,
+    which it does before anything is counted in it.
+    """
+    newest, log = files[-1]
+    alone = [number for number, _ in files].count(newest) == 1
+    with suppress(OSError):
+        return alone and log.suffix == ".log" and log.stat().st_size == 0
+    return False
 
 
 def _snapshot_of(path: Path, generation: int) -> tuple[Replay | None, float | None, str]:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ..core.errors import MisuseError
 
-__all__ = ["Clock", "ManualClock", "Timekeeper", "tick_at", "today"]
+__all__ = ["Clock", "ManualClock", "Timekeeper", "tick_at", "tick_of", "today"]
 
 
 def today() -> str:
@@ -180,5 +180,10 @@ class ManualClock:
 
 def tick_at(clock: Timekeeper, tick_s: float) -> int:
     """The tick under way, of so many scenario seconds."""
+    return tick_of(clock.now_s(), tick_s)
+
+
+def tick_of(now_s: float, tick_s: float) -> int:
+    """The tick of so many scenario seconds that a moment lies in."""
     # The margin keeps a tick that is over from being missed by the last bit of a division.
-    return math.floor(clock.now_s() / tick_s + 1e-9)
+    return math.floor(now_s / tick_s + 1e-9)

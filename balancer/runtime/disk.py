@@ -11,6 +11,9 @@ from pathlib import Path
 
 __all__ = ["DISK", "Disk"]
 
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.ENOSYS)
+"""What file systems answer that cannot sync a folder, such as those of networks."""
+
 
 class Disk:
     """The file system. Every method raises OSError when it fails."""
@@ -62,6 +65,9 @@ class Disk:
             handle = os.open(folder, os.O_RDONLY)
             try:
                 self.sync(handle)
+            except OSError as error:
+                if error.errno not in _NO_SYNC:
+                    raise
             finally:
                 self.close(handle)
 

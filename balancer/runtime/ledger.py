@@ -12,7 +12,6 @@ of that, it goes on counting and refusing.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +32,7 @@ from ..core.pricing import affordable_output_tokens, cost_nano_usd
 from ..core.surcharges import dearest_row, worst_surcharge_nano_usd
 from .books import Books, Standing
 from .budget_log import limits_line
+from .clock import tick_of
 
 __all__ = ["Claim", "Ledger"]
 
@@ -139,6 +139,11 @@ class Ledger:
         return bool(self._books.priority)
 
     @property
+    def has_limits(self) -> bool:
+        """Whether there is a limit of either kind, so that what was spent matters."""
+        return self.limited or self.limits_priority
+
+    @property
     def reserved_nano_usd(self) -> int:
         """Held for calls in flight, each counted once."""
         return self._reserved
@@ -153,7 +158,7 @@ class Ledger:
 
     def roll(self, now_s: float) -> None:
         """The same by scenario seconds, for when nobody ticks."""
-        self.advance(math.floor(now_s / self._books.tick_s + 1e-9))
+        self.advance(tick_of(now_s, self._books.tick_s))
 
     def reserve(
         self,
@@ -314,13 +319,13 @@ class Ledger:
                 ],
             }
 
-    def restore(self, state: Mapping[str, Any], tick: int = 0) -> None:
+    def restore(self, state: Mapping[str, Any], now_s: float = 0.0) -> None:
         """Take up what `state` gave, for limits of the same window and key. What was held for
         calls in flight counts as spent, because nobody knows what became of them.
 
         Args:
             state: of a process before this one.
-            tick: it is now.
+            now_s: scenario second that it is; the ticks before may have been of another length.
 
         Raises:
             LookupError, TypeError, ValueError: it is no state.
@@ -328,7 +333,7 @@ class Ledger:
         before = Books.from_state(state)
         calls = int(state.get("calls", 0))
         with self._lock:
-            self._books.take_over(before, tick)
+            self._books.take_over(before, now_s)
             self._calls = max(self._calls, calls)
 
     def charge_rest(self) -> None:

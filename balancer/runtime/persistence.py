@@ -145,7 +145,7 @@ class Persistence:
             return
         ledger = self._ledger
         # A ledger that balancers share is kept by the first of them.
-        if self._state is None or ledger.is_kept or not (ledger.limited or ledger.limits_priority):
+        if self._state is None or ledger.is_kept or not ledger.has_limits:
             return
         self._budget = BudgetFiles(
             ledger_path(self._state),

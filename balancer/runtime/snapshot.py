@@ -22,6 +22,7 @@ from ..core.policy import Policy
 from ..core.replay import resumed
 from ..core.value_codec import from_plain, to_plain
 from ..journal_file import open_journal
+from .disk import DISK
 
 __all__ = ["Resumed", "ledger_path", "resume", "save", "snapshot"]
 
@@ -39,12 +40,14 @@ class Resumed:
         kept: what it kept, as a sentence.
         epoch: Unix time of scenario second 0.
         spent: nano-dollars settled in ticks that the hard budget's files do not hold.
+        budgeted: whether it had a hard budget in the end.
     """
 
     controller: Controller
     kept: str
     epoch: float | None
     spent: int
+    budgeted: bool
 
 
 def snapshot(policy: Policy, controller: Controller, epoch: float | None) -> dict[str, object]:
@@ -63,10 +66,7 @@ def save(path: Path, values: Mapping[str, object]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("w", encoding="utf-8") as stream:
-        stream.write(json.dumps(values, separators=(",", ":")))
-    fresh.replace(path)
+    DISK.save(path, json.dumps(values, separators=(",", ":")).encode())
 
 
 def ledger_path(state: Path) -> Path:
@@ -102,13 +102,14 @@ def resume(policy: Policy, state: Path, journal: Path | None, *, since: int = 0)
             controller.step(observations)
             if observations.tick >= since:
                 spent += sum(entry.nano_usd for entry in observations.served)
+        budgeted = bool(before.budgets or before.priority_budgets)
         kept = "everything"
         if before != policy:
             controller, kept = Controller.succeed(policy, controller.state())
     except (BalancerError, LookupError, TypeError, ValueError, AssertionError) as error:
         logger.error("the state in %s cannot be taken up: %s", state, error)  # noqa: TRY400
         return None
-    return Resumed(controller=controller, kept=kept, epoch=epoch, spent=spent)
+    return Resumed(controller=controller, kept=kept, epoch=epoch, spent=spent, budgeted=budgeted)
 
 
 def _tail(

@@ -76,7 +76,8 @@ class Spent:
 
     def against(self, found: Resumed | None, policy: Policy) -> Spent:
         """The same, if it is not older than what the controller remembers."""
-        tick = None if found is None else found.controller.tick
+        # One that had no budget wrote nothing of what it spent.
+        tick = found.controller.tick if found is not None and found.budgeted else None
         if tick is None or not self.written_ahead or self.loss or self.tick_s != policy.tick_s:
             return self
         if tick < self.tick:
@@ -93,23 +94,23 @@ class Spent:
         return f"what was spent under the hard budget is not known: {self.loss}; {charged}"
 
     def charge(
-        self, ledger: Ledger, tick: int, found: Resumed | None, after_loss: AfterLoss
+        self, ledger: Ledger, now_s: float, found: Resumed | None, after_loss: AfterLoss
     ) -> None:
         """Charge a ledger that begins.
 
         Args:
             ledger: of the policy of now.
-            tick: it is now.
+            now_s: scenario second that it is.
             found: what else the process before left.
             after_loss: see the module.
         """
-        lost = self.loss and (ledger.limited or ledger.limits_priority)
+        lost = self.loss and ledger.has_limits
         if lost:
             logger.error("%s", self.told(after_loss))
         if self.state is not None and not (lost and after_loss == "nothing"):
-            ledger.restore(self.state, tick)
+            ledger.restore(self.state, now_s)
         else:
-            ledger.advance(tick)
+            ledger.roll(now_s)
         behind = self.state is not None and not self.written_ahead
         if found is not None and (after_loss == "last" if lost else behind):
             ledger.book(found.spent)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from ..core.policy import Policy
-from .clock import Timekeeper, tick_at
+from .clock import Timekeeper
 from .journal import JournalFiles
 from .ledger import Ledger
 from .snapshot import Resumed, resume
@@ -38,6 +39,9 @@ def take_up(
     """
     if state is None:
         clock.start()
+        # Its epoch may lie in the past. A ledger that fails is told of by the first tick.
+        with suppress(Exception):
+            ledger.roll(clock.now_s())
         return None, Spent()
     path = None if journal is None else journal.path
     # A ledger that is kept already is in the midst of its life.
@@ -47,11 +51,11 @@ def take_up(
     least_s, epoch = before.tick * before.tick_s, before.epoch
     if found is not None:
         tick = found.controller.tick
-        least_s = 0.0 if tick is None else (tick + 1) * policy.tick_s
+        least_s = max(least_s, 0.0 if tick is None else (tick + 1) * policy.tick_s)
         epoch = found.epoch
     clock.start(epoch=epoch, at_least_s=least_s)
     if ledger.is_kept:
         return found, before
     before = before.against(found, policy)
-    before.charge(ledger, tick_at(clock, policy.tick_s), found, after_loss)
+    before.charge(ledger, clock.now_s(), found, after_loss)
     return found, before

@@ -152,8 +152,8 @@ async def _life(dependencies: Dependencies) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.to_thread(dependencies.balancer.close)
         await dependencies.gateway.close()
+        await asyncio.to_thread(dependencies.balancer.close)
         await dependencies.integrations.close()
         await asyncio.to_thread(dependencies.store.close)
 

@@ -68,7 +68,7 @@ def test_a_client_sees_every_fault_as_it_would_from_gemini(version: str, kind: s
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
     assert done.returncode == 0, done.stderr[-2000:]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import stat
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +21,7 @@ from balancer.runtime.budget_files import recover
 from balancer.runtime.calls import Asked, Outcome
 from balancer.runtime.disk import Disk
 from balancer.runtime.requests import Request
+from tests.waiting import until
 
 from .bench import Bench
 
@@ -355,18 +359,166 @@ def test_a_disk_that_is_well_again_is_trusted_again(
     assert after.balancer.status().budget_loss == ""
 
 
-def test_a_thread_syncs_what_callers_wrote(tmp_path: Path) -> None:
+def test_a_thread_syncs_what_callers_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the balancer has a ticker; and ends with it."""
+    by: list[threading.Thread] = []
+    monkeypatch.setattr(Disk, "sync", lambda _disk, _handle: by.append(threading.current_thread()))
     bench = bench_in(tmp_path)
     bench.balancer.start()
     files = bench.balancer._persistence._budget
     assert files is not None
     assert files._thread is not None
     assert files._thread.is_alive()
+    until(lambda: not files._unsynced, "what it began with is synced")
+    by.clear()
     answered(bench)
+    until(lambda: files._thread in by, "it is synced")
     bench.balancer.close()
     assert not files._thread.is_alive()
-    assert not files._unsynced
+
+
+@pytest.mark.parametrize("tick_s", [0.5, 2.0])
+def test_ticks_of_another_length_forget_nothing_and_hold_nothing_longer(
+    tmp_path: Path, tick_s: float
+) -> None:
+    """A restart goes on by the clock, not by the ticks."""
+    limit = BudgetLimit(usd=1.0, window_s=60.0)
+    bench = bench_in(tmp_path, now_s=1000.0, policy=budgeted(limit))
+    bench.seen()
+    billed = answered(bench)
+    other = replace(budgeted(limit), tick_s=tick_s)
+    after = bench_in(tmp_path, now_s=1002.0, policy=other)
+    assert (lefts(after), after.balancer.status().budget_loss) == ([USD - billed], "")
+    assert after.balancer.ledger.state()["tick"] == 1002.0 / tick_s
+    after.clock.set(1040.0)
+    after.balancer.tick()
+    assert lefts(after) == [USD - billed]
+    later = bench_in(tmp_path, now_s=1110.0, policy=budgeted(limit))
+    assert lefts(later) == [USD]
+
+
+def test_a_clock_that_began_long_ago_counts_its_first_tick() -> None:
+    """The windows begin at the tick that it is."""
+    bench = Bench(budgeted(BudgetLimit(usd=1.0, window_s=60.0)), now_s=1000.0)
+    billed = answered(bench)
+    bench.seen()
+    assert lefts(bench) == [USD - billed]
+
+
+@pytest.mark.parametrize("loss", [False, True])
+def test_a_limit_that_is_new_counts_its_first_tick(tmp_path: Path, loss: bool) -> None:
+    """Beside those that are taken up, and where it is charged in full."""
+    life(tmp_path)
+    if loss:
+        LOSSES["a torn line"](tmp_path)
+    limits = (*LIMITS, BudgetLimit(usd=1.0, window_s=30.0))
+    after = bench_in(tmp_path, now_s=91.0, policy=budgeted(*limits))
+    billed = USD if loss else answered(after)
+    after.seen()
+    assert lefts(after)[2] == USD - billed
+
+
+def test_a_budget_that_was_switched_off_for_a_run_is_no_loss(tmp_path: Path) -> None:
+    """What its files say counts on, and is over when its window is."""
+    first = bench_in(tmp_path)
+    billed = answered(first)
+    first.seen()
+    first.balancer.close()
+    between = bench_in(tmp_path, now_s=2.0, policy=default_policy())
+    for _ in range(5):
+        between.seen()
+    between.balancer.close()
+    after = bench_in(tmp_path, now_s=8.0)
+    assert lefts(after) == [USD - billed, USD // 2]
+    assert after.balancer.status().budget_loss == ""
+
+
+def test_a_clock_set_back_past_the_controller_keeps_the_budgets_tick(tmp_path: Path) -> None:
+    """The budget knows of later ticks than the snapshot, whose journal is gone."""
+    bench = bench_in(tmp_path)
+    bench.seen()
+    for _ in range(9):
+        bench.seen()
+    for path in tmp_path.glob("journal*"):
+        path.unlink()
+    assert bench_in(tmp_path, now_s=0.0).balancer.now_tick == 10
+
+
+def test_a_loss_under_budgets_of_the_priority_tier_alone_is_told(tmp_path: Path) -> None:
+    """They are charged in full as well."""
+    policy = replace(default_policy(), priority_budgets=LIMITS[:1])
+    bench_in(tmp_path, policy=policy).seen()
+    all_gone(tmp_path)
+    after = bench_in(tmp_path, now_s=2.0, policy=policy)
+    assert lefts(after) == [0]
+    assert "is missing" in after.balancer.status().budget_loss
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_log_that_was_never_begun_is_no_loss(tmp_path: Path, before: bool) -> None:
+    """Killed between its making and its first line: nothing was counted there."""
+    generation, left = 1, [USD, USD // 2]
+    if before:
+        left = lefts(life(tmp_path))
+        generation = 1 + int(newest(tmp_path, "log").stem.rpartition("-")[2])
+    (tmp_path / f"state.json.budget-{generation}.log").touch()
+    after = bench_in(tmp_path, now_s=91.0)
+    assert (lefts(after), after.balancer.status().budget_loss) == (left, "")
+    again = bench_in(tmp_path, now_s=91.0)
+    assert (lefts(again), again.balancer.status().budget_loss) == (left, "")
+
+
+def test_a_line_that_fails_while_a_snapshot_is_saved_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new log is gone; the next generation has all that was counted."""
+    monkeypatch.setattr(budget_files, "_MOST_BYTES", 1)
+    disk = Faulty("write", 0, errno.ENOSPC, 0)
+    monkeypatch.setattr(budget_files.BudgetFiles.__init__, "__kwdefaults__", {
+        **(budget_files.BudgetFiles.__init__.__kwdefaults__ or {}), "disk": disk,
+    })  # fmt: skip
+    bench = bench_in(tmp_path)
+    billed = [answered(bench)]
+    rename = disk.rename
+
+    def with_a_call(path: Path, to: Path) -> None:
+        monkeypatch.setattr(disk, "rename", rename)
+        disk.left = 1
+        billed.append(answered(bench))
+        rename(path, to)
+
+    monkeypatch.setattr(disk, "rename", with_a_call)
+    bench.seen()
+    assert len(billed) == 2
+    assert "made to fail" in bench.balancer.status().problems["budget"]
+    bench.seen()
+    assert bench.balancer.status().problems == {}
+    billed.append(answered(bench))
+    after = bench_in(tmp_path, now_s=3.0)
+    assert lefts(after)[0] == USD - sum(billed)
+    assert after.balancer.status().budget_loss == ""
+
+
+class Folderless(Disk):
+    """A file system that cannot sync a folder."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def sync(self, handle: int) -> None:
+        """Of files alone."""
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(self.code, "made to fail")
+        super().sync(handle)
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS])
+def test_a_file_system_that_cannot_sync_a_folder_is_no_failure(tmp_path: Path, code: int) -> None:
+    """As those of networks are; a disk that fails is one."""
+    Folderless(code).save(tmp_path / "file", b"whole")
+    assert (tmp_path / "file").read_bytes() == b"whole"
+    with pytest.raises(OSError, match="made to fail"):
+        Folderless(errno.EIO).save(tmp_path / "file", b"whole")
 
 
 @pytest.mark.parametrize("damage", ["", "[]", '{"tick": 1}', "{"])

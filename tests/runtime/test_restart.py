@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked
 from balancer.runtime.clock import Clock
+from balancer.runtime.disk import Disk
 from balancer.runtime.journal import JournalFiles
 
 from .bench import ANSWER, Bench
@@ -26,6 +28,22 @@ def killed(bench: Bench) -> None:
     """The process dies: nothing more is written, and its files are closed by the system."""
     assert bench.balancer._persistence._journal is not None
     bench.balancer._persistence._journal.close()
+
+
+def test_a_snapshot_is_on_the_disk_before_it_replaces_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loss of power leaves a whole one."""
+    synced: list[str] = []
+
+    def sync(_disk: Disk, handle: int) -> None:
+        paths = (tmp_path, *tmp_path.iterdir())
+        found = os.fstat(handle)
+        synced.extend(path.name for path in paths if os.path.samestat(found, path.stat()))
+
+    monkeypatch.setattr(Disk, "sync", sync)
+    Bench(state=tmp_path / "state.json").seen()
+    assert synced == ["state.json.new", tmp_path.name]
 
 
 def in_files(directory: Path) -> dict[str, Any]:

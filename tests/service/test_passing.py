@@ -10,6 +10,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,8 +18,11 @@ import pytest
 
 from balancer import wire
 from balancer.core.pricing import cost_nano_usd
+from balancer.service.proxy import passing
+from balancer.service.proxy.gateway import Gateway
+from balancer.service.proxy.large import read_json
 from balancer.service.proxy.passable import find_passed
-from tests.service.conftest import KEY, Service, Start
+from tests.service.conftest import KEY, Service, Start, serving
 from tests.service.upstream import Connection, error, hang, response
 from tests.waiting import until
 
@@ -29,6 +33,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientS
 
 JSON = {"content-type": "application/json"}
 CLIENT_KEYS = ("client-key-of-app-one", "client-key-of-app-two")
+EMBED = "/v1beta/models/gemini-embedding-001:embedContent"
+EMBEDDED = b'{"usageMetadata": {"promptTokenCount": 2000}}'
 _MOST_ON_THE_WAY = 64 << 20
 """Bytes that buffers of sockets hold, and more."""
 STRANGE = bytes(range(256)) * 4
@@ -244,6 +250,56 @@ def test_a_caller_who_leaves_takes_the_call_along(service: Service) -> None:
     assert passed["files"]["failures"] == {"abandoned": 1}
 
 
+def embed(service: Service) -> None:
+    """Have an answer that says what it used, and leave."""
+    service.script.say(response(200, EMBEDDED, "Content-Type: application/json"))
+    with service.client() as client:
+        found = client.post(EMBED, json={})
+        assert found.content == EMBEDDED
+
+
+def test_an_answer_that_cannot_be_read_is_counted(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever keeps it from being read."""
+
+    async def read_json(*_arguments: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(passing, "read_json", read_json)
+    with contextlib.suppress(httpx.RemoteProtocolError):
+        embed(service)
+    with service.client() as client:
+        assert counted(client, "embeddings", 1)["cost_usd"] == 0
+
+
+def test_a_service_that_stops_counts_what_was_answered_before(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers that are still read then, before the balancer closes."""
+    closing = asyncio.Event()
+    close = Gateway.close
+
+    async def read_late(*arguments: Any) -> Any:
+        await closing.wait()
+        return await read_json(*arguments)
+
+    async def close_late(gateway: Gateway) -> None:
+        closing.set()
+        await close(gateway)
+
+    monkeypatch.setattr(passing, "read_json", read_late)
+    monkeypatch.setattr(Gateway, "close", close_late)
+    booked: list[tuple[int, bool]] = []
+    with serving(directory) as service:
+        balancer = service.balancer
+        balancer.listeners.passages.add(
+            lambda passage: booked.append((passage.nano_usd, balancer._health.closed))
+        )
+        embed(service)
+    assert booked == [(300_000, False)]
+
+
 def test_errors_are_counted_by_kind_and_never_as_generations(service: Service) -> None:
     """Of embeddings apart from all else."""
     service.script.say(
@@ -254,7 +310,7 @@ def test_errors_are_counted_by_kind_and_never_as_generations(service: Service) -
     )
     with service.client() as client:
         for _ in range(4):
-            client.post("/v1beta/models/gemini-embedding-001:embedContent", json={"content": {}})
+            client.post(EMBED, json={"content": {}})
         found = client.get("/api/metrics").json()
     row = found["passed"]["embeddings"]
     assert row["calls"] == 4

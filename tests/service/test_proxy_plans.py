@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import threading
 from typing import Any
 
 import httpx
@@ -11,9 +13,9 @@ import pytest
 
 from balancer.core.modes import Mode
 from balancer.core.observations import FAILURES, ModeObservations, Observations, merge_ticks
-from balancer.runtime.calls import RequestRecord
+from balancer.runtime.calls import CallSettings, RequestRecord
 from balancer.service.proxy import gateway
-from tests.service.conftest import Service, Start
+from tests.service.conftest import TOKEN, Service, Start
 from tests.service.upstream import Connection, answer, error, hang, response
 
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
@@ -164,6 +166,23 @@ def test_a_caller_who_leaves_takes_the_call_along(
     entry = only(service)
     assert (entry.started, entry.failed) == (1, 0)
     assert service.balancer.status().in_flight == 0
+
+
+def test_a_caller_who_leaves_between_attempts_is_made_no_more(start: Start) -> None:
+    """Nobody waits for what another one would be billed for."""
+    patient = CallSettings(backoff_initial_s=30.0, backoff_max_s=30.0)
+    service = start(policy=ONCE.replace("retries: 0", "retries: 2"), call_settings=patient)
+    service.script.say(error(503, "UNAVAILABLE"), hang)
+    ended, over = threading.Event(), threading.Event()
+    service.balancer.listeners.calls.add(lambda _record: ended.set())
+    service.balancer.listeners.requests.add(lambda _record: over.set())
+    body = json.dumps(BODY).encode()
+    with socket.create_connection(("127.0.0.1", httpx.URL(service.url).port or 0)) as caller:
+        head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+        caller.sendall(f"{head}Authorization: Bearer {TOKEN}\r\n\r\n".encode() + body)
+        assert ended.wait(20)
+    assert over.wait(20)
+    assert len(service.script.asked) == 1
 
 
 def test_what_is_shed_gets_a_503_that_clients_understand(start: Start) -> None:

@@ -72,11 +72,12 @@ class Exchange:
             awaited: it alone says what the call came to.
         request: of the runtime.
         sent: what went upstream last.
+        trying: an attempt is under way.
     """
 
     __slots__ = (
         "_api", "_backgrounds", "_balancer", "_call", "_form", "_upstream",
-        "background", "left", "request", "sent",
+        "background", "left", "request", "sent", "trying",
     )  # fmt: skip
 
     def __init__(
@@ -88,7 +89,7 @@ class Exchange:
     ) -> None:
         self._backgrounds = backgrounds
         self.background: Background | None = None
-        self.left = False
+        self.left = self.trying = False
         self._balancer = balancer
         self._upstream = upstream
         self._call = call
@@ -119,8 +120,11 @@ class Exchange:
         if request.closed is not None and isinstance(request.closed.reply, Reply):
             return request.closed.reply
         reply = None
-        while (attempt := request.start()) is not None:
+        # Who left in between is not made another attempt for.
+        while not self.left and (attempt := request.start()) is not None:
+            self.trying = True
             outcome, result = await self._try(attempt)
+            self.trying = False
             if isinstance(result, Stream) or self.background or self.left:
                 return result
             if not request.enforced:

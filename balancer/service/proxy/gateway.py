@@ -83,6 +83,7 @@ class Gateway:
 
     async def close(self) -> None:
         """End."""
+        await self._passing.close()
         await self._upstream.close()
 
     def find(self, scope: Scope) -> Target | Passed | Refusal | None:
@@ -306,7 +307,7 @@ class _Leaving:
         if self.exchange is None:
             return 0.0
         self.exchange.left = True
-        return _AWAITED_S
+        return _AWAITED_S if self.exchange.trying else 0.0
 
 
 def _part(body: bytes, *, more: bool = True) -> MutableMapping[str, Any]:

@@ -142,13 +142,26 @@ class Passing:
             if not whole:
                 count(failure)
 
+    async def close(self) -> None:
+        """Let what is ending come to its end."""
+        await asyncio.gather(*self._ending, return_exceptions=True)
+
     async def _end(
         self, reading: _Reading, hearing: Hearing | None, count: Callable[[str | None, int], None]
     ) -> None:
         """What an answer says, now that it is whole."""
-        if hearing is not None:
-            await hearing.end()
-        count(reading.failure(), await reading.cost_nano_usd(self._balancer))
+        failure: str | None = None
+        cost_nano_usd = 0
+        # Whichever cannot be read, it is counted, and with what else is known of it.
+        try:
+            if hearing is not None:
+                await hearing.end()
+        finally:
+            try:
+                failure = reading.failure()
+                cost_nano_usd = await reading.cost_nano_usd(self._balancer)
+            finally:
+                count(failure, cost_nano_usd)
 
     def _kept(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Done to its end, whoever leaves."""

@@ -133,24 +133,31 @@ def test_one_that_is_open_is_said_to_be_followed(store: Store) -> None:
     assert rig.rows()[0]["seen_at"] == rig.now_s
 
 
+def _lead(place: Path, where: Path) -> None:
+    """Elsewhere, at once: a store that tries again makes a folder where it finds none."""
+    link = place.with_name("next")
+    link.symlink_to(where)
+    link.replace(place)
+
+
 def test_a_database_that_is_away_at_the_restart_ends_in_one_open_incident(tmp_path: Path) -> None:
     """The older row is closed, and says where it goes on."""
-    place = tmp_path / "place"
-    place.mkdir()
+    place, there, away = tmp_path / "place", tmp_path / "there", tmp_path / "away"
+    there.mkdir()
+    away.write_text("a file where a directory should be")
+    place.symlink_to(there)
     url = f"sqlite:///{place / 'history.sqlite3'}"
     store = Store(url, retry_s=0.02)
     store.open()
     Rig(store).hold(Mode.HARD)
     store.close()
-    place.rename(tmp_path / "away")
-    place.write_text("a file where a directory should be")
+    _lead(place, away)
     store = Store(url, retry_s=0.02)
     store.open()
     rig = Rig(store)
     rig.now_s += 100.0
     rig.hold(Mode.HARD)
-    place.unlink()
-    (tmp_path / "away").rename(place)
+    _lead(place, there)
     rig.tracker.tend()
     old, new = rig.rows()
     assert old["ended"] == f"the service was restarted, and it goes on as {new['key']}"
