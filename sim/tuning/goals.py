@@ -118,7 +118,7 @@ class Goals:
             objectives=tuple(
                 _exact(1.0)
                 if itself and each.form == "ratio"
-                else each.interval(ours, sample, arms[TODAY])
+                else each.interval(ours, today, sample, arms[TODAY])
                 for each in self.objectives
             ),
             feasible=all(
