@@ -96,33 +96,30 @@ def _backtest(
 
     check_writable(json_file)
     candidates = [load_policy(path) for path in policies]
-    found = fit_journal(journals)
-    check_candidates(found, candidates)
-    text, scenario = fitted_scenario(found, slug(Path(journals[0]).name.split(".")[0]))
-    if seed is not None:
-        scenario = scenario.model_copy(update={"seed": seed})
-    command = command_words(
-        "backtest",
-        {"--replications": replications, "--seed": scenario.seed},
-        [*map(str, journals), *(word for path in policies for word in ("--policy", str(path)))],
-    )
-    with (
-        asked_workers(workers, cluster) as hands,
-        report_directory(out) as work,
-        progress(quiet=quiet) as bar,
-    ):
-        record = run(
-            found,
-            scenario,
-            candidates,
-            replications=replications,
-            workers=hands,
-            command=command,
-            progress=bar("runs"),
+    with asked_workers(workers, cluster) as hands:
+        found = fit_journal(journals)
+        check_candidates(found, candidates)
+        text, scenario = fitted_scenario(found, slug(Path(journals[0]).name.split(".")[0]))
+        if seed is not None:
+            scenario = scenario.model_copy(update={"seed": seed})
+        command = command_words(
+            "backtest",
+            {"--replications": replications, "--seed": scenario.seed},
+            [*map(str, journals), *(word for path in policies for word in ("--policy", str(path)))],
         )
-        (work / FITTED).write_text(text, encoding="utf-8", newline="\n")
-        write_json(work / BACKTEST.file, record)
-        write_backtest_report(work)
+        with report_directory(out) as work, progress(quiet=quiet) as bar:
+            record = run(
+                found,
+                scenario,
+                candidates,
+                replications=replications,
+                workers=hands,
+                command=command,
+                progress=bar,
+            )
+            (work / FITTED).write_text(text, encoding="utf-8", newline="\n")
+            write_json(work / BACKTEST.file, record)
+            write_backtest_report(work)
     write_too(json_file, record)
     if not quiet:
         show(backtest_tables(BACKTEST.read(out)), sys.stdout)

@@ -180,8 +180,8 @@ def assumed(arm: BacktestArm, swept: float) -> str:
         parts.append(f"{' and '.join(found.modes)}, whose calls it never saw")
     return (
         f"assumed: {amount(found.share, 'share')} of its answers are of {', and of '.join(parts)}; "
-        f"bounds are with latency and quality of these {amount(swept, 'share', exact=True)} worse "
-        "and better"
+        "bounds are with quality, brevity and models' speed "
+        f"{amount(swept, 'share', exact=True)} worse and better"
     )
 
 

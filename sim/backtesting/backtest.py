@@ -23,13 +23,14 @@ from balancer.records.backtest import (
 )
 from balancer.records.codec import to_json
 from balancer.version import VERSION
+from scenarios.loader import profiles
 from scenarios.schema import Scenario
 
 from ..days import of_its_day
 from ..fitting.account import account
-from ..fitting.fit import Fit
+from ..fitting.fit import Fit, reachable
 from ..run.header import fault_rows, versions
-from ..run.result import STATIC
+from ..run.result import CHEAPEST, NONE, STATIC
 from ..study.estimates import difference_interval, metric_interval
 from ..study.intervals import CONFIDENCE
 from ..workers.pool import Workers
@@ -56,6 +57,8 @@ METRICS = (
     "transitions",
 )
 """What policies are compared by."""
+Progress = Callable[[str], Callable[[int, int], None] | None]
+
 HOUR_S = 0.5
 """Rough time that a simulated hour takes, to tell whether workers are worth their start."""
 
@@ -74,7 +77,7 @@ def check_candidates(fit: Fit, candidates: Sequence[Policy]) -> None:
         )
     names = [candidate.name for candidate in candidates]
     for name in names:
-        if names.count(name) > 1 or name in (LIVE, STATIC):
+        if names.count(name) > 1 or name in (LIVE, STATIC, CHEAPEST, NONE):
             raise InputError(
                 f"two policies are named {name!r}"
                 if names.count(name) > 1
@@ -98,7 +101,7 @@ def backtest(
     replications: int,
     workers: Workers,
     command: Sequence[str] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = lambda _name: None,
 ) -> dict[str, Any]:
     """Run the policy that was live, static, and candidates on a fitted scenario.
 
@@ -109,7 +112,7 @@ def backtest(
         replications: independent runs of each.
         workers: who simulates; the object does not depend on it.
         command: words that ask for this again.
-        progress: called with runs done and runs in all.
+        progress: gives, of a round's name, what is called with runs done and runs in all.
 
     Returns:
         The object for `backtest.json`.
@@ -121,6 +124,7 @@ def backtest(
     check_candidates(fit, candidates)
     for policy in (fit.policy, *candidates):
         of_its_day(scenario, policy)
+        _check_known(fit, scenario, policy)
     arms = [
         Arm(name=LIVE, policy=fit.policy),
         Arm(name=STATIC, policy=fit.policy),
@@ -128,7 +132,7 @@ def backtest(
     ]
     hours = len(arms) * replications * scenario.duration / 3600.0
     there = workers if workers.worth(hours * HOUR_S) else 1
-    (runs,) = measure([(scenario, arms)], replications, workers=there, progress=progress)
+    (runs,) = measure([(scenario, arms)], replications, workers=there, progress=progress("runs"))
     tick_s = fit.policy.tick_s
     seen = account(
         fit.columns,
@@ -137,7 +141,7 @@ def backtest(
     )
     figures = fidelity(seen.figures, [_account(each).figures for each in runs[LIVE]])
     strange = {arm.name: unseen(fit, arm.policy, _answers(runs[arm.name])) for arm in arms}
-    bounds = _bounds(scenario, arms, strange, replications, there)
+    bounds = _bounds(scenario, arms, strange, replications, there, progress)
     record = Backtest(
         version=BACKTEST.version,
         scenario=scenario.scenario,
@@ -163,6 +167,18 @@ def backtest(
     return plain
 
 
+def _check_known(fit: Fit, scenario: Scenario, policy: Policy) -> None:
+    """Refuse a policy that calls a model of which neither journal nor profiles tell anything."""
+    known = profiles(scenario)
+    for model in reachable(policy, fit.asked):
+        if model not in known:
+            raise InputError(
+                f"policy {policy.name} calls {model}, of which the journal tells too little and no "
+                "calibrated profile anything; nobody can say how it would have answered",
+                where="--policy",
+            )
+
+
 def _account(found: Measured) -> Any:
     assert found.account is not None
     return found.account
@@ -182,6 +198,7 @@ def _bounds(
     strange: Mapping[str, Unseen],
     replications: int,
     workers: int | Workers,
+    progress: Progress,
 ) -> dict[str, dict[str, Bounds]]:
     """By arm and metric, what it comes to where what was never seen is worse, and better."""
     plans = []
@@ -198,7 +215,9 @@ def _bounds(
             )
             for worse in (True, False)
         ]
-    results = measure(plans, replications, workers=workers) if plans else []
+    results = []
+    if plans:
+        results = measure(plans, replications, workers=workers, progress=progress("runs of bounds"))
     bounds = {}
     for place, name in enumerate(names):
         poor, rich = (

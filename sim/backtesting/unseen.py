@@ -18,7 +18,9 @@ from ..fitting.fit import Fit
 __all__ = ["SWEPT", "Unseen", "swept", "unseen"]
 
 SWEPT = 0.30
-"""How far latency and quality of what was never seen may be off, either way."""
+"""How far what was never seen may be off, either way: speed and quality of a model; of a mode what
+it takes of quality and leaves of an answer's length.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,7 @@ def _edits(strategy: Strategy) -> tuple[object, ...]:
 
 
 def swept(scenario: Scenario, models: Sequence[str], *, ways: bool, worse: bool) -> Scenario:
-    """The scenario with what was never seen slower and poorer, or faster and better.
+    """The scenario with models never seen slower and poorer, and ways poorer and longer; or better.
 
     Args:
         scenario: the fitted one.

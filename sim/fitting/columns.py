@@ -92,6 +92,7 @@ class Columns:
         first: the first tick, which is 0 in `at` from here on.
         ticks: how many there are, to the last in which anything was asked.
         at: tick of every line.
+        spans: ticks that every line covers: more than one where its ticker came late.
         offered, admitted, shed, fallback: by line and priority.
         waiting, mode: by line.
         cells: modes and models; `cell` of a row of `served` is an index of it.
@@ -111,6 +112,7 @@ class Columns:
     first: int
     ticks: int
     at: Column
+    spans: Column
     offered: Column
     admitted: Column
     shed: Column
@@ -150,6 +152,31 @@ class Columns:
         kept = at < self.ticks
         return np.bincount(at[kept], weights=values[kept], minlength=self.ticks)
 
+    def spread(self, values: Column) -> Column:
+        """What is told by line, by tick: what a late line tells is spread over its ticks.
+
+        Args:
+            values: shape (lines, any).
+
+        Returns:
+            Shape (ticks, any), up to the last tick.
+        """
+        found = np.zeros((self.ticks, values.shape[1]))
+        kept = self.at < self.ticks
+        found[self.at[kept]] = values[kept]
+        for line in np.flatnonzero(kept & (self.spans > 1)):
+            end = self.at[line] + 1
+            begin = max(0, end - self.spans[line])
+            found[begin:end] = values[line] / (end - begin)
+        return found
+
+    @property
+    def served_middle(self) -> Column:
+        """By row of `served`, the middle of the ticks that its line covers."""
+        spans = self.spans[np.searchsorted(self.at, self.served_at)]
+        found: Column = self.served_at + 1.0 - spans / 2.0
+        return found
+
     def of_model(self, model: str) -> Column:
         """A mask over the rows of `served`: those of a model, in whatever mode."""
         return np.isin(self.cell, [i for i, (_, name) in enumerate(self.cells) if name == model])
@@ -181,6 +208,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self.ticks: list[int] = []
+        self.spans: list[int] = []
         self.by_priority: tuple[list[Sequence[int]], ...] = ([], [], [], [])
         self.waiting: list[int] = []
         self.mode: list[int] = []
@@ -193,7 +221,8 @@ class _Lines:
 
     def reader(self) -> Callable[[Mapping[str, Any]], None]:
         """What takes in a line; one function, because it is called 86,400 times a day."""
-        ticks, waiting, modes = self.ticks.append, self.waiting.append, self.mode.append
+        ticks, spans = self.ticks.append, self.spans.append
+        waiting, modes = self.waiting.append, self.mode.append
         offered, admitted, shed, fallback = (each.append for each in self.by_priority)
         cells, rows, felt, failed_calls = self.cells, self.served, self.felt, self.failed_calls
         histograms = [
@@ -208,6 +237,7 @@ class _Lines:
                 raise ValueError
             get = seen.get
             ticks(tick)
+            spans(get("ticks", 1))
             offered(get("offered", _NOUGHTS))
             admitted(get("admitted", _NOUGHTS))
             shed(get("shed", _NOUGHTS))
@@ -344,9 +374,10 @@ def _columns(lines: _Lines, journals: Sequence[Journal], torn: str) -> Columns:
         problem = "holds no ticks; expected the journal of some minutes of traffic"
         raise JournalError(problem, where=journals[-1].where)
     ticks = _whole([[each] for each in lines.ticks], 1)[:, 0]
-    if np.any(np.diff(ticks) <= 0):
+    spans = _whole([[each] for each in lines.spans], 1)[:, 0]
+    if np.any(np.diff(ticks) <= 0) or spans.min() < 1:
         raise ValueError
-    first = int(ticks[0])
+    first = max(0, int(ticks[0] - spans[0] + 1))
     offered, admitted, shed, fallback = (_whole(each, 3) for each in lines.by_priority)
     served, felt = _whole(lines.served, 9), _whole(lines.felt, 7)
     failures = np.zeros((len(served), len(FAILURES)), np.int64)
@@ -366,6 +397,7 @@ def _columns(lines: _Lines, journals: Sequence[Journal], torn: str) -> Columns:
         first=first,
         ticks=last - first + 1,
         at=ticks - first,
+        spans=spans,
         offered=offered,
         admitted=admitted,
         shed=shed,

@@ -36,7 +36,7 @@ from .segments import Segment, share_segments
 from .slowness import HANGING, SLOW, slowness
 from .traffic import Traffic, fitted_traffic
 
-__all__ = ["LEAST_CALLS", "LEAST_S", "Fit", "fit_journal"]
+__all__ = ["LEAST_CALLS", "LEAST_S", "Fit", "fit_journal", "reachable"]
 
 LEAST_S = 300.0
 """Least length of a journal."""
@@ -184,7 +184,7 @@ def fit_journal(paths: Sequence[Path]) -> Fit:
         visited=tuple(mode for mode in MODES if any(cell[0] is mode for cell in columns.cells)),
         assumptions=(),
     )
-    unknown = [model for model in _reachable(policy, asked) if model not in fitted.profiles]
+    unknown = [model for model in reachable(policy, asked) if model not in fitted.profiles]
     return replace(
         found, assumptions=tuple(_assumptions(found, [m for m in unknown if m in profiles]))
     )
@@ -290,8 +290,8 @@ def _timeout_s(columns: Columns, calls: Samples, policy: Policy) -> float | None
     return None
 
 
-def _reachable(policy: Policy, asked: Mapping[str, float]) -> list[str]:
-    """Models that the live policy may call, in any mode."""
+def reachable(policy: Policy, asked: Mapping[str, float]) -> list[str]:
+    """Models that a policy may call, in any mode, for those who ask for these."""
     found = [
         model
         for name in asked
@@ -347,6 +347,15 @@ def _assumptions(found: Fit, unknown: Sequence[str]) -> list[str]:
         said.append("no call was called off, so the clients' deadline is not told: 1m is taken")
     if not _streams(found):
         said.append("no times to first tokens were told: they are the calibrated ones")
+    if found.columns.policies > 1:
+        said.append(
+            f"{found.columns.policies} policies were live one after the other: all calls are taken "
+            "for calls under the last one's strategies"
+        )
+    said.append(
+        "tiers and bought throughput that callers ask for are not told: calls are taken for "
+        "standard ones, and are billed as such"
+    )
     if found.columns.begins != Mode.NORMAL.label:
         said.append(f"the journal begins in {found.columns.begins}; the simulation in normal")
     if found.columns.torn:

@@ -79,7 +79,7 @@ def samples(columns: Columns, tick_s: float, planned_s: tuple[float | None, ...]
     at = np.nan_to_num(np.array(deadlines), nan=np.inf)[cell]
     late = (timeouts > 0) & (seconds >= at * (1.0 - NEAR))
     kept = seconds <= at * (1.0 + NEAR)
-    begin = columns.served_at[durations.row] + 0.5 - seconds / tick_s
+    begin = columns.served_middle[durations.row] - seconds / tick_s
     found = Samples(
         begin=np.maximum(np.floor(begin), 0).astype(np.int64),
         cell=cell,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from balancer.units import show_factor, show_seconds, show_tokens
 
@@ -73,7 +73,7 @@ def _head(fit: Fit, name: str) -> list[str]:
             "There are no expectations: a fit says what was, and not what would be acceptable. "
             "Add yours before it goes into CI (docs/how-to/backtest-a-policy.md)."
         ),
-        f"scenario: {name}",
+        f"scenario: {json.dumps(name)}",
         f"title: {json.dumps(f'Would another policy have served this better? ({name})')}",
         f"source: {json.dumps(f'journal of policy {fit.policy.name}')}",
         f"duration: {show_seconds(fit.duration_s)}",
@@ -107,7 +107,9 @@ def _workload(fit: Fit) -> list[str]:
     )
     lines += ["  arrivals:", *_arrivals(traffic.shared, 4)]
     if len(fit.asked) > 1:
-        shares = ", ".join(f"{model}: {share!r}" for model, share in _adding_up(fit.asked).items())
+        shares = ", ".join(
+            f"{json.dumps(model)}: {share!r}" for model, share in _adding_up(fit.asked).items()
+        )
         lines += ["  # Of normal mode's calls while nothing was wrong.", f"  models: {{{shares}}}"]
     lines.append("  classes:")
     shares_of = _adding_up(traffic.shares)
@@ -131,9 +133,8 @@ def _class(fit: Fit, priority: str, tokens: list[str]) -> list[str]:
     return lines
 
 
-def _adding_up(shares: dict[str, float] | object) -> dict[str, float]:
+def _adding_up(shares: Mapping[str, float]) -> dict[str, float]:
     """Rounded shares that still add up to one."""
-    assert hasattr(shares, "items")
     found = {name: round(share, 6) for name, share in shares.items()}
     first = next(iter(found))
     found[first] = round(found[first] + 1.0 - sum(found.values()), 6)
@@ -206,7 +207,7 @@ def _upstream(fit: Fit) -> list[str]:
         n = sum(count for (_, name), count in fit.answers.items() if name == model)
         misfit = fit.calls.misfit.get(model, 0.0)
         lines += [
-            f"    {model}:  # n {n:,}; quantiles of its latency come out within "
+            f"    {json.dumps(model)}:  # n {n:,}; quantiles of its latency come out within "
             f"{_percent(round(misfit, 3))} (root mean square)",
             f"      ttft_p50: {_seconds(profile.ttft_p50)}",
             f"      ttft_p95: {_seconds(max(profile.ttft_p95, profile.ttft_p50))}",
@@ -239,7 +240,7 @@ def _clients(fit: Fit) -> list[str]:
     first = next(iter(fit.asked))
     lines = [
         "clients:",
-        f"  model: {first}",
+        f"  model: {json.dumps(first)}",
         "  reasks: {share: 0%, after: 20s}  # those who asked again are among the arrivals",
     ]
     if fit.timeout_s is not None:
@@ -256,7 +257,7 @@ def _faults(fit: Fit) -> list[str]:
             lines += [
                 f"  - name: {json.dumps(f'less quota of {model}')}",
                 "    kind: quota",
-                f"    model: {model}",
+                f"    model: {json.dumps(model)}",
                 f"    factor: x{_rounded(quota.factor, 6)}",
                 f"    at: {show_seconds(quota.begin_s)}",
                 f"    for: {show_seconds(end_s - quota.begin_s)}",
@@ -287,7 +288,7 @@ def _fault(fit: Fit, each: Episode) -> Iterable[str]:
     yield f"    kind: {each.kind}"
     if each.error:
         yield f"    error: {each.error}"
-    yield f"    model: {each.model}"
+    yield f"    model: {json.dumps(each.model)}"
     if each.kind in ("error", "hang", "cut"):
         error = math.sqrt(max(each.share * (1.0 - each.share), 1e-9) / max(each.calls, 1.0))
         yield f"    share: {_percent(each.share)}  # ± {_percent(round(error, 4))}"
@@ -310,7 +311,7 @@ def _standing(fit: Fit) -> Iterable[str]:
             yield f"    kind: {'cut' if kind == 'cut' else 'error'}"
             if kind != "cut":
                 yield f"    error: {kind}"
-            yield f"    model: {model}"
+            yield f"    model: {json.dumps(model)}"
             yield f"    share: {_percent(share)}"
             yield "    at: 0s"
             yield f"    for: {show_seconds(fit.duration_s)}"

@@ -76,9 +76,7 @@ class Traffic:
 
 def fitted_traffic(columns: Columns, tick_s: float) -> Traffic:
     """The traffic of a journal that holds some."""
-    counts = np.zeros((columns.ticks, 3))
-    kept = columns.at < columns.ticks
-    counts[columns.at[kept]] = columns.offered[kept]
+    counts = columns.spread(columns.offered)
     size = _slice_ticks(counts.sum(), columns.ticks, tick_s)
     totals = counts.sum(axis=0)
     asked = [place for place in range(3) if totals[place]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from balancer.core.controller import Controller
 from balancer.core.journal import JournalWriter
 from balancer.policy_file import default_policy
 from scenarios.loader import load
+from sim.backtesting.fidelity import TOLERANCES
 from tests.cli.conftest import Command
 from tests.core.builders import tick
 from tests.fitting.worlds import lived
@@ -74,6 +76,50 @@ def test_what_the_journal_never_saw_is_marked_and_swept(
     assert arm["assumed"]["share"] > 0.9
     quality = arm["assumed"]["bounds"]["quality"]
     assert quality["worse"] < arm["metrics"]["quality"]["estimate"] < quality["better"]
+
+
+def test_a_poor_fit_exits_with_3(
+    command: Command, tmp_path: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so, and the report is there to see why."""
+    nothing = {name: replace(each, most=0.0) for name, each in TOLERANCES.items()}
+    monkeypatch.setattr("sim.backtesting.fidelity.TOLERANCES", nothing)
+    (tmp_path / "quick.yaml").write_text(QUICK)
+    arguments = ("--policy", "quick.yaml", "--replications", "2", "--workers", "1", "--out", "out")
+    done = command("backtest", journal, *arguments)
+    assert done.exit_code == 3, done.output
+    assert "poor fit" in done.output.lower()
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["live", "static", "cheapest", "none"])
+def test_a_name_that_stands_for_another_arm_is_refused(
+    command: Command, tmp_path: Path, journal: Path, name: str
+) -> None:
+    """It would be run without its controller, and nobody would notice."""
+    (tmp_path / "mine.yaml").write_text(QUICK.replace("quick", name))
+    done = command("backtest", journal, "--policy", "mine.yaml", "--replications", "2")
+    assert done.exit_code == 2
+    assert f"a policy cannot be named {name!r} here; rename it" in done.stderr
+
+
+def test_a_backtest_asks_for_its_cluster_first(
+    command: Command, tmp_path: Path, journal: Path
+) -> None:
+    """Before a journal is read."""
+    (tmp_path / "quick.yaml").write_text(QUICK)
+    words = ("--policy", "quick.yaml", "--workers", "2", "--cluster", "tcp://h:1")
+    done = command("backtest", journal, *words)
+    assert done.exit_code == 2
+    assert "give one of them" in done.stderr
+
+
+def test_a_fit_named_by_its_day_is_a_name(command: Command, tmp_path: Path, journal: Path) -> None:
+    """And no number."""
+    (tmp_path / "2026-11-29.jsonl").write_bytes(journal.read_bytes())
+    done = command("fit", "2026-11-29.jsonl", "--out", "2026-11-29.yaml")
+    assert done.exit_code == 0, done.output
+    assert load(tmp_path / "2026-11-29.yaml").scenario.scenario == "2026_11_29"
 
 
 def refused(command: Command, tmp_path: Path, *journals: Path) -> str:

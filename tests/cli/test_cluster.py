@@ -71,7 +71,9 @@ def test_run_and_gate_write_the_same_bytes(command: Command, files: Path, addres
     assert len(list((files / "run-there").glob("*.jsonl"))) == 4
 
 
-@pytest.mark.parametrize("words", [("run",), ("compare",), ("gate", "--candidate", "same.yaml")])
+@pytest.mark.parametrize(
+    "words", [("run",), ("compare",), ("gate", "--candidate", "same.yaml"), ("tune",)]
+)
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

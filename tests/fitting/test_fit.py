@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from balancer.core.journal import JournalWriter
+from balancer.core.observations import merge_ticks
+from balancer.journal_file import open_journal
 from scenarios.loader import calibrated_profiles
 from scenarios.schema import UpstreamFault
 from sim.backtesting.fidelity import fidelity
@@ -134,8 +137,6 @@ def test_a_rate_that_rises_and_falls_comes_back(folder: Path) -> None:
 
 def test_columns_hold_what_the_strict_reader_reads(folder: Path) -> None:
     """Sums over all lines are the same."""
-    from balancer.journal_file import open_journal
-
     journal = lived(folder, "error_storm", *LIBRARY["error_storm"])
     columns = read_columns([journal])
     seen = [entry.observations for entry in open_journal(journal)]
@@ -146,15 +147,32 @@ def test_columns_hold_what_the_strict_reader_reads(folder: Path) -> None:
     assert columns.settled[:, 4].sum() == sum(each.nano_usd for each in served)
 
 
-def test_a_line_of_several_ticks_is_read(folder: Path, tmp_path: Path) -> None:
-    """As a live journal has it where its ticker came late."""
+def test_lines_of_several_ticks_tell_the_same_traffic(folder: Path, tmp_path: Path) -> None:
+    """As a live journal has them where its ticker came late: rate, unevenness, begin of a fault."""
     journal = lived(folder, "error_storm", *LIBRARY["error_storm"])
+    opened = open_journal(journal)
+    entries = list(opened)
     late = tmp_path / "late.jsonl"
-    late.write_text(
-        journal.read_text().replace('"observations":{', '"observations":{"ticks":2,', 1)
-    )
-    assert late.read_text() != journal.read_text()
-    assert (read_columns([late]).settled == read_columns([journal]).settled).all()
+    with late.open("w") as stream:
+        writer = JournalWriter(stream, opened.policy, {})
+        for begin in range(0, len(entries), 20):
+            # Every third stretch of twenty seconds comes in one line.
+            stretch = entries[begin : begin + 20]
+            if begin // 20 % 3 == 1:
+                whole = merge_ticks([each.observations for each in stretch])
+                writer.write(whole, stretch[-1].decision)
+            else:
+                for each in stretch:
+                    writer.write(each.observations, each.decision)
+    ours, true = fitted(late)[0], fitted(journal)[0]
+    assert ours.columns.ticks == true.columns.ticks
+    assert ours.traffic.shared.rate == pytest.approx(true.traffic.shared.rate, rel=1e-6)
+    assert ours.traffic.shared.cv == pytest.approx(true.traffic.shared.cv, rel=0.25)
+    begins = [
+        [each.segment.begin for each in found.episodes if each.error == "overloaded"]
+        for found in (ours, true)
+    ]
+    assert begins[0] == pytest.approx(begins[1], abs=20)
 
 
 def test_columns_do_not_hang_on_who_parses(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
