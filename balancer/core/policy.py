@@ -166,7 +166,6 @@ class Policy:
         check_constants(self.constants)
         for rule in self.rules:
             check_rule(rule, self.tick_s)
-        check_monotone(self.rules)
         for mode, strategy in zip(MODES, self.strategies, strict=True):
             check_strategy(strategy, f"modes.{mode.label}", self.catalog)
             _check_timeout(strategy, mode, self)
@@ -179,8 +178,9 @@ class Policy:
         if any(rule.at_rest is not None for rule in self.rules):
             costs = self._at_rest()
             rules = tuple(_at_rest(rule, costs.get(rule.signal)) for rule in self.rules)
-            check_monotone(rules)
             object.__setattr__(self, "rules", rules)
+        # Only now: until then a multiple is no amount of dollars, and next to none.
+        check_monotone(self.rules)
 
     def on(self, day: str) -> Policy:
         """The same policy as of a day (ISO): its prices, and which models have ended.
