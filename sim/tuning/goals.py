@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -91,6 +91,10 @@ class Goals:
             replications=_replications(sample),
             raced=raced,
         )  # fmt: skip
+
+    def losses(self, values: Iterable[float]) -> list[float]:
+        """Values of the objectives, less being better."""
+        return [each.sign * value for each, value in zip(self.objectives, values, strict=True)]
 
     def values(self, sample: Sample, today: Sample) -> list[list[float]]:
         """Of each objective, a value for each replication; less is better."""
