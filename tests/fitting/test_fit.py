@@ -9,7 +9,6 @@ import pytest
 
 from balancer.core.errors import InputError
 from balancer.core.journal import JournalWriter
-from balancer.core.modes import MODES, Mode
 from balancer.core.observations import merge_ticks
 from balancer.core.policy import Policy
 from balancer.journal_file import open_journal
@@ -203,12 +202,9 @@ def test_policies_that_did_otherwise_in_a_mode_are_not_taken_for_one(
     """Their calls cannot be told apart; those that differ in when alone can be fitted together."""
     journal = lived(folder, "latency_spike", *LIBRARY["latency_spike"])
     policy = open_journal(journal).policy
-    soft = replace(policy.strategies[Mode.SOFT], output_cap_tokens=5000)
-    strategies = tuple(
-        soft if mode is Mode.SOFT else each
-        for mode, each in zip(MODES, policy.strategies, strict=True)
-    )
-    shorter = replace(policy, name="shorter", strategies=strategies)
+    normal, soft, hard, emergency = policy.strategies
+    soft = replace(soft, output_cap_tokens=5000)
+    shorter = replace(policy, name="shorter", strategies=(normal, soft, hard, emergency))
     with pytest.raises(InputError, match=r"0\.jsonl to .*policy shorter does otherwise in soft"):
         fit_journal(in_two(journal, tmp_path, shorter))
     rules = tuple(replace(each, sustained_s=5.0) for each in policy.rules)

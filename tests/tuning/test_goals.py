@@ -18,7 +18,7 @@ from sim.tuning.results import TODAY
 from tests.tuning.asking import slow
 
 
-def runs(duration_s: float = 3600.0, **metrics: list[float]) -> tuple[Run, ...]:
+def runs(duration_s: float = 3600.0, /, **metrics: list[float]) -> tuple[Run, ...]:
     """Runs with these values in each replication."""
     count = len(next(iter(metrics.values())))
     values = {"offered": [1000.0] * count, "reasked": [0.0] * count, **metrics}

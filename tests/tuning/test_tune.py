@@ -87,7 +87,7 @@ def test_what_it_takes_at_most_is_said_beforehand(
         monkeypatch.setattr(tunings, name, value)
     for module in (tunings, explanation):
         monkeypatch.setattr(module, "AROUND", 2)
-    simulated = []
+    simulated: list[float] = []
 
     def counted(plans: Sequence[Plan], **options: Any) -> tuple[Runs, ...]:
         simulated.extend(
