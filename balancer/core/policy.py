@@ -166,7 +166,6 @@ class Policy:
         check_constants(self.constants)
         for rule in self.rules:
             check_rule(rule, self.tick_s)
-        check_monotone(self.rules)
         for mode, strategy in zip(MODES, self.strategies, strict=True):
             check_strategy(strategy, f"modes.{mode.label}", self.catalog)
             _check_timeout(strategy, mode, self)
@@ -177,10 +176,11 @@ class Policy:
             _check_baseline(self.baseline, self.catalog)
         _check_costs_fall(self)
         if any(rule.at_rest is not None for rule in self.rules):
-            costs = self._at_rest()
+            costs = self.at_rest()
             rules = tuple(_at_rest(rule, costs.get(rule.signal)) for rule in self.rules)
-            check_monotone(rules)
             object.__setattr__(self, "rules", rules)
+        # Only now: until then a multiple is no amount of dollars, and next to none.
+        check_monotone(self.rules)
 
     def on(self, day: str) -> Policy:
         """The same policy as of a day (ISO): its prices, and which models have ended.
@@ -245,7 +245,7 @@ class Policy:
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but probably not wanted, a sentence each."""
         found = []
-        for signal, at_rest in self._at_rest().items():
+        for signal, at_rest in self.at_rest().items():
             entry = [r.threshold for r in self.rules if r.signal == signal]
             share = 0.85 if signal == "latency_p95" else self.ladder.exit
             if entry and at_rest > share * min(entry):
@@ -273,7 +273,8 @@ class Policy:
                             "another model"
                         )
 
-    def _at_rest(self) -> dict[str, float]:
+    def at_rest(self) -> dict[str, float]:
+        """Levels of signals on the baseline, in their units; of those that it tells."""
         if self.baseline is None:
             return {}
         found = {}

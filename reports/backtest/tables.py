@@ -72,6 +72,7 @@ def _fidelity(found: Backtest) -> Table:
 
 def _arms(found: Backtest) -> Table:
     rows = table()
+    confidence = amount(found.confidence, "share", exact=True)
     rows.add_column("policy", no_wrap=True)
     for name in COLUMNS.values():
         rows.add_column(name, justify="right", no_wrap=True)
@@ -89,7 +90,7 @@ def _arms(found: Backtest) -> Table:
             *(difference(arm.difference[each].estimate, metric(each).unit) for each in COLUMNS),
         )
         rows.add_row(
-            Text("  95 % from", style="dim"),
+            Text(f"  {confidence} from", style="dim"),
             *(
                 _part(arm.difference[each].low, arm.difference[each].high, each, 0)
                 for each in COLUMNS

@@ -560,6 +560,23 @@ def test_a_threshold_that_follows_is_a_multiple_of_the_cost_at_rest() -> None:
     assert double.rules[0].threshold == pytest.approx(2 * following.threshold, rel=0.01)
 
 
+def test_dollars_and_multiples_are_held_against_each_other_in_dollars() -> None:
+    """A multiple is a small number, and yet no small threshold."""
+    soft, late = FOLLOWING
+    usd = make_policy(FOLLOWING, baseline=BASELINE).rules[0].threshold
+    above, below = (
+        replace(soft, name="hard", level=Mode.HARD, threshold=part * usd, at_rest=None)
+        for part in (1.1, 0.9)
+    )
+    policy = make_policy((replace(above, name="soft", level=Mode.SOFT, threshold=0.9 * usd),
+                          replace(soft, name="hard", level=Mode.HARD), late),
+                         baseline=BASELINE)  # fmt: skip
+    assert policy.rules[0].threshold < policy.rules[1].threshold
+    assert make_policy((soft, above), baseline=BASELINE).rules[1] == above
+    with pytest.raises(PolicyError, match="rule 'hard': hard is entered at"):
+        make_policy((soft, below), baseline=BASELINE)
+
+
 def test_a_threshold_that_follows_nothing_stays_in_dollars_or_is_refused() -> None:
     """By whether it was ever worked out."""
     policy = make_policy(FOLLOWING, baseline=BASELINE)
