@@ -31,6 +31,7 @@ PLAIN: Final = str.maketrans(
         "“": '"',
         "”": '"',
         "★": "*",
+        "→": ">",
     }
 )
 """What stands for our signs where the output's encoding has none of them; no wider than they."""

@@ -21,7 +21,7 @@ MOST_ROWS = 30
 """More comparisons than these are in the report; a comment is read in passing."""
 
 ICONS = {"pass": "✅", "fail": "❌", "inconclusive": "❔"}
-SPECIAL = re.compile(r"[^\w\s.,;:()%+/=“”–−≤≥-]|(?<![^\W_])_|_(?![^\W_])")
+SPECIAL = re.compile(r"[^\w\s.,;:()%+/=“”–−≤≥→-]|(?<![^\W_])_|_(?![^\W_])")
 
 Row = tuple[GateScenario, Worsening]
 
@@ -45,8 +45,8 @@ def gate_markdown(gate: Gate) -> str:
         left = "passed" if len(notable) <= MOST_ROWS else "are in the report"
         lines += [f"{hidden} more comparisons {left}.", ""]
     lines.append(
-        "“Worse by” is the candidate against the baseline; negative is better. Pass: the whole "
-        "interval is within the margin. Fail: it is beyond."
+        "“Change” is the candidate less the baseline; “allowed” is how far it may go to the worse "
+        "side. Pass: the whole interval is within. Fail: it is beyond."
     )
     return "\n".join(lines) + "\n"
 
@@ -63,7 +63,7 @@ def _scenarios(gate: Gate) -> str:
 
 def _table(rows: Sequence[Row]) -> list[str]:
     lines = [
-        "| | Scenario | Metric | Baseline | Candidate | Worse by | Interval | Margin |",
+        "| | Scenario | Metric | Baseline | → Candidate | Change | Interval | Allowed |",
         "|---|---|---|--:|--:|--:|---|--:|",
     ]
     for scenario, each in rows:
@@ -74,8 +74,8 @@ def _table(rows: Sequence[Row]) -> list[str]:
             plain(metric(each.metric).label),
             baseline,
             candidate,
-            gate_words.worse_by(each),
-            gate_words.worse_by_interval(each) or "–",
+            gate_words.changed(each),
+            gate_words.change_interval(each) or "–",
             gate_words.margin(each),
         )
         lines.append(f"| {' | '.join(cells)} |")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from balancer.core.doubts import doubts
 from balancer.core.constants import BreakerConstants, Constants
 from balancer.core.errors import PolicyError
 from balancer.core.modes import Mode
@@ -297,7 +298,7 @@ def test_a_changed_normal_mode_forgets_the_measured_latency_at_rest() -> None:
 def test_the_default_policy_is_at_rest_on_its_own_workload() -> None:
     """No warning: its thresholds leave room above what its baseline costs and takes."""
     policy = load_policy()
-    assert policy.warnings() == ()
+    assert doubts(policy) == ()
     assert policy.law == "mildest"
     cost = policy.expected_cost_usd(Mode.NORMAL)
     assert cost is not None
@@ -306,7 +307,7 @@ def test_the_default_policy_is_at_rest_on_its_own_workload() -> None:
 
 def test_tight_thresholds_are_accepted_with_a_warning() -> None:
     """The users' table is valid, and is said to be tight for the default workload."""
-    warnings = " ".join(parse_policy(TABLE).warnings())
+    warnings = " ".join(doubts(parse_policy(TABLE)))
     assert "latency_p95 at rest" in warnings
     assert "token_cost_per_hour at rest" in warnings
 

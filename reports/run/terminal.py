@@ -11,11 +11,12 @@ from rich.text import Text
 
 from balancer.records.verdict import Judgement, Verdict
 
-from ..amounts import NOTHING, amount, difference, difference_interval, interval
+from ..amounts import NOTHING, amount, difference, difference_interval
 from ..arms import CHEAPEST, LABELS, NONE, POLICY, STATIC
 from ..console import coloured, table
+from ..judgements import remarks, spread
 from ..metrics import metric
-from .answer import cheap, harm
+from .answer import cheap, effect, harm
 from .summary import summary
 
 __all__ = ["verdict_tables"]
@@ -75,6 +76,8 @@ def _parts(verdict: Verdict) -> Iterator[RenderableType]:
     yield Text(
         f"policy {verdict.policy} (law {verdict.law}), {runs}, seed {verdict.seed}", style="dim"
     )
+    if told := effect(verdict):
+        yield Text(told)
     yield Text()
     if verdict.expectations:
         yield _expectations(verdict.expectations)
@@ -104,17 +107,13 @@ def _expectations(expectations: Sequence[Judgement]) -> Table:
     rows.add_column("bound", justify="right", no_wrap=True)
     for expected in expectations:
         name = Text(expected.name)
-        if expected.note:
-            name.append(f"\n{expected.note}", style="dim")
-        if expected.verdict == "inconclusive" and expected.replications_needed:
-            name.append(
-                f"\nabout {expected.replications_needed} replications would decide it", style="dim"
-            )
+        for told in remarks(expected):
+            name.append(f"\n{told}", style="dim")
         rows.add_row(
             name,
             coloured(expected.verdict),
             amount(expected.value.estimate, expected.unit),
-            interval(expected.value.low, expected.value.high, expected.unit) or NOTHING,
+            spread(expected) or NOTHING,
             amount(expected.bound, expected.unit, exact=True),
         )
     return rows

@@ -30,6 +30,9 @@ __all__ = [
     "way",
 ]
 
+PRICE: Final = ("quality", "degraded_share")
+"""What a policy gives up: told beside whatever it gains."""
+
 FORMS: Final = {"ratio": ", of today's", "worth": ", of what could be"}
 
 
@@ -114,7 +117,7 @@ def answer(tuning: Tuning) -> str:
         return f"No policy that was tried keeps {kept}" if kept else "No policy was found"
     if not policy.changes:
         return "Nothing was found that is better than today's policy"
-    changes = [each for each in policy.effects if each.of in tuning.objectives]
+    changes = _told(tuning, policy.effects)
     parts = {
         kind: [effect(each) for each in changes if way(each) == kind] for kind in ("good", "bad")
     }
@@ -130,6 +133,11 @@ def answer(tuning: Tuning) -> str:
     return text
 
 
+def _told(tuning: Tuning, effects: Sequence[Change]) -> list[Change]:
+    """What is said first: the objectives, and what was given up for them, objective or not."""
+    return [each for each in effects if each.of in tuning.objectives or each.of.metric in PRICE]
+
+
 def is_better(tuning: Tuning) -> bool:
     """Whether the proposed policy surely gives something."""
     policy = tuning.proposed
@@ -143,7 +151,7 @@ def gap(tuning: Tuning) -> str:
     policy = tuning.proposed
     if policy is None or not tuning.held_out:
         return ""
-    parts = [effect(each) for each in policy.effects_held_out if each.of in tuning.objectives]
+    parts = [effect(each) for each in _told(tuning, policy.effects_held_out)]
     count = len(tuning.held_out)
     where = f"In the {count} scenarios" if count > 1 else "In the scenario"
     return f"{where} held out: {_list(parts)}" if parts else ""

@@ -13,7 +13,7 @@ from balancer.core.errors import PolicyError
 from balancer.core.laws.remedy import differs
 from balancer.core.modes import Mode
 from balancer.core.policy import Baseline, BudgetLimit, LadderSettings, Policy, Rule, Strategy
-from tests.core.builders import CATALOG, DEFAULT_RULES, STRATEGIES, make_policy, table
+from tests.core.builders import CATALOG, DEFAULT_RULES, STRATEGIES, make_policy
 
 BASELINE = Baseline(
     workload="conversation",
@@ -446,47 +446,6 @@ def test_a_baseline_without_thinking_costs_none() -> None:
     """A mean of nought is cut off at nought."""
     policy = make_policy(baseline=replace(BASELINE, thinking_tokens=0.0))
     assert policy.expected_cost_usd(Mode.NORMAL) == pytest.approx(0.0008, rel=1e-6)
-
-
-# --- warnings -----------------------------------------------------------------------------
-
-
-def test_a_policy_at_rest_below_its_thresholds_is_not_warned_of() -> None:
-    """P95 of 1 s against 2 s, and $11.88 an hour against $50."""
-    quiet = replace(BASELINE, requests_per_s=1.0)
-    assert make_policy(baseline=quiet).warnings() == ()
-
-
-def test_nothing_is_warned_of_without_a_baseline() -> None:
-    """Nothing is known of what is at rest."""
-    assert make_policy().warnings() == ()
-
-
-def test_a_latency_at_rest_near_its_threshold_is_warned_of() -> None:
-    """Above 85 % of entry, chance alone will cross it."""
-    near = replace(BASELINE, requests_per_s=1.0, latency_p95_s=1.8)
-    assert make_policy(baseline=near).warnings() == (
-        "latency_p95 at rest on conversation is 1.8 s, above 85% of the lowest entry threshold "
-        "2 s: the policy may leave normal without a fault",
-    )
-
-
-def test_a_cost_at_rest_above_the_exit_threshold_is_warned_of() -> None:
-    """Brownouts could never end: $59.4 an hour against an exit of $40."""
-    (found,) = make_policy(baseline=BASELINE).warnings()
-    assert found.startswith("token_cost_per_hour at rest on conversation is $59.40/h, above 80% of")
-
-
-def test_a_baseline_without_a_latency_is_judged_by_cost_alone() -> None:
-    """What is not declared is not guessed."""
-    unknown = replace(BASELINE, requests_per_s=1.0, latency_p95_s=None)
-    assert make_policy(table("latency_p95", 0.001), baseline=unknown).warnings() == ()
-
-
-def test_cost_at_rest_is_unknown_where_normal_leaves_the_model_to_the_caller() -> None:
-    """Only the latency is judged then."""
-    strategies = (Strategy(), *STRATEGIES[1:])
-    assert make_policy(strategies=strategies, baseline=BASELINE).warnings() == ()
 
 
 FAMILY = Catalog(

@@ -81,7 +81,7 @@ def test_a_gate_says_verdict_and_reason_first() -> None:
 def test_every_comparison_of_a_gate_is_a_line() -> None:
     """Under its scenario, with figures, interval and margin."""
     lines = [" ".join(line.split()) for line in log(SHOWN["gate"]).splitlines()]
-    assert "Latency P95 fail 990 ms 980 ms +11.0 % +9.00 to +13.0 % 5 %" in lines
+    assert "Latency P95 fail 990 ms 980 ms +11.0 % +9.00 to +13.0 % +5 %" in lines
 
 
 def test_a_gate_says_how_many_replications_would_decide() -> None:
