@@ -159,6 +159,11 @@ def rule_places(text: str, where: str = "policy") -> dict[str, Key]:
 
 
 def _read(document: Document) -> tuple[PolicyEntry, Document]:
+    if isinstance(document.values, dict) and "scenario" in document.values:
+        raise PolicyError(
+            "found a scenario, expected a policy; a scenario is run: open-balancer run FILE",
+            where=document.where(("scenario",)),
+        )
     if isinstance(document.values, list) and document.values:
         document = _under(document, "alerts")
     try:
@@ -203,12 +208,25 @@ def _under(document: Document, name: str) -> Document:
 
 
 def _point_at_line(error: PolicyError, document: Document, rules: dict[str, Key]) -> NoReturn:
-    """Raise a policy's own error again, with the line it is about."""
+    """Raise a policy's own error again, with the line it is about and what stands there."""
     about = error.where
     key: Key = rules.get(about) or tuple(about.split(".")) if about else ()
     named = about if about in rules else document.dotted(key)
     problem = f"{named}: {error.problem}" if named else error.problem
-    raise PolicyError(problem, where=document.where(key)) from None
+    place = _written_at(key, document)
+    written = document.value(place)
+    if written is not None and str(written) not in problem:
+        problem += f" (written {written})" if place == key else f" ({place[-1]}: {written})"
+    raise PolicyError(problem, where=document.where(place)) from None
+
+
+def _written_at(key: Key, document: Document) -> Key:
+    """The key, or the other side of a conflict with what was inherited."""
+    if key[:1] != ("modes",) or key[:2] in document.lines:
+        return key
+    others: tuple[Key, ...] = (("ladder", "hold"), ("law",)) if key[-1] == "timeout" else ()
+    others = (*others, ("modes",), ("baseline",), ("prices",))
+    return next((other for other in others if other in document.lines), key)
 
 
 def _rules(entry: PolicyEntry, document: Document) -> tuple[tuple[Rule, ...], dict[str, Key]]:

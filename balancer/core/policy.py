@@ -170,7 +170,7 @@ class Policy:
             _check_timeout(strategy, mode, self)
         for limit in (*self.budgets, *self.priority_budgets):
             _check_finite(limit.usd, "budget", low=1e-9, high=1e9)
-            _check_finite(limit.window_s, "budget window", low=self.tick_s, high=86_400.0)
+            _check_finite(limit.window_s, "budget.windows", low=self.tick_s, high=86_400.0)
         if self.baseline is not None:
             _check_baseline(self.baseline, self.catalog)
         _check_costs_fall(self)
@@ -275,14 +275,16 @@ def _mean_below(mean: float, most: float) -> float:
 
 def _check_finite(value: float, what: str, *, low: float, high: float) -> None:
     if not (isinstance(value, int | float) and low <= value <= high):
-        raise PolicyError(f"{what} is {value!r}; expected {low:g} to {high:g}")
+        name = what.rpartition(".")[2]
+        raise PolicyError(f"{name} is {value!r}; expected {low:g} to {high:g}", where=what)
 
 
 def _check_baseline(baseline: Baseline, catalog: Catalog) -> None:
     for entry in fields(baseline):
         value = getattr(baseline, entry.name)
         if entry.name not in ("workload", "model") and value is not None:
-            _check_finite(value, f"baseline.{entry.name}", low=0, high=1e9)
+            name = entry.name.removesuffix("_s") if entry.name == "latency_p95_s" else entry.name
+            _check_finite(value, f"baseline.{name}", low=0, high=1e9)
     if baseline.model is not None and catalog.find(baseline.model) is None:
         raise PolicyError(catalog.unknown_model(baseline.model), where="baseline.model")
 
@@ -309,7 +311,7 @@ def _check_ladder(ladder: LadderSettings, tick_s: float) -> None:
                 "entry condition holds; expected a ratio of at most 1, 0.8 by default",
                 where="ladder.exit",
             )
-        _check_finite(value, f"ladder.{entry.name}", low=low, high=high)
+        _check_finite(value, f"ladder.{entry.name.removesuffix('_s')}", low=low, high=high)
     if ladder.probe_share_min > ladder.probe_share_max:
         raise PolicyError("ladder.probe_share_min is above probe_share_max", where="ladder")
     longest_ticks = ladder.hold_s * ladder.multiplier_max / tick_s
@@ -330,7 +332,7 @@ def _check_timeout(strategy: Strategy, mode: Mode, policy: Policy) -> None:
             f"timeout {timeout_s:g} s is longer than half the hold ({half_hold_s:g} s), so "
             "calls of an earlier episode would be counted in a probe; shorten it or lengthen "
             "ladder.hold",
-            where=f"modes.{mode.label}",
+            where=f"modes.{mode.label}.timeout",
         )
 
 

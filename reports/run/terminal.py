@@ -13,7 +13,7 @@ from balancer.records.verdict import Judgement, Verdict
 
 from ..amounts import NOTHING, amount, difference, difference_interval
 from ..arms import CHEAPEST, LABELS, NONE, POLICY, STATIC
-from ..console import coloured, table
+from ..console import coloured, table, width_of
 from ..judgements import remarks, spread
 from ..metrics import metric
 from .answer import cheap, effect, harm
@@ -38,10 +38,6 @@ COMPARED = (
 HARM = "bold red"
 MISFIT = "yellow"
 CHANGES = ("with \N{MINUS SIGN} static", "95 % interval")
-LABEL_WIDTH = 16
-"""Characters of a metric's label that need not wrap."""
-ROOM = 1000
-"""Width of a terminal that has room for everything."""
 
 
 def verdict_tables(verdicts: Sequence[Verdict]) -> Group:
@@ -128,12 +124,7 @@ class _Arms:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         ours, others = (POLICY, STATIC), (NONE, CHEAPEST)
         whole = _arms(self.verdict, ours, changes=True, more=others)
-        # Labels wrap, and numbers do not: what the table takes if labels are cut short.
-        labels, room = whole.columns[0], options.update(width=ROOM)
-        labels.max_width = LABEL_WIDTH
-        needed = console.measure(whole, options=room).maximum
-        labels.max_width = None
-        if needed <= options.max_width:
+        if width_of(whole, console, options) <= options.max_width:
             yield whole
             return
         yield _arms(self.verdict, ours, changes=True)

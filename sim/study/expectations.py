@@ -236,8 +236,9 @@ def _recovery(scenario: Scenario, recovers: Recovers, where: str) -> TimeBound:
     until_s = min([scenario.duration, *starts])
     if end_s + within_s > until_s:
         raise ScenarioError(
-            f"{what} ends at {end_s:g} s, and what follows at {until_s:g} s leaves no "
-            f"{within_s:g} s to recover in; end it earlier or let the scenario last longer",
+            f"{what} ends at {show_seconds(end_s)}, and what follows at {show_seconds(until_s)} "
+            f"leaves no {show_seconds(within_s)} to recover in; end it earlier or let the scenario "
+            "last longer",
             where=where,
         )
     return TimeBound(

@@ -65,16 +65,22 @@ def test_an_unknown_law_is_refused_with_the_nearest_one() -> None:
 @pytest.mark.parametrize("tick_s", [0.0, -1.0, 61.0, math.nan, math.inf])
 def test_an_impossible_tick_is_refused(tick_s: float) -> None:
     """From a hundredth of a second to a minute."""
-    assert refusal(tick_s=tick_s) == f"tick is {tick_s!r}; expected 0.01 to 60"
+    assert refusal(tick_s=tick_s) == f"tick: tick is {tick_s!r}; expected 0.01 to 60"
 
 
 @pytest.mark.parametrize(
     ("limit", "expected"),
     [
-        (BudgetLimit(usd=0.0, window_s=3600), "budget is 0.0; expected 1e-09 to 1e+09"),
-        (BudgetLimit(usd=math.nan, window_s=3600), "budget is nan; expected 1e-09 to 1e+09"),
-        (BudgetLimit(usd=1.0, window_s=0.5), "budget window is 0.5; expected 1 to 86400"),
-        (BudgetLimit(usd=1.0, window_s=1e6), "budget window is 1000000.0; expected 1 to 86400"),
+        (BudgetLimit(usd=0.0, window_s=3600), "budget: budget is 0.0; expected 1e-09 to 1e+09"),
+        (
+            BudgetLimit(usd=math.nan, window_s=3600),
+            "budget: budget is nan; expected 1e-09 to 1e+09",
+        ),
+        (BudgetLimit(usd=1.0, window_s=0.5), "budget.windows: windows is 0.5; expected 1 to 86400"),
+        (
+            BudgetLimit(usd=1.0, window_s=1e6),
+            "budget.windows: windows is 1000000.0; expected 1 to 86400",
+        ),
     ],
 )
 def test_an_impossible_budget_is_refused(limit: BudgetLimit, expected: str) -> None:
@@ -109,7 +115,8 @@ def test_a_policy_without_rules_is_valid() -> None:
 def test_a_constant_out_of_bounds_is_refused(name: str, value: float, bounds: str) -> None:
     """Each by its name, with its bounds."""
     settings = replace(LadderSettings(), **{name: value})  # type: ignore[arg-type]
-    assert refusal(ladder=settings) == f"ladder.{name} is {value!r}; expected {bounds}"
+    key = name.removesuffix("_s")
+    assert refusal(ladder=settings) == f"ladder.{key}: {key} is {value!r}; expected {bounds}"
 
 
 def test_an_exit_above_entry_is_refused_with_the_reason() -> None:
@@ -382,7 +389,8 @@ def test_a_law_that_does_not_probe_takes_any_timeout() -> None:
 def test_an_impossible_baseline_is_refused(name: str, value: float) -> None:
     """Expectations would be computed from it."""
     baseline = replace(BASELINE, **{name: value})  # type: ignore[arg-type]
-    expected = f"baseline.{name} is {value!r}; expected 0 to 1e+09"
+    key = "latency_p95" if name == "latency_p95_s" else name
+    expected = f"baseline.{key}: {key} is {value!r}; expected 0 to 1e+09"
     assert refusal(baseline=baseline) == expected
 
 

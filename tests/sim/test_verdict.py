@@ -278,7 +278,7 @@ def test_recovery_is_timed_like_any_other() -> None:
 
 
 def recovery(*left: bool, if_left: bool = False) -> Judgement:
-    """The judgement of a recovery after 200 s, of runs that left normal and came back or did not."""
+    """The judgement of a recovery after 200 s, of runs that left normal and came back or stayed."""
     back = Transition(at_s=220.0, before=Mode.SOFT, after=Mode.NORMAL, reason="")
     expected = TimeBound(
         name="recovers", mode=Mode.NORMAL, from_s=200.0, until_s=1000.0, within_s=60.0,
