@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from balancer.records.gate import Gate, GateScenario, Worsening
 
+from .amounts import counted
 from .gate import words as gate_words
 from .metrics import metric
 from .page import SYMBOLS
@@ -43,7 +44,7 @@ def gate_markdown(gate: Gate) -> str:
     hidden = len(rows) - len(shown)
     if hidden:
         left = "passed" if len(notable) <= MOST_ROWS else "are in the report"
-        lines += [f"{hidden} more comparisons {left}.", ""]
+        lines += [f"{counted(hidden, 'more comparison')} {left}.", ""]
     lines.append(
         "“Change” is the candidate less the baseline; “allowed” is how far it may go to the worse "
         "side. Pass: the whole interval is within. Fail: it is beyond."
@@ -57,8 +58,7 @@ def plain(text: str) -> str:
 
 
 def _scenarios(gate: Gate) -> str:
-    count = len(gate.scenarios)
-    return f"{count} scenario{'s' if count != 1 else ''}"
+    return counted(len(gate.scenarios), "scenario")
 
 
 def _table(rows: Sequence[Row]) -> list[str]:

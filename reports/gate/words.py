@@ -9,7 +9,7 @@ from balancer.records.deciding import deciding
 from balancer.records.gate import Gate, Worsening
 from balancer.records.interval import Interval
 
-from ..amounts import MINUS, NOTHING, POINTS, amount, difference, difference_interval
+from ..amounts import MINUS, NOTHING, POINTS, amount, counted, difference, difference_interval
 from ..metrics import metric
 
 __all__ = [
@@ -37,10 +37,11 @@ def answer(gate: Gate) -> str:
     """What came out: yes, no or not decided, and why."""
     total = sum(len(scenario.differences) for scenario in gate.scenarios)
     failed, undecided = open_or_failed(gate, "fail"), open_or_failed(gate, "inconclusive")
+    every = counted(total, "comparison")
     if failed:
-        text = f"No: worse beyond the margin in {len(failed)} of {_count(total)} ({_named(failed)})"
+        text = f"No: worse beyond the margin in {len(failed)} of {every} ({_named(failed)})"
     elif undecided:
-        text = f"Not decided: {len(undecided)} of {_count(total)} open ({_named(undecided)})"
+        text = f"Not decided: {len(undecided)} of {every} open ({_named(undecided)})"
     elif gate.missing:
         text = "Not decided: the gate was interrupted"
     elif gate.identical:
@@ -48,7 +49,7 @@ def answer(gate: Gate) -> str:
     elif total == 0:
         text = "There was nothing to compare"
     else:
-        text = f"Yes: within the margin in {'all ' if total > 1 else ''}{_count(total)}"
+        text = f"Yes: within the margin in {'all ' if total > 1 else ''}{every}"
     if gate.missing:
         text += f"; not finished: {', '.join(gate.missing)}"
     return text
@@ -107,10 +108,6 @@ def note(each: Worsening) -> str:
 def unit_of(each: Worsening) -> str:
     """Unit of its change."""
     return "relative" if each.relative else each.unit
-
-
-def _count(total: int) -> str:
-    return f"{total} comparison{'s' if total != 1 else ''}"
 
 
 def _named(found: Sequence[tuple[str, Worsening]]) -> str:

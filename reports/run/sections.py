@@ -16,6 +16,7 @@ from ..amounts import (
     POINTS,
     amount,
     clock,
+    counted,
     difference,
     difference_interval,
     duration,
@@ -296,7 +297,11 @@ def _faults(verdict: Verdict) -> tuple[tuple[str, str, str], ...]:
         found = windows.setdefault((each.name, each.text), [])
         found.append(f"{clock(each.from_s)} to {clock(each.to_s)}")
     return tuple(
-        (name, text, found[0] + (f", and {len(found) - 1} times more" if len(found) > 1 else ""))
+        (
+            name,
+            text,
+            found[0] + (f", and {counted(len(found) - 1, 'time')} more" if len(found) > 1 else ""),
+        )
         for (name, text), found in windows.items()
     )
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from balancer.records.verdict import Judgement, Verdict
 
-from ..amounts import NOTHING, amount, difference, difference_interval
+from ..amounts import NOTHING, amount, counted, difference, difference_interval
 from ..arms import CHEAPEST, LABELS, NONE, POLICY, STATIC
 from ..console import coloured, table, width_of
 from ..judgements import remarks, spread
@@ -67,7 +67,7 @@ def _overview(verdicts: Sequence[Verdict]) -> Iterator[RenderableType]:
 
 
 def _parts(verdict: Verdict) -> Iterator[RenderableType]:
-    runs = f"{verdict.replications} replication{'s' if verdict.replications != 1 else ''}"
+    runs = counted(verdict.replications, "replication")
     yield Text.assemble((verdict.scenario, "bold"), ": ", coloured(verdict.verdict))
     yield Text(
         f"policy {verdict.policy} (law {verdict.law}), {runs}, seed {verdict.seed}", style="dim"

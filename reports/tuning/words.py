@@ -9,7 +9,7 @@ from typing import Final
 from balancer.records.interval import Interval
 from balancer.records.tuning import Change, Objective, Policy, Tuning
 
-from ..amounts import NOTHING, POINTS, THIN, amount, difference
+from ..amounts import NOTHING, POINTS, THIN, amount, counted, difference
 from ..comparison.words import plus_minus
 from ..metrics import metric
 
@@ -164,7 +164,7 @@ def constraints(tuning: Tuning) -> str:
 
 def effort(tuning: Tuning) -> str:
     """How much was simulated."""
-    parts = [_count(tuning.trials, "trial")]
+    parts = [counted(tuning.trials, "trial")]
     if tuning.raced:
         parts.append(f"{amount(tuning.raced, 'count')} of them given up early")
     if tuning.invalid:
@@ -182,10 +182,6 @@ def objective_values(policy: Sequence[Interval], objectives: Sequence[Objective]
 def setting(policy: Policy, path: str) -> str:
     """A number of a policy as its file says it."""
     return next((each.text for each in policy.settings if each.path == path), NOTHING)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{amount(number, 'count')} {noun}{'' if number == 1 else 's'}"
 
 
 def _list(parts: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -73,10 +74,11 @@ def test_a_rule_that_always_fires_is_told(rules: tuple[Rule, ...], told: str) ->
     assert told in found and found.endswith("always fires")
 
 
-def timed(rules: tuple[Rule, ...], law: str = "mildest", **normal: object) -> tuple[str, ...]:
+def timed(rules: tuple[Rule, ...], **normal: Any) -> tuple[str, ...]:
     """Doubts of a policy whose modes all have what normal has."""
-    strategies = (Strategy(model="big", **normal),) * 4  # type: ignore[arg-type]
-    return doubts(make_policy(rules, law=law, strategies=strategies))  # type: ignore[arg-type]
+    mode = Strategy(model="big", **normal)
+    strategies = (mode, mode, mode, mode)
+    return doubts(make_policy(rules, law="mildest", strategies=strategies))
 
 
 def test_a_latency_beyond_all_timeouts_can_never_be_seen() -> None:
@@ -97,7 +99,7 @@ def test_a_latency_beyond_all_timeouts_can_never_be_seen() -> None:
         {"timeout_s": 60.0, "retries": 2, "service_tier": ("flex", None, None)},
     ],
 )
-def test_without_a_bound_a_request_may_last_for_ever(normal: dict[str, object]) -> None:
+def test_without_a_bound_a_request_may_last_for_ever(normal: dict[str, Any]) -> None:
     """What the application has set up is not known; flex has a time-out of its own."""
     assert not [each for each in timed(table("latency_p95", 500.0), **normal) if "never" in each]
 
@@ -157,7 +159,7 @@ def blind(
         rules,
         law=law,
         baseline=baseline,
-        ladder=LadderSettings(**ladder),  # type: ignore[arg-type]
+        ladder=LadderSettings(**ladder),
     )
     return doubts(policy)
 

@@ -370,8 +370,8 @@ def test_a_level_without_a_model_is_left_to_the_caller() -> None:
 def test_a_timeout_longer_than_half_the_hold_is_refused() -> None:
     """Stragglers of an earlier episode would be counted in a probe."""
     assert of_mode(Mode.NORMAL, timeout_s=61.0) == (
-        "modes.normal.timeout: timeout 61 s is longer than half the hold (60 s), so calls of an earlier "
-        "episode would be counted in a probe; shorten it or lengthen ladder.hold"
+        "modes.normal.timeout: timeout 61 s is longer than half the hold (60 s), so calls of an "
+        "earlier episode would be counted in a probe; shorten it or lengthen ladder.hold"
     )
 
 
