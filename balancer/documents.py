@@ -26,6 +26,8 @@ __all__ = ["LARGEST_BYTES", "Document", "Key", "explain", "parse", "read_text"]
 
 LARGEST_BYTES = 1_000_000
 """Longest file we read: a policy or scenario is a page or two."""
+MOST_TOLD = 9
+"""Mistakes that are listed below the first."""
 _LARGEST_NODES = 50_000
 _DEEPEST = 40
 
@@ -69,6 +71,15 @@ class Document:
     def dotted(self, key: Key) -> str:
         """A key as users write it, from the root of the whole file."""
         return ".".join(str(part) for part in (*self.inside, *key))
+
+    def value(self, key: Key) -> object:
+        """The text or number that stands under a key; None where there is none."""
+        found: Any = self.values
+        for step in key:
+            if not isinstance(found, dict) or step not in found:
+                return None
+            found = found[step]
+        return found if isinstance(found, str | int | float) else None
 
     def part(self, key: Key) -> Document:
         """What stands under a key, as a document of its own that keeps its lines."""
@@ -178,7 +189,7 @@ def _plain(tree: Any, key: Key, lines: dict[Key, int], name: str, refuse: Refuse
 def explain(
     error: ValidationError, model: type[BaseModel], document: Document, refuse: Refuse
 ) -> InputError:
-    """The first problem in file order, as one error; says how many more there are."""
+    """All problems in file order, as one error: the first, and the others below it, a line each."""
     problems: list[tuple[bool, int, int, Key, tuple[str, ...], Any]] = []
     for details in _relevant(error):
         key, known = _locate(details["loc"], model)
@@ -186,38 +197,46 @@ def explain(
         missing = details["type"] == "missing"
         line = document.lines.get(key, 0)
         problems.append((missing, line, len(problems), key, known, details))
-    *_, key, known, details = min(problems, key=lambda problem: problem[:3])
+    problems.sort(key=lambda problem: problem[:3])
+    # A list is said to be too short as well when an item of it is wrong.
+    inner = {key[:size] for *_, key, _, _ in problems for size in range(len(key))}
+    problems = [p for p in problems if p[3] not in inner or p[5]["type"] != "too_short"]
+    told = [_told(key, known, details, document) for *_, key, known, details in problems]
+    (text, where), *others = told
+    lines = [text, *(f"  {at}: {other}" for other, at in others[:MOST_TOLD])]
+    more = len(others) - MOST_TOLD
+    if more > 0:
+        lines.append(f"  and {more} more")
+    return refuse("\n".join(lines), where=where)
+
+
+def _told(key: Key, known: tuple[str, ...], details: Any, document: Document) -> tuple[str, str]:
+    """One problem in words, and where it is."""
     kind = details["type"]
     parent, last = key[:-1], str(key[-1]) if key else ""
     where = document.where(key)
+    about = f"{document.dotted(key)}: " if document.dotted(key) else ""
     if kind == "extra_forbidden":
         inside = f" in {document.dotted(parent)}" if document.dotted(parent) else ""
         names = ", ".join(known)
-        text = f"unknown key {last!r}{inside}{nearest(last, known)}; known: {names}"
-    elif kind == "union_tag_invalid":
+        return f"unknown key {last!r}{inside}{nearest(last, known)}; known: {names}", where
+    if kind == "union_tag_invalid":
         tag = str(details["ctx"]["tag"])
         tags = _quoted(details["ctx"]["expected_tags"])
+        place = (*key, details["ctx"]["discriminator"].strip("'"))
+        names = ", ".join(tags)
+        text = f"{document.dotted(place)}: found {tag!r}, expected one of {names}"
+        return text + nearest(tag, tags), document.where(place)
+    if kind == "union_tag_not_found":
         name = details["ctx"]["discriminator"].strip("'")
-        where = document.where((*key, name))
-        text = (
-            f"{document.dotted((*key, name))}: found {tag!r}, expected one of {', '.join(tags)}"
-            f"{nearest(tag, tags)}"
-        )
-    elif kind == "union_tag_not_found":
-        name = details["ctx"]["discriminator"].strip("'")
-        text = f"{document.dotted(key)}: key {name!r} is missing"
-    elif kind == "missing":
+        return f"{document.dotted(key)}: key {name!r} is missing", where
+    if kind == "missing":
         inside = f"{document.dotted(parent)}: " if document.dotted(parent) else ""
-        text = f"{inside}key {last!r} is missing"
-    elif kind == "value_error":
-        about = f"{document.dotted(key)}: " if document.dotted(key) else ""
-        text = f"{about}{details['ctx']['error']}"
-    else:
-        about = f"{document.dotted(key)}: " if document.dotted(key) else ""
-        found = _brief(details["input"]) if details["input"] != [] else "an empty list"
-        text = f"{about}found {found}, expected {_expected(details)}"
-    more = len(problems) - 1
-    return refuse(text + (f" (and {more} more after this)" if more else ""), where=where)
+        return f"{inside}key {last!r} is missing", where
+    if kind == "value_error":
+        return f"{about}{details['ctx']['error']}", where
+    found = _brief(details["input"]) if details["input"] != [] else "an empty list"
+    return f"{about}found {found}, expected {_expected(details)}", where
 
 
 def _relevant(error: ValidationError) -> list[Any]:

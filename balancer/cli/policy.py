@@ -10,6 +10,7 @@ import typer
 
 from .endings import told
 from .models import DateOption, read_day, warn_of_ends
+from .warned import policy_given, warn
 
 if TYPE_CHECKING:
     from ..core.fit import Traffic
@@ -39,22 +40,23 @@ def policy_check(
     With --journal: about thresholds that healthy traffic crosses, or that no fault would reach.
     """
     with told():
+        from ..core.doubts import doubts
         from ..core.fit import findings
-        from ..policy_file import load_policy
         from ..runtime.ahead import ahead
         from ..runtime.ends import ends
 
-        policy = load_policy(file)
+        policy = policy_given(file)
         today = read_day(day)
         warn_of_ends(ends(policy, policy.catalog, today))
-        warnings = [*policy.on(today.isoformat()).warnings(), *ahead(policy, today)]
+        warnings = [*doubts(policy.on(today.isoformat())), *ahead(policy, today)]
         if journal:
             traffic, opened = _traffic(journal)
             # What was measured says more than what a baseline declares.
             warnings = [found.text for found in findings(policy, traffic)]
     for warning in warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    typer.echo(f"{file}: a valid policy, law {policy.law}, {len(policy.rules)} rules")
+        warn(warning)
+    rules = f"{len(policy.rules)} rule{'' if len(policy.rules) == 1 else 's'}"
+    typer.echo(f"{file}: a valid policy, law {policy.law}, {rules}")
     if journal:
         fits = "does not fit" if warnings else "fits"
         typer.echo(f"{file}: {fits} {_evidence(traffic, opened)}")
@@ -133,7 +135,7 @@ def _traffic(paths: Sequence[Path]) -> tuple[Traffic, list[Journal]]:
     traffic = traffic_of(opened)
     for each in opened:
         if each.torn:
-            typer.echo(f"warning: {each.torn}", err=True)
+            warn(each.torn)
     return traffic, opened
 
 
@@ -161,8 +163,10 @@ def _tell(found: Fitted, evidence: str, *, err: bool) -> None:
         typer.echo(f"  baseline: kept; {found.kept}", err=err)
     else:
         _tell_baseline(found, err=err)
-    for warning in found.after.warnings():
-        typer.echo(f"warning: {warning}", err=True)
+    from ..core.doubts import doubts
+
+    for warning in doubts(found.after):
+        warn(warning)
 
 
 def _tell_baseline(found: Fitted, *, err: bool) -> None:

@@ -17,6 +17,7 @@ from .json_file import check_writable, write_too
 from .options import Cluster, OneSeed, Overrides, PolicyFile, Quiet, Replications, Workers
 from .progress import progress
 from .telemetry import Export, OtlpProtocol
+from .warned import policy_given, warn_of
 from .workers import asked_workers
 
 __all__ = ["run"]
@@ -111,16 +112,19 @@ def _run(
 
     from ..policy_file import load_policy
 
-    given = load_policy(policy_file) if policy_file is not None else None
+    given = policy_given(policy_file, quiet=quiet) if policy_file is not None else None
     loaded = asked(sources, overrides)
+    policies = [given or own or load_policy() for _, own in loaded]
     check_writable(json_file)
+    if not quiet:
+        warn_of(policies)
     records: list[Mapping[str, Any]] = []
     with report_directory(out) as work, progress(quiet=quiet) as bar:
         with kept(lambda: records) as interruption, asked_workers(workers, cluster) as hands:
-            for source, (scenario, own) in zip(sources, loaded, strict=True):
+            for source, (scenario, _), policy in zip(sources, loaded, policies, strict=True):
                 result = run_scenario(
                     scenario,
-                    given or own or load_policy(),
+                    policy,
                     replications=replications,
                     seed=seed,
                     workers=hands,

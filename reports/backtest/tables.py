@@ -8,7 +8,7 @@ from rich.text import Text
 
 from balancer.records.backtest import Backtest
 
-from ..amounts import amount, difference, difference_interval
+from ..amounts import amount, counted, difference, difference_interval
 from ..console import coloured, table
 from ..metrics import metric
 from .words import answer, assumed, figure_rows
@@ -32,7 +32,7 @@ def backtest_tables(found: Backtest) -> Group:
         Text.assemble(
             ("backtest", "bold"), ": ", coloured(verdict, _word(found)), f". {answer(found)}."
         ),
-        Text(f"{found.replications} replications, seed {found.seed}", style="dim"),
+        Text(f"{counted(found.replications, 'replication')}, seed {found.seed}", style="dim"),
         Text(),
         _fidelity(found),
         Text(),

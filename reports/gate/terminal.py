@@ -20,7 +20,7 @@ def gate_tables(gate: Gate) -> Group:
     rows = table()
     rows.add_column("metric")
     rows.add_column("verdict", no_wrap=True)
-    for name in ("baseline", "candidate", "worse by", "its interval", "margin"):
+    for name in ("baseline", "→ candidate", "change", "its interval", "allowed"):
         rows.add_column(name, justify="right", no_wrap=True)
     notes = []
     for scenario in gate.scenarios:
@@ -31,8 +31,8 @@ def gate_tables(gate: Gate) -> Group:
                 Text(f"  {label}"),
                 coloured(each.verdict),
                 *gate_words.both(each),
-                gate_words.worse_by(each),
-                gate_words.worse_by_interval(each) or NOTHING,
+                gate_words.changed(each),
+                gate_words.change_interval(each) or NOTHING,
                 gate_words.margin(each),
             )
             note = gate_words.note(each)

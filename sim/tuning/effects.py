@@ -13,7 +13,7 @@ from .results import TODAY, seen
 
 __all__ = ["ALWAYS", "Effect", "effects", "told"]
 
-ALWAYS = ("availability", "latency_p95", "cost", "quality")
+ALWAYS = ("availability", "latency_p95", "cost", "quality", "degraded_share")
 """What effects are told of, whatever the objectives are."""
 
 

@@ -58,6 +58,20 @@ def test_a_policy_that_holds_exits_with_0_and_leaves_a_report(
     assert "report: balancer-report/report.html" in done.stdout
 
 
+def test_a_doubtful_policy_is_told_of_before_anything_runs(
+    command: Command, scenario: Path, tmp_path: Path
+) -> None:
+    """As `policy check` would, each once; `--quiet` prints nothing but errors."""
+    (tmp_path / "mine.yaml").write_text("name: mine\nthresholds: {soft: {latency_p95: 500}}\n")
+    words = ("run", scenario, "--policy", "mine.yaml", "--replications", "1")
+    told = command(*words).stderr.splitlines()
+    assert [line.split(":")[:2] for line in told] == [
+        ["warning", " mine.yaml"],
+        ["warning", " policy mine"],
+    ]
+    assert command(*words, "--quiet").stderr == ""
+
+
 def test_the_table_says_what_was_expected_and_what_came_of_it(
     command: Command, scenario: Path
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from balancer.core.errors import BalancerError, PolicyError, ScenarioError
 from balancer.policy_file import default_policy
-from scenarios.loader import calibrated_profiles, library, load, profiles
+from scenarios.loader import calibrated_profiles, library, load, place_of, profiles
 from scenarios.schema import GeminiUpstream, ProcessFault, QueueUpstream, Spike, UpstreamFault
 
 PLAIN = "scenario: plain\ntitle: Is it read?\n"
@@ -318,3 +318,20 @@ def test_a_start_keeps_its_time_zone(tmp_path: Path, said: str, start: datetime 
     path = write(tmp_path, f"starts_at: {said}")
     for overrides in ([], ["seed=3"]):
         assert load(path, overrides).scenario.start == start
+
+
+@pytest.mark.parametrize("text", ["name: p\nlaw: ladder\n", "thresholds: {}\n"])
+def test_a_policy_is_no_scenario(tmp_path: Path, text: str) -> None:
+    """It is said how one is given."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert "found a policy, expected a scenario" in refusal(path)
+    assert refusal(path).endswith(f"--policy {path}")
+
+
+def test_a_key_has_a_place(tmp_path: Path) -> None:
+    """In its file, by line and name; what was made and not read has its name alone."""
+    path = write(tmp_path, "faults:\n  - {kind: hang, at: 1m, for: 1m}\n  - {kind: x}\n")
+    assert place_of(path, "faults.1") == f"{path}:5: faults.1"
+    assert place_of("steady", "").endswith("steady")
+    assert place_of("made.yaml", "faults.1") == "made.yaml: faults.1"

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from ...core.doubts import doubts
 from ...core.errors import MisuseError
 from ...core.modes import MODES, PRIORITIES, Mode
 from ...core.observations import Override
@@ -88,7 +89,7 @@ def brownout_routes(dependencies: Dependencies) -> APIRouter:
             recorded=version.number is not None and not dry_run,
             dry_run=dry_run,
             name=policy.name,
-            warnings=list(policy.warnings()),
+            warnings=list(doubts(policy)),
             kept=kept,
         )
 
@@ -126,7 +127,7 @@ def brownout_status(dependencies: Dependencies) -> BrownoutStatus:
             since=datetime.fromtimestamp(version.at, UTC),
             origin=version.origin,
             text=version.text,
-            warnings=list(policy.warnings()),
+            warnings=list(doubts(policy)),
             misfits=list(status.misfits),
             file_problem=dependencies.policies.file_problem,
         ),
