@@ -26,7 +26,11 @@ _EXTRAS = {
     "notify": ("aiohttp",),
     "service": ("fastapi", "uvicorn", "aiohttp", "sqlalchemy", "alembic"),
     "tune": ("optuna",),
-    "telemetry": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.grpc"),
+    "telemetry": (
+        "opentelemetry.sdk",
+        "opentelemetry.exporter.otlp.proto.grpc",
+        "opentelemetry.exporter.prometheus",
+    ),
     "mock": ("httptools", "orjson", "uvicorn"),
     "test": ("hypothesis",),
 }

@@ -13,7 +13,7 @@ from .asked import asked, command_words
 from .endings import kept, told
 from .json_file import check_writable, write_too
 from .options import Cluster, LibraryScenarios, Quiet, Replications, Seed, Workers
-from .progress import progress
+from .progress import Finished, beforehand, progress
 from .workers import asked_workers
 
 __all__ = ["compare"]
@@ -110,7 +110,11 @@ def _compare(
             kept(lambda: comparison.finished) as interruption,
             asked_workers(workers, cluster) as hands,
         ):
-            comparison.run(workers=hands, progress=bar("runs"))
+            beforehand(comparison.simulated_s, hands.size, quiet=quiet)
+            line = Finished(comparison.missing, quiet=quiet)
+            comparison.run(
+                workers=hands, progress=bar("runs"), told=lambda name: line(name, "compared")
+            )
         record = comparison.record(command_words("compare", options, sources))
         write_json(work / COMPARISON.file, record)
         write_comparison_report(work)

@@ -12,7 +12,7 @@ import typer
 from .asked import asked, command_words
 from .endings import FAIL, INCONCLUSIVE, PASS, kept, told
 from .options import Cluster, LibraryScenarios, Quiet, Seed, Workers
-from .progress import progress
+from .progress import Finished, beforehand, progress
 from .workers import asked_workers
 
 __all__ = ["gate"]
@@ -117,8 +117,14 @@ def _gate(
         "--seed": seed,
     }
     with report_directory(out) as work, progress(quiet=quiet) as bar:
-        with kept(lambda: pair.finished) as interruption, asked_workers(workers, cluster) as hands:
-            pair.run(workers=hands, progress=bar("scenarios decided"))
+        with kept(lambda: pair.looked_at) as interruption, asked_workers(workers, cluster) as hands:
+            beforehand(pair.simulated_s, hands.size, quiet=quiet, at_least=True)
+            line = Finished([each.scenario for each in pair.scenarios], quiet=quiet)
+            pair.run(
+                workers=hands,
+                progress=bar("scenarios decided"),
+                told=lambda each: line(each.scenario.scenario, each.verdict),
+            )
         record = gate_record(
             pair,
             baseline_file=baseline_file,

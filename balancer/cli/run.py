@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,14 +15,18 @@ from .asked import asked
 from .endings import FAIL, INCONCLUSIVE, kept, told
 from .json_file import check_writable, write_too
 from .options import Cluster, OneSeed, Overrides, PolicyFile, Quiet, Replications, Workers
-from .progress import progress
+from .progress import Finished, beforehand, progress
 from .telemetry import Export, OtlpProtocol
 from .workers import asked_workers
+
+if TYPE_CHECKING:
+    from scenarios.loader import Loaded
 
 __all__ = ["run"]
 
 MAIN_SCENARIO = "conversation_overload"
 REPORT = "report.html"
+_LAST = ("pass", "inconclusive", "fail")
 
 Starts = Mapping[str, datetime | None]
 """Wall time of second 0 of each scenario, where it says so."""
@@ -60,8 +64,8 @@ def run(
 ) -> None:
     """Simulate scenarios with the controller and without, and judge whether the policy holds.
 
-    Exit code 0: it holds; 1: it fails; 2: bad input, or --otlp could not send; 3: more
-    replications are needed to tell.
+    Exit code 0: it holds; 1: it fails; 2: bad input, or nobody takes what --otlp would send;
+    3: more replications are needed to tell.
     """
     with told():
         from ..installation import require
@@ -117,6 +121,8 @@ def _run(
     records: list[Mapping[str, Any]] = []
     with report_directory(out) as work, progress(quiet=quiet) as bar:
         with kept(lambda: records) as interruption, asked_workers(workers, cluster) as hands:
+            beforehand(_simulated_s(loaded, replications), hands.size, quiet=quiet)
+            line = Finished(sources, quiet=quiet)
             for source, (scenario, own) in zip(sources, loaded, strict=True):
                 result = run_scenario(
                     scenario,
@@ -129,6 +135,7 @@ def _run(
                     progress=bar(scenario.scenario, scenario.duration),
                 )
                 records.append(result.record)
+                line(scenario.scenario, result.verdict)
         missing = [scenario.scenario for scenario, _ in loaded[len(records) :]]
         if missing:
             keep_journals(work, records)
@@ -139,11 +146,22 @@ def _run(
         from reports.console import show
         from reports.run.terminal import verdict_tables
 
-        show(verdict_tables(read_verdicts(out)), sys.stdout)
+        # Who reads a log reads its end: there stands what failed.
+        ordered = sorted(read_verdicts(out), key=lambda each: _LAST.index(each.verdict))
+        show(verdict_tables(ordered), sys.stdout)
         typer.echo(f"report: {out / REPORT}")
     interruption.end(missing)
     starts = {scenario.scenario: scenario.start for scenario, _ in loaded}
     return [record["verdict"] for record in records], starts
+
+
+def _simulated_s(loaded: Sequence[Loaded], replications: int | None) -> float:
+    from sim.run.result import ARMS
+
+    return sum(
+        len(ARMS) * (replications or each.scenario.replications) * each.scenario.duration
+        for each in loaded
+    )
 
 
 def _again(source: str, policy_file: Path | None, overrides: Sequence[str]) -> list[str]:
@@ -169,9 +187,12 @@ def _sender(
 ) -> Callable[[Path, Starts, bool], None]:
     """What sends the journals of a directory over OTLP, once they are there."""
     from ..adapters.telemetry.destination import destination
+    from ..adapters.telemetry.simulated import probe
 
-    # Before anything runs: a protocol that there is not must not cost a run.
+    # Before anything runs: a protocol that there is not, or an address where nobody listens, must
+    # not cost a run.
     to = destination(endpoint, protocol)
+    probe(to)
 
     def send(directory: Path, starts: Starts, quiet: bool) -> None:
         from balancer.records.verdict import read_verdicts
@@ -192,8 +213,9 @@ def _sender(
                         scenario=verdict.scenario,
                     )
                 except InputError as error:
-                    problem = f"{error.problem}; the report is kept: {directory / REPORT}"
-                    raise InputError(problem, where=error.where) from None
+                    # The verdict is there, and is what was asked: it ends the command.
+                    typer.echo(f"warning: {error}; the report is {directory / REPORT}", err=True)
+                    return
                 if not quiet:
                     typer.echo(
                         f"{verdict.scenario}, {sent.arm}: {sent.reports} reports of metrics and "
