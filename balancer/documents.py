@@ -190,6 +190,7 @@ def explain(
     kind = details["type"]
     parent, last = key[:-1], str(key[-1]) if key else ""
     where = document.where(key)
+    named = 1
     if kind == "extra_forbidden":
         inside = f" in {document.dotted(parent)}" if document.dotted(parent) else ""
         names = ", ".join(known)
@@ -208,7 +209,12 @@ def explain(
         text = f"{document.dotted(key)}: key {name!r} is missing"
     elif kind == "missing":
         inside = f"{document.dotted(parent)}: " if document.dotted(parent) else ""
-        text = f"{inside}key {last!r} is missing"
+        # All that one mapping lacks, at once: who adds one key after the other is told each time.
+        lacking = [str(each[3][-1]) for each in problems if each[0] and each[3][:-1] == parent]
+        named += len(lacking) - 1
+        *first, final = (repr(name) for name in lacking)
+        keys = f"keys {', '.join(first)} and {final} are" if first else f"key {final} is"
+        text = f"{inside}{keys} missing"
     elif kind == "value_error":
         about = f"{document.dotted(key)}: " if document.dotted(key) else ""
         text = f"{about}{details['ctx']['error']}"
@@ -216,7 +222,7 @@ def explain(
         about = f"{document.dotted(key)}: " if document.dotted(key) else ""
         found = _brief(details["input"]) if details["input"] != [] else "an empty list"
         text = f"{about}found {found}, expected {_expected(details)}"
-    more = len(problems) - 1
+    more = len(problems) - named
     return refuse(text + (f" (and {more} more after this)" if more else ""), where=where)
 
 

@@ -517,3 +517,12 @@ def test_every_form_of_rule_may_say_a_multiple(text: str) -> None:
     assert rule.threshold > 10
     assert f"above: x{rule.at_rest:g}" in show_policy(policy)
     assert parse_policy(show_policy(policy)) == policy
+
+
+def test_the_missing_keys_of_a_baseline_are_named_at_once() -> None:
+    """Whoever writes one need not try three times."""
+    with pytest.raises(PolicyError) as error:
+        parse_policy("name: x\nbaseline: {requests_per_s: 0.5}\n", "mine.yaml")
+    assert str(error.value) == (
+        "mine.yaml:2: baseline: keys 'workload', 'prompt_tokens' and 'output_tokens' are missing"
+    )

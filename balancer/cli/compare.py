@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ..records.folders import run_folder
 from .asked import asked, command_words
 from .endings import kept, told
 from .json_file import check_writable, write_too
@@ -36,8 +37,13 @@ def compare(
     workers: Workers = None,
     cluster: Cluster = None,
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Directory for report and comparison.json.")
-    ] = Path("balancer-comparison"),
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory for report and comparison.json.",
+            show_default="balancer-reports/compare-TIME",
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write comparison.json here too."),
@@ -57,7 +63,7 @@ def compare(
             seed=seed,
             workers=workers,
             cluster=cluster,
-            out=out,
+            out=run_folder(out, "compare"),
             json_file=json_file,
             quiet=quiet,
         )

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ..records.folders import run_folder
 from .asked import asked, command_words
 from .endings import FAIL, INCONCLUSIVE, PASS, kept, told
 from .options import Cluster, LibraryScenarios, Quiet, Seed, Workers
@@ -45,8 +46,13 @@ def gate(
     workers: Workers = None,
     cluster: Cluster = None,
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Directory for report and gate.json.")
-    ] = Path("balancer-gate"),
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory for report and gate.json.",
+            show_default="balancer-reports/gate-TIME",
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Decide whether a policy may replace another, from both on the same requests.
@@ -67,7 +73,7 @@ def gate(
             seed=seed,
             workers=workers,
             cluster=cluster,
-            out=out,
+            out=run_folder(out, "gate"),
             quiet=quiet,
         )
     raise typer.Exit({"pass": PASS, "fail": FAIL}.get(verdict, INCONCLUSIVE))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..core.errors import InputError
+from ..records.folders import run_folder
 from .asked import asked
 from .endings import FAIL, INCONCLUSIVE, kept, told
 from .json_file import check_writable, write_too
@@ -48,8 +49,13 @@ def run(
     workers: Workers = None,
     cluster: Cluster = None,
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Directory for report, verdict and journals.")
-    ] = Path("balancer-report"),
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory for report, verdict and journals.",
+            show_default="balancer-reports/run-TIME",
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write verdict.json here too."),
@@ -81,7 +87,7 @@ def run(
             overrides=overrides or [],
             workers=workers,
             cluster=cluster,
-            out=out,
+            out=run_folder(out, "run"),
             json_file=json_file,
             quiet=quiet,
         )

@@ -82,7 +82,7 @@ def tune(
     ] = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for study, front and report.")
-    ] = Path("balancer-tuning"),
+    ] = Path("balancer-reports/tuning"),
     seed: Seed = None,
     workers: Workers = None,
     cluster: Cluster = None,

@@ -201,7 +201,7 @@ def test_a_run_is_exported_with_all_arms(command: Command, agent: Receiver, tmp_
         "cheapest",
         "none",
     }
-    assert (tmp_path / "balancer-report" / "report.html").is_file()
+    assert (tmp_path / "balancer-reports" / "latest" / "report.html").is_file()
 
 
 def first_ns(agent: Receiver) -> int:
@@ -257,7 +257,7 @@ def test_a_mistake_is_found_before_anything_runs(
     done = command("run", scenario(tmp_path), *options)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {problem}")
-    assert not (tmp_path / "balancer-report").exists()
+    assert not (tmp_path / "balancer-reports").exists()
 
 
 @pytest.mark.parametrize("transport", ["grpc", "http/protobuf"])
@@ -272,7 +272,7 @@ def test_a_receiver_that_is_away_is_found_before_anything_runs(
         f"error: {NOWHERE} ({kind}): the reports do not arrive: connection refused: nothing "
         "listens there\n"
     )
-    assert not (tmp_path / "balancer-report").exists()
+    assert not (tmp_path / "balancer-reports").exists()
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_a_receiver_that_is_away_is_found_before_anything_runs(
     [
         (401, 0, 2, "error: {url} (HTTP): the reports do not arrive: it does not accept our key"),
         (404, 0, 2, "there is no OTLP at this address (HTTP 404)"),
-        (500, 3, 0, "it answers 500 Internal Server Error; the report is balancer-report/"),
+        (500, 3, 0, "it answers 500 Internal Server Error; the report is balancer-reports/run-"),
     ],
 )
 def test_a_receiver_that_refuses_changes_no_verdict(
@@ -294,4 +294,4 @@ def test_a_receiver_that_refuses_changes_no_verdict(
     assert done.exit_code == code
     assert why.format(url=here.url) in done.stderr
     assert done.stderr.count("\n") == 1
-    assert (tmp_path / "balancer-report").exists() is (code == 0)
+    assert (tmp_path / "balancer-reports").exists() is (code == 0)
