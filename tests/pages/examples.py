@@ -57,7 +57,8 @@ class _Marks:
     def __call__(self, document: Document) -> Iterator[Region]:
         for mark in _MARKS:
             for region in DirectiveInHTMLCommentLexer(mark)(document):
-                said = region.lexemes["arguments"] or region.lexemes["source"] or ""
+                lexemes = region.lexemes
+                said = f"{lexemes['arguments'] or ''}\n{lexemes['source'] or ''}"
                 yield Region(region.start, region.end, said.strip(), self._evaluators[mark])
 
 

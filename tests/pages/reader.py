@@ -34,7 +34,7 @@ _LESS = {
 """What makes each quick; the slow tests do without."""
 _JUDGES = (*_LESS, "replay")
 _SERVERS = ("open-balancer mock-gemini", "open-balancer serve")
-_READY = ("serves on ", "admin token")
+_READY = ("serves on ", "admin API")
 
 
 class Reader:

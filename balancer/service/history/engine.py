@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
 
 from ...core.errors import InputError
 
@@ -32,6 +33,10 @@ def new_engine(url: str) -> Engine:
     options: Mapping[str, Any] = {}
     if parsed.get_backend_name() == "postgresql":
         options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+    elif parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        # A file is opened in no time. A pool would keep what a thread gives back to it after the
+        # engine was closed, and nobody would ever close that.
+        options = {"poolclass": NullPool}
     try:
         engine = create_engine(parsed, **options)
     except NoSuchModuleError:
