@@ -9,8 +9,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from balancer.adapters.dashboards.prometheus_names import Translation, metric_name
 from balancer.metrics import METRICS
+from balancer.prometheus_names import Translation, metric_name
 from tests.service.conftest import Service
 from tests.service.upstream import answer
 

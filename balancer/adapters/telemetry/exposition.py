@@ -26,8 +26,8 @@ from opentelemetry.sdk.metrics.export import (
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from balancer import metrics
+from balancer.prometheus_names import Translation, metric_name
 
-from ..dashboards.prometheus_names import Translation, metric_name
 from .otlp import SCALE
 
 __all__ = ["CONTENT_TYPE", "exposition"]

@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from ...core.errors import InputError
+from ...installation import how_to_install
 
 __all__ = ["new_engine"]
 
@@ -45,8 +46,7 @@ def new_engine(url: str) -> Engine:
         ) from None
     except ModuleNotFoundError as error:
         raise InputError(
-            f"the database needs the package {error.name}; install it: "
-            "pip install 'open-balancer[postgres]'"
+            f"the database needs the package {error.name}; install it: {how_to_install('postgres')}"
         ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
