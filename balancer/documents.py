@@ -8,7 +8,7 @@ found, what was expected, and the nearest name that would have been valid.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from io import StringIO
@@ -201,7 +201,16 @@ def explain(
     # A list is said to be too short as well when an item of it is wrong.
     inner = {key[:size] for *_, key, _, _ in problems for size in range(len(key))}
     problems = [p for p in problems if p[3] not in inner or p[5]["type"] != "too_short"]
-    told = [_told(key, known, details, document) for *_, key, known, details in problems]
+    # All that one mapping lacks, at once.
+    lacking: dict[Key, list[str]] = {}
+    for missing, *_, key, _, _ in problems:
+        if missing:
+            lacking.setdefault(key[:-1], []).append(str(key[-1]))
+    told = [
+        _told(key, known, details, document)
+        for missing, *_, key, known, details in problems
+        if not missing
+    ] + [_lacks(parent, names, document) for parent, names in lacking.items()]
     (text, where), *others = told
     lines = [text, *(f"  {at}: {other}" for other, at in others[:MOST_TOLD])]
     more = len(others) - MOST_TOLD
@@ -230,13 +239,18 @@ def _told(key: Key, known: tuple[str, ...], details: Any, document: Document) ->
     if kind == "union_tag_not_found":
         name = details["ctx"]["discriminator"].strip("'")
         return f"{document.dotted(key)}: key {name!r} is missing", where
-    if kind == "missing":
-        inside = f"{document.dotted(parent)}: " if document.dotted(parent) else ""
-        return f"{inside}key {last!r} is missing", where
     if kind == "value_error":
         return f"{about}{details['ctx']['error']}", where
     found = _brief(details["input"]) if details["input"] != [] else "an empty list"
     return f"{about}found {found}, expected {_expected(details)}", where
+
+
+def _lacks(parent: Key, names: Sequence[str], document: Document) -> tuple[str, str]:
+    """Keys that a mapping lacks, in words, and where it is."""
+    inside = f"{document.dotted(parent)}: " if document.dotted(parent) else ""
+    *first, last = map(repr, names)
+    keys = f"keys {', '.join(first)} and {last} are" if first else f"key {last} is"
+    return f"{inside}{keys} missing", document.where((*parent, names[0]))
 
 
 def _relevant(error: ValidationError) -> list[Any]:

@@ -564,3 +564,12 @@ def test_all_mistakes_are_listed() -> None:
     assert [line.split(":")[1] for line in others] == ["2", "3"]
     many = refusal("\n".join(f"k{number}: 1" for number in range(20))).splitlines()
     assert (len(many), many[-1]) == (11, "  and 10 more")
+
+
+def test_the_missing_keys_of_a_baseline_are_named_at_once() -> None:
+    """Whoever writes one need not try three times."""
+    with pytest.raises(PolicyError) as error:
+        parse_policy("name: x\nbaseline: {requests_per_s: 0.5}\n", "mine.yaml")
+    assert str(error.value) == (
+        "mine.yaml:2: baseline: keys 'workload', 'prompt_tokens' and 'output_tokens' are missing"
+    )

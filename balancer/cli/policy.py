@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..core.journal import Journal
     from ..policy_fit import Fitted
 
-__all__ = ["policy_app"]
+__all__ = ["policy_app", "tell_fitted"]
 
 policy_app = typer.Typer(help="Look at policies, and fit them.", no_args_is_help=True)
 
@@ -122,7 +122,8 @@ def policy_fit(
         else:
             write_whole(out.parent, {out.name: found.text})
     # What is written to standard output is the policy alone.
-    _tell(found, _evidence(traffic, opened), err=out is None)
+    typer.echo(f"fitted to {_evidence(traffic, opened)}", err=out is None)
+    tell_fitted(found, err=out is None)
     if out is not None:
         typer.echo(f"policy: {out}")
 
@@ -150,11 +151,10 @@ def _evidence(traffic: Traffic, journals: Sequence[Journal]) -> str:
     )
 
 
-def _tell(found: Fitted, evidence: str, *, err: bool) -> None:
+def tell_fitted(found: Fitted, *, err: bool = False) -> None:
     """Say what was changed, from what to what."""
     from ..core.rules import shown
 
-    typer.echo(f"fitted to {evidence}", err=err)
     for old, new in zip(found.before.rules, found.after.rules, strict=True):
         before, after = (shown(rule.threshold, rule.signal) for rule in (old, new))
         change = f"{before}, kept" if old.threshold == new.threshold else f"{before} -> {after}"

@@ -15,6 +15,7 @@ from ..runtime.balancer import Balancer
 from ..version import VERSION
 from .api.brownout import brownout_routes
 from .api.dependencies import Dependencies
+from .api.front import front_routes
 from .api.health import health_routes
 from .api.history import history_routes
 from .api.incidents import incident_routes
@@ -23,6 +24,7 @@ from .api.metrics import metrics_routes
 from .api.metrics_views import Cpu
 from .api.middleware import Middleware
 from .api.openapi import Described
+from .api.scrape import scrape_routes
 from .api.webhook import webhook_routes
 from .entry import Entry
 from .events import Events
@@ -76,9 +78,8 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
         version=VERSION,
         description=_ABOUT,
         lifespan=lambda _app: _life(dependencies),
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
     )
     app.state.dependencies = dependencies
     install(app)
@@ -90,8 +91,10 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
         incident_routes,
         health_routes,
         webhook_routes,
+        scrape_routes,
     ):
         app.include_router(routes(dependencies))
+    app.include_router(front_routes(app))
     # The last one added is the first to see a request.
     app.add_middleware(Middleware, settings=settings)
     app.add_middleware(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from ..core.errors import InputError
@@ -37,6 +38,8 @@ def serve_process(
     Raises:
         InputError: something it was started with cannot be meant, or its data folder is another's.
     """
+    # Libraries tell of their own beginnings: nobody who starts a service waits for that.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     policy = load_policy(settings.policy_file)
     try:
         settings.data.mkdir(parents=True, exist_ok=True)

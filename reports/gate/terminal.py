@@ -14,6 +14,10 @@ from . import words as gate_words
 
 __all__ = ["gate_tables"]
 
+_LAST = ("pass", "inconclusive", "fail")
+_MANY = 5
+"""More scenarios than this, and those that pass have one row each."""
+
 
 def gate_tables(gate: Gate) -> Group:
     """What a gate found: its verdict, why, and a row for each comparison."""
@@ -23,7 +27,11 @@ def gate_tables(gate: Gate) -> Group:
     for name in ("baseline", "→ candidate", "change", "its interval", "allowed"):
         rows.add_column(name, justify="right", no_wrap=True)
     notes = []
-    for scenario in gate.scenarios:
+    # Who reads a log reads its end: there stands what failed.
+    for scenario in sorted(gate.scenarios, key=lambda each: _LAST.index(each.verdict)):
+        if scenario.verdict == "pass" and len(gate.scenarios) > _MANY:
+            rows.add_row(Text(scenario.scenario, style="bold"), coloured(scenario.verdict))
+            continue
         rows.add_row(Text(scenario.scenario, style="bold"), coloured(scenario.verdict))
         for each in scenario.differences:
             label = metric(each.metric).label.removesuffix(" (assumed)")

@@ -154,7 +154,10 @@ def test_a_new_model_needs_a_whole_profile(tmp_path: Path) -> None:
     path = write(tmp_path, f"upstream: {{models: {{house: {whole}}}}}\nclients: {{model: house}}\n")
     assert profiles(load(path).scenario)["house"].tokens_per_s == 50
     path = write(tmp_path, "upstream:\n  models:\n    house: {ttft_p50: 1s}\n")
-    assert f"{path}:5: upstream.models.house: key 'ttft_p95' is missing" in refusal(path)
+    assert (
+        f"{path}:5: upstream.models.house: keys 'ttft_p95' and 'tokens_per_s' are missing"
+        in refusal(path)
+    )
 
 
 def test_a_queue_has_no_model_profiles(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from sqlite3 import ProgrammingError
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from balancer.core.errors import InputError
 from balancer.service.history import Store, StoreError
@@ -181,3 +182,18 @@ def test_readers_do_not_wait_for_the_writer(url: str) -> None:
         assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
     engine.dispose()
     store.close()
+
+
+def test_nothing_keeps_the_database_open(url: str) -> None:
+    """Not even a thread that reads while the history is closed."""
+    store = Store(url)
+    store.open()
+    store.flush()
+
+    def close_meanwhile(connection: Connection) -> object:
+        store.close()
+        return connection.connection.dbapi_connection
+
+    driver = store.run(close_meanwhile)
+    with pytest.raises(ProgrammingError, match="closed database"):
+        driver.execute("SELECT 1")  # type: ignore[attr-defined]
