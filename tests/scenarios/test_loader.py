@@ -261,12 +261,12 @@ def test_faults_are_read_in_their_units(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_message_that_names_the_line(tmp_path: Path, text: str, said: str) -> None:
-    """File and line, key, what was found, what was expected, nearest name."""
+    """File and line, key, what was found, what was expected, nearest name; first the first."""
     path = write(tmp_path, text)
     message = refusal(path)
-    assert said in message
-    assert str(path.parent) in message
-    assert "\n" not in message
+    first = message.splitlines()[0]
+    assert said in first
+    assert str(path.parent) in first
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\\nb", "x" * 101])
