@@ -11,7 +11,7 @@ from ..console_use import Role
 from ..problems import Problem
 from .frame import Console
 from .gate import form_of, need
-from .last_hour import last_hour
+from .journal_stretch import last_hour
 from .policies import checked
 
 __all__ = ["impact_routes"]
