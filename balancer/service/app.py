@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,9 @@ from .api.middleware import Middleware
 from .api.openapi import Described
 from .api.scrape import scrape_routes
 from .api.webhook import webhook_routes
+from .console import Console, Page
+from .console.app import console_of, pages_of
+from .console.gate import Gate
 from .entry import Entry
 from .events import Events
 from .history import Store
@@ -59,7 +62,7 @@ its address as the base URL. Whatever changes something needs the header
 """
 
 
-def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
+def create_app(balancer: Balancer, settings: Settings, pages: Sequence[Page] = ()) -> FastAPI:
     """The service as an ASGI application.
 
     It starts the balancer and closes it; a balancer that was started already is taken as it is.
@@ -67,6 +70,7 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
     Args:
         balancer: whose plans it serves.
         settings: how.
+        pages: of the console, beside its own.
 
     Raises:
         InputError: a database URL that cannot be used, or something beside the service that
@@ -77,7 +81,7 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
         title="open-Balancer",
         version=VERSION,
         description=_ABOUT,
-        lifespan=lambda _app: _life(dependencies),
+        lifespan=lambda app: _life(dependencies, app.state.console),
         docs_url=None,
         redoc_url=None,
     )
@@ -97,6 +101,15 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
     app.include_router(front_routes(app))
     # The last one added is the first to see a request.
     app.add_middleware(Middleware, settings=settings)
+    console = console_of(dependencies, pages)
+    app.state.console = console
+    app.add_middleware(
+        Gate,
+        pages=pages_of(console),
+        settings=settings,
+        sessions=console.sessions,
+        refuse=console.refusal,
+    )
     app.add_middleware(
         Entry,
         gateway=dependencies.gateway,
@@ -136,7 +149,7 @@ def _dependencies(balancer: Balancer, settings: Settings) -> Dependencies:
 
 
 @contextlib.asynccontextmanager
-async def _life(dependencies: Dependencies) -> AsyncIterator[None]:
+async def _life(dependencies: Dependencies, console: Console) -> AsyncIterator[None]:
     await asyncio.to_thread(dependencies.store.open)
     await asyncio.to_thread(dependencies.policies.open)
     owner = await asyncio.to_thread(owner_of, dependencies.settings.data)
@@ -155,6 +168,8 @@ async def _life(dependencies: Dependencies) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await console.jobs.close()
+        console.rollups.flush()
         await dependencies.gateway.close()
         await asyncio.to_thread(dependencies.balancer.close)
         await dependencies.integrations.close()

@@ -167,6 +167,7 @@ def serving(
                 lambda _url: None,
                 app.state.dependencies.stopping,
                 chosen.drain_s,
+                app.state.console.live.close,
             )
             server.append(running)
             task = asyncio.create_task(running.serve())

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Match
 
@@ -18,8 +18,8 @@ from ...version import VERSION
 
 __all__ = ["front_routes"]
 
+_CONSOLE = {"/console": "the console: modes, orders, incidents"}
 _PLACES = {
-    "/console": "the console: modes, orders, incidents",
     "/docs": "the API, every route with an example",
     "/openapi.json": "the same for programs",
     "/api/brownout": "the mode, and why it is what it is",
@@ -51,11 +51,9 @@ def front_routes(app: FastAPI) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/")
-    async def front(request: Request) -> Response:
-        """Where what is."""
-        places = {**_served(app), _PROXY: _PROXIED}
-        if "text/html" in request.headers.get("accept", ""):
-            return _page(f"open-Balancer {VERSION}", _links(places))
+    async def front() -> Response:
+        """Where what is, for programs; a browser is sent to the console before."""
+        places = {**_CONSOLE, **_served(app), _PROXY: _PROXIED}
         width = max(map(len, places))
         lines = [f"open-Balancer {VERSION}", *(f"{at:<{width}}  {it}" for at, it in places.items())]
         return PlainTextResponse("\n".join(lines) + "\n")
@@ -86,16 +84,6 @@ def _page(title: str, body: str) -> HTMLResponse:
         f"<title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>{body}",
         headers={"content-security-policy": policy},
     )
-
-
-def _links(places: Mapping[str, str]) -> str:
-    rows = []
-    for place, what in places.items():
-        name = f"<code>{escape(place)}</code>"
-        if place != _PROXY:
-            name = f'<a href="{escape(place)}">{name}</a>'
-        rows.append(f"<tr><td>{name}<td>{escape(what)}")
-    return f"<table>{''.join(rows)}</table>"
 
 
 def _described(document: Mapping[str, Any]) -> Iterator[str]:
