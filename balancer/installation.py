@@ -24,7 +24,7 @@ _EXTRAS = {
     "genai-prices": ("genai_prices",),
     "load": ("locust",),
     "notify": ("aiohttp",),
-    "service": ("fastapi", "uvicorn", "aiohttp", "sqlalchemy", "alembic"),
+    "service": ("fastapi", "uvicorn", "aiohttp", "sqlalchemy", "alembic", "jinja2", "markdown_it"),
     "tune": ("optuna",),
     "telemetry": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.grpc"),
     "mock": ("httptools", "orjson", "uvicorn"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,9 @@ from .api.metrics_views import Cpu
 from .api.middleware import Middleware
 from .api.openapi import Described
 from .api.webhook import webhook_routes
+from .console import Page
+from .console.app import console_of, pages_of
+from .console.gate import Gate
 from .events import Events
 from .history import Store
 from .history.conversations import Conversations
@@ -56,7 +59,7 @@ its address as the base URL. Whatever changes something needs the header
 """
 
 
-def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
+def create_app(balancer: Balancer, settings: Settings, pages: Sequence[Page] = ()) -> FastAPI:
     """The service as an ASGI application.
 
     It starts the balancer and closes it; a balancer that was started already is taken as it is.
@@ -64,6 +67,7 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
     Args:
         balancer: whose plans it serves.
         settings: how.
+        pages: of the console, beside its own.
 
     Raises:
         InputError: a database URL that cannot be used, or something beside the service that
@@ -93,6 +97,15 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
         app.include_router(routes(dependencies))
     # The last one added is the first to see a request.
     app.add_middleware(Middleware, settings=settings)
+    console = console_of(dependencies, pages)
+    app.state.console = console
+    app.add_middleware(
+        Gate,
+        pages=pages_of(console),
+        settings=settings,
+        sessions=console.sessions,
+        refuse=console.refusal,
+    )
     app.add_middleware(_ProxyFirst, gateway=dependencies.gateway)
     return app
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..core.errors import InputError
 from ..core.policy import Policy
@@ -10,6 +10,7 @@ from ..policy_file import load_policy
 from ..runtime.balancer import Balancer
 from ..runtime.calls import CallSettings
 from ..runtime.clock import Clock
+from .console import Page
 from .folder import held
 from .policies import policy_to_start_with
 from .server import run
@@ -23,7 +24,13 @@ STATE = "state.json"
 
 
 def serve_process(
-    settings: Settings, *, speed: float, shadow: bool, off: bool, ready: Callable[[str], None]
+    settings: Settings,
+    *,
+    speed: float,
+    shadow: bool,
+    off: bool,
+    ready: Callable[[str], None],
+    pages: Sequence[Page] = (),
 ) -> None:
     """Serve until a signal ends it.
 
@@ -33,6 +40,7 @@ def serve_process(
         shadow: decide, and change no call.
         off: begin with the kill switch.
         ready: told the base URL.
+        pages: of the console, beside its own.
 
     Raises:
         InputError: something it was started with cannot be meant, or its data folder is another's.
@@ -43,7 +51,7 @@ def serve_process(
     except OSError as error:
         raise InputError(f"cannot be made: {error.strerror}", where=str(settings.data)) from None
     with held(settings.data):
-        _serve(settings, policy, speed=speed, shadow=shadow, off=off, ready=ready)
+        _serve(settings, policy, speed=speed, shadow=shadow, off=off, ready=ready, pages=pages)
 
 
 def _serve(
@@ -54,6 +62,7 @@ def _serve(
     shadow: bool,
     off: bool,
     ready: Callable[[str], None],
+    pages: Sequence[Page],
 ) -> None:
     balancer = Balancer(
         policy_to_start_with(policy, settings.database_url),
@@ -66,4 +75,4 @@ def _serve(
     )
     if off:
         balancer.bypass(on=True, reason="serve --off")
-    run(balancer, settings, ready)
+    run(balancer, settings, ready, pages)

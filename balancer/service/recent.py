@@ -69,6 +69,7 @@ class Recent:
         recoveries_s: how long the last brownouts took, from leaving normal to being back.
         seen_s: scenario seconds since the start.
         left_normal_s: when normal was left, in scenario seconds; None in normal.
+        since_s: when the mode was entered, in scenario seconds; None before the first change.
     """
 
     def __init__(self, mode: Mode = Mode.NORMAL) -> None:
@@ -82,6 +83,7 @@ class Recent:
         self.changes = 0
         self.recoveries_s: deque[float] = deque(maxlen=_MOST_RECOVERIES)
         self.left_normal_s: float | None = None
+        self.since_s: float | None = None
 
     def add(self, observations: Observations, decision: Decision, tick_s: float) -> None:
         """Take in a tick."""
@@ -115,6 +117,7 @@ class Recent:
         if mode == self._mode:
             return
         self.changes += 1
+        self.since_s = now_s
         if mode > self._mode:
             self.activations += 1
         if self._mode == Mode.NORMAL:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from socket import socket
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ import uvicorn
 
 from ..core.errors import InputError
 from .app import create_app
+from .console import Page
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -28,9 +29,10 @@ Ready = Callable[[str], None]
 class _Server(uvicorn.Server):
     """Says where it listens, once it does."""
 
-    def __init__(self, config: uvicorn.Config, ready: Ready) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Ready, closing: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._closing = closing
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
@@ -40,21 +42,30 @@ class _Server(uvicorn.Server):
         shown = f"[{host}]" if ":" in host else host
         self._ready(f"http://{shown}:{port}")
 
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        # A console that somebody looks at has no end of its own to wait for.
+        self._closing()
+        await super().shutdown(sockets)
 
-def run(balancer: Balancer, settings: Settings, ready: Ready) -> None:
+
+def run(
+    balancer: Balancer, settings: Settings, ready: Ready, pages: Sequence[Page] = ()
+) -> None:
     """Serve until a signal says otherwise; then calls in flight are drained.
 
     Args:
         balancer: whose plans are served; it is started and closed here.
         settings: how.
         ready: told the base URL, once the service listens.
+        pages: of the console, beside its own.
 
     Raises:
         InputError: it cannot listen where it should.
     """
     fast = find_spec("uvloop") is not None
+    app = create_app(balancer, settings, pages)
     config = uvicorn.Config(
-        create_app(balancer, settings),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop" if fast else "asyncio",
@@ -76,7 +87,7 @@ def run(balancer: Balancer, settings: Settings, ready: Ready) -> None:
     )
     for name in ("uvicorn.error", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    server = _Server(config, ready)
+    server = _Server(config, ready, app.state.console.live.close)
     try:
         server.run()
     except SystemExit:

@@ -13,6 +13,7 @@ from ..adapters.notify.settings import NotifySettings
 from ..core.errors import InputError
 from ..runtime.spent import AfterLoss, check_after_loss
 from ..units import parse_share
+from .console_use import ConsoleUse, console_use
 from .datadog_use import DatadogUse, datadog_use
 from .otlp import Otlp, otlp_of
 
@@ -38,6 +39,7 @@ class Settings:
         client_keys: what callers of the proxy must send as their API key. Empty: any key.
         webhook_secrets: what deliveries of Datadog's webhook carry, several while it is being
             changed. Empty: all are refused.
+        console: who may use the console, beside whoever has the token.
         notify: who is told what; the settings without channels tell nobody.
         datadog: what Datadog is used for, and where it is; None: nothing.
         otlp: where telemetry goes: "" is nowhere, "environment" by the standard variables,
@@ -75,6 +77,7 @@ class Settings:
     client_keys: tuple[str, ...] = field(default=(), repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     datadog: DatadogUse | None = field(default=None, repr=False)
+    console: ConsoleUse = field(default=ConsoleUse(), repr=False)
     notify: NotifySettings = field(default=NotifySettings(), repr=False)
     otlp: Otlp = ""
     gemini_key: str | None = field(default=None, repr=False)
@@ -109,6 +112,11 @@ class Settings:
         )
         if not 0 <= self.port <= 65_535:
             raise InputError(f"port is {self.port}; expected 0 to 65535")
+        if self.token is None and (self.console.people or self.console.public):
+            raise InputError(
+                "the console has users or is public, and no token is set, so it asks nobody for a "
+                "log-in; set OPEN_BALANCER_TOKEN (such as the output of `openssl rand -hex 32`)"
+            )
         if self.token is None and not is_loopback(self.host):
             raise InputError(
                 f"host is {self.host!r}, which others can reach, and no token is set, so anybody "
@@ -155,6 +163,7 @@ class Settings:
             found["after_loss"] = check_after_loss(str(found["after_loss"]))
         datadog = datadog_use(str(found.pop("datadog", "")), environment)
         found["datadog"] = datadog
+        found["console"] = console_use(environment)
         found["notify"] = NotifySettings.from_environment(environment)
         found["otlp"] = otlp_of(environment, datadog=datadog is not None and datadog.otlp)
         # A mock, or a gateway, stands for both APIs unless it is said where the other one is.
