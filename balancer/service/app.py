@@ -25,7 +25,7 @@ from .api.metrics_views import Cpu
 from .api.middleware import Middleware
 from .api.openapi import Described
 from .api.webhook import webhook_routes
-from .console import Page
+from .console import Console, Page
 from .console.app import console_of, pages_of
 from .console.gate import Gate
 from .events import Events
@@ -78,7 +78,7 @@ def create_app(balancer: Balancer, settings: Settings, pages: Sequence[Page] = (
         title="open-Balancer",
         version=VERSION,
         description=_ABOUT,
-        lifespan=lambda _app: _life(dependencies),
+        lifespan=lambda app: _life(dependencies, app.state.console),
         docs_url="/docs",
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
@@ -139,7 +139,7 @@ def _dependencies(balancer: Balancer, settings: Settings) -> Dependencies:
 
 
 @contextlib.asynccontextmanager
-async def _life(dependencies: Dependencies) -> AsyncIterator[None]:
+async def _life(dependencies: Dependencies, console: Console) -> AsyncIterator[None]:
     await asyncio.to_thread(dependencies.store.open)
     await asyncio.to_thread(dependencies.policies.open)
     owner = await asyncio.to_thread(owner_of, dependencies.settings.data)
@@ -158,6 +158,7 @@ async def _life(dependencies: Dependencies) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await console.jobs.close()
         await asyncio.to_thread(dependencies.balancer.close)
         await dependencies.gateway.close()
         await dependencies.integrations.close()

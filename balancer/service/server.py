@@ -48,9 +48,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def run(
-    balancer: Balancer, settings: Settings, ready: Ready, pages: Sequence[Page] = ()
-) -> None:
+def run(balancer: Balancer, settings: Settings, ready: Ready, pages: Sequence[Page] = ()) -> None:
     """Serve until a signal says otherwise; then calls in flight are drained.
 
     Args:

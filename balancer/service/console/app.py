@@ -12,14 +12,16 @@ from starlette.exceptions import HTTPException
 from ...core.errors import InputError
 from ..api.dependencies import Dependencies
 from ..problems import Problem
+from .brownout import BROWNOUT
 from .dashboard import DASHBOARD
 from .entry import entry_routes
 from .frame import Console
 from .pages import Page, menu
+from .runs import RUNS
 
 __all__ = ["console_of", "pages_of"]
 
-_OWN = (DASHBOARD,)
+_OWN = (DASHBOARD, BROWNOUT, RUNS)
 
 
 def console_of(dependencies: Dependencies, given: Sequence[Page]) -> Console:

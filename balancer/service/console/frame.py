@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ...version import VERSION
@@ -16,6 +16,7 @@ from ..problems import Problem
 from .assets import Assets
 from .audit import Audit
 from .gate import visitor_of
+from .jobs import Jobs
 from .live import Live, html
 from .pages import Page
 from .sessions import Sessions
@@ -38,6 +39,7 @@ class Console:
         dependencies: the same.
         sessions: who is logged in.
         audit: where every change is noted.
+        jobs: runs of the command that were started from pages.
         live: streams to whoever looks.
         assets: what pages load.
         pages: the same.
@@ -48,6 +50,7 @@ class Console:
         self.pages = tuple(pages)
         self.sessions = Sessions()
         self.audit = Audit(dependencies)
+        self.jobs = Jobs(dependencies.settings.data / "runs")
         self.assets = Assets(
             {"": _HERE / "static"}
             | {page.name: page.static for page in pages if page.static is not None}
@@ -65,6 +68,10 @@ class Console:
         self.live = Live()
         self.live.add("standing", self._standing)
         dependencies.balancer.listeners.ticks.add(self.live.tick)
+
+    def to(self, path: str) -> RedirectResponse:
+        """Where a form leads when it is done: another page, so that loading it again is no form."""
+        return RedirectResponse(path, 303)
 
     def render(self, template: str, **context: Any) -> str:
         """A template alone, without the frame: for a part of a page."""

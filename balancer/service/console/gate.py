@@ -196,7 +196,10 @@ def _cookie(headers: dict[str, str]) -> str | None:
 def _with_security(send: Send, *, static: bool) -> Send:
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", []), *_SECURITY.items()]
+            given = dict(message.get("headers", []))
+            # A report has a stricter policy of its own: a sandbox.
+            more = [each for each in _SECURITY.items() if each[0] not in given]
+            message["headers"] = [*message.get("headers", []), *more]
             if not static:
                 message["headers"].append((b"cache-control", b"no-store"))
         await send(message)
