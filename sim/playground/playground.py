@@ -212,21 +212,6 @@ class Playground:
 
         return await self._job(who, work)
 
-    async def impact(self, who: Who, subject: Subject, text: str, against: str) -> dict[str, Any]:
-        """What a changed policy would make of an hour, before it is saved.
-
-        Args:
-            who, subject: as of `draw`.
-            text, against: of the policy, and of the one in force.
-
-        Returns:
-            What `settle` returns, "ghost" being the policy in force.
-
-        Raises:
-            as of `draw`.
-        """
-        return await self.settle(who, subject, Trial(text=text), Trial(text=against))
-
     def cancel(self, who: Who) -> None:
         """Drop what is asked in a tab: nobody waits for it any more."""
         job = self._latest.pop(who, None)
@@ -234,13 +219,13 @@ class Playground:
             job.cancelled = True
             self._flags[job.slot] = 1
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End the workers."""
         if self._ending is not None:
             self._ending.cancel()
         for who in list(self._latest):
             self.cancel(who)
-        await asyncio.to_thread(self._crew.drop)
+        self._crew.drop()
 
     async def _replicated(
         self, who: Who, job: _Job, subject: Subject, trial: Trial, arms: tuple[str, ...]

@@ -39,7 +39,7 @@ async def _playground(size: int = 1) -> AsyncIterator[Playground]:
     try:
         yield found
     finally:
-        await found.close()
+        found.close()
 
 
 def _run(work: Callable[[], Awaitable[None]]) -> None:
@@ -81,8 +81,8 @@ def test_questions_and_answers() -> None:
             )
 
             assert "latency_p95: 8s" in await asked.yaml(ME, EARLIER)
-            text = show_policy(default_policy())
-            impact = await asked.impact(ME, SHORT, text, text)
+            whole = Trial(text=show_policy(default_policy()))
+            impact = await asked.settle(ME, SHORT, whole, Trial())
             assert impact["metrics"]["cost_usd"]["against"]["ghost"]["says"] == "same"
 
             with pytest.raises(InputError, match="the library has no scenario"):
