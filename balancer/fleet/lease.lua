@@ -1,15 +1,19 @@
 -- Settles what an owner spent and changes its leases: balancer/fleet/pool.py says the same in Python.
 -- Money is nano-dollars, below 2^53, so that numbers here are exact. Times are the store's.
 -- KEYS: owners, prefix of limits
--- ARGV: owner, life in ms, linger in ms, 1 if it goes for good, replicas that have a place, and for
---   each limit: name, limit, window in ms, spent, allowed, wanted, recent
+-- ARGV: owner, life in ms, linger in ms, 1 if it goes for good, replicas that have a place, number of
+--   the question, and for each limit: name, limit, window in ms, spent, allowed, wanted, recent
 local SLICES, QUIET_MS, LONGEST_MS, KEEP_MS = 60, 3000, 86400000, 172800000
 local owner = ARGV[1]
-local most = tonumber(ARGV[5])
+local most, number = tonumber(ARGV[5]), tonumber(ARGV[6])
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 
 local function text(number) return string.format('%.0f', number) end
+
+-- A question that was on its way for long, and comes after a later one, does nothing.
+local before = redis.call('HGET', KEYS[1], owner)
+if before and number <= tonumber(string.match(before, '(%d+)$')) then return {'0'} end
 
 local began = tonumber(redis.call('HGET', KEYS[1], '') or '-1')
 if began < 0 then
@@ -22,7 +26,7 @@ local untils, places, known = {}, 0, nil
 local flat = redis.call('HGETALL', KEYS[1])
 for i = 1, #flat, 2 do
   if flat[i] ~= '' then
-    local stop, place = string.match(flat[i + 1], '^(%d+) (%d)$')
+    local stop, place = string.match(flat[i + 1], '^(%d+) (%d) %d+$')
     stop = tonumber(stop)
     if stop + LONGEST_MS < now then
       redis.call('HDEL', KEYS[1], flat[i])
@@ -35,11 +39,11 @@ for i = 1, #flat, 2 do
 end
 local place = known or (places < most and 1 or 0)
 untils[owner] = now + tonumber(ARGV[2]) + tonumber(ARGV[3])
-redis.call('HSET', KEYS[1], owner, text(untils[owner]) .. ' ' .. place)
+redis.call('HSET', KEYS[1], owner, text(untils[owner]) .. ' ' .. place .. ' ' .. text(number))
 redis.call('PEXPIRE', KEYS[1], KEEP_MS)
 
 local answer = {tostring(place)}
-for at = 6, #ARGV, 7 do
+for at = 7, #ARGV, 7 do
   local name, limit, window = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local spent, allowed = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
   local wanted, recent = tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
@@ -117,14 +121,14 @@ for at = 6, #ARGV, 7 do
   for _, v in pairs(owners) do
     if v[4] < 0 then leased = leased + math.max(0, v[1] - v[2]) end
   end
-  local before = mine[1]
+  local had = mine[1]
   if wanted <= mine[1] then
     mine[1] = math.max(wanted, mine[2])
   elseif now >= began + QUIET_MS then
     local room = math.max(0, limit - settled - leased)
     mine[1] = mine[1] + math.min(wanted - mine[1], math.floor(room / most))
   end
-  leased = leased + mine[1] - before
+  leased = leased + mine[1] - had
 
   keep(owner)
   for p, _ in pairs(changed) do redis.call('HSET', key, 's' .. text(p), text(slices[p])) end

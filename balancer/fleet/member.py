@@ -15,7 +15,7 @@ from ..core.errors import JournalError
 from ..core.observations import Observations
 from .gathering import Gathering, together
 from .lines import BEGINNING, Line, Part, Snapshot
-from .store import Head, Store, StoreError
+from .store import AWAY, Head, Store, StoreError
 
 __all__ = ["LEAD_TICKS", "SNAPSHOT_TICKS", "Link", "Member"]
 
@@ -367,7 +367,8 @@ class Member:
         self._tell(error)
 
     def _tell(self, error: StoreError) -> None:
-        if error.kind != self._kind:
+        # A store that is away for a moment is told of where it matters: when a replica is alone.
+        if error.kind != AWAY and error.kind != self._kind:
             self._kind = error.kind
             logger.error("fleet: %s", error)
 

@@ -69,7 +69,7 @@ class Pool:
     def __init__(self, most: int = 20) -> None:
         self._most = most
         self._began = -1
-        self._owners: dict[str, tuple[int, bool]] = {}
+        self._owners: dict[str, tuple[int, bool, int]] = {}
         self._limits: dict[str, _Limit] = {}
 
     def forget(self) -> None:
@@ -77,26 +77,36 @@ class Pool:
         self.__init__(self._most)  # type: ignore[misc]
 
     def lease(
-        self, owner: str, asks: Sequence[Ask], now: int, *, life: int, linger: int, gone: bool
+        self,
+        owner: str,
+        number: int,
+        asks: Sequence[Ask],
+        now: int,
+        *,
+        life: int,
+        linger: int,
+        gone: bool,
     ) -> Leased:
         """See `balancer.fleet.store.Store.lease`."""
+        if owner in self._owners and number <= self._owners[owner][2]:
+            return Leased(grants=(), place=False)
         if self._began < 0:
             self._began = now
-        place = self._prolong(owner, now, life + linger)
+        place = self._prolong(owner, number, now, life + linger)
         grants = tuple(self._answer(owner, ask, now) for ask in asks)
         if gone:
             del self._owners[owner]
         return Leased(grants=grants, place=place)
 
-    def _prolong(self, owner: str, now: int, span: int) -> bool:
+    def _prolong(self, owner: str, number: int, now: int, span: int) -> bool:
         """Until when an owner's leases are not charged, and whether it has a place."""
-        for name, (until, _) in list(self._owners.items()):
+        for name, (until, _, _) in list(self._owners.items()):
             if until + LONGEST_WINDOW_MS < now:
                 del self._owners[name]
         known = self._owners.get(owner)
-        taken = sum(place for _, place in self._owners.values())
+        taken = sum(place for _, place, _ in self._owners.values())
         place = taken < self._most if known is None else known[1]
-        self._owners[owner] = now + span, place
+        self._owners[owner] = now + span, place, number
         return place
 
     def _answer(self, owner: str, ask: Ask, now: int) -> Grant:
@@ -140,7 +150,7 @@ class Pool:
     def _charge(self, limit: _Limit, now: int) -> None:
         """Leases whose owners nobody has heard of for too long are spent, as far as one knows."""
         for name, owned in limit.owners.items():
-            until, _ = self._owners.get(name, (0, False))
+            until = self._owners.get(name, (0, False, 0))[0]
             if until < now and owned.slice < 0:
                 lease = owned.lease
                 limit.book(lease)

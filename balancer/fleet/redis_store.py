@@ -18,7 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from .leases import Ask, Grant, Leased
-from .store import Head, StoreError
+from .store import AWAY, Head, StoreError
 
 __all__ = ["RedisStore", "explain"]
 
@@ -161,7 +161,14 @@ class RedisStore:
         await self._run("leave", self._keys("leader"), replica, fence)
 
     async def lease(
-        self, owner: str, asks: Sequence[Ask], *, life_s: float, linger_s: float, gone: bool = False
+        self,
+        owner: str,
+        number: int,
+        asks: Sequence[Ask],
+        *,
+        life_s: float,
+        linger_s: float,
+        gone: bool = False,
     ) -> Leased:
         """See `Store.lease`."""
         place, *values = await self._run(
@@ -172,6 +179,7 @@ class RedisStore:
             round(linger_s * 1000),
             int(gone),
             self._most,
+            number,
             *(value for ask in asks for value in _arguments(ask)),
         )
         numbers = list(map(int, values))
@@ -242,5 +250,5 @@ def explain(error: Exception, timeout_s: float) -> StoreError:
     if isinstance(error, wrong.ResponseError):
         return StoreError(f"the store refuses a command: {text}", "refused")
     if isinstance(error, TimeoutError | wrong.TimeoutError):
-        return StoreError(f"the store does not answer within {timeout_s:g} s", "away")
-    return StoreError(f"the store cannot be reached: {text or type(error).__name__}", "away")
+        return StoreError(f"the store does not answer within {timeout_s:g} s", AWAY)
+    return StoreError(f"the store cannot be reached: {text or type(error).__name__}", AWAY)

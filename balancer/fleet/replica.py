@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import count
 
 from ..core.controller import Controller
 from ..core.errors import InputError, MisuseError
@@ -97,6 +98,7 @@ class Replica:
         self._short: asyncio.Event | None = None
         self._stop: asyncio.Event | None = None
         self._tick = -1
+        self._questions = count(1)
         self._place: Place = "follower"
         self._lease_problem = ""
         self._told_differ: tuple[str, ...] = ()
@@ -204,6 +206,8 @@ class Replica:
         """Begin to talk to the store; again does nothing."""
         if self._thread is not None and self._thread.is_alive():
             return
+        # Whoever finds no log begins one with this; whoever finds one takes up its snapshot.
+        self._link.given = self.course.tick, self.course.common.state()
         self._thread = threading.Thread(target=self._run, name="open-balancer-fleet", daemon=True)
         self._thread.start()
 
@@ -240,6 +244,7 @@ class Replica:
         )
         self._due, self._short, self._stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._due.set()
         tasks = [
             asyncio.create_task(self._lasting(work, store, member))
             for work in (self._send, self._follow, self._lease)
@@ -316,7 +321,9 @@ class Replica:
             asked_s = now_s = time.monotonic()
             with self._still():
                 asks = self.leases.asks(batch, now_s)
-            leased = await store.lease(self.name, asks, life_s=LIFE_S, linger_s=LINGER_S)
+            leased = await store.lease(
+                self.name, next(self._questions), asks, life_s=LIFE_S, linger_s=LINGER_S
+            )
             with self._still():
                 self.leases.granted(leased, asked_s)
         self.lapse()
@@ -330,7 +337,14 @@ class Replica:
             with self._still():
                 asks = self.leases.asks(batch, time.monotonic(), gone=True)
             idle = not names and not self.leases.held()
-            leased = await store.lease(self.name, asks, life_s=LIFE_S, linger_s=LINGER_S, gone=idle)
+            leased = await store.lease(
+                self.name,
+                next(self._questions),
+                asks,
+                life_s=LIFE_S,
+                linger_s=LINGER_S,
+                gone=idle,
+            )
             with self._still():
                 self.leases.granted(leased, float("-inf"))
 

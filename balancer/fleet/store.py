@@ -12,7 +12,11 @@ from typing import Protocol
 
 from .leases import Ask, Leased
 
-__all__ = ["Head", "Store", "StoreError"]
+__all__ = ["AWAY", "Head", "Store", "StoreError"]
+
+
+AWAY = "away"
+"""Kind of error of a store that does not answer."""
 
 
 class StoreError(Exception):
@@ -20,10 +24,10 @@ class StoreError(Exception):
 
     Args:
         text: one sentence.
-        kind: what is wrong in a word, by which it is said once: "away", "password", "read-only".
+        kind: what is wrong in a word, by which it is said once: `AWAY`, "password", "read-only".
     """
 
-    def __init__(self, text: str, kind: str = "away") -> None:
+    def __init__(self, text: str, kind: str = AWAY) -> None:
         super().__init__(text)
         self.kind = kind
 
@@ -104,12 +108,21 @@ class Store(Protocol):
         """Give the leader's lease back, if it is of that fence."""
 
     async def lease(
-        self, owner: str, asks: Sequence[Ask], *, life_s: float, linger_s: float, gone: bool = False
+        self,
+        owner: str,
+        number: int,
+        asks: Sequence[Ask],
+        *,
+        life_s: float,
+        linger_s: float,
+        gone: bool = False,
     ) -> Leased:
         """Settle what was spent and change leases of the budget; see `balancer.fleet.leases`.
 
         Args:
             owner: of the leases.
+            number: of the question among those of its owner, from 1. One that comes after a later
+                one, because it was on its way for long, does nothing.
             asks: one for each limit concerned; none only prolongs.
             life_s: after which the leases lapse, if nothing prolongs them.
             linger_s: after which, from there, they are charged in full.
