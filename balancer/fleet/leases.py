@@ -22,12 +22,12 @@ a call that found too little says how much it wanted.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..core import budget
 
-__all__ = ["LIFE_S", "LINGER_S", "Ask", "Grant", "Leased", "Leases", "limit_name"]
+__all__ = ["LIFE_S", "LINGER_S", "Ask", "Grant", "Leased", "Leases"]
 
 LIFE_S = 15.0
 """Seconds for which leases hold, unless they are prolonged."""
@@ -44,7 +44,7 @@ _SLICES = 60
 Row = list[int]
 
 
-def limit_name(key: str | None, window_s: float, *, priority: bool) -> str:
+def _name(key: str | None, window_s: float, *, priority: bool) -> str:
     """Of a limit, in the store."""
     whose = "all" if key is None else f"key {key}"
     return f"{whose} {window_s:g}s{' priority' if priority else ''}"
@@ -201,14 +201,20 @@ class Leases:
         self._until_s = float("-inf")
         self.urgent = False
 
-    def take_up(self, rows: Mapping[str, tuple[Row, int, float]]) -> None:
+    def take_up(
+        self, rows: Iterable[tuple[str | None, float, bool, Row]], *, speed: float = 1.0
+    ) -> None:
         """Limit the ledger's rows to what is leased: nothing yet, of those that are new.
 
         Args:
-            rows: by the limit's name: the row, the limit in nano-dollars, its window in seconds.
+            rows: of each limit: its key, its window in seconds of the policy, whether it is one of
+                the priority tier, and the row, whose limit is the policy's.
+            speed: seconds of the policy in one of the store's.
         """
         before, self._leases = self._leases, {}
-        for name, (row, limit, window_s) in rows.items():
+        for key, policy_s, priority, row in rows:
+            name, limit = _name(key, policy_s, priority=priority), row[budget.LIMIT]
+            window_s = policy_s / speed
             set_aside = round(limit * self._share)
             known = before.get(name)
             if known is not None and known.row is row:
@@ -353,7 +359,11 @@ class Leases:
         """Whether there is any limit without a lease."""
         return any(lease.lapsed is not None for lease in self._leases.values())
 
-    def grant(self, name: str) -> Grant | None:
-        """What the store last said of a limit."""
-        lease = self._leases.get(name)
+    def grant(self, row: Row) -> Grant | None:
+        """What the store last said of a row's limit; None before it did."""
+        lease = self._leases.get(self._by_row.get(id(row), ""))
         return None if lease is None else lease.grant
+
+    def limit(self, row: Row) -> int:
+        """Of a row, by the policy."""
+        return self._leases[self._by_row[id(row)]].limit

@@ -109,9 +109,10 @@ class Member:
         self.line: Line | None = None
         self.problem = ""
 
-    def use(self, policy: str) -> None:
+    def use(self, policy: str, form: str, tick_s: float) -> None:
         """Parts from now on are of another policy."""
         self.policy = self._gathering.policy = policy
+        self._form, self._tick_s = form, tick_s
 
     # --- every tick ---------------------------------------------------------------------
 
@@ -368,7 +369,7 @@ class Member:
 
     def _tell(self, error: StoreError) -> None:
         # A store that is away for a moment is told of where it matters: when a replica is alone.
-        if error.kind != AWAY and error.kind != self._kind:
+        if error.kind not in (AWAY, self._kind):
             self._kind = error.kind
             logger.error("fleet: %s", error)
 

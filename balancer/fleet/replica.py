@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from itertools import count
 
 from ..core.controller import Controller
@@ -54,6 +55,9 @@ class Replica:
         limited: whether there is a hard budget.
         wake: called, from another thread, when there is news for the ticker.
 
+    Raises:
+        InputError: the store's client is not installed.
+
     Attributes:
         course: decides.
         leases: of the hard budget.
@@ -71,6 +75,11 @@ class Replica:
         limited: Callable[[], bool],
         wake: Callable[[], None],
     ) -> None:
+        if find_spec("redis") is None:
+            raise InputError(
+                "a fleet needs redis, which the extra 'fleet' brings; install it: "
+                "pip install 'open-balancer[fleet]'"
+            )
         self._fleet = fleet
         self._still = still
         self._limited = limited
@@ -134,13 +143,19 @@ class Replica:
             self._call(self._due)
             self._tell()
 
-    def use(self, policy: Policy, tick_s: float) -> str:
+    def use(self, policy: Policy) -> str:
         """Go on under another policy. Returns what was kept, as a sentence."""
-        self._policy, self._tick_s = policy, tick_s
+        self._tick_s *= policy.tick_s / self._policy.tick_s
+        self._policy = policy
         self._form, self._fingerprint = form(policy.tick_s), fingerprint(policy)
         if self._member is not None:
-            self._member.use(self._fingerprint)
+            self._member.use(self._fingerprint, self._form, self._tick_s)
         return self.course.use(policy)
+
+    def begin_anew(self, because: str) -> None:
+        """The controller broke: go on with what the fleet remembers, once it has come."""
+        self.course.begin_anew(because)
+        self._link.lost = True
 
     def short(self) -> None:
         """A call found less money than it wanted."""
@@ -362,18 +377,3 @@ def _differing(standing: Standing) -> str:
         f"release; this replica decides by {standing.policy}. If these are two fleets, give each a "
         "prefix of its own"
     )
-
-
-def check_client() -> None:
-    """See to it that the store's client is there.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    from importlib.util import find_spec
-
-    if find_spec("redis") is None:
-        raise InputError(
-            "a fleet needs redis, which the extra 'fleet' brings; install it: "
-            "pip install 'open-balancer[fleet]'"
-        )

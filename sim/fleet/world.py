@@ -112,7 +112,7 @@ class Actor:
         self.leases = Leases(
             share=spending.share, life_s=spending.life_s, linger_s=spending.linger_s
         )
-        self.leases.take_up({"all": (self.row, spending.limit, spending.window_s)})
+        self.leases.take_up([(None, spending.window_s, False, self.row)])
         self.sent = 0
         self.silent_ticks = 0
         self._silent = 0
@@ -302,7 +302,7 @@ class World:
     def __init__(self, policy: Policy, *, seed: int = 0, spending: Spending | None = None) -> None:
         self.policy = policy
         self.spending = Spending() if spending is None else spending
-        self.chance = random.Random(seed)
+        self.chance = random.Random(seed)  # noqa: S311 -- a simulation, not cryptography
         self.schedule = Schedule()
         self.memory = Memory()
         self.faults = Faults(parted=set())
