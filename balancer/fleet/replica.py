@@ -267,7 +267,8 @@ class Replica:
         await self._stop.wait()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Python 3.11 may lose a cancellation that comes at the moment a wait is over.
+        await asyncio.wait(tasks, timeout=_CLOSE_S / 3)
         with contextlib.suppress(StoreError, TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await member.leave()
@@ -282,7 +283,8 @@ class Replica:
         member: Member,
     ) -> None:
         """Do something again and again, whatever happens to it."""
-        while True:
+        assert self._stop is not None
+        while not self._stop.is_set():
             try:
                 await work(store, member)  # type: ignore[misc]
             except StoreError as error:
@@ -315,7 +317,7 @@ class Replica:
         """Prolong the leases, tell what was spent and ask for more, about once a second."""
         assert self._short is not None
         asked_s = time.monotonic()
-        while True:
+        while self._stop is not None and not self._stop.is_set():
             self._short.clear()
             if self._limited():
                 try:
@@ -349,8 +351,9 @@ class Replica:
         names = self.leases.names()
         while names:
             batch, names = names[:_BATCH], names[_BATCH:]
+            asked_s = time.monotonic()
             with self._still():
-                asks = self.leases.asks(batch, time.monotonic(), gone=True)
+                asks = self.leases.asks(batch, asked_s, gone=True)
             idle = not names and not self.leases.held()
             leased = await store.lease(
                 self.name,
@@ -361,7 +364,7 @@ class Replica:
                 gone=idle,
             )
             with self._still():
-                self.leases.granted(leased, float("-inf"))
+                self.leases.granted(leased, asked_s)
 
 
 def _name() -> str:

@@ -167,7 +167,7 @@ class Balancer:
             self._own = Persistence(
                 kept_by_replica,
                 None,
-                {} if run is None else {**run, "part_of_fleet": fleet.prefix},
+                {**(run or {}), "part_of_fleet": fleet.prefix},
                 clock=self._clock,
                 ledger=self._ledger,
                 health=self._health,

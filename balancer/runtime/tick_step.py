@@ -84,9 +84,9 @@ class TickStep:
         self._observed = now_tick - 1
         self.decision = self.controller.decision or at_rest(policy)
         because = "start" if found is None else "restart"
-        persistence.begin(self.controller, because, self.kept)
         self._own = own
         self.replica = None if join is None else join(self.controller)
+        persistence.begin(self.controller, because, self.kept)
         if self.replica is not None:
             # Its ticks are its clock's; those of the controller are the fleet's.
             self.last = None
