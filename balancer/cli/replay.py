@@ -43,7 +43,7 @@ def replay(
         if "part_of_fleet" in opened.run:
             raise InputError(
                 "these are the observations of one replica, and the decisions those of its fleet; "
-                f"replay {journal.stem}-fleet{journal.suffix} beside it, which has the fleet's ticks",
+                f"replay {journal.stem}-fleet{journal.suffix} beside it, of all replicas together",
                 where=str(journal),
             )
         found = take_again(opened, other)

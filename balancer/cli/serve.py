@@ -71,6 +71,14 @@ def serve(
             "[full]",
         ),
     ] = None,
+    fleet: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Store (redis://HOST:6379) through which replicas decide and keep to a hard budget "
+            "together. With a password: in OPEN_BALANCER_FLEET, where nobody sees it.",
+        ),
+    ] = None,
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Decide and journal, but change no call.")
     ] = False,
@@ -108,7 +116,10 @@ def serve(
             datadog=datadog,
             retry_budget=retry_budget,
             after_loss=budget_after_loss,
+            fleet=fleet,
         )
+        if settings.fleet is not None:
+            require(packages=(), extras=("service", "fleet"))
         logging.basicConfig(
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )

@@ -292,11 +292,10 @@ class Leases:
 
     def _resize(self, lease: _Lease) -> None:
         left = lease.allowed - sum(lease.sums)
-        if lease.wants:
-            lease.wants = False
-        elif lease.lapsed is not None:
-            pass
-        elif left < lease.slice // 2:
+        wants, lease.wants = lease.wants, False
+        if lease.lapsed is not None:
+            return
+        if wants or left < lease.slice // 2:
             lease.loose = 0
             lease.slice = min(2 * lease.slice, self._largest(lease))
         elif left > lease.slice - lease.slice // 8:

@@ -63,6 +63,7 @@ def _serve(
         after_loss=settings.after_loss,
         clock=Clock(speed),
         shadow=shadow,
+        fleet=settings.fleet,
     )
     if off:
         balancer.bypass(on=True, reason="serve --off")

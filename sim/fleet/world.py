@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -262,7 +261,7 @@ class Actor:
         world, spending = self.world, self.world.spending
         gap_s = world.chance.expovariate(spending.calls_per_s)
         world.schedule.at(world.schedule.now_s + gap_s, self.call)
-        if self.paused:
+        if self.paused or world.quiet:
             return
         self._seen += 1
         self._ills += world.chance.random() < world.ill
@@ -280,7 +279,12 @@ class Actor:
     def _settle(self, cost: int) -> None:
         # Upstream bills what was asked for, whether or not the replica still lives.
         self.world.truth.spend(self.world.schedule.now_s, cost)
-        if self.alive:
+        self._book(cost)
+
+    def _book(self, cost: int) -> None:
+        if self.paused:
+            self.world.schedule.at(self.world.schedule.now_s + 0.1, lambda: self._book(cost))
+        elif self.alive:
             budget.settle(self.row, self.world.spending.worst, cost)
 
 
@@ -294,6 +298,7 @@ class World:
 
     Attributes:
         ill: share of the calls that fail.
+        quiet: whether no more calls come.
         lines: the fleet's lines by tick, over all logs.
         decisions: the mode decided at each tick.
         broken: what must not happen and did, as sentences.
@@ -309,6 +314,7 @@ class World:
         self.truth = _Truth(self.spending.window_s)
         self.actors: list[Actor] = []
         self.ill = 0.0
+        self.quiet = False
         self.lines: dict[int, str] = {}
         self.decisions: dict[int, Decision] = {}
         self.broken: list[str] = []
@@ -380,5 +386,19 @@ class World:
         assert not self.broken, self.broken[:3]
         assert self.truth.most <= self.spending.limit, (self.truth.most, self.spending.limit)
 
+    def agree(self) -> None:
+        """All who live follow one log, and remember the same.
 
-Watch = Callable[[World], None]
+        Raises:
+            AssertionError: they do not.
+        """
+        assert "alone" not in self.places, self.places
+        assert self.places.count("leader") == 1, self.places
+        ticks = {actor.course.tick for actor in self.actors}
+        assert max(ticks) - min(ticks) <= 1, ticks
+        states = [
+            actor.course.common.state()
+            for actor in self.actors
+            if actor.course.tick == min(ticks)
+        ]
+        assert all(state == states[0] for state in states)
