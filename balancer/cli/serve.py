@@ -75,8 +75,8 @@ def serve(
         str | None,
         typer.Option(
             metavar="URL",
-            help="Store (redis://HOST:6379) through which replicas decide and keep to a hard budget "
-            "together. With a password: in OPEN_BALANCER_FLEET, where nobody sees it.",
+            help="Store (redis://HOST:6379) through which replicas decide, and keep to a hard "
+            "budget, together. With a password: in OPEN_BALANCER_FLEET, where nobody sees it.",
         ),
     ] = None,
     shadow: Annotated[

@@ -31,6 +31,8 @@ MOST_PARTS = 10_000
 _LARGEST = 2**53 - 1
 """Numbers of a script are exact up to here: nine million dollars."""
 
+_UNAUTHORIZED = ("NOAUTH", "WRONGPASS", "unauthenticated", "username-password pair")
+
 _SCRIPTS = ("beat", "close", "found", "save", "leave", "lease")
 
 
@@ -218,8 +220,8 @@ def _arguments(ask: Ask) -> tuple[str | int, ...]:
 def explain(error: Exception, timeout_s: float) -> StoreError:
     """What went wrong in words for whoever runs the fleet. No address: it may hold a password."""
     text = str(error)
-    if isinstance(error, wrong.AuthenticationError | wrong.AuthorizationError) or text.startswith(
-        ("NOAUTH", "WRONGPASS")
+    if isinstance(error, wrong.AuthenticationError | wrong.AuthorizationError) or any(
+        sign in text for sign in _UNAUTHORIZED
     ):
         return StoreError(
             "the store refuses user or password: set OPEN_BALANCER_FLEET to a URL with the right "
