@@ -82,7 +82,6 @@ class Actor:
     Attributes:
         name: unlike that of any replica before it.
         steps: what it stepped of the log: tick, line, and the mode that was decided.
-        sent: requests that it saw.
         silent_ticks: most of its ticks between two decisions, of the fleet or alone.
     """
 
@@ -112,7 +111,6 @@ class Actor:
             share=spending.share, life_s=spending.life_s, linger_s=spending.linger_s
         )
         self.leases.take_up([(None, spending.window_s, False, self.row)])
-        self.sent = 0
         self.silent_ticks = 0
         self._silent = 0
         self._questions = 0
@@ -158,7 +156,7 @@ class Actor:
         world = self.world
         offered, self._seen = self._seen, 0
         ills, self._ills = self._ills, 0
-        self.sent += offered
+        self.world.sent += offered
         failures = [0] * len(FAILURES)
         failures[0] = ills
         return Observations(
@@ -302,6 +300,9 @@ class World:
         lines: the fleet's lines by tick, over all logs.
         decisions: the mode decided at each tick.
         broken: what must not happen and did, as sentences.
+        sent, counted: requests that replicas saw, and that lines of the log have.
+        skew_s: longest time between the first and the last replica that stepped a line.
+        gaps: ticks between the lines that were closed.
     """
 
     def __init__(self, policy: Policy, *, seed: int = 0, spending: Spending | None = None) -> None:
@@ -318,7 +319,7 @@ class World:
         self.lines: dict[int, str] = {}
         self.decisions: dict[int, Decision] = {}
         self.broken: list[str] = []
-        self.counted = 0
+        self.sent = self.counted = 0
         self.latest: dict[int, float] = {}
         self.skew_s = 0.0
         self.gaps: list[int] = []
@@ -397,8 +398,6 @@ class World:
         ticks = {actor.course.tick for actor in self.actors}
         assert max(ticks) - min(ticks) <= 1, ticks
         states = [
-            actor.course.common.state()
-            for actor in self.actors
-            if actor.course.tick == min(ticks)
+            actor.course.common.state() for actor in self.actors if actor.course.tick == min(ticks)
         ]
         assert all(state == states[0] for state in states)
