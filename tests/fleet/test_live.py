@@ -126,8 +126,6 @@ class Nodes:
         with redis.Redis(unix_socket_path=str(self.store.socket), decode_responses=True) as client:
             log: Any = client.xrange("{open-balancer}:log")
             return [int(entry.split("-")[0]) - 1 for entry, _ in log]
-                int(entry.split("-")[0]) - 1 for entry, _ in client.xrange("{open-balancer}:log")
-            ]  # type: ignore[union-attr,misc]
 
 
 @pytest.fixture
