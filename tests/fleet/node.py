@@ -61,9 +61,7 @@ def main(url: str, name: str, folder: Path) -> None:
             attempt.finish(Outcome(prompt_tokens=PROMPT, output_tokens=output))
             request.close()
 
-    streams = [
-        threading.Thread(target=stream, args=(each,), daemon=True) for each in range(STREAMS)
-    ]
+    streams = [threading.Thread(target=stream, args=(each,), daemon=True) for each in range(26)]
     with balancer:
         for each in streams:
             each.start()

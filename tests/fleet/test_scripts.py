@@ -45,7 +45,7 @@ def test_a_log_is_begun_appended_to_and_closed_alike(store: Server) -> None:
     async def both() -> None:
         real, memory, chance = RedisStore(store.url, "a"), Memory(), random.Random(5)
         numbers = dict.fromkeys("xyz", 0)
-        generation, offsets = "", ("", "")
+        generation = ""
         for step in range(300):
             name = chance.choice("xyz")
             kind = chance.choice(
@@ -64,10 +64,10 @@ def test_a_log_is_begun_appended_to_and_closed_alike(store: Server) -> None:
                 )
                 found = await real.parts(heads[0].offset), memory.parts(heads[1].offset)
                 assert [part[1:] for part in found[0]] == [part[1:] for part in found[1]]
-                offsets = tuple(
+                offsets = [
                     parts[-1][0] if parts else head.offset
                     for parts, head in zip(found, heads, strict=True)
-                )
+                ]
                 after, fence = heads[0].tick + chance.choice([0, 0, 0, 1]), heads[0].fence
                 tick = after + chance.choice([0, 1, 1, 3])
                 closed = (
@@ -85,8 +85,8 @@ def test_a_log_is_begun_appended_to_and_closed_alike(store: Server) -> None:
                 memory.leave(name, fence)
             else:
                 tick = memory.beat(name, FORM, 0, "", lead_s=0.0).tick + chance.choice([0, 1])
-                asked = (generation, f"g{step}", FORM, tick, f"s{step}")
-                begun = await real.found(*asked), memory.found(*asked)
+                log = (generation, f"g{step}", FORM, tick, f"s{step}")
+                begun = await real.found(*log), memory.found(*log)
                 assert begun[0] == begun[1]
                 generation = f"g{step}" if begun[0] else generation
             assert await real.lines(-1, 0.001) == memory.lines(-1)
@@ -123,12 +123,10 @@ def test_leases_are_what_they_are_in_python(store: Server) -> None:
                 # Both forget when they began, which ends the quiet.
                 store.tell("HSET", "{b}:owners", "", "1")
                 memory.pool._began = 1
-            options = {"life_s": 1000.0, "linger_s": 10.0, "gone": number % 50 == 0}
             asked = number if number % 9 else number - 5
-            found: Leased = await real.lease(
-                name, asked, (ask,) if asked == number else (), **options
-            )  # type: ignore[arg-type]
-            expected = memory.lease(name, asked, (ask,) if asked == number else (), **options)  # type: ignore[arg-type]
+            asks, gone = (ask,) if asked == number else (), number % 50 == 0
+            found = await real.lease(name, asked, asks, life_s=1e3, linger_s=10.0, gone=gone)
+            expected = memory.lease(name, asked, asks, life_s=1e3, linger_s=10.0, gone=gone)
             assert found == expected, number
             for grant in found.grants:
                 allowed[name] = grant.allowed
@@ -141,7 +139,8 @@ async def _now(store: Server) -> float:
     import redis
 
     with redis.Redis(unix_socket_path=str(store.socket)) as client:
-        seconds, micros = client.time()  # type: ignore[misc]
+        answer: Any = client.time()
+    seconds, micros = answer
     return float(seconds) + float(micros) / 1e6
 
 
