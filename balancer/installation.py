@@ -20,6 +20,7 @@ _EXTRAS = {
     "cluster": ("distributed",),
     "dashboards": ("grafana_foundation_sdk",),
     "datadog": ("datadog_api_client",),
+    "fleet": ("redis",),
     "gemini": ("google.genai",),
     "genai-prices": ("genai_prices",),
     "load": ("locust",),

@@ -130,6 +130,14 @@ def serve(
             metavar="FACTOR", help="Most times its size that an answer is unpacked to. [100]"
         ),
     ] = None,
+    fleet: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Store (redis://HOST:6379) through which replicas decide, and keep to a hard "
+            "budget, together. With a password: in OPEN_BALANCER_FLEET, where nobody sees it.",
+        ),
+    ] = None,
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Decide and journal, but change no call.")
     ] = False,
@@ -179,7 +187,10 @@ def serve(
                 "answer_size": answer_size,
                 "answer_ratio": answer_ratio,
             },
+            fleet=fleet,
         )
+        if settings.fleet is not None:
+            require(packages=(), extras=("service", "fleet"))
         logging.basicConfig(
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )

@@ -75,6 +75,7 @@ def _serve(
         after_loss=settings.after_loss,
         clock=Clock(speed),
         shadow=shadow,
+        fleet=settings.fleet,
     )
     if off:
         balancer.bypass(on=True, reason="serve --off")

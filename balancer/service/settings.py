@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..adapters.notify.settings import NotifySettings
 from ..core.errors import InputError
+from ..fleet.settings import Fleet
 from ..runtime.spent import AfterLoss, check_after_loss
 from ..units import parse_seconds, parse_share
 from .bounds import Bounds
@@ -71,6 +73,7 @@ class Settings:
             bound.
         after_loss: what a hard budget is charged where its files are lost, torn or older: "full",
             "last" or "nothing", as in `Balancer`.
+        fleet: that this process is a replica of; None: it decides by itself.
         drain_s: how long calls in flight may still take when the service stops.
         watch_s: how often the policy file is looked at.
 
@@ -105,6 +108,7 @@ class Settings:
     passing: bool = True
     retry_budget: float | None = None
     after_loss: AfterLoss = "full"
+    fleet: Fleet | None = field(default=None, repr=False)
     drain_s: float = 30.0
     watch_s: float = 1.0
 
@@ -187,6 +191,7 @@ class Settings:
             found["passing"] = _switch(found["passing"])
         if "retry_budget" in found:
             found["retry_budget"] = _share(found["retry_budget"])
+        found["fleet"] = fleet_of(environment, found.get("fleet"))
         if "after_loss" in found:
             found["after_loss"] = check_after_loss(str(found["after_loss"]))
         datadog = datadog_use(str(found.pop("datadog", "")), environment)
@@ -200,6 +205,43 @@ class Settings:
         return cls(**found)  # type: ignore[arg-type]  # checked by the class
 
 
+def fleet_of(environment: Mapping[str, str], url: object) -> Fleet | None:
+    """The fleet that is asked for.
+
+    Args:
+        environment: such as `os.environ`.
+        url: of the store; None: the process decides by itself.
+
+    Raises:
+        InputError: a setting that cannot be meant.
+    """
+    given: dict[str, Any] = {}
+    for name, (variable, kind) in _OF_FLEET.items():
+        value = environment.get(variable, "").strip()
+        if not value:
+            continue
+        try:
+            given[name] = kind(value)
+        except ValueError as error:
+            expected = f"expected a number ({error})" if kind is int else str(error)
+            raise InputError(f"{variable} is {value!r}; {expected}") from None
+    if url is None:
+        if given:
+            variable = _OF_FLEET[next(iter(given))][0]
+            raise InputError(f"{variable} is set, and no store: set OPEN_BALANCER_FLEET to its URL")
+        return None
+    return Fleet(url=str(url), **given)
+
+
+_OF_FLEET: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "prefix": ("OPEN_BALANCER_FLEET_PREFIX", str),
+    "replica": ("OPEN_BALANCER_FLEET_REPLICA", str),
+    "replicas": ("OPEN_BALANCER_FLEET_REPLICAS", int),
+    "without_store": ("OPEN_BALANCER_FLEET_WITHOUT_STORE", parse_share),
+    "alone_after_ticks": ("OPEN_BALANCER_FLEET_ALONE_AFTER", int),
+}
+
+
 _VARIABLES = {
     "token": "OPEN_BALANCER_TOKEN",
     "gemini_key": "GEMINI_API_KEY",
@@ -211,6 +253,7 @@ _VARIABLES = {
     "datadog": "OPEN_BALANCER_DATADOG",
     "retry_budget": "OPEN_BALANCER_RETRY_BUDGET",
     "after_loss": "OPEN_BALANCER_BUDGET_AFTER_LOSS",
+    "fleet": "OPEN_BALANCER_FLEET",
     "passing": "OPEN_BALANCER_PASSING",
     "host": "OPEN_BALANCER_HOST",
     "drain_s": "OPEN_BALANCER_DRAIN",

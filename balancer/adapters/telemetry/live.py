@@ -323,6 +323,8 @@ class Telemetry:
         series.set(metrics.EDITS_WITHDRAWN, len(status.withdrawn))
         series.set(metrics.PROJECTS_CLOSED, len(status.closed))
         series.set(metrics.BYPASS, int(bool(status.bypass)))
+        if status.fleet is not None:
+            series.set(metrics.FLEET_ALONE, int(status.fleet.place == "alone"))
         before, self._mistakes = self._mistakes, status.mistakes
         for caller, count in status.mistakes.items():
             more = count - before.get(caller, 0)

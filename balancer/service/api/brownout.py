@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from .dependencies import Dependencies, refusals
 from .integration_views import integrations, polled
 from .schemas import (
     BrownoutStatus,
+    FleetStatus,
     Order,
     OrderTaken,
     OverrideStatus,
@@ -150,6 +152,7 @@ def brownout_status(dependencies: Dependencies) -> BrownoutStatus:
             misfits=list(status.misfits),
             file_problem=dependencies.policies.file_problem,
         ),
+        fleet=None if status.fleet is None else FleetStatus(**asdict(status.fleet)),
     )
 
 
