@@ -16,7 +16,8 @@ from ...core.modes import MODES, Mode
 from ...core.policy import Policy, Rule
 from ...policy_difference import policy_difference
 from ...policy_file import parse_policy
-from ...policy_text import rewritten, shown_threshold
+from ...policy_show import shown_threshold
+from ...policy_text import rewritten
 from ..api.brownout import change_policy
 from ..api.schemas import PolicyChange
 from ..console_use import Role
