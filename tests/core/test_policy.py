@@ -529,19 +529,16 @@ def test_a_threshold_that_follows_is_a_multiple_of_the_cost_at_rest() -> None:
 
 def test_dollars_and_multiples_are_held_against_each_other_in_dollars() -> None:
     """A multiple is a small number, and yet no small threshold."""
-    soft, late = FOLLOWING
+    soft = FOLLOWING[0]
     usd = make_policy(FOLLOWING, baseline=BASELINE).rules[0].threshold
-    above, below = (
-        replace(soft, name="hard", level=Mode.HARD, threshold=part * usd, at_rest=None)
-        for part in (1.1, 0.9)
+    less, more = (
+        replace(soft, threshold=part * usd, at_rest=None, name=f"{part}") for part in (0.9, 1.1)
     )
-    policy = make_policy((replace(above, name="soft", level=Mode.SOFT, threshold=0.9 * usd),
-                          replace(soft, name="hard", level=Mode.HARD), late),
-                         baseline=BASELINE)  # fmt: skip
-    assert policy.rules[0].threshold < policy.rules[1].threshold
-    assert make_policy((soft, above), baseline=BASELINE).rules[1] == above
-    with pytest.raises(PolicyError, match="rule 'hard': hard is entered at"):
-        make_policy((soft, below), baseline=BASELINE)
+    for rules in ((less, replace(soft, level=Mode.HARD)), (soft, replace(more, level=Mode.HARD))):
+        first, second = make_policy(rules, baseline=BASELINE).rules
+        assert first.threshold < second.threshold
+    with pytest.raises(PolicyError, match=r"rule '0\.9': hard is entered at"):
+        make_policy((soft, replace(less, level=Mode.HARD)), baseline=BASELINE)
 
 
 def test_a_threshold_that_follows_nothing_stays_in_dollars_or_is_refused() -> None:

@@ -155,13 +155,22 @@ def test_a_space_that_cannot_be_is_one_message(tmp_path: Path, text: str, words:
     assert str(tmp_path / "space.yaml") in str(error.value)
 
 
-def test_the_space_that_the_guide_shows_is_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "name", "count"),
+    [
+        ("how-to/tune-a-policy.md", "space.yaml", 6),
+        ("explanation/default-policy.md", "thresholds.yaml", 10),
+    ],
+)
+def test_the_spaces_that_pages_show_are_some(
+    tmp_path: Path, page: str, name: str, count: int
+) -> None:
     """For the policy that ships."""
-    text = (ROOT / "docs" / "how-to" / "tune-a-policy.md").read_text()
-    block = text.split("    # space.yaml\n")[1].split("\n\n")[0]
-    path = tmp_path / "space.yaml"
+    text = (ROOT / "docs" / page).read_text()
+    block = text.split(f"    # {name}\n")[1].split("\n\n")[0]
+    path = tmp_path / name
     path.write_text(block.replace("    ", ""))
-    assert len(read_space(path, policy_fields(None)).dimensions) == 6
+    assert len(read_space(path, policy_fields(None)).dimensions) == count
 
 
 def test_ends_of_a_range_that_is_half_in_dollars_are_refused(tmp_path: Path) -> None:
