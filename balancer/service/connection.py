@@ -23,6 +23,7 @@ _LINGER_S = 2.0
 """How long a refused caller may go on sending: hung up on, it would lose the answer."""
 _SOCKET_HEADERS, _SOCKET_LINE = 128, 8190
 """The most that the parser of websockets takes, which gives no answer to more."""
+_OF_BODIES = (b"content-length", b"transfer-encoding")
 
 
 class _Awaited(Enum):
@@ -140,6 +141,10 @@ class Connection(HttpToolsProtocol):
                 return 431, self._too_large()
         if sum(name == b"host" for name, _ in self.headers) > 1:
             return 400, "the request has more than one Host header"
+        has_body = any(name in _OF_BODIES for name, _ in self.headers)
+        if has_body and self.parser.should_upgrade() and not self._should_upgrade():
+            # Its parser takes what follows for the other protocol.
+            return 400, "a body cannot follow an Upgrade; send it as HTTP/1.1, without one"
         return None
 
     def _refuse_head(self) -> None:

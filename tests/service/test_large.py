@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer import wire
+from balancer.service.bounds import Bounds
 from balancer.service.proxy import large
 from balancer.service.proxy.large import read_answer
 
@@ -28,7 +29,8 @@ def answer(*texts: str) -> Any:
 def read(body: Any, coding: str = "") -> Any:
     """As the proxy does."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return asyncio.run(read_answer(gzip.compress(raw) if coding else raw, coding))
+    bounds = Bounds(answer_ratio=2000)
+    return asyncio.run(read_answer(gzip.compress(raw) if coding else raw, coding, bounds))
 
 
 @pytest.mark.parametrize("coding", ["", "gzip"])
