@@ -125,9 +125,8 @@ def run(balancer: Balancer, settings: Settings, ready: Ready) -> None:
     """
     app = create_app(balancer, settings)
     stopping = app.state.dependencies.stopping
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    # Of what callers do wrong they are told, and nobody else: it could fill a disk.
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    for name in ("uvicorn.error", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     server = Server(config_of(app, settings), ready, stopping, settings.drain_s)
     try:
         server.run()

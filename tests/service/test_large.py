@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer import wire
-from balancer.service.bounds import Bounds
 from balancer.service.proxy import large
+from balancer.service.bounds import Bounds
 from balancer.service.proxy.large import read_answer
 
 USAGE = {"promptTokenCount": 5, "candidatesTokenCount": 7, "totalTokenCount": 12}
@@ -29,8 +29,7 @@ def answer(*texts: str) -> Any:
 def read(body: Any, coding: str = "") -> Any:
     """As the proxy does."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    bounds = Bounds(answer_ratio=2000)
-    return asyncio.run(read_answer(gzip.compress(raw) if coding else raw, coding, bounds))
+    return asyncio.run(read_answer(gzip.compress(raw) if coding else raw, coding, Bounds()))
 
 
 @pytest.mark.parametrize("coding", ["", "gzip"])
