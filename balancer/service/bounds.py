@@ -13,6 +13,8 @@ from ..units import parse_count, parse_factor, parse_seconds
 __all__ = ["Bounds"]
 
 _SIZE = re.compile(r"\s*(\d{1,12})\s*(B|KB|MB|GB)?\s*", re.ASCII | re.IGNORECASE)
+_ANY_RATIO = 1 << 20
+"""Bytes that an answer may unpack to whatever its ratio: a short one may say one word often."""
 _SCALES = {"": 0, "B": 0, "KB": 10, "MB": 20, "GB": 30}
 
 
@@ -46,6 +48,10 @@ class Bounds:
         for name, (option, variable, _) in _READ.items():
             if getattr(self, name) <= 0:
                 raise InputError(f"{option} or {variable}: found 0, expected more")
+
+    def unpacked_size(self, packed: int) -> int:
+        """Most bytes that an answer of so many is unpacked to."""
+        return min(self.answer_size, max(_ANY_RATIO, int(self.answer_ratio * packed)))
 
     @classmethod
     def from_environment(

@@ -78,6 +78,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(InputError, _input_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _bug)
 
 
 def methods(scope: Scope) -> list[str]:
@@ -96,6 +97,11 @@ def _answer(
     return JSONResponse(
         body_of(status, message, where=where), status_code=status, headers=dict(headers or {})
     )
+
+
+async def _bug(_request: Request, _error: Exception) -> JSONResponse:
+    """A bug of ours, which is logged by the server."""
+    return _answer(500, "the service failed; its log says how")
 
 
 async def _problem(_request: Request, error: Exception) -> JSONResponse:

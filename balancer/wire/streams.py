@@ -22,7 +22,9 @@ _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _SENTINEL = b"[DONE]"
 _STRUCTURE = re.compile(rb'["{}\[\]]')
-_STRING_END = re.compile(rb'(?:[^"\\]|\\.)*+"', re.DOTALL)
+_STRING = re.compile(rb'(?:[^"\\]|\\.)*+', re.DOTALL)
+_LARGE, _MOST_MEMBERS = 1 << 20, 1 << 18
+"""A chunk above so many bytes with so many commas is no model's, and takes seconds to parse."""
 
 
 class Chunks(Protocol):
@@ -131,12 +133,13 @@ class EventChunks:
 class ArrayChunks:
     """Chunks of a stream that is one JSON array; a single object is its only chunk."""
 
-    __slots__ = ("_at", "_buffer", "_depth", "_passed", "_start")
+    __slots__ = ("_at", "_buffer", "_depth", "_passed", "_quoted", "_start")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._at = 0  # how far the structure is known
         self._depth = 0  # of objects and lists inside a chunk
+        self._quoted = False  # whether that is inside a string
         self._start = -1  # where the chunk begins that is being read
         self._passed = bytearray()
 
@@ -146,16 +149,15 @@ class ArrayChunks:
         buffer += data
         self._passed += data
         found: list[Any] = []
-        while sign := _STRUCTURE.search(buffer, self._at):
-            if sign[0] == b'"':
-                end = _STRING_END.match(buffer, sign.end())
-                if end is None:
-                    self._at = sign.start()  # begin this string anew when there is more
-                    break
-                self._at = end.end()
-                continue
+        while not self._in_string():
+            sign = _STRUCTURE.search(buffer, self._at)
+            if sign is None:
+                self._at = len(buffer)
+                break
             self._at = sign.end()
-            if sign[0] == b"{":
+            if sign[0] == b'"':
+                self._quoted = True
+            elif sign[0] == b"{":
                 if self._depth == 0:
                     self._start = sign.start()
                 self._depth += 1
@@ -164,10 +166,18 @@ class ArrayChunks:
                 if self._depth == 0:
                     found.append(_value(bytes(buffer[self._start : self._at])))
                     self._start = -1
-        else:
-            self._at = len(buffer)
         self._trim(found)
         return found
+
+    def _in_string(self) -> bool:
+        """Read on in a string, if there is one; whether it goes on after what is here."""
+        if self._quoted:
+            part = _STRING.match(self._buffer, self._at)
+            assert part is not None  # it matches nothing, too
+            self._at = part.end()
+            self._quoted = self._buffer[self._at : self._at + 1] != b'"'
+            self._at += not self._quoted
+        return self._quoted
 
     def _trim(self, found: list[Any]) -> None:
         done = self._at if self._start < 0 else self._start
@@ -176,15 +186,17 @@ class ArrayChunks:
         self._start = min(0, self._start)
         if len(self._buffer) > _MOST_BYTES:
             found.append(None)
-            self._buffer.clear()
-            self._at, self._depth, self._start = 0, 0, -1
+            self._forget()
 
     def close(self) -> list[Any]:
         """A chunk that was begun and not finished does not parse."""
         begun = self._start >= 0
-        self._buffer.clear()
-        self._at, self._depth, self._start = 0, 0, -1
+        self._forget()
         return [None] if begun else []
+
+    def _forget(self) -> None:
+        self._buffer.clear()
+        self._at, self._depth, self._start, self._quoted = 0, 0, -1, False
 
     def passed(self) -> bytes:
         """All bytes, as they came."""
@@ -194,6 +206,8 @@ class ArrayChunks:
 
 
 def _value(text: bytes) -> Any:
+    if len(text) > _LARGE and text.count(b",") > _MOST_MEMBERS:
+        return None
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -14,13 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google import genai
+from google.genai import errors
 
 from balancer.core.observations import Observations, merge_ticks
 from balancer.journal_file import open_journal
 from tests.adapters.datadog.fake import API_KEY, APP_KEY, a_datadog
 from tests.service.processes import process
 from tests.service.status import status_with
-from tests.service.upstream import Connection, Script, answer, response, scripted_upstream
+from tests.service.upstream import (
+    Connection,
+    Script,
+    answer,
+    body_of,
+    hang,
+    response,
+    scripted_upstream,
+    sse,
+)
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +92,65 @@ def test_a_stop_drains_what_is_in_flight_and_loses_no_observation(
     assert sum(seen.offered) == 3
     (entry,) = seen.served
     assert (entry.started, entry.finished, entry.failed) == (3, 3, 0)
+
+
+def test_a_stop_says_so_first_takes_no_new_work_and_ends_streams_with_a_word(
+    tmp_path: Path, script: Script
+) -> None:
+    """google-genai raises what it tries again, of a stream, a whole answer and a new call."""
+    script.say(sse(body_of("one", finish=None), after=hang))
+    serving = process(tmp_path, script.url, "--drain", "1h")
+    with serving as (child, client), ThreadPoolExecutor() as pool:
+        base = str(client.base_url).rstrip("/")
+        gemini = genai.Client(api_key="a-key", http_options={"base_url": base})
+        asked = {"model": "gemini-2.5-flash", "contents": "hi"}
+        stream = iter(gemini.models.generate_content_stream(**asked))
+        assert next(stream).text == "one"
+        script.say(hang)
+        whole = pool.submit(gemini.models.generate_content, **asked)
+        until(lambda: len(script.asked) == 2, "both calls are under way")
+        idle = [httpx.Client(base_url=base, timeout=20) for _ in range(3)]
+        for each in idle:
+            assert each.get("/readyz").status_code == 200
+        child.send_signal(signal.SIGTERM)
+        ready = until(lambda: (found := idle[0].get("/readyz")).status_code == 503 and found)
+        assert "stopping" in ready.json()["problems"]
+        assert ready.json()["ready"] is False
+        for each in idle:
+            found = each.post(PATH, json=BODY)
+            assert (found.status_code, found.headers["retry-after"]) == (503, "1")
+        assert httpx.get(f"{base}/healthz").status_code == 200
+        with pytest.raises(errors.ServerError) as told:
+            gemini.models.generate_content(**asked)
+        assert (told.value.code, told.value.status) == (503, "UNAVAILABLE")
+        # A second signal ends what the first one lets end by itself.
+        child.send_signal(signal.SIGTERM)
+        with pytest.raises(errors.ServerError) as told:
+            list(stream)
+        assert (told.value.code, told.value.status) == (503, "UNAVAILABLE")
+        with pytest.raises(errors.ServerError, match="the service stops"):
+            whole.result(20)
+        assert child.wait(20) == 0
+        assert child.stderr is not None
+        said = child.stderr.read()
+    assert "Traceback" not in said
+    assert "ERROR" not in said
+    assert len(script.asked) == 2
+    seen = journalled(tmp_path)
+    assert [entry.ill for entry in seen.served] == [0] * len(seen.served)
+
+
+def test_what_is_under_way_when_its_time_is_up_is_told_so(tmp_path: Path, script: Script) -> None:
+    """And the process ends."""
+    script.say(hang)
+    serving = process(tmp_path, script.url, "--drain", "100ms")
+    with serving as (child, client), ThreadPoolExecutor() as pool:
+        call = pool.submit(client.post, PATH, json=BODY)
+        until(lambda: len(script.asked) == 1, "the call is under way")
+        child.send_signal(signal.SIGTERM)
+        found = call.result(20)
+        assert (found.status_code, found.json()["error"]["status"]) == (503, "UNAVAILABLE")
+        assert child.wait(20) == 0
 
 
 def test_a_kill_loses_at_most_one_tick_and_a_restart_goes_on(

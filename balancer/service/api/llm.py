@@ -118,7 +118,7 @@ def _model(dependencies: Dependencies, model: str | None) -> str:
 def _answer(reply: Reply, latency_s: float) -> Answer:
     try:
         body = json.loads(reply.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise Problem(503, "the upstream's answer cannot be read")
@@ -131,15 +131,17 @@ def _answer(reply: Reply, latency_s: float) -> Answer:
     usage = read_usage(body)
     version = body.get("modelVersion")
     return Answer(
-        text="".join(
-            str(part.get("text", ""))
-            for part in parts
-            if isinstance(part, dict) and not part.get("thought")
+        text=_text(
+            "".join(
+                str(part.get("text", ""))
+                for part in parts
+                if isinstance(part, dict) and not part.get("thought")
+            )
         ),
-        model=version if isinstance(version, str) and version != FALLBACK_VERSION else None,
+        model=_text(version) if isinstance(version, str) and version != FALLBACK_VERSION else None,
         mode=mode_name(reply.mode or Mode.NORMAL),
         fallback=reply.fallback,
-        finish_reason=str(first.get("finishReason", "")),
+        finish_reason=_text(str(first.get("finishReason", ""))),
         latency_s=latency_s,
         usage={}
         if usage is None
@@ -157,7 +159,12 @@ def _refused(reply: Reply, body: dict[str, Any]) -> Problem:
     error = body.get("error")
     message = str(error.get("message", "")) if isinstance(error, dict) else ""
     status = reply.status if reply.status in (400, 404, 429, 503, 504) else 503
-    return Problem(status, f"the upstream says {reply.status}: {message[:500]}")
+    return Problem(status, f"the upstream says {reply.status}: {_text(message[:500])}")
+
+
+def _text(said: str) -> str:
+    """The same, where half of a surrogate pair, which UTF-8 does not have, is a question mark."""
+    return said.encode("utf-8", "replace").decode()
 
 
 def _list(value: Any) -> Sequence[Any]:

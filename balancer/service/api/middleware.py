@@ -7,6 +7,7 @@ changes nothing (GET, HEAD, OPTIONS) has a limit of its own; so has everything e
 from __future__ import annotations
 
 import json
+import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +23,8 @@ _OPEN = ("/healthz", "/readyz")
 """Load balancers ask for these, often, and without a token."""
 READING = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""
+_NO_TEXT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_NO_CHARACTER = re.compile("[\x00\ud800-\udfff]")
 
 
 class Middleware:
@@ -105,12 +108,36 @@ async def _bounded(receive: Receive, headers: dict[str, str], most: int) -> Rece
         large = len(body) > most
     if large:
         raise Problem(413, f"the body is larger than {most:,} bytes, the most that is taken")
+    _check_text(bytes(body))
     read: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
     async def replay() -> Message:
         return read.pop() if read else await receive()
 
     return replay
+
+
+def _check_text(body: bytes) -> None:
+    """Refuse texts that no database and no answer in UTF-8 can hold; JSON can write them.
+
+    Raises:
+        Problem: 400.
+    """
+    if not _NO_TEXT.search(body):
+        return
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return  # it is refused by what reads it
+    waiting = [found]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str) and _NO_CHARACTER.search(value):
+            raise Problem(400, "a text in the body holds half a surrogate pair, or a null")
 
 
 async def refuse(problem: Problem, send: Send) -> None:

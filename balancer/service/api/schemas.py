@@ -125,7 +125,7 @@ class PolicyChange(_Given):
     policy: str | dict[str, Any] | None = Field(
         default=None, description="A policy file's text, or the same as an object"
     )
-    version: Annotated[StrictInt, Field(ge=1)] | None = Field(
+    version: Annotated[StrictInt, Field(ge=1, le=2**31 - 1)] | None = Field(
         default=None, description="The version to bring back"
     )
     reason: Reason

@@ -23,7 +23,7 @@ from .headers import downstream
 from .large import read_answer
 from .outcomes import error_as_sent, outcome_of, refused_outcome
 from .reading import Call
-from .upstream import Upstream, plain
+from .upstream import TooLarge, Upstream, plain
 
 if TYPE_CHECKING:
     import aiohttp
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from ...runtime.requests import Request
 
 __all__ = ["Exchange", "Stream"]
+
+_LARGEST_ERROR = 1 << 20
+"""Bytes that an error is unpacked to, to be read; it is short, or none of Gemini's."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -173,14 +176,19 @@ class Exchange:
         try:
             async with asyncio.timeout_at(ends_at):
                 response = await self._send(attempt)
+                self._upstream.check(response)
                 if self._call.streamed and response.status < 300:
                     outcome, result = await self._begin_stream(attempt, response, ends_at)
                 else:
                     async with response:
-                        raw = await response.read()
+                        raw = await self._upstream.whole(response)
             # It was in time, however long it takes to read.
             if raw is not None:
                 outcome, result = await self._whole(response, raw, attempt)
+        except TooLarge:
+            outcome = Outcome(kind="malformed", status=response.status)
+            message = "open-Balancer: the upstream's answer is larger than what is taken of one."
+            result = self._api.said(error_reply(502, message, mode=mode))
         except TimeoutError:
             outcome = Outcome(kind="timeout")
             message = "open-Balancer: the upstream did not answer within the plan's deadline."
@@ -311,7 +319,7 @@ class Exchange:
         status = response.status
         reply = Reply(status=status, body=raw, headers=self._headers(response))
         if status < 300:
-            value = await read_answer(raw, coding)
+            value = await read_answer(raw, coding, self._upstream.bounds)
             if self._api is INTERACTIONS:
                 self.watch(attempt, value)
             tier = wire.header_tier(response.headers)
@@ -324,7 +332,7 @@ class Exchange:
                 reply = error_as_sent(answer.error.code, error)
             return outcome_of(answer, status, self.sent, attempt, reply=reply), reply
         retry_after = response.headers.get("retry-after")
-        said = plain(raw, coding)
+        said = plain(raw, coding, _LARGEST_ERROR)
         refused = wire.read_error(max(400, status), said, retry_after, now_s=time.time())
         return refused_outcome(refused, self.sent, status, reply), reply
 

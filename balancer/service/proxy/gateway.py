@@ -140,6 +140,12 @@ class Gateway:
                 await _send(send, api.said(stopped_reply()))
         except Gone:
             return
+        except Exception:
+            # A bug of ours; its caller gets an answer that it can read all the same.
+            if sending.begun:
+                raise
+            _log.exception("a call failed")
+            await _send(send, api.said(error_reply(500, "open-Balancer: the proxy failed.")))
 
     async def _answer(
         self, found: Target | Passed | Refusal, scope: Scope, receive: Receive, send: Send

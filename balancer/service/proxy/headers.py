@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from urllib.parse import unquote_to_bytes
 
@@ -38,6 +39,9 @@ _OURS = {
 """Written anew, or nobody's business upstream."""
 _OF_ANSWERS = {b"accept-encoding", b"x-server-timeout"}
 _KEYS = {b"x-goog-api-key", b"authorization"}
+_UNSENDABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_NO_NAME = re.compile(rb"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
+"""What no header has (RFC 9110, section 5.5), whoever sends it: it stays on the upstream's side."""
 _NOT_DOWN = {b"content-length", b"alt-svc"}
 """The length is written anew; alternative services are the upstream's, not ours."""
 
@@ -78,8 +82,15 @@ def downstream(headers: Iterable[tuple[bytes, bytes]], *, as_is: bool = False) -
         as_is: no byte of the answer is changed, so its length stays.
     """
     kept = [(name.lower(), value) for name, value in headers]
-    dropped = _HOP | _named(kept) | (_NOT_DOWN - {b"content-length"} if as_is else _NOT_DOWN)
-    return [(name, value) for name, value in kept if name not in dropped]
+    # Where the body came in chunks, no length was that of it.
+    length = as_is and all(name != b"transfer-encoding" for name, _ in kept)
+    dropped = _HOP | _named(kept) | (_NOT_DOWN - {b"content-length"} if length else _NOT_DOWN)
+    found = [(name, value) for name, value in kept if name not in dropped]
+    if _UNSENDABLE.search(b"".join(value for _, value in found)) or _NO_NAME.search(
+        b"".join(name for name, _ in found)
+    ):
+        return [pair for pair in found if not (_UNSENDABLE.search(pair[1]) or _is_no_name(pair[0]))]
+    return found
 
 
 def without_key(query: bytes, *, own_key: bool, kept_here: Collection[bytes] = ()) -> bytes:
@@ -102,6 +113,10 @@ def _stays(part: bytes, own_key: bool, kept_here: Collection[bytes]) -> bool:
         return True
     given = unquote_to_bytes(value.replace(b"+", b" "))
     return name in (b"key", b"access_token") and given in kept_here
+
+
+def _is_no_name(name: bytes) -> bool:
+    return not name or _NO_NAME.search(name) is not None
 
 
 def _named(headers: Headers) -> set[bytes]:

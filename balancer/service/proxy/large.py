@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ... import wire
-from .upstream import plain
+from ..bounds import Bounds
+from .upstream import TooLarge, plain, unpacked
 
 __all__ = ["aside", "read_answer", "read_json"]
 
@@ -17,6 +18,9 @@ _LARGE = 1 << 18
 _NUMBERS = re.compile(rb"\[[\s\d.,eE+-]{64,}\]")
 """A list of numbers, such as an embedding. Neither a quote nor a backslash is in it, so that it may
 be left out even where it stands in a text."""
+_MOST_PARSED = 16 << 20
+"""Bytes of an answer without its long strings, such as log probabilities of a long one."""
+_MOST_QUOTES = 1 << 22
 _LONG = 4096
 """Bytes of a string in a large answer that is not read."""
 Found = TypeVar("Found")
@@ -54,7 +58,7 @@ async def read_json(body: bytes, coding: str, most: int, word: bytes = b"") -> A
     return await aside(len(body) if coding in ("", "identity") else most, read)
 
 
-async def read_answer(body: bytes, coding: str) -> Any:
+async def read_answer(body: bytes, coding: str, bounds: Bounds) -> Any:
     """The JSON value of a governed call's answer; None where it is none.
 
     What a large one says at length is left out: nobody reads more of it than that it is there.
@@ -62,23 +66,45 @@ async def read_answer(body: bytes, coding: str) -> Any:
     Args:
         body: as it came.
         coding: of the header `Content-Encoding`.
+        bounds: of answers.
+
+    Raises:
+        TooLarge: it unpacks to more than it may, or there is too much to be read in it.
     """
     text = plain(body, coding, _LARGE) if len(body) <= _LARGE else b""
     if text or not body:
         return wire.parse(text)
-    return await asyncio.to_thread(lambda: _parse(_shortened(plain(body, coding))))
+    most = bounds.unpacked_size(len(body))
+    return await asyncio.to_thread(lambda: _parse(_shortened(unpacked(body, coding, most))))
 
 
 def _parse(text: bytes) -> Any:
-    """By a function, as above: parsing by itself lets no other thread have its turn."""
+    """By functions, as above: parsing by itself lets no other thread have its turn.
+
+    Raises:
+        TooLarge: what has no such function in it would hold up all others.
+    """
+    if len(text) > _MOST_PARSED:
+        raise TooLarge
     try:
-        return json.loads(text.decode("utf-8"), object_hook=lambda found: found)
+        return json.loads(
+            text.decode("utf-8"),
+            object_hook=lambda found: found,
+            parse_int=lambda found: int(found),  # noqa: PLW0108 - a function of Python
+            parse_float=lambda found: float(found),  # noqa: PLW0108
+        )
     except (ValueError, RecursionError):
         return None
 
 
 def _shortened(text: bytes) -> bytes:
-    """JSON whose long strings hold a word in place of what they held, right or wrong."""
+    """JSON whose long strings hold a word in place of what they held, right or wrong.
+
+    Raises:
+        TooLarge: it has more strings than an answer has.
+    """
+    if text.count(b'"') > _MOST_QUOTES:
+        raise TooLarge
     kept: list[bytes] = []
     copied = at = 0
     while (begin := text.find(b'"', at)) >= 0:
@@ -96,10 +122,8 @@ def _shortened(text: bytes) -> bytes:
 def _end(text: bytes, at: int) -> int:
     """Where a string ends that goes on there; -1 where it does not."""
     while (end := text.find(b'"', at)) >= 0:
-        before = end
-        while text[before - 1] == ord("\\"):
-            before -= 1
-        if (end - before) % 2 == 0:
+        before = text[at:end]
+        if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
             return end
         at = end + 1
     return -1

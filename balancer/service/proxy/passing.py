@@ -107,6 +107,7 @@ class Passing:
                 body=coming if coming.expected else None,
                 length=known.get(b"content-length"),
             ) as response:
+                self._upstream.check(response)
                 answer = downstream(response.raw_headers, as_is=True)
                 answer = self._uploads.rewritten(answer, scope, known)
                 answer.append((MODE_HEADER, self._balancer.decision.mode.label.encode()))
@@ -132,7 +133,9 @@ class Passing:
                 reply = api_of(passed.path).said(
                     error_reply(503, f"open-Balancer: the upstream cannot be reached ({name}).")
                 )
-                await send({"type": "http.response.start", "status": 503, "headers": reply.headers})
+                length = (b"content-length", b"%d" % len(reply.body))
+                head = [*reply.headers, length]
+                await send({"type": "http.response.start", "status": 503, "headers": head})
                 await send({"type": "http.response.body", "body": reply.body})
             # Otherwise the answer is left without its end, so that nobody takes it for whole.
         finally:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import yarl
     from multidict import CIMultiDict
 
-__all__ = ["Upstream", "plain"]
+__all__ = ["OddAnswerError", "TooLarge", "Upstream", "plain", "unpacked"]
 
 _CONNECT_S = 10.0
 _IDLE_S = 60.0
@@ -33,15 +33,24 @@ _LEAST_DEADLINE_S = 10
 """Gemini refuses an X-Server-Timeout below it."""
 _CODINGS = (b"gzip", b"deflate")
 """That we can read along with."""
-_LARGEST_ANSWER = 64 << 20
-"""Bytes that an answer is unpacked to, to be read: several images, in base64."""
+
+
+class TooLarge(Exception):  # noqa: N818 - said to the caller, of the upstream
+    """An answer is larger than what is held of one."""
+
+
+class OddAnswerError(ConnectionError):
+    """An answer with a status that none has."""
 
 
 class Upstream:
     """Sends calls on.
 
     Args:
-        settings: where to, and with which key.
+        settings: where to, with which key, and how much is taken of an answer.
+
+    Attributes:
+        bounds: of answers.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -49,6 +58,7 @@ class Upstream:
         self._vertex = settings.vertex_upstream.rstrip("/")
         self._key = None if settings.gemini_key is None else settings.gemini_key.encode()
         self._client_keys = tuple(key.encode() for key in settings.client_keys)
+        self.bounds = settings.bounds
         self._session: aiohttp.ClientSession | None = None
 
     def open(self) -> None:
@@ -145,6 +155,36 @@ class Upstream:
         if length is not None:
             sent.append((b"content-length", length))
         return self._request(verb, self._base(passed) + passed.path, query, sent, body)
+
+    @staticmethod
+    def check(response: aiohttp.ClientResponse) -> None:
+        """Refuse what cannot be passed on.
+
+        Raises:
+            OddAnswerError: its status is none of a final answer (RFC 9110, section 15).
+        """
+        if not 200 <= response.status < 600:
+            response.close()
+            raise OddAnswerError
+
+    async def whole(self, response: aiohttp.ClientResponse) -> bytes:
+        """All of an answer's body, as it comes.
+
+        Raises:
+            TooLarge: it is longer than what is held.
+        """
+        most, length = self.bounds.answer_size, response.content_length
+        if length is not None:
+            if length > most:
+                raise TooLarge
+            return await response.read()
+        parts, size = [], 0
+        while data := await response.content.readany():
+            parts.append(data)
+            size += len(data)
+            if size > most:
+                raise TooLarge
+        return b"".join(parts)
 
     @property
     def needs_location(self) -> bool:
@@ -244,13 +284,16 @@ def _codings(headers: Headers, *, streamed: bool) -> bytes:
     return b", ".join(both) if both and not streamed else b"identity"
 
 
-def plain(body: bytes, coding: str, most: int = _LARGEST_ANSWER) -> bytes:
+def unpacked(body: bytes, coding: str, most: int) -> bytes:
     """A body without its coding, to be read; b"" where it cannot be taken off.
 
     Args:
         body: as it came.
         coding: of the header `Content-Encoding`.
-        most: bytes of the whole; of a longer one nothing is unpacked beyond them, or read.
+        most: bytes of the whole.
+
+    Raises:
+        TooLarge: it has more; nothing was unpacked beyond them.
     """
     if coding in ("", "identity"):
         return body
@@ -261,4 +304,14 @@ def plain(body: bytes, coding: str, most: int = _LARGEST_ANSWER) -> bytes:
         found = unpacking.decompress(body, most)
     except zlib.error:
         return b""
-    return b"" if unpacking.unconsumed_tail else found
+    if unpacking.unconsumed_tail:
+        raise TooLarge
+    return found
+
+
+def plain(body: bytes, coding: str, most: int) -> bytes:
+    """The same, and b"" for one that has more."""
+    try:
+        return unpacked(body, coding, most)
+    except TooLarge:
+        return b""
