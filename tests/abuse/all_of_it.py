@@ -23,7 +23,6 @@ Trial = Callable[[Target, Upstream, Path], Tried]
 
 _CALLERS = 16
 _MORE = 50
-_SPARE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +31,7 @@ class Length:
 
     Attributes:
         patience_s: the service's bounds on heads, pieces of a body and readers.
+        spare_s: that it may be late, beyond them.
         at_once: half-sent requests of each kind, and endless ones, at once.
         connections: the service's bound on them.
         bomb_mb: that compressed answers are unpacked to.
@@ -44,6 +44,7 @@ class Length:
     """
 
     patience_s: tuple[float, float, float]
+    spare_s: float
     at_once: int
     connections: int
     bomb_mb: int
@@ -59,6 +60,7 @@ class Length:
 
 LONG = Length(
     patience_s=(10.0, 30.0, 30.0),
+    spare_s=3.0,
     at_once=100,
     connections=2000,
     bomb_mb=200,
@@ -72,7 +74,8 @@ LONG = Length(
     kills=1000,
 )
 SHORT = Length(
-    patience_s=(1.0, 1.0, 1.0),
+    patience_s=(3.0, 3.0, 3.0),
+    spare_s=30.0,
     at_once=5,
     connections=200,
     bomb_mb=20,
@@ -112,7 +115,7 @@ def options(length: Length) -> tuple[str, ...]:
 
 def on_a_service(length: Length) -> dict[str, Trial]:
     """By name; the last one gives orders and changes the policy."""
-    within_s = max(length.patience_s) + _SPARE_S
+    within_s = max(length.patience_s) + length.spare_s
     return {
         "malformed": lambda target, *_: malformed(target),
         "floods": lambda target, *_: floods(target, at_once=length.at_once),

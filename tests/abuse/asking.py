@@ -14,6 +14,9 @@ __all__ = ["Answered", "ask", "connection", "head", "read_response", "refused_we
 
 HOST = "127.0.0.1"
 _LARGEST_READ = 1 << 16
+_MOST = 64 << 20
+"""Bytes of an answer that are read; what is longer has no end."""
+_EMPTY = (204, 304)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,25 +62,20 @@ async def connection(
         writer.transport.abort()
 
 
-async def ask(
-    port: int, pieces: Sequence[bytes], *, within_s: float = 20.0, pause_s: float = 0.0
-) -> Answered:
+async def ask(port: int, pieces: Sequence[bytes], *, within_s: float = 20.0) -> Answered:
     """Send these, and read one response.
 
     Args:
         port: on this machine.
         pieces: sent one by one, for as long as somebody takes them.
         within_s: when to read no more.
-        pause_s: between pieces.
     """
     begun = time.monotonic()
-    data, ended = b"", False
+    data, ended = bytearray(), False
 
     async def send() -> None:
         with contextlib.suppress(ConnectionError):
-            for number, piece in enumerate(pieces):
-                if number and pause_s:
-                    await asyncio.sleep(pause_s)
+            for piece in pieces:
                 writer.write(piece)
                 await writer.drain()
 
@@ -86,13 +84,13 @@ async def ask(
         sending = asyncio.create_task(send())
         with contextlib.suppress(ConnectionError, TimeoutError):
             async with asyncio.timeout(within_s):
-                while not ended and not read_response(data, ended=False)[3]:
+                while not (ended or len(data) > _MOST or _over(data)):
                     more = await reader.read(_LARGEST_READ)
                     data += more
                     ended = not more
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
-    status, headers, body, whole = read_response(data, ended=ended)
+    status, headers, body, whole = read_response(bytes(data), ended=ended)
     return Answered(
         status=status,
         headers=headers,
@@ -103,6 +101,30 @@ async def ask(
     )
 
 
+def _over(data: bytearray) -> bool:
+    """Whether this looks like the end of a response; without a look at all of a large one."""
+    end = data.find(b"\r\n\r\n") + 4
+    if end < 4:
+        return False
+    status, headers = _head(bytes(data[:end]))
+    if status < 200:
+        return read_response(bytes(data), ended=False)[3]
+    if "chunked" in headers.get("transfer-encoding", ""):
+        return data.endswith(b"0\r\n\r\n")
+    length = headers.get("content-length")
+    return status in _EMPTY or (length is not None and len(data) - end >= int(length))
+
+
+def _head(data: bytes) -> tuple[int, dict[str, str]]:
+    """Status and headers; 0 where it is no head of a response."""
+    first, *lines = data.decode("latin-1").split("\r\n")
+    words = first.split(" ", 2)
+    if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
+        return 0, {}
+    pairs = (line.partition(":") for line in lines)
+    return int(words[1]), {name.lower(): value.strip() for name, _, value in pairs}
+
+
 def read_response(data: bytes, *, ended: bool) -> tuple[int, dict[str, str], bytes, bool]:
     """Status, headers, body, and whether it is whole.
 
@@ -111,17 +133,12 @@ def read_response(data: bytes, *, ended: bool) -> tuple[int, dict[str, str], byt
         ended: and no more will.
     """
     top, found, body = data.partition(b"\r\n\r\n")
-    first, *lines = top.decode("latin-1").split("\r\n")
-    words = first.split(" ", 2)
-    if not found or len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
+    status, headers = _head(top)
+    if not (found and status):
         return 0, {}, b"", False
-    status = int(words[1])
     if status < 200:
         return read_response(body, ended=ended)
-    headers = {
-        name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
-    }
-    if status in (204, 304):
+    if status in _EMPTY:
         return status, headers, b"", True
     if "chunked" in headers.get("transfer-encoding", ""):
         return status, headers, *_chunks(body)
@@ -132,18 +149,15 @@ def read_response(data: bytes, *, ended: bool) -> tuple[int, dict[str, str], byt
 
 
 def _chunks(data: bytes) -> tuple[bytes, bool]:
-    found = b""
-    while True:
-        size, end, rest = data.partition(b"\r\n")
-        if not end:
-            return found, False
-        length = int(size, 16)
+    found: list[bytes] = []
+    at = 0
+    while (end := data.find(b"\r\n", at)) >= 0:
+        length, begin = int(data[at:end], 16), end + 2
         if length == 0:
-            return found, rest.startswith(b"\r\n")
-        found += rest[:length]
-        if len(rest) < length + 2:
-            return found, False
-        data = rest[length + 2 :]
+            return b"".join(found), data.startswith(b"\r\n", begin)
+        found.append(data[begin : begin + length])
+        at = begin + length + 2
+    return b"".join(found), False
 
 
 def refused_well(found: Answered) -> bool:

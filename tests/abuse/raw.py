@@ -34,7 +34,7 @@ def malformed(target: Target) -> Tried:
         what="malformed requests",
         wanted="2xx or 4xx in Gemini's form",
         cases=len(cases),
-        fell=(*fell, *_others(waiting), *target.left_over()),
+        fell=(*fell, *waiting.unanswered(), *target.left_over()),
         measured=f"others waited {waiting.most_s:.2f} s at most",
     )
 
@@ -51,21 +51,18 @@ def _wrong(found: Answered, *allowed: int) -> str:
     return ""
 
 
-def _others(waiting: Waiting) -> list[str]:
-    return [
-        f"others were not answered: {found.status} after {found.seconds:.1f} s"
-        for found in waiting.failed
-    ]
-
-
 async def _each(
-    asked: Sequence[Sequence[bytes]], target: Target, pause_s: float = 0.0, at_once: int = _AT_ONCE
+    asked: Sequence[Sequence[bytes]],
+    target: Target,
+    *,
+    at_once: int = _AT_ONCE,
+    within_s: float = 20.0,
 ) -> list[tuple[int, Answered]]:
     places = asyncio.Semaphore(at_once)
 
     async def one(number: int, pieces: Sequence[bytes]) -> tuple[int, Answered]:
         async with places:
-            return number, await ask(target.port, pieces, pause_s=pause_s)
+            return number, await ask(target.port, pieces, within_s=within_s)
 
     return await asyncio.gather(*(one(*each) for each in enumerate(asked)))
 
@@ -112,7 +109,7 @@ def floods(target: Target, *, at_once: int, megabytes: int = 8) -> Tried:
         what=f"headers without end, {megabytes} MB each, {len(names)} at once",
         wanted="431, memory flat",
         cases=len(names),
-        fell=(*fell, *_others(waiting), *target.left_over()),
+        fell=(*fell, *waiting.unanswered(), *target.left_over()),
         measured=f"memory {grown_mb:+.0f} MB, others waited {waiting.most_s:.2f} s at most",
     )
 
@@ -145,7 +142,12 @@ def half_sent(target: Target, *, each: int, within_s: float) -> Tried:
     async def run() -> tuple[list[str], Waiting, float]:
         waiting, fell, longest = Waiting(), [], 0.0
         async with waiting.beside(target.port):
-            found = await _each([[kinds[name]] for name in names], target, at_once=len(names))
+            found = await _each(
+                [[kinds[name]] for name in names],
+                target,
+                at_once=len(names),
+                within_s=within_s + 1.0,
+            )
         for number, answered in found:
             longest = max(longest, answered.seconds)
             if answered.seconds > within_s:
@@ -161,7 +163,7 @@ def half_sent(target: Target, *, each: int, within_s: float) -> Tried:
         what=f"half-sent requests, {len(names):,} at once",
         wanted="408 when the time is up",
         cases=len(names),
-        fell=(*fell, *_others(waiting), *target.left_over()),
+        fell=(*fell, *waiting.unanswered(), *target.left_over()),
         measured=f"over after {longest:.1f} s, others waited {waiting.most_s:.2f} s at most",
     )
 

@@ -167,7 +167,7 @@ def replies(bomb_mb: int) -> Mapping[str, Reply]:
     found |= {
         "an endless body": _endless(top, piece),
         "an endless event": _endless(events, piece),
-        "endless events": _endless(events, EVENT * 200),
+        "endless events": _endless(events, EVENT * 200, 0.02),
         "endless chunks": _endless(_chunked(end=b""), b"10000\r\n" + piece + b"\r\n"),
         "endless headers": _endless(b"HTTP/1.1 200 OK\r\n", b"X: a\r\n" * 10_000),
         "an endless header": _endless(b"HTTP/1.1 200 OK\r\nX: ", b"a" * (1 << 16)),

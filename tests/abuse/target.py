@@ -151,6 +151,13 @@ class Waiting:
         """The longest."""
         return max(self.seconds, default=0.0)
 
+    def unanswered(self) -> list[str]:
+        """Who was not answered, as what fell."""
+        return [
+            f"somebody else was not answered: {found.status} after {found.seconds:.1f} s"
+            for found in self.failed
+        ]
+
     @asynccontextmanager
     async def beside(self, port: int, every_s: float = 0.05) -> AsyncIterator[None]:
         """Ask for `/healthz` again and again for the time of the block."""

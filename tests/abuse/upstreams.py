@@ -134,8 +134,7 @@ def hostile(target: Target, upstream: Upstream, *, bomb_mb: int, every: int = 1)
     grown_mb = target.memory_mb() - before_mb
     if grown_mb > 200:
         fell.append(f"memory grew by {grown_mb:.0f} MB")
-    if waiting.failed:
-        fell.append(f"others were not answered {len(waiting.failed)} times")
+    fell += waiting.unanswered()
     return Tried(
         what=f"hostile upstreams, three ways each, bombs of {bomb_mb} MB",
         wanted="an answer, cut off only where its start was sent",
