@@ -32,10 +32,11 @@ class Length:
     Attributes:
         patience_s: the service's bounds on heads, pieces of a body and readers.
         spare_s: that it may be late, beyond them.
-        at_once: half-sent requests of each kind, and endless ones, at once.
+        half_sent, endless: requests of each kind at once.
         connections: the service's bound on them.
         bomb_mb: that compressed answers are unpacked to.
-        every: of the hostile answers and of the moments a disk fails at, one of so many.
+        every: of the hostile answers, one of so many.
+        moments: of those at which a disk fails, one of so many.
         slow_callers, good_calls, rounds: of the slow ones beside good ones.
         timed: whether times are judged, which takes a quiet machine.
         examples: of each operation of the document.
@@ -45,10 +46,12 @@ class Length:
 
     patience_s: tuple[float, float, float]
     spare_s: float
-    at_once: int
+    half_sent: int
+    endless: int
     connections: int
     bomb_mb: int
     every: int
+    moments: int
     slow_callers: int
     good_calls: int
     rounds: int
@@ -61,25 +64,29 @@ class Length:
 LONG = Length(
     patience_s=(10.0, 30.0, 30.0),
     spare_s=3.0,
-    at_once=100,
+    half_sent=100,
+    endless=10,
     connections=2000,
     bomb_mb=200,
     every=1,
+    moments=2,
     slow_callers=300,
     good_calls=500,
-    rounds=5,
+    rounds=3,
     timed=True,
-    examples=50,
+    examples=20,
     soak_s=600.0,
     kills=1000,
 )
 SHORT = Length(
     patience_s=(3.0, 3.0, 3.0),
     spare_s=30.0,
-    at_once=5,
+    half_sent=5,
+    endless=5,
     connections=200,
     bomb_mb=20,
     every=9,
+    moments=12,
     slow_callers=30,
     good_calls=50,
     rounds=1,
@@ -101,7 +108,7 @@ def trials(length: Length, folder: Path) -> Iterator[Tried]:
         for trial in on_a_service(length).values():
             yield trial(target, upstream, folder)
     yield crashes(length.kills, folder / "crashes")
-    yield file_faults(folder / "disks", every=length.every)
+    yield file_faults(folder / "disks", every=length.moments)
 
 
 def options(length: Length) -> tuple[str, ...]:
@@ -118,9 +125,9 @@ def on_a_service(length: Length) -> dict[str, Trial]:
     within_s = max(length.patience_s) + length.spare_s
     return {
         "malformed": lambda target, *_: malformed(target),
-        "floods": lambda target, *_: floods(target, at_once=length.at_once),
+        "floods": lambda target, *_: floods(target, at_once=length.endless),
         "half sent": lambda target, *_: half_sent(
-            target, each=length.at_once, within_s=within_s
+            target, each=length.half_sent, within_s=within_s
         ),
         "crowds": lambda target, *_: crowds(target, most=length.connections, more=_MORE),
         "other sites": lambda target, *_: other_sites(target),

@@ -154,14 +154,14 @@ def half_sent(target: Target, *, each: int, within_s: float) -> Tried:
                 fell.append(f"{names[number]}: still open after {answered.seconds:.1f} s")
             elif not answered.status and kinds[names[number]]:
                 fell.append(f"{names[number]}: let go without an answer")
-            elif answered.status and (wrong := _wrong(answered, 408)):
+            elif answered.status and (wrong := _wrong(answered, 408, 429)):
                 fell.append(f"{names[number]}: {wrong}")
         return fell, waiting, longest
 
     fell, waiting, longest = asyncio.run(run())
     return Tried(
         what=f"half-sent requests, {len(names):,} at once",
-        wanted="408 when the time is up",
+        wanted="408 when the time is up, or 429",
         cases=len(names),
         fell=(*fell, *waiting.unanswered(), *target.left_over()),
         measured=f"over after {longest:.1f} s, others waited {waiting.most_s:.2f} s at most",

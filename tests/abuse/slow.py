@@ -120,6 +120,7 @@ async def _be_slow(port: int, callers: int) -> None:
                         first = False
                         if at < len(raw):
                             writer.write(raw[at : at + 1])
+                            await writer.drain()
                             at += 1
                         else:
                             await reader.read(1024)

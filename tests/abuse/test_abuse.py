@@ -48,7 +48,7 @@ def test_a_service_that_is_abused_keeps_its_promises(
 def test_no_fault_of_a_disk_and_no_kill_forgets_what_was_billed(tmp_path: Path) -> None:
     """As the proof has it."""
     for found in (
-        file_faults(tmp_path / "disks", every=SHORT.every),
+        file_faults(tmp_path / "disks", every=SHORT.moments),
         crashes(SHORT.kills, tmp_path / "crashes"),
     ):
         assert found.cases > 0

@@ -77,7 +77,7 @@ def wrong_requests() -> Iterator[tuple[str, bytes]]:
             b"18446744073709551616",
         )
     ):
-        yield f"length {number}: {length!r}", begun(b"Content-Length: " + length, body=b"{}")
+        yield f"length {number}: {length!r}", begun(b"Content-Length: " + length, body=b"{}   ")
     chunked = b"Transfer-Encoding: chunked"
     for name, lines in {
         "two lengths": (b"Content-Length: 5", b"Content-Length: 6"),
