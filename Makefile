@@ -6,6 +6,7 @@
 #   make live    load tests from beginning to end (three minutes or so)
 #   make bench   the benchmarks: a table, and bench.json
 #   make prove   the long proofs, written to docs/proofs.md (an hour or so)
+#   make abuse   one of them: what the service bears on a bad day (half an hour)
 #   make compat  real clients through the proxy, written to docs/reference/clients.md (downloads them)
 #   make datadog-schemas   our requests against Datadog's published OpenAPI documents (downloads 8 MB)
 #   make wheel   one file to install elsewhere, in dist/
@@ -24,7 +25,7 @@ WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test slow live bench prove compat datadog-schemas wheel lint clean
+.PHONY: help run test slow live bench prove abuse compat datadog-schemas wheel lint clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +55,9 @@ bench: $(VENV)/.for-development
 
 prove: $(VENV)/.for-development
 	$(BIN)/python -m tests.prove docs/proofs.md
+
+abuse: $(VENV)/.for-development
+	$(BIN)/python -m tests.prove docs/proofs.md --section Abuse
 
 compat: $(VENV)/.for-development
 	$(BIN)/python -m tests.compat.every_model --environments '$(VENV)-compat'

@@ -18,6 +18,7 @@ from pathlib import Path
 from balancer.cli.workers import asked_workers
 from sim.workers.pool import Workers
 from tests.proofs import (
+    abuse,
     agreement,
     contest,
     control,
@@ -48,6 +49,7 @@ SECTIONS: Mapping[str, Callable[[Workers], Proof]] = {
     "Theory": theory.prove,
     "Mechanics": mechanics.prove,
     "Agreement": agreement.prove,
+    "Abuse": abuse.prove,
 }
 """What is proved, by title, in the document's order; each is given the workers it may use."""
 

@@ -184,7 +184,7 @@ class BudgetFiles:
         try:
             first, checksum = begun(generation)
             disk.put(handle, first)
-            # An empty log tells a restart that nothing was counted in it.
+            # A log without more than this tells a restart that nothing was counted in it.
             disk.sync(handle)
         except OSError:
             disk.close(handle)
@@ -250,7 +250,7 @@ class BudgetFiles:
 def recover(path: Path) -> Recovered:
     """What the files of a process before this one say; never raises."""
     files = _files(path)
-    if files and _never_begun(files):
+    if files and _never_used(files):
         del files[-1]
     if not files:
         return _of_version_1(path)
@@ -269,14 +269,16 @@ def recover(path: Path) -> Recovered:
     return Recovered(None, None, loss, found=True, generation=newest)
 
 
-def _never_begun(files: list[tuple[int, Path]]) -> bool:
-    """Whether the newest is a log of a process that was killed before it wrote the first line,
-    which it does before anything is counted in it.
+def _never_used(files: list[tuple[int, Path]]) -> bool:
+    """Whether the newest is a log of a process that was killed before it counted anything there,
+    and perhaps before it wrote all of its first line.
     """
     newest, log = files[-1]
-    alone = [number for number, _ in files].count(newest) == 1
+    if log.suffix != ".log" or [number for number, _ in files].count(newest) > 1:
+        return False
+    first, _ = begun(newest)
     with suppress(OSError):
-        return alone and log.suffix == ".log" and log.stat().st_size == 0
+        return first.startswith(log.read_bytes())
     return False
 
 

@@ -10,14 +10,17 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Scope
 
 from ..core.errors import InputError, nearest
 
-__all__ = ["Problem", "body_of", "install"]
+__all__ = ["Problem", "body_of", "install", "methods"]
 
 _MOST_SHOWN = 10
 _LONGEST_NAME = 200
 _QUOTED = re.compile(r"'([^']*)'")
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _STATUS_WORDS = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -81,6 +84,16 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _bug)
 
 
+def methods(scope: Scope) -> list[str]:
+    """Those that the application takes on a request's path."""
+    routes = scope["app"].routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+
+
 def _answer(
     status: int, message: str, where: str = "", headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
@@ -137,4 +150,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         path = request.url.path[:_LONGEST_NAME]
         hint = nearest(path, request.app.openapi()["paths"])
         return _answer(404, f"nothing is served at {path}{hint}; GET / says what is", path)
-    return _answer(error.status_code, str(error.detail), "", error.headers)
+    headers = error.headers
+    if error.status_code == 405:
+        # The framework names the methods of the first route of a path only.
+        headers = {"allow": ", ".join(methods(request.scope))}
+    return _answer(error.status_code, str(error.detail), "", headers)

@@ -8,16 +8,16 @@ often the clock of the windows is what it was, so all lives together keep to one
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import signal
-import sys
 import time
-from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from select import select
-from typing import TextIO
 
 from balancer.core.policy import BudgetLimit, Policy
 from balancer.core.pricing import cost_nano_usd
@@ -27,7 +27,9 @@ from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked, CallSettings, Outcome
 from balancer.runtime.clock import ManualClock
 
-__all__ = ["Crashes", "crash"]
+from .tried import Tried
+
+__all__ = ["Crashes", "crash", "crashes"]
 
 _LIMIT_NANO_USD = 200_000_000_000
 _WINDOW_S = 3600.0
@@ -80,6 +82,7 @@ def _balancer(folder: Path) -> Balancer:
 def _live(folder: Path, told: int, chance: random.Random) -> None:
     """Make calls until somebody kills this process; tell what is billed as it is billed."""
     budget_files._MOST_BYTES = _MOST_BYTES
+    logging.getLogger("balancer").disabled = True  # a kill in the midst of a generation is told of
     balancer = _balancer(folder)
     # Its own thread syncs and turns generations, as in a service, while calls go on.
     balancer._persistence.start()
@@ -136,16 +139,13 @@ def _life(folder: Path, chance: random.Random) -> tuple[list[tuple[str, int, int
     return told, bool(told)
 
 
-def crash(
-    kills: int, folder: Path, seed: int = 1, say: Callable[[str], object] = lambda _text: None
-) -> Crashes:
+def crash(kills: int, folder: Path, seed: int = 1) -> Crashes:
     """Kill so many processes.
 
     Args:
         kills: how many.
         folder: for their files.
         seed: of the moments, as far as they can be repeated.
-        say: told of the progress.
     """
     chance = random.Random(seed)
     early = calls = forgotten = losses = refused = overshoot = 0
@@ -166,8 +166,6 @@ def crash(
             else:
                 refused += 1
         overshoot = max(overshoot, billed - _LIMIT_NANO_USD)
-        if number % 50 == 49:
-            say(f"{number + 1} of {kills} killed, {calls:,} calls")
     files = folder.rglob("state.json.budget-*.log")
     generations = max(int(path.stem.rpartition("-")[2]) for path in files)
     return Crashes(
@@ -182,16 +180,22 @@ def crash(
     )
 
 
-def main(kills: int) -> int:
-    """Print what came of it; 1 if anything was forgotten or overspent."""
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory() as name:
-        found = crash(kills, Path(name), say=lambda text: _line(sys.stderr, text))
-    _line(sys.stdout, str(found))
-    return int(found.forgotten > 0 or found.overshoot_nano_usd > 0 or found.losses > 0)
-
-
-def _line(stream: TextIO, text: str) -> None:
-    stream.write(text + "\n")
-    stream.flush()
+def crashes(kills: int, folder: Path) -> Tried:
+    """Kill so many, and say what came of it."""
+    folder.mkdir()
+    # From a process without threads, which may be forked.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
+        found = fresh.submit(crash, kills, folder).result()
+    fell = [
+        *["more was billed than was known to be spent"] * found.forgotten,
+        *["the files could not be trusted"] * found.losses,
+    ]
+    if found.overshoot_nano_usd:
+        fell.append(f"${found.overshoot_nano_usd / 1e9:.4f} were billed beyond the limit")
+    return Tried(
+        what="kill -9 at random moments under load",
+        wanted="a restart knows of all that was billed, overshoot 0",
+        cases=found.kills,
+        fell=tuple(fell),
+        measured=f"{found.calls:,} calls, {found.generations:,} generations of files",
+    )

@@ -18,9 +18,11 @@ from balancer.core.policy import BudgetLimit, Policy
 from balancer.policy_file import default_policy
 from balancer.runtime import budget_files
 from balancer.runtime.budget_files import recover
+from balancer.runtime.budget_log import begun
 from balancer.runtime.calls import Asked, Outcome
 from balancer.runtime.disk import Disk
 from balancer.runtime.requests import Request
+from tests.abuse.disks import KINDS, Faulty, faults
 from tests.waiting import until
 
 from .bench import Bench
@@ -245,93 +247,17 @@ def test_a_budget_that_a_policy_brings_while_it_runs_is_kept(tmp_path: Path) -> 
     assert lefts(after) == [USD // 2 - billed, 2 * USD - billed_later]
 
 
-class Faulty(Disk):
-    """A disk of which one kind of call fails from some moment on."""
-
-    def __init__(self, kind: str, after: int, code: int, times: int) -> None:
-        self.kind, self.after, self.code, self.left = kind, after, code, times
-
-    def _may_fail(self, kind: str) -> None:
-        if kind != self.kind:
-            return
-        self.after -= 1
-        if self.after < 0 < self.left:
-            self.left -= 1
-            raise OSError(self.code, "made to fail")
-
-    def create(self, path: Path) -> int:
-        """Open."""
-        self._may_fail("create")
-        return super().create(path)
-
-    def write(self, handle: int, data: bytes) -> int:
-        """Write, perhaps a part."""
-        try:
-            self._may_fail("write")
-            self._may_fail("torn")
-        except OSError:
-            if self.kind == "torn":
-                super().write(handle, data[: len(data) // 2])
-            raise
-        if self.kind == "part" and self.after <= 0 < self.left:
-            self.left -= 1
-            return super().write(handle, data[: len(data) // 2])
-        self.after -= self.kind == "part"
-        return super().write(handle, data)
-
-    def sync(self, handle: int) -> None:
-        """Sync."""
-        self._may_fail("sync")
-        super().sync(handle)
-
-    def rename(self, path: Path, to: Path) -> None:
-        """Rename."""
-        self._may_fail("rename")
-        super().rename(path, to)
-
-    def remove(self, path: Path) -> None:
-        """Remove."""
-        self._may_fail("remove")
-        super().remove(path)
-
-
-CODES = {"create": errno.EMFILE, "write": errno.ENOSPC, "sync": errno.EIO}
-
-
 @pytest.mark.parametrize("times", [1, 10**6])
-@pytest.mark.parametrize("kind", ["create", "write", "torn", "part", "sync", "rename", "remove"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_disk_that_fails_at_any_call_loses_no_spend(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, times: int
+    tmp_path: Path, kind: str, times: int
 ) -> None:
     """Each call in turn, once and from then on: memory goes on refusing, and a restart knows of at
     least what was billed.
     """
-    monkeypatch.setattr(budget_files, "_MOST_BYTES", 600)
-    monkeypatch.setattr(budget_files, "_RETRY_S", 0.0)
-    failed = 0
-    for after in range(0, 60, 4 if times == 1 else 19):
-        folder = tmp_path / str(after)
-        folder.mkdir()
-        disk = Faulty(kind, after, CODES.get(kind, errno.EIO), times)
-        monkeypatch.setattr(budget_files.BudgetFiles.__init__, "__kwdefaults__", {
-            **(budget_files.BudgetFiles.__init__.__kwdefaults__ or {}), "disk": disk,
-        })  # fmt: skip
-        bench = bench_in(folder, policy=budgeted(BudgetLimit(usd=0.05, window_s=3600.0)))
-        billed = 0
-        for _ in range(25):
-            billed += answered(bench)
-            bench.seen()
-        left = lefts(bench)[0]
-        assert left == 50_000_000 - billed
-        broken = "budget" in bench.balancer.status().problems
-        failed += bench.balancer.status().failures.get("budget", 0)
-        disk.left = 0
-        restarted = bench_in(folder, now_s=26.0, policy=bench.balancer.policy)
-        assert lefts(restarted)[0] <= left
-        if not broken:
-            assert lefts(restarted)[0] == left
-            assert restarted.balancer.status().budget_loss == ""
-    assert failed > 0
+    lives = list(faults(tmp_path, kind, times, every=4 if times == 1 else 19))
+    assert [wrong for life in lives for wrong in life.wrong()] == []
+    assert sum(life.failures for life in lives) > 0
 
 
 def test_a_disk_that_is_well_again_is_trusted_again(
@@ -454,14 +380,18 @@ def test_a_loss_under_budgets_of_the_priority_tier_alone_is_told(tmp_path: Path)
     assert "is missing" in after.balancer.status().budget_loss
 
 
+@pytest.mark.parametrize("size", [0, 5, None])
 @pytest.mark.parametrize("before", [False, True])
-def test_a_log_that_was_never_begun_is_no_loss(tmp_path: Path, before: bool) -> None:
-    """Killed between its making and its first line: nothing was counted there."""
+def test_a_log_that_was_never_used_is_no_loss(
+    tmp_path: Path, before: bool, size: int | None
+) -> None:
+    """Killed after its making, before a call or a snapshot: nothing was counted there."""
     generation, left = 1, [USD, USD // 2]
     if before:
         left = lefts(life(tmp_path))
         generation = 1 + int(newest(tmp_path, "log").stem.rpartition("-")[2])
-    (tmp_path / f"state.json.budget-{generation}.log").touch()
+    first, _ = begun(generation)
+    (tmp_path / f"state.json.budget-{generation}.log").write_bytes(first[:size])
     after = bench_in(tmp_path, now_s=91.0)
     assert (lefts(after), after.balancer.status().budget_loss) == (left, "")
     again = bench_in(tmp_path, now_s=91.0)

@@ -19,7 +19,8 @@ import pytest
 from balancer.core.errors import InputError
 from balancer.service.folder import held
 from tests.service.conftest import Service, Start
-from tests.service.test_process import BODY, PATH, ROOT, process, script
+from tests.service.processes import process
+from tests.service.test_process import BODY, PATH, ROOT, script
 from tests.service.upstream import Connection, Script, answer
 from tests.waiting import until
 

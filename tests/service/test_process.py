@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from google.genai import errors
 from balancer.core.observations import Observations, merge_ticks
 from balancer.journal_file import open_journal
 from tests.adapters.datadog.fake import API_KEY, APP_KEY, a_datadog
-from tests.service.conftest import TOKEN
+from tests.service.processes import process
 from tests.service.status import status_with
 from tests.service.upstream import (
     Connection,
@@ -59,39 +58,6 @@ def script() -> Iterator[Script]:
     yield found[0]
     found[1].call_soon_threadsafe(stop.set)
     thread.join(10)
-
-
-@contextmanager
-def process(
-    data: Path, upstream: str, *options: str, **more: str
-) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
-    """`open-balancer serve`, and a client that has its token."""
-    environment = {
-        **os.environ,
-        "OPEN_BALANCER_TOKEN": TOKEN,
-        "OPEN_BALANCER_UPSTREAM": upstream,
-        "OPEN_BALANCER_DATA": str(data),
-        **more,
-    }
-    child = subprocess.Popen(
-        [sys.executable, "-m", "balancer.cli", "serve", "--port", "0", *options],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert child.stdout is not None and child.stderr is not None
-        line = child.stdout.readline()
-        assert line.startswith("open-balancer serves on http://127.0.0.1:"), child.stderr.read()
-        headers = {"authorization": f"Bearer {TOKEN}"}
-        with httpx.Client(base_url=line.split()[-1], headers=headers, timeout=20) as client:
-            yield child, client
-    finally:
-        if child.poll() is None:
-            child.kill()
-        child.communicate(timeout=30)
 
 
 def journalled(data: Path) -> Observations:

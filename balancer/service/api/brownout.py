@@ -34,7 +34,7 @@ from .schemas import (
 __all__ = ["brownout_routes", "brownout_status", "change_policy", "give_order"]
 
 _LONGEST_S = 86_400.0
-_REFUSALS = refusals(400, 401, 403, 413, 422, 429)
+_REFUSALS = refusals(400, 401, 403, 413, 415, 422, 429)
 
 
 def brownout_routes(dependencies: Dependencies) -> APIRouter:

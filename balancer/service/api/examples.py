@@ -16,8 +16,10 @@ __all__ = [
     "CHATS",
     "HISTORY_PAGES",
     "ORDERS",
+    "ORDER_FORMS",
     "POLICY_CHANGED",
     "POLICY_CHANGES",
+    "POLICY_CHANGE_FORMS",
     "POLICY_STATUS",
     "POLICY_VERSION",
     "PROMPTS",
@@ -29,9 +31,43 @@ __all__ = [
 ]
 
 
-def with_examples(*examples: JsonValue) -> ConfigDict:
-    """A model's configuration that shows examples of it."""
-    return ConfigDict(json_schema_extra={"examples": list(examples)})
+def with_examples(*examples: JsonValue, one_of: tuple[JsonDict, ...] = ()) -> ConfigDict:
+    """A model's configuration that shows examples of it.
+
+    Args:
+        examples: of its values.
+        one_of: forms it has, where which members go together is more than each of them says.
+    """
+    more: JsonDict = {"examples": list(examples)}
+    if one_of:
+        more["oneOf"] = list(one_of)
+    return ConfigDict(json_schema_extra=more)
+
+
+_NONE: Final[JsonDict] = {"type": "null"}
+_STRING: Final[JsonDict] = {"type": "string"}
+
+
+def _form(title: str, members: str, **properties: JsonValue) -> JsonDict:
+    required: list[JsonValue] = [*members.split()]
+    return {"title": title, "required": required, "properties": properties}
+
+
+_MODES: Final[JsonDict] = {"enum": ["normal", "soft", "hard", "emergency"]}
+ORDER_FORMS: Final[tuple[JsonDict, ...]] = (
+    _form("Hold a mode for some time", "mode duration",
+          mode=_MODES, duration=_STRING, bypass=_NONE, until=_NONE),
+    _form("Hold a mode until a time", "mode until",
+          mode=_MODES, until=_STRING, bypass=_NONE, duration=_NONE),
+    _form("Give the mode back", "mode",
+          mode={"const": "auto"}, bypass=_NONE, duration=_NONE, until=_NONE),
+    _form("Use the kill switch", "bypass",
+          bypass={"type": "boolean"}, mode=_NONE, duration=_NONE, until=_NONE),
+)  # fmt: skip
+POLICY_CHANGE_FORMS: Final[tuple[JsonDict, ...]] = (
+    _form("Put a policy in force", "policy", policy={"type": ["string", "object"]}, version=_NONE),
+    _form("Bring a version back", "version", version={"type": "integer"}, policy=_NONE),
+)
 
 
 ORDERS: Final[tuple[JsonDict, ...]] = (

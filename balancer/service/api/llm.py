@@ -22,7 +22,7 @@ from .schemas import Answer, Chat, Prompt, mode_name
 
 __all__ = ["ask", "llm_routes"]
 
-_REFUSALS = refusals(400, 401, 403, 413, 422, 429, 503)
+_REFUSALS = refusals(400, 401, 403, 404, 413, 415, 422, 429, 503, 504)
 
 
 def llm_routes(dependencies: Dependencies) -> APIRouter:

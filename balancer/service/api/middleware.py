@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ...webhook import WEBHOOK_PATH
 from ..access import Peer, check_mutation
 from ..limits import Rates
-from ..problems import Problem, body_of
+from ..problems import Problem, body_of, methods
 from ..settings import Settings
 
 __all__ = ["READING", "Middleware", "refuse"]
@@ -78,7 +78,7 @@ class Middleware:
             check_mutation(peer, self._settings)
         # A page of any site can send a form or plain text from a browser, but not JSON.
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
+        if kind != "application/json" and scope["method"] in methods(scope):
             raise Problem(
                 415,
                 "expected a body in JSON (Content-Type: application/json)",

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
 
 from ...core.modes import Mode
 from .examples import (
@@ -13,8 +21,10 @@ from .examples import (
     BROWNOUT_STATUS,
     CHATS,
     HISTORY_PAGES,
+    ORDER_FORMS,
     ORDER_TAKEN,
     ORDERS,
+    POLICY_CHANGE_FORMS,
     POLICY_CHANGED,
     POLICY_CHANGES,
     POLICY_STATUS,
@@ -48,7 +58,9 @@ __all__ = [
 
 ModeName = Literal["normal", "soft", "hard", "emergency"]
 PriorityName = Literal["low", "normal", "high"]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"\S")
+]
 _NAMES: dict[Mode, ModeName] = {
     Mode.NORMAL: "normal",
     Mode.SOFT: "soft",
@@ -70,12 +82,12 @@ class _Given(BaseModel):
 class Order(_Given):
     """An operator's order: hold a mode, stop holding one, or use the kill switch."""
 
-    model_config = with_examples(*ORDERS)
+    model_config = with_examples(*ORDERS, one_of=ORDER_FORMS)
 
     mode: ModeName | Literal["auto"] | None = Field(
         default=None, description="The mode to hold; auto gives it back to the controller"
     )
-    bypass: bool | None = Field(
+    bypass: StrictBool | None = Field(
         default=None, description="The kill switch: true lets all calls go through unchanged"
     )
     reason: Reason
@@ -108,16 +120,16 @@ class Order(_Given):
 class PolicyChange(_Given):
     """A new policy, or an older version of it."""
 
-    model_config = with_examples(*POLICY_CHANGES)
+    model_config = with_examples(*POLICY_CHANGES, one_of=POLICY_CHANGE_FORMS)
 
     policy: str | dict[str, Any] | None = Field(
         default=None, description="A policy file's text, or the same as an object"
     )
-    version: int | None = Field(
-        default=None, ge=1, le=2**31 - 1, description="The version to bring back"
+    version: Annotated[StrictInt, Field(ge=1, le=2**31 - 1)] | None = Field(
+        default=None, description="The version to bring back"
     )
     reason: Reason
-    if_version: int | None = Field(
+    if_version: StrictInt | None = Field(
         default=None, description="Change it only if this version is in force"
     )
 
