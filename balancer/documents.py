@@ -35,7 +35,7 @@ Key = tuple[str | int, ...]
 """Where a value stands: keys and list positions from the root."""
 
 _Problem = tuple[bool, int, int, Key, tuple[str, ...], Any]
-"""Whether a key is missing, line, number, key, keys that are known there, and pydantic's details."""
+"""Whether a key is missing, line, number, key, keys known there, and pydantic's details."""
 
 Refuse = Callable[..., InputError]
 """The class of error to raise: `PolicyError`, `ScenarioError`, ..."""
