@@ -34,6 +34,9 @@ _DEEPEST = 40
 Key = tuple[str | int, ...]
 """Where a value stands: keys and list positions from the root."""
 
+_Problem = tuple[bool, int, int, Key, tuple[str, ...], Any]
+"""Whether a key is missing, line, number, key, keys known there, and pydantic's details."""
+
 Refuse = Callable[..., InputError]
 """The class of error to raise: `PolicyError`, `ScenarioError`, ..."""
 
@@ -190,7 +193,7 @@ def explain(
     error: ValidationError, model: type[BaseModel], document: Document, refuse: Refuse
 ) -> InputError:
     """All problems in file order, as one error: the first, and the others below it, a line each."""
-    problems: list[tuple[bool, int, int, Key, tuple[str, ...], Any]] = []
+    problems: list[_Problem] = []
     for details in _relevant(error):
         key, known = _locate(details["loc"], model)
         # A key that is missing is mentioned last: often it is there, but misspelt.
@@ -198,9 +201,7 @@ def explain(
         line = document.lines.get(key, 0)
         problems.append((missing, line, len(problems), key, known, details))
     problems.sort(key=lambda problem: problem[:3])
-    # A list is said to be too short as well when an item of it is wrong.
-    inner = {key[:size] for *_, key, _, _ in problems for size in range(len(key))}
-    problems = [p for p in problems if p[3] not in inner or p[5]["type"] != "too_short"]
+    problems = _causes(problems)
     # All that one mapping lacks, at once.
     lacking: dict[Key, list[str]] = {}
     for missing, *_, key, _, _ in problems:
@@ -217,6 +218,22 @@ def explain(
     if more > 0:
         lines.append(f"  and {more} more")
     return refuse("\n".join(lines), where=where)
+
+
+def _causes(problems: list[_Problem]) -> list[_Problem]:
+    """Problems without those that only follow from another one."""
+    # A list is said to be too short as well when an item of it is wrong.
+    inner = {key[:size] for *_, key, _, _ in problems for size in range(len(key))}
+    unknown = {key for *_, key, _, details in problems if details["type"] == "extra_forbidden"}
+
+    def follows(key: Key, kind: str) -> bool:
+        if kind == "too_short":
+            return key in inner
+        # A key that is misspelt is missing, too.
+        misspelt = (each for each in unknown if each[:-1] == key[:-1])
+        return kind == "missing" and any(nearest(str(e[-1]), [str(key[-1])]) for e in misspelt)
+
+    return [each for each in problems if not follows(each[3], each[5]["type"])]
 
 
 def _told(key: Key, known: tuple[str, ...], details: Any, document: Document) -> tuple[str, str]:

@@ -36,7 +36,8 @@ def gate_markdown(gate: Gate) -> str:
         f"### {ICONS.get(gate.verdict, '❔')} {plain(gate_words.answer(gate))}",
         "",
         f"Policy {plain(gate.candidate.name)} against {plain(gate.baseline.name)}, "
-        f"{_scenarios(gate)}, on the same requests.",
+        f"{_scenarios(gate)}, on the same requests."
+        + (f" {told}." if (told := gate_words.uncompared(gate)) else ""),
         "",
     ]
     if shown:

@@ -100,6 +100,7 @@ def gate_page(gate: Gate) -> str:
         gate=gate,
         question=gate_words.question(gate),
         answer=gate_words.answer(gate),
+        uncompared=gate_words.uncompared(gate),
         wide=wide,
         narrow=narrow,
         data=GATE_DATA,

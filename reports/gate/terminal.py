@@ -52,6 +52,8 @@ def gate_tables(gate: Gate) -> Group:
         ),
         Text(f"policy {gate.candidate.name} against {gate.baseline.name}", style="dim"),
     ]
+    if told := gate_words.uncompared(gate):
+        parts.append(Text(told, style="dim"))
     if rows.row_count:
         parts += [Text(), rows, Text(), *notes]
     return Group(*parts)

@@ -22,6 +22,7 @@ __all__ = [
     "note",
     "open_or_failed",
     "question",
+    "uncompared",
     "unit_of",
 ]
 
@@ -53,6 +54,19 @@ def answer(gate: Gate) -> str:
     if gate.missing:
         text += f"; not finished: {', '.join(gate.missing)}"
     return text
+
+
+def uncompared(gate: Gate) -> str:
+    """What a candidate may give up for its gains without a margin that says so; "" for nothing."""
+    compared = {each.metric for scenario in gate.scenarios for each in scenario.differences}
+    names = [
+        metric(name).label.removesuffix(" (assumed)")
+        for name in ("quality", "degraded_share")
+        if name not in compared
+    ]
+    if not (compared and names):
+        return ""
+    return f"No margin was given for, and so nothing is said of: {', '.join(names)}"
 
 
 def open_or_failed(gate: Gate, verdict: str) -> list[tuple[str, Worsening]]:

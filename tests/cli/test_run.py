@@ -235,7 +235,7 @@ def test_a_mistake_in_the_last_scenario_does_not_cost_the_first(
     )
     done = command("run", scenario, "last.yaml")
     assert done.exit_code == 2
-    assert done.stderr.startswith("error: last.yaml: expectations.2: the scenario has no fault")
+    assert done.stderr.startswith("error: last.yaml:11: expectations.2: the scenario has no fault")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there are no such terminals here")

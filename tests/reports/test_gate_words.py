@@ -9,7 +9,7 @@ import pytest
 from balancer.records.gate import GATE, Gate, Worsening
 from reports.amounts import THIN
 from reports.gate.figure import in_margins
-from reports.gate.words import answer, change_interval, changed, margin, note
+from reports.gate.words import answer, change_interval, changed, margin, note, uncompared
 
 from .gate_samples import difference, sample_gate, scenario
 
@@ -106,3 +106,10 @@ def test_zero_and_the_margin_have_their_places() -> None:
     """Whatever the unit."""
     assert in_margins(one(), 0.0) == 0
     assert in_margins(one(), 0.05) == 1
+
+
+def test_what_may_be_given_up_for_a_gain_is_named_where_it_was_not_compared() -> None:
+    """A cost that falls with the quality passes a gate that asks for cost alone."""
+    assert uncompared(found(PASSED)).endswith(": Quality of answers, Requests served above normal")
+    both = [difference(name, (0.0, 0.0, 0.0), "pass") for name in ("quality", "degraded_share")]
+    assert uncompared(found(PASSED, *both)) == uncompared(found()) == ""
