@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 _VERDICTS = (0, 1, 3)
 """Of commands that judge: what they found is no matter of the page."""
 _LESS = {
-    "run": ("--replications", "2", "--quiet"),
+    "run": ("--replications", "1", "--quiet"),
     "compare": ("--replications", "2", "--quiet"),
     "gate": ("--replications-max", "10", "--quiet"),
     "search": ("--examples", "2", "--replications", "2"),
