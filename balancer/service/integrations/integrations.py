@@ -54,7 +54,9 @@ class Integrations:
 
     async def close(self) -> None:
         """Close them side by side; after the last tick."""
-        closing = (*self._integrations, *([self.scraping] if self.scraping else []))
+        closing: list[Integration | Scraping] = list(self._integrations)
+        if self.scraping is not None:
+            closing.append(self.scraping)
         ends = [asyncio.to_thread(each.close, _CLOSE_S) for each in closing]
         for error in await asyncio.gather(*ends, return_exceptions=True):
             if isinstance(error, Exception):
