@@ -164,7 +164,7 @@ class Reader:
         if kind in self._servers:
             _end(self._servers.pop(kind))
         server = subprocess.Popen(
-            ["bash", "-c", f"exec {command.rstrip('& ')}"],
+            ["bash", "-c", f"exec env {command.rstrip('& ')}"],
             cwd=self._folder,
             env=self._environment(),
             stdout=subprocess.PIPE,
