@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from balancer.core.controller import LONGEST_GAP_S
 from balancer.core.errors import InputError, TraceError
 from balancer.core.journal import Journal
 from balancer.core.policy import Policy
@@ -68,10 +69,15 @@ def columns_of(path: Path, given: Mapping[str, str]) -> dict[str, str]:
         TraceError: the file cannot be read.
     """
     header = sheet(path, "", None).header
+    form = recognised(",".join(header))
+    if form is not None and form not in COLUMNS:
+        problem = f"is a trace in JSON Lines, no CSV file; replay it with `format: {form}`"
+        raise TraceError(problem, where=str(path))
     for role in given:
         if role not in ROLES:
             raise InputError(f"knows no {role!r}; expected {', '.join(ROLES)}", where="--columns")
-    found = {**_of_public(header), **guessed_columns(header), **given}
+    public = {} if form is None else dict(zip(NEEDED, COLUMNS[form], strict=True))
+    found = {**public, **guessed_columns(header), **given}
     known = [name.lower() for name in header]
     for role, name in found.items():
         if name.lower() not in known:
@@ -85,11 +91,6 @@ def columns_of(path: Path, given: Mapping[str, str]) -> dict[str, str]:
             where=str(path),
         )
     return {role: found[role] for role in ROLES if role in found}
-
-
-def _of_public(header: tuple[str, ...]) -> dict[str, str]:
-    form = recognised(",".join(header))
-    return {} if form is None else dict(zip(NEEDED, COLUMNS[form], strict=True))
 
 
 def own_data(
@@ -124,7 +125,7 @@ def own_data(
         work = Path(place)
         journal = work / f"{path.stem}.jsonl"
         timed = [call for call in recorded.calls if math.isfinite(call.latency_s)]
-        if recorded.span_s >= LEAST_S and len(timed) >= 1.2 * LEAST_CALLS:
+        if LEAST_S <= recorded.span_s <= LONGEST_GAP_S and len(timed) >= 1.2 * LEAST_CALLS:
             write_journal(recorded, policy, journal)
             text = scenario_text(fit_journal([journal]), name)
             said.append("its traffic, its latencies and its faults are fitted")

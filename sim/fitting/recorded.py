@@ -28,13 +28,14 @@ from ..run.engine import arm_policy
 from ..run.result import STATIC
 from ..traffic.traces.clocks import number
 from ..traffic.traces.lines import lines_of
-from ..traffic.traces.own import answered, sheet
-from ..traffic.traces.rows import Clock
+from ..traffic.traces.own import answered, sheet, well_formed
+from ..traffic.traces.rows import AmbiguousError, Clock
 
 __all__ = ["Recorded", "RecordedCall", "read_calls", "write_journal"]
 
 _SLOWEST_S = 200.0
 """No median of answers takes so long: larger numbers are milliseconds."""
+_WRONG = (ValueError, TypeError, OverflowError, AmbiguousError)
 _KINDS = {429: "quota_minute", 503: "overloaded", 408: "timeout", 504: "timeout"}
 
 
@@ -117,6 +118,11 @@ def read_calls(path: Path, columns: Mapping[str, str], unit: str | None = None) 
     tokens = [
         _column(path, rows, places[role], _tokens) for role in ("prompt_tokens", "output_tokens")
     ]
+    for name, column in (("time", times), ("tokens", [*tokens[0], *tokens[1]])):
+        if not all(map(math.isfinite, column)):
+            raise TraceError(f"{name}: found a number that is none, such as nan", where=str(path))
+    if min(*tokens[0], *tokens[1], 0.0) < 0.0 or any(each < 0.0 for each in latencies):
+        raise TraceError("found fewer tokens, or less time, than none", where=str(path))
     first = min(times)
     calls = sorted(
         RecordedCall(
@@ -137,7 +143,7 @@ def read_calls(path: Path, columns: Mapping[str, str], unit: str | None = None) 
 
 
 def _rows(path: Path, separator: str, width: int) -> Iterator[tuple[int, list[str]]]:
-    with lines_of(path) as lines:
+    with well_formed(path), lines_of(path) as lines:
         first = next(line for line in lines if not line.isspace())
         reader = csv.reader(chain([first], lines), delimiter=separator)
         next(reader)
@@ -159,14 +165,15 @@ def _column(
     texts = [cells[place].strip() for _, cells in rows]
     try:
         return read(texts)
-    except ValueError:
+    except _WRONG:
         for (line, _), text in zip(rows, texts, strict=True):
             try:
                 read([text])
-            except ValueError:
+            except _WRONG:
                 problem = f"found {text!r:.60}, expected a number or a time as in the other rows"
                 raise TraceError(problem, where=f"{path}:{line}") from None
-        raise
+        problem = "holds times with an offset from UTC and without one; expected all of one kind"
+        raise TraceError(problem, where=str(path)) from None
 
 
 def _tokens(texts: Sequence[str]) -> list[float]:

@@ -85,6 +85,9 @@ def test_a_file_without_latencies_is_replayed(command: Command, tmp_path: Path) 
         (["--from", "few.csv", "--columns", "time"], "found 'time', expected ROLE=COLUMN"),
         (["--from", "few.csv"], "say what they are: --time-unit s, or --time-unit ms"),
         (["--from", "few.csv", "--time-unit", "h"], "found 'h', expected s or ms"),
+        (["--from", "few.jsonl"], "no CSV file; replay it with `format: mooncake`"),
+        (["--from", "bad.csv"], "bad.csv:3: found 'x', expected a number or a time"),
+        (["--from", "nan.csv"], "tokens: found a number that is none"),
     ],
 )
 def test_what_cannot_be_read_is_told(
@@ -92,6 +95,10 @@ def test_what_cannot_be_read_is_told(
 ) -> None:
     """In one message; nothing is written."""
     (tmp_path / "few.csv").write_text("ts,input_tokens,output_tokens\n0,1,2\n150000,1,2\n")
+    (tmp_path / "bad.csv").write_text("ts,input_tokens,output_tokens\n0,1,2\nx,1,2\n")
+    (tmp_path / "nan.csv").write_text("ts,input_tokens,output_tokens\n0,1,2\n1,1,nan\n")
+    (tmp_path / "few.jsonl").write_text('{"timestamp": 0, "input_length": 1, "output_length": 2}')
+    before = sorted(tmp_path.iterdir())
     done = command("new", "mine", *options)
     assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["few.csv"]
+    assert sorted(tmp_path.iterdir()) == before

@@ -24,7 +24,7 @@ __all__ = ["parsed"]
 
 COMMAND = re.compile(
     r"(?:export |(?:[A-Z_]+=\S* )*(?:\.venv/bin/)?"
-    r"(?:open-balancer|pip|pytest|make|curl|dask|locust|python|git|promtool)\b)"
+    r"(?:open-balancer(?! serves)|pip|pytest|make|curl|dask|locust|python|git|promtool)\b)"
 )
 _INDENTED = re.compile(r"(?:(?<=\n\n)|\A)(?: {4}.*\n)+")
 _MARKS = ("file", "given", "background", "slow")

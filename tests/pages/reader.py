@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 _VERDICTS = (0, 1, 3)
 """Of commands that judge: what they found is no matter of the page."""
 _LESS = {
-    "run": ("--replications", "2", "--quiet"),
+    "run": ("--replications", "1", "--quiet"),
     "compare": ("--replications", "2", "--quiet"),
     "gate": ("--replications-max", "10", "--quiet"),
     "search": ("--examples", "2", "--replications", "2"),
@@ -164,7 +164,7 @@ class Reader:
         if kind in self._servers:
             _end(self._servers.pop(kind))
         server = subprocess.Popen(
-            ["bash", "-c", f"exec {command.rstrip('& ')}"],
+            ["bash", "-c", f"exec env {command.rstrip('& ')}"],
             cwd=self._folder,
             env=self._environment(),
             stdout=subprocess.PIPE,

@@ -54,10 +54,10 @@ class Integrations:
 
     async def close(self) -> None:
         """Close them side by side; after the last tick."""
-        closes = [integration.close for integration in self._integrations]
+        closing: list[Integration | Scraping] = list(self._integrations)
         if self.scraping is not None:
-            closes.append(self.scraping.close)
-        ends = [asyncio.to_thread(close, _CLOSE_S) for close in closes]
+            closing.append(self.scraping)
+        ends = [asyncio.to_thread(each.close, _CLOSE_S) for each in closing]
         for error in await asyncio.gather(*ends, return_exceptions=True):
             if isinstance(error, Exception):
                 _log.error("something beside the service did not close: %s", type(error).__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,16 @@ from .recognition import other_format
 from .rows import Batch
 from .tables import csv_batches, places
 
-__all__ = ["ROLES", "Sheet", "answered", "guessed_columns", "own_csv", "separator_of", "sheet"]
+__all__ = [
+    "ROLES",
+    "Sheet",
+    "answered",
+    "guessed_columns",
+    "own_csv",
+    "separator_of",
+    "sheet",
+    "well_formed",
+]
 
 ROLES = {
     "time": (
@@ -82,7 +92,7 @@ def sheet(path: Path, time: str, unit: str | None) -> Sheet:
     Raises:
         TraceError: it cannot be read, or has no header.
     """
-    with lines_of(path) as lines:
+    with well_formed(path), lines_of(path) as lines:
         first = next((line for line in lines if not line.isspace()), None)
         if first is None:
             raise TraceError("holds no requests", where=str(path))
@@ -94,6 +104,21 @@ def sheet(path: Path, time: str, unit: str | None) -> Sheet:
     if row is None or time.lower() not in known or len(row) != len(header):
         return Sheet(header, separator, None)
     return Sheet(header, separator, time_form(row[known.index(time.lower())], unit))
+
+
+@contextmanager
+def well_formed(path: Path) -> Iterator[None]:
+    """Say of which file a line is that is too long, or no CSV.
+
+    Raises:
+        TraceError: there is one.
+    """
+    try:
+        yield
+    except MalformedError as error:
+        raise TraceError(error.problem, where=f"{path}:{error.line}") from None
+    except csv.Error as error:
+        raise TraceError(f"is not CSV: {error}", where=str(path)) from None
 
 
 def guessed_columns(header: Sequence[str]) -> dict[str, str]:
@@ -132,13 +157,15 @@ def own_csv(lines: Iterator[str], layout: Layout) -> Iterator[Batch]:
     if not first:
         return
     separator = separator_of(first[0])
-    header = next(csv.reader([first[0]], delimiter=separator))
+    try:
+        header, *row = csv.reader(first, delimiter=separator)
+    except csv.Error as error:
+        raise MalformedError(len(kept), f"is not CSV: {error}") from None
     at = len(kept) if len(first) < 2 else kept.index(first[0]) + 1
     where = _places(header, layout, at, first[0])
-    if len(first) < 2:
+    if not row:
         return
-    cells = next(csv.reader([first[1]], delimiter=separator))
-    time = cells[where[0]] if len(cells) > where[0] else ""
+    time = row[0][where[0]] if len(row[0]) > where[0] else ""
     form = time_form(time, layout.unit)
     if form is None:
         problem = (
