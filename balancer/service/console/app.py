@@ -55,5 +55,7 @@ def _problem(error: Exception) -> Problem:
         return Problem(error.status_code, str(error.detail), headers=error.headers)
     if isinstance(error, RequestValidationError):
         found = error.errors()[0]
+        if found["loc"][0] == "path":
+            return Problem(404, "there is no such page")
         return Problem(422, f"{found['loc'][-1]}: {found['msg']}")
     return Problem(422, str(error))
