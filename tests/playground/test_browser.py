@@ -26,7 +26,8 @@ from playwright.sync_api import (  # noqa: E402
 
 HOME = "/console/playground?on=latency_spike&base=default"
 SOFT = '[data-path="thresholds.soft.latency_p95"]'
-LONG_MS = 120_000
+LONG_MS = 400_000
+# Not how long it takes, but when to give up on a machine that does a hundred other things.
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,7 @@ def test_a_dragged_line_draws_the_hour_again_over_the_last_answer(page: Page) ->
     expect(latency).to_contain_text("better")
     expect(page.locator('[data-metric="shed_share"]')).to_contain_text("no change")
     expect(page.locator("#sentence")).to_contain_text("it pays quality of answers")
-    expect(page.locator("#counted")).to_contain_text("10 replications")
+    expect(page.locator("#counted")).to_contain_text("3 replications")
 
     page.get_by_role("button", name="Undo").click()
     settled(page, "base=default")
