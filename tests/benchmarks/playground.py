@@ -94,7 +94,8 @@ async def _answers() -> dict[str, float]:
 async def _turns(playground: Playground, subject: Subject, rate: float) -> tuple[float, float]:
     scenario = load("latency_spike", [f"workload.arrivals.rate={rate:g}"]).scenario
     traffic = Traffic(scenario, replication_key(scenario.seed, 0))
-    policy, who, have = default_policy(), Who("benchmark"), []
+    policy, who = default_policy(), Who("benchmark")
+    have: list[str] = []
     answers, runs = [], []
     for turn in range(_TURNS + 1):
         trial = Trial(amounts={_PATH: f"{14.0 - turn / 2.0:g}s"})

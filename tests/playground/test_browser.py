@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not i
 from axe_playwright_python.sync_playwright import Axe  # noqa: E402
 from playwright.sync_api import (  # noqa: E402
     Browser,
+    ConsoleMessage,
     Locator,
     Page,
     Request,
@@ -50,7 +51,12 @@ def page(browser: Browser, service: Service) -> Iterator[Page]:
     expect.set_options(timeout=LONG_MS)
     found = context.new_page()
     said: list[str] = []
-    found.on("console", lambda message: said.append(message.text) if message.type == "error" else 0)
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            said.append(message.text)
+
+    found.on("console", hear)
     found.on("pageerror", lambda error: said.append(str(error)))
     found.goto(HOME)
     settled(found)
