@@ -41,7 +41,7 @@ _MODELS = ("gemini-3.8-flash", "gemini-3.5-flash-lite", "gemini-3.1-flash-lite")
 """What is asked for, and what the milder modes take instead; the last mode has another one."""
 _STORY: tuple[tuple[float, str, int], ...] = (
     (120.0, "all is well", 0),
-    (240.0, f"{_MODELS[0]} answers ten times slower", 1),
+    (240.0, f"{_MODELS[0]} answers many times slower", 1),
     (240.0, f"so does {_MODELS[1]}", 2),
     (240.0, f"so does {_MODELS[2]}", 3),
     (1500.0, "all is well again", 0),
@@ -161,7 +161,7 @@ def _slow_down(mock: MockProcess, models: Sequence[str]) -> None:
         mock.admin.drop_fault(name)
     for name in models:
         if name not in playing:
-            mock.admin.put_fault(name, {"kind": "latency", "model": name, "factor": "x10"})
+            mock.admin.put_fault(name, {"kind": "latency", "model": name, "factor": "x30"})
 
 
 async def _traffic(session: Any, per_s: float) -> None:

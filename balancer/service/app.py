@@ -160,6 +160,7 @@ async def _life(dependencies: Dependencies, console: Console) -> AsyncIterator[N
         await asyncio.gather(*tasks, return_exceptions=True)
         await console.jobs.close()
         await asyncio.to_thread(dependencies.balancer.close)
+        console.rollups.flush()
         await dependencies.gateway.close()
         await dependencies.integrations.close()
         await asyncio.to_thread(dependencies.store.close)

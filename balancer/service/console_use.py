@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from pathlib import Path
 
 from ..core.errors import InputError, nearest
 
@@ -13,6 +14,7 @@ __all__ = ["ConsoleUse", "Person", "Role", "console_use"]
 
 _PEOPLE = "OPEN_BALANCER_CONSOLE_USERS"
 _PUBLIC = "OPEN_BALANCER_CONSOLE_PUBLIC"
+_PROCEDURES = "OPEN_BALANCER_PROCEDURES"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _TOKEN = re.compile(r"[\x21-\x2b\x2d-\x7e]{16,}")
 
@@ -55,10 +57,12 @@ class ConsoleUse:
     Attributes:
         people: beside whoever has the service's own token, who is `admin`.
         public: whether anybody who reaches the service may look at it without a log-in.
+        procedures: folder of what to do in an incident, in Markdown; None: there is none.
     """
 
     people: tuple[Person, ...] = ()
     public: bool = False
+    procedures: Path | None = None
 
 
 def console_use(environment: Mapping[str, str]) -> ConsoleUse:
@@ -76,7 +80,12 @@ def console_use(environment: Mapping[str, str]) -> ConsoleUse:
     public = environment.get(_PUBLIC, "").strip().lower() or "off"
     if public not in ("on", "off"):
         raise InputError(f"{_PUBLIC} is {public!r}; expected on or off")
-    return ConsoleUse(people=people, public=public == "on")
+    folder = environment.get(_PROCEDURES, "").strip()
+    if folder and not Path(folder).is_dir():
+        raise InputError(f"{_PROCEDURES} is {folder!r}; expected a folder of Markdown files")
+    return ConsoleUse(
+        people=people, public=public == "on", procedures=Path(folder) if folder else None
+    )
 
 
 def _person(text: str) -> Person:

@@ -16,12 +16,16 @@ from .brownout import BROWNOUT
 from .dashboard import DASHBOARD
 from .entry import entry_routes
 from .frame import Console
+from .help import HELP
+from .incidents import INCIDENTS_PAGE
+from .observability import OBSERVABILITY
 from .pages import Page, menu
 from .runs import RUNS
+from .settings import SETTINGS
 
 __all__ = ["console_of", "pages_of"]
 
-_OWN = (DASHBOARD, BROWNOUT, RUNS)
+_OWN = (DASHBOARD, BROWNOUT, INCIDENTS_PAGE, OBSERVABILITY, RUNS, SETTINGS, HELP)
 
 
 def console_of(dependencies: Dependencies, given: Sequence[Page]) -> Console:
@@ -51,5 +55,7 @@ def _problem(error: Exception) -> Problem:
         return Problem(error.status_code, str(error.detail), headers=error.headers)
     if isinstance(error, RequestValidationError):
         found = error.errors()[0]
+        if found["loc"][0] == "path":
+            return Problem(404, "there is no such page")
         return Problem(422, f"{found['loc'][-1]}: {found['msg']}")
     return Problem(422, str(error))

@@ -54,6 +54,7 @@ class ByKey:
         self._now_s = now_s
         self._lock = threading.Lock()
         self._minutes: deque[tuple[int, dict[str, KeyRow]]] = deque(maxlen=_DAY_MINUTES)
+        self._untold: dict[str, KeyRow] = {}
 
     def add(self, record: RequestRecord) -> None:
         """Take in a request; on its caller's time."""
@@ -68,11 +69,14 @@ class ByKey:
         with self._lock:
             if not self._minutes or self._minutes[-1][0] != minute:
                 self._minutes.append((minute, {}))
-            rows = self._minutes[-1][1]
-            # Whoever may choose keys must not choose how much is kept.
-            if name not in rows and len(rows) >= _MOST_KEYS:
-                name = OTHERS
-            rows.setdefault(name, KeyRow()).take(row)
+            _add(self._minutes[-1][1], name, row)
+            _add(self._untold, name, row)
+
+    def minute(self) -> dict[str, KeyRow]:
+        """By key, since this was asked last: for whoever writes it down."""
+        with self._lock:
+            found, self._untold = self._untold, {}
+        return found
 
     def last(self, seconds: float) -> dict[str, KeyRow]:
         """By key, of the last so many wall seconds, in whole minutes; the dearest first."""
@@ -85,3 +89,10 @@ class ByKey:
                         found.setdefault(name, KeyRow()).take(row)
         order = sorted(found.items(), key=lambda item: (-item[1].nano_usd, -item[1].requests))
         return dict(order)
+
+
+def _add(rows: dict[str, KeyRow], name: str, row: KeyRow) -> None:
+    # Whoever may choose keys must not choose how much is kept.
+    if name not in rows and len(rows) >= _MOST_KEYS:
+        name = OTHERS
+    rows.setdefault(name, KeyRow()).take(row)

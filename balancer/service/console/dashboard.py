@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse, Response
 from ..api.metrics_views import WINDOWS_S
 from ..history import StoreError
 from ..history.tables import MODE_CHANGES
-from .by_key import ByKey
 from .figures import figures
 from .frame import Console
 from .live import event, html
@@ -30,9 +29,8 @@ def _routes(console: Console) -> APIRouter:
     routes = APIRouter()
     dependencies = console.dependencies
     balancer = dependencies.balancer
-    trail, by_key = Trail(lambda: balancer.policy.tick_s), ByKey()
+    trail, by_key = Trail(lambda: balancer.policy.tick_s), console.by_key
     balancer.listeners.ticks.add(trail.add)
-    balancer.listeners.requests.add(by_key.add)
 
     def draw(window: str) -> bytes:
         found = figures(dependencies, by_key, window)

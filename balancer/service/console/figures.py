@@ -17,7 +17,7 @@ from ..api.metrics_views import WINDOWS_S, measure
 from .by_key import ByKey, KeyRow
 from .standing import Standing, standing
 
-__all__ = ["Beside", "Figures", "ModelRow", "PriorityRow", "figures"]
+__all__ = ["Beside", "Figures", "ModelRow", "PriorityRow", "beside", "figures"]
 
 _MOST_KEYS = 12
 _WELL = 0.99
@@ -114,7 +114,7 @@ def figures(dependencies: Dependencies, by_key: ByKey, window: str) -> Figures:
         models=_models(seen),
         priorities=_priorities(seen),
         by_key=dict(list(keys.items())[:_MOST_KEYS]),
-        beside=_beside(dependencies),
+        beside=beside(dependencies),
     )
 
 
@@ -169,7 +169,8 @@ def _priorities(seen: Observations) -> tuple[PriorityRow, ...]:
     )
 
 
-def _beside(dependencies: Dependencies) -> tuple[Beside, ...]:
+def beside(dependencies: Dependencies) -> tuple[Beside, ...]:
+    """What runs beside the service, and whether it is well."""
     broken, lost = dependencies.store.broken, dependencies.store.lost
     found = [
         Beside(name="History", state="bad", said=f"not written: {broken}")

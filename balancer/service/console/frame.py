@@ -15,10 +15,12 @@ from ..api.dependencies import Dependencies
 from ..problems import Problem
 from .assets import Assets
 from .audit import Audit
+from .by_key import ByKey
 from .gate import visitor_of
 from .jobs import Jobs
 from .live import Live, html
 from .pages import Page
+from .rollups import Rollups
 from .sessions import Sessions
 from .standing import standing
 from .words import FILTERS
@@ -40,6 +42,8 @@ class Console:
         sessions: who is logged in.
         audit: where every change is noted.
         jobs: runs of the command that were started from pages.
+        by_key: requests by their callers' keys.
+        rollups: what was observed, for the metric explorer.
         live: streams to whoever looks.
         assets: what pages load.
         pages: the same.
@@ -67,7 +71,17 @@ class Console:
         self._templates.globals |= {"asset": self.assets.url, "version": VERSION}
         self.live = Live()
         self.live.add("standing", self._standing)
-        dependencies.balancer.listeners.ticks.add(self.live.tick)
+        balancer = dependencies.balancer
+        self.by_key = ByKey()
+        self.rollups = Rollups(
+            dependencies.store,
+            lambda: dependencies.tracker.owner,
+            lambda: balancer.policy.tick_s,
+            self.by_key,
+        )
+        balancer.listeners.requests.add(self.by_key.add)
+        balancer.listeners.ticks.add(self.rollups.add)
+        balancer.listeners.ticks.add(self.live.tick)
 
     def to(self, path: str) -> RedirectResponse:
         """Where a form leads when it is done: another page, so that loading it again is no form."""

@@ -11,7 +11,7 @@ from ..console_use import Role
 from ..problems import Problem
 from .frame import Console
 from .gate import form_of, need
-from .last_hour import last_hour
+from .journal_stretch import last_hour
 from .policies import checked
 
 __all__ = ["impact_routes"]
@@ -47,8 +47,8 @@ def impact_routes(console: Console) -> APIRouter:
             tab="impact",
             text=text,
             checked=found,
-            scenarios=await console.jobs.scenarios(),
-            scenario_options=[(n, f"{n}: {asks}") for n, asks in await console.jobs.scenarios()],
+            scenarios=console.jobs.scenarios(),
+            scenario_options=[(n, f"{n}: {asks}") for n, asks in console.jobs.scenarios()],
             journal=bool(dependencies.balancer.status().journal),
             jobs=[job for job in console.jobs.newest() if job.kind in ("gate", "backtest")][:10],
         )
@@ -85,7 +85,7 @@ def impact_routes(console: Console) -> APIRouter:
             words = ["{job}/" + _HOUR, "--policy", candidate, "--policy", in_force,
                      "--replications", _REPLICATIONS]  # fmt: skip
         else:
-            names = [name for name, _ in await console.jobs.scenarios()]
+            names = [name for name, _ in console.jobs.scenarios()]
             if form["scenario"] not in names:
                 return await shown(
                     request, text, values=values,

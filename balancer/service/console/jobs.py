@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..problems import Problem
@@ -29,7 +31,8 @@ _KEPT = 100
 _NICE = 10
 _LONGEST_S = 3600.0
 _STOPS_WITHIN_S = 10.0
-_LISTS_WITHIN_S = 60.0
+_LIBRARY = Path(__file__).parents[3] / "scenarios" / "library"
+_TITLE = re.compile(r"^title: (.+)$", re.MULTILINE)
 _LOG_TAIL = 6000
 _JUDGED = (0, 1, 3)
 """Exit codes of a run that came to its end: it holds, it fails, nobody can tell."""
@@ -185,6 +188,11 @@ class Jobs:
         if self._running == number and self._process is not None:
             _end(self._process)
 
+    async def idle(self) -> None:
+        """Wait until none runs or waits."""
+        if self._worker is not None:
+            await asyncio.wait([self._worker])
+
     async def close(self) -> None:
         """Stop what runs, with the service."""
         if self._worker is not None:
@@ -203,12 +211,10 @@ class Jobs:
         # A progress line writes over itself.
         return "\n".join(line.rpartition("\r")[2] for line in text.splitlines())
 
-    async def scenarios(self) -> list[tuple[str, str]]:
+    def scenarios(self) -> list[tuple[str, str]]:
         """Names of the library's scenarios and what each asks; empty where there is no harness."""
         if self._scenarios is None:
-            lines = await asyncio.to_thread(_listed)
-            pairs = [line.split(None, 1) for line in lines if line[:1].strip()]
-            self._scenarios = [(pair[0], pair[1]) for pair in pairs if len(pair) == 2]
+            self._scenarios = _listed()
         return self._scenarios
 
     # --- the queue ------------------------------------------------------------------------
@@ -281,21 +287,15 @@ class Jobs:
             shutil.rmtree(self.folder(number), ignore_errors=True)
 
 
-def _listed() -> list[str]:
-    """What `open-balancer scenarios` prints; nothing where there is no harness."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "balancer.cli", "scenarios"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=_environment() | {"COLUMNS": "200"},
-            timeout=_LISTS_WITHIN_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+def _listed() -> list[tuple[str, str]]:
+    """Of the library that ships beside this package, without importing the harness."""
+    if find_spec("numba") is None:
         return []
-    return done.stdout.splitlines() if done.returncode == 0 else []
+    found = []
+    for path in sorted(_LIBRARY.glob("*.yaml")):
+        title = _TITLE.search(path.read_text(encoding="utf-8"))
+        found.append((path.stem, title[1] if title else ""))
+    return found
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

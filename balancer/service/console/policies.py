@@ -54,6 +54,8 @@ def policy_routes(console: Console) -> APIRouter:
     ) -> Response:
         current = dependencies.policies.current
         policy = dependencies.balancer.policy
+        table = _table(policy)
+        signals = {signal for row in table.values() for signal in row}
         return console.page(
             request,
             "brownout",
@@ -64,8 +66,8 @@ def policy_routes(console: Console) -> APIRouter:
             tab="policy",
             text=current.text if text is None else text,
             current=current,
-            table=_table(policy),
-            signals=_SIGNALS,
+            table=table,
+            signals={name: words for name, words in _SIGNALS.items() if name in signals},
             levels=[mode.label for mode in MODES[1:]],
             warnings=policy.warnings(),
             misfits=dependencies.balancer.status().misfits,
@@ -234,7 +236,8 @@ def _at_rules(errors: dict[str, str], policy: Policy) -> dict[str, str]:
     rule: Rule | None = policy.rules[int(found[1])] if found else None
     if rule is None:
         return {"": text}
-    return {f"thresholds.{Mode(rule.level).label}-{rule.signal}": text.partition(": ")[2] or text}
+    said = re.sub(r"^(Line \d+: )?rules\.\d+\.\w+: ", "", text)
+    return {f"thresholds.{Mode(rule.level).label}-{rule.signal}": said}
 
 
 async def _versions(console: Console, request: Request, *, before: int | None) -> Response:

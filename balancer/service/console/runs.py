@@ -48,8 +48,8 @@ def _routes(console: Console) -> APIRouter:
             status=422 if errors else 200,
             errors=errors,
             values=values,
-            scenarios=await jobs.scenarios(),
-            scenario_options=[(n, f"{n}: {asks}") for n, asks in await jobs.scenarios()],
+            scenarios=jobs.scenarios(),
+            scenario_options=[(n, f"{n}: {asks}") for n, asks in jobs.scenarios()],
             kinds=_KINDS,
             laws=LAWS,
             jobs=jobs.newest(),
@@ -77,7 +77,7 @@ def _routes(console: Console) -> APIRouter:
         kind, scenario = form["kind"], form["scenario"]
         if kind not in _KINDS:
             errors["run.kind"] = "Choose what to do."
-        if scenario not in [name for name, _ in await jobs.scenarios()]:
+        if scenario not in [name for name, _ in jobs.scenarios()]:
             errors["run.scenario"] = "Choose a scenario of the list."
         count = form["replications"].strip() or "20"
         if not (count.isascii() and count.isdigit() and 1 <= int(count) <= 1000):

@@ -99,4 +99,11 @@ async def _try(dependencies: Dependencies, mode: Mode, prompt: str, model: str |
 def _always(policy: Policy, mode: Mode) -> Policy:
     """A policy that does to every call what a mode does, and refuses none."""
     strategy = replace(policy.strategies[mode], shed=(0.0, 0.0, 0.0))
-    return replace(policy, strategies=(strategy,) * len(MODES), budgets=(), priority_budgets=())
+    # Without a baseline, a policy is not asked for modes that get cheaper step by step.
+    return replace(
+        policy,
+        strategies=(strategy,) * len(MODES),
+        baseline=None,
+        budgets=(),
+        priority_budgets=(),
+    )

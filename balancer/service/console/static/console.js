@@ -36,6 +36,11 @@
     pulse.hidden = true;
   }
 
+  document.addEventListener("change", (changed) => {
+    const form = changed.target.closest?.("form[data-submit-on-change]");
+    if (form) form.requestSubmit();
+  });
+
   // What would be hard to undo is asked for twice.
   document.addEventListener("submit", (submitted) => {
     const question = submitted.submitter?.dataset.confirm;

@@ -24,7 +24,7 @@
     const first = Math.min(times.length ? times[0] : last, last - 300000);
     const x = (i, shown) => ({ ...axis(), type: "time", gridIndex: i, min: first, max: last, splitLine: { show: false }, axisLabel: { ...axis().axisLabel, show: shown, formatter: (ms) => at(ms).slice(0, 5) } });
     return {
-      animation: false,
+      animation: false, useUTC: true,
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
       grid: [{ left: LEFT, right: RIGHT, top: 0, height: BAND }].concat(PANELS.map((_, i) => ({ left: LEFT, right: RIGHT, top: BAND + GAP * (i + 1) + tall * i, height: tall }))),
       title: PANELS.map((panel, i) => ({ text: panel.title, left: 0, top: BAND + GAP * (i + 1) + tall * i - 23, textStyle: { fontSize: 11.5, fontWeight: 500, color: css("muted") } })),
