@@ -18,7 +18,7 @@ SLOTS = 64
 """Jobs under way at once, of all users."""
 EVERY_TICKS = 32
 """A run looks so often whether anybody still waits for it: about once a millisecond."""
-_NICE = 10
+_NICE = 5
 
 _flags: Any = None
 

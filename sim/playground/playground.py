@@ -160,7 +160,7 @@ class Playground:
     async def draw(
         self, who: Who, subject: Subject, trial: Trial, have: Sequence[str] = ()
     ) -> bytes:
-        """One replication, to be drawn, as JSON: see `docs/reference/playground.md`.
+        """One replication, to be drawn, as JSON: see `docs/how-to/play-with-a-policy.md`.
 
         Args:
             who: asks; what they asked before in the same tab is dropped.

@@ -11,6 +11,8 @@ from balancer.runtime.balancer import Balancer
 from sim.playground.page import playground_pages
 from tests.service.conftest import Service, serving
 
+FEW = 3
+"""Replications of an answer at rest."""
 POLICY = """\
 name: live
 thresholds:
@@ -23,9 +25,13 @@ thresholds:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Without a token: whoever is on this machine may play."""
     data = tmp_path_factory.mktemp("playground")
+    patch = pytest.MonkeyPatch()
+    # What ten replications say is tested elsewhere; here it is that they are asked for and told.
+    patch.setattr("sim.playground.playground.REPLICATIONS", FEW)
     balancer = Balancer(parse_policy(POLICY), journal=data / "journal.jsonl")
     with (
         playground_pages() as pages,
         serving(data, balancer=balancer, pages=pages, token=None) as found,
     ):
         yield found
+    patch.undo()

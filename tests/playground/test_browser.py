@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not i
 from axe_playwright_python.sync_playwright import Axe  # noqa: E402
 from playwright.sync_api import (  # noqa: E402
     Browser,
+    ConsoleMessage,
     Locator,
     Page,
     Request,
@@ -26,7 +27,8 @@ from playwright.sync_api import (  # noqa: E402
 
 HOME = "/console/playground?on=latency_spike&base=default"
 SOFT = '[data-path="thresholds.soft.latency_p95"]'
-LONG_MS = 120_000
+LONG_MS = 400_000
+# Not how long it takes, but when to give up on a machine that does a hundred other things.
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,12 @@ def page(browser: Browser, service: Service) -> Iterator[Page]:
     expect.set_options(timeout=LONG_MS)
     found = context.new_page()
     said: list[str] = []
-    found.on("console", lambda message: said.append(message.text) if message.type == "error" else 0)
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            said.append(message.text)
+
+    found.on("console", hear)
     found.on("pageerror", lambda error: said.append(str(error)))
     found.goto(HOME)
     settled(found)
@@ -96,7 +103,7 @@ def test_a_dragged_line_draws_the_hour_again_over_the_last_answer(page: Page) ->
     expect(latency).to_contain_text("better")
     expect(page.locator('[data-metric="shed_share"]')).to_contain_text("no change")
     expect(page.locator("#sentence")).to_contain_text("it pays quality of answers")
-    expect(page.locator("#counted")).to_contain_text("10 replications")
+    expect(page.locator("#counted")).to_contain_text("3 replications")
 
     page.get_by_role("button", name="Undo").click()
     settled(page, "base=default")

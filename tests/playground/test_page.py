@@ -119,7 +119,7 @@ def test_an_hour_of_the_own_journal_is_fitted(
     assert drawn["arms"]["policy"]["transitions"]
     text = client.get(f"{HOME}/scenario", params=asked)
     assert text.headers["content-disposition"] == 'attachment; filename="hour.yaml"'
-    assert "scenario: hour" in text.text
+    assert 'scenario: "hour"' in text.text
     refused = client.get(f"{HOME}/draw", params=asked | {"on": "hour:5000-6000"})
     assert "holds nothing of this hour any more" in refused.json()["error"]["message"]
     library = client.get(f"{HOME}/scenario", params=SPIKE)

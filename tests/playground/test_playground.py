@@ -13,8 +13,9 @@ import pytest
 
 from balancer.core.errors import InputError
 from balancer.policy_file import default_policy, show_policy
+from sim.playground import playground as room
 from sim.playground.cancelling import SLOTS, SupersededError
-from sim.playground.playground import CPU_BURST_S, REPLICATIONS, BusyError, Playground, Who
+from sim.playground.playground import CPU_BURST_S, BusyError, Playground, Who
 from sim.playground.values import Subject, Trial
 
 SCENARIO = """\
@@ -70,7 +71,7 @@ def test_questions_and_answers() -> None:
             ]
 
             settled = await asked.settle(ME, SHORT, EARLIER, Trial())
-            assert settled["replications"] == REPLICATIONS
+            assert settled["replications"] == room.REPLICATIONS
             latency = settled["metrics"]["latency_p95_s"]
             assert latency["low"] <= latency["estimate"] <= latency["high"]
             assert set(latency["against"]) == {"ghost", "static", "none"}
