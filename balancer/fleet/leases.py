@@ -39,6 +39,8 @@ _FINEST = 512
 _MARGIN_S = 3.0
 _LOOSE_LOOKS = 5
 _FRESH_S = 6 * 3600.0
+_REFRESH_S = 5.0
+_FEW = 100
 _SLICES = 60
 
 Row = list[int]
@@ -246,6 +248,8 @@ class Leases:
         This only looks, and needs no lock.
         """
         self.urgent = False
+        # What others spend is worth a question where it costs little.
+        fresh_s = _REFRESH_S if len(self._leases) <= _FEW else _FRESH_S
         urgent, others = [], []
         for name, lease in self._leases.items():
             if lease.wants:
@@ -253,7 +257,7 @@ class Leases:
             elif (
                 lease.lapsed is not None
                 or lease.sums != lease.told
-                or now_s - lease.told_s > _FRESH_S
+                or now_s - lease.told_s > fresh_s
             ):
                 others.append(name)
         return urgent + others

@@ -100,6 +100,7 @@ class Member:
         self._sent: deque[tuple[str, Observations]] = deque()
         self._saved = BEGINNING
         self._followed = ""
+        self._unreadable = self._unread = ""
         self._kind = ""
         self.policy = policy
         self.head = Head(generation="")
@@ -182,6 +183,8 @@ class Member:
                 "one release and one length of ticks in a fleet, or give each fleet a prefix",
                 "form",
             )
+        elif head.generation == self._unreadable:
+            raise StoreError(self._unread, "format")
         elif self._link.lost or not self.joined or head.generation != self._followed:
             await self._take_up()
         elif head.tick < self.last:
@@ -331,6 +334,7 @@ class Member:
                 line = Line.from_text(text)
             except JournalError as error:
                 self._part_company()
+                self._unreadable, self._unread = generation, str(error)
                 raise StoreError(str(error), "format") from None
             if line.after != self.last:
                 # Lines that this replica was too slow for are gone.

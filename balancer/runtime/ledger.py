@@ -3,7 +3,7 @@
 Money is reserved before a call starts and settled when it ends (`balancer.core.budget`,
 `balancer.core.claims`), so that what was settled in any rolling window never exceeds a limit,
 however many calls are in flight. Every process has a ledger of its own: processes that are to
-keep to one budget together get a part of it each.
+keep to one budget together get a part of it each, or lease it from a fleet's store (`lend`).
 
 The ledger in memory is the truth while the process lives. What it holds and settles is told to
 `log`, if there is one, before the call starts (`balancer.runtime.budget_files`); whatever becomes
