@@ -144,9 +144,14 @@ class Connection(HttpToolsProtocol):
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > self.bounds.header_size:
                 return 431, self._too_large()
-        if sum(name == b"host" for name, _ in self.headers) > 1:
+        hosts, has_body = 0, False
+        for name, _ in self.headers:
+            if name == b"host":
+                hosts += 1
+            elif name in _OF_BODIES:
+                has_body = True
+        if hosts > 1:
             return 400, "the request has more than one Host header"
-        has_body = any(name in _OF_BODIES for name, _ in self.headers)
         if has_body and self.parser.should_upgrade() and not self._should_upgrade():
             # Its parser takes what follows for the other protocol.
             return 400, "a body cannot follow an Upgrade; send it as HTTP/1.1, without one"
