@@ -46,7 +46,9 @@ def test_an_answer_is_drawn_settled_and_copied(client: httpx.Client) -> None:
     assert drawn["arms"]["policy"]["transitions"]
     assert drawn["faults"][0]["from_s"] == 900.0
     settled = client.get(f"{HOME}/settle", params=moved | {"was": "base"}).json()
-    assert settled["metrics"]["latency_p95_s"]["against"]["ghost"]["says"] == "better"
+    against = settled["metrics"]["latency_p95_s"]["against"]
+    assert set(against) == {"ghost", "static", "none"}
+    assert against["static"]["says"] == "better"
     text = client.get(f"{HOME}/yaml", params=moved)
     assert parse_policy(text.text).rules[0].threshold == 6.0
     assert text.headers["content-disposition"] == 'attachment; filename="candidate.yaml"'

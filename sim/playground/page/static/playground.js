@@ -83,7 +83,7 @@
     try {
       while (wanted && flying === mine) {
         wanted = false;
-        await draw(mine.signal);
+        if (answer?.state !== written(state)) await draw(mine.signal);
         if (flying === mine && settles && !wanted) await settle(mine.signal);
       }
     } catch (error) {
