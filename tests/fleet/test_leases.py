@@ -38,12 +38,6 @@ class Owner:
             life=15_000,
             linger=900_000,
             gone=gone,
-            self.number,
-            asks,
-            round(now_s * 1000),
-            life=15_000,
-            linger=900_000,
-            gone=gone,
         )
         if heard:
             self.leases.granted(leased, now_s)
