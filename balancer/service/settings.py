@@ -138,10 +138,11 @@ class Settings:
                     f"--origins or OPEN_BALANCER_ORIGINS: found {origin!r}, expected an origin "
                     "such as https://app.example"
                 )
-        if self.token is None and (self.console.people or self.console.public):
+        if self.token is None and (self.console.people or self.console.public or self.console.oidc):
             raise InputError(
-                "the console has users or is public, and no token is set, so it asks nobody for a "
-                "log-in; set OPEN_BALANCER_TOKEN (such as the output of `openssl rand -hex 32`)"
+                "the console has users, a provider or is public, and no token is set, so it asks "
+                "nobody for a log-in; set OPEN_BALANCER_TOKEN (such as the output of "
+                "`openssl rand -hex 32`)"
             )
         if self.token is None and not is_loopback(self.host):
             raise InputError(
