@@ -9,6 +9,7 @@ costs a request that comes in one piece more than some additions.
 from __future__ import annotations
 
 import asyncio
+import logging
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -23,6 +24,10 @@ _LINGER_S = 2.0
 """How long a refused caller may go on sending: hung up on, it would lose the answer."""
 _SOCKET_HEADERS, _SOCKET_LINE = 128, 8190
 """The most that the parser of websockets takes, which gives no answer to more."""
+_log = logging.getLogger("balancer.service.connection")
+# What callers do wrong they are told, and nobody else: it could fill a disk.
+_log.setLevel(logging.ERROR)
+_OF_BODIES = (b"content-length", b"transfer-encoding")
 
 
 class _Awaited(Enum):
@@ -45,6 +50,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
+        self.logger = _log
         self._unread = 0  # bytes since the last that belonged to a body, or ended a request
         self._awaited = _Awaited.NOTHING
         self._due_s = 0.0  # when it is to be here, on the loop's clock
@@ -138,8 +144,17 @@ class Connection(HttpToolsProtocol):
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > self.bounds.header_size:
                 return 431, self._too_large()
-        if sum(name == b"host" for name, _ in self.headers) > 1:
+        hosts, has_body = 0, False
+        for name, _ in self.headers:
+            if name == b"host":
+                hosts += 1
+            elif name in _OF_BODIES:
+                has_body = True
+        if hosts > 1:
             return 400, "the request has more than one Host header"
+        if has_body and self.parser.should_upgrade() and not self._should_upgrade():
+            # Its parser takes what follows for the other protocol.
+            return 400, "a body cannot follow an Upgrade; send it as HTTP/1.1, without one"
         return None
 
     def _refuse_head(self) -> None:

@@ -59,7 +59,7 @@ def _uvicorn(port: int, http: str) -> None:
         app, port=port, http=http, loop="uvloop", log_config=None, access_log=False,
         limit_concurrency=_CONNECTIONS, h11_max_incomplete_event_size=64 << 10,
         timeout_keep_alive=75, server_header=False, date_header=False,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def _ours(port: int, _: str) -> None:
@@ -75,7 +75,7 @@ def _ours(port: int, _: str) -> None:
     uvicorn.run(
         app, port=port, http=connection_class(bounds), loop="uvloop", log_config=None,
         access_log=False, timeout_keep_alive=75, server_header=False, date_header=False,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def _hypercorn(port: int, _: str) -> None:

@@ -15,7 +15,7 @@ TEXTS = (
     "9" * 400, "1e999", "NaN", "-Infinity", "' OR 1=1 --", "<script>", "${x}", "%00", "../../x",
     "x" * 10_000,
 )  # fmt: skip
-OTHERS = (
+OTHERS: tuple[Any, ...] = (
     float("nan"), float("inf"), -float("inf"), 1e308, 10**400, -(10**400), 2**63, -(2**63) - 1,
     2**64, True, None, [], {}, [[[[]]]], {"\ud800": "\x00"}, ["\ud800"],
 )  # fmt: skip

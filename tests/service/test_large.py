@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from balancer import wire
 from balancer.service.proxy import large
+from balancer.service.bounds import Bounds
 from balancer.service.proxy.large import read_answer
 
 USAGE = {"promptTokenCount": 5, "candidatesTokenCount": 7, "totalTokenCount": 12}
@@ -28,7 +29,7 @@ def answer(*texts: str) -> Any:
 def read(body: Any, coding: str = "") -> Any:
     """As the proxy does."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return asyncio.run(read_answer(gzip.compress(raw) if coding else raw, coding))
+    return asyncio.run(read_answer(gzip.compress(raw) if coding else raw, coding, Bounds()))
 
 
 @pytest.mark.parametrize("coding", ["", "gzip"])

@@ -131,6 +131,7 @@ def test_a_socket_with_more_than_its_parser_takes_is_told_so(service: Service) -
         (head("Content-Length: -5"), 400),
         (head("Content-Length: 99999999999999999999"), 400),
         (head("Transfer-Encoding: chunked") + b"zz\r\n", 400),
+        (head("Connection: Upgrade", "Upgrade: h2c", f"Content-Length: {len(BODY)}") + BODY, 400),
     ],
 )
 def test_what_is_no_request_is_told_so(service: Service, raw: bytes, status: int) -> None:

@@ -36,7 +36,8 @@ from tests.service.upstream import (
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
-PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
+MODEL = "gemini-2.5-flash"
+PATH = f"/v1beta/models/{MODEL}:generateContent"
 BODY = {"contents": [{"parts": [{"text": "hi"}]}]}
 
 
@@ -104,25 +105,24 @@ def test_a_stop_says_so_first_takes_no_new_work_and_ends_streams_with_a_word(
     with serving as (child, client), ThreadPoolExecutor() as pool:
         base = str(client.base_url).rstrip("/")
         gemini = genai.Client(api_key="a-key", http_options={"base_url": base})
-        asked = {"model": "gemini-2.5-flash", "contents": "hi"}
-        stream = iter(gemini.models.generate_content_stream(**asked))
+        stream = gemini.models.generate_content_stream(model=MODEL, contents="hi")
         assert next(stream).text == "one"
         script.say(hang)
-        whole = pool.submit(gemini.models.generate_content, **asked)
+        whole = pool.submit(gemini.models.generate_content, model=MODEL, contents="hi")
         until(lambda: len(script.asked) == 2, "both calls are under way")
         idle = [httpx.Client(base_url=base, timeout=20) for _ in range(3)]
         for each in idle:
             assert each.get("/readyz").status_code == 200
         child.send_signal(signal.SIGTERM)
-        ready = until(lambda: (found := idle[0].get("/readyz")).status_code == 503 and found)
-        assert "stopping" in ready.json()["problems"]
-        assert ready.json()["ready"] is False
+        until(lambda: idle[0].get("/readyz").status_code == 503, "it is not ready")
+        ready = idle[0].get("/readyz").json()
+        assert (ready["ready"], list(ready["problems"])) == (False, ["stopping"])
         for each in idle:
             found = each.post(PATH, json=BODY)
             assert (found.status_code, found.headers["retry-after"]) == (503, "1")
         assert httpx.get(f"{base}/healthz").status_code == 200
         with pytest.raises(errors.ServerError) as told:
-            gemini.models.generate_content(**asked)
+            gemini.models.generate_content(model=MODEL, contents="hi")
         assert (told.value.code, told.value.status) == (503, "UNAVAILABLE")
         # A second signal ends what the first one lets end by itself.
         child.send_signal(signal.SIGTERM)

@@ -120,8 +120,8 @@ def test_get_is_health(start: Start) -> None:
 
 
 def test_get_is_health_under_the_name_that_datadog_has_for_it(start: Start) -> None:
-    """Deliveries are taken under it, too, also where no token is set."""
-    service = start(token=None, webhook_secrets=(SECRET,))
+    """Deliveries are taken under it, too, also where no token is set, once it is named."""
+    service = start(token=None, webhook_secrets=(SECRET,), hosts=("balancer.example.org",))
     host = {"host": "balancer.example.org"}
     assert httpx.get(service.url + WEBHOOK_PATH, headers=host).json() == {"status": "ok"}
 
