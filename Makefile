@@ -9,6 +9,7 @@
 #   make abuse   one of them: what the service bears on a bad day (half an hour)
 #   make compat  real clients through the proxy, written to docs/reference/clients.md (downloads them)
 #   make datadog-schemas   our requests against Datadog's published OpenAPI documents (downloads 8 MB)
+#   make wheel   one file to install elsewhere, in dist/
 #   make lint    style, formatting, types and the import directions of the house
 #
 # Each creates a virtual environment by itself and installs what it needs. VENV and PYTHON may
@@ -16,7 +17,6 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-OUT ?= balancer-report
 
 BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -25,14 +25,15 @@ WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test slow live bench prove abuse compat datadog-schemas lint clean
+.PHONY: help run test slow live bench prove abuse compat datadog-schemas wheel lint clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 run: $(VENV)/.for-run
-	@status=0; $(BIN)/open-balancer run --out '$(OUT)' || status=$$?; \
-	if [ -f '$(OUT)/report.html' ]; then echo "The report is at $$(cd '$(OUT)' && pwd)/report.html"; fi; \
+	@status=0; $(BIN)/open-balancer run $(if $(OUT),--out '$(OUT)') || status=$$?; \
+	out='$(or $(OUT),balancer-reports/latest)'; \
+	if [ -f "$$out/report.html" ]; then echo "The report is at $$(cd "$$out" && pwd -P)/report.html"; fi; \
 	exit $$status
 
 # The core's own tests must reach every branch of it; they run by themselves because tracing
@@ -47,7 +48,7 @@ slow: $(VENV)/.for-development
 
 # By themselves, as they measure: two at once would disturb each other.
 live: $(VENV)/.for-development
-	$(BIN)/python -m pytest -q -m live tests/loadtests
+	$(BIN)/python -m pytest -q -m live tests/loadtests tests/fleet
 
 bench: $(VENV)/.for-development
 	$(BIN)/python -m tests.bench bench.json
@@ -64,6 +65,10 @@ compat: $(VENV)/.for-development
 
 datadog-schemas: $(VENV)/.for-development
 	$(BIN)/python -m tests.adapters.datadog.published_schemas
+
+wheel: $(VENV)/.python
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@echo "Install it with: pip install '$$(ls -t dist/open_balancer-*.whl | head -n 1)[all]'"
 
 lint: $(VENV)/.for-development
 	$(BIN)/ruff check .

@@ -25,7 +25,14 @@ from .units import (
     parse_usd,
 )
 
-__all__ = ["Condition", "parse_action", "parse_condition", "parse_threshold", "with_threshold"]
+__all__ = [
+    "Condition",
+    "durations_in",
+    "parse_action",
+    "parse_condition",
+    "parse_threshold",
+    "with_threshold",
+]
 
 _WINDOW_S = 60.0
 
@@ -124,6 +131,15 @@ def parse_condition(found: object) -> Condition:
         window_s=min(sustained_s, _WINDOW_S) if match["long"] else _WINDOW_S,
         sustained_s=sustained_s,
     )
+
+
+def durations_in(condition: str) -> list[str]:
+    """Amounts of a condition that was parsed which are durations, as they are written."""
+    match = _CONDITION.fullmatch(" ".join(condition.split()))
+    assert match is not None
+    seconds = SIGNALS[_PHRASES[match["signal"].lower()]] == "seconds"
+    found = [match["value"] if seconds else None, match["long"]]
+    return [amount for amount in found if amount is not None]
 
 
 def with_threshold(condition: str, threshold: str) -> str:

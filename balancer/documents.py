@@ -8,7 +8,7 @@ found, what was expected, and the nearest name that would have been valid.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from io import StringIO
@@ -26,11 +26,16 @@ __all__ = ["LARGEST_BYTES", "Document", "Key", "explain", "parse", "read_text"]
 
 LARGEST_BYTES = 1_000_000
 """Longest file we read: a policy or scenario is a page or two."""
+MOST_TOLD = 9
+"""Mistakes that are listed below the first."""
 _LARGEST_NODES = 50_000
 _DEEPEST = 40
 
 Key = tuple[str | int, ...]
 """Where a value stands: keys and list positions from the root."""
+
+_Problem = tuple[bool, int, int, Key, tuple[str, ...], Any]
+"""Whether a key is missing, line, number, key, keys known there, and pydantic's details."""
 
 Refuse = Callable[..., InputError]
 """The class of error to raise: `PolicyError`, `ScenarioError`, ..."""
@@ -69,6 +74,15 @@ class Document:
     def dotted(self, key: Key) -> str:
         """A key as users write it, from the root of the whole file."""
         return ".".join(str(part) for part in (*self.inside, *key))
+
+    def value(self, key: Key) -> object:
+        """The text or number that stands under a key; None where there is none."""
+        found: Any = self.values
+        for step in key:
+            if not isinstance(found, dict) or step not in found:
+                return None
+            found = found[step]
+        return found if isinstance(found, str | int | float) else None
 
     def part(self, key: Key) -> Document:
         """What stands under a key, as a document of its own that keeps its lines."""
@@ -178,46 +192,82 @@ def _plain(tree: Any, key: Key, lines: dict[Key, int], name: str, refuse: Refuse
 def explain(
     error: ValidationError, model: type[BaseModel], document: Document, refuse: Refuse
 ) -> InputError:
-    """The first problem in file order, as one error; says how many more there are."""
-    problems: list[tuple[bool, int, int, Key, tuple[str, ...], Any]] = []
+    """All problems in file order, as one error: the first, and the others below it, a line each."""
+    problems: list[_Problem] = []
     for details in _relevant(error):
         key, known = _locate(details["loc"], model)
         # A key that is missing is mentioned last: often it is there, but misspelt.
         missing = details["type"] == "missing"
         line = document.lines.get(key, 0)
         problems.append((missing, line, len(problems), key, known, details))
-    *_, key, known, details = min(problems, key=lambda problem: problem[:3])
+    problems.sort(key=lambda problem: problem[:3])
+    problems = _causes(problems)
+    # All that one mapping lacks, at once.
+    lacking: dict[Key, list[str]] = {}
+    for missing, *_, key, _, _ in problems:
+        if missing:
+            lacking.setdefault(key[:-1], []).append(str(key[-1]))
+    told = [
+        _told(key, known, details, document)
+        for missing, *_, key, known, details in problems
+        if not missing
+    ] + [_lacks(parent, names, document) for parent, names in lacking.items()]
+    (text, where), *others = told
+    lines = [text, *(f"  {at}: {other}" for other, at in others[:MOST_TOLD])]
+    more = len(others) - MOST_TOLD
+    if more > 0:
+        lines.append(f"  and {more} more")
+    return refuse("\n".join(lines), where=where)
+
+
+def _causes(problems: list[_Problem]) -> list[_Problem]:
+    """Problems without those that only follow from another one."""
+    # A list is said to be too short as well when an item of it is wrong.
+    inner = {key[:size] for *_, key, _, _ in problems for size in range(len(key))}
+    unknown = {key for *_, key, _, details in problems if details["type"] == "extra_forbidden"}
+
+    def follows(key: Key, kind: str) -> bool:
+        if kind == "too_short":
+            return key in inner
+        # A key that is misspelt is missing, too.
+        misspelt = (each for each in unknown if each[:-1] == key[:-1])
+        return kind == "missing" and any(nearest(str(e[-1]), [str(key[-1])]) for e in misspelt)
+
+    return [each for each in problems if not follows(each[3], each[5]["type"])]
+
+
+def _told(key: Key, known: tuple[str, ...], details: Any, document: Document) -> tuple[str, str]:
+    """One problem in words, and where it is."""
     kind = details["type"]
     parent, last = key[:-1], str(key[-1]) if key else ""
     where = document.where(key)
+    about = f"{document.dotted(key)}: " if document.dotted(key) else ""
     if kind == "extra_forbidden":
         inside = f" in {document.dotted(parent)}" if document.dotted(parent) else ""
         names = ", ".join(known)
-        text = f"unknown key {last!r}{inside}{nearest(last, known)}; known: {names}"
-    elif kind == "union_tag_invalid":
+        return f"unknown key {last!r}{inside}{nearest(last, known)}; known: {names}", where
+    if kind == "union_tag_invalid":
         tag = str(details["ctx"]["tag"])
         tags = _quoted(details["ctx"]["expected_tags"])
+        place = (*key, details["ctx"]["discriminator"].strip("'"))
+        names = ", ".join(tags)
+        text = f"{document.dotted(place)}: found {tag!r}, expected one of {names}"
+        return text + nearest(tag, tags), document.where(place)
+    if kind == "union_tag_not_found":
         name = details["ctx"]["discriminator"].strip("'")
-        where = document.where((*key, name))
-        text = (
-            f"{document.dotted((*key, name))}: found {tag!r}, expected one of {', '.join(tags)}"
-            f"{nearest(tag, tags)}"
-        )
-    elif kind == "union_tag_not_found":
-        name = details["ctx"]["discriminator"].strip("'")
-        text = f"{document.dotted(key)}: key {name!r} is missing"
-    elif kind == "missing":
-        inside = f"{document.dotted(parent)}: " if document.dotted(parent) else ""
-        text = f"{inside}key {last!r} is missing"
-    elif kind == "value_error":
-        about = f"{document.dotted(key)}: " if document.dotted(key) else ""
-        text = f"{about}{details['ctx']['error']}"
-    else:
-        about = f"{document.dotted(key)}: " if document.dotted(key) else ""
-        found = _brief(details["input"]) if details["input"] != [] else "an empty list"
-        text = f"{about}found {found}, expected {_expected(details)}"
-    more = len(problems) - 1
-    return refuse(text + (f" (and {more} more after this)" if more else ""), where=where)
+        return f"{document.dotted(key)}: key {name!r} is missing", where
+    if kind == "value_error":
+        return f"{about}{details['ctx']['error']}", where
+    found = _brief(details["input"]) if details["input"] != [] else "an empty list"
+    return f"{about}found {found}, expected {_expected(details)}", where
+
+
+def _lacks(parent: Key, names: Sequence[str], document: Document) -> tuple[str, str]:
+    """Keys that a mapping lacks, in words, and where it is."""
+    inside = f"{document.dotted(parent)}: " if document.dotted(parent) else ""
+    *first, last = map(repr, names)
+    keys = f"keys {', '.join(first)} and {last} are" if first else f"key {last} is"
+    return f"{inside}{keys} missing", document.where((*parent, names[0]))
 
 
 def _relevant(error: ValidationError) -> list[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .core.errors import InputError
 
-__all__ = ["HARNESS", "require"]
+__all__ = ["HARNESS", "how_to_install", "require"]
 
 HARNESS = ("scenarios", "sim", "reports")
 """Top-level packages that ship with this one, the lowest first."""
@@ -20,13 +20,19 @@ _EXTRAS = {
     "cluster": ("distributed",),
     "dashboards": ("grafana_foundation_sdk",),
     "datadog": ("datadog_api_client",),
+    "fleet": ("redis",),
     "gemini": ("google.genai",),
     "genai-prices": ("genai_prices",),
     "load": ("locust",),
     "notify": ("aiohttp",),
-    "service": ("fastapi", "uvicorn", "aiohttp", "sqlalchemy", "alembic"),
+    "oidc": ("authlib", "httpx", "joserfc"),
+    "service": ("fastapi", "uvicorn", "aiohttp", "sqlalchemy", "alembic", "jinja2", "markdown_it"),
     "tune": ("optuna",),
-    "telemetry": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.grpc"),
+    "telemetry": (
+        "opentelemetry.sdk",
+        "opentelemetry.exporter.otlp.proto.grpc",
+        "opentelemetry.exporter.prometheus",
+    ),
     "mock": ("httptools", "orjson", "uvicorn"),
     "test": ("hypothesis",),
 }
@@ -49,8 +55,14 @@ def require(*, packages: Sequence[str] = HARNESS, extras: Sequence[str] = ()) ->
         if missing:
             raise InputError(
                 f"this command needs {', '.join(missing)}, which the extra {extra!r} brings; "
-                f"install it: pip install 'open-balancer[{','.join(extras)}]'"
+                f"install it: {how_to_install(*extras)}"
             )
+
+
+def how_to_install(*extras: str) -> str:
+    """The command that installs extras: in a clone, as the package is in no index yet."""
+    named = ",".join(extras)
+    return f"pip install '.[{named}]' in a clone, or 'open-balancer[{named}]' from your own index"
 
 
 def _is_there(module: str) -> bool:

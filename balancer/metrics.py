@@ -385,6 +385,14 @@ BUDGET_PROJECTED: Final = Metric(
 
 # ------------------------------------------------------------------------------- brownout
 
+FLEET_ALONE: Final = Metric(
+    name="open_balancer.fleet.alone",
+    unit="1",
+    kind=Kind.GAUGE,
+    meaning="1 while a replica of a fleet decides by itself, because the fleet's decisions do not "
+    "come; 0 while it follows or leads. Processes by themselves have none.",
+    live_only=True,
+)
 CURRENT_MODE: Final = Metric(
     name="open_balancer.mode.current",
     alias="brownout.current_mode",

@@ -9,8 +9,8 @@ from ruamel.yaml import YAML
 
 from .core.policy import Policy, Rule
 from .core.rules import shown
-from .policy_show import show_policy, show_threshold
-from .units import show_factor, show_seconds, show_share
+from .policy_show import show_policy, shown_threshold
+from .units import show_seconds, show_share
 
 __all__ = ["policy_difference"]
 
@@ -87,9 +87,9 @@ def _begins(rule: Rule) -> str:
 
 
 def _threshold(rule: Rule) -> str:
+    text = shown_threshold(rule)
     if rule.at_rest is not None:
-        return f"{show_factor(rule.at_rest)} of that at rest ({shown(rule.threshold, rule.signal)})"
-    text = show_threshold(rule.threshold, rule.signal)
+        return f"{text} of that at rest ({shown(rule.threshold, rule.signal)})"
     return text if rule.objective is None else f"{text} of {show_share(rule.objective)}"
 
 

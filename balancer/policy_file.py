@@ -13,7 +13,8 @@ A file says only what differs from the default policy (`default_policy.yaml`):
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from functools import cache
 from importlib.resources import files
@@ -22,11 +23,13 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from .alert_sentences import durations_in
+from .bare_numbers import bare_durations, is_bare, told_bare
 from .core.catalog import Catalog
 from .core.errors import PolicyError
 from .core.modes import MODES, Mode
 from .core.policy import Baseline, BudgetLimit, Policy, Rule, Strategy
-from .core.rules import window_of
+from .core.rules import SIGNALS, window_of
 from .documents import Document, Key, explain, parse, read_text
 from .policy_schema import (
     WINDOWS_S,
@@ -41,6 +44,8 @@ from .prices import default_catalog, load_prices, with_table
 from .units import Multiple
 
 __all__ = [
+    "Tell",
+    "bare_numbers",
     "default_model",
     "default_policy",
     "default_text",
@@ -53,16 +58,43 @@ __all__ = [
 
 _DEFAULT = "default_policy.yaml"
 
+logger = logging.getLogger("balancer")
 
-def load_policy(path: str | Path | None = None) -> Policy:
+Tell = Callable[[str], object]
+"""Is told a warning."""
+
+
+def load_policy(path: str | Path | None = None, *, tell: Tell | None = None) -> Policy:
     """Policy from a file; None is the default policy.
+
+    Args:
+        path: of the file.
+        tell: is told, a sentence each, of durations without a unit; None: the log is.
 
     Raises:
         PolicyError: one sentence naming the file, the line, what was found and expected.
     """
     if path is None:
         return default_policy()
-    return parse_policy(read_text(Path(path), PolicyError), str(path), base=Path(path).parent)
+    document = parse(read_text(Path(path), PolicyError), str(path), PolicyError)
+    policy = policy_of(document, base=Path(path).parent)
+    for text in bare_numbers(document):
+        (logger.warning if tell is None else tell)(text)
+    return policy
+
+
+def bare_numbers(document: Document) -> Iterator[str]:
+    """Durations without a unit in the document of a policy, with both readings, a sentence each."""
+    entry, document = _read(document)
+    yield from bare_durations(document, PolicyEntry)
+    for place, line in enumerate(entry.rules):
+        above = document.values["rules"][place]["above"]
+        if SIGNALS[line.signal] == "seconds" and is_bare(above):
+            yield told_bare(document, ("rules", place, "above"), above)
+    for place, alert in enumerate(document.values.get("alerts", ())):
+        for amount in durations_in(alert["condition"]):
+            if is_bare(amount):
+                yield told_bare(document, ("alerts", place, "condition"), amount)
 
 
 def parse_policy(text: str, where: str = "policy", *, base: Path | None = None) -> Policy:
@@ -127,6 +159,11 @@ def rule_places(text: str, where: str = "policy") -> dict[str, Key]:
 
 
 def _read(document: Document) -> tuple[PolicyEntry, Document]:
+    if isinstance(document.values, dict) and "scenario" in document.values:
+        raise PolicyError(
+            "found a scenario, expected a policy; a scenario is run: open-balancer run FILE",
+            where=document.where(("scenario",)),
+        )
     if isinstance(document.values, list) and document.values:
         document = _under(document, "alerts")
     try:
@@ -171,12 +208,25 @@ def _under(document: Document, name: str) -> Document:
 
 
 def _point_at_line(error: PolicyError, document: Document, rules: dict[str, Key]) -> NoReturn:
-    """Raise a policy's own error again, with the line it is about."""
+    """Raise a policy's own error again, with the line it is about and what stands there."""
     about = error.where
     key: Key = rules.get(about) or tuple(about.split(".")) if about else ()
     named = about if about in rules else document.dotted(key)
     problem = f"{named}: {error.problem}" if named else error.problem
-    raise PolicyError(problem, where=document.where(key)) from None
+    place = _written_at(key, document)
+    written = document.value(place)
+    if written is not None and str(written) not in problem:
+        problem += f" (written {written})" if place == key else f" ({place[-1]}: {written})"
+    raise PolicyError(problem, where=document.where(place)) from None
+
+
+def _written_at(key: Key, document: Document) -> Key:
+    """The key, or the other side of a conflict with what was inherited."""
+    if key[:1] != ("modes",) or key[:2] in document.lines:
+        return key
+    others: tuple[Key, ...] = (("ladder", "hold"), ("law",)) if key[-1] == "timeout" else ()
+    others = (*others, ("modes",), ("baseline",), ("prices",))
+    return next((other for other in others if other in document.lines), key)
 
 
 def _rules(entry: PolicyEntry, document: Document) -> tuple[tuple[Rule, ...], dict[str, Key]]:

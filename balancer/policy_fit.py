@@ -20,7 +20,8 @@ from .core.journal import Journal
 from .core.policy import Baseline, Policy, Rule
 from .core.stretches import Stretches, served
 from .policy_file import default_policy, default_text, parse_policy, rule_places
-from .policy_text import rewritten, shown_threshold, threshold_table
+from .policy_show import shown_threshold
+from .policy_text import rewritten, threshold_table
 from .units import show_seconds
 
 __all__ = ["Fitted", "check_follows", "fit_policy", "names_of", "traffic_of"]

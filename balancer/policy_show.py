@@ -27,7 +27,7 @@ from .policy_strategy import Entry, show_strategy
 from .prices import default_catalog
 from .units import Seconds, Share, show_factor, show_seconds, show_share, show_tokens, show_usd
 
-__all__ = ["show_policy", "show_threshold"]
+__all__ = ["show_policy", "shown_threshold"]
 
 _SHOW: dict[str, Callable[[float], str]] = {
     "seconds": show_seconds,
@@ -46,9 +46,11 @@ _UNITS: dict[object, Callable[[float], str]] = {
 }
 
 
-def show_threshold(value: float, signal: str) -> str:
-    """A threshold as a policy file says it: "15s", "5%", "$120"."""
-    return _SHOW[SIGNALS[signal]](value)
+def shown_threshold(rule: Rule) -> str:
+    """A rule's threshold as a policy file says it: "15s", "5%", "$120", "x1.75"."""
+    if rule.at_rest is not None:
+        return show_factor(rule.at_rest)
+    return _SHOW[SIGNALS[rule.signal]](rule.threshold)
 
 
 def show_policy(policy: Policy) -> str:
@@ -83,9 +85,7 @@ def _rule(rule: Rule) -> CommentedMap:
     shown = CommentedMap(
         name=rule.name,
         signal=rule.signal,
-        above=show_threshold(rule.threshold, rule.signal)
-        if rule.at_rest is None
-        else show_factor(rule.at_rest),
+        above=shown_threshold(rule),
         level=rule.level.label,
         window=show_seconds(rule.window_s),
         sustained=show_seconds(rule.sustained_s),

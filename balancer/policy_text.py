@@ -10,10 +10,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from .core.policy import Rule
-from .policy_show import show_threshold
-from .units import show_factor
+from .policy_show import shown_threshold
 
-__all__ = ["rewritten", "shown_threshold", "threshold_table"]
+__all__ = ["rewritten", "threshold_table"]
 
 
 def rewritten(text: str, change: Callable[[Any], None]) -> str:
@@ -34,13 +33,6 @@ def rewritten(text: str, change: Callable[[Any], None]) -> str:
     written = StringIO()
     yaml.dump(tree, written)
     return written.getvalue()
-
-
-def shown_threshold(rule: Rule) -> str:
-    """A rule's threshold as a policy file says it: dollars, or a multiple of the baseline."""
-    if rule.at_rest is not None:
-        return show_factor(rule.at_rest)
-    return show_threshold(rule.threshold, rule.signal)
 
 
 def threshold_table(rules: Sequence[Rule]) -> Any:

@@ -11,6 +11,7 @@ __all__ = [
     "THIN",
     "amount",
     "clock",
+    "counted",
     "difference",
     "difference_interval",
     "duration",
@@ -82,6 +83,11 @@ def amount(value: float, unit: str, *, exact: bool = False) -> str:
             return f"{sign}{_digits(size) if exact else f'{size:.3f}'}"
         case _:
             return f"{sign}{_digits(size)}"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of something: 1 replication, 2 300 replications."""
+    return f"{amount(number, 'count')} {noun}{'' if number == 1 else 's'}"
 
 
 def difference(value: float, unit: str) -> str:

@@ -1,22 +1,30 @@
 """Tables as text: coloured on a terminal, plain and safe in a CI log.
 
 A log has no width of its own, may know few signs, and is read with `grep`: lines there are
-at most `LOG_WIDTH` wide and end where their text ends.
+at most `LOG_WIDTH` wide, or what COLUMNS says, and end where their text ends. Where a table has
+no room, its last columns go and are named; what a line is about stays.
 """
 
 from __future__ import annotations
 
 import io
+import os
+from copy import copy
 from typing import Final, TextIO
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["LOG_WIDTH", "coloured", "show", "table"]
+__all__ = ["LOG_WIDTH", "Fitting", "coloured", "show", "table", "width_of"]
 
 LOG_WIDTH: Final = 110
+LEAST_WIDTH: Final = 40
+LABEL_WIDTH: Final = 16
+"""Characters of a table's first column that need not wrap."""
+ROOM: Final = 1000
+"""Width of a terminal that has room for everything."""
 
 STYLES: Final = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow"}
 
@@ -31,6 +39,7 @@ PLAIN: Final = str.maketrans(
         "“": '"',
         "”": '"',
         "★": "*",
+        "→": ">",
     }
 )
 """What stands for our signs where the output's encoding has none of them; no wider than they."""
@@ -42,10 +51,16 @@ def show(what: RenderableType, stream: TextIO) -> None:
         Console(file=stream, highlight=False).print(what)
         return
     buffer = io.StringIO()
-    Console(file=buffer, highlight=False, width=LOG_WIDTH, color_system=None).print(what)
+    Console(file=buffer, highlight=False, width=_width(), color_system=None).print(what)
     encoding = stream.encoding or "utf-8"
     lines = [_encodable(line.rstrip(), encoding) for line in buffer.getvalue().splitlines()]
     stream.write("\n".join([*lines, ""]))
+
+
+def _width() -> int:
+    """Of a log's lines: what the environment says, as for a terminal."""
+    said = os.environ.get("COLUMNS", "")
+    return max(LEAST_WIDTH, int(said)) if said.isdecimal() and int(said) else LOG_WIDTH
 
 
 def _encodable(line: str, encoding: str) -> str:
@@ -57,9 +72,33 @@ def _encodable(line: str, encoding: str) -> str:
     return line
 
 
+class Fitting(Table):
+    """A table that leaves out its last columns where they have no room, and says which."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table, and below it what was left out."""
+        shown = copy(self)
+        while len(shown.columns) > 2 and width_of(shown, console, options) > options.max_width:
+            shown.columns = shown.columns[:-1]
+        yield from Table.__rich_console__(shown, console, options)
+        gone = [str(column.header) for column in self.columns[len(shown.columns) :]]
+        if gone:
+            names = ", ".join(" ".join(name.split()) for name in gone)
+            yield Text(f"no room for: {names}; widen the terminal, or see the report", style="dim")
+
+
+def width_of(found: Table, console: Console, options: ConsoleOptions) -> int:
+    """Characters that a table takes if what its lines are about is wrapped, and no number is."""
+    labels, room = found.columns[0], options.update(width=ROOM)
+    given, labels.max_width = labels.max_width, LABEL_WIDTH
+    needed = console.measure(found, options=room).maximum
+    labels.max_width = given
+    return needed
+
+
 def table() -> Table:
     """An empty table in our one style."""
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+    return Fitting(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
 
 
 def coloured(verdict: str, text: str = "") -> Text:

@@ -17,9 +17,10 @@ from xml.etree import ElementTree as ET
 from balancer.records.gate import Gate, Worsening
 from balancer.records.verdict import Judgement, Verdict
 
-from .amounts import amount, interval
+from .amounts import amount
 from .arms import LABELS
 from .gate import words as gate_words
+from .judgements import remarks, spread
 from .metrics import metric
 
 __all__ = ["JUNIT", "gate_junit", "run_junit"]
@@ -27,7 +28,14 @@ __all__ = ["JUNIT", "gate_junit", "run_junit"]
 JUNIT: Final = "junit.xml"
 """Name of the file that is written."""
 
-HEADLINE: Final = ("availability", "latency_p95_s", "cost_usd", "cost_saved", "quality")
+HEADLINE: Final = (
+    "availability",
+    "latency_p95_s",
+    "cost_usd",
+    "cost_saved",
+    "quality",
+    "degraded_share",
+)
 """Metrics of each arm that stand in a suite's properties."""
 
 
@@ -91,14 +99,12 @@ def gate_junit(gate: Gate) -> str:
 
 
 def _expectation(each: Judgement) -> _Case:
-    spread = interval(each.value.low, each.value.high, each.unit)
     message = f"measured {amount(each.value.estimate, each.unit)}"
-    if spread:
-        message += f", interval {spread}"
+    if found := spread(each):
+        message += f", interval {found}"
     if math.isfinite(each.bound):
         message += f", bound {amount(each.bound, each.unit, exact=True)}"
-    if each.note:
-        message += f"; {each.note}"
+    message = "; ".join((message, *remarks(each)))
     return _Case(
         name=each.name,
         verdict=each.verdict,
@@ -115,11 +121,10 @@ def _expectation(each: Judgement) -> _Case:
 
 
 def _comparison(each: Worsening) -> _Case:
-    message = f"worse by {gate_words.worse_by(each)}"
-    spread = gate_words.worse_by_interval(each)
-    if spread:
-        message += f", interval {spread}"
-    message += f", margin {gate_words.margin(each)}"
+    message = f"{' → '.join(gate_words.both(each))}, change {gate_words.changed(each)}"
+    if found := gate_words.change_interval(each):
+        message += f", interval {found}"
+    message += f", allowed {gate_words.margin(each)}"
     note = gate_words.note(each)
     return _Case(
         name=f"{metric(each.metric).label} within {gate_words.margin(each)}",

@@ -21,6 +21,7 @@ __all__ = [
     "set_style",
     "set_title",
     "shorten",
+    "text_width",
 ]
 
 TITLE_HEIGHT: Final = 24.0
@@ -94,6 +95,7 @@ def set_title(
     *,
     beside: float = 0.0,
     role: str = "ink",
+    weight: str = "bold",
 ) -> None:
     """Put a title over the left end of axes: `above` points higher, `beside` further right."""
     axes.annotate(
@@ -103,11 +105,17 @@ def set_title(
         xytext=(beside, 6 + above),
         textcoords="offset points",
         fontsize=layout.font,
-        fontweight="bold",
+        fontweight=weight,
         color=light(role),
         va="bottom",
         annotation_clip=False,
     )
+
+
+def text_width(text: str, layout: Layout) -> float:
+    """About how many points a title takes, with a gap behind it."""
+    # 0.64 em is about the mean width of a bold sans serif.
+    return (len(text) + 1.5) * 0.64 * layout.font
 
 
 def shorten(text: str, layout: Layout, room: float | None = None) -> str:

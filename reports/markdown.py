@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from balancer.records.gate import Gate, GateScenario, Worsening
 
+from .amounts import counted
 from .gate import words as gate_words
 from .metrics import metric
 from .page import SYMBOLS
@@ -21,7 +22,7 @@ MOST_ROWS = 30
 """More comparisons than these are in the report; a comment is read in passing."""
 
 ICONS = {"pass": "✅", "fail": "❌", "inconclusive": "❔"}
-SPECIAL = re.compile(r"[^\w\s.,;:()%+/=“”–−≤≥-]|(?<![^\W_])_|_(?![^\W_])")
+SPECIAL = re.compile(r"[^\w\s.,;:()%+/=“”–−≤≥→-]|(?<![^\W_])_|_(?![^\W_])")
 
 Row = tuple[GateScenario, Worsening]
 
@@ -35,7 +36,8 @@ def gate_markdown(gate: Gate) -> str:
         f"### {ICONS.get(gate.verdict, '❔')} {plain(gate_words.answer(gate))}",
         "",
         f"Policy {plain(gate.candidate.name)} against {plain(gate.baseline.name)}, "
-        f"{_scenarios(gate)}, on the same requests.",
+        f"{_scenarios(gate)}, on the same requests."
+        + (f" {told}." if (told := gate_words.uncompared(gate)) else ""),
         "",
     ]
     if shown:
@@ -43,10 +45,10 @@ def gate_markdown(gate: Gate) -> str:
     hidden = len(rows) - len(shown)
     if hidden:
         left = "passed" if len(notable) <= MOST_ROWS else "are in the report"
-        lines += [f"{hidden} more comparisons {left}.", ""]
+        lines += [f"{counted(hidden, 'more comparison')} {left}.", ""]
     lines.append(
-        "“Worse by” is the candidate against the baseline; negative is better. Pass: the whole "
-        "interval is within the margin. Fail: it is beyond."
+        "“Change” is the candidate less the baseline; “allowed” is how far it may go to the worse "
+        "side. Pass: the whole interval is within. Fail: it is beyond."
     )
     return "\n".join(lines) + "\n"
 
@@ -57,13 +59,12 @@ def plain(text: str) -> str:
 
 
 def _scenarios(gate: Gate) -> str:
-    count = len(gate.scenarios)
-    return f"{count} scenario{'s' if count != 1 else ''}"
+    return counted(len(gate.scenarios), "scenario")
 
 
 def _table(rows: Sequence[Row]) -> list[str]:
     lines = [
-        "| | Scenario | Metric | Baseline | Candidate | Worse by | Interval | Margin |",
+        "| | Scenario | Metric | Baseline | → Candidate | Change | Interval | Allowed |",
         "|---|---|---|--:|--:|--:|---|--:|",
     ]
     for scenario, each in rows:
@@ -74,8 +75,8 @@ def _table(rows: Sequence[Row]) -> list[str]:
             plain(metric(each.metric).label),
             baseline,
             candidate,
-            gate_words.worse_by(each),
-            gate_words.worse_by_interval(each) or "–",
+            gate_words.changed(each),
+            gate_words.change_interval(each) or "–",
             gate_words.margin(each),
         )
         lines.append(f"| {' | '.join(cells)} |")

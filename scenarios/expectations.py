@@ -37,12 +37,14 @@ class Reaches(Frozen):
 class Recovers(Frozen):
     """Back in normal within `within` of the end of the fault named `of` (None: the last).
 
-    Where it is the traffic that troubles, `after` says when it no longer does.
+    Where it is the traffic that troubles, `after` says when it no longer does. Runs that never left
+    normal have nothing to recover from and say nothing, unless `if_left` says that this is as good.
     """
 
     within: Duration
     of: str | None = None
     after: Duration | None = None
+    if_left: bool = False
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:

@@ -33,11 +33,14 @@ __all__ = [
     "calibrated_profiles",
     "library",
     "load",
+    "place_of",
     "profiles",
     "project_quota",
     "provisioned_usd",
 ]
 
+OF_POLICIES = {"thresholds", "alerts", "rules", "modes", "ladder", "law", "budget", "baseline"}
+"""Keys of a policy that no scenario has."""
 _PATHS = (("policy",), ("workload", "arrivals", "trace"))
 
 
@@ -76,6 +79,12 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Loaded:
     document = parse(read_text(path, ScenarioError), str(path), ScenarioError)
     if not isinstance(document.values, dict):
         raise ScenarioError("found no mapping, expected the keys of a scenario", where=str(path))
+    if "scenario" not in document.values and (mine := document.values.keys() & OF_POLICIES):
+        raise ScenarioError(
+            "found a policy, expected a scenario; a policy is given beside one: open-balancer run "
+            f"SCENARIO --policy {path}",
+            where=document.where((min(mine, key=lambda name: document.lines[name,]),)),
+        )
     document = _from_here(document, path.parent)
     for text in overrides:
         document = _override(document, text)
@@ -89,6 +98,25 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Loaded:
         raise explain(error, Scenario, document, ScenarioError) from None
     _check_models(scenario, document)
     return Loaded(scenario, _policy(scenario, document))
+
+
+def place_of(source: str | Path, dotted: str) -> str:
+    """Where a key of a scenario stands: its file, line and name; its name alone where it has none.
+
+    Args:
+        source: as `load` was given it.
+        dotted: the key from the root, list positions as numbers; "" for the file.
+    """
+    try:
+        text = read_text(_find(source), ScenarioError)
+        document = parse(text, str(source), ScenarioError)
+    except ScenarioError:
+        # A scenario that was made and not read.
+        where = str(source)
+    else:
+        key = tuple(int(part) if part.isdigit() else part for part in dotted.split(".") if part)
+        where = document.where(key) if key else str(source)
+    return f"{where}: {dotted}" if dotted else where
 
 
 def _find(source: str | Path) -> Path:

@@ -39,6 +39,7 @@ from .traffic import (
     Spike,
     Step,
     TokenDistribution,
+    TraceColumns,
     Workload,
 )
 from .upstreams import Actions, GeminiUpstream, ModelProfile, QueueUpstream, Quota, SpendLimit
@@ -76,6 +77,7 @@ __all__ = [
     "Step",
     "TelemetryFault",
     "TokenDistribution",
+    "TraceColumns",
     "UpstreamFault",
     "Workload",
     "Worth",

@@ -11,7 +11,7 @@ from balancer.documents import parse
 
 from .loader import library
 
-__all__ = ["write_starter"]
+__all__ = ["check_new", "write_starter"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -23,8 +23,27 @@ def write_starter(name: str, folder: Path) -> Path:
         The path of the new file.
 
     Raises:
+        InputError: as of `check_new`, or it cannot be written; nothing is.
+    """
+    path = check_new(name, folder)
+    text = files("scenarios").joinpath("starter.yaml").read_text(encoding="utf-8")
+    text = text.replace("THIS_FILE", path.name).replace(
+        "scenario: NAME", f"scenario: {_as_text(name)}"
+    )
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from None
+    return path
+
+
+def check_new(name: str, folder: Path) -> Path:
+    """The path of a new scenario's file.
+
+    Raises:
         InputError: a name that no file or scenario can have, a folder that is none, or a file
-            that is there already; nothing is written.
+            that is there already.
     """
     if not _NAME.fullmatch(name):
         raise InputError(
@@ -39,17 +58,8 @@ def write_starter(name: str, folder: Path) -> Path:
     if not folder.is_dir():
         raise InputError("is not a directory; create it first", where=str(folder))
     path = folder / f"{name}.yaml"
-    text = files("scenarios").joinpath("starter.yaml").read_text(encoding="utf-8")
-    text = text.replace("THIS_FILE", path.name).replace(
-        "scenario: NAME", f"scenario: {_as_text(name)}"
-    )
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise InputError("exists already; choose another name", where=str(path)) from None
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from None
+    if path.exists() or path.is_symlink():
+        raise InputError("exists already; choose another name", where=str(path))
     return path
 
 

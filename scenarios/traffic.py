@@ -24,6 +24,7 @@ __all__ = [
     "Spike",
     "Step",
     "TokenDistribution",
+    "TraceColumns",
     "Workload",
 ]
 
@@ -66,6 +67,22 @@ class Diurnal(Frozen):
 PatternPart = Annotated[Step | Ramp | Spike | Diurnal, Field(discriminator="kind")]
 
 
+class TraceColumns(Frozen):
+    """What the columns of a CSV file of one's own are called."""
+
+    time: str = "time"
+    """When a request came: ISO 8601, Unix time in s or ms, or time since some beginning."""
+    prompt_tokens: str = "prompt_tokens"
+    output_tokens: str = "output_tokens"
+    """Thinking left out."""
+    model: str | None = None
+    """That was asked for."""
+    latency: str | None = None
+    """Seconds to the whole answer, or milliseconds where the column's name ends in `ms`."""
+    status: str | None = None
+    """How it ended: an HTTP status, or a word such as ok. What failed has no tokens to replay."""
+
+
 class Arrivals(Frozen):
     """When requests come.
 
@@ -81,7 +98,11 @@ class Arrivals(Frozen):
     cv: Annotated[Number, Field(gt=0, le=10)] = 1.0
     pattern: tuple[PatternPart, ...] = ()
     trace: str | None = None
-    format: Literal["azure", "burstgpt", "mooncake", "bailian"] | None = None
+    format: Literal["azure", "burstgpt", "mooncake", "bailian", "csv"] | None = None
+    columns: TraceColumns | None = None
+    """Of `format: csv`; None: `time`, `prompt_tokens` and `output_tokens`."""
+    time_unit: Literal["s", "ms"] | None = None
+    """Of times that are numbers; None: the format's, and seconds in `csv`."""
     start: Seconds = 0.0
     """Where in the trace to begin: seconds since its first request, on its own clock."""
     length: Duration | None = None
@@ -97,6 +118,10 @@ class Arrivals(Frozen):
         if (self.trace is None) != (self.format is None):
             given, missing = ("format", "trace") if self.trace is None else ("trace", "format")
             raise ValueError(f"{given} is given without {missing}; a trace needs both")
+        if self.columns is not None and self.format != "csv":
+            raise ValueError("columns is given without `format: csv`; other formats name their own")
+        if self.time_unit is not None and self.format in (None, "azure"):
+            raise ValueError("time_unit is of traces whose times are numbers; expected none here")
         if self.rate_scale == 0:
             raise ValueError("rate_scale is 0; expected a factor above 0 such as x2")
         return self

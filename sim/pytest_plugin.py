@@ -20,6 +20,7 @@ import pytest
 from balancer.core.errors import InputError
 from balancer.core.policy import Policy
 from balancer.policy_file import load_policy
+from balancer.records.deciding import deciding
 from balancer.records.verdict import VERDICT
 from scenarios.loader import Loaded, load
 from scenarios.schema import Scenario
@@ -267,9 +268,8 @@ def _sentence(record: Mapping[str, Any], judged: Mapping[str, Any]) -> str:
     text = f"{judged['verdict']}: {record['scenario']}: {judged['name']}"
     if judged["note"]:
         text += f" ({judged['note']})"
-    if judged["replications_needed"]:
-        text += f"; about {judged['replications_needed']} replications would decide it"
-    return text
+    told = deciding(judged["verdict"], judged["replications_needed"])
+    return f"{text}; {told}" if told else text
 
 
 def _near(path: Path) -> Path:

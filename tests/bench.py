@@ -17,6 +17,7 @@ from rich.table import Table
 
 from tests.benchmarks.live import measure_live
 from tests.benchmarks.mock_throughput import mock_throughput
+from tests.benchmarks.playground import measure_playground
 from tests.benchmarks.policies import measure_policies
 from tests.benchmarks.proxy_latency import measure_proxy
 from tests.benchmarks.speed import measure
@@ -48,6 +49,10 @@ CEILINGS: Mapping[str, float] = {
     "live_call_cpu_metrics_ratio": 1.5,
     "budget_overshoot_percent": 0,
     "proxy_added_p50_ms": 3.0,
+    "playground_drag_to_drawn_ms_5.5rps": 150,
+    "playground_answer_ms_50rps": 470,
+    "playground_answer_over_run_5.5rps": 1.5,
+    "playground_answer_over_run_50rps": 1.5,
 }
 
 
@@ -78,6 +83,7 @@ def main(path: Path) -> None:
         **measure_live(),
         **measure_telemetry(),
         **measure_proxy(),
+        **measure_playground(),
         **mock_throughput(),
     }
     figures = {name: float(value) for name, value in measured.items()}

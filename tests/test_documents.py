@@ -194,7 +194,10 @@ class Page(Strict):
             "f.yaml:2: colour: found 'rde', expected one of red, green (did you mean 'red'?)",
         ),
         ("title: x\ncolour: [red]", "f.yaml:2: colour: found a list, expected one of red, green"),
-        ("title: [1]\nfoo: 2", "f.yaml:1: title: found a list, expected text (and 1 more"),
+        (
+            "title: [1]\nfoo: 2",
+            "f.yaml:1: title: found a list, expected text\n  f.yaml:2: unknown key 'foo'",
+        ),
     ],
 )
 def test_a_schema_error_names_line_key_found_and_expected(text: str, said: str) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balancer.core.constants import BreakerConstants, Constants
+from balancer.core.doubts import doubts
 from balancer.core.errors import PolicyError
 from balancer.core.modes import Mode
 from balancer.core.policy import BudgetLimit, Policy, Rule, Strategy
@@ -297,7 +298,7 @@ def test_a_changed_normal_mode_forgets_the_measured_latency_at_rest() -> None:
 def test_the_default_policy_is_at_rest_on_its_own_workload() -> None:
     """No warning: its thresholds leave room above what its baseline costs and takes."""
     policy = load_policy()
-    assert policy.warnings() == ()
+    assert doubts(policy) == ()
     assert policy.law == "mildest"
     cost = policy.expected_cost_usd(Mode.NORMAL)
     assert cost is not None
@@ -306,7 +307,7 @@ def test_the_default_policy_is_at_rest_on_its_own_workload() -> None:
 
 def test_tight_thresholds_are_accepted_with_a_warning() -> None:
     """The users' table is valid, and is said to be tight for the default workload."""
-    warnings = " ".join(parse_policy(TABLE).warnings())
+    warnings = " ".join(doubts(parse_policy(TABLE)))
     assert "latency_p95 at rest" in warnings
     assert "token_cost_per_hour at rest" in warnings
 
@@ -517,3 +518,58 @@ def test_every_form_of_rule_may_say_a_multiple(text: str) -> None:
     assert rule.threshold > 10
     assert f"above: x{rule.at_rest:g}" in show_policy(policy)
     assert parse_policy(show_policy(policy)) == policy
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "name: p\ntick: 5 min",
+            "p.yaml:2: tick: tick is 300.0; expected 0.01 to 60 (written 5 min)",
+        ),
+        (
+            "law: ladder\nmodes:\n  soft: {timeout: 5 min}",
+            "p.yaml:3: modes.soft.timeout: timeout 300 s is longer than half the hold",
+        ),
+        (
+            "law: ladder\nladder:\n  hold: 10s",
+            "p.yaml:3: modes.normal.timeout: timeout 60 s is longer than half the hold",
+        ),
+        ("ladder: {min_samples: 20k}", "p.yaml:1: ladder.min_samples: min_samples is 20000"),
+    ],
+)
+def test_what_only_the_policy_knows_is_said_with_a_line(text: str, said: str) -> None:
+    """The one that was written, where the other side of a conflict is inherited."""
+    assert refusal(text).startswith(said)
+
+
+def test_what_was_written_is_said_beside_what_came_of_it() -> None:
+    """Nobody wrote 300 s."""
+    assert refusal("law: ladder\nmodes: {soft: {timeout: 5 min}}").endswith("(written 5 min)")
+    assert refusal("law: ladder\nladder: {hold: 10s}").endswith("(hold: 10s)")
+
+
+def test_a_scenario_is_no_policy() -> None:
+    """It is said to be one, and not to be full of unknown keys."""
+    said = refusal("scenario: x\ntitle: y")
+    assert said == (
+        "p.yaml:1: found a scenario, expected a policy; a scenario is run: open-balancer run FILE"
+    )
+
+
+def test_all_mistakes_are_listed() -> None:
+    """A line each, so that a file is mended at once; of very many the first."""
+    first, *others = refusal("law: 1\ntick: x\nfoo: 1").splitlines()
+    assert first.startswith("p.yaml:1: law")
+    assert [line.split(":")[1] for line in others] == ["2", "3"]
+    many = refusal("\n".join(f"k{number}: 1" for number in range(20))).splitlines()
+    assert (len(many), many[-1]) == (11, "  and 10 more")
+
+
+def test_the_missing_keys_of_a_baseline_are_named_at_once() -> None:
+    """Whoever writes one need not try three times."""
+    with pytest.raises(PolicyError) as error:
+        parse_policy("name: x\nbaseline: {requests_per_s: 0.5}\n", "mine.yaml")
+    assert str(error.value) == (
+        "mine.yaml:2: baseline: keys 'workload', 'prompt_tokens' and 'output_tokens' are missing"
+    )

@@ -94,5 +94,5 @@ def test_without_hypothesis_one_message_says_what_to_install() -> None:
     )
     assert done.stdout == (
         "balancer.strategies needs hypothesis, which the extra 'test' brings; install it: "
-        "pip install 'open-balancer[test]'\n"
+        "pip install hypothesis\n"
     )

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ..records.folders import run_folder
 from .asked import command_words
 from .endings import INCONCLUSIVE, told
 from .fit import Journals, fitted_scenario
@@ -37,8 +38,13 @@ def backtest(
     workers: Workers = None,
     cluster: Cluster = None,
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Directory for report, record and scenario.")
-    ] = Path("balancer-backtest"),
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory for report, backtest.json and scenario.",
+            show_default="balancer-reports/backtest-TIME",
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write backtest.json here too.")
     ] = None,
@@ -60,7 +66,7 @@ def backtest(
             seed=seed,
             workers=workers,
             cluster=cluster,
-            out=out,
+            out=run_folder(out, "backtest"),
             json_file=json_file,
             quiet=quiet,
         )

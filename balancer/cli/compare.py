@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
+from ..records.folders import run_folder
 from .asked import asked, command_words
 from .endings import kept, told
 from .json_file import check_writable, write_too
 from .options import Cluster, LibraryScenarios, Quiet, Replications, Seed, Workers
-from .progress import progress
+from .progress import Finished, beforehand, progress
 from .workers import asked_workers
 
 __all__ = ["compare"]
@@ -36,8 +37,13 @@ def compare(
     workers: Workers = None,
     cluster: Cluster = None,
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Directory for report and comparison.json.")
-    ] = Path("balancer-comparison"),
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory for report and comparison.json.",
+            show_default="balancer-reports/compare-TIME",
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write comparison.json here too."),
@@ -57,7 +63,7 @@ def compare(
             seed=seed,
             workers=workers,
             cluster=cluster,
-            out=out,
+            out=run_folder(out, "compare"),
             json_file=json_file,
             quiet=quiet,
         )
@@ -110,7 +116,11 @@ def _compare(
             kept(lambda: comparison.finished) as interruption,
             asked_workers(workers, cluster) as hands,
         ):
-            comparison.run(workers=hands, progress=bar("runs"))
+            beforehand(comparison.simulated_s, hands.size, quiet=quiet)
+            line = Finished(comparison.missing, quiet=quiet)
+            comparison.run(
+                workers=hands, progress=bar("runs"), told=lambda name: line(name, "compared")
+            )
         record = comparison.record(command_words("compare", options, sources))
         write_json(work / COMPARISON.file, record)
         write_comparison_report(work)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..adapters.dashboards.prometheus_names import Translation
+from ..prometheus_names import Translation
 from .endings import told
 from .whole_files import check_directory, write_whole
 

@@ -59,19 +59,9 @@ def fit(
 
 def fitted_scenario(found: Fit, name: str) -> tuple[str, Scenario]:
     """The text of a fit's scenario file, and what the loader makes of it."""
-    import tempfile
+    from sim.fitting.fitted import fitted_scenario as made
 
-    from scenarios.loader import load
-    from sim.fitting.scenario_text import scenario_text
-    from sim.study.soundness import check_scenarios
-
-    text = scenario_text(found, name)
-    with tempfile.TemporaryDirectory(prefix="open-balancer-") as folder:
-        path = Path(folder) / f"{name}.yaml"
-        path.write_text(text, encoding="utf-8")
-        scenario, _ = load(path)
-    check_scenarios([scenario], [name])
-    return text, scenario
+    return made(found, name)
 
 
 def _tell_fit(found: Fit) -> None:

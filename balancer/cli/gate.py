@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
+from ..records.folders import run_folder
 from .asked import asked, command_words
 from .endings import FAIL, INCONCLUSIVE, PASS, kept, told
 from .options import Cluster, LibraryScenarios, Quiet, Seed, Workers
-from .progress import progress
+from .progress import Finished, beforehand, progress
 from .workers import asked_workers
 
 __all__ = ["gate"]
@@ -45,8 +46,13 @@ def gate(
     workers: Workers = None,
     cluster: Cluster = None,
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Directory for report and gate.json.")
-    ] = Path("balancer-gate"),
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory for report and gate.json.",
+            show_default="balancer-reports/gate-TIME",
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Decide whether a policy may replace another, from both on the same requests.
@@ -67,7 +73,7 @@ def gate(
             seed=seed,
             workers=workers,
             cluster=cluster,
-            out=out,
+            out=run_folder(out, "gate"),
             quiet=quiet,
         )
     raise typer.Exit({"pass": PASS, "fail": FAIL}.get(verdict, INCONCLUSIVE))
@@ -117,8 +123,14 @@ def _gate(
         "--seed": seed,
     }
     with report_directory(out) as work, progress(quiet=quiet) as bar:
-        with kept(lambda: pair.finished) as interruption, asked_workers(workers, cluster) as hands:
-            pair.run(workers=hands, progress=bar("scenarios decided"))
+        with kept(lambda: pair.looked_at) as interruption, asked_workers(workers, cluster) as hands:
+            beforehand(pair.simulated_s, hands.size, quiet=quiet, at_least=True)
+            line = Finished([each.scenario for each in pair.scenarios], quiet=quiet)
+            pair.run(
+                workers=hands,
+                progress=bar("scenarios decided"),
+                told=lambda each: line(each.scenario.scenario, each.verdict),
+            )
         record = gate_record(
             pair,
             baseline_file=baseline_file,

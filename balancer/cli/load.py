@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..records.folders import run_folder
 from .endings import FAIL, INCONCLUSIVE, told
 from .json_file import check_writable, write_too
 from .options import OneSeed, Overrides, PolicyFile, Quiet
@@ -81,8 +82,13 @@ def load(
     ] = 1,
     overrides: Overrides = None,
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Directory for report, verdict and journals.")
-    ] = Path("balancer-load-report"),
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory for report, verdict and journals.",
+            show_default="balancer-reports/load-TIME",
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write verdict.json here too."),
@@ -102,7 +108,7 @@ def load(
             target=target,
             spend=_spending(upstream, scene, spend_cap, agreed=yes),
             runs=runs,
-            out=out,
+            out=run_folder(out, "load"),
             json_file=json_file,
             quiet=quiet,
         )

@@ -21,6 +21,7 @@ from .backtest import backtest
 from .compare import compare
 from .dashboards import dashboards
 from .datadog import datadog_app
+from .demo import demo
 from .endings import told
 from .fit import fit
 from .gate import gate
@@ -64,6 +65,7 @@ app.command()(new)
 app.command()(replay)
 app.command()(mock_gemini)
 app.command()(serve)
+app.command()(demo)
 app.command()(dashboards)
 app.command("verify-telemetry")(verify_telemetry)
 app.add_typer(policy_app, name="policy")

@@ -10,13 +10,14 @@ import typer
 
 from .endings import told
 from .models import DateOption, read_day, warn_of_ends
+from .warned import policy_given, warn
 
 if TYPE_CHECKING:
     from ..core.fit import Traffic
     from ..core.journal import Journal
     from ..policy_fit import Fitted
 
-__all__ = ["policy_app"]
+__all__ = ["policy_app", "tell_fitted"]
 
 policy_app = typer.Typer(help="Look at policies, and fit them.", no_args_is_help=True)
 
@@ -39,22 +40,23 @@ def policy_check(
     With --journal: about thresholds that healthy traffic crosses, or that no fault would reach.
     """
     with told():
+        from ..core.doubts import doubts
         from ..core.fit import findings
-        from ..policy_file import load_policy
         from ..runtime.ahead import ahead
         from ..runtime.ends import ends
 
-        policy = load_policy(file)
+        policy = policy_given(file)
         today = read_day(day)
         warn_of_ends(ends(policy, policy.catalog, today))
-        warnings = [*policy.on(today.isoformat()).warnings(), *ahead(policy, today)]
+        warnings = [*doubts(policy.on(today.isoformat())), *ahead(policy, today)]
         if journal:
             traffic, opened = _traffic(journal)
             # What was measured says more than what a baseline declares.
             warnings = [found.text for found in findings(policy, traffic)]
     for warning in warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    typer.echo(f"{file}: a valid policy, law {policy.law}, {len(policy.rules)} rules")
+        warn(warning)
+    rules = f"{len(policy.rules)} rule{'' if len(policy.rules) == 1 else 's'}"
+    typer.echo(f"{file}: a valid policy, law {policy.law}, {rules}")
     if journal:
         fits = "does not fit" if warnings else "fits"
         typer.echo(f"{file}: {fits} {_evidence(traffic, opened)}")
@@ -120,7 +122,8 @@ def policy_fit(
         else:
             write_whole(out.parent, {out.name: found.text})
     # What is written to standard output is the policy alone.
-    _tell(found, _evidence(traffic, opened), err=out is None)
+    typer.echo(f"fitted to {_evidence(traffic, opened)}", err=out is None)
+    tell_fitted(found, err=out is None)
     if out is not None:
         typer.echo(f"policy: {out}")
 
@@ -133,7 +136,7 @@ def _traffic(paths: Sequence[Path]) -> tuple[Traffic, list[Journal]]:
     traffic = traffic_of(opened)
     for each in opened:
         if each.torn:
-            typer.echo(f"warning: {each.torn}", err=True)
+            warn(each.torn)
     return traffic, opened
 
 
@@ -148,11 +151,10 @@ def _evidence(traffic: Traffic, journals: Sequence[Journal]) -> str:
     )
 
 
-def _tell(found: Fitted, evidence: str, *, err: bool) -> None:
+def tell_fitted(found: Fitted, *, err: bool = False) -> None:
     """Say what was changed, from what to what."""
     from ..core.rules import shown
 
-    typer.echo(f"fitted to {evidence}", err=err)
     for old, new in zip(found.before.rules, found.after.rules, strict=True):
         before, after = (shown(rule.threshold, rule.signal) for rule in (old, new))
         change = f"{before}, kept" if old.threshold == new.threshold else f"{before} -> {after}"
@@ -161,8 +163,10 @@ def _tell(found: Fitted, evidence: str, *, err: bool) -> None:
         typer.echo(f"  baseline: kept; {found.kept}", err=err)
     else:
         _tell_baseline(found, err=err)
-    for warning in found.after.warnings():
-        typer.echo(f"warning: {warning}", err=True)
+    from ..core.doubts import doubts
+
+    for warning in doubts(found.after):
+        warn(warning)
 
 
 def _tell_baseline(found: Fitted, *, err: bool) -> None:

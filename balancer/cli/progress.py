@@ -1,14 +1,18 @@
-"""A progress bar for whoever watches."""
+"""What a command tells while it works: how long it takes, a bar, a line for what is finished."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-__all__ = ["progress"]
+__all__ = ["CORE_S_PER_HOUR", "Finished", "beforehand", "progress"]
 
+CORE_S_PER_HOUR = 0.3
+"""CPU of one core for a simulated hour, all in all: `docs/how-to/tune-a-policy.md`."""
+_SHORT_MINUTES = 0.5
+"""Of what takes no longer, nothing need be said before."""
 
 Reporter = Callable[[float, int], None]
 """Told how much is done, and how much there is in all."""
@@ -18,6 +22,51 @@ class Reporters(Protocol):
     """A line of the bar for each name; `each_s`: simulated seconds of one of those counted."""
 
     def __call__(self, name: str, each_s: float | None = None) -> Reporter: ...
+
+
+class Finished:
+    """A line for each scenario that is finished, where there are several.
+
+    Args:
+        names: of all of them.
+        quiet: say nothing.
+    """
+
+    __slots__ = ("_count", "_quiet", "_total")
+
+    def __init__(self, names: Sequence[str], *, quiet: bool) -> None:
+        self._total = len(names)
+        self._count = 0
+        self._quiet = quiet or self._total < 2
+
+    def __call__(self, name: str, verdict: str) -> None:
+        """One more is finished."""
+        self._count += 1
+        if not self._quiet:
+            # At once, whatever standard output is: somebody follows a pipeline's log.
+            sys.stdout.write(f"{self._count} of {self._total} {name}: {verdict}\n")
+            sys.stdout.flush()
+
+
+def beforehand(simulated_s: float, cores: int, *, quiet: bool, at_least: bool = False) -> None:
+    """Say how long it will take, if that is long.
+
+    Args:
+        simulated_s: simulated seconds, of all runs.
+        cores: that do it.
+        quiet: say nothing.
+        at_least: whether more may be needed.
+    """
+    minutes = simulated_s / 3600.0 * CORE_S_PER_HOUR / cores / 60.0
+    if quiet or minutes < _SHORT_MINUTES:
+        return
+    least = "at least " if at_least else ""
+    plural = "" if cores == 1 else "s"
+    sys.stdout.write(
+        f"{simulated_s / 3600.0:,.0f} simulated hours, {least}about {minutes:.2g} minutes of "
+        f"{cores} quiet core{plural}\n"
+    )
+    sys.stdout.flush()
 
 
 @contextmanager

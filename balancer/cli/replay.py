@@ -33,12 +33,19 @@ def replay(
     With --policy: where that policy would have decided otherwise.
     """
     with told():
+        from ..core.errors import InputError
         from ..core.replay import replay as take_again
         from ..journal_file import open_journal
         from ..policy_file import load_policy
 
         other = load_policy(policy) if policy is not None else None
         opened = open_journal(journal)
+        if "part_of_fleet" in opened.run:
+            raise InputError(
+                "these are the observations of one replica, and the decisions those of its fleet; "
+                f"replay {journal.stem}-fleet{journal.suffix} beside it, of all replicas together",
+                where=str(journal),
+            )
         found = take_again(opened, other)
     if found.torn:
         typer.echo(f"warning: {found.torn}", err=True)

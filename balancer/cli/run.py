@@ -6,23 +6,29 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..core.errors import InputError
+from ..records.folders import run_folder
 from .asked import asked
 from .endings import FAIL, INCONCLUSIVE, kept, told
 from .json_file import check_writable, write_too
 from .options import Cluster, OneSeed, Overrides, PolicyFile, Quiet, Replications, Workers
-from .progress import progress
+from .progress import Finished, beforehand, progress
 from .telemetry import Export, OtlpProtocol
+from .warned import policy_given, warn_of
 from .workers import asked_workers
+
+if TYPE_CHECKING:
+    from scenarios.loader import Loaded
 
 __all__ = ["run"]
 
 MAIN_SCENARIO = "conversation_overload"
 REPORT = "report.html"
+_LAST = ("pass", "inconclusive", "fail")
 
 Starts = Mapping[str, datetime | None]
 """Wall time of second 0 of each scenario, where it says so."""
@@ -44,8 +50,13 @@ def run(
     workers: Workers = None,
     cluster: Cluster = None,
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Directory for report, verdict and journals.")
-    ] = Path("balancer-report"),
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory for report, verdict and journals.",
+            show_default="balancer-reports/run-TIME",
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write verdict.json here too."),
@@ -60,8 +71,8 @@ def run(
 ) -> None:
     """Simulate scenarios with the controller and without, and judge whether the policy holds.
 
-    Exit code 0: it holds; 1: it fails; 2: bad input, or --otlp could not send; 3: more
-    replications are needed to tell.
+    Exit code 0: it holds; 1: it fails; 2: bad input, or nobody takes what --otlp would send;
+    3: more replications are needed to tell.
     """
     with told():
         from ..installation import require
@@ -69,6 +80,7 @@ def run(
         _check_export(otlp, otlp_protocol, shift_to_now=shift_to_now)
         require(extras=("sim", "report", *(("telemetry",) if otlp else ())))
         send = None if otlp is None else _sender(otlp, otlp_protocol, shift_to_now=shift_to_now)
+        folder = run_folder(out, "run")
         outcomes, starts = _run(
             scenarios or [MAIN_SCENARIO],
             policy_file=policy,
@@ -77,12 +89,12 @@ def run(
             overrides=overrides or [],
             workers=workers,
             cluster=cluster,
-            out=out,
+            out=folder,
             json_file=json_file,
             quiet=quiet,
         )
         if send is not None:
-            send(out, starts, quiet)
+            send(folder, starts, quiet)
     if "fail" in outcomes:
         raise typer.Exit(FAIL)
     if "inconclusive" in outcomes:
@@ -111,16 +123,21 @@ def _run(
 
     from ..policy_file import load_policy
 
-    given = load_policy(policy_file) if policy_file is not None else None
+    given = policy_given(policy_file, quiet=quiet) if policy_file is not None else None
     loaded = asked(sources, overrides)
+    policies = [given or own or load_policy() for _, own in loaded]
     check_writable(json_file)
+    if not quiet:
+        warn_of(policies)
     records: list[Mapping[str, Any]] = []
     with report_directory(out) as work, progress(quiet=quiet) as bar:
         with kept(lambda: records) as interruption, asked_workers(workers, cluster) as hands:
-            for source, (scenario, own) in zip(sources, loaded, strict=True):
+            beforehand(_simulated_s(loaded, replications), hands.size, quiet=quiet)
+            line = Finished(sources, quiet=quiet)
+            for source, (scenario, _), policy in zip(sources, loaded, policies, strict=True):
                 result = run_scenario(
                     scenario,
-                    given or own or load_policy(),
+                    policy,
                     replications=replications,
                     seed=seed,
                     workers=hands,
@@ -129,6 +146,7 @@ def _run(
                     progress=bar(scenario.scenario, scenario.duration),
                 )
                 records.append(result.record)
+                line(scenario.scenario, result.verdict)
         missing = [scenario.scenario for scenario, _ in loaded[len(records) :]]
         if missing:
             keep_journals(work, records)
@@ -139,11 +157,22 @@ def _run(
         from reports.console import show
         from reports.run.terminal import verdict_tables
 
-        show(verdict_tables(read_verdicts(out)), sys.stdout)
+        # Who reads a log reads its end: there stands what failed.
+        ordered = sorted(read_verdicts(out), key=lambda each: _LAST.index(each.verdict))
+        show(verdict_tables(ordered), sys.stdout)
         typer.echo(f"report: {out / REPORT}")
     interruption.end(missing)
     starts = {scenario.scenario: scenario.start for scenario, _ in loaded}
     return [record["verdict"] for record in records], starts
+
+
+def _simulated_s(loaded: Sequence[Loaded], replications: int | None) -> float:
+    from sim.run.result import ARMS
+
+    return sum(
+        len(ARMS) * (replications or each.scenario.replications) * each.scenario.duration
+        for each in loaded
+    )
 
 
 def _again(source: str, policy_file: Path | None, overrides: Sequence[str]) -> list[str]:
@@ -169,9 +198,12 @@ def _sender(
 ) -> Callable[[Path, Starts, bool], None]:
     """What sends the journals of a directory over OTLP, once they are there."""
     from ..adapters.telemetry.destination import destination
+    from ..adapters.telemetry.simulated import probe
 
-    # Before anything runs: a protocol that there is not must not cost a run.
+    # Before anything runs: a protocol that there is not, or an address where nobody listens, must
+    # not cost a run.
     to = destination(endpoint, protocol)
+    probe(to)
 
     def send(directory: Path, starts: Starts, quiet: bool) -> None:
         from balancer.records.verdict import read_verdicts
@@ -192,8 +224,9 @@ def _sender(
                         scenario=verdict.scenario,
                     )
                 except InputError as error:
-                    problem = f"{error.problem}; the report is kept: {directory / REPORT}"
-                    raise InputError(problem, where=error.where) from None
+                    # The verdict is there, and is what was asked: it ends the command.
+                    typer.echo(f"warning: {error}; the report is {directory / REPORT}", err=True)
+                    return
                 if not quiet:
                     typer.echo(
                         f"{verdict.scenario}, {sent.arm}: {sent.reports} reports of metrics and "

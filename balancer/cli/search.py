@@ -8,11 +8,15 @@ from typing import Annotated
 
 import typer
 
+from ..records.folders import mark_latest, run_folder
 from .endings import FAIL, INTERRUPTED, told
 from .options import Quiet
 from .progress import progress
+from .whole_files import check_directory, write_whole
 
 __all__ = ["search"]
+
+FOUND = "found.yaml"
 
 
 def search(
@@ -44,9 +48,14 @@ def search(
         int, typer.Option(metavar="N", min=2, max=1000, help="Independent runs of each timeline.")
     ] = 5,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="Of the search.")] = 1,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Scenario file to write.")] = Path(
-        "found.yaml"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Directory for the scenario, found.yaml.",
+            show_default="balancer-reports/search-TIME",
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Look for the mildest faults under which a policy misses a goal; write them as a scenario.
@@ -58,7 +67,7 @@ def search(
 
         require(extras=("sim", "test"))
         from scenarios.loader import load
-        from sim.study.found_scenario import check_replaceable, found_scenario, summary, write_found
+        from sim.study.found_scenario import check_replaceable, found_scenario, summary
         from sim.study.search import bounds_for
         from sim.study.search import search as look
         from sim.study.search_goal import broken_by
@@ -67,7 +76,10 @@ def search(
 
         tried, base = load_policy(policy), load(scenario).scenario
         broken, bounds = broken_by(goal), bounds_for(base, most=faults, kinds=kinds or ())
-        check_replaceable(out)
+        folder = run_folder(out, "search")
+        file = folder / FOUND
+        check_directory(folder)
+        check_replaceable(file)
         with progress(quiet=quiet) as bar:
             found = look(
                 base,
@@ -93,13 +105,15 @@ def search(
                 policy=policy,
                 goal=goal,
                 command=shlex.join(words),
-                out=out,
+                out=file,
             )
-            write_found(out, text)
+            write_whole(folder, {FOUND: text})
+            mark_latest(folder)
     if not quiet:
         typer.echo(summary(found, bounds, goal))
         if found.timeline is not None:
-            typer.echo(f"scenario: {out}; see it: {shlex.join(['open-balancer', 'run', str(out)])}")
+            see = shlex.join(["open-balancer", "run", str(file)])
+            typer.echo(f"scenario: {file}; see it: {see}")
     if not found.complete:
         raise typer.Exit(INTERRUPTED)
     if found.timeline is not None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .endings import told
+
+if TYPE_CHECKING:
+    from ..service.console import Page
 
 __all__ = ["serve"]
 
@@ -125,6 +130,14 @@ def serve(
             metavar="FACTOR", help="Most times its size that an answer is unpacked to. [100]"
         ),
     ] = None,
+    fleet: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Store (redis://HOST:6379) through which replicas decide, and keep to a hard "
+            "budget, together. With a password: in OPEN_BALANCER_FLEET, where nobody sees it.",
+        ),
+    ] = None,
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Decide and journal, but change no call.")
     ] = False,
@@ -174,17 +187,36 @@ def serve(
                 "answer_size": answer_size,
                 "answer_ratio": answer_ratio,
             },
+            fleet=fleet,
         )
+        if settings.fleet is not None:
+            require(packages=(), extras=("service", "fleet"))
         logging.basicConfig(
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )
-        serve_process(
-            settings,
-            speed=speed,
-            shadow=shadow,
-            off=off,
-            ready=lambda url: typer.echo(f"open-balancer serves on {url}"),
-        )
+        with _pages() as pages:
+            serve_process(
+                settings,
+                speed=speed,
+                shadow=shadow,
+                off=off,
+                ready=lambda url: typer.echo(f"open-balancer serves on {url}"),
+                pages=pages,
+            )
+
+
+def _pages() -> AbstractContextManager[Sequence[Page]]:
+    """Pages of the console that need the simulator; none where it is not installed."""
+    from ..core.errors import InputError
+    from ..installation import require
+
+    try:
+        require(packages=("scenarios", "sim"), extras=("sim",))
+    except InputError:
+        return nullcontext(())
+    from sim.playground.page import playground_pages
+
+    return playground_pages()
 
 
 def _listed(said: str | None) -> tuple[str, ...] | None:

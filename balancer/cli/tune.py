@@ -15,7 +15,7 @@ import typer
 from .asked import asked, command_words
 from .endings import FAIL, told
 from .options import Cluster, Quiet, Seed, Workers
-from .progress import progress
+from .progress import CORE_S_PER_HOUR, progress
 from .workers import asked_workers
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["tune"]
 
 KNEE = "knee"
-CORE_S_PER_HOUR = 0.3
-"""CPU of one core for a simulated hour, all in all: `docs/how-to/tune-a-policy.md`."""
 
 
 def tune(
@@ -84,7 +82,7 @@ def tune(
     ] = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Directory for study, front and report.")
-    ] = Path("balancer-tuning"),
+    ] = Path("balancer-reports/tuning"),
     seed: Seed = None,
     workers: Workers = None,
     cluster: Cluster = None,

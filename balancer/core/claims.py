@@ -18,6 +18,7 @@ from __future__ import annotations
 
 __all__ = [
     "CLAIMS",
+    "MODEST_TOKENS",
     "MOST_A_CALL_COSTS_NANO_USD",
     "claimed_cap",
     "claimed_prompt",
@@ -32,7 +33,8 @@ MOST_A_CALL_COSTS_NANO_USD = 9_000_000_000_000
 
 _LEAST_ANSWER_TOKENS = 64
 _LEAST_THINKING_TOKENS = 512  # the most that any model asks for as a budget
-_MODEST_TOKENS = 2048  # a claim this small is left whole: natural answers fit in it
+MODEST_TOKENS = 2048
+"""A claim this small is left whole: natural answers fit in it."""
 
 
 def claimed_prompt(estimate_tokens: int) -> int:
@@ -52,7 +54,7 @@ def claimed_cap(affordable_tokens: int, share_tokens: int, cap: int, thinking: i
     least = min(cap, min(thinking, _LEAST_THINKING_TOKENS) + _LEAST_ANSWER_TOKENS)
     if affordable_tokens < least:
         return -1
-    return min(cap, affordable_tokens, max(share_tokens, _MODEST_TOKENS))
+    return min(cap, affordable_tokens, max(share_tokens, MODEST_TOKENS))
 
 
 def claimed_thinking(claimed: int, cap: int, thinking: int) -> int:

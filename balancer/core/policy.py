@@ -7,7 +7,6 @@ edge (`balancer.policy_file`), so nothing here has ever seen "2000ms".
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 
@@ -24,7 +23,6 @@ from .rules import (
     Rule,
     check_monotone,
     check_rule,
-    shown,
 )
 from .strategy import NO_TIERS, ROUTES, Strategy, check_strategy
 from .tiers import STANDARD
@@ -166,21 +164,21 @@ class Policy:
         check_constants(self.constants)
         for rule in self.rules:
             check_rule(rule, self.tick_s)
-        check_monotone(self.rules)
         for mode, strategy in zip(MODES, self.strategies, strict=True):
             check_strategy(strategy, f"modes.{mode.label}", self.catalog)
             _check_timeout(strategy, mode, self)
         for limit in (*self.budgets, *self.priority_budgets):
             _check_finite(limit.usd, "budget", low=1e-9, high=1e9)
-            _check_finite(limit.window_s, "budget window", low=self.tick_s, high=86_400.0)
+            _check_finite(limit.window_s, "budget.windows", low=self.tick_s, high=86_400.0)
         if self.baseline is not None:
             _check_baseline(self.baseline, self.catalog)
         _check_costs_fall(self)
         if any(rule.at_rest is not None for rule in self.rules):
-            costs = self._at_rest()
+            costs = self.at_rest()
             rules = tuple(_at_rest(rule, costs.get(rule.signal)) for rule in self.rules)
-            check_monotone(rules)
             object.__setattr__(self, "rules", rules)
+        # Only now: until then a multiple is no amount of dollars, and next to none.
+        check_monotone(self.rules)
 
     def on(self, day: str) -> Policy:
         """The same policy as of a day (ISO): its prices, and which models have ended.
@@ -201,7 +199,7 @@ class Policy:
         said = None if self.baseline is None else self.baseline.model
         return said or base_model(self.strategies[Mode.NORMAL], "")
 
-    def _usual_card(self, strategy: Strategy) -> ModelCard | None:
+    def usual_card(self, strategy: Strategy) -> ModelCard | None:
         """What a strategy makes of the usual model; None where only callers know that."""
         name = strategy.models[0]
         if strategy.model is None and (self.baseline is None or self.baseline.model is None):
@@ -218,7 +216,7 @@ class Policy:
         baseline or with a model that only the caller knows.
         """
         strategy = self.strategies[mode]
-        card = self._usual_card(strategy)
+        card = self.usual_card(strategy)
         if self.baseline is None or card is None:
             return None
         thinking = 0.0
@@ -242,38 +240,8 @@ class Policy:
         ]
         return sum(costs) / len(costs)
 
-    def warnings(self) -> tuple[str, ...]:
-        """What is allowed but probably not wanted, a sentence each."""
-        found = []
-        for signal, at_rest in self._at_rest().items():
-            entry = [r.threshold for r in self.rules if r.signal == signal]
-            share = 0.85 if signal == "latency_p95" else self.ladder.exit
-            if entry and at_rest > share * min(entry):
-                found.append(
-                    f"{signal} at rest on {self.baseline.workload if self.baseline else ''} is "
-                    f"{shown(at_rest, signal)}, above {share:.0%} of the lowest entry threshold "
-                    f"{shown(min(entry), signal)}: the policy may leave normal without a fault"
-                )
-        found.extend(self._tiers_not_sent())
-        return tuple(found)
-
-    def _tiers_not_sent(self) -> Iterator[str]:
-        """Of each mode, tiers that it asks for of a model that has no price in them."""
-        for mode, strategy in zip(MODES, self.strategies, strict=True):
-            wanted = {tier for tier in strategy.service_tier if tier is not None}
-            named = [self.catalog.card(name) for name in strategy.named_models]
-            usual = self._usual_card(strategy)
-            cards = named if usual is None or usual in named else [usual, *named]
-            for card in cards:
-                for tier in sorted(wanted):
-                    if not card.takes(tier):
-                        yield (
-                            f"modes.{mode.label}: {card.name} has no price in the {tier} tier, so "
-                            "its calls do not ask for it; declare one under prices, or take "
-                            "another model"
-                        )
-
-    def _at_rest(self) -> dict[str, float]:
+    def at_rest(self) -> dict[str, float]:
+        """Signals on the baseline workload in normal mode, as far as it says; in their units."""
         if self.baseline is None:
             return {}
         found = {}
@@ -283,6 +251,12 @@ class Policy:
         if cost is not None:
             found["token_cost_per_hour"] = cost * self.baseline.requests_per_s * 3600
             found["spend_10m"] = cost * self.baseline.requests_per_s * SPEND_WINDOW_S
+        tokens = (
+            self.baseline.prompt_tokens
+            + self.baseline.output_tokens
+            + self.baseline.thinking_tokens
+        )
+        found["tokens_per_minute"] = tokens * self.baseline.requests_per_s * 60
         return found
 
 
@@ -301,14 +275,16 @@ def _mean_below(mean: float, most: float) -> float:
 
 def _check_finite(value: float, what: str, *, low: float, high: float) -> None:
     if not (isinstance(value, int | float) and low <= value <= high):
-        raise PolicyError(f"{what} is {value!r}; expected {low:g} to {high:g}")
+        name = what.rpartition(".")[2]
+        raise PolicyError(f"{name} is {value!r}; expected {low:g} to {high:g}", where=what)
 
 
 def _check_baseline(baseline: Baseline, catalog: Catalog) -> None:
     for entry in fields(baseline):
         value = getattr(baseline, entry.name)
         if entry.name not in ("workload", "model") and value is not None:
-            _check_finite(value, f"baseline.{entry.name}", low=0, high=1e9)
+            name = entry.name.removesuffix("_s") if entry.name == "latency_p95_s" else entry.name
+            _check_finite(value, f"baseline.{name}", low=0, high=1e9)
     if baseline.model is not None and catalog.find(baseline.model) is None:
         raise PolicyError(catalog.unknown_model(baseline.model), where="baseline.model")
 
@@ -335,7 +311,7 @@ def _check_ladder(ladder: LadderSettings, tick_s: float) -> None:
                 "entry condition holds; expected a ratio of at most 1, 0.8 by default",
                 where="ladder.exit",
             )
-        _check_finite(value, f"ladder.{entry.name}", low=low, high=high)
+        _check_finite(value, f"ladder.{entry.name.removesuffix('_s')}", low=low, high=high)
     if ladder.probe_share_min > ladder.probe_share_max:
         raise PolicyError("ladder.probe_share_min is above probe_share_max", where="ladder")
     longest_ticks = ladder.hold_s * ladder.multiplier_max / tick_s
@@ -356,7 +332,7 @@ def _check_timeout(strategy: Strategy, mode: Mode, policy: Policy) -> None:
             f"timeout {timeout_s:g} s is longer than half the hold ({half_hold_s:g} s), so "
             "calls of an earlier episode would be counted in a probe; shorten it or lengthen "
             "ladder.hold",
-            where=f"modes.{mode.label}",
+            where=f"modes.{mode.label}.timeout",
         )
 
 

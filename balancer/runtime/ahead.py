@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
+from ..core.doubts import doubts
 from ..core.errors import PolicyError
 from ..core.policy import Policy
 from .ends import WITHIN_DAYS
@@ -24,12 +25,12 @@ def ahead(policy: Policy, day: date, within_days: int = WITHIN_DAYS) -> Iterator
         PolicyError: today's prices make none of it.
     """
     last = (day + timedelta(days=within_days)).isoformat()
-    known = set(policy.on(day.isoformat()).warnings())
+    known = set(doubts(policy.on(day.isoformat())))
     for turn in policy.catalog.turns():
         if not day.isoformat() < turn <= last:
             continue
         try:
-            found = policy.on(turn).warnings()
+            found = doubts(policy.on(turn))
         except PolicyError as error:
             yield f"from {turn} on the policy would be refused: {error.problem}"
             continue

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ..core.catalog import Catalog
+from ..core.controller import Controller
 from ..core.decisions import Decision, Plan
 from ..core.errors import MisuseError
 from ..core.fit import Finding
@@ -48,6 +49,10 @@ from .status import Status
 from .succession import take_up
 from .tick_step import TickStep
 from .ticker import TaskTicker, ThreadTicker
+
+if TYPE_CHECKING:
+    from ..fleet.replica import Replica
+    from ..fleet.settings import Fleet
 
 __all__ = ["OFF_VARIABLE", "Balancer"]
 
@@ -88,6 +93,9 @@ class Balancer:
         shadow: decide and journal, but change nothing; calls are charged to the mode they
             would have been served in.
         draws: where chance comes from.
+        fleet: `balancer.fleet.Fleet`, whose replicas decide and keep to a hard budget together. All
+            count ticks from 1970. `journal` then has what this replica saw, and a file beside it,
+            named `…-fleet`, the ticks of all.
     """
 
     def __init__(
@@ -103,6 +111,7 @@ class Balancer:
         ledger: Ledger | None = None,
         shadow: bool = False,
         draws: Draws | None = None,
+        fleet: Fleet | None = None,
     ) -> None:
         if policy is None:
             from ..policy_file import default_policy
@@ -120,8 +129,17 @@ class Balancer:
         self._random: Callable[[], float] = random.random
         files = JournalFiles(Path(journal)) if isinstance(journal, str | Path) else journal
         state_path = None if state is None else Path(state)
+        kept_by_replica = files
+        if fleet is not None and files is not None:
+            files = files.named(files.path.with_stem(files.path.stem + "-fleet"))
         found, before = take_up(
-            policy, state_path, files, after_loss, clock=self._clock, ledger=self._ledger
+            policy,
+            state_path,
+            files,
+            after_loss,
+            clock=self._clock,
+            ledger=self._ledger,
+            shared=fleet is not None,
         )
         self._budget_loss = before.told(after_loss) if self._ledger.has_limits else ""
         self._desk = Admission(
@@ -143,6 +161,19 @@ class Balancer:
             health=self._health,
             budget=before,
         )
+        join, self._own = None, None
+        if fleet is not None:
+            join = self._joining(fleet, policy)
+            self._own = Persistence(
+                kept_by_replica,
+                None,
+                {**(run or {}), "part_of_fleet": fleet.prefix},
+                clock=self._clock,
+                ledger=self._ledger,
+                health=self._health,
+                budget=before,
+                source="own journal",
+            )
         self._tick_step = TickStep(
             policy,
             found,
@@ -152,10 +183,40 @@ class Balancer:
             inbox=self._inbox,
             health=self._health,
             persistence=self._persistence,
+            join=join,
+            own=self._own,
         )
         self._desk.know(self._days.catalog(policy))
         self._apply()
         watch(self)
+
+    def _joining(self, fleet: Fleet, policy: Policy) -> Callable[[Controller], Replica]:
+        """Makes this balancer a replica, whose ledger spends what is leased."""
+        from ..fleet.replica import Replica
+
+        ledger, speed = self._ledger, self._clock.speed
+
+        def join(controller: Controller) -> Replica:
+            replica = Replica(
+                fleet,
+                policy,
+                controller,
+                self._persistence,
+                tick_s=policy.tick_s / speed,
+                still=ledger.still,
+                limited=lambda: ledger.limited or ledger.limits_priority,
+                wake=self._wake,
+            )
+            ledger.lend(replica.leases, replica.short, speed)
+            return replica
+
+        return join
+
+    def _wake(self) -> None:
+        """There is news of the fleet; from another thread."""
+        ticker = self._ticker
+        if ticker is not None:
+            ticker.wake()
 
     def _turn_day(self) -> None:
         """Take up the prices and ends of a day that has begun."""
@@ -181,6 +242,8 @@ class Balancer:
             self._health.closed = False
             self._persistence.begin(self._tick_step.controller, "restart", "everything")
         self._persistence.start()
+        if self._tick_step.replica is not None:
+            self._tick_step.replica.start()
         self._health.mended("ticker")
         self._stay_alive()
         self._apply()
@@ -200,8 +263,12 @@ class Balancer:
             self._desk.alive_until = math.inf
             self._close_tick(self.now_tick)
             self._persistence.close(self._tick_step.controller)
+            if self._own is not None:
+                self._own.close(self._tick_step.controller)
             self._health.closed = True
             self._apply()
+        if self._tick_step.replica is not None:
+            self._tick_step.replica.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -561,13 +628,14 @@ class Balancer:
             budget_loss=self._budget_loss,
             reasons=tuple(reason.text for reason in step.decision.reasons),
             override=step.controller.override(),
-            journal=str(self._persistence.journal or ""),
+            journal=str((self._own or self._persistence).journal or ""),
             kept=step.kept,
             dropped={source: count() for source, count in self._drops.items()},
             misfits=tuple(finding.text for finding in self.misfits),
             closed=self._desk.closed.texts(),
             withdrawn=self._desk.withdrawn.texts(self._clock.now_s()),
             mistakes=self._desk.mistakes.by_caller(),
+            fleet=None if step.replica is None else step.replica.standing,
         )
 
     def budgets(self) -> tuple[Standing, ...]:
@@ -595,6 +663,8 @@ class Balancer:
                 self._turn_day()
             over = self.now_tick - 1
             decision = None if over < 0 else self._close_tick(over)
+            if decision is None and self._tick_step.hear():
+                self._apply()
             self._stay_alive()
             return decision
 
@@ -634,6 +704,9 @@ class Balancer:
         # Without the lock: a ticker that hangs may be holding it.
         self._desk.alive_until = math.inf
         self._health.broke("ticker", TimeoutError("no tick was stepped in time"))
+        if self._tick_step.replica is not None:
+            # A process that was stopped wakes up here: what it had leased may be another's.
+            self._tick_step.replica.lapse()
 
     def _ticker_died(self, error: BaseException) -> None:
         self._desk.alive_until = math.inf
@@ -662,7 +735,7 @@ class Balancer:
         ticker, self._ticker = self._ticker, None
         if self._health.closed:
             return
-        if self._ledger.has_limits:
+        if self._ledger.has_limits and not self._ledger.lent:
             logger.warning(
                 "process %d forked: it may spend the whole budget beside process %d; make one "
                 "balancer a process, each with its part of the budget",
@@ -670,6 +743,12 @@ class Balancer:
                 parent,
             )
         self._persistence.after_fork(self._tick_step.controller, parent)
+        replica = self._tick_step.replica
+        if replica is not None:
+            replica.after_fork()
+            self._ledger.lend(replica.leases, replica.short, self._clock.speed)
+        if self._own is not None:
+            self._own.after_fork(Controller(self.policy), parent)
         if isinstance(ticker, ThreadTicker):
             self.start()
         elif ticker is not None:

@@ -6,6 +6,7 @@ import logging
 from datetime import date
 
 from ..core.catalog import Catalog
+from ..core.doubts import doubts
 from ..core.errors import PolicyError
 from ..core.policy import Policy
 from .ahead import ahead
@@ -53,6 +54,8 @@ class Days:
         for end in ends(policy, catalog, today):
             self._tell(f"{end.model} {end.ended}", end.text)
         try:
+            for text in doubts(policy.on(day)):
+                self._tell(text, f"policy {policy.name!r}: {text}")
             for text in ahead(policy, today):
                 self._tell(text, text)
         except PolicyError:

@@ -3,7 +3,7 @@
 Money is reserved before a call starts and settled when it ends (`balancer.core.budget`,
 `balancer.core.claims`), so that what was settled in any rolling window never exceeds a limit,
 however many calls are in flight. Every process has a ledger of its own: processes that are to
-keep to one budget together get a part of it each.
+keep to one budget together get a part of it each, or lease it from a fleet's store (`lend`).
 
 The ledger in memory is the truth while the process lives. What it holds and settles is told to
 `log`, if there is one, before the call starts (`balancer.runtime.budget_files`); whatever becomes
@@ -15,13 +15,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from ..core import budget
-from ..core.catalog import ModelCard
+from ..core.catalog import ModelCard, PriceRow
 from ..core.claims import (
     CLAIMS,
+    MODEST_TOKENS,
     MOST_A_CALL_COSTS_NANO_USD,
     claimed_cap,
     claimed_prompt,
@@ -33,6 +34,9 @@ from ..core.surcharges import dearest_row, worst_surcharge_nano_usd
 from .books import Books, Standing
 from .budget_log import limits_line
 from .clock import tick_of
+
+if TYPE_CHECKING:
+    from ..fleet.leases import Leases
 
 __all__ = ["Claim", "Ledger"]
 
@@ -84,7 +88,8 @@ class Ledger:
     """
 
     __slots__ = (
-        "_books", "_calls", "_claims", "_lock", "_named", "_reserved", "_surprises", "log",
+        "_books", "_calls", "_claims", "_leases", "_lock", "_named", "_reserved", "_short",
+        "_speed", "_surprises", "log",
     )  # fmt: skip
 
     def __init__(self, policy: Policy) -> None:
@@ -96,6 +101,9 @@ class Ledger:
         self._named: dict[str | None, tuple[_Rows, str]] = {}
         self._reserved = 0
         self._surprises: dict[str, int] = {}
+        self._leases: Leases | None = None
+        self._short: Callable[[], None] = _nothing
+        self._speed = 1.0
         self.log: Callable[[str], None] = _nobody_writes
         self.use(policy)
 
@@ -106,8 +114,41 @@ class Ledger:
         with self._lock:
             limits, priority = policy.budgets, policy.priority_budgets
             self._books.use(limits, priority, policy.tick_s)
+            self._take_up()
             self._named = {}
             self.log(limits_line(limits, priority, policy.tick_s))
+
+    def lend(self, leases: Leases, short: Callable[[], None], speed: float) -> None:
+        """Let nothing be spent from now on but what is leased from a fleet's store.
+
+        Args:
+            leases: who says how much that is; called with the ledger held still.
+            short: called when a call wants more than there is, and must return at once.
+            speed: scenario seconds in one of the store's.
+        """
+        with self._lock:
+            before, self._leases, self._short, self._speed = self._leases, leases, short, speed
+            if before is not None:
+                for row in self._books.every_row():
+                    row[budget.LIMIT] = before.limit(row)
+            self._take_up()
+
+    def _take_up(self) -> None:
+        books = self._books
+        if self._leases is not None:
+            self._leases.take_up(
+                (
+                    (key, window_s, rows is books.priority, row)
+                    for rows in (books.rows, books.priority)
+                    for (key, window_s), row in rows.items()
+                ),
+                speed=self._speed,
+            )
+
+    @property
+    def lent(self) -> bool:
+        """Whether what may be spent is leased: then the store keeps what was spent."""
+        return self._leases is not None
 
     def _rows_of(self, key: str | None) -> tuple[_Rows, str]:
         """Rows that a key's calls are held in, and their places among all."""
@@ -152,7 +193,11 @@ class Ledger:
         """Roll the windows to the tick that begins; one in the past changes nothing."""
         with self._lock:
             grows = tick > self._books.tick
-            self._books.advance(tick)
+            if self._leases is None:
+                self._books.advance(tick)
+            else:
+                # The window is the store's; a row counts all that was spent since the start.
+                self._books.tick = max(self._books.tick, tick)
             if grows:
                 self.log(f"T {tick}")
 
@@ -207,6 +252,8 @@ class Ledger:
                 cap_tokens,
                 thinking_tokens,
             )
+            if self._leases is not None and claimed < min(cap_tokens, MODEST_TOKENS):
+                self._want(rows, price, prompt_tokens, cap_tokens, beside + surprise)
             if claimed < 0:
                 return None
             least = min(min_output_tokens, cap_tokens)
@@ -218,6 +265,10 @@ class Ledger:
             held = worst + surprise
             priority_rows = tuple(self._books.priority.values()) if priority else ()
             if any(budget.headroom(row) < held for row in priority_rows):
+                if self._leases is not None:
+                    for row in priority_rows:
+                        self._leases.wants(row, held)
+                    self._short()
                 return None
             for row in (*rows, *priority_rows):
                 budget.reserve(row, held)
@@ -238,6 +289,17 @@ class Ledger:
                 places += " " + ",".join(map(str, range(len(priority_rows))))
             self.log(f"R {number} {held} {places}")
         return claim
+
+    def _want(
+        self, rows: _Rows, price: PriceRow, prompt_tokens: int, cap_tokens: int, beside: int
+    ) -> None:
+        """A call finds too little leased: say how much it would have taken."""
+        assert self._leases is not None
+        full = cost_nano_usd(price, prompt_tokens, 0, min(cap_tokens, MODEST_TOKENS), 0) + beside
+        for row in rows:
+            if budget.headroom(row) < full:
+                self._leases.wants(row, full)
+        self._short()
 
     def settle(self, claim: Claim, nano_usd: int, *, as_priority: bool = True) -> None:
         """Give back a claim and book what its attempt cost.
@@ -293,7 +355,25 @@ class Ledger:
     def standings(self) -> tuple[Standing, ...]:
         """How each of the policy's limits stands, in their order, the priority tier's last."""
         with self._lock:
-            return self._books.standings()
+            standings = self._books.standings()
+            if self._leases is None:
+                return standings
+            return tuple(map(self._of_fleet, standings, self._books.every_row()))
+
+    def _of_fleet(self, own: Standing, row: list[int]) -> Standing:
+        """What all replicas used of a limit, and what is leased to them."""
+        assert self._leases is not None
+        limit, grant = self._leases.limit(row), self._leases.grant(row)
+        used, leased = (own.used, own.reserved) if grant is None else (grant.settled, grant.leased)
+        return replace(
+            own,
+            limit=limit,
+            used=used,
+            reserved=leased,
+            left=limit - used - leased,
+            eases_s=None,
+            free_s=None,
+        )
 
     def state(self) -> dict[str, Any]:
         """Plain values, the claims of calls in flight among them."""
@@ -363,6 +443,10 @@ class Ledger:
         self._reserved = 0
         self._claims.clear()
         self.log = _nobody_writes
+
+
+def _nothing() -> None:
+    """Nobody lends."""
 
 
 def _nobody_writes(line: str) -> None:

@@ -38,11 +38,12 @@ class Persistence:
         run: what this is a journal of, for reports; put over what is said of itself.
         clock, ledger, health: of the balancer.
         budget: what the process before this one left of a hard budget.
+        source: name of the journal among what may be broken.
     """
 
     __slots__ = (
         "_before", "_budget", "_clock", "_health", "_journal", "_ledger", "_retry_at", "_run",
-        "_snapshot_at", "_state", "_syncs", "_writer",
+        "_snapshot_at", "_source", "_state", "_syncs", "_writer",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +56,7 @@ class Persistence:
         ledger: Ledger,
         health: Health,
         budget: Spent,
+        source: str = "journal",
     ) -> None:
         self._journal = journal
         self._state = state
@@ -68,6 +70,7 @@ class Persistence:
         self._before = budget
         self._budget: BudgetFiles | None = None
         self._syncs = False
+        self._source = source
 
     @property
     def journal(self) -> Path | None:
@@ -105,7 +108,7 @@ class Persistence:
         except Exception as error:  # noqa: BLE001 - a sink of any kind may fail in any way
             self._lost(error)
         else:
-            self._health.mended("journal")
+            self._health.mended(self._source)
 
     def keep(self, observations: Observations, decision: Decision, controller: Controller) -> None:
         """Write down a tick that was stepped."""
@@ -136,7 +139,7 @@ class Persistence:
         self._retry_at = _RETRY_TICKS
         assert self._journal is not None
         self._journal.close()
-        self._health.broke("journal", error)
+        self._health.broke(self._source, error)
 
     def _keep_budget(self) -> None:
         """From the moment that there is a hard budget on."""
@@ -145,7 +148,7 @@ class Persistence:
             return
         ledger = self._ledger
         # A ledger that balancers share is kept by the first of them.
-        if self._state is None or ledger.is_kept or not ledger.has_limits:
+        if self._state is None or ledger.is_kept or ledger.lent or not ledger.has_limits:
             return
         self._budget = BudgetFiles(
             ledger_path(self._state),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..core.modes import Mode
 from ..core.observations import Override
 from .books import Standing
+
+if TYPE_CHECKING:
+    from ..fleet.standing import Standing as FleetStanding
 
 __all__ = ["Status"]
 
@@ -46,6 +50,7 @@ class Status:
         withdrawn: edits of plans that are not made, because the upstream refused them.
         mistakes: how often each caller (by its requests' key) asked for what the upstream refuses,
             since the start.
+        fleet: how it stands in its fleet; None: it is in none.
     """
 
     mode: Mode
@@ -71,3 +76,4 @@ class Status:
     closed: tuple[str, ...]
     withdrawn: tuple[str, ...]
     mistakes: Mapping[str, int]
+    fleet: FleetStanding | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,12 @@ from .ledger import Ledger
 from .snapshot import Resumed, resume
 from .spent import AfterLoss, Spent, spent_before
 
-__all__ = ["take_up"]
+__all__ = ["SHARED_EPOCH", "take_up"]
+
+SHARED_EPOCH = 0.0
+"""Unix time from which the replicas of a fleet count ticks, so that they agree on them."""
+
+logger = logging.getLogger("balancer")
 
 
 def take_up(
@@ -23,6 +29,7 @@ def take_up(
     *,
     clock: Timekeeper,
     ledger: Ledger,
+    shared: bool = False,
 ) -> tuple[Resumed | None, Spent]:
     """Start the clock, and go on from where a process before this one stopped.
 
@@ -33,20 +40,29 @@ def take_up(
         after_loss: as in `Balancer`.
         clock: not started.
         ledger: is charged what was spent, unless it is in the midst of its life.
+        shared: this is a replica of a fleet: all count ticks from the same moment, and the store
+            keeps what was spent.
 
     Returns:
         The controller that was, or None, and what it had spent.
     """
     if state is None:
-        clock.start()
+        clock.start(epoch=SHARED_EPOCH if shared else None)
         # Its epoch may lie in the past. A ledger that fails is told of by the first tick.
         with suppress(Exception):
             ledger.roll(clock.now_s())
         return None, Spent()
     path = None if journal is None else journal.path
     # A ledger that is kept already is in the midst of its life.
-    before = Spent() if ledger.is_kept else spent_before(policy, state, path)
+    before = Spent() if ledger.is_kept or shared else spent_before(policy, state, path)
     found = resume(policy, state, path, since=before.tick)
+    if shared:
+        if found is not None and found.epoch != SHARED_EPOCH:
+            logger.warning("what was kept in %s is not of a fleet's life: it begins anew", state)
+            found = None
+        tick = None if found is None else found.controller.tick
+        clock.start(epoch=SHARED_EPOCH, at_least_s=0.0 if tick is None else tick * policy.tick_s)
+        return found, before
     # Time may have been set back meanwhile; the tick index goes on all the same.
     least_s, epoch = before.tick * before.tick_s, before.epoch
     if found is not None:

@@ -6,6 +6,8 @@ Whatever breaks here makes calls go through unchanged (`Health`); nothing is rai
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..core.controller import Controller
 from ..core.decisions import Decision, Stance, gates, one_hot
@@ -21,6 +23,9 @@ from .memory import memory_ppm
 from .persistence import Persistence
 from .snapshot import Resumed
 
+if TYPE_CHECKING:
+    from ..fleet.replica import Replica
+
 __all__ = ["TickStep", "at_rest"]
 
 logger = logging.getLogger("balancer")
@@ -34,6 +39,9 @@ class TickStep:
         found: what a process before this one left, or None.
         now_tick: the tick under way, from which on calls are counted.
         desk, ledger, inbox, health, persistence: of the balancer.
+        join: makes a replica of a fleet that begins with a controller; None: there is no fleet.
+        own: journal of what this replica sees by itself, where there is a fleet; `persistence` then
+            has what its controller steps.
 
     Attributes:
         controller: decides.
@@ -41,11 +49,12 @@ class TickStep:
         last: index of the last tick that was stepped, or None.
         kept: what the controller kept of the one before it, as a sentence.
         policy: in use.
+        replica: of the fleet; None: there is none.
     """
 
     __slots__ = (
-        "_desk", "_health", "_inbox", "_ledger", "_observed", "_persistence", "_told",
-        "controller", "decision", "kept", "last", "policy",
+        "_desk", "_health", "_inbox", "_ledger", "_observed", "_own", "_persistence", "_told",
+        "controller", "decision", "kept", "last", "policy", "replica",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +68,8 @@ class TickStep:
         inbox: Inbox,
         health: Health,
         persistence: Persistence,
+        join: Callable[[Controller], Replica] | None = None,
+        own: Persistence | None = None,
     ) -> None:
         self._desk = desk
         self._ledger = ledger
@@ -72,7 +83,14 @@ class TickStep:
         self.last = self.controller.tick
         self._observed = now_tick - 1
         self.decision = self.controller.decision or at_rest(policy)
-        persistence.begin(self.controller, "start" if found is None else "restart", self.kept)
+        because = "start" if found is None else "restart"
+        self._own = own
+        self.replica = None if join is None else join(self.controller)
+        persistence.begin(self.controller, because, self.kept)
+        if self.replica is not None:
+            # Its ticks are its clock's; those of the controller are the fleet's.
+            self.last = None
+            self._begin_own(because)
 
     def close(self, tick: int) -> tuple[Observations, Decision] | None:
         """Close a tick, and all before it that were missed with it.
@@ -85,7 +103,7 @@ class TickStep:
         observations = self._observe(tick)
         self._desk.new_tick()
         try:
-            decision = self._step(observations)
+            decision = self._decide(observations)
             self._tell_misfits()
         except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
             self._health.broke("controller", error)
@@ -95,14 +113,52 @@ class TickStep:
         self.decision = decision
         self._health.mended("controller")
         self._roll_budget(tick + 1)
-        self._persistence.keep(observations, decision, self.controller)
+        if self.replica is None:
+            self._persistence.keep(observations, decision, self.controller)
+        elif self._own is not None:
+            self._own.keep(observations, decision, Controller(self.policy))
         return observations, decision
+
+    def _decide(self, observations: Observations) -> Decision:
+        if self.replica is None:
+            return self._step(observations)
+        self.replica.turn(observations)
+        return self._follow(observations.tick)
+
+    def hear(self) -> bool:
+        """Follow what has come of the fleet's log between two ticks; whether there is a fleet."""
+        if self.replica is None:
+            return False
+        try:
+            self.replica.turn(None)
+        except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
+            self._health.broke("controller", error)
+            self._begin_anew("controller")
+        else:
+            self.decision = self._follow(-1 if self.last is None else self.last)
+        return True
+
+    def _follow(self, tick: int) -> Decision:
+        """The decision in force, as that of a tick of this replica's."""
+        assert self.replica is not None
+        course = self.replica.course
+        self.controller, self.kept = course.controller, course.kept or self.kept
+        return (self.controller.decision or at_rest(self.policy))._replace(tick=tick)
+
+    def _begin_own(self, because: str) -> None:
+        if self._own is not None:
+            # Decisions are the fleet's: what this controller remembers is no part of this journal.
+            self._own.begin(Controller(self.policy), because)
 
     def use(self, policy: Policy, now_tick: int) -> str:
         """Go on under another policy. Returns what was kept, as a sentence."""
         before = self.policy
-        self.controller, self.kept = Controller.succeed(policy, self.controller.state())
         self.policy = policy
+        if self.replica is None:
+            self.controller, self.kept = Controller.succeed(policy, self.controller.state())
+        else:
+            self.kept = self.replica.use(policy)
+            self.controller = self.replica.course.controller
         if policy.tick_s != before.tick_s:
             self.last = self._observed = now_tick - 1
         self.decision = self.controller.decision or at_rest(policy)
@@ -111,7 +167,9 @@ class TickStep:
             self._ledger.use(policy)
         except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
             self._health.broke("ledger", error)
-        self._persistence.begin(self.controller, "policy", self.kept)
+        if self.replica is None:
+            self._persistence.begin(self.controller, "policy", self.kept)
+        self._begin_own("policy")
         return self.kept
 
     def forget(self, now_tick: int) -> None:
@@ -157,6 +215,10 @@ class TickStep:
                 logger.warning("the policy does not fit its traffic: %s", finding.text)
 
     def _begin_anew(self, because: str) -> None:
+        if self.replica is not None:
+            self.replica.begin_anew(because)
+            self.controller = self.replica.course.controller
+            return
         self.controller = Controller(self.policy)
         self.kept = "nothing"
         self._persistence.begin(self.controller, because, self.kept)

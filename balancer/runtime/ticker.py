@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -20,7 +21,7 @@ class ThreadTicker:
         died: called with the error that ended the thread.
     """
 
-    __slots__ = ("_died", "_stop", "_thread", "_tick", "_wait_s")
+    __slots__ = ("_died", "_due", "_stopped", "_thread", "_tick", "_wait_s")
 
     def __init__(
         self,
@@ -31,13 +32,18 @@ class ThreadTicker:
         self._tick = tick
         self._wait_s = wait_s
         self._died = died
-        self._stop = threading.Event()
+        self._due = threading.Event()
+        self._stopped = False
         self._thread = threading.Thread(target=self._run, name="open-balancer", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            while not self._stop.wait(max(self._wait_s(), _SHORTEST_S)):
+            while True:
+                self._due.wait(max(self._wait_s(), _SHORTEST_S))
+                if self._stopped:
+                    return
+                self._due.clear()
                 self._tick()
         except BaseException as error:  # noqa: BLE001 - whatever it is, callers must go through
             self._died(error)
@@ -47,9 +53,14 @@ class ThreadTicker:
         """Whether it still steps."""
         return self._thread.is_alive()
 
+    def wake(self) -> None:
+        """Call now, before the tick is over; from any thread."""
+        self._due.set()
+
     def stop(self) -> None:
         """End the thread and wait for it, unless it is the one that asks."""
-        self._stop.set()
+        self._stopped = True
+        self._due.set()
         if self._thread is not threading.current_thread():
             self._thread.join(timeout=10.0)
 
@@ -57,7 +68,7 @@ class ThreadTicker:
 class TaskTicker:
     """The same as a task of the event loop that runs now."""
 
-    __slots__ = ("_died", "_task", "_tick", "_wait_s")
+    __slots__ = ("_died", "_due", "_task", "_tick", "_wait_s")
 
     def __init__(
         self,
@@ -68,12 +79,15 @@ class TaskTicker:
         self._tick = tick
         self._wait_s = wait_s
         self._died = died
+        self._due = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run(), name="open-balancer")
 
     async def _run(self) -> None:
         try:
             while True:
-                await asyncio.sleep(max(self._wait_s(), _SHORTEST_S))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._due.wait(), max(self._wait_s(), _SHORTEST_S))
+                self._due.clear()
                 self._tick()
         except asyncio.CancelledError:
             raise
@@ -84,6 +98,11 @@ class TaskTicker:
     def alive(self) -> bool:
         """Whether it still steps."""
         return not self._task.done()
+
+    def wake(self) -> None:
+        """Call now, before the tick is over; from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._task.get_loop().call_soon_threadsafe(self._due.set)
 
     def stop(self) -> None:
         """End the task at its next wait."""

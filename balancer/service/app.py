@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from ..runtime.balancer import Balancer
 from ..version import VERSION
 from .api.brownout import brownout_routes
 from .api.dependencies import Dependencies
+from .api.front import front_routes
 from .api.health import health_routes
 from .api.history import history_routes
 from .api.incidents import incident_routes
@@ -23,7 +24,11 @@ from .api.metrics import metrics_routes
 from .api.metrics_views import Cpu
 from .api.middleware import Middleware
 from .api.openapi import Described
+from .api.scrape import scrape_routes
 from .api.webhook import webhook_routes
+from .console import Console, Page
+from .console.app import console_of, pages_of
+from .console.gate import Gate
 from .entry import Entry
 from .events import Events
 from .history import Store
@@ -57,7 +62,7 @@ its address as the base URL. Whatever changes something needs the header
 """
 
 
-def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
+def create_app(balancer: Balancer, settings: Settings, pages: Sequence[Page] = ()) -> FastAPI:
     """The service as an ASGI application.
 
     It starts the balancer and closes it; a balancer that was started already is taken as it is.
@@ -65,6 +70,7 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
     Args:
         balancer: whose plans it serves.
         settings: how.
+        pages: of the console, beside its own.
 
     Raises:
         InputError: a database URL that cannot be used, or something beside the service that
@@ -75,10 +81,9 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
         title="open-Balancer",
         version=VERSION,
         description=_ABOUT,
-        lifespan=lambda _app: _life(dependencies),
-        docs_url="/docs",
+        lifespan=lambda app: _life(dependencies, app.state.console),
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
     )
     app.state.dependencies = dependencies
     install(app)
@@ -90,10 +95,21 @@ def create_app(balancer: Balancer, settings: Settings) -> FastAPI:
         incident_routes,
         health_routes,
         webhook_routes,
+        scrape_routes,
     ):
         app.include_router(routes(dependencies))
+    app.include_router(front_routes(app))
     # The last one added is the first to see a request.
     app.add_middleware(Middleware, settings=settings)
+    console = console_of(dependencies, pages)
+    app.state.console = console
+    app.add_middleware(
+        Gate,
+        pages=pages_of(console),
+        settings=settings,
+        sessions=console.sessions,
+        refuse=console.refusal,
+    )
     app.add_middleware(
         Entry,
         gateway=dependencies.gateway,
@@ -133,7 +149,7 @@ def _dependencies(balancer: Balancer, settings: Settings) -> Dependencies:
 
 
 @contextlib.asynccontextmanager
-async def _life(dependencies: Dependencies) -> AsyncIterator[None]:
+async def _life(dependencies: Dependencies, console: Console) -> AsyncIterator[None]:
     await asyncio.to_thread(dependencies.store.open)
     await asyncio.to_thread(dependencies.policies.open)
     owner = await asyncio.to_thread(owner_of, dependencies.settings.data)
@@ -152,6 +168,8 @@ async def _life(dependencies: Dependencies) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await console.jobs.close()
+        console.rollups.flush()
         await dependencies.gateway.close()
         await asyncio.to_thread(dependencies.balancer.close)
         await dependencies.integrations.close()

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,7 @@ class Policies:
     async def put(
         self, given: str | dict[str, Any], reason: str, *, if_version: int | None, dry_run: bool
     ) -> tuple[Version, Policy, str]:
-        """Put a policy in force.
+        """Put a policy in force; one without a name keeps that of the one before.
 
         Args:
             given: YAML, or the same as an object.
@@ -146,7 +146,7 @@ class Policies:
             PolicyError: it cannot be what its author meant.
             Problem: 409 or 422.
         """
-        policy = await asyncio.to_thread(_read, given)
+        policy = await asyncio.to_thread(_read, given, self._balancer.policy.name)
         if dry_run:
             return self._current, policy, "nothing was changed"
         return await self._use(policy, "api", reason, if_version=if_version)
@@ -262,7 +262,7 @@ def _version(row: dict[str, Any]) -> Version:
     return Version(number=row["id"], **{name: row[name] for name in row if name != "id"})
 
 
-def _read(given: str | dict[str, Any]) -> Policy:
+def _read(given: str | dict[str, Any], name: str) -> Policy:
     if isinstance(given, dict):
         text = _yaml(given)
     else:
@@ -279,7 +279,9 @@ def _read(given: str | dict[str, Any]) -> Policy:
             "network; write the table itself",
             where="policy.prices",
         )
-    return policy_of(document)
+    policy = policy_of(document)
+    unnamed = isinstance(values, dict) and "name" not in values
+    return replace(policy, name=name) if unnamed else policy
 
 
 def _yaml(given: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope
 
-from ..core.errors import InputError
+from ..core.errors import InputError, nearest
 
 __all__ = ["Problem", "body_of", "install", "methods"]
 
 _MOST_SHOWN = 10
+_LONGEST_NAME = 200
+_QUOTED = re.compile(r"'([^']*)'")
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _STATUS_WORDS = {
     400: "INVALID_ARGUMENT",
@@ -114,11 +117,14 @@ async def _input_error(_request: Request, error: Exception) -> JSONResponse:
     return _answer(422, error.problem, error.where)
 
 
-async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """The first few problems that pydantic found, without what was sent: it may be secret."""
     assert isinstance(error, RequestValidationError)
     found = error.errors()
-    said = [f"{_place(entry['loc'])}: {entry['msg']}" for entry in found[:_MOST_SHOWN]]
+    said = [
+        f"{_place(entry['loc'])}: {entry['msg']}{_meant(entry, request)}"
+        for entry in found[:_MOST_SHOWN]
+    ]
     malformed = any(entry["type"] == "json_invalid" for entry in found)
     return _answer(400 if malformed else 422, "; ".join(said), _place(found[0]["loc"]))
 
@@ -127,8 +133,23 @@ def _place(where: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in where)[:200]
 
 
+def _meant(entry: Mapping[str, Any], request: Request) -> str:
+    """The nearest name that is known, where a name is what is wrong."""
+    if entry["type"] == "extra_forbidden":
+        body = getattr(request.scope.get("route"), "body_field", None)
+        model = getattr(getattr(body, "field_info", None), "annotation", None)
+        fields = getattr(model, "model_fields", {})
+        return nearest(str(entry["loc"][-1]), [each.alias or name for name, each in fields.items()])
+    expected = _QUOTED.findall(str(entry.get("ctx", {}).get("expected", "")))
+    return nearest(str(entry["input"])[:_LONGEST_NAME], expected) if expected else ""
+
+
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        path = request.url.path[:_LONGEST_NAME]
+        hint = nearest(path, request.app.openapi()["paths"])
+        return _answer(404, f"nothing is served at {path}{hint}; GET / says what is", path)
     headers = error.headers
     if error.status_code == 405:
         # The framework names the methods of the first route of a path only.

@@ -69,6 +69,7 @@ class Recent:
         recoveries_s: how long the last brownouts took, from leaving normal to being back.
         seen_s: scenario seconds since the start.
         left_normal_s: when normal was left, in scenario seconds; None in normal.
+        since_s: when the mode was entered, in scenario seconds; None before the first change.
     """
 
     def __init__(self, mode: Mode = Mode.NORMAL) -> None:
@@ -76,12 +77,14 @@ class Recent:
         self._lines: deque[_Line] = deque()
         self._minutes: deque[tuple[int, Span]] = deque(maxlen=DAY_MINUTES)
         self._minute: list[_Line] = []
+        self._joined: dict[float, tuple[int, Span]] = {}
         self._mode = mode
         self.seen_s = 0.0
         self.activations = 0
         self.changes = 0
         self.recoveries_s: deque[float] = deque(maxlen=_MOST_RECOVERIES)
         self.left_normal_s: float | None = None
+        self.since_s: float | None = None
 
     def add(self, observations: Observations, decision: Decision, tick_s: float) -> None:
         """Take in a tick."""
@@ -100,6 +103,7 @@ class Recent:
                 self._lines.clear()
                 self._minute.clear()
                 self._minutes.clear()
+                self._joined.clear()
             self._change(decision.mode, ends_s)
             self.seen_s += seconds
             self._lines.append(line)
@@ -115,6 +119,7 @@ class Recent:
         if mode == self._mode:
             return
         self.changes += 1
+        self.since_s = now_s
         if mode > self._mode:
             self.activations += 1
         if self._mode == Mode.NORMAL:
@@ -135,9 +140,15 @@ class Recent:
                 return _sum(fine)
             number = _minute(self._lines[-1])
             oldest = number - math.ceil(seconds / MINUTE_S)
-            spans = [span for at, span in self._minutes if at > oldest]
             minute = list(self._minute)
-        return _join([*spans, _sum(minute)])
+            # Of the minutes that are over, nothing changes until the next one is.
+            known, joined = self._joined.get(seconds, (None, Span()))
+            spans = [span for at, span in self._minutes if at > oldest] if known != number else None
+        if spans is not None:
+            joined = _join(spans)
+            with self._lock:
+                self._joined[seconds] = number, joined
+        return _join([joined, _sum(minute)])
 
 
 def _minute(line: _Line) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from socket import socket
@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from ..core.errors import InputError
 from .app import create_app
 from .connection import Connection, connection_class
+from .console import Page
 from .settings import Settings
 from .stopping import Stopping
 
@@ -45,15 +46,22 @@ class Server(uvicorn.Server):
         ready: told the base URL, once the service listens.
         stopping: that of its application.
         drain_s: how long calls under way may still take when it is told to stop.
+        closing: called when it stops, before it drains.
     """
 
     def __init__(
-        self, config: uvicorn.Config, ready: Ready, stopping: Stopping, drain_s: float
+        self,
+        config: uvicorn.Config,
+        ready: Ready,
+        stopping: Stopping,
+        drain_s: float,
+        closing: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._ready = ready
         self._stopping = stopping
         self._drain_s = drain_s
+        self._closing = closing
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Listen."""
@@ -75,6 +83,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Drain, and stop."""
+        # A console that somebody looks at has no end of its own to wait for.
+        self._closing()
         # It still listens, so that whoever asks is told.
         self._stopping.begun = True
         await self._stopping.drain(self._drain_s)
@@ -112,22 +122,29 @@ def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
     )
 
 
-def run(balancer: Balancer, settings: Settings, ready: Ready) -> None:
+def run(balancer: Balancer, settings: Settings, ready: Ready, pages: Sequence[Page] = ()) -> None:
     """Serve until a signal says otherwise; then calls in flight are drained.
 
     Args:
         balancer: whose plans are served; it is started and closed here.
         settings: how.
         ready: told the base URL, once the service listens.
+        pages: of the console, beside its own.
 
     Raises:
         InputError: it cannot listen where it should.
     """
-    app = create_app(balancer, settings)
+    app = create_app(balancer, settings, pages)
     stopping = app.state.dependencies.stopping
     for name in ("uvicorn.error", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    server = Server(config_of(app, settings), ready, stopping, settings.drain_s)
+    server = Server(
+        config_of(app, settings),
+        ready,
+        stopping,
+        settings.drain_s,
+        app.state.console.live.close,
+    )
     try:
         server.run()
     except SystemExit:

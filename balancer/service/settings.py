@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..adapters.notify.settings import NotifySettings
 from ..core.errors import InputError
+from ..fleet.settings import Fleet
 from ..runtime.spent import AfterLoss, check_after_loss
 from ..units import parse_seconds, parse_share
 from .bounds import Bounds
+from .console_use import ConsoleUse, console_use
 from .datadog_use import DatadogUse, datadog_use
 from .otlp import Otlp, otlp_of
 
@@ -41,6 +44,7 @@ class Settings:
         client_keys: what callers of the proxy must send as their API key. Empty: any key.
         webhook_secrets: what deliveries of Datadog's webhook carry, several while it is being
             changed. Empty: all are refused.
+        console: who may use the console, beside whoever has the token.
         notify: who is told what; the settings without channels tell nobody.
         datadog: what Datadog is used for, and where it is; None: nothing.
         otlp: where telemetry goes: "" is nowhere, "environment" by the standard variables,
@@ -69,6 +73,7 @@ class Settings:
             bound.
         after_loss: what a hard budget is charged where its files are lost, torn or older: "full",
             "last" or "nothing", as in `Balancer`.
+        fleet: that this process is a replica of; None: it decides by itself.
         drain_s: how long calls in flight may still take when the service stops.
         watch_s: how often the policy file is looked at.
 
@@ -82,6 +87,7 @@ class Settings:
     client_keys: tuple[str, ...] = field(default=(), repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     datadog: DatadogUse | None = field(default=None, repr=False)
+    console: ConsoleUse = field(default=ConsoleUse(), repr=False)
     notify: NotifySettings = field(default=NotifySettings(), repr=False)
     otlp: Otlp = ""
     gemini_key: str | None = field(default=None, repr=False)
@@ -102,6 +108,7 @@ class Settings:
     passing: bool = True
     retry_budget: float | None = None
     after_loss: AfterLoss = "full"
+    fleet: Fleet | None = field(default=None, repr=False)
     drain_s: float = 30.0
     watch_s: float = 1.0
 
@@ -131,6 +138,12 @@ class Settings:
                     f"--origins or OPEN_BALANCER_ORIGINS: found {origin!r}, expected an origin "
                     "such as https://app.example"
                 )
+        if self.token is None and (self.console.people or self.console.public or self.console.oidc):
+            raise InputError(
+                "the console has users, a provider or is public, and no token is set, so it asks "
+                "nobody for a log-in; set OPEN_BALANCER_TOKEN (such as the output of "
+                "`openssl rand -hex 32`)"
+            )
         if self.token is None and not is_loopback(self.host):
             raise InputError(
                 f"host is {self.host!r}, which others can reach, and no token is set, so anybody "
@@ -179,16 +192,55 @@ class Settings:
             found["passing"] = _switch(found["passing"])
         if "retry_budget" in found:
             found["retry_budget"] = _share(found["retry_budget"])
+        found["fleet"] = fleet_of(environment, found.get("fleet"))
         if "after_loss" in found:
             found["after_loss"] = check_after_loss(str(found["after_loss"]))
         datadog = datadog_use(str(found.pop("datadog", "")), environment)
         found["datadog"] = datadog
+        found["console"] = console_use(environment)
         found["notify"] = NotifySettings.from_environment(environment)
         found["otlp"] = otlp_of(environment, datadog=datadog is not None and datadog.otlp)
         # A mock, or a gateway, stands for both APIs unless it is said where the other one is.
         if "upstream" in found and "vertex_upstream" not in found:
             found["vertex_upstream"] = found["upstream"]
         return cls(**found)  # type: ignore[arg-type]  # checked by the class
+
+
+def fleet_of(environment: Mapping[str, str], url: object) -> Fleet | None:
+    """The fleet that is asked for.
+
+    Args:
+        environment: such as `os.environ`.
+        url: of the store; None: the process decides by itself.
+
+    Raises:
+        InputError: a setting that cannot be meant.
+    """
+    given: dict[str, Any] = {}
+    for name, (variable, kind) in _OF_FLEET.items():
+        value = environment.get(variable, "").strip()
+        if not value:
+            continue
+        try:
+            given[name] = kind(value)
+        except ValueError as error:
+            expected = f"expected a number ({error})" if kind is int else str(error)
+            raise InputError(f"{variable} is {value!r}; {expected}") from None
+    if url is None:
+        if given:
+            variable = _OF_FLEET[next(iter(given))][0]
+            raise InputError(f"{variable} is set, and no store: set OPEN_BALANCER_FLEET to its URL")
+        return None
+    return Fleet(url=str(url), **given)
+
+
+_OF_FLEET: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "prefix": ("OPEN_BALANCER_FLEET_PREFIX", str),
+    "replica": ("OPEN_BALANCER_FLEET_REPLICA", str),
+    "replicas": ("OPEN_BALANCER_FLEET_REPLICAS", int),
+    "without_store": ("OPEN_BALANCER_FLEET_WITHOUT_STORE", parse_share),
+    "alone_after_ticks": ("OPEN_BALANCER_FLEET_ALONE_AFTER", int),
+}
 
 
 _VARIABLES = {
@@ -202,6 +254,7 @@ _VARIABLES = {
     "datadog": "OPEN_BALANCER_DATADOG",
     "retry_budget": "OPEN_BALANCER_RETRY_BUDGET",
     "after_loss": "OPEN_BALANCER_BUDGET_AFTER_LOSS",
+    "fleet": "OPEN_BALANCER_FLEET",
     "passing": "OPEN_BALANCER_PASSING",
     "host": "OPEN_BALANCER_HOST",
     "drain_s": "OPEN_BALANCER_DRAIN",

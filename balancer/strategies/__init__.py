@@ -20,7 +20,7 @@ except ModuleNotFoundError as error:
         raise
     raise ModuleNotFoundError(
         "balancer.strategies needs hypothesis, which the extra 'test' brings; install it: "
-        "pip install 'open-balancer[test]'",
+        "pip install hypothesis",
         name="hypothesis",
     ) from None
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from balancer.records.backtest import Backtest
 
-from ..amounts import amount, difference, difference_interval
+from ..amounts import amount, counted, difference, difference_interval
 from ..console import coloured, table
 from ..metrics import metric
 from .words import answer, assumed, figure_rows
@@ -32,7 +32,7 @@ def backtest_tables(found: Backtest) -> Group:
         Text.assemble(
             ("backtest", "bold"), ": ", coloured(verdict, _word(found)), f". {answer(found)}."
         ),
-        Text(f"{found.replications} replications, seed {found.seed}", style="dim"),
+        Text(f"{counted(found.replications, 'replication')}, seed {found.seed}", style="dim"),
         Text(),
         _fidelity(found),
         Text(),
@@ -72,6 +72,7 @@ def _fidelity(found: Backtest) -> Table:
 
 def _arms(found: Backtest) -> Table:
     rows = table()
+    confidence = amount(found.confidence, "share", exact=True)
     rows.add_column("policy", no_wrap=True)
     for name in COLUMNS.values():
         rows.add_column(name, justify="right", no_wrap=True)
@@ -89,7 +90,7 @@ def _arms(found: Backtest) -> Table:
             *(difference(arm.difference[each].estimate, metric(each).unit) for each in COLUMNS),
         )
         rows.add_row(
-            Text("  95 % from", style="dim"),
+            Text(f"  {confidence} from", style="dim"),
             *(
                 _part(arm.difference[each].low, arm.difference[each].high, each, 0)
                 for each in COLUMNS

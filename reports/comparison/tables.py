@@ -12,7 +12,7 @@ from rich.text import Text
 from balancer.records.comparison import ComparedScenario, Comparison, LawResult, LawSummary
 from balancer.records.interval import Interval
 
-from ..amounts import NOTHING
+from ..amounts import NOTHING, counted
 from ..console import table
 from . import words
 
@@ -46,7 +46,7 @@ def comparison_tables(comparison: Comparison) -> Group:
 
 def _parts(comparison: Comparison) -> Iterator[RenderableType]:
     for scenario in comparison.scenarios:
-        runs = f"{scenario.replications} replication{'s' if scenario.replications != 1 else ''}"
+        runs = counted(scenario.replications, "replication")
         yield Text.assemble((scenario.scenario, "bold"), ": ", _winner(scenario))
         yield Text(f"policy {scenario.policy}, {runs}, seed {scenario.seed}", style="dim")
         yield Text()
@@ -170,9 +170,8 @@ def _regret(law: LawResult) -> str:
 
 
 def _summary(comparison: Comparison) -> Table:
-    count = len(comparison.scenarios)
     rows = table()
-    rows.title = Text(f"over {count} scenario{'s' if count != 1 else ''}", style="bold")
+    rows.title = Text(f"over {counted(len(comparison.scenarios), 'scenario')}", style="bold")
     rows.title_justify = "left"
     rows.add_column("law", no_wrap=True)
     for head in ("within best", "within 1 %", "meets all"):

@@ -8,11 +8,12 @@ import re
 from balancer.records.comparison import ComparedScenario, Comparison, LawResult, LawSummary
 from balancer.records.interval import Interval
 
-from ..amounts import MINUS, NOTHING, THIN, duration
+from ..amounts import MINUS, NOTHING, THIN, amount, duration
 
 __all__ = [
     "answer",
     "behind",
+    "given_up",
     "largest_regret",
     "near",
     "plus_minus",
@@ -34,12 +35,30 @@ def answer(comparison: Comparison) -> str:
         text = f"{leader.law} is best, or level with the best, {wins(leader)}"
         if largest := largest_regret(leader):
             text += f"; its largest regret is {largest}"
+        if price := given_up(comparison, leader.law):
+            text += f"; {price}"
         others = [law for law in comparison.summary if law.law == comparison.reference]
         if others and others[0] is not leader:
             text += f". {others[0].law} is so {wins(others[0])}"
     if comparison.missing:
         text += f". Not run: {', '.join(comparison.missing)}"
     return text
+
+
+def given_up(comparison: Comparison, law: str) -> str:
+    """What a law gives up for what it gains, in the mean of the scenarios; "" if nobody knows."""
+    own = [each for scenario in comparison.scenarios for each in scenario.laws if each.law == law]
+    means = {
+        name: math.fsum(found.estimate for found in every) / len(every)
+        for name in ("quality", "degraded_share")
+        if (every := [each.metrics[name] for each in own if name in each.metrics])
+    }
+    if len(means) < 2 or not all(map(math.isfinite, means.values())):
+        return ""
+    return (
+        f"it serves {amount(means['degraded_share'], 'share')} of requests degraded, at a quality "
+        f"of {amount(means['quality'], 'score')} (assumed)"
+    )
 
 
 def wins(law: LawSummary) -> str:

@@ -1,14 +1,14 @@
-"""A gate drawn: every difference with its interval, on one scale of margins.
+"""A gate drawn: for each metric a panel, on a scale of its own, with a row for each scenario.
 
-Margins are in points, percent, seconds; drawn as multiples of themselves they share an axis
-on which 0 is "equal" and 1 is "as much worse as is acceptable". A verdict is told by the
-marker's shape as well as by its colour.
+A change has the sign it has: a quality that fell lies to the left. The side that is worse than the
+margin is shaded. A verdict is told by the marker's shape as well as by its colour.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
+from statistics import median
 from typing import Final
 
 import matplotlib as mpl
@@ -18,103 +18,115 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from balancer.records.gate import Gate, Worsening
 
-from ..amounts import NOTHING
-from ..layout import Layout, light, panel_axes, shorten
+from ..amounts import NOTHING, difference
+from ..layout import TITLE_HEIGHT, Layout, light, panel_axes, set_title, shorten
 from ..metrics import metric
 from ..svg import DRAWING
-from .words import worse_by
+from .words import change, changed, margin, unit_of
 
 __all__ = ["gate_figure", "in_margins"]
 
 POINTS_PER_INCH: Final = 72.0
 ROW: Final = 14.0
-HEADING: Final = 19.0
-HEAD: Final = 17.0
-FOOT: Final = 20.0
-ROOMY: Final = 250.0
-"""Points across, in which all names of the scale have room."""
-FARTHEST: Final = 3.2
-"""The axis ends so many margins from zero; what lies beyond is an arrow."""
+AXIS: Final = 20.0
+"""Points that the numbers of a scale take, and what is left free below."""
+FARTHEST: Final = 3.0
+"""A scale ends so many times as far out as the median row reaches; what lies beyond is an arrow,
+with its number. One row must not squeeze all others to a point."""
+ROOM: Final = 1.15
 
 MARKS: Final = {"pass": ("o", "good"), "fail": ("s", "bad"), "inconclusive": ("D", "unsure")}
 """Marker and colour of a verdict; an open one is hollow."""
 
+Row = tuple[str, Worsening]
+"""A scenario's name, and what the candidate changes there."""
+
 
 def in_margins(each: Worsening, value: float) -> float:
-    """Where a worsening stands: 0 is equal, 1 the margin.
-
-    Without a margin (0) there is no such unit: the interval then takes its own, and only the
-    side of the margin on which it lies means anything.
-    """
-    if each.margin > 0:
-        return value / each.margin
-    ends = (each.worsening.estimate, each.worsening.low, each.worsening.high)
-    size = max((abs(end) for end in ends if math.isfinite(end)), default=0.0)
-    return 1 + (value / size if size else 0.0)
+    """How much worse in multiples of what is acceptable: 0 is equal, 1 the margin."""
+    return value / each.margin
 
 
 def gate_figure(gate: Gate, layout: Layout) -> Figure:
-    """Draw all differences of a gate, scenario by scenario."""
+    """Draw all differences of a gate, metric by metric."""
     with mpl.rc_context(DRAWING):  # type: ignore[arg-type]
         return _draw(gate, layout)
 
 
 def _draw(gate: Gate, layout: Layout) -> Figure:
-    rows = sum(len(scenario.differences) for scenario in gate.scenarios)
-    tall = rows * ROW + len(gate.scenarios) * HEADING
-    height = HEAD + tall + FOOT
+    panels: dict[str, list[Row]] = {}
+    for scenario in gate.scenarios:
+        for each in scenario.differences:
+            panels.setdefault(each.metric, []).append((scenario.scenario, each))
+    height = sum(TITLE_HEIGHT + len(rows) * ROW + AXIS for rows in panels.values())
     figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
     figure.patch.set_visible(False)
-    axes = panel_axes(figure, layout, height, HEAD, tall)
-    axes.set_ylim(tall, 0)
-    axes.set_xlim(-FARTHEST, FARTHEST)
-    axes.spines["left"].set_visible(False)
-    axes.axvspan(1, FARTHEST, facecolor=light("bad"), alpha=0.09, linewidth=0, zorder=0)
-    axes.axvline(0, color=light("muted"), linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
-    axes.axvline(1, color=light("ink"), linewidth=1.0, zorder=1)
-    _scale(axes, layout)
-    for scenario, each, at in _places(gate):
-        if each is None:
-            _text(axes, 0, at, shorten(scenario, layout), layout, bold=True, left=True)
-        else:
-            _row(axes, each, at, layout)
+    used = 0.0
+    for rows in panels.values():
+        tall = len(rows) * ROW
+        axes = panel_axes(figure, layout, height, used + TITLE_HEIGHT, tall)
+        _panel(axes, rows, layout, tall)
+        used += TITLE_HEIGHT + tall + AXIS
     return figure
 
 
-def _places(gate: Gate) -> Iterator[tuple[str, Worsening | None, float]]:
-    """Headings (without a difference) and rows with their middles, in points from the top."""
-    top = 0.0
-    for scenario in gate.scenarios:
-        yield scenario.scenario, None, top + HEADING * 0.6
-        top += HEADING
-        for each in scenario.differences:
-            yield scenario.scenario, each, top + ROW / 2
-            top += ROW
+def _panel(axes: Axes, rows: Sequence[Row], layout: Layout, tall: float) -> None:
+    first = rows[0][1]
+    low, high = _scale(each for _, each in rows)
+    axes.set_ylim(tall, 0)
+    axes.set_xlim(low, high)
+    axes.spines["left"].set_visible(False)
+    allowed = first.margin if first.better != "higher" else -first.margin
+    worse = (low, allowed) if first.better == "higher" else (allowed, high)
+    axes.axvspan(*worse, facecolor=light("bad"), alpha=0.09, linewidth=0, zorder=0)
+    axes.axvline(0, color=light("muted"), linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    axes.axvline(allowed, color=light("ink"), linewidth=1.0, zorder=1, label="margin")
+    _ticks(axes, first, allowed, low, high, layout)
+    title = f"{metric(first.metric).label.removesuffix(' (assumed)')}, allowed {margin(first)}"
+    set_title(axes, title, layout, beside=-layout.left)
+    for place, (scenario, each) in enumerate(rows):
+        _row(axes, scenario, each, (place + 0.5) * ROW, layout)
 
 
-def _row(axes: Axes, each: Worsening, at: float, layout: Layout) -> None:
+def _scale(rows: Iterable[Worsening]) -> tuple[float, float]:
+    """Ends of a metric's scale: zero, the margin, and all rows but for those far out."""
+    found = list(rows)
+    amount = max(each.margin for each in found)
+    higher = all(each.better == "higher" for each in found)
+    ends = [_finite(change(each).estimate, change(each).low, change(each).high) for each in found]
+
+    def reach(sign: float, least: float) -> float:
+        farthest = sorted(max([0.0, *(sign * end for end in row)]) for row in ends)
+        out = [value for value in farthest if value > 0.0]
+        most = min(out[-1], FARTHEST * max(median(out), amount)) if out else 0.0
+        # Nothing at all to draw still has a scale.
+        return ROOM * max(most, least, 1e-9)
+
+    down, up = (1.0, 0.4) if higher else (0.4, 1.0)
+    return -reach(-1.0, down * amount), reach(1.0, up * amount)
+
+
+def _finite(*values: float) -> list[float]:
+    return [value for value in values if math.isfinite(value)]
+
+
+def _row(axes: Axes, scenario: str, each: Worsening, at: float, layout: Layout) -> None:
     marker, role = MARKS.get(each.verdict, ("D", "unsure"))
-    _text(axes, 8, at, metric(each.metric).label.removesuffix(" (assumed)"), layout, left=True)
-    _text(axes, 6, at, worse_by(each), layout, role=role)
-    middle = in_margins(each, each.worsening.estimate)
-    if not math.isfinite(middle):
+    _text(axes, 0, at, shorten(scenario, layout, layout.left - 6), layout, left=True)
+    _text(axes, 6, at, changed(each), layout, role=role)
+    found = change(each)
+    if not math.isfinite(found.estimate):
         return
-    ends = [in_margins(each, end) for end in (each.worsening.low, each.worsening.high)]
+    low, high = axes.get_xlim()
     colour = light(role)
-    if all(map(math.isfinite, ends)):
-        low, high = (min(max(end, -FARTHEST), FARTHEST) for end in ends)
-        axes.plot([low, high], [at, at], color=colour, linewidth=2, solid_capstyle="butt", zorder=3)
-    for beyond, arrow, place in (
-        (min(middle, *ends) < -FARTHEST, "<", -FARTHEST),
-        (max(middle, *ends) > FARTHEST, ">", FARTHEST),
-    ):
-        if beyond:
-            axes.plot(
-                [place], [at], marker=arrow, color=colour, markersize=4.5, clip_on=False, zorder=4
-            )
-    if abs(middle) <= FARTHEST:
+    if math.isfinite(found.low) and math.isfinite(found.high):
+        ends = [min(max(end, low), high) for end in (found.low, found.high)]
+        axes.plot(ends, [at, at], color=colour, linewidth=2, solid_capstyle="butt", zorder=3)
+    _beyond(axes, each, min(_finite(found.estimate, found.low)), at, layout, role, left=True)
+    _beyond(axes, each, max(_finite(found.estimate, found.high)), at, layout, role, left=False)
+    if low <= found.estimate <= high:
         axes.plot(
-            [middle],
+            [found.estimate],
             [at],
             marker=marker,
             markersize=5,
@@ -127,6 +139,37 @@ def _row(axes: Axes, each: Worsening, at: float, layout: Layout) -> None:
         )
 
 
+def _beyond(
+    axes: Axes, each: Worsening, end: float, at: float, layout: Layout, role: str, *, left: bool
+) -> None:
+    """An arrow off the chart, and the number that it leads to."""
+    low, high = axes.get_xlim()
+    if (end >= low) if left else (end <= high):
+        return
+    place = low if left else high
+    axes.plot(
+        [place],
+        [at],
+        marker="<" if left else ">",
+        color=light(role),
+        markersize=4.5,
+        clip_on=False,
+        zorder=4,
+    )
+    axes.annotate(
+        difference(end, unit_of(each)),
+        (place, at),
+        xytext=(7 if left else -7, 0),
+        textcoords="offset points",
+        fontsize=layout.font - 0.8,
+        color=light(role),
+        ha="left" if left else "right",
+        va="center",
+        zorder=5,
+        bbox={"boxstyle": "square,pad=0.1", "facecolor": light("page"), "linewidth": 0},
+    )
+
+
 def _text(
     axes: Axes,
     offset: float,
@@ -135,7 +178,6 @@ def _text(
     layout: Layout,
     *,
     role: str = "ink",
-    bold: bool = False,
     left: bool = False,
 ) -> None:
     """Text beside the axes: in the left margin, or behind the right end."""
@@ -148,43 +190,23 @@ def _text(
         xytext=(offset - layout.left if left else offset, 0),
         textcoords="offset points",
         fontsize=layout.font,
-        fontweight="bold" if bold else "normal",
         color=light(role),
         va="center",
         annotation_clip=False,
     )
 
 
-def _scale(axes: Axes, layout: Layout) -> None:
-    """Name the two lines and the two sides; count margins below."""
-    names = [
-        (-FARTHEST, "← better", "left"),
-        (0, "equal", "center"),
-        (1, "margin", "center"),
-        (FARTHEST, "worse →", "right"),
-    ]
-    if layout.width - layout.left - layout.right < ROOMY:
-        # A 0 below says "equal" as well.
-        names = [
-            (-FARTHEST, "better", "left"),
-            (1, "margin", "center"),
-            (FARTHEST, "worse", "right"),
-        ]
-    for at, text, align in names:
-        axes.annotate(
-            text,
-            (at, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, 4),
-            textcoords="offset points",
-            fontsize=layout.font,
-            color=light("muted" if at != 1 else "ink"),
-            ha=align,
-            va="bottom",
-            annotation_clip=False,
-        )
-    axes.xaxis.set_major_locator(FixedLocator([-3, -2, -1, 0, 1, 2, 3]))
+def _ticks(
+    axes: Axes, each: Worsening, allowed: float, low: float, high: float, layout: Layout
+) -> None:
+    """Numbers at zero, at the margin and at the scale's ends, where they have room."""
+    apart = (high - low) * 5.2 * layout.font / (layout.width - layout.left - layout.right)
+    places: list[float] = []
+    for place in (0.0, allowed, low / ROOM, high / ROOM):
+        if all(abs(place - other) >= apart for other in places):
+            places.append(place)
+    axes.xaxis.set_major_locator(FixedLocator(sorted(places)))
     axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:.0f}".replace("-", "\N{MINUS SIGN}"))
+        FuncFormatter(lambda value, _: difference(value, unit_of(each)) if value else "0")
     )
     axes.yaxis.set_major_locator(NullLocator())

@@ -30,7 +30,7 @@ MARKDOWN: Final = "gate.md"
 """Names of the files that are written beside the page."""
 
 WIDE: Final = Layout(width=720, left=150, right=92, font=8.6, time_ticks=0)
-NARROW: Final = Layout(width=300, left=84, right=66, font=8.6, time_ticks=0)
+NARROW: Final = Layout(width=300, left=96, right=66, font=8.6, time_ticks=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class GateRow:
     verdict: str
     baseline: str
     candidate: str
-    worse_by: str
+    change: str
     interval: str
     margin: str
     replications: str
@@ -87,7 +87,7 @@ def gate_page(gate: Gate) -> str:
         inline_svg(
             gate_figure(gate, layout),
             prefix=name,
-            title="Every difference against its margin",
+            title="Every change against its margin",
             description=gate_words.answer(gate),
         )
         if drawn
@@ -100,6 +100,7 @@ def gate_page(gate: Gate) -> str:
         gate=gate,
         question=gate_words.question(gate),
         answer=gate_words.answer(gate),
+        uncompared=gate_words.uncompared(gate),
         wide=wide,
         narrow=narrow,
         data=GATE_DATA,
@@ -134,8 +135,8 @@ def _row(each: Worsening) -> GateRow:
         verdict=each.verdict,
         baseline=baseline,
         candidate=candidate,
-        worse_by=gate_words.worse_by(each),
-        interval=gate_words.worse_by_interval(each),
+        change=gate_words.changed(each),
+        interval=gate_words.change_interval(each),
         margin=gate_words.margin(each),
         replications=str(each.replications),
         note=gate_words.note(each),

@@ -14,16 +14,24 @@ from . import words as gate_words
 
 __all__ = ["gate_tables"]
 
+_LAST = ("pass", "inconclusive", "fail")
+_MANY = 5
+"""More scenarios than this, and those that pass have one row each."""
+
 
 def gate_tables(gate: Gate) -> Group:
     """What a gate found: its verdict, why, and a row for each comparison."""
     rows = table()
     rows.add_column("metric")
     rows.add_column("verdict", no_wrap=True)
-    for name in ("baseline", "candidate", "worse by", "its interval", "margin"):
+    for name in ("baseline", "→ candidate", "change", "its interval", "allowed"):
         rows.add_column(name, justify="right", no_wrap=True)
     notes = []
-    for scenario in gate.scenarios:
+    # Who reads a log reads its end: there stands what failed.
+    for scenario in sorted(gate.scenarios, key=lambda each: _LAST.index(each.verdict)):
+        if scenario.verdict == "pass" and len(gate.scenarios) > _MANY:
+            rows.add_row(Text(scenario.scenario, style="bold"), coloured(scenario.verdict))
+            continue
         rows.add_row(Text(scenario.scenario, style="bold"), coloured(scenario.verdict))
         for each in scenario.differences:
             label = metric(each.metric).label.removesuffix(" (assumed)")
@@ -31,8 +39,8 @@ def gate_tables(gate: Gate) -> Group:
                 Text(f"  {label}"),
                 coloured(each.verdict),
                 *gate_words.both(each),
-                gate_words.worse_by(each),
-                gate_words.worse_by_interval(each) or NOTHING,
+                gate_words.changed(each),
+                gate_words.change_interval(each) or NOTHING,
                 gate_words.margin(each),
             )
             note = gate_words.note(each)
@@ -44,6 +52,8 @@ def gate_tables(gate: Gate) -> Group:
         ),
         Text(f"policy {gate.candidate.name} against {gate.baseline.name}", style="dim"),
     ]
+    if told := gate_words.uncompared(gate):
+        parts.append(Text(told, style="dim"))
     if rows.row_count:
         parts += [Text(), rows, Text(), *notes]
     return Group(*parts)

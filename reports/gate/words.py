@@ -5,20 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from balancer.records.deciding import deciding
 from balancer.records.gate import Gate, Worsening
+from balancer.records.interval import Interval
 
-from ..amounts import NOTHING, POINTS, amount, difference, difference_interval
+from ..amounts import MINUS, NOTHING, POINTS, amount, counted, difference, difference_interval
 from ..metrics import metric
 
 __all__ = [
     "answer",
     "both",
+    "change",
+    "change_interval",
+    "changed",
     "margin",
     "note",
     "open_or_failed",
     "question",
-    "worse_by",
-    "worse_by_interval",
+    "uncompared",
+    "unit_of",
 ]
 
 MOST_NAMES = 3
@@ -33,10 +38,11 @@ def answer(gate: Gate) -> str:
     """What came out: yes, no or not decided, and why."""
     total = sum(len(scenario.differences) for scenario in gate.scenarios)
     failed, undecided = open_or_failed(gate, "fail"), open_or_failed(gate, "inconclusive")
+    every = counted(total, "comparison")
     if failed:
-        text = f"No: worse beyond the margin in {len(failed)} of {_count(total)} ({_named(failed)})"
+        text = f"No: worse beyond the margin in {len(failed)} of {every} ({_named(failed)})"
     elif undecided:
-        text = f"Not decided: {len(undecided)} of {_count(total)} open ({_named(undecided)})"
+        text = f"Not decided: {len(undecided)} of {every} open ({_named(undecided)})"
     elif gate.missing:
         text = "Not decided: the gate was interrupted"
     elif gate.identical:
@@ -44,10 +50,23 @@ def answer(gate: Gate) -> str:
     elif total == 0:
         text = "There was nothing to compare"
     else:
-        text = f"Yes: within the margin in {'all ' if total > 1 else ''}{_count(total)}"
+        text = f"Yes: within the margin in {'all ' if total > 1 else ''}{every}"
     if gate.missing:
         text += f"; not finished: {', '.join(gate.missing)}"
     return text
+
+
+def uncompared(gate: Gate) -> str:
+    """What a candidate may give up for its gains without a margin that says so; "" for nothing."""
+    compared = {each.metric for scenario in gate.scenarios for each in scenario.differences}
+    names = [
+        metric(name).label.removesuffix(" (assumed)")
+        for name in ("quality", "degraded_share")
+        if name not in compared
+    ]
+    if not (compared and names):
+        return ""
+    return f"No margin was given for, and so nothing is said of: {', '.join(names)}"
 
 
 def open_or_failed(gate: Gate, verdict: str) -> list[tuple[str, Worsening]]:
@@ -61,21 +80,32 @@ def open_or_failed(gate: Gate, verdict: str) -> list[tuple[str, Worsening]]:
 
 
 def margin(each: Worsening) -> str:
-    """How much worse is acceptable: 0.1 points, 5 %, 200 ms."""
+    """How much worse is acceptable, as a change: −0.1 points, +5 %, +200 ms."""
+    sign = MINUS if each.better == "higher" else "+"
     if each.unit == "share" and not each.relative:
         # As written: 0.1 and not 0.10.
-        return amount(each.margin, "share", exact=True).rstrip("%").rstrip() + POINTS
-    return amount(each.margin, "share" if each.relative else each.unit, exact=True)
+        return sign + amount(each.margin, "share", exact=True).rstrip("%").rstrip() + POINTS
+    return sign + amount(each.margin, "share" if each.relative else each.unit, exact=True)
 
 
-def worse_by(each: Worsening) -> str:
-    """By how much the candidate is worse; negative where it is better."""
-    return difference(each.worsening.estimate, _unit(each))
+def change(each: Worsening) -> Interval:
+    """The candidate less the baseline, with its own sign: a quality that fell is negative."""
+    found = each.worsening
+    if each.better != "higher":
+        return found
+    # 0.0 less, so that no difference is no negative zero.
+    return Interval(estimate=0.0 - found.estimate, low=0.0 - found.high, high=0.0 - found.low)
 
 
-def worse_by_interval(each: Worsening) -> str:
+def changed(each: Worsening) -> str:
+    """The change, with its sign."""
+    return difference(change(each).estimate, unit_of(each))
+
+
+def change_interval(each: Worsening) -> str:
     """The same as an interval of the gate's level; "" where it does not exist."""
-    return difference_interval(each.worsening.low, each.worsening.high, _unit(each))
+    found = change(each)
+    return difference_interval(found.low, found.high, unit_of(each))
 
 
 def both(each: Worsening) -> tuple[str, str]:
@@ -85,20 +115,13 @@ def both(each: Worsening) -> tuple[str, str]:
 
 def note(each: Worsening) -> str:
     """What else is to be said: the gate's note, and how many replications would decide."""
-    parts = [each.note] if each.note else []
-    if each.verdict == "inconclusive" and each.replications_needed is not None:
-        parts.append(
-            f"about {amount(each.replications_needed, 'count')} replications would decide it"
-        )
-    return "; ".join(parts)
+    parts = (each.note, deciding(each.verdict, each.replications_needed))
+    return "; ".join(part for part in parts if part)
 
 
-def _unit(each: Worsening) -> str:
+def unit_of(each: Worsening) -> str:
+    """Unit of its change."""
     return "relative" if each.relative else each.unit
-
-
-def _count(total: int) -> str:
-    return f"{total} comparison{'s' if total != 1 else ''}"
 
 
 def _named(found: Sequence[tuple[str, Worsening]]) -> str:
@@ -112,8 +135,10 @@ def _named(found: Sequence[tuple[str, Worsening]]) -> str:
     ordered = sorted(found, key=in_margins, reverse=True)
     texts = []
     for scenario, each in ordered[:MOST_NAMES]:
-        text = f"{metric(each.metric).label} in {scenario}"
-        shown = worse_by(each)
-        texts.append(f"{text} {shown}" if shown != NOTHING else text)
+        text = f"{metric(each.metric).label.removesuffix(' (assumed)')} in {scenario}"
+        before, after = both(each)
+        shown = changed(each)
+        moved = f" {before} → {after}" if NOTHING not in {before, after} else ""
+        texts.append(f"{text}{moved}, {shown}" if shown != NOTHING else text)
     more = len(found) - MOST_NAMES
     return "; ".join(texts) + (f"; {more} more" if more > 0 else "")

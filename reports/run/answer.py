@@ -11,7 +11,7 @@ from ..amounts import NOTHING, amount, difference, difference_interval
 from ..arms import CHEAPEST, POLICY, STATIC
 from ..metrics import metric
 
-__all__ = ["answer", "cheap", "effect", "harm", "question"]
+__all__ = ["answer", "cheap", "effect", "harm", "price", "question"]
 
 
 def question(verdict: Verdict) -> str:
@@ -45,6 +45,7 @@ def effect(verdict: Verdict) -> str:
         parts.append(
             "cost unchanged" if abs(saved) < 0.0005 else f"cost {amount(abs(saved), 'share')} {way}"
         )
+    parts += price(verdict)
     available = verdict.change(STATIC, "availability").estimate
     if math.isfinite(available):
         parts.append(
@@ -57,6 +58,21 @@ def effect(verdict: Verdict) -> str:
         instead = ", the same" if ours == theirs else f" instead of {theirs}"
         parts.append(f"P95 {ours}{instead}")
     return f"against static: {', '.join(parts)}" if parts else ""
+
+
+def price(verdict: Verdict) -> list[str]:
+    """What is given up for it: the quality of answers, and the share of requests degraded."""
+    parts = []
+    given = verdict.change(STATIC, "quality").estimate
+    if math.isfinite(given):
+        way = "lower" if given < 0 else "higher"
+        size = amount(abs(given), "score")
+        parts.append(f"quality {'unchanged' if abs(given) < 0.0005 else f'{size} {way}'} (assumed)")
+    degraded = verdict.metric(POLICY, "degraded_share").estimate
+    if math.isfinite(degraded):
+        share = f"{amount(degraded, 'share')} of requests" if degraded else "no request"
+        parts.append(f"{share} served degraded")
+    return parts
 
 
 def harm(verdict: Verdict) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 __all__ = ["IntervalPlot", "interval_plot"]
@@ -19,6 +20,7 @@ class IntervalPlot:
         estimate: its middle.
         bound: what it is held against.
         allowed_from, allowed_to: the side of the bound on which it holds.
+        ends: values at both ends of the scale, in words; one of them where they look alike.
     """
 
     low: float
@@ -27,10 +29,17 @@ class IntervalPlot:
     bound: float
     allowed_from: float
     allowed_to: float
+    ends: tuple[str, ...] = ()
 
 
 def interval_plot(
-    estimate: float, low: float, high: float, bound: float, better: str
+    estimate: float,
+    low: float,
+    high: float,
+    bound: float,
+    better: str,
+    *,
+    say: Callable[[float], str] = str,
 ) -> IntervalPlot | None:
     """Lay out an interval and its bound on a scale of their own.
 
@@ -38,6 +47,7 @@ def interval_plot(
         estimate, low, high: the interval; without finite ends only the estimate is placed.
         bound: what it is held against.
         better: "lower" or "higher"; "" allows neither side.
+        say: a value in words.
 
     Returns:
         None where the estimate or the bound is no finite number.
@@ -61,4 +71,5 @@ def interval_plot(
         bound=at,
         allowed_from=at if better == "higher" else 0.0,
         allowed_to=at if better == "lower" else 100.0 if better == "higher" else 0.0,
+        ends=tuple(dict.fromkeys((say(least), say(most)))),
     )

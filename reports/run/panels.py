@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..amounts import duration
-from ..layout import Layout, light, set_title
+from ..layout import Layout, light, set_title, text_width
 from .scales import limits, linear_ticks, log_ticks, spread
 from .series import Series
 from .timelines import Threshold, Timeline
@@ -33,9 +34,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """What a panel shows; `unit` writes a value of its axis, `height` is in points."""
+    """What a panel shows; `unit` writes a value of its axis, `height` is in points.
+
+    `short` is its title where there is little room.
+    """
 
     title: str
+    short: str = ""
     height: float
     lines: tuple[Line, ...]
     thresholds: tuple[Threshold, ...]
@@ -91,6 +96,7 @@ def panels(timeline: Timeline) -> list[Panel]:
         ),
         Panel(
             title="Error rate of attempts",
+            short="Error rate",
             height=72,
             lines=tuple(arms(lambda series: series.error_rate)),
             thresholds=watched("error_rate"),
@@ -144,29 +150,39 @@ def draw_panel(axes: Axes, panel: Panel, timeline: Timeline, layout: Layout) -> 
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: panel.unit(value)))
     axes.grid(axis="y", color=light("grid"), linewidth=0.6)
     axes.set_axisbelow(True)
-    _draw_thresholds(axes, shown, panel, layout)
+    rising = sorted(shown, key=lambda threshold: threshold.value)
+    named = _draw_thresholds(axes, rising, panel, layout)
     beyond = sorted(
         (t for t in panel.thresholds if t.value > high), key=lambda threshold: threshold.value
     )
-    title = panel.title
-    if beyond and not shown:
-        title += f" · {beyond[0].label} above {panel.unit(beyond[0].value)}, off the chart"
-    set_title(axes, title, layout)
+    told = ""
+    if not named:
+        told = ", ".join(_name(each, panel) for each in rising)
+    elif beyond and not shown:
+        told = f"{beyond[0].label} above {panel.unit(beyond[0].value)}, off the chart"
+    _entitle(axes, panel, told, layout)
     _end_labels(axes, panel, layout)
 
 
-def _draw_thresholds(
-    axes: Axes, thresholds: Sequence[Threshold], panel: Panel, layout: Layout
-) -> None:
-    """A dotted line for each threshold, named above its left end."""
-    rising = sorted(thresholds, key=lambda threshold: threshold.value)
+def _entitle(axes: Axes, panel: Panel, told: str, layout: Layout) -> None:
+    """The title, and beside it what is told of thresholds that have no name at their line."""
+    title, room = panel.title, layout.width - layout.left
+    if told and text_width(title, layout) + text_width(told, layout) > room:
+        title = panel.short or title
+    set_title(axes, title, layout)
+    if told:
+        beside = text_width(title, layout)
+        set_title(axes, told, layout, beside=beside, weight="normal")
+
+
+def _name(threshold: Threshold, panel: Panel) -> str:
+    return f"{threshold.label} {panel.unit(threshold.value)}"
+
+
+def _draw_thresholds(axes: Axes, rising: Sequence[Threshold], panel: Panel, layout: Layout) -> bool:
+    """A dotted line for each threshold, named above its left end; False: there is no room."""
     font = layout.font - 0.8
-    places = spread(
-        [_height(axes, panel, threshold.value) + font * 0.8 for threshold in rising],
-        gap=font * 1.2,
-        top=panel.height,
-    )
-    for threshold, place in zip(rising, places, strict=True):
+    for threshold in rising:
         axes.axhline(
             threshold.value,
             color=light("ink"),
@@ -175,8 +191,13 @@ def _draw_thresholds(
             zorder=2,
             label=f"threshold {threshold.label}",
         )
+    places = [_height(axes, panel, threshold.value) + font * 0.8 for threshold in rising]
+    # Pushed apart, a name would stand at another one's line.
+    if any(above - below < font * 1.2 for below, above in pairwise(places)):
+        return False
+    for threshold, place in zip(rising, places, strict=True):
         axes.annotate(
-            f"{threshold.label} {panel.unit(threshold.value)}",
+            _name(threshold, panel),
             (0, 0),
             xycoords="axes fraction",
             xytext=(3, place),
@@ -192,6 +213,7 @@ def _draw_thresholds(
                 "linewidth": 0,
             },
         )
+    return True
 
 
 def _height(axes: Axes, panel: Panel, value: float) -> float:

@@ -58,13 +58,13 @@ def linear_ticks(high: float) -> list[float]:
     return [step * place for place in range(math.floor(high / step + 1e-9) + 1)]
 
 
-def spread(wanted: Sequence[float], *, gap: float, top: float) -> list[float]:
+def spread(wanted: Sequence[float], *, gap: float, top: float, bottom: float = 0.0) -> list[float]:
     """Places at least `gap` apart, each as near to where it is wanted as that allows.
 
     Args:
         wanted: ascending.
         gap: least distance.
-        top: highest place, unless there are too many to fit.
+        top, bottom: highest and lowest place; too many to fit go on beyond the bottom.
     """
     # Neighbours that are too close form a block; a block sits where its members' mean is.
     blocks: list[tuple[float, int]] = []
@@ -81,6 +81,9 @@ def spread(wanted: Sequence[float], *, gap: float, top: float) -> list[float]:
     places = [
         centre + gap * (place - (size - 1) / 2) for centre, size in blocks for place in range(size)
     ]
+    for index in range(len(places)):
+        lowest = bottom if index == 0 else places[index - 1] + gap
+        places[index] = max(places[index], lowest)
     over = max(0.0, places[-1] - top) if places else 0.0
     for index in range(len(places) - 1, -1, -1):
         limit = top if index == len(places) - 1 else places[index + 1] - gap

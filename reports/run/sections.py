@@ -13,14 +13,16 @@ from balancer.records.verdict import Judgement, Verdict
 
 from ..amounts import (
     NOTHING,
+    POINTS,
     amount,
     clock,
+    counted,
     difference,
     difference_interval,
     duration,
-    interval,
 )
 from ..arms import CHEAPEST, LABELS, MEANINGS, NONE, POLICY, STATIC
+from ..judgements import crosses_bound, remarks, spread
 from ..metrics import METRICS, Metric, metric
 from ..page import SYMBOLS
 from .answer import answer, cheap, effect, harm, question
@@ -31,7 +33,8 @@ __all__ = ["ComparedRow", "ExpectedRow", "Section", "Tile", "TransitionRow", "se
 MOST_TRANSITIONS = 200
 """A flapping law's thousands of moves are in verdict.json; a person reads the first ones."""
 
-TILES = ("availability", "latency_p95_s", "cost_usd", "error_rate")
+TILES = ("cost_usd", "quality", "degraded_share", "availability", "latency_p95_s", "error_rate")
+"""What was gained beside what was given up for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,29 +223,31 @@ def _tone(change: Interval, shown: Metric) -> str:
 
 def _expected(each: Judgement) -> ExpectedRow:
     value = each.value
-    note = each.note
-    if each.verdict == "inconclusive" and each.replications_needed is not None:
-        needed = f"about {amount(each.replications_needed, 'count')} replications would decide it"
-        note = f"{note}; {needed}" if note else needed
     sign = {"lower": "≤ ", "higher": "≥ "}.get(each.better, "")
     bound = amount(each.bound, each.unit, exact=True)
-    # A never passes though its interval reaches past the bound, because only a violation
-    # fails it: drawn, it would look like a failure.
-    past = value.high > each.bound if each.better == "lower" else value.low < each.bound
-    shown = not (each.verdict == "pass" and past)
+    # A never passes though its interval reaches past the bound: drawn, it would look failed.
+    shown = not (each.verdict == "pass" and crosses_bound(each))
     return ExpectedRow(
         name=each.name,
         verdict=each.verdict,
         symbol=SYMBOLS.get(each.verdict, "?"),
         estimate=amount(value.estimate, each.unit),
-        interval=interval(value.low, value.high, each.unit),
+        interval=spread(each),
         bound=sign + bound if bound != NOTHING else NOTHING,
         plot=(
-            interval_plot(value.estimate, value.low, value.high, each.bound, each.better)
+            interval_plot(
+                value.estimate,
+                value.low,
+                value.high,
+                each.bound,
+                each.better,
+                # There is no room for "points" at both ends.
+                say=lambda at: amount(at, each.unit, exact=at == each.bound).removesuffix(POINTS),
+            )
             if shown
             else None
         ),
-        note=note,
+        note="; ".join(remarks(each)),
     )
 
 
@@ -260,7 +265,14 @@ def _compared(verdict: Verdict, name: str) -> ComparedRow:
         difference=difference(change.estimate, shown.unit),
         difference_interval=difference_interval(change.low, change.high, shown.unit),
         plot=(
-            interval_plot(change.estimate, change.low, change.high, 0.0, shown.better)
+            interval_plot(
+                change.estimate,
+                change.low,
+                change.high,
+                0.0,
+                shown.better,
+                say=lambda at: difference(at, shown.unit).removesuffix(POINTS) if at else "0",
+            )
             if change.low < change.high
             else None
         ),
@@ -285,7 +297,11 @@ def _faults(verdict: Verdict) -> tuple[tuple[str, str, str], ...]:
         found = windows.setdefault((each.name, each.text), [])
         found.append(f"{clock(each.from_s)} to {clock(each.to_s)}")
     return tuple(
-        (name, text, found[0] + (f", and {len(found) - 1} times more" if len(found) > 1 else ""))
+        (
+            name,
+            text,
+            found[0] + (f", and {counted(len(found) - 1, 'time')} more" if len(found) > 1 else ""),
+        )
         for (name, text), found in windows.items()
     )
 

@@ -14,7 +14,7 @@ from .answer import answer, harm
 
 __all__ = ["Summary", "SummaryRow", "overall", "summary"]
 
-SHOWN = ("availability", "latency_p95_s", "cost_usd")
+SHOWN = ("availability", "latency_p95_s", "cost_usd", "quality", "degraded_share")
 
 MOST_NAMES = 4
 
@@ -104,7 +104,9 @@ def _names(names: Sequence[str]) -> str:
 def _figure(verdict: Verdict, name: str) -> tuple[str, str]:
     shown = metric(name)
     value = verdict.metric(POLICY, name).estimate
-    if name == "availability":
+    if name == "degraded_share":
+        return amount(value, shown.unit), ""  # static degrades nobody
+    if name in {"availability", "quality"}:
         change = difference(verdict.change(STATIC, name).estimate, shown.unit)
         return amount(value, shown.unit), "" if change == NOTHING else change
     other = amount(verdict.metric(STATIC, name).estimate, shown.unit)

@@ -11,11 +11,12 @@ from rich.text import Text
 
 from balancer.records.verdict import Judgement, Verdict
 
-from ..amounts import NOTHING, amount, difference, difference_interval, interval
+from ..amounts import NOTHING, amount, counted, difference, difference_interval
 from ..arms import CHEAPEST, LABELS, NONE, POLICY, STATIC
-from ..console import coloured, table
+from ..console import coloured, table, width_of
+from ..judgements import remarks, spread
 from ..metrics import metric
-from .answer import cheap, harm
+from .answer import cheap, effect, harm
 from .summary import summary
 
 __all__ = ["verdict_tables"]
@@ -37,10 +38,6 @@ COMPARED = (
 HARM = "bold red"
 MISFIT = "yellow"
 CHANGES = ("with \N{MINUS SIGN} static", "95 % interval")
-LABEL_WIDTH = 16
-"""Characters of a metric's label that need not wrap."""
-ROOM = 1000
-"""Width of a terminal that has room for everything."""
 
 
 def verdict_tables(verdicts: Sequence[Verdict]) -> Group:
@@ -70,11 +67,13 @@ def _overview(verdicts: Sequence[Verdict]) -> Iterator[RenderableType]:
 
 
 def _parts(verdict: Verdict) -> Iterator[RenderableType]:
-    runs = f"{verdict.replications} replication{'s' if verdict.replications != 1 else ''}"
+    runs = counted(verdict.replications, "replication")
     yield Text.assemble((verdict.scenario, "bold"), ": ", coloured(verdict.verdict))
     yield Text(
         f"policy {verdict.policy} (law {verdict.law}), {runs}, seed {verdict.seed}", style="dim"
     )
+    if told := effect(verdict):
+        yield Text(told)
     yield Text()
     if verdict.expectations:
         yield _expectations(verdict.expectations)
@@ -104,17 +103,13 @@ def _expectations(expectations: Sequence[Judgement]) -> Table:
     rows.add_column("bound", justify="right", no_wrap=True)
     for expected in expectations:
         name = Text(expected.name)
-        if expected.note:
-            name.append(f"\n{expected.note}", style="dim")
-        if expected.verdict == "inconclusive" and expected.replications_needed:
-            name.append(
-                f"\nabout {expected.replications_needed} replications would decide it", style="dim"
-            )
+        for told in remarks(expected):
+            name.append(f"\n{told}", style="dim")
         rows.add_row(
             name,
             coloured(expected.verdict),
             amount(expected.value.estimate, expected.unit),
-            interval(expected.value.low, expected.value.high, expected.unit) or NOTHING,
+            spread(expected) or NOTHING,
             amount(expected.bound, expected.unit, exact=True),
         )
     return rows
@@ -129,12 +124,7 @@ class _Arms:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         ours, others = (POLICY, STATIC), (NONE, CHEAPEST)
         whole = _arms(self.verdict, ours, changes=True, more=others)
-        # Labels wrap, and numbers do not: what the table takes if labels are cut short.
-        labels, room = whole.columns[0], options.update(width=ROOM)
-        labels.max_width = LABEL_WIDTH
-        needed = console.measure(whole, options=room).maximum
-        labels.max_width = None
-        if needed <= options.max_width:
+        if width_of(whole, console, options) <= options.max_width:
             yield whole
             return
         yield _arms(self.verdict, ours, changes=True)

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from balancer.records.tuning import Tuning
 
+from ..amounts import counted
 from ..console import table
 from . import words as tuning_words
 from .tables import Head, policy_rows
@@ -35,11 +36,12 @@ def tuning_tables(tuning: Tuning) -> Group:
     gap = tuning_words.gap(tuning)
     if gap:
         parts.append(Text(f"{gap}."))
+    runs = counted(tuning.replications, "replication")
     said = [
         f"tuned on {', '.join(tuning.scenarios)}",
         f"held out: {', '.join(tuning.held_out) or 'none'} ({tuning.split})",
         f"every scenario keeps {demanded}" if demanded else "",
-        f"{tuning_words.effort(tuning)}; {tuning.replications} replications on fresh seeds",
+        f"{tuning_words.effort(tuning)}; {runs} on fresh seeds",
     ]
     parts += [Text(each, style="dim") for each in said if each]
     parts += [Text(), rows, Text()]

@@ -9,7 +9,7 @@ from typing import Final
 from balancer.records.interval import Interval
 from balancer.records.tuning import Change, Objective, Policy, Tuning
 
-from ..amounts import NOTHING, POINTS, THIN, amount, difference
+from ..amounts import NOTHING, POINTS, THIN, amount, counted, difference
 from ..comparison.words import plus_minus
 from ..metrics import metric
 
@@ -29,6 +29,9 @@ __all__ = [
     "value",
     "way",
 ]
+
+PRICE: Final = ("quality", "degraded_share")
+"""What a policy gives up: told beside whatever it gains."""
 
 FORMS: Final = {"ratio": ", of today's", "worth": ", of what could be"}
 
@@ -114,7 +117,7 @@ def answer(tuning: Tuning) -> str:
         return f"No policy that was tried keeps {kept}" if kept else "No policy was found"
     if not policy.changes:
         return "Nothing was found that is better than today's policy"
-    changes = [each for each in policy.effects if each.of in tuning.objectives]
+    changes = _told(tuning, policy.effects)
     parts = {
         kind: [effect(each) for each in changes if way(each) == kind] for kind in ("good", "bad")
     }
@@ -130,6 +133,11 @@ def answer(tuning: Tuning) -> str:
     return text
 
 
+def _told(tuning: Tuning, effects: Sequence[Change]) -> list[Change]:
+    """What is said first: the objectives, and what was given up for them, objective or not."""
+    return [each for each in effects if each.of in tuning.objectives or each.of.metric in PRICE]
+
+
 def is_better(tuning: Tuning) -> bool:
     """Whether the proposed policy surely gives something."""
     policy = tuning.proposed
@@ -143,7 +151,7 @@ def gap(tuning: Tuning) -> str:
     policy = tuning.proposed
     if policy is None or not tuning.held_out:
         return ""
-    parts = [effect(each) for each in policy.effects_held_out if each.of in tuning.objectives]
+    parts = [effect(each) for each in _told(tuning, policy.effects_held_out)]
     count = len(tuning.held_out)
     where = f"In the {count} scenarios" if count > 1 else "In the scenario"
     return f"{where} held out: {_list(parts)}" if parts else ""
@@ -156,7 +164,7 @@ def constraints(tuning: Tuning) -> str:
 
 def effort(tuning: Tuning) -> str:
     """How much was simulated."""
-    parts = [_count(tuning.trials, "trial")]
+    parts = [counted(tuning.trials, "trial")]
     if tuning.raced:
         parts.append(f"{amount(tuning.raced, 'count')} of them given up early")
     if tuning.invalid:
@@ -174,10 +182,6 @@ def objective_values(policy: Sequence[Interval], objectives: Sequence[Objective]
 def setting(policy: Policy, path: str) -> str:
     """A number of a policy as its file says it."""
     return next((each.text for each in policy.settings if each.path == path), NOTHING)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{amount(number, 'count')} {noun}{'' if number == 1 else 's'}"
 
 
 def _list(parts: Sequence[str]) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from balancer.core.errors import InputError
@@ -28,14 +29,16 @@ from scenarios.schema import Scenario
 
 from ..days import of_its_day
 from ..fitting.account import account
+from ..fitting.columns import Cell
 from ..fitting.fit import Fit, reachable
 from ..run.header import fault_rows, versions
 from ..run.result import CHEAPEST, NONE, STATIC
 from ..study.estimates import difference_interval, metric_interval
 from ..study.intervals import CONFIDENCE
+from ..study.replications import Arms, Plan, replicate
 from ..workers.pool import Workers
 from .fidelity import fidelity, trustworthy
-from .runs import Arm, Measured, measure
+from .runs import Measured, measure
 from .unseen import SWEPT, Unseen, swept, unseen
 
 __all__ = ["LIVE", "METRICS", "backtest", "check_candidates"]
@@ -57,7 +60,7 @@ METRICS = (
     "transitions",
 )
 """What policies are compared by."""
-Progress = Callable[[str], Callable[[int, int], None] | None]
+Progress = Callable[[str], Callable[[float, int], None] | None]
 
 HOUR_S = 0.5
 """Rough time that a simulated hour takes, to tell whether workers are worth their start."""
@@ -69,10 +72,10 @@ def check_candidates(fit: Fit, candidates: Sequence[Policy]) -> None:
     Raises:
         InputError: two candidates have one name, ticks differ, or several policies were live.
     """
-    if fit.columns.policies > 1:
+    if len(fit.columns.policies) > 1:
         raise InputError(
-            f"{fit.columns.policies} policies were live one after the other, and a backtest is "
-            "held against one; name the files of one of them (fit takes all)",
+            f"{len(fit.columns.policies)} policies were live one after the other, and a backtest "
+            "is held against one; name the files of one of them",
             where=fit.columns.where,
         )
     names = [candidate.name for candidate in candidates]
@@ -125,22 +128,18 @@ def backtest(
     for policy in (fit.policy, *candidates):
         of_its_day(scenario, policy)
         _check_known(fit, scenario, policy)
-    arms = [
-        Arm(name=LIVE, policy=fit.policy),
-        Arm(name=STATIC, policy=fit.policy),
-        *(Arm(name=candidate.name, policy=candidate) for candidate in candidates),
-    ]
+    arms = {LIVE: fit.policy, STATIC: fit.policy, **{each.name: each for each in candidates}}
     hours = len(arms) * replications * scenario.duration / 3600.0
     there = workers if workers.worth(hours * HOUR_S) else 1
-    (runs,) = measure([(scenario, arms)], replications, workers=there, progress=progress("runs"))
+    runs = measure(scenario, arms, replications, workers=there, progress=progress("runs"))
     tick_s = fit.policy.tick_s
     seen = account(
         fit.columns,
         from_tick=round(scenario.warm_up / tick_s),
         until_tick=round(scenario.duration / tick_s),
     )
-    figures = fidelity(seen.figures, [_account(each).figures for each in runs[LIVE]])
-    strange = {arm.name: unseen(fit, arm.policy, _answers(runs[arm.name])) for arm in arms}
+    figures = fidelity(seen.figures, [each.account.figures for each in runs[LIVE]])
+    strange = {arm: unseen(fit, policy, _answers(runs[arm])) for arm, policy in arms.items()}
     bounds = _bounds(scenario, arms, strange, replications, there, progress)
     record = Backtest(
         version=BACKTEST.version,
@@ -156,8 +155,7 @@ def backtest(
         swept=SWEPT,
         fidelity=tuple(each.record() for each in figures),
         arms=tuple(
-            _arm(arm, runs[arm.name], runs[LIVE], strange[arm.name], bounds.get(arm.name))
-            for arm in arms
+            _arm(arm, policy, runs, strange[arm], bounds.get(arm)) for arm, policy in arms.items()
         ),
         assumptions=fit.assumptions,
         command=tuple(command),
@@ -179,51 +177,41 @@ def _check_known(fit: Fit, scenario: Scenario, policy: Policy) -> None:
             )
 
 
-def _account(found: Measured) -> Any:
-    assert found.account is not None
-    return found.account
-
-
-def _answers(runs: Sequence[Measured]) -> dict[Any, int]:
-    found: dict[Any, int] = {}
+def _answers(runs: Sequence[Measured]) -> dict[Cell, int]:
+    found: dict[Cell, int] = {}
     for each in runs:
-        for cell, count in _account(each).answers.items():
+        for cell, count in each.account.answers.items():
             found[cell] = found.get(cell, 0) + count
     return found
 
 
 def _bounds(
     scenario: Scenario,
-    arms: Sequence[Arm],
+    arms: Arms,
     strange: Mapping[str, Unseen],
     replications: int,
     workers: int | Workers,
     progress: Progress,
 ) -> dict[str, dict[str, Bounds]]:
     """By arm and metric, what it comes to where what was never seen is worse, and better."""
-    plans = []
-    names = []
-    for arm in arms:
-        found = strange[arm.name]
-        if not found.share:
-            continue
-        names.append(arm.name)
-        plans += [
-            (
-                swept(scenario, found.models, ways=bool(found.ways), worse=worse),
-                [Arm(name=arm.name, policy=arm.policy, journaled=False)],
-            )
-            for worse in (True, False)
-        ]
-    results = []
-    if plans:
-        results = measure(plans, replications, workers=workers, progress=progress("runs of bounds"))
-    bounds = {}
-    for place, name in enumerate(names):
-        poor, rich = (
-            [each.run for each in runs[name]] for runs in results[2 * place : 2 * place + 2]
+    plans = [
+        Plan(
+            scenario=swept(scenario, found.models, ways=bool(found.ways), worse=worse),
+            arms={arm: arms[arm]},
+            replications=range(replications),
         )
-        bounds[name] = {
+        for arm, found in strange.items()
+        if found.share
+        for worse in (True, False)
+    ]
+    if not plans:
+        return {}
+    results = replicate(plans, workers=workers, progress=progress("runs of bounds"))
+    bounds = {}
+    for worst, best in zip(results[::2], results[1::2], strict=True):
+        (arm,) = worst
+        poor, rich = worst[arm], best[arm]
+        bounds[arm] = {
             metric: Bounds(
                 worse=metric_interval(metric, poor).estimate,
                 better=metric_interval(metric, rich).estimate,
@@ -234,22 +222,21 @@ def _bounds(
 
 
 def _arm(
-    arm: Arm,
-    runs: Sequence[Measured],
-    live: Sequence[Measured],
+    arm: str,
+    policy: Policy,
+    runs: Mapping[str, Sequence[Measured]],
     strange: Unseen,
     bounds: Mapping[str, Bounds] | None,
 ) -> BacktestArm:
-    ours, theirs = ([each.run for each in side] for side in (runs, live))
+    ours, theirs = ([each.run for each in runs[name]] for name in (arm, LIVE))
     return BacktestArm(
-        arm=arm.name,
-        policy=arm.policy.name,
-        law="none" if arm.name == STATIC else arm.policy.law,
+        arm=arm,
+        policy=policy.name,
+        law="none" if arm == STATIC else policy.law,
         metrics={name: metric_interval(name, ours) for name in METRICS},
         difference={name: difference_interval(name, ours, theirs) for name in METRICS},
         time_in={
-            mode.label: sum(_account(each).figures[f"time_in_{mode.label}"] for each in runs)
-            / len(runs)
+            mode.label: fmean(each.account.figures[f"time_in_{mode.label}"] for each in runs[arm])
             for mode in MODES
         },
         assumed=Assumed(

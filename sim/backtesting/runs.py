@@ -7,119 +7,78 @@ where its run was made.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from balancer.core.policy import Policy
 from scenarios.schema import Scenario
 
 from ..fitting.account import Account, account
-from ..fitting.columns import read_columns
-from ..run.engine import simulate
+from ..fitting.column_reader import read_columns
 from ..run.result import Run
-from ..streams import replication_key
-from ..traffic.workload import Traffic
+from ..study.replications import Arms, Plan, journal_name, replicate
 from ..workers.pool import Workers, fan_out
 
-__all__ = ["Arm", "Measured", "measure"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
-    """A policy to run.
-
-    Attributes:
-        name: of the arm; "static" is without a controller.
-        policy: that it runs under.
-        journaled: whether its journal is measured, too.
-    """
-
-    name: str
-    policy: Policy
-    journaled: bool = True
+__all__ = ["Measured", "measure"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A run and the account of its journal; None: there is none."""
+    """A run and the account of its journal."""
 
     run: Run
-    account: Account | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Task:
-    scenario: Scenario
-    arms: tuple[Arm, ...]
-    replication: int
+    account: Account
 
 
 def measure(
-    plans: Sequence[tuple[Scenario, Sequence[Arm]]],
+    scenario: Scenario,
+    arms: Arms,
     replications: int,
     *,
     workers: int | Workers,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[dict[str, tuple[Measured, ...]]]:
-    """Runs of every scenario in its arms, by arm, replication 0 first.
+    progress: Callable[[float, int], None] | None = None,
+) -> dict[str, tuple[Measured, ...]]:
+    """Runs of a scenario by arm, replication 0 first.
 
     The result does not depend on the workers.
 
     Args:
-        plans: scenarios with their arms.
+        scenario: what to simulate.
+        arms: as of `sim.study.replications.Plan`.
         replications: how many of each.
         workers: as of `sim.workers.pool.fan_out`.
         progress: called with runs done and runs in all.
 
     Raises:
-        InputError: something in a scenario cannot be used.
+        InputError: something in the scenario cannot be used.
         WorkerError: workers died.
     """
     tasks = [
-        _Task(scenario=scenario, arms=tuple(arms), replication=replication)
-        for scenario, arms in plans
-        for replication in range(replications)
+        Plan(scenario=scenario, arms={arm: policy}, replications=range(k, k + 1))
+        for k in range(replications)
+        for arm, policy in arms.items()
     ]
-    total = sum(len(task.arms) for task in tasks)
     done = 0
 
-    def finished(found: Mapping[str, Measured]) -> None:
+    def finished(_found: Measured) -> None:
         nonlocal done
-        done += len(found)
+        done += 1
         if progress is not None:
-            progress(done, total)
+            progress(done, len(tasks))
 
-    results = iter(fan_out(_measured, tasks, workers=workers, done=finished))
-    found = []
-    for _, arms in plans:
-        rows = [next(results) for _ in range(replications)]
-        found.append({arm.name: tuple(row[arm.name] for row in rows) for arm in arms})
-    return found
+    results = fan_out(_measured, tasks, workers=workers, done=finished)
+    return {arm: tuple(each for each in results if each.run.arm == arm) for arm in arms}
 
 
-def _measured(task: _Task) -> dict[str, Measured]:
-    scenario, replication = task.scenario, task.replication
-    traffic = Traffic(scenario, replication_key(scenario.seed, replication))
-    found = {}
+def _measured(plan: Plan) -> Measured:
+    ((arm, policy),) = plan.arms.items()
+    scenario, tick_s = plan.scenario, policy.tick_s
     with tempfile.TemporaryDirectory(prefix="open-balancer-") as folder:
-        for arm in task.arms:
-            journal = Path(folder) / "journal.jsonl" if arm.journaled else None
-            run = simulate(
-                scenario,
-                arm.policy,
-                replication=replication,
-                arm=arm.name,
-                journal=journal,
-                traffic=traffic,
-            )
-            seen = None
-            if journal is not None:
-                tick_s = arm.policy.tick_s
-                seen = account(
-                    read_columns([journal]),
-                    from_tick=round(scenario.warm_up / tick_s),
-                    until_tick=round(scenario.duration / tick_s),
-                )
-            found[arm.name] = Measured(run=run, account=seen)
-    return found
+        (runs,) = replicate([plan], workers=1, out=Path(folder), every_journal=True)
+        journal = Path(folder) / journal_name(scenario, arm, plan.replications[0])
+        seen = account(
+            read_columns([journal]),
+            from_tick=round(scenario.warm_up / tick_s),
+            until_tick=round(scenario.duration / tick_s),
+        )
+    return Measured(run=runs[arm][0], account=seen)

@@ -14,9 +14,7 @@ from balancer.core.histogram import Histogram
 from balancer.core.modes import MODES
 from balancer.core.pricing import NANO_USD
 
-from .columns import Cell, Columns
-from .healthy import NANO_USD as COST
-from .healthy import OUTPUT, PROMPT, THINKING
+from .columns import COST, OUTPUT, PROMPT, THINKING, Cell, Columns
 
 __all__ = ["FIGURES", "Account", "account"]
 

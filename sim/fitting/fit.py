@@ -20,7 +20,8 @@ from scenarios.loader import calibrated_profiles
 from scenarios.schema import GeminiUpstream
 
 from .calls import Fitted, Profile, Start, fit_calls
-from .columns import Cell, Columns, read_columns
+from .column_reader import read_columns
+from .columns import Cell, Columns
 from .episodes import Episode, base_level, failing, slow_segments
 from .healthy import (
     Prompts,
@@ -94,12 +95,14 @@ def fit_journal(paths: Sequence[Path]) -> Fit:
 
     Raises:
         JournalError: a file or a line is wrong.
-        InputError: the files are not of one journal, or there is too little in them.
+        InputError: the files are not of one journal, there is too little in them, or policies were
+            live that did otherwise in a mode.
     """
     columns = read_columns(paths)
     policy = columns.policy
     tick_s = policy.tick_s
     _check_enough(columns, tick_s)
+    _check_alike(columns)
     deadlines = tuple(strategy.timeout_s for strategy in policy.strategies)
     calls = samples(columns, tick_s, deadlines)
     models = list(dict.fromkeys(model for _, model in columns.cells))
@@ -207,9 +210,22 @@ def _check_enough(columns: Columns, tick_s: float) -> None:
         )
 
 
+def _check_alike(columns: Columns) -> None:
+    """Refuse policies that did otherwise in a mode: a journal tells calls by the mode alone."""
+    first, *others = columns.policies
+    for policy in others:
+        for mode in MODES:
+            if policy.strategies[mode] != first.strategies[mode]:
+                raise InputError(
+                    f"policy {policy.name} does otherwise in {mode.label} than {first.name}, which "
+                    "was live before, and their calls cannot be told apart; name the files of one",
+                    where=columns.where,
+                )
+
+
 def _slow(columns: Columns, calls: Samples, model: str, usual: Column) -> list[Segment]:
     octave = calls.octave - usual[calls.cell]
-    own = np.isin(calls.cell, [i for i, (_, name) in enumerate(columns.cells) if name == model])
+    own = np.isin(calls.cell, columns.places(model))
     own &= np.isfinite(octave) & ~calls.late
     if not own.any():
         return []
@@ -218,9 +234,9 @@ def _slow(columns: Columns, calls: Samples, model: str, usual: Column) -> list[S
 
 def _delay(usual: Column, columns: Columns, model: str, tick_s: float) -> int:
     """Ticks that a model's call usually takes."""
-    own = [usual[i] for i, (_, name) in enumerate(columns.cells) if name == model]
-    known = [each for each in own if np.isfinite(each)]
-    return round(2.0 ** float(np.median(known)) / tick_s) if known else 0
+    own = usual[columns.places(model)]
+    known = own[np.isfinite(own)]
+    return round(2.0 ** float(np.median(known)) / tick_s) if len(known) else 0
 
 
 def _well(
@@ -236,7 +252,7 @@ def _well(
     """
     base = base_level(slow)
     ill = [each for each in slow if abs(each.level - base) >= SLOW]
-    own = np.isin(calls.cell, [i for i, (_, name) in enumerate(columns.cells) if name == model])
+    own = np.isin(calls.cell, columns.places(model))
     late, whole = (
         np.bincount(calls.begin[own], weights=weights[own], minlength=columns.ticks)
         for weights in (calls.count * calls.late, calls.count)
@@ -347,11 +363,6 @@ def _assumptions(found: Fit, unknown: Sequence[str]) -> list[str]:
         said.append("no call was called off, so the clients' deadline is not told: 1m is taken")
     if not _streams(found):
         said.append("no times to first tokens were told: they are the calibrated ones")
-    if found.columns.policies > 1:
-        said.append(
-            f"{found.columns.policies} policies were live one after the other: all calls are taken "
-            "for calls under the last one's strategies"
-        )
     said.append(
         "tiers and bought throughput that callers ask for are not told: calls are taken for "
         "standard ones, and are billed as such"

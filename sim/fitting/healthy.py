@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from balancer.core.histogram import BUCKETS_PER_OCTAVE
 from balancer.core.modes import Mode
 from balancer.core.policy import Policy
 from balancer.core.routes import resolve
@@ -15,7 +16,7 @@ from scenarios.schema import Scenario
 
 from ..plant.call_bounds import call_bounds
 from .calls import CellCalls
-from .columns import Cell, Columns, histogram
+from .columns import CACHED, OUTPUT, PROMPT, THINKING, Cell, Columns, histogram
 from .samples import Samples
 from .segments import Segment
 
@@ -35,7 +36,6 @@ LEAST_ANSWERS = 50
 """Of a mode and model; fewer say too little of it."""
 LEAST_SHARE = 0.02
 """Of normal mode's calls: a model with fewer is a fallback, or a stray."""
-PROMPT, CACHED, OUTPUT, THINKING, NANO_USD = range(5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +180,7 @@ def _cell(
 
 
 def _buckets(samples: Samples) -> Column:
-    return np.asarray(np.rint(samples.octave * 64.0 - 0.5), np.int64)
+    return np.asarray(np.rint(samples.octave * BUCKETS_PER_OCTAVE - 0.5), np.int64)
 
 
 def _per_answer(sums: Column, answers: Column) -> tuple[float, float]:

@@ -10,9 +10,8 @@ import numpy as np
 from balancer.core.modes import Mode
 
 from .calls import CellCalls, Fitted, octaves
-from .columns import Cell, Columns
+from .columns import OUTPUT, THINKING, Cell, Columns
 from .episodes import SLOW, Episode, base_level, merged
-from .healthy import OUTPUT, THINKING
 from .samples import Samples
 from .segments import Segment, share_segments
 
@@ -51,9 +50,9 @@ def slowness(
         tick_s: length of a tick.
     """
     known = [
-        (place, usual[cell])
-        for place, cell in enumerate(columns.cells)
-        if cell[1] == model and cell in usual
+        (place, usual[columns.cells[place]])
+        for place in columns.places(model)
+        if columns.cells[place] in usual
     ]
     own = samples.of(np.isin(samples.cell, [place for place, _ in known]))
     episodes: list[Episode] = []

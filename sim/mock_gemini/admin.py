@@ -134,6 +134,7 @@ class AdminApp:
             "faults": [
                 {
                     **fault.model_dump(mode="json", by_alias=True),
+                    "for": _shown(fault.duration),
                     "name": name,
                     "in_force": in_force,
                 }
@@ -144,14 +145,15 @@ class AdminApp:
     def _put(self, name: str, entry: dict[str, Any]) -> Mapping[str, Any]:
         now_s = self._gemini.clock.now_s()
         name = str(entry.get("name") or name)
-        given = {"at": now_s, "for": _FOREVER_S, **entry, "name": name}
+        said = {key: value for key, value in entry.items() if (key, value) != ("for", None)}
+        given = {"at": now_s, "for": _FOREVER_S, **said, "name": name}
         try:
             fault = UpstreamFault.model_validate(given)
         except ValidationError as error:
             document = Document(name=f"fault {name}", values=given)
             raise explain(error, UpstreamFault, document, InputError) from None
         self._gemini.upstream.site.put(name, fault)
-        return {"name": name, "at": fault.at, "for": fault.duration}
+        return {"name": name, "at": fault.at, "for": _shown(fault.duration)}
 
     def _drop(self, name: str) -> Mapping[str, Any]:
         if not self._gemini.upstream.site.drop(name):
@@ -166,6 +168,11 @@ class AdminApp:
             raise _Problem(400, f'found {json.dumps(entry)[:80]}, expected {{"epoch": Unix time}}')
         self._gemini.begin(float(epoch))
         return {"epoch": self._gemini.clock.epoch, "now_s": self._gemini.clock.now_s()}
+
+
+def _shown(duration_s: float) -> float | None:
+    """How long a fault plays; None: until it is dropped."""
+    return None if duration_s >= _FOREVER_S else duration_s
 
 
 def _number(given: Mapping[str, list[str]], name: str, otherwise: int) -> int:

@@ -12,7 +12,7 @@ from balancer.core.errors import BalancerError, InputError
 from scenarios.schema import Fault, Scenario, UpstreamFault
 
 from ..plant.fault_rows import IN_FORCE, FaultState, write_fault
-from ..plant.upstream import FAULT, Upstream
+from ..plant.upstream_records import FAULT, Upstream
 from ..run.fault_windows import fault_name
 from ..run.faults import Process, Stage, processes, upstream_process
 from .clock import ScenarioClock

@@ -9,7 +9,7 @@ from balancer.core.pricing import NANO_USD
 
 from ..plant.quota import BUCKET, COUNTINGS, MINUTE_S, grants
 from ..plant.spend_limit import spend_wait_s
-from ..plant.upstream import Upstream
+from ..plant.upstream_records import Upstream
 
 __all__ = ["Limits", "Spending", "limits_now", "spending_now"]
 

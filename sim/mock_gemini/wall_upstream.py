@@ -19,9 +19,10 @@ from scenarios.schema import GeminiUpstream, ModelProfile, Workload
 from ..compiled import direct
 from ..plant.call_bounds import UNBOUNDED, thinking_bound
 from ..plant.service_tiers import WAITS, has_place
-from ..plant.setup import new_upstream
 from ..plant.single_calls import begin_request
-from ..plant.upstream import ANSWER, CALL, QUEUED, end, resume
+from ..plant.upstream import end, resume
+from ..plant.upstream_records import ANSWER, CALL, QUEUED
+from ..plant.upstream_setup import new_upstream
 from ..streams import replication_key
 from ..traffic.workload import generate
 from .bodies import Body
@@ -79,7 +80,7 @@ class Fate(NamedTuple):
         quality_ppm: of the answer, before what a plan's edits take from it.
         answered, thought, prompt, cached: tokens.
         inside: whether a failure or a hang comes after part of the response.
-        ttft_s, duration_s, holds_s: as in `sim.plant.upstream.CALL`.
+        ttft_s, duration_s, holds_s: as in `sim.plant.upstream_records.CALL`.
         bill_nano_usd: what is charged.
         retry_after_s: of a refusal by quota.
         served: whether work was done.

@@ -30,7 +30,8 @@ from .outcomes import UNFELT, answered, failed, mistaken
 from .processor_sharing import finished, join, leave, next_ends_s
 from .provisioned import PROVISIONED
 from .service_tiers import FLEX, PRIORITY, WAITS, has_place
-from .upstream import ANSWER, PROCESSOR_SHARING, REJECTED, begin, end, refuse, resume
+from .upstream import REJECTED, begin, end, refuse, resume
+from .upstream_records import ANSWER, PROCESSOR_SHARING
 from .world import LATENCY, TTFT, World
 
 __all__ = ["attempt_ends", "job_ends", "released", "start"]

@@ -12,7 +12,7 @@ from balancer.core.errors import MisuseError
 from balancer.core.observations import FAILURES
 from scenarios.schema import UpstreamFault
 
-from .upstream import FAULT_KINDS
+from .upstream_records import FAULT_KINDS
 
 __all__ = ["IN_FORCE", "OFF", "FaultState", "Site", "write_fault"]
 

@@ -23,7 +23,7 @@ from .kernel import DONE, REQUESTS_NEEDED, advance
 from .setup import aligned, model_names, new_world
 from .tick import Record, close_tick
 from .totals import Totals, read_totals
-from .upstream import CALL
+from .upstream_records import CALL
 from .world import GATES, SLOT, World
 
 __all__ = ["Plant", "Totals"]

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from ..compiled import compiled
-from .upstream import Upstream, begin
+from .upstream import begin
+from .upstream_records import Upstream
 
 __all__ = ["begin_request"]
 

@@ -15,7 +15,7 @@ from balancer.core.modes import MODES, PRIORITIES
 from balancer.core.observations import FAILURES
 from balancer.core.tiers import REQUEST_TIERS
 
-from .upstream import Upstream
+from .upstream_records import Upstream
 
 __all__ = [
     "AGES",

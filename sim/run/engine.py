@@ -73,6 +73,8 @@ def simulate(
     arm: str,
     journal: Path | None = None,
     traffic: Iterable[np.ndarray[Any, Any]] | None = None,
+    listen: Write | None = None,
+    monitored: bool = True,
 ) -> Run:
     """Simulate one arm of one replication.
 
@@ -83,6 +85,8 @@ def simulate(
         arm: its name; "static", "cheapest" and "none" are without a controller.
         journal: file to write the journal to.
         traffic: `sim.traffic.workload.Traffic` of this replication, if other arms have the same.
+        listen: told what a journal would be, tick by tick; what it raises ends the run.
+        monitored: whether replication 0 looks if the policy fits (`Run.misfits`).
 
     Raises:
         InputError: a trace or a Python process of the scenario that cannot be used, or a
@@ -100,14 +104,16 @@ def simulate(
         plant=Plant(scenario, policy, traffic, key),
         key=key,
         # Of the others nobody asks whether the policy fits.
-        monitored=replication == 0,
+        monitored=monitored and replication == 0,
     )
     if journal is None:
-        return simulation(write=None).run(arm, replication)
+        return simulation(write=listen).run(arm, replication)
     try:
         with journal.open("w", encoding="utf-8", newline="\n") as stream:
-            writer = _writer(stream, scenario, policy, arm, replication)
-            return simulation(write=writer.write).run(arm, replication)
+            write: Write = _writer(stream, scenario, policy, arm, replication).write
+            if listen is not None:
+                write = _both(write, listen)
+            return simulation(write=write).run(arm, replication)
     except OSError as error:
         problem = f"the journal cannot be written: {error.strerror}"
         raise InputError(problem, where=str(journal)) from None
@@ -118,6 +124,14 @@ def _writer(
 ) -> JournalWriter:
     header = run_header(scenario, policy, arm=arm, replication=replication)
     return JournalWriter(stream, policy, header, versions())
+
+
+def _both(one: Write, other: Write) -> Write:
+    def write(observations: Observations, decision: Decision) -> None:
+        one(observations, decision)
+        other(observations, decision)
+
+    return write
 
 
 class _Simulation:

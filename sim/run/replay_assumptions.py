@@ -9,6 +9,7 @@ from balancer.units import show_share
 from scenarios.schema import Scenario
 
 from ..traffic.replay import replay
+from ..traffic.traces import layout_of, sheet
 
 __all__ = ["of_trace"]
 
@@ -30,6 +31,10 @@ def of_trace(scenario: Scenario) -> Iterator[str]:
         f"{_long(recorded.span_s)} ({asked:,} requests) are replayed, from {begin} on. All "
         "replications replay the same arrivals: intervals leave the luck of traffic out."
     )
+    if arrivals.format == "csv" and arrivals.trace is not None:
+        layout = layout_of(arrivals)
+        seen = sheet(Path(arrivals.trace), layout.names[0], layout.unit)
+        yield f"Of that file {seen.said}."
     if recorded.rounds > 1 and len(recorded.s) > asked:
         yield (
             f"They end before the scenario does and are replayed {recorded.rounds:.3g} times over: "

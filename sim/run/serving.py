@@ -10,6 +10,8 @@ it serves a part of them in soft. Expectations are about users, so they ask what
   The tenth is what the ladder's own probe rounds may take at most; a law that wobbles by less,
   or keeps less than that in another mode, is as good as back.
 
+- *Left*: at some time it was not back. Who never was has nothing to recover from.
+
 A run starts in normal, and back. A change counts from the second at which it governs new
 requests.
 """
@@ -23,7 +25,7 @@ from dataclasses import dataclass
 from balancer.core.decisions import Decision
 from balancer.core.modes import MODES, PRIORITIES, Mode
 
-__all__ = ["BACK", "Serving", "back_after_s", "serving", "worst_served"]
+__all__ = ["BACK", "Serving", "back_after_s", "left_normal", "serving", "worst_served"]
 
 BACK = 0.9
 """Share of the requests, of every priority, that is served in normal when a law is back."""
@@ -81,3 +83,13 @@ def back_after_s(changes: Sequence[Serving], from_s: float, until_s: float) -> f
             since_s = change.at_s
         back = change.back
     return max(0.0, since_s - from_s) if back else math.inf
+
+
+def left_normal(changes: Sequence[Serving], from_s: float, until_s: float) -> bool:
+    """Whether it was not back at some time from `from_s` to `until_s`, at its start included."""
+    left = False
+    for change in changes:
+        if change.at_s > until_s:
+            break
+        left = not change.back or (left and change.at_s > from_s)
+    return left

@@ -109,22 +109,32 @@ class LawComparison:
         *,
         workers: int | Workers | None = None,
         progress: Callable[[float, int], None] | None = None,
+        told: Callable[[str], None] | None = None,
     ) -> None:
         """Run everything; interrupted, what is finished can still be told.
 
         Args:
             workers: as of `sim.study.replications.replicate`. The record does not depend on them.
             progress: called with runs done, parts included, and runs in all.
+            told: called with the name of each scenario as it is finished.
 
         Raises:
             InputError: something that shows only when it is run.
             WorkerError: workers died, again and again.
         """
-        replicate(
-            self._plans,
-            workers=workers,
-            progress=progress,
-            finished=self._finished.__setitem__,
+
+        def finished(place: int, runs: Runs) -> None:
+            self._finished[place] = runs
+            if told is not None:
+                told(self._contests[place].scenario.scenario)
+
+        replicate(self._plans, workers=workers, progress=progress, finished=finished)
+
+    @property
+    def simulated_s(self) -> float:
+        """Seconds that are simulated, of all runs."""
+        return sum(
+            len(plan.arms) * len(plan.replications) * plan.scenario.duration for plan in self._plans
         )
 
     @property

@@ -65,6 +65,9 @@ class TimeBound:
         from_s: start or end of a fault, or when other trouble is over.
         until_s: where the watch ends: at the next fault, or the horizon.
         within_s: the bound.
+        left_from_s: of a recovery: since when a run must have left normal to have anything to
+            recover from.
+        if_left: of a recovery: a run that never left is in time too.
     """
 
     name: str
@@ -72,6 +75,8 @@ class TimeBound:
     from_s: float
     until_s: float
     within_s: float
+    left_from_s: float = 0.0
+    if_left: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,10 +223,10 @@ def _recovery(scenario: Scenario, recovers: Recovers, where: str) -> TimeBound:
     within_s = recovers.within
     if recovers.after is not None:
         end_s, what = recovers.after, "what it recovers from"
-        since = f"after {show_seconds(end_s)}"
+        since, left_from_s = f"after {show_seconds(end_s)}", 0.0
     else:
         fault, what = _fault(scenario, recovers.of, where, last=True)
-        end_s, since = _end_s(fault, scenario), f"of {what}"
+        end_s, since, left_from_s = _end_s(fault, scenario), f"of {what}", fault.at
     starts = [
         window.from_s
         for other in scenario.faults
@@ -231,14 +236,18 @@ def _recovery(scenario: Scenario, recovers: Recovers, where: str) -> TimeBound:
     until_s = min([scenario.duration, *starts])
     if end_s + within_s > until_s:
         raise ScenarioError(
-            f"{what} ends at {end_s:g} s, and what follows at {until_s:g} s leaves no "
-            f"{within_s:g} s to recover in; end it earlier or let the scenario last longer",
+            f"{what} ends at {show_seconds(end_s)}, and what follows at {show_seconds(until_s)} "
+            f"leaves no {show_seconds(within_s)} to recover in; end it earlier or let the scenario "
+            "last longer",
             where=where,
         )
     return TimeBound(
-        name=f"recovers within {show_seconds(within_s)} {since}",
+        name=f"recovers within {show_seconds(within_s)} {since}"
+        + (" if it left normal" if recovers.if_left else ""),
         mode=Mode.NORMAL,
         from_s=end_s,
         until_s=until_s,
         within_s=within_s,
+        left_from_s=left_from_s,
+        if_left=recovers.if_left,
     )

@@ -104,7 +104,9 @@ def _result(
     command: Sequence[str],
 ) -> Result:
     with_it = runs[POLICY]
-    judgements = tuple(judge(question, with_it, runs) for question in questions)
+    judgements = tuple(
+        judge(question, with_it, runs, budgeted=bool(policy.budgets)) for question in questions
+    )
     comparison = compare(runs)
     journals = {} if out is None else {arm: journal_name(scenario, arm, 0) for arm in ARMS}
     return Result(

@@ -21,20 +21,18 @@ from scenarios.schema import ProcessFault, Scenario
 from ..run.fault_windows import describe
 from .search import Search, added_fault
 
-__all__ = ["check_replaceable", "found_scenario", "summary", "write_found"]
+__all__ = ["check_replaceable", "found_scenario", "summary"]
 
 SIGNATURE = "# Found by open-balancer search"
 """First words of every file written here; no other file is replaced."""
 
 
 def check_replaceable(out: Path) -> None:
-    """Refuse a place where the file could not be written, before hours go into a search.
+    """Refuse a place where something else stands, before hours go into a search.
 
     Raises:
-        InputError: another file is there, or no directory is.
+        InputError: another file is there.
     """
-    if not out.absolute().parent.is_dir():
-        raise InputError("is in no directory that exists", where=str(out))
     if out.exists() and not (out.is_file() and read_text(out, InputError).startswith(SIGNATURE)):
         raise InputError("is no earlier find and is not replaced; choose another name", str(out))
 
@@ -137,18 +135,3 @@ def _yaml(values: Mapping[str, Any]) -> str:
     stream = io.StringIO()
     writer.dump(dict(values), stream)
     return stream.getvalue()
-
-
-def write_found(out: Path, text: str) -> None:
-    """Write the file in one step.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(out)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"cannot be written: {error.strerror}", where=str(out)) from None

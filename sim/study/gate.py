@@ -118,12 +118,14 @@ class Gate:
         *,
         workers: int | Workers | None = None,
         progress: Callable[[int, int], None] | None = None,
+        told: Callable[[GatedScenario], None] | None = None,
     ) -> None:
-        """Run until everything is decided; what has been decided outlives an interrupt.
+        """Run until everything is decided; what has been seen outlives an interrupt.
 
         Args:
             workers: as of `sim.study.replications.replicate`.
             progress: called with scenarios finished and scenarios in all.
+            told: called with each scenario as it is finished.
 
         Raises:
             InputError, WorkerError: as `sim.study.replications.replicate`.
@@ -140,7 +142,7 @@ class Gate:
                     for place in places
                 ],
                 workers=workers,
-                finished=partial(self._add, places, progress),
+                finished=partial(self._add, places, progress, told),
             )
             if len(self._ended) == len(self.scenarios):
                 return
@@ -149,6 +151,7 @@ class Gate:
         self,
         places: Sequence[int],
         progress: Callable[[int, int], None] | None,
+        told: Callable[[GatedScenario], None] | None,
         row: int,
         runs: Runs,
     ) -> None:
@@ -156,6 +159,8 @@ class Gate:
         for arm, every in self._runs[places[row]].items():
             every.extend(runs[arm])
         self._look(places[row])
+        if told is not None and places[row] in self._ended:
+            told(self._found[places[row]])
         if progress is not None:
             progress(len(self._ended), len(self.scenarios))
 
@@ -163,6 +168,19 @@ class Gate:
     def finished(self) -> tuple[GatedScenario, ...]:
         """What came of each scenario that is finished, in the order given."""
         return tuple(self._found[place] for place in sorted(self._ended))
+
+    @property
+    def looked_at(self) -> tuple[GatedScenario, ...]:
+        """What came so far of each scenario that was looked at, finished or not."""
+        return tuple(
+            found if place in self._ended else self._with_means(place, found)
+            for place, found in sorted(self._found.items())
+        )
+
+    @property
+    def simulated_s(self) -> float:
+        """Seconds that are simulated at the least: both policies up to the first look."""
+        return 2 * self.looks.at[0] * sum(scenario.duration for scenario in self.scenarios)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -177,7 +195,7 @@ class Gate:
     def verdict(self) -> Outcome:
         """Fail if any scenario fails, else inconclusive if any is or is missing, else pass."""
         missing: list[Outcome] = ["inconclusive"] if self.missing else []
-        return worst([*(each.verdict for each in self.finished), *missing])
+        return worst([*(each.verdict for each in self.looked_at), *missing])
 
     def _look(self, place: int) -> None:
         runs = self._runs[place]
@@ -194,10 +212,14 @@ class Gate:
             ),
         )
         if found.settled or found.replications == self.looks.at[-1]:
-            means = tuple(_with_means(each, runs) for each in found.differences)
-            found = replace(found, differences=means)
+            found = self._with_means(place, found)
             self._ended.add(place)
         self._found[place] = found
+
+    def _with_means(self, place: int, found: GatedScenario) -> GatedScenario:
+        runs = self._runs[place]
+        means = tuple(_with_means(each, runs) for each in found.differences)
+        return replace(found, differences=means)
 
 
 def _with_means(difference: Difference, runs: Mapping[str, Sequence[Run]]) -> Difference:

@@ -65,7 +65,7 @@ def gate_record(
         looks=gate.looks.at,
         replications_max=gate.looks.at[-1],
         levels=Rates(passed=gate.looks.pass_level, failed=gate.looks.fail_level),
-        scenarios=tuple(_scenario(gate, each) for each in gate.finished),
+        scenarios=tuple(_scenario(gate, each) for each in gate.looked_at),
         command=tuple(command),
         versions={"open-balancer": VERSION, **versions()},
     )

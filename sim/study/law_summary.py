@@ -160,7 +160,13 @@ def _lived_through(own: Sequence[LawResult]) -> LivedThrough:
     """Expectations about the way there, and how often modes change and how much is degraded."""
     ways = [way for each in own for way in each.expectations if not way.counts]
     counted = {
-        start: [way.met for way in ways if way.judgement.name.startswith(start)] for start in WAYS
+        start: [
+            way.met
+            for way in ways
+            # A law that never left normal was not asked whether it comes back.
+            if way.judgement.name.startswith(start) and not math.isnan(way.judgement.value.estimate)
+        ]
+        for start in WAYS
     }
 
     def mean(name: str) -> float:

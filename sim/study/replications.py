@@ -27,7 +27,7 @@ from ..traffic.workload import Traffic
 from ..workers.named_files import check_files, files_of, from_anywhere
 from ..workers.pool import Workers, fan_out, local_workers
 
-__all__ = ["Arms", "Plan", "Runs", "journal_name", "replicate"]
+__all__ = ["Arms", "Plan", "Runs", "journal_name", "replicate", "replication_s"]
 
 BATCH_S = 0.1
 """Least work worth a trip to a worker."""
@@ -134,7 +134,7 @@ def replicate(
             )
     for plan in plans:
         _check(plan, out)
-    costs_s = [_replication_s(plan) for plan in plans]
+    costs_s = [replication_s(plan) for plan in plans]
     work_s = sum(cost * len(p.replications) for cost, p in zip(costs_s, plans, strict=True))
     there = workers.worth(work_s)
     batches = []
@@ -271,7 +271,7 @@ def _check(plan: Plan, out: Path | None) -> None:
         )
 
 
-def _replication_s(plan: Plan) -> float:
+def replication_s(plan: Plan) -> float:
     """Rough time all arms of a replication take."""
     scenario = plan.scenario
     requests = scenario.workload.arrivals.rate * scenario.duration

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from balancer.core.errors import InputError
 from balancer.records.backtest import BACKTEST
 from balancer.records.comparison import COMPARISON
+from balancer.records.folders import mark_latest
 from balancer.records.gate import GATE
 from balancer.records.tuning import TUNING
 from balancer.records.verdict import VERDICT
@@ -64,6 +65,7 @@ def report_directory(out: Path) -> Iterator[Path]:
         # A name that is too long, a loop of links, a directory that must not be looked into.
         raise InputError(f"cannot be used: {_reason(error)}", where=str(out)) from None
     work = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    was_there = out.parent.exists()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(work, ignore_errors=True)
@@ -73,8 +75,12 @@ def report_directory(out: Path) -> Iterator[Path]:
     try:
         yield work
         _swap(work, out)
+        mark_latest(out)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
+        if not was_there:
+            with suppress(OSError):
+                out.parent.rmdir()
         raise
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from balancer.core.errors import InputError, ScenarioError, TraceError
+from scenarios.loader import place_of
 from scenarios.schema import ProcessFault, Scenario
 
 from ..run.fault_process import load
@@ -41,8 +42,7 @@ def check_scenarios(scenarios: Sequence[Scenario], sources: Sequence[str]) -> No
         except TraceError:
             raise  # names the file and line of the trace
         except InputError as error:
-            where = f"{source}: {error.where}" if error.where else source
-            raise ScenarioError(error.problem, where=where) from None
+            raise ScenarioError(error.problem, where=place_of(source, error.where)) from None
         name = journal_name(scenario, NONE, 0)
         if name in journals:
             raise ScenarioError(

@@ -40,7 +40,7 @@ from .intervals import (
     t_quantile,
 )
 
-__all__ = ["EVERYTHING", "Room", "honest_interval", "replications_to_tell"]
+__all__ = ["Room", "honest_interval", "replications_to_tell"]
 
 TAIL = (1.0 - CONFIDENCE) / 2.0
 DRAWS = 10_000
@@ -63,10 +63,6 @@ class Room:
     least: float = -math.inf
     most: float = math.inf
     rounding: float = 0.0
-
-
-EVERYTHING = Room(reach=0.0)
-"""No bound, and nothing but what is seen."""
 
 
 def honest_interval(values: Sequence[float], room: Room) -> Interval:

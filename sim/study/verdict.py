@@ -13,6 +13,8 @@ Three kinds of question, each decided without assuming more than replications gi
   happens has no finite time and would spoil any mean. The interval lies between two order
   statistics (exact binomial), which is the same as judging the share of runs that made it
   against one half; ten runs pass with at most one late, and fewer than six decide nothing.
+  A run that never left normal has nothing to recover from and is left out, so that where none
+  did nothing is decided; unless the expectation says `if_left`.
 - A never is failed by one violation. Otherwise it passes, with the chance of a violation
   that the runs still leave open. A bound at the end of a metric's range (no transition at all,
   an availability of 100 %) is a never, because one run beyond it moves the mean beyond it.
@@ -31,11 +33,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from balancer.core.modes import Mode
+from balancer.records.interval import UNDEFINED
 from balancer.records.verdict import Judgement, Outcome
 
 from ..run.metrics import METRICS
 from ..run.result import STATIC, Run
-from ..run.serving import back_after_s, worst_served
+from ..run.serving import back_after_s, left_normal, worst_served
 from ..run.timeline import reached_after_s
 from .counterfactual import HARMED, cost_saved, differences
 from .estimates import difference_room, metric_room
@@ -66,7 +69,11 @@ RUNS_TO_PASS = 23
 
 
 def judge(
-    expected: Expected, policy: Sequence[Run], arms: Mapping[str, Sequence[Run]]
+    expected: Expected,
+    policy: Sequence[Run],
+    arms: Mapping[str, Sequence[Run]],
+    *,
+    budgeted: bool = True,
 ) -> Judgement:
     """Judge one expectation over the replications.
 
@@ -75,6 +82,7 @@ def judge(
         policy: runs under the policy that is judged.
         arms: runs of other arms, by name; at least of the one that the expectation is
             `held_against`, if any. Run k of each saw the requests of the policy's run k.
+        budgeted: whether the policy has a hard budget, which could be exceeded.
     """
     if isinstance(expected, MetricBound | NoHarm):
         return _judge_mean(expected, policy, arms)
@@ -82,7 +90,9 @@ def judge(
         return _judge_time(expected, policy)
     if isinstance(expected, NeverAbove):
         above = [worst_served(run.servings) > expected.mode for run in policy]
-        return _judge_never(expected, above, "was worse")
+        return _judge_never(expected, above, "was worse" if sum(above) == 1 else "were worse")
+    if not budgeted:
+        return _nothing_to_judge(expected, "the policy has no hard budget")
     over = [run.metrics["budget_overshoot_usd"] > 0.0 for run in policy]
     return _judge_never(expected, over, "spent more")
 
@@ -133,6 +143,8 @@ def _judge_mean(
         verdict = "inconclusive"
     if verdict == "inconclusive" and not undefined:
         needed = _needed(values, bound, room)
+        if needed is None and not note:
+            note = "too close to the bound to tell"
     return Judgement(
         name=expected.name,
         verdict=verdict,
@@ -201,8 +213,14 @@ def _runs(n: int) -> str:
 
 
 def _judge_time(expected: TimeBound, policy: Sequence[Run]) -> Judgement:
+    runs, stayed = policy, 0
     if expected.mode == Mode.NORMAL:
-        times = [back_after_s(run.servings, expected.from_s, expected.until_s) for run in policy]
+        left = [
+            r for r in policy if left_normal(r.servings, expected.left_from_s, expected.until_s)
+        ]
+        stayed = len(policy) - len(left)
+        runs = policy if expected.if_left else left
+        times = [back_after_s(run.servings, expected.from_s, expected.until_s) for run in runs]
     else:
         times = [
             reached_after_s(run.transitions, expected.mode, expected.from_s, expected.until_s)
@@ -210,13 +228,10 @@ def _judge_time(expected: TimeBound, policy: Sequence[Run]) -> Judgement:
         ]
     value = median_interval(times)
     verdict = _side(value, expected.within_s, at_least=False)
-    within = sum(time <= expected.within_s for time in times)
-    never = sum(map(math.isinf, times))
-    note = f"{within} of {len(times)} runs in time"
-    if never:
-        note += f", {never} not at all"
-    elif within < len(times):
-        note += f", the slowest after {max(times):.4g} s"
+    needed = replications_for_median(times, expected.within_s)
+    if needed is not None:
+        # Only so many of them will have left normal.
+        needed = math.ceil(needed * len(policy) / len(runs))
     return Judgement(
         name=expected.name,
         verdict=verdict,
@@ -224,11 +239,23 @@ def _judge_time(expected: TimeBound, policy: Sequence[Run]) -> Judgement:
         bound=expected.within_s,
         better="lower",
         unit="seconds",
-        note=note,
-        replications_needed=(
-            replications_for_median(times, expected.within_s) if verdict == "inconclusive" else None
-        ),
+        note=_timely(times, expected.within_s, stayed),
+        replications_needed=needed if verdict == "inconclusive" else None,
     )
+
+
+def _timely(times: Sequence[float], within_s: float, stayed: int) -> str:
+    """How the runs fared, of which so many never left normal."""
+    if not times:
+        return f"never left normal in {_runs(stayed)}: there was nothing to recover from"
+    within = sum(time <= within_s for time in times)
+    never = sum(map(math.isinf, times))
+    note = f"{within} of {_runs(len(times))} in time"
+    if never:
+        note += f", {never} not at all"
+    elif within < len(times):
+        note += f", the slowest after {max(times):.4g} s"
+    return f"{note}; {stayed} never left normal" if stayed else note
 
 
 def _judge_never(
@@ -249,6 +276,18 @@ def _judge_never(
         better="lower",
         unit="share",
         note=note,
+    )
+
+
+def _nothing_to_judge(expected: NeverOverBudget, why: str) -> Judgement:
+    return Judgement(
+        name=expected.name,
+        verdict="inconclusive",
+        value=UNDEFINED,
+        bound=0.0,
+        better="lower",
+        unit="share",
+        note=why,
     )
 
 

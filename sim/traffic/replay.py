@@ -20,13 +20,15 @@ from scenarios.schema import Scenario
 
 from .arrivals import stretch
 from .rate_curve import curve, integral
-from .traces import Trace, read_trace
+from .traces import Trace, layout_of, read_trace, sheet
 
 __all__ = ["Replay", "replay"]
 
 _MOST_REQUESTS = 50_000_000
 _LONG_GAP_SHARE = 0.1
 _LONG_GAP_MEDIANS = 10.0
+_MANY = 10.0
+"""Times the declared rate, at which the unit of a trace's numbers is in doubt."""
 
 Column = np.ndarray[Any, Any]
 
@@ -88,7 +90,7 @@ def replay(scenario: Scenario, base: Path | None = None) -> Replay | None:
         return _NOTHING
     length_s = needed_s if arrivals.length is None else min(needed_s, arrivals.length)
     path = (base or Path()) / arrivals.trace
-    trace = read_trace(path, arrivals.format, arrivals.start, length_s)
+    trace = read_trace(path, arrivals.format, arrivals.start, length_s, layout_of(arrivals))
     expected = needed_s / trace.span_s * len(trace.s)
     if expected > _MOST_REQUESTS:
         raise ScenarioError(
@@ -96,6 +98,7 @@ def replay(scenario: Scenario, base: Path | None = None) -> Replay | None:
             "rate or the duration",
             where="workload.arrivals",
         )
+    _check_unit(trace, scenario, path)
     s = _repeated(trace, needed_s)
     stretch(s, segments)
     _check_warm_up(s, trace, scenario, segments)
@@ -109,6 +112,28 @@ def replay(scenario: Scenario, base: Path | None = None) -> Replay | None:
         no_prompt=int((trace.prompt == 0).sum()) if prompts else 0,
         no_output=int((trace.output == 0).sum()) if outputs else 0,
         gap=_long_gap(s, scenario.duration),
+    )
+
+
+def _check_unit(trace: Trace, scenario: Scenario, path: Path) -> None:
+    """Ask for the unit of numbers that make the traffic a different one than was declared."""
+    arrivals = scenario.workload.arrivals
+    if arrivals.time_unit is not None or arrivals.format == "azure":
+        return
+    if arrivals.format == "csv":
+        times = sheet(path, layout_of(arrivals).names[0], None).times
+        if times is not None and not times.relative:
+            return
+    declared = float(curve(arrivals.pattern, arrivals.rate, scenario.duration)["rate"].max())
+    found = len(trace.s) / trace.span_s
+    if found <= _MANY * declared:
+        return
+    read_as = "ms" if arrivals.format == "mooncake" else "s"
+    raise ScenarioError(
+        f"its times in {read_as} are {found:,.3g} requests a second, more than {_MANY:g} times the "
+        f"{declared:.3g} of workload.arrivals.rate; say the unit with `time_unit: {read_as}` or "
+        f"`time_unit: {'s' if read_as == 'ms' else 'ms'}`, or raise `rate` if they are so many",
+        where=str(path),
     )
 
 

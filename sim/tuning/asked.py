@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from balancer.core.errors import InputError
+from balancer.core.value_codec import to_plain
 from balancer.version import VERSION
 from scenarios.loader import library, load
 from scenarios.schema import Scenario
 
+from ..study.gate_record import fingerprint
+from ..workers.named_files import files_of
 from .constraints import Constraint
 from .goals import Goals
 from .objectives import Objective
@@ -56,19 +60,29 @@ class Asked:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What makes it this tuning and no other, in values JSON can hold."""
+        """What makes it this tuning and no other, in values JSON can hold.
+
+        Raises:
+            ScenarioError: a file that a scenario names cannot be read.
+        """
         import optuna
 
-        fields = self.space.fields
+        policy = self.space.fields.policy
         return {
             "the objectives": [each.name for each in self.objectives],
             "the constraints": [each.text for each in self.constraints],
-            "the scenarios": {each.scenario: _digest(each) for each in self.scenarios},
+            "the scenarios": {
+                each.scenario: _hash(each.model_dump_json()) for each in self.scenarios
+            },
+            "the files of the scenarios": {
+                each.scenario: sorted(files_of(each).values()) for each in self.scenarios
+            },
             "the dimensions of the space": {
                 each.path: [each.low, each.high, each.step, each.log, each.times, each.unit.name]
                 for each in self.space.dimensions
             },
-            "the policies that are tuned": hashlib.sha256(fields.text.encode()).hexdigest(),
+            "the prices": _hash(json.dumps(to_plain(policy.catalog), sort_keys=True)),
+            "the policies that are tuned": fingerprint(policy),
             "the samplers": self.sampler,
             "the seeds": self.seed,
             "the replications": list(BLOCKS),
@@ -143,5 +157,5 @@ def seeded(scenario: Scenario, seed: int | None, stage: str) -> Scenario:
     return scenario.model_copy(update={"seed": int.from_bytes(digest[:8], "big") >> 1})
 
 
-def _digest(scenario: Scenario) -> str:
-    return hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

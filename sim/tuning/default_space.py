@@ -18,10 +18,9 @@ from itertools import pairwise
 from balancer.core.errors import InputError, PolicyError
 from balancer.core.modes import MODES, Mode
 from balancer.core.policy import LadderSettings, Policy
-from balancer.core.rules import SPEND_WINDOW_S
 
 from .fields import MULTIPLE, SHARE, Field, Fields
-from .space import DIGITS, Dimension, Space
+from .space import Dimension, Space, rounded
 
 __all__ = ["default_space"]
 
@@ -100,8 +99,8 @@ def _chain(chain: Sequence[Field], policy: Policy) -> list[Dimension]:
             Dimension(
                 path=each.path,
                 unit=each.unit,
-                low=_rounded(least),
-                high=_rounded(most),
+                low=rounded(least),
+                high=rounded(most),
                 log=True,
                 times=before.path,
             )
@@ -117,16 +116,7 @@ def _threshold(each: Field) -> float:
 def _at_rest(field: Field, policy: Policy) -> float | None:
     """A signal's level on the policy's baseline, in the unit of its threshold."""
     assert field.rule is not None
-    baseline, signal = policy.baseline, field.rule.signal
-    if field.unit is MULTIPLE:
-        return 1.0
-    if baseline is None:
-        return None
-    if signal == "latency_p95":
-        return baseline.latency_p95_s
-    usd = policy.expected_cost_usd(Mode.NORMAL)
-    seconds = {"token_cost_per_hour": 3600.0, "spend_10m": SPEND_WINDOW_S}.get(signal)
-    return None if usd is None or seconds is None else usd * baseline.requests_per_s * seconds
+    return 1.0 if field.unit is MULTIPLE else policy.at_rest().get(field.rule.signal)
 
 
 def _hold(field: Field, policy: Policy) -> Dimension:
@@ -147,12 +137,5 @@ def _of_mode(fields: Fields, mode: Mode) -> Iterator[list[Dimension]]:
 
 
 def _range(field: Field, low: float, high: float) -> Dimension:
-    if field.unit.whole:
-        low, high = float(round(low)), float(round(high))
-    return Dimension(
-        path=field.path, unit=field.unit, low=_rounded(low), high=_rounded(high), log=True
-    )
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+    low, high = (rounded(each, whole=field.unit.whole) for each in (low, high))
+    return Dimension(path=field.path, unit=field.unit, low=low, high=high, log=True)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..study.estimates import values_difference_interval
 from ..study.intervals import Interval
 from ..study.replications import Runs
-from ..study.unseen import EVERYTHING, honest_interval
 from .goals import Goals
 from .objectives import Objective, parse_objectives
 from .results import TODAY, seen
 
 __all__ = ["ALWAYS", "Effect", "effects", "told"]
 
-ALWAYS = ("availability", "latency_p95", "cost", "quality")
+ALWAYS = ("availability", "latency_p95", "cost", "quality", "degraded_share")
 """What effects are told of, whatever the objectives are."""
 
 
@@ -52,21 +50,11 @@ def effects(goals: Goals, runs: Mapping[str, Runs], arm: str) -> tuple[Effect, .
     wider = replace(goals, objectives=told(goals), constraints=())
     ours, todays = (seen(runs, each) for each in (arm, TODAY))
     sample, today = wider.sample(ours), wider.sample(todays)
-    found = []
-    for each in wider.objectives:
-        if arm == TODAY:
-            change = Interval(estimate=0.0, low=0.0, high=0.0)
-        elif each.form == "ratio":
-            ratio = each.interval(ours, sample, today)
-            change = Interval(
-                estimate=ratio.estimate - 1.0, low=ratio.low - 1.0, high=ratio.high - 1.0
-            )
-        elif each.form == "mean":
-            change = values_difference_interval(
-                each.metric, each.values(sample, today), each.values(today, today)
-            )
-        else:
-            pairs = zip(each.values(sample, today), each.values(today, today), strict=True)
-            change = honest_interval([a - b for a, b in pairs], EVERYTHING)
-        found.append(Effect(objective=each, change=change))
-    return tuple(found)
+    unchanged = Interval(estimate=0.0, low=0.0, high=0.0)
+    return tuple(
+        Effect(
+            objective=each,
+            change=unchanged if arm == TODAY else each.change(ours, todays, sample, today),
+        )
+        for each in wider.objectives
+    )

@@ -10,7 +10,7 @@ from .importance import importances
 from .record import tuning_record
 from .robustness import robustness
 from .sensitivity import sensitivity, spaced
-from .space import Space
+from .space import Space, rounded
 from .tune import AROUND, Progress, Tuned
 
 __all__ = ["explained", "values_around"]
@@ -90,14 +90,10 @@ def values_around(space: Space, values: Mapping[str, float]) -> dict[str, tuple[
         scale = values.get(each.times, 1.0) if each.times else 1.0
         low, high = each.low * scale, each.high * scale
         own = values[each.path]
-        rounded = (
-            value if value == own else _rounded(value, whole=each.unit.whole)
-            for value in spaced(own, low, high)
+        found[each.path] = tuple(
+            dict.fromkeys(
+                value if value == own else rounded(value, whole=each.unit.whole)
+                for value in spaced(own, low, high)
+            )
         )
-        found[each.path] = tuple(dict.fromkeys(rounded))
     return found
-
-
-def _rounded(value: float, *, whole: bool) -> float:
-    """Three figures, as what is drawn."""
-    return float(round(value)) if whole else float(f"{value:.3g}")

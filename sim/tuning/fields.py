@@ -160,6 +160,21 @@ class Fields(Mapping[str, Field]):
     def __len__(self) -> int:
         return len(self._found)
 
+    def present(self, path: str, unit: Unit) -> float | None:
+        """What is in force, in a unit that the field may have; None: nothing is set.
+
+        A cost is told in dollars and in multiples of the baseline's alike.
+        """
+        field = self[path]
+        if field.rule is None or field.unit is unit:
+            return field.present
+        usd = field.rule.threshold
+        if unit is not MULTIPLE:
+            return usd
+        at_rest = self.policy.at_rest().get(field.rule.signal)
+        # Three digits say all that an expected cost does.
+        return None if at_rest is None else float(f"{usd / at_rest:.3g}")
+
     def with_values(self, shown: Mapping[str, str | int | float], *, name: str = "") -> str:
         """The file's text with other values, comments kept; to be read from anywhere.
 

@@ -1,4 +1,10 @@
-"""The Pareto front of some losses: who is on it, a spread-out part of it, and its knee."""
+"""The Pareto front of some losses: who is on it, a spread-out part of it, and its knee.
+
+The knee is the point nearest to the best of all objectives at once by Manhattan distance (Chiu, Yen
+and Juan, "Minimum Manhattan Distance Approach to Multiple Criteria Decision Making in
+Multiobjective Optimization Problems", IEEE Transactions on Evolutionary Computation 20, 2016,
+arXiv:1705.01705).
+"""
 
 from __future__ import annotations
 
@@ -42,10 +48,10 @@ def spread(losses: Losses, most: int) -> list[int]:
 
 
 def knee(losses: Losses) -> int:
-    """Place of the best trade: farthest from the line, or plane, through the extremes.
+    """Place of the best trade: the least sum of objectives, of equal ones the first.
 
-    Objectives are scaled to 0 (best on the front) to 1 (worst); there the distance to what passes
-    through the extremes is the larger, the smaller the sum of a point's values is.
+    Objectives are scaled to 0 (best on the front) to 1 (worst). Of two, it is the point farthest
+    from the line through the extremes as well.
     """
     scaled = _scaled(losses)
     return min(range(len(losses)), key=lambda place: math.fsum(scaled[place]))

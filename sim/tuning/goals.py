@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -92,6 +92,10 @@ class Goals:
             raced=raced,
         )  # fmt: skip
 
+    def losses(self, values: Iterable[float]) -> list[float]:
+        """Values of the objectives, less being better."""
+        return [each.sign * value for each, value in zip(self.objectives, values, strict=True)]
+
     def values(self, sample: Sample, today: Sample) -> list[list[float]]:
         """Of each objective, a value for each replication; less is better."""
         return [
@@ -118,7 +122,7 @@ class Goals:
             objectives=tuple(
                 _exact(1.0)
                 if itself and each.form == "ratio"
-                else each.interval(ours, sample, arms[TODAY])
+                else each.interval(ours, today, sample, arms[TODAY])
                 for each in self.objectives
             ),
             feasible=all(

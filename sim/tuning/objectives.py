@@ -16,8 +16,8 @@ mean is the ratio and whose spread is the ratio's.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
@@ -26,7 +26,7 @@ from scenarios.schema import Scenario
 
 from ..run.metrics import METRICS, asked
 from ..run.result import Run
-from ..study.estimates import metric_room
+from ..study.estimates import difference_room, metric_room
 from ..study.intervals import Interval
 from ..study.margins import BETTER, metric_named
 from ..study.unseen import Room, honest_interval
@@ -82,14 +82,51 @@ class Objective:
         each = [self._of(sample[name], today[name]) for name in sample]
         return [fmean(values) for values in zip(*each, strict=True)]
 
-    def interval(self, seen: Seen, sample: Sample, today: Sample) -> Interval:
-        """The objective with an interval that leaves room for runs of a kind not seen."""
-        rooms = [
-            metric_room(self.metric, [run.metrics[self.metric] for run in runs], runs).reach
-            / self._scale(today[name])
-            for name, runs in seen.items()
-        ]
-        return honest_interval(self.values(sample, today), Room(reach=fmean(rooms)))
+    def interval(self, ours: Seen, todays: Seen, sample: Sample, today: Sample) -> Interval:
+        """The objective with an interval that leaves room for runs of a kind not seen.
+
+        Args:
+            ours, todays: runs of a policy and of today's, on the same requests.
+            sample, today: what matters of them.
+        """
+        if self.form == "ratio":
+            # Today's runs may be of another kind as well; there are no ratios below nothing.
+            room = replace(self._room(self._between(ours, todays), today), least=0.0)
+        else:
+            rooms = {
+                name: metric_room(self.metric, sample[name][self.metric], ours[name])
+                for name in ours
+            }
+            room = self._room(rooms, today)
+        return honest_interval(self.values(sample, today), room)
+
+    def change(self, ours: Seen, todays: Seen, sample: Sample, today: Sample) -> Interval:
+        """A policy's less today's, pair by pair, with room as `interval`; of a ratio, less 1."""
+        if self.form == "ratio":
+            ratio = self.interval(ours, todays, sample, today)
+            return Interval(
+                estimate=ratio.estimate - 1.0, low=ratio.low - 1.0, high=ratio.high - 1.0
+            )
+        pairs = zip(self.values(sample, today), self.values(today, today), strict=True)
+        room = self._room(self._between(ours, todays), today)
+        return honest_interval([a - b for a, b in pairs], room)
+
+    def _between(self, ours: Seen, todays: Seen) -> dict[str, Room]:
+        return {name: difference_room(self.metric, ours[name], todays[name]) for name in ours}
+
+    def _room(self, rooms: Mapping[str, Room], today: Sample) -> Room:
+        """That of a mean over scenarios, of what the metric has in each."""
+        scales = {name: self._scale(today[name]) for name in rooms}
+
+        def mean(values: Callable[[Room], float]) -> float:
+            return fmean(values(room) / scales[name] for name, room in rooms.items())
+
+        return Room(
+            reach=mean(lambda room: room.reach),
+            least=mean(lambda room: room.least),
+            most=mean(lambda room: room.most),
+            rounding=mean(lambda room: room.rounding),
+        )
 
     def _of(self, ours: Readings, theirs: Readings) -> list[float]:
         values = ours[self.metric]

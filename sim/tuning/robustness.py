@@ -166,11 +166,7 @@ class _Cases:
             self._goals.measure(seen(runs, each.arm), today, static) for each in self._candidates
         ]
         losses = [
-            [
-                objective.sign * found.estimate
-                for objective, found in zip(self._goals.objectives, each.objectives, strict=True)
-            ]
-            for each in measured
+            self._goals.losses(found.estimate for found in each.objectives) for each in measured
         ]
         able = [place for place, each in enumerate(measured) if each.feasible]
         best = [

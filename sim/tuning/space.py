@@ -27,10 +27,15 @@ from balancer.units import Multiple, parse_factor
 
 from .fields import COST, FACTS, MULTIPLE, Field, Fields, Unit
 
-__all__ = ["Dimension", "Drawn", "Space", "check_space", "read_space"]
+__all__ = ["Dimension", "Drawn", "Space", "check_space", "read_space", "rounded"]
 
 DIGITS = 3
 """Of a value that is drawn: more would only look exact."""
+
+
+def rounded(value: float, *, whole: bool = False) -> float:
+    """A value that is drawn: so many digits, or a whole number."""
+    return float(round(value)) if whole else float(f"{value:.{DIGITS}g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +109,10 @@ class Space:
             value = drawn[each.path]
             if each.times:
                 value *= found[each.times]
-            if each.unit.whole:
-                value = float(round(value))
-            elif each.step is None or each.times:
-                value = float(f"{value:.{DIGITS}g}")
-                if not each.times:
-                    value = min(max(value, each.low), each.high)
+            if each.unit.whole or each.times:
+                value = rounded(value, whole=each.unit.whole)
+            elif each.step is None:
+                value = min(max(rounded(value), each.low), each.high)
             else:
                 # Steps of 0.1 add up to 0.30000000000000004.
                 value = float(f"{value:.12g}")
@@ -132,18 +135,25 @@ class Space:
         return self.fields.with_values(shown, name=name)
 
     @property
+    def today(self) -> dict[str, float]:
+        """What today's policy says, by path, in the units of the space; where it says anything."""
+        found = {each.path: self.fields.present(each.path, each.unit) for each in self.dimensions}
+        return {path: value for path, value in found.items() if value is not None}
+
+    @property
     def present(self) -> dict[str, float]:
-        """What can be drawn that is nearest to today's policy; the top, where it says nothing."""
+        """What can be drawn that is nearest to today's policy.
+
+        The top, where it says nothing, or nothing can be a factor of what it says.
+        """
+        today = self.today
         found: dict[str, float] = {}
         amounts: dict[str, float] = {}
         for each in self.dimensions:
-            now = self.fields[each.path].present
-            if now is None or (each.unit is MULTIPLE) != (self.fields[each.path].unit is MULTIPLE):
-                value = each.high
-            else:
-                value = each.nearest(now / amounts[each.times] if each.times else now)
-            found[each.path] = value
-            amounts[each.path] = value * amounts[each.times] if each.times else value
+            whole = amounts[each.times] if each.times else 1.0
+            told = each.path in today and whole > 0.0
+            found[each.path] = each.nearest(today[each.path] / whole) if told else each.high
+            amounts[each.path] = found[each.path] * whole
         return found
 
     def ends(

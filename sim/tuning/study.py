@@ -136,7 +136,7 @@ class Study:
         return self.tried[first:]
 
     def told(self) -> OptunaStudy:
-        """Trials that were simulated, as a study of Optuna's."""
+        """Trials that had all their replications, as a study of Optuna's."""
         import optuna
 
         with _quiet():
@@ -144,7 +144,7 @@ class Study:
             for each, frozen in zip(
                 self.tried, self._memory.get_trials(deepcopy=False), strict=True
             ):
-                if each.trial is not None:
+                if each.trial is not None and not each.trial.score.raced:
                     study.add_trial(frozen)
         return study
 

@@ -53,7 +53,6 @@ class Race:
         today: the policy tuned from.
         arms: samples of today's policy and static of an earlier run; None: they are simulated.
         workers: as of `sim.study.replications.replicate`.
-        progress: called with runs done and runs in all of a block.
         blocks: replications of a trial, in all, after each block; None: `BLOCKS`.
         fitted: the policy that a scenario is run with in place of one that is tried.
     """
@@ -64,7 +63,6 @@ class Race:
         "_blocks",
         "_fitted",
         "_goals",
-        "_progress",
         "_scenarios",
         "_today",
         "_workers",
@@ -79,7 +77,6 @@ class Race:
         *,
         arms: Mapping[str, Sample] | None = None,
         workers: int | Workers | None = None,
-        progress: Callable[[float, int], None] | None = None,
         blocks: Sequence[int] | None = None,
         fitted: Callable[[Scenario, Policy], Policy] = lambda _scenario, policy: policy,
     ) -> None:
@@ -89,7 +86,6 @@ class Race:
         self._scenarios = tuple(scenarios)
         self._today = today
         self._workers = workers
-        self._progress = progress
         self.simulated_s = 0.0
         self._best: list[Trial] = []
         if arms is None:
@@ -133,15 +129,12 @@ class Race:
     def remember(self, trials: Iterable[Trial]) -> None:
         """Keep those that others are to better: the front of the feasible."""
         self._best += [each for each in trials if each.score.feasible and not each.score.raced]
-        losses = [self._loss(each.score) for each in self._best]
+        losses = [self._goals.losses(each.score.objectives) for each in self._best]
         self._best = [
             each
             for each, loss in zip(self._best, losses, strict=True)
             if not any(betters(other, loss) for other in losses)
         ]
-
-    def _loss(self, score: Score) -> list[float]:
-        return [o.sign * v for o, v in zip(self._goals.objectives, score.objectives, strict=True)]
 
     def _run(
         self, policies: Mapping[str, Policy], replications: range
@@ -154,7 +147,7 @@ class Race:
             )
             for scenario in self._scenarios
         ]
-        found = replicate(plans, workers=self._workers, progress=self._progress)
+        found = replicate(plans, workers=self._workers)
         length_s = sum(each.duration for each in self._scenarios)
         self.simulated_s += length_s * len(policies) * len(replications)
         return {

@@ -1,7 +1,9 @@
 """A tuning from its scenarios to its front: search, then the best again on fresh seeds.
 
 The search runs on seeds of its own, derived from the scenarios'; so do the fresh runs, which no
-trial has seen, and what a gate runs afterwards is new to both.
+trial has seen: what made a policy win the search does not count in its figures. The front is
+chosen by those, of a few policies, so a little luck is left; what a gate runs afterwards is new to
+both.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from ..study.replications import Plan, Runs, replicate
 from ..workers.pool import Workers
 from . import front as fronts
 from .asked import Asked, seeded
-from .goals import Goals, Score
+from .goals import Goals
 from .results import TODAY, Candidate, Measured, Tuning, seen
 from .space import Space
 from .study import GENERATION, Study, Tried
@@ -184,9 +186,11 @@ def _fresh_s(asked: Asked) -> float:
     tuned_s, held_s = (
         sum(each.duration for each in part) for part in (asked.scenarios, asked.held_out)
     )
-    # Both ends of every number, and four cases of other assumptions.
-    around = 2 * len(asked.space.dimensions) + 4 * MOST
-    return (MOST + 2) * FRESH * (tuned_s + held_s) + around * AROUND * tuned_s
+    # Both ends of every number beside the policy itself, and four cases of other assumptions.
+    others = 2  # today's policy and static
+    moved = 2 * len(asked.space.dimensions) + 1 + others
+    around = moved + 4 * (MOST + others)
+    return (MOST + others) * FRESH * (tuned_s + held_s) + around * AROUND * tuned_s
 
 
 def _judged(
@@ -208,7 +212,7 @@ def _judged(
     )
     runs = {each.scenario: of for each, of in zip(scenarios, found, strict=True)}
     judge = _Judge(asked, goals, runs)
-    as_today = judge.candidate(-1, _present(space), space.fields.text)
+    as_today = judge.candidate(-1, space.today, space.fields.text)
     candidates = [
         judge.candidate(each.number, each.drawn.values, each.drawn.text) for each in chosen
     ]
@@ -289,29 +293,28 @@ def _figures(runs: Runs, arm: str) -> Mapping[str, Interval]:
 
 
 def _front(tried: Sequence[Tried], goals: Goals) -> list[Tried]:
-    """Trials that go on: a spread-out part of the front of those that keep all constraints."""
-    able = [
-        (each, each.trial.score)
-        for each in tried
-        if each.trial is not None and each.trial.score.feasible and not each.trial.score.raced
-    ]
-    losses = [_loss(score, goals) for _, score in able]
-    places = fronts.non_dominated(losses)
-    if not places:
-        return []
-    kept = fronts.spread([losses[place] for place in places], MOST)
-    return [able[places[place]][0] for place in kept]
+    """Trials that go on: the best of those that keep all constraints and were not given up.
 
-
-def _loss(score: Score, goals: Goals) -> list[float]:
-    return [o.sign * value for o, value in zip(goals.objectives, score.objectives, strict=True)]
+    That is the front, or a spread-out part of it. Where it is small, as it is of one objective, the
+    fronts behind it go on too: which of them is best, a few replications do not tell.
+    """
+    able: dict[tuple[float, ...], Tried] = {}
+    for each in tried:
+        score = None if each.trial is None else each.trial.score
+        if score is not None and score.feasible and not score.raced:
+            able.setdefault(tuple(goals.losses(score.objectives)), each)
+    kept: list[Tried] = []
+    while able and len(kept) < MOST:
+        losses = list(able)
+        front = [losses[place] for place in fronts.non_dominated(losses)]
+        kept += [able[front[place]] for place in fronts.spread(front, MOST - len(kept))]
+        for loss in front:
+            del able[loss]
+    return sorted(kept, key=lambda each: each.number)
 
 
 def _losses(candidate: Candidate, goals: Goals) -> list[float]:
-    return [
-        objective.sign * found.estimate
-        for objective, found in zip(goals.objectives, candidate.objectives, strict=True)
-    ]
+    return goals.losses(found.estimate for found in candidate.objectives)
 
 
 def _fresh_front(candidates: Sequence[Candidate], goals: Goals) -> list[Candidate]:
@@ -333,12 +336,6 @@ def _named(candidate: Candidate, place: int, space: Space) -> Candidate:
     name = f"{space.fields.policy.name[:80]}-tuned-{place}"
     text = space.text(candidate.values, name)
     return replace(candidate, text=text, policy=space.fields.parsed(text))
-
-
-def _present(space: Space) -> dict[str, float]:
-    """What today's policy says, where it says a number."""
-    found = {each.path: space.fields[each.path].present for each in space.dimensions}
-    return {path: value for path, value in found.items() if value is not None}
 
 
 def _nearest(tried: Sequence[Tried]) -> Tried | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .crew import LostWorkerError
 
@@ -30,14 +30,19 @@ class Processes:
 
     Args:
         size: how many.
+        begin: called in each of them before its first task; importable by name.
+        given: what it is called with; memory that is shared may be among it.
     """
 
-    __slots__ = ("_executor", "_own", "size")
+    __slots__ = ("_begin", "_executor", "_given", "_own", "size")
 
     away = False
 
-    def __init__(self, size: int) -> None:
+    def __init__(
+        self, size: int, begin: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
+    ) -> None:
         self.size = size
+        self._begin, self._given = begin, given
         self._executor: ProcessPoolExecutor | None = None
         self._own: set[BaseProcess] = set()
 
@@ -54,7 +59,8 @@ class Processes:
                 # Forking a process that runs threads (numba's, a progress bar's) can deadlock
                 # the child.
                 mp_context=multiprocessing.get_context("spawn"),
-                initializer=_follow_the_parent,
+                initializer=_begin,
+                initargs=(self._begin, self._given),
             )
 
     def submit(self, function: Callable[[T], R], task: T) -> Future[R]:
@@ -94,6 +100,12 @@ class Processes:
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
         self._executor, self._own = None, set()
+
+
+def _begin(begin: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
+    _follow_the_parent()
+    if begin is not None:
+        begin(*given)
 
 
 def _follow_the_parent() -> None:

@@ -27,8 +27,10 @@ from balancer.core.pricing import cost_nano_usd
 from balancer.core.routes import resolve
 from scenarios.schema import Scenario
 from sim.plant.call_bounds import call_bounds
-from sim.plant.setup import model_names, new_upstream
-from sim.plant.upstream import ANSWER, CALL, begin, end
+from sim.plant.setup import model_names
+from sim.plant.upstream import begin, end
+from sim.plant.upstream_records import ANSWER, CALL
+from sim.plant.upstream_setup import new_upstream
 from sim.streams import BACKOFF, PLAN, uniform
 
 __all__ = ["Account", "SimpyProcesses"]

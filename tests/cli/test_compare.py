@@ -39,14 +39,14 @@ def test_all_laws_are_compared_and_written_down(
     """Each has a line in the table and an entry in the file."""
     done = command("compare", scenario, "--json", "again.json")
     assert (done.exit_code, done.stderr) == (0, "")
-    written = (tmp_path / "balancer-comparison" / "comparison.json").read_text()
+    written = (tmp_path / "balancer-reports" / "latest" / "comparison.json").read_text()
     record = json.loads(written)
     assert record["laws"] == list(RIVALS)
     for law in record["laws"]:
         assert any(line.startswith(f"{law} ") for line in done.stdout.splitlines())
     assert (tmp_path / "again.json").read_text() == written
-    assert done.stdout.splitlines()[-1] == "report: balancer-comparison/report.html"
-    assert (tmp_path / "balancer-comparison" / "report.html").is_file()
+    assert done.stdout.splitlines()[-1].startswith("report: balancer-reports/compare-")
+    assert (tmp_path / "balancer-reports" / "latest" / "report.html").is_file()
 
 
 def test_the_file_says_how_to_compare_again(
@@ -57,7 +57,7 @@ def test_the_file_says_how_to_compare_again(
     policy.write_text("name: mine\n")
     words = ["--laws", "none", "--policy", "mine.yaml", "--replications", "1", "--seed", "4"]
     command("compare", *words, "tiny.yaml", "--quiet")
-    record = json.loads((tmp_path / "balancer-comparison" / "comparison.json").read_text())
+    record = json.loads((tmp_path / "balancer-reports" / "latest" / "comparison.json").read_text())
     assert record["command"] == ["open-balancer", "compare", *words, "tiny.yaml"]
     (entry,) = record["scenarios"]
     assert (entry["policy"], entry["seed"], entry["replications"]) == ("mine", 4, 1)
@@ -102,7 +102,7 @@ def test_an_interrupted_comparison_keeps_what_is_finished(
     done = command("compare", "tiny.yaml", "other.yaml", "--laws", "ladder,none")
     assert done.exit_code == 130
     assert "not finished: other" in done.stderr
-    record = json.loads((tmp_path / "balancer-comparison" / "comparison.json").read_text())
+    record = json.loads((tmp_path / "balancer-reports" / "latest" / "comparison.json").read_text())
     assert [each["scenario"] for each in record["scenarios"]] == ["tiny"]
     assert record["missing"] == ["other"]
 

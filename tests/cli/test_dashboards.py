@@ -101,7 +101,7 @@ def test_a_missing_extra_is_named(command: Command, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("balancer.installation.find_spec", without)
     done = command("dashboards")
     assert done.exit_code == 2
-    assert "pip install 'open-balancer[dashboards]'" in done.stderr
+    assert "pip install '.[dashboards]'" in done.stderr
     assert not Path("balancer-dashboards").exists()
 
 

@@ -33,7 +33,7 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def gated(folder: Path, name: str = "balancer-gate") -> dict[str, Any]:
+def gated(folder: Path, name: str = "balancer-reports/latest") -> dict[str, Any]:
     """What was written."""
     found: dict[str, Any] = json.loads((folder / name / "gate.json").read_text())
     return found
@@ -44,7 +44,7 @@ def test_a_candidate_that_decides_alike_passes_with_0(command: Command, files: P
     done = command("gate", "tiny.yaml", "--candidate", "same.yaml", "--replications-max", "12")
     assert (done.exit_code, done.stderr) == (0, "")
     assert gated(files)["identical"] is True
-    assert sorted(path.name for path in (files / "balancer-gate").iterdir()) == [
+    assert sorted(path.name for path in (files / "balancer-reports" / "latest").iterdir()) == [
         "gate.csv",
         "gate.json",
         "gate.md",
@@ -169,3 +169,40 @@ def test_without_scenarios_the_whole_library_is_gated(
     monkeypatch.setattr("sim.study.gate.replicate", replicate)
     command("gate", "--candidate", "same.yaml")
     assert len(asked) == len(set(asked)) == len(library())
+
+
+def test_an_interrupt_leaves_what_was_looked_at(
+    command: Command, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where no scenario is decided yet: ten pairs of runs of each are worth a report."""
+    from sim.study.replications import replicate as real
+
+    def interrupted(plans: Any, **more: Any) -> None:
+        if plans[0].replications.start:
+            raise KeyboardInterrupt
+        real(plans, **more)
+
+    monkeypatch.setattr("sim.study.gate.replicate", interrupted)
+    options = ("--margin", "latency_p95=25s", "--replications-max", "40", "--seed", "5")
+    done = command("gate", "tiny.yaml", "--candidate", "idle.yaml", *options)
+    assert done.exit_code == 130
+    found = gated(files)
+    assert (found["verdict"], found["missing"]) == ("inconclusive", ["tiny"])
+    (scenario,) = found["scenarios"]
+    assert (scenario["verdict"], scenario["replications"]) == ("inconclusive", 10)
+
+
+def test_each_finished_scenario_is_a_line_and_what_failed_comes_last(
+    command: Command, files: Path
+) -> None:
+    """Off a terminal, too: a pipeline's log shows that it goes on."""
+    (files / "calm.yaml").write_text(
+        SCENARIO.replace("tiny", "calm").split("faults:")[0].replace("rate: 5", "rate: 1")
+    )
+    options = ("--margin", "latency_p95=5%", "--replications-max", "10")
+    done = command("gate", "tiny.yaml", "calm.yaml", "--candidate", "idle.yaml", *options)
+    lines = done.stdout.splitlines()
+    told = sorted(line.split(" of 2 ")[1] for line in lines[:2])
+    assert told == ["calm: inconclusive", "tiny: fail"]
+    starts = [line.split()[0] for line in lines[2:] if line.startswith(("tiny ", "calm "))]
+    assert starts == ["calm", "tiny"]

@@ -236,7 +236,7 @@ def test_genai_prices_is_asked_for_where_it_is_not_installed(
     monkeypatch.setattr("balancer.installation._is_there", lambda _: False)
     done = command("models", "import", "genai-prices")
     assert done.exit_code == 2
-    assert "pip install 'open-balancer[genai-prices]'" in done.stderr
+    assert "pip install '.[genai-prices]'" in done.stderr
 
 
 @pytest.mark.skipif(find_spec("genai_prices") is None, reason="genai-prices is not installed")

@@ -16,7 +16,7 @@ def test_a_valid_policy_is_said_to_be(command: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("thresholds:\n  soft: {latency_p95: 20s}\n")
     done = command("policy", "check", "mine.yaml", "--date", "2026-06-01")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout == "mine.yaml: a valid policy, law mildest, 1 rules\n"
+    assert done.stdout == "mine.yaml: a valid policy, law mildest, 1 rule\n"
 
 
 def test_an_unwise_policy_is_warned_about(command: Command, tmp_path: Path) -> None:
@@ -25,6 +25,31 @@ def test_an_unwise_policy_is_warned_about(command: Command, tmp_path: Path) -> N
     done = command("policy", "check", "mine.yaml", "--date", "2026-06-01")
     assert done.exit_code == 0
     assert done.stderr.startswith("warning: latency_p95 at rest")
+
+
+def test_a_bare_number_is_told_and_so_is_a_rule_that_never_fires(
+    command: Command, tmp_path: Path
+) -> None:
+    """Half a second was meant, and eight minutes are above every time-out."""
+    (tmp_path / "mine.yaml").write_text("thresholds: {soft: {latency_p95: 500}}\n")
+    done = command("policy", "check", "mine.yaml", "--date", "2026-06-01")
+    bare, never = done.stderr.splitlines()
+    assert done.exit_code == 0
+    assert bare.startswith("warning: mine.yaml:1: thresholds.soft.latency_p95: 500 has no unit")
+    assert never.startswith("warning: rule 'soft latency_p95'") and "never be passed" in never
+
+
+def test_a_policy_that_is_blind_at_its_traffic_is_told_why(
+    command: Command, tmp_path: Path
+) -> None:
+    """A minute's window, and three calls in it."""
+    (tmp_path / "mine.yaml").write_text(
+        "law: ladder\nthresholds: {soft: {latency_p95: 15s}}\n"
+        "baseline: {workload: w, requests_per_s: 0.05, prompt_tokens: 1, output_tokens: 1}\n"
+    )
+    done = command("policy", "check", "mine.yaml", "--date", "2026-06-01")
+    assert "60 s hold 3 calls, and there is no verdict before 20" in done.stderr
+    assert "can never act" in done.stderr
 
 
 def test_an_impossible_policy_exits_with_2(command: Command, tmp_path: Path) -> None:

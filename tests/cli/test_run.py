@@ -45,7 +45,7 @@ def test_a_policy_that_holds_exits_with_0_and_leaves_a_report(
     """Report, verdict, the journals of all arms and what is drawn of them; nothing else."""
     done = command("run", scenario)
     assert (done.exit_code, done.stderr) == (0, "")
-    assert sorted(path.name for path in (tmp_path / "balancer-report").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "balancer-reports" / "latest").iterdir()) == [
         "junit.xml",
         "report.html",
         "tiny.cheapest.0.jsonl",
@@ -55,7 +55,21 @@ def test_a_policy_that_holds_exits_with_0_and_leaves_a_report(
         "tiny.timeline.csv",
         "verdict.json",
     ]
-    assert "report: balancer-report/report.html" in done.stdout
+    assert "report: balancer-reports/run-" in done.stdout
+
+
+def test_a_doubtful_policy_is_told_of_before_anything_runs(
+    command: Command, scenario: Path, tmp_path: Path
+) -> None:
+    """As `policy check` would, each once; `--quiet` prints nothing but errors."""
+    (tmp_path / "mine.yaml").write_text("name: mine\nthresholds: {soft: {latency_p95: 500}}\n")
+    words = ("run", scenario, "--policy", "mine.yaml", "--replications", "1")
+    told = command(*words).stderr.splitlines()
+    assert [line.split(":")[:2] for line in told] == [
+        ["warning", " mine.yaml"],
+        ["warning", " policy mine"],
+    ]
+    assert command(*words, "--quiet").stderr == ""
 
 
 def test_the_table_says_what_was_expected_and_what_came_of_it(
@@ -84,7 +98,7 @@ def test_an_interrupted_run_keeps_what_is_finished(
     monkeypatch.setattr(experiment, "run_scenario", interrupted)
     done = command("run", scenario, later, "--quiet")
     assert (done.exit_code, done.stderr) == (130, "not finished: later\ninterrupted\n")
-    report = tmp_path / "balancer-report"
+    report = tmp_path / "balancer-reports" / "latest"
     assert [entry["scenario"] for entry in json.loads((report / "verdict.json").read_text())] == [
         "tiny"
     ]
@@ -113,12 +127,12 @@ def test_the_verdict_says_how_to_run_it_again(
     policy.write_text("name: mine\n")
     override = "workload.arrivals.rate=4"
     command("run", "tiny.yaml", "--policy", "mine.yaml", "--set", override, "--quiet")
-    (entry,) = json.loads((tmp_path / "balancer-report" / "verdict.json").read_text())
+    (entry,) = json.loads((tmp_path / "balancer-reports" / "latest" / "verdict.json").read_text())
     assert entry["command"] == [
         *("open-balancer", "run", "tiny.yaml", "--policy", "mine.yaml", "--set", override),
         *("--seed", "1", "--replications", "24"),
     ]
-    page = (tmp_path / "balancer-report" / "report.html").read_text()
+    page = (tmp_path / "balancer-reports" / "latest" / "report.html").read_text()
     assert " ".join(entry["command"]) in page
 
 
@@ -141,7 +155,7 @@ def test_a_failure_outweighs_what_is_inconclusive(
     held = tmp_path / "held.yaml"
     held.write_text(SCENARIO.replace("scenario: tiny", "scenario: held") + override)
     done = command("run", scenario, held, "--quiet", "--replications", "1")
-    verdicts = json.loads((tmp_path / "balancer-report" / "verdict.json").read_text())
+    verdicts = json.loads((tmp_path / "balancer-reports" / "latest" / "verdict.json").read_text())
     assert [(entry["scenario"], entry["verdict"]) for entry in verdicts] == [
         ("tiny", "inconclusive"),
         ("held", "fail"),
@@ -168,14 +182,14 @@ def test_a_policy_file_goes_before_the_default(
     """The verdict names the policy that was tried."""
     (tmp_path / "mine.yaml").write_text("name: mine\nlaw: threshold\n")
     command("run", scenario, "--quiet", "--policy", "mine.yaml")
-    (found,) = json.loads((tmp_path / "balancer-report" / "verdict.json").read_text())
+    (found,) = json.loads((tmp_path / "balancer-reports" / "latest" / "verdict.json").read_text())
     assert (found["policy"], found["law"]) == ("mine", "threshold")
 
 
 def test_what_was_set_is_what_is_run(command: Command, scenario: Path, tmp_path: Path) -> None:
     """`--set` changes any key."""
     command("run", scenario, "--quiet", "--set", "duration=3m", "--set", "title=Longer")
-    (found,) = json.loads((tmp_path / "balancer-report" / "verdict.json").read_text())
+    (found,) = json.loads((tmp_path / "balancer-reports" / "latest" / "verdict.json").read_text())
     assert (found["duration_s"], found["title"]) == (180.0, "Longer")
 
 
@@ -221,7 +235,7 @@ def test_a_mistake_in_the_last_scenario_does_not_cost_the_first(
     )
     done = command("run", scenario, "last.yaml")
     assert done.exit_code == 2
-    assert done.stderr.startswith("error: last.yaml: expectations.2: the scenario has no fault")
+    assert done.stderr.startswith("error: last.yaml:11: expectations.2: the scenario has no fault")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there are no such terminals here")
@@ -236,7 +250,7 @@ def test_a_terminal_that_closes_leaves_nothing_half_written(scenario: Path) -> N
         # Whoever runs these tests may have told its children to outlive the terminal (nohup).
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
     ) as child:
-        written = ".balancer-report.*.partial/*.jsonl"
+        written = "balancer-reports/.run-*.partial/*.jsonl"
         until(
             lambda: list(scenario.parent.glob(written)) or child.poll() is not None, within_s=60.0
         )
@@ -292,3 +306,17 @@ def test_without_arguments_the_main_scenario_runs(
     monkeypatch.setattr("scenarios.loader.load", load)
     command("run")
     assert asked == ["conversation_overload"]
+
+
+def test_nothing_replaces_the_last_run(command: Command, scenario: Path, tmp_path: Path) -> None:
+    """Each has a folder of its own beside the others, and `latest` leads to the newest."""
+    for seed in ("1", "2"):
+        options = ("--seed", seed, "--replications", "1", "--quiet")
+        assert command("run", scenario, *options).exit_code in (0, 3)
+    reports = tmp_path / "balancer-reports"
+    folders = sorted(path for path in reports.iterdir() if not path.is_symlink())
+    seeds = [json.loads((each / "verdict.json").read_text())[0]["seed"] for each in folders]
+    assert sorted(seeds) == [1, 2]
+    newest = json.loads((reports / "latest" / "verdict.json").read_text())
+    assert newest[0]["seed"] == 2
+    assert all((each / "tiny.policy.0.jsonl").is_file() for each in folders)

@@ -33,13 +33,12 @@ def night(tmp_path: Path) -> Path:
 
 def test_what_was_found_is_a_scenario_that_fails(command: Command, night: Path) -> None:
     """Run as it is, with the policy it names, it gives the verdict the search gave."""
-    (night / "sub").mkdir()
-    done = command("search", "hasty.yaml", *OPTIONS, *FEW, "--out", "sub/hole.yaml")
+    done = command("search", "hasty.yaml", *OPTIONS, *FEW, "--out", "sub")
     assert (done.exit_code, done.stderr) == (1, "")
     assert done.stdout.startswith("found: transitions > 0, the mildest of ")
-    text = (night / "sub/hole.yaml").read_text()
+    text = (night / "sub/found.yaml").read_text()
     assert text.startswith("# Found by open-balancer search: transitions > 0, with ")
-    again = command("run", "sub/hole.yaml")
+    again = command("run", "sub/found.yaml")
     assert again.exit_code == 1
     assert "policy hasty" in again.stdout
 
@@ -65,7 +64,8 @@ def test_an_interrupt_leaves_what_was_found(
     monkeypatch.setattr("sim.study.search.find", cut_short)
     done = command("search", "hasty.yaml", *OPTIONS, *FEW)
     assert done.exit_code == 130
-    assert "it was interrupted" in " ".join((night / "found.yaml").read_text().split("\n# "))
+    found = (night / "balancer-reports" / "latest" / "found.yaml").read_text()
+    assert "it was interrupted" in " ".join(found.split("\n# "))
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_an_interrupt_leaves_what_was_found(
     [
         (("none.yaml", *OPTIONS), "none.yaml: no such file"),
         (("hasty.yaml", *OPTIONS, "--kind", "flood"), "unknown kind of fault 'flood'"),
-        (("hasty.yaml", *OPTIONS, "--out", "calm.yaml"), "calm.yaml: is no earlier find"),
-        (("hasty.yaml", *OPTIONS, "--out", "no/x.yaml"), "is in no directory that exists"),
+        (("hasty.yaml", *OPTIONS, "--out", "calm.yaml"), "calm.yaml: is no directory"),
+        (("hasty.yaml", *OPTIONS, "--out", "taken"), "taken/found.yaml: is no earlier find"),
         (("hasty.yaml", "--goal", "speed < 9"), "unknown metric 'speed'"),
     ],
 )
@@ -82,6 +82,8 @@ def test_bad_input_is_one_message(
     command: Command, night: Path, arguments: tuple[str, ...], problem: str
 ) -> None:
     """Before anything is simulated."""
+    (night / "taken").mkdir()
+    (night / "taken" / "found.yaml").write_text("mine")
     done = command("search", *arguments)
     assert done.exit_code == 2
     assert problem in done.stderr

@@ -29,11 +29,12 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 ASKED = ("tune", "slow.yaml", "--policy", "blind.yaml", "--space", "space.yaml", "--trials", "12")
+TUNING = "balancer-reports/tuning"
 
 
 def record(folder: Path) -> dict[str, Any]:
     """What was written."""
-    found: dict[str, Any] = json.loads((folder / "balancer-tuning" / "tuning.json").read_text())
+    found: dict[str, Any] = json.loads((folder / TUNING / "tuning.json").read_text())
     return found
 
 
@@ -42,7 +43,7 @@ def test_a_front_is_written_ready_for_the_gate(command: Command, files: Path) ->
     asked = (*ASKED, "--objective", "latency_p95", "--choose", "knee")
     done = command(*asked)
     assert (done.exit_code, done.stderr) == (0, "")
-    out = files / "balancer-tuning"
+    out = files / TUNING
     assert sorted(path.name for path in out.iterdir()) == [
         "candidate.yaml",
         "front",
@@ -55,7 +56,7 @@ def test_a_front_is_written_ready_for_the_gate(command: Command, files: Path) ->
     assert first.startswith("scenarios: 1 to tune on, 0 held out; at most ")
     assert "every interval is of 3 replications" in done.stdout
     assert last == (
-        "next: open-balancer gate --candidate balancer-tuning/candidate.yaml "
+        "next: open-balancer gate --candidate balancer-reports/tuning/candidate.yaml "
         "--baseline blind.yaml slow.yaml"
     )
     chosen = load_policy(out / "candidate.yaml")
@@ -76,7 +77,7 @@ def test_a_number_that_is_not_in_the_table_costs_nothing_but_the_choice(
     assert done.exit_code == 2
     assert "and none with the number 9; everything but candidate.yaml is written" in done.stderr
     assert record(files)["front"]
-    assert not (files / "balancer-tuning" / "candidate.yaml").exists()
+    assert not (files / TUNING / "candidate.yaml").exists()
 
 
 def test_constraints_that_no_policy_keeps_exit_with_1(command: Command, files: Path) -> None:
@@ -110,7 +111,7 @@ def test_bad_input_is_one_message_and_nothing_is_written(
     assert done.exit_code == 2
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert not (files / "balancer-tuning").exists()
+    assert not (files / TUNING).exists()
 
 
 def test_an_interrupt_keeps_the_study(
@@ -126,16 +127,16 @@ def test_an_interrupt_keeps_the_study(
         patch.setattr(tunings, "_judged", interrupted)
         done = command(*asked)
     assert done.exit_code == 130
-    assert "study kept: balancer-tuning/study.jsonl; the same command goes on" in done.stderr
-    assert [path.name for path in (files / "balancer-tuning").iterdir()] == ["study.jsonl"]
+    assert f"study kept: {TUNING}/study.jsonl; the same command goes on" in done.stderr
+    assert [path.name for path in (files / TUNING).iterdir()] == ["study.jsonl"]
     assert command(*asked).exit_code == 0
     assert record(files)["trials"] > 0
 
 
 def test_another_s_directory_is_left_alone(command: Command, files: Path) -> None:
     """What is in the way is named."""
-    (files / "balancer-tuning").mkdir()
-    (files / "balancer-tuning" / "notes.txt").write_text("mine")
+    (files / TUNING).mkdir(parents=True)
+    (files / TUNING / "notes.txt").write_text("mine")
     done = command(*ASKED)
     assert done.exit_code == 2
     assert "holds 'notes.txt'" in done.stderr

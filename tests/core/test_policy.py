@@ -13,7 +13,7 @@ from balancer.core.errors import PolicyError
 from balancer.core.laws.remedy import differs
 from balancer.core.modes import Mode
 from balancer.core.policy import Baseline, BudgetLimit, LadderSettings, Policy, Rule, Strategy
-from tests.core.builders import CATALOG, DEFAULT_RULES, STRATEGIES, make_policy, table
+from tests.core.builders import CATALOG, DEFAULT_RULES, STRATEGIES, make_policy
 
 BASELINE = Baseline(
     workload="conversation",
@@ -65,16 +65,22 @@ def test_an_unknown_law_is_refused_with_the_nearest_one() -> None:
 @pytest.mark.parametrize("tick_s", [0.0, -1.0, 61.0, math.nan, math.inf])
 def test_an_impossible_tick_is_refused(tick_s: float) -> None:
     """From a hundredth of a second to a minute."""
-    assert refusal(tick_s=tick_s) == f"tick is {tick_s!r}; expected 0.01 to 60"
+    assert refusal(tick_s=tick_s) == f"tick: tick is {tick_s!r}; expected 0.01 to 60"
 
 
 @pytest.mark.parametrize(
     ("limit", "expected"),
     [
-        (BudgetLimit(usd=0.0, window_s=3600), "budget is 0.0; expected 1e-09 to 1e+09"),
-        (BudgetLimit(usd=math.nan, window_s=3600), "budget is nan; expected 1e-09 to 1e+09"),
-        (BudgetLimit(usd=1.0, window_s=0.5), "budget window is 0.5; expected 1 to 86400"),
-        (BudgetLimit(usd=1.0, window_s=1e6), "budget window is 1000000.0; expected 1 to 86400"),
+        (BudgetLimit(usd=0.0, window_s=3600), "budget: budget is 0.0; expected 1e-09 to 1e+09"),
+        (
+            BudgetLimit(usd=math.nan, window_s=3600),
+            "budget: budget is nan; expected 1e-09 to 1e+09",
+        ),
+        (BudgetLimit(usd=1.0, window_s=0.5), "budget.windows: windows is 0.5; expected 1 to 86400"),
+        (
+            BudgetLimit(usd=1.0, window_s=1e6),
+            "budget.windows: windows is 1000000.0; expected 1 to 86400",
+        ),
     ],
 )
 def test_an_impossible_budget_is_refused(limit: BudgetLimit, expected: str) -> None:
@@ -109,7 +115,8 @@ def test_a_policy_without_rules_is_valid() -> None:
 def test_a_constant_out_of_bounds_is_refused(name: str, value: float, bounds: str) -> None:
     """Each by its name, with its bounds."""
     settings = replace(LadderSettings(), **{name: value})  # type: ignore[arg-type]
-    assert refusal(ladder=settings) == f"ladder.{name} is {value!r}; expected {bounds}"
+    key = name.removesuffix("_s")
+    assert refusal(ladder=settings) == f"ladder.{key}: {key} is {value!r}; expected {bounds}"
 
 
 def test_an_exit_above_entry_is_refused_with_the_reason() -> None:
@@ -363,8 +370,8 @@ def test_a_level_without_a_model_is_left_to_the_caller() -> None:
 def test_a_timeout_longer_than_half_the_hold_is_refused() -> None:
     """Stragglers of an earlier episode would be counted in a probe."""
     assert of_mode(Mode.NORMAL, timeout_s=61.0) == (
-        "modes.normal: timeout 61 s is longer than half the hold (60 s), so calls of an earlier "
-        "episode would be counted in a probe; shorten it or lengthen ladder.hold"
+        "modes.normal.timeout: timeout 61 s is longer than half the hold (60 s), so calls of an "
+        "earlier episode would be counted in a probe; shorten it or lengthen ladder.hold"
     )
 
 
@@ -382,7 +389,8 @@ def test_a_law_that_does_not_probe_takes_any_timeout() -> None:
 def test_an_impossible_baseline_is_refused(name: str, value: float) -> None:
     """Expectations would be computed from it."""
     baseline = replace(BASELINE, **{name: value})  # type: ignore[arg-type]
-    expected = f"baseline.{name} is {value!r}; expected 0 to 1e+09"
+    key = "latency_p95" if name == "latency_p95_s" else name
+    expected = f"baseline.{key}: {key} is {value!r}; expected 0 to 1e+09"
     assert refusal(baseline=baseline) == expected
 
 
@@ -446,47 +454,6 @@ def test_a_baseline_without_thinking_costs_none() -> None:
     """A mean of nought is cut off at nought."""
     policy = make_policy(baseline=replace(BASELINE, thinking_tokens=0.0))
     assert policy.expected_cost_usd(Mode.NORMAL) == pytest.approx(0.0008, rel=1e-6)
-
-
-# --- warnings -----------------------------------------------------------------------------
-
-
-def test_a_policy_at_rest_below_its_thresholds_is_not_warned_of() -> None:
-    """P95 of 1 s against 2 s, and $11.88 an hour against $50."""
-    quiet = replace(BASELINE, requests_per_s=1.0)
-    assert make_policy(baseline=quiet).warnings() == ()
-
-
-def test_nothing_is_warned_of_without_a_baseline() -> None:
-    """Nothing is known of what is at rest."""
-    assert make_policy().warnings() == ()
-
-
-def test_a_latency_at_rest_near_its_threshold_is_warned_of() -> None:
-    """Above 85 % of entry, chance alone will cross it."""
-    near = replace(BASELINE, requests_per_s=1.0, latency_p95_s=1.8)
-    assert make_policy(baseline=near).warnings() == (
-        "latency_p95 at rest on conversation is 1.8 s, above 85% of the lowest entry threshold "
-        "2 s: the policy may leave normal without a fault",
-    )
-
-
-def test_a_cost_at_rest_above_the_exit_threshold_is_warned_of() -> None:
-    """Brownouts could never end: $59.4 an hour against an exit of $40."""
-    (found,) = make_policy(baseline=BASELINE).warnings()
-    assert found.startswith("token_cost_per_hour at rest on conversation is $59.40/h, above 80% of")
-
-
-def test_a_baseline_without_a_latency_is_judged_by_cost_alone() -> None:
-    """What is not declared is not guessed."""
-    unknown = replace(BASELINE, requests_per_s=1.0, latency_p95_s=None)
-    assert make_policy(table("latency_p95", 0.001), baseline=unknown).warnings() == ()
-
-
-def test_cost_at_rest_is_unknown_where_normal_leaves_the_model_to_the_caller() -> None:
-    """Only the latency is judged then."""
-    strategies = (Strategy(), *STRATEGIES[1:])
-    assert make_policy(strategies=strategies, baseline=BASELINE).warnings() == ()
 
 
 FAMILY = Catalog(
@@ -558,6 +525,20 @@ def test_a_threshold_that_follows_is_a_multiple_of_the_cost_at_rest() -> None:
     assert late == FOLLOWING[1]
     double = replace(policy, baseline=replace(BASELINE, requests_per_s=2 * BASELINE.requests_per_s))
     assert double.rules[0].threshold == pytest.approx(2 * following.threshold, rel=0.01)
+
+
+def test_dollars_and_multiples_are_held_against_each_other_in_dollars() -> None:
+    """A multiple is a small number, and yet no small threshold."""
+    soft = FOLLOWING[0]
+    usd = make_policy(FOLLOWING, baseline=BASELINE).rules[0].threshold
+    less, more = (
+        replace(soft, threshold=part * usd, at_rest=None, name=f"{part}") for part in (0.9, 1.1)
+    )
+    for rules in ((less, replace(soft, level=Mode.HARD)), (soft, replace(more, level=Mode.HARD))):
+        first, second = make_policy(rules, baseline=BASELINE).rules
+        assert first.threshold < second.threshold
+    with pytest.raises(PolicyError, match=r"rule '0\.9': hard is entered at"):
+        make_policy((soft, replace(less, level=Mode.HARD)), baseline=BASELINE)
 
 
 def test_a_threshold_that_follows_nothing_stays_in_dollars_or_is_refused() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from balancer.core.controller import Controller
+from balancer.core.doubts import doubts
 from balancer.core.errors import PolicyError
 from balancer.core.fit import findings
 from balancer.core.modes import Mode
@@ -108,7 +109,7 @@ def test_a_baseline_that_would_break_it_at_rest_is_warned_of() -> None:
         output_tokens=700,
         thinking_tokens=50,
     )
-    found = make_policy(spend(6.0), baseline=baseline).warnings()
+    found = doubts(make_policy(spend(6.0), baseline=baseline))
     assert any(text.startswith("spend_10m at rest on test is $1") for text in found)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from balancer.core.catalog import Catalog
+from balancer.core.doubts import doubts
 from balancer.core.errors import PolicyError
 from balancer.core.modes import Mode
 from balancer.core.policy import Baseline, BudgetLimit, Policy, Strategy
@@ -93,8 +94,8 @@ def test_a_mode_is_expected_to_cost_what_its_tiers_do() -> None:
 def test_a_tier_without_a_price_is_warned_of() -> None:
     """Its calls would silently go as they were written."""
     strategy = Strategy(model="big", service_tier=("flex", None, None))
-    assert tiered_policy(strategy).warnings() == ()
-    (warning,) = replace(tiered_policy(strategy), catalog=CATALOG).warnings()
+    assert doubts(tiered_policy(strategy)) == ()
+    (warning,) = doubts(replace(tiered_policy(strategy), catalog=CATALOG))
     assert warning.startswith("modes.normal: big has no price in the flex tier")
 
 
@@ -102,7 +103,7 @@ def test_a_tier_of_the_usual_model_is_looked_at_too() -> None:
     """Where normal leaves the model to its callers, and the baseline says which that is."""
     strategy = Strategy(service_tier=("priority", None, None))
     baseline = replace(BASELINE, model="big")
-    assert tiered_policy(strategy, baseline=baseline).warnings() == ()
+    assert doubts(tiered_policy(strategy, baseline=baseline)) == ()
     policy = replace(tiered_policy(strategy, baseline=baseline), catalog=CATALOG)
-    (warning,) = policy.warnings()
+    (warning,) = doubts(policy)
     assert "big has no price in the priority tier" in warning

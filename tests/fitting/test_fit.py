@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from balancer.core.errors import InputError
 from balancer.core.journal import JournalWriter
 from balancer.core.observations import merge_ticks
+from balancer.core.policy import Policy
 from balancer.journal_file import open_journal
 from scenarios.loader import calibrated_profiles
 from scenarios.schema import UpstreamFault
 from sim.backtesting.fidelity import fidelity
-from sim.backtesting.runs import Arm, measure
+from sim.backtesting.runs import measure
 from sim.fitting.account import account
-from sim.fitting.columns import read_columns
+from sim.fitting.column_reader import read_columns
+from sim.fitting.fit import fit_journal
 from tests.fitting.worlds import fitted, lived
 
 SHORT = ("duration=25m", "faults.0.at=8m", "faults.0.for=6m", "expectations=[]")
@@ -40,10 +44,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_fit_reproduces_what_happened(folder: Path, name: str) -> None:
     """P95 within 10 %, cost within 5 %, availability within a point, and all other tolerances."""
     found, scenario, _ = fitted(lived(folder, name, *LIBRARY[name]))
-    ((runs),) = measure([(scenario, [Arm(name="live", policy=found.policy)])], 2, workers=1)
+    runs = measure(scenario, {"live": found.policy}, 2, workers=1)
     seen = account(found.columns, from_tick=60, until_tick=round(scenario.duration))
-    accounts = [each.account for each in runs["live"]]
-    figures = fidelity(seen.figures, [each.figures for each in accounts if each is not None])
+    figures = fidelity(seen.figures, [each.account.figures for each in runs["live"]])
     assert [(each.name, each.difference) for each in figures if not each.agrees] == []
 
 
@@ -173,6 +176,44 @@ def test_lines_of_several_ticks_tell_the_same_traffic(folder: Path, tmp_path: Pa
         for found in (ours, true)
     ]
     assert begins[0] == pytest.approx(begins[1], abs=20)
+
+
+def in_two(journal: Path, folder: Path, later: Policy) -> list[Path]:
+    """The files of the journal, of which the second one says that another policy was live."""
+    opened = open_journal(journal)
+    entries = list(opened)
+    half = len(entries) // 2
+    parts = (
+        (opened.policy, entries[:half], None),
+        (later, entries[half:], {"tick": entries[half - 1].observations.tick}),
+    )
+    paths = [folder / "0.jsonl", folder / "1.jsonl"]
+    for path, (policy, part, state) in zip(paths, parts, strict=True):
+        with path.open("w") as stream:
+            writer = JournalWriter(stream, policy, {}, state=state)
+            for each in part:
+                writer.write(each.observations, each.decision)
+    return paths
+
+
+def test_policies_that_did_otherwise_in_a_mode_are_not_taken_for_one(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Their calls cannot be told apart; those that differ in when alone can be fitted together."""
+    journal = lived(folder, "latency_spike", *LIBRARY["latency_spike"])
+    policy = open_journal(journal).policy
+    normal, soft, hard, emergency = policy.strategies
+    soft = replace(soft, output_cap_tokens=5000)
+    shorter = replace(policy, name="shorter", strategies=(normal, soft, hard, emergency))
+    with pytest.raises(InputError, match=r"0\.jsonl to .*policy shorter does otherwise in soft"):
+        fit_journal(in_two(journal, tmp_path, shorter))
+    rules = tuple(replace(each, sustained_s=5.0) for each in policy.rules)
+    found = fit_journal(in_two(journal, tmp_path, replace(policy, name="later", rules=rules)))
+    assert [each.name for each in found.columns.policies] == [policy.name, "later"]
+    assert found.policy.name == "later"
+    assert not any("policies" in each for each in found.assumptions)
+    whole = fit_journal([journal])
+    assert found.calls == whole.calls
 
 
 def test_columns_do_not_hang_on_who_parses(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

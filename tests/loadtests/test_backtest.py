@@ -10,7 +10,7 @@ from loadtests.journals import write_journal
 from loadtests.live import play
 from loadtests.scene import Scene
 from sim.backtesting.fidelity import fidelity
-from sim.backtesting.runs import Arm, measure
+from sim.backtesting.runs import measure
 from sim.fitting.account import account
 from tests.fitting.worlds import fitted
 
@@ -41,11 +41,10 @@ def test_a_live_journal_is_reproduced(tmp_path: Path) -> None:
     journal = tmp_path / "live.jsonl"
     write_journal(journal, played.journal, played.scenario, played.policy, replication=0)
     found, scenario, _ = fitted(journal)
-    (runs,) = measure([(scenario, [Arm(name="live", policy=found.policy)])], 5, workers=1)
+    runs = measure(scenario, {"live": found.policy}, 5, workers=1)
     seen = account(
         found.columns, from_tick=round(scenario.warm_up), until_tick=round(scenario.duration)
     )
-    accounts = [each.account for each in runs["live"]]
-    figures = fidelity(seen.figures, [each.figures for each in accounts if each is not None])
+    figures = fidelity(seen.figures, [each.account.figures for each in runs["live"]])
     off = {each.name: each.difference for each in figures}
     assert {name: off[name] for name, most in JUDGED.items() if abs(off[name]) > most} == {}

@@ -161,3 +161,12 @@ def test_what_is_used_of_quotas_and_of_the_spend_limit_is_shown() -> None:
     assert (project["rpm"], project["tpm"], project["calls"]) == (5, None, 2)
     assert project["tokens"] > 0
     assert (shown["spend_limit"]["usd"], shown["spend_limit"]["per_s"]) == (10.0, 600.0)
+
+
+def test_a_fault_without_an_end_has_none(mock: Addresses) -> None:
+    """Null says so, in what is asked and in what is answered."""
+    for given in (STORM, {**STORM, "for": None}):
+        status, found = ask(mock, "PUT", "/faults/storm", json.dumps(given).encode(), mock.token)
+        assert (status, found["for"]) == (200, None)
+    _, found = ask(mock, "GET", "/faults", token=mock.token)
+    assert found["faults"][0]["for"] is None

@@ -8,8 +8,9 @@ here is a rival by the name of the law and "_tuned". Rules, stated beforehand:
 - A scenario is for training when the SHA-256 of its name is even, and it has one process: one of
   sixteen takes as long as twelve others. The library was split so when this was first run, and
   `training` in the file keeps the names; what is added later is for the test, whatever its hash.
-- Every law gets `TRIALS` trials of the tuner that users have (`sim.tuning`): its published
-  constants first, then what NSGA-II draws of its own space, all with the same seed.
+- Every law gets `TRIALS` trials: its published constants, and eleven random draws of its own space,
+  with the same seed. They are the first generation of the tuner that users have (`sim.tuning`),
+  which is drawn at random: no trial learns of another, and what a longer search would find is open.
 - All trials meet the same requests once in every training scenario, of the seeds that
   `open-balancer tune` searches on and no comparison uses. `BLOCKS` may ask for more replications; a
   trial that is surely bettered after one of several blocks is given up.
@@ -73,7 +74,7 @@ __all__ = [
 TUNED_FILE = Path(__file__).parents[2] / "sim" / "tuned.json"
 
 TRIALS = 12
-"""Of every law: a generation of the tuner's."""
+"""Of every law: a generation of the tuner's, the published constants and random draws."""
 BLOCKS = (1,)
 """Replications of a trial, in all, after each block; of one alone nothing is given up."""
 MISS = 0.1

@@ -122,6 +122,7 @@ def sample_verdict(**changes: Any) -> dict[str, Any]:
                 "latency_p95_s": estimate(3.9, 0.1),
                 "error_rate": estimate(0.004, 0.0005),
                 "quality": estimate(0.95, 0.001),
+                "degraded_share": estimate(0.37, 0.01),
                 "transitions": estimate(2.2, 0.3),
             },
             "static": {
@@ -131,6 +132,7 @@ def sample_verdict(**changes: Any) -> dict[str, Any]:
                 "latency_p95_s": estimate(14.2, 0.4),
                 "error_rate": estimate(0.03, 0.002),
                 "quality": estimate(0.99, 0.001),
+                "degraded_share": estimate(0.0, 0.0),
                 "transitions": estimate(0.0, 0.0),
             },
             "cheapest": {
@@ -159,6 +161,7 @@ def sample_verdict(**changes: Any) -> dict[str, Any]:
                 "availability": estimate(0.0141, 0.002),
                 "latency_p95_s": estimate(-10.3, 0.4),
                 "error_rate": estimate(-0.026, 0.002),
+                "quality": estimate(-0.04, 0.001),
                 "transitions": estimate(2.2, 0.3),
             },
             "none": {"availability": estimate(0.0311, 0.002)},

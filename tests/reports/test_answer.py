@@ -63,10 +63,11 @@ def test_the_answer_follows_the_worst_expectation(
     assert answer(verdict(tmp_path, expectations=expectations)) == said
 
 
-def test_the_effect_is_cost_availability_and_latency(tmp_path: Path) -> None:
+def test_the_effect_is_what_was_gained_and_what_was_given_up(tmp_path: Path) -> None:
     """What the controller changed against static, which has retries and fallback too."""
     assert plain(effect(verdict(tmp_path))) == (
-        "against static: cost 33.6 % lower, availability +1.41 points, P95 3.9 s instead of 14.2 s"
+        "against static: cost 33.6 % lower, quality 0.040 lower (assumed), 37.0 % of requests "
+        "served degraded, availability +1.41 points, P95 3.9 s instead of 14.2 s"
     )
 
 
@@ -77,7 +78,8 @@ def test_no_change_is_called_no_change(tmp_path: Path) -> None:
     arms = {"policy": static, "static": static}
     steady = verdict(tmp_path, arms=arms, differences={"static": zero})
     assert plain(effect(steady)) == (
-        "against static: cost unchanged, availability unchanged, P95 14.2 s, the same"
+        "against static: cost unchanged, quality unchanged (assumed), no request served degraded, "
+        "availability unchanged, P95 14.2 s, the same"
     )
 
 

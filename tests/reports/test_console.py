@@ -20,6 +20,11 @@ from .gate_samples import difference, sample_gate, scenario
 from .samples import sample_verdict
 
 
+@pytest.fixture(autouse=True)
+def _no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def log(what: object, encoding: str = "utf-8") -> str:
     """What a log of this encoding gets."""
     raw = io.BytesIO()
@@ -81,7 +86,7 @@ def test_a_gate_says_verdict_and_reason_first() -> None:
 def test_every_comparison_of_a_gate_is_a_line() -> None:
     """Under its scenario, with figures, interval and margin."""
     lines = [" ".join(line.split()) for line in log(SHOWN["gate"]).splitlines()]
-    assert "Latency P95 fail 990 ms 980 ms +11.0 % +9.00 to +13.0 % 5 %" in lines
+    assert "Latency P95 fail 990 ms 980 ms +11.0 % +9.00 to +13.0 % +5 %" in lines
 
 
 def test_a_gate_says_how_many_replications_would_decide() -> None:
@@ -98,3 +103,33 @@ def test_many_scenarios_end_with_a_line_for_each_and_one_for_all() -> None:
     last = [line for line in log(SHOWN["run"]).splitlines() if line][-2:]
     assert last[0] == "2 scenarios: fail"
     assert last[1].startswith("No: 1 of 2 scenarios fail")
+
+
+def narrow(monkeypatch: pytest.MonkeyPatch, columns: int, what: object) -> list[str]:
+    """Lines of a log for which the environment says a width."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    return log(what).replace("\N{NARROW NO-BREAK SPACE}", " ").splitlines()
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_log_is_as_wide_as_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As a terminal is."""
+    assert max(map(len, narrow(monkeypatch, 72, SHOWN[name]))) <= 72
+
+
+def test_what_a_line_is_about_stays_and_columns_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that went are named, so that nobody misses them unawares."""
+    lines = narrow(monkeypatch, 60, SHOWN["gate"])
+    assert any(line.startswith("  Latency P95 ") for line in lines)
+    assert any(line.startswith("no room for: change, its interval, allowed;") for line in lines)
+    whole = narrow(monkeypatch, 200, SHOWN["gate"])
+    assert not any("no room for" in line for line in whole)
+
+
+@pytest.mark.parametrize("said", ["", "0", "wide"])
+def test_a_width_that_is_none_is_passed_over(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    """The log keeps its own."""
+    monkeypatch.setenv("COLUMNS", said)
+    assert max(map(len, log(SHOWN["gate"]).splitlines())) > 100

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
@@ -171,19 +170,26 @@ def test_thresholds_in_sight_are_drawn_and_named() -> None:
     assert any(text.startswith("soft 2") for text in texts(figure))
 
 
-def test_names_of_close_thresholds_do_not_overlap() -> None:
-    """5, 10 and 20 % on an axis of 100 % stand one above the other."""
+@pytest.mark.parametrize(
+    ("layout", "title"), [(WIDE, "Error rate of attempts"), (NARROW, "Error rate")]
+)
+def test_names_of_close_thresholds_stand_beside_the_title(layout: Layout, title: str) -> None:
+    """5, 10 and 20 % on an axis of 100 %: beside their lines, each would stand at another one."""
     thresholds = tuple(
         Threshold(signal="error_rate", label=label, value=value)
-        for label, value in (("soft", 0.05), ("hard", 0.10), ("emergency", 0.20))
+        for label, value in (("hard", 0.10), ("soft", 0.05), ("emergency", 0.20))
     )
     storm = timeline(uncontrolled=flat(errors=1.0), thresholds=thresholds)
-    axes = timeline_figure(storm, WIDE).axes[2]
-    places = [
-        text.get_position()[1] for text in axes.texts if text.get_text().split()[0] in
-        {"soft", "hard", "emergency"}
-    ]  # fmt: skip
-    assert all(high - low > WIDE.font - 1 for low, high in pairwise(places))
+    axes = timeline_figure(storm, layout).axes[2]
+    shown = [text.get_text().replace("\N{NARROW NO-BREAK SPACE}", " ") for text in axes.texts]
+    assert [title, "soft 5 %, hard 10 %, emergency 20 %"] == shown[:2]
+    assert not [text for text in shown[2:] if text.split()[0] in {"soft", "hard", "emergency"}]
+
+
+def test_names_of_lines_that_end_at_nought_stay_in_their_panel() -> None:
+    """They are pushed up and not below the axis."""
+    axes = timeline_figure(timeline(uncontrolled=flat(), static=flat()), WIDE).axes[2]
+    assert min(text.get_position()[1] for text in axes.texts) >= 0.0
 
 
 def test_a_threshold_out_of_sight_does_not_flatten_the_lines() -> None:

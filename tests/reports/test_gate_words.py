@@ -9,7 +9,7 @@ import pytest
 from balancer.records.gate import GATE, Gate, Worsening
 from reports.amounts import THIN
 from reports.gate.figure import in_margins
-from reports.gate.words import answer, margin, note, worse_by, worse_by_interval
+from reports.gate.words import answer, change_interval, changed, margin, note, uncompared
 
 from .gate_samples import difference, sample_gate, scenario
 
@@ -40,11 +40,12 @@ OPEN = difference("latency_p95_s", (0.05, 0.03, 0.07), "inconclusive")
         (found(PASSED, identical=True), "Yes: both policies decide the same"),
         (
             found(PASSED, OPEN, FAILED),
-            "No: worse beyond the margin in 1 of 3 comparisons (Latency P95 in s +11.0 %)",
+            "No: worse beyond the margin in 1 of 3 comparisons "
+            "(Latency P95 in s 990 ms → 980 ms, +11.0 %)",
         ),
         (
             found(PASSED, OPEN),
-            "Not decided: 1 of 2 comparisons open (Latency P95 in s +5.00 %)",
+            "Not decided: 1 of 2 comparisons open (Latency P95 in s 990 ms → 980 ms, +5.00 %)",
         ),
         (
             found(PASSED, missing=["t"]),
@@ -69,15 +70,25 @@ def test_the_worst_failures_are_named_first() -> None:
 def test_percent_is_relative_and_points_are_not() -> None:
     """An availability of 99 % that is worse by 1 % and by 1 point are two things."""
     latency, available = one(), one(metric="availability", worsening=(0.0042, 0.003, 0.0054))
-    assert (worse_by(latency), margin(latency)) == (f"+4.80{THIN}%", f"5{THIN}%")
-    assert (worse_by(available), margin(available)) == (f"+0.42{THIN}points", f"0.1{THIN}points")
-    assert worse_by_interval(latency) == f"+2.60 to +6.80{THIN}%"
+    assert (changed(latency), margin(latency)) == (f"+4.80{THIN}%", f"+5{THIN}%")
+    assert (changed(available), margin(available)) == (f"−0.42{THIN}points", f"−0.1{THIN}points")
+    assert change_interval(latency) == f"+2.60 to +6.80{THIN}%"
+
+
+def test_a_change_has_its_own_sign() -> None:
+    """A quality that fell is minus, and so is a cost that did."""
+    fell = one(metric="quality", relative=False, margin=0.01, worsening=(0.15, 0.1, 0.2))
+    assert (changed(fell), change_interval(fell)) == ("−0.150", "−0.200 to −0.100")
+    cheaper = one(metric="cost_per_answer_usd", worsening=(-0.642, -0.7, -0.6))
+    assert changed(cheaper) == f"−64.2{THIN}%"
+    same = one(metric="availability", worsening=(0.0, 0.0, 0.0))
+    assert changed(same) == f"0{THIN}points"
 
 
 def test_a_margin_in_the_metrics_own_unit_keeps_it() -> None:
     """200 ms are 200 ms."""
     each = one(relative=False, margin=0.2, worsening=(0.3, 0.1, 0.5))
-    assert (worse_by(each), margin(each)) == (f"+300{THIN}ms", f"200{THIN}ms")
+    assert (changed(each), margin(each)) == (f"+300{THIN}ms", f"+200{THIN}ms")
 
 
 def test_replications_needed_are_told_only_where_something_is_open() -> None:
@@ -86,6 +97,9 @@ def test_replications_needed_are_told_only_where_something_is_open() -> None:
         f"about 5{THIN}230 replications would decide it"
     )
     assert note(one(verdict="pass", replications_needed=5230)) == ""
+    assert note(one(verdict="inconclusive", note="undefined in 2 of 10 runs")) == (
+        "undefined in 2 of 10 runs; more replications would not decide it"
+    )
 
 
 def test_zero_and_the_margin_have_their_places() -> None:
@@ -94,8 +108,8 @@ def test_zero_and_the_margin_have_their_places() -> None:
     assert in_margins(one(), 0.05) == 1
 
 
-def test_without_a_margin_only_the_side_counts() -> None:
-    """A margin of 0 has no multiples: no worse stands at the margin, worse stands beyond it."""
-    each = one(margin=0.0, worsening=(0.02, -0.01, 0.05))
-    assert in_margins(each, 0.0) == 1
-    assert in_margins(each, -0.01) < 1 < in_margins(each, 0.05) == 2
+def test_what_may_be_given_up_for_a_gain_is_named_where_it_was_not_compared() -> None:
+    """A cost that falls with the quality passes a gate that asks for cost alone."""
+    assert uncompared(found(PASSED)).endswith(": Quality of answers, Requests served above normal")
+    both = [difference(name, (0.0, 0.0, 0.0), "pass") for name in ("quality", "degraded_share")]
+    assert uncompared(found(PASSED, *both)) == uncompared(found()) == ""

@@ -99,6 +99,27 @@ def test_an_open_expectation_says_what_would_decide_it(tmp_path: Path) -> None:
     assert row.bound.startswith("≤ 1.5")
 
 
+def test_an_open_expectation_that_nothing_would_decide_says_so(tmp_path: Path) -> None:
+    """So that nobody waits for replications."""
+    undecided = {
+        "name": "a", "verdict": "inconclusive", "estimate": None, "low": None, "high": None,
+        "bound": 1.5, "better": "lower", "unit": "seconds", "note": "never left normal",
+    }  # fmt: skip
+    (row,) = told(tmp_path, expectations=[undecided]).expectations
+    assert row.note == "never left normal; more replications would not decide it"
+
+
+def test_a_drawing_says_where_its_scale_ends(tmp_path: Path) -> None:
+    """From the least of interval and bound to the most."""
+    expectation = {
+        "name": "a", "verdict": "pass", "estimate": 0.26, "low": 0.23, "high": 0.29,
+        "bound": 0.2, "better": "higher", "unit": "share",
+    }  # fmt: skip
+    (row,) = told(tmp_path, expectations=[expectation]).expectations
+    assert row.plot is not None
+    assert row.plot.ends == ("20\u202f%", "29.0\u202f%")
+
+
 def test_a_never_that_held_is_not_drawn_as_if_it_failed(tmp_path: Path) -> None:
     """Its interval always reaches past the bound of 0; only a violation would fail it."""
     never = {
@@ -109,7 +130,7 @@ def test_a_never_that_held_is_not_drawn_as_if_it_failed(tmp_path: Path) -> None:
         tmp_path,
         expectations=[{**never, "verdict": "pass"}, {**never, "verdict": "fail"}],
     ).expectations
-    assert held.plot is None
+    assert (held.plot, held.interval) == (None, "up to 26.0\u202f% possible")
     assert broken.plot is not None
 
 

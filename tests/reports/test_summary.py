@@ -51,9 +51,12 @@ def test_each_row_has_the_figures_people_ask_for() -> None:
         "99.91\N{NARROW NO-BREAK SPACE}%",
         "3.9\N{NARROW NO-BREAK SPACE}s",
         "$31.20",
+        "0.950",
+        "37.0\N{NARROW NO-BREAK SPACE}%",
     ]
     assert row.figures[0][1] == "+1.41\N{NARROW NO-BREAK SPACE}points"
     assert row.figures[1][1] == "static: 14.2\N{NARROW NO-BREAK SPACE}s"
+    assert row.figures[3][1] == "−0.040"
     assert row.harm == ""
 
 

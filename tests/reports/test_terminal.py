@@ -67,6 +67,26 @@ def test_an_inconclusive_expectation_says_what_would_decide_it(tmp_path: Path) -
     assert "about 40 replications would decide it" in lines
 
 
+def test_what_was_given_up_stands_beside_the_gain(tmp_path: Path) -> None:
+    """Before any table."""
+    lines = shown(tmp_path, sample_verdict())
+    head = " ".join(lines[: lines.index("")])
+    assert "cost 33.6\u202f% lower, quality 0.040 lower (assumed), 37.0\u202f% of requests" in head
+
+
+def test_a_never_that_held_says_what_remains_possible(tmp_path: Path) -> None:
+    """No interval that crosses a bound which it passes."""
+    never = expectation(
+        name="never above hard", estimate=0.0, low=0.0, high=0.26, bound=0.0, better="lower"
+    )
+    (line,) = (
+        each
+        for each in shown(tmp_path, sample_verdict(expectations=[never]))
+        if each.startswith("never above hard")
+    )
+    assert "up to 26.0\u202f% possible" in line and "0 to" not in line
+
+
 def test_a_decided_expectation_asks_for_nothing(tmp_path: Path) -> None:
     """Replications are proposed where they would change something."""
     lines = shown(tmp_path, sample_verdict(expectations=[expectation(replications_needed=40)]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,12 @@ def test_without_the_controlled_arm_there_is_nothing_to_draw(tmp_path: Path) -> 
     assert read_timeline(tmp_path, prepared(tmp_path, "none")) is None
 
 
-def test_thresholds_are_drawn_where_they_are_judged() -> None:
-    """A latency is judged at a histogram's edge, and equal rules are drawn once."""
-    found = thresholds(POLICY)
-    assert len(found) == 9
-    soft = next(t for t in found if (t.signal, t.label) == ("latency_p95", "soft"))
-    assert soft.value == POLICY.rules[0].effective_threshold
+def test_thresholds_are_named_as_the_policy_has_them() -> None:
+    """Not by the histogram's edge at which a latency is judged; equal rules are drawn once."""
+    assert len(thresholds(POLICY)) == 9
+    rule = replace(POLICY.rules[0], threshold=25.0)
+    (soft,) = thresholds(replace(POLICY, rules=(rule, replace(rule, name="again"))))
+    assert soft.value == 25.0 != rule.effective_threshold
 
 
 def test_the_description_says_what_the_figure_shows(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from balancer.core.doubts import doubts
 from balancer.policy_file import default_policy, parse_policy
 from balancer.runtime.ahead import ahead
 from tests.runtime.bench import Bench
@@ -19,10 +20,10 @@ def test_a_price_that_will_cross_a_threshold_is_told_from_when_on() -> None:
     assert not list(ahead(policy, date(2026, 9, 1)))
     # From then on it is no news: the policy of the day says it.
     assert not list(ahead(policy, date(2027, 1, 2)))
-    assert policy.on("2027-01-02").warnings()
+    assert doubts(policy.on("2027-01-02"))
     # The thresholds of the default policy follow the prices of its baseline.
     assert not list(ahead(default_policy(), date(2026, 11, 29)))
-    assert not default_policy().on("2027-01-02").warnings()
+    assert not doubts(default_policy().on("2027-01-02"))
 
 
 def test_a_policy_that_a_day_makes_impossible_is_told() -> None:

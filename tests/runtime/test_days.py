@@ -144,3 +144,18 @@ def test_the_end_of_a_model_says_what_changes() -> None:
         "ended on 2027-05-07: nothing is known to serve it; name another model"
     )
     assert "at $1.5 in and $7.5 out instead of $1.25 in and $10 out" in later[0].text
+
+
+def test_an_application_is_told_of_rules_that_never_fire(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """At its start, once, and with the policy's name; of one that is taken up later then."""
+    caplog.set_level(logging.WARNING, "balancer")
+    found, clock = balancer("2026-06-01", "name: mine\nthresholds: {soft: {latency_p95: 500s}}")
+    (said,) = caplog.messages
+    assert said.startswith("policy 'mine': rule 'soft latency_p95'") and "never be passed" in said
+    clock.advance(1.0)
+    found.tick()
+    found.use(parse_policy("name: other\nthresholds: {soft: {latency_p95: 2s}}"))
+    assert len(caplog.messages) == 2
+    assert caplog.messages[1].startswith("policy 'other': latency_p95 at rest")

@@ -9,7 +9,7 @@ import pytest
 
 from balancer.core.errors import BalancerError, PolicyError, ScenarioError
 from balancer.policy_file import default_policy
-from scenarios.loader import calibrated_profiles, library, load, profiles
+from scenarios.loader import calibrated_profiles, library, load, place_of, profiles
 from scenarios.schema import GeminiUpstream, ProcessFault, QueueUpstream, Spike, UpstreamFault
 
 PLAIN = "scenario: plain\ntitle: Is it read?\n"
@@ -154,7 +154,10 @@ def test_a_new_model_needs_a_whole_profile(tmp_path: Path) -> None:
     path = write(tmp_path, f"upstream: {{models: {{house: {whole}}}}}\nclients: {{model: house}}\n")
     assert profiles(load(path).scenario)["house"].tokens_per_s == 50
     path = write(tmp_path, "upstream:\n  models:\n    house: {ttft_p50: 1s}\n")
-    assert f"{path}:5: upstream.models.house: key 'ttft_p95' is missing" in refusal(path)
+    assert (
+        f"{path}:5: upstream.models.house: keys 'ttft_p95' and 'tokens_per_s' are missing"
+        in refusal(path)
+    )
 
 
 def test_a_queue_has_no_model_profiles(tmp_path: Path) -> None:
@@ -258,12 +261,12 @@ def test_faults_are_read_in_their_units(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_message_that_names_the_line(tmp_path: Path, text: str, said: str) -> None:
-    """File and line, key, what was found, what was expected, nearest name."""
+    """File and line, key, what was found, what was expected, nearest name; first the first."""
     path = write(tmp_path, text)
     message = refusal(path)
-    assert said in message
-    assert str(path.parent) in message
-    assert "\n" not in message
+    first = message.splitlines()[0]
+    assert said in first
+    assert str(path.parent) in first
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\\nb", "x" * 101])
@@ -318,3 +321,20 @@ def test_a_start_keeps_its_time_zone(tmp_path: Path, said: str, start: datetime 
     path = write(tmp_path, f"starts_at: {said}")
     for overrides in ([], ["seed=3"]):
         assert load(path, overrides).scenario.start == start
+
+
+@pytest.mark.parametrize("text", ["name: p\nlaw: ladder\n", "thresholds: {}\n"])
+def test_a_policy_is_no_scenario(tmp_path: Path, text: str) -> None:
+    """It is said how one is given."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert "found a policy, expected a scenario" in refusal(path)
+    assert refusal(path).endswith(f"--policy {path}")
+
+
+def test_a_key_has_a_place(tmp_path: Path) -> None:
+    """In its file, by line and name; what was made and not read has its name alone."""
+    path = write(tmp_path, "faults:\n  - {kind: hang, at: 1m, for: 1m}\n  - {kind: x}\n")
+    assert place_of(path, "faults.1") == f"{path}:5: faults.1"
+    assert place_of("steady", "").endswith("steady")
+    assert place_of("made.yaml", "faults.1") == "made.yaml: faults.1"

@@ -24,7 +24,7 @@ def test_the_examples_of_the_guide_are_parts_of_scenarios(tmp_path: Path) -> Non
         path = tmp_path / "evening.yaml"
         path.write_text("scenario: evening\ntitle: An evening\n" + block)
         starts.append(load(path, []).scenario.workload.arrivals.start)
-    assert starts == [0.0, 57 * 3600.0]
+    assert starts == [0.0, 0.0, 57 * 3600.0]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

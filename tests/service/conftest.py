@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from balancer.policy_file import parse_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import CallSettings
 from balancer.service.app import create_app
+from balancer.service.console import Page
 from balancer.service.server import Server, config_of
 from balancer.service.settings import Settings
 from tests.service.upstream import Script, scripted_upstream
@@ -119,6 +120,7 @@ def serving(
     policy: str | Policy = UNCHANGED,
     call_settings: CallSettings | None = None,
     balancer: Balancer | None = None,
+    pages: Sequence[Page] = (),
     **settings: Any,
 ) -> Iterator[Service]:
     """A service for the time of the block.
@@ -128,6 +130,7 @@ def serving(
         policy: YAML, or a policy.
         call_settings: of the balancer.
         balancer: instead of a new one.
+        pages: of the console, beside its own.
         settings: of the service, beside those for tests.
     """
     if balancer is None:
@@ -161,12 +164,13 @@ def serving(
                 ),
                 **settings,
             )
-            app = create_app(balancer, chosen)
+            app = create_app(balancer, chosen, pages)
             running = _Server(
                 config_of(app, chosen),
                 lambda _url: None,
                 app.state.dependencies.stopping,
                 chosen.drain_s,
+                app.state.console.live.close,
             )
             server.append(running)
             task = asyncio.create_task(running.serve())

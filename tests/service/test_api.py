@@ -326,6 +326,7 @@ def test_the_api_describes_itself_with_examples(service: Service) -> None:
         "/api/test-llm",
         "/api/webhooks/datadog/brownout",
         "/healthz",
+        "/metrics",
         "/readyz",
     }
     schemas = document["components"]["schemas"]

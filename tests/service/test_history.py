@@ -6,11 +6,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from sqlite3 import ProgrammingError
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 from balancer.core.errors import InputError
 from balancer.service.history import Store, StoreError
@@ -37,7 +38,7 @@ def url(tmp_path: Path) -> str:
 def test_an_empty_database_is_brought_up_to_what_the_code_expects(engine: Engine) -> None:
     """No table, column or index differs from those the code uses."""
     upgrade(engine)
-    assert revision(engine) == head() == "0002"
+    assert revision(engine) == head() == "0003"
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
@@ -181,3 +182,18 @@ def test_readers_do_not_wait_for_the_writer(url: str) -> None:
         assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
     engine.dispose()
     store.close()
+
+
+def test_nothing_keeps_the_database_open(url: str) -> None:
+    """Not even a thread that reads while the history is closed."""
+    store = Store(url)
+    store.open()
+    store.flush()
+
+    def close_meanwhile(connection: Connection) -> object:
+        store.close()
+        return connection.connection.dbapi_connection
+
+    driver = store.run(close_meanwhile)
+    with pytest.raises(ProgrammingError, match="closed database"):
+        driver.execute("SELECT 1")  # type: ignore[attr-defined]

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer import wire
-from balancer.service.proxy import large
 from balancer.service.bounds import Bounds
+from balancer.service.proxy import large
 from balancer.service.proxy.large import read_answer
 
 USAGE = {"promptTokenCount": 5, "candidatesTokenCount": 7, "totalTokenCount": 12}

@@ -144,6 +144,7 @@ def test_recovering_counts_from_the_end_of_the_last_fault() -> None:
         from_s=500.0,
         until_s=1000.0,
         within_s=300.0,
+        left_from_s=400.0,
     )
 
 

@@ -11,7 +11,7 @@ from balancer.core.histogram import Histogram
 from balancer.policy_file import default_policy
 from scenarios.schema import Scenario, UpstreamFault
 from sim.plant.plant import Plant
-from sim.plant.upstream import FAULT_KINDS
+from sim.plant.upstream_records import FAULT_KINDS
 from sim.streams import replication_key
 from sim.traffic.workload import generate
 from tests.benchmarks.simpy_processes import SimpyProcesses

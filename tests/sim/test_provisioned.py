@@ -19,7 +19,7 @@ from sim.mock_gemini.settings import Settings
 from sim.mock_gemini.wall_upstream import WallUpstream
 from sim.plant.provisioned import OVER, fits
 from sim.plant.service_tiers import STANDARD
-from sim.plant.upstream import MODEL
+from sim.plant.upstream_records import MODEL
 from sim.run.assumptions import assumptions
 from sim.run.engine import simulate
 from sim.run.result import ARMS

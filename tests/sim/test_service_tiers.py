@@ -22,7 +22,7 @@ from sim.plant.plant import Plant
 from sim.plant.service_tiers import PRIORITY, STANDARD
 from sim.plant.service_tiers import load as load_of
 from sim.plant.totals import Totals
-from sim.plant.upstream import CALL, MODEL
+from sim.plant.upstream_records import CALL, MODEL
 from sim.plant.world import SLOT
 from sim.run.assumptions import assumptions
 from sim.run.engine import arm_policy, simulate

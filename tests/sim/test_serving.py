@@ -10,7 +10,7 @@ import pytest
 from balancer.core.decisions import ADMIT_ALL, ByPriority, Decision, Mix, Stance, gates
 from balancer.core.modes import Mode
 from sim.run.engine import simulate
-from sim.run.serving import Serving, back_after_s, serving, worst_served
+from sim.run.serving import Serving, back_after_s, left_normal, serving, worst_served
 from tests.sim.small_world import SLOW, world, world_policy
 
 NORMAL, SOFT, HARD = Mode.NORMAL, Mode.SOFT, Mode.HARD
@@ -91,6 +91,18 @@ def test_a_relapse_is_no_recovery() -> None:
     assert back_after_s(relapse, 350.0, 1000.0) == 150.0
     assert back_after_s(relapse, 350.0, 440.0) == 30.0
     assert back_after_s(relapse, 350.0, 460.0) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("from_s", "until_s", "left"),
+    [(0.0, 100.0, False), (0.0, 110.0, True), (200.0, 300.0, True), (380.0, 900.0, False)],
+)
+def test_a_run_has_left_normal_where_it_was_not_back(
+    from_s: float, until_s: float, left: bool
+) -> None:
+    """At some time of the span, its start included."""
+    assert left_normal(UP_AND_DOWN, from_s, until_s) is left
+    assert not left_normal((), from_s, until_s)
 
 
 def test_a_run_that_was_always_back_has_recovered_at_once() -> None:

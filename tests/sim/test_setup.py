@@ -10,8 +10,9 @@ from balancer.core.modes import MODES, Mode
 from balancer.core.policy import Strategy
 from balancer.prices import default_catalog
 from scenarios.loader import calibrated_profiles
-from sim.plant.setup import aligned, model_names, new_upstream, new_world
-from sim.plant.upstream import CALL
+from sim.plant.setup import aligned, model_names, new_world
+from sim.plant.upstream_records import CALL
+from sim.plant.upstream_setup import new_upstream
 from sim.plant.world import SLOT
 
 from .worlds import FLASH, LITE, policy, requests, scenario

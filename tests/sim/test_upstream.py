@@ -13,8 +13,9 @@ from balancer.core.observations import FAILURES
 from scenarios.schema import UpstreamFault
 from sim.plant.fault_rows import write_fault
 from sim.plant.quota import REFUSERS
-from sim.plant.setup import new_upstream
-from sim.plant.upstream import ANSWER, CALL, LONGEST_HOLD_S, Upstream, begin, end
+from sim.plant.upstream import begin, end
+from sim.plant.upstream_records import ANSWER, CALL, LONGEST_HOLD_S, Upstream
+from sim.plant.upstream_setup import new_upstream
 
 from .worlds import FLASH, LITE, policy, scenario
 

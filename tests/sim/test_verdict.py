@@ -277,6 +277,60 @@ def test_recovery_is_timed_like_any_other() -> None:
     assert (found.verdict, found.value.estimate) == ("pass", 20.0)
 
 
+def recovery(*left: bool, if_left: bool = False) -> Judgement:
+    """The judgement of a recovery after 200 s, of runs that left normal and came back or stayed."""
+    back = Transition(at_s=220.0, before=Mode.SOFT, after=Mode.NORMAL, reason="")
+    expected = TimeBound(
+        name="recovers", mode=Mode.NORMAL, from_s=200.0, until_s=1000.0, within_s=60.0,
+        left_from_s=100.0, if_left=if_left,
+    )  # fmt: skip
+    moved = [[to_soft(110.0), back] if each else [] for each in left]
+    return judge(expected, [run(k, transitions=each) for k, each in enumerate(moved)], {})
+
+
+def test_who_never_left_normal_has_not_recovered() -> None:
+    """It decides nothing, and no number of replications would."""
+    found = recovery(*[False] * 24)
+    assert (found.verdict, found.replications_needed) == ("inconclusive", None)
+    assert math.isnan(found.value.estimate)
+    assert found.note == "never left normal in 24 runs: there was nothing to recover from"
+
+
+def test_a_recovery_is_judged_by_the_runs_that_left_normal() -> None:
+    """The others are told; where fewer than six left, more runs are asked for."""
+    found = recovery(*[True] * 6, *[False] * 2)
+    assert (found.verdict, found.value.estimate) == ("pass", 20.0)
+    assert found.note == "6 of 6 runs in time; 2 never left normal"
+    few = recovery(*[True] * 2, *[False] * 8)
+    assert (few.verdict, few.replications_needed) == ("inconclusive", 30)
+
+
+def test_an_author_may_mean_if_it_leaves() -> None:
+    """Then staying is as good as coming back, and is told."""
+    found = recovery(*[False] * 24, if_left=True)
+    assert (found.verdict, found.note) == ("pass", "24 of 24 runs in time; 24 never left normal")
+
+
+def test_an_earlier_excursion_is_none_to_recover_from() -> None:
+    """Back before the trouble began, and never away since."""
+    early = [
+        to_soft(50.0),
+        Transition(at_s=80.0, before=Mode.SOFT, after=Mode.NORMAL, reason=""),
+    ]
+    expected = TimeBound(
+        name="recovers", mode=Mode.NORMAL, from_s=200.0, until_s=1000.0, within_s=60.0,
+        left_from_s=100.0,
+    )  # fmt: skip
+    found = judge(expected, [run(k, transitions=early) for k in range(6)], {})
+    assert found.verdict == "inconclusive"
+
+
+def test_a_budget_that_there_is_not_cannot_be_kept() -> None:
+    """What was never limited was never exceeded, and that says nothing."""
+    found = judge(NeverOverBudget(name="budget"), [run(0)] * 24, {}, budgeted=False)
+    assert (found.verdict, found.note) == ("inconclusive", "the policy has no hard budget")
+
+
 def never(*violations: bool) -> Judgement:
     """The judgement of runs of which some went above normal."""
     return judge(
@@ -298,6 +352,7 @@ def test_one_violation_fails_a_never() -> None:
     """Whatever the other runs did."""
     found = never(*[False] * 99, True)
     assert (found.verdict, found.note) == ("fail", "1 of 100 runs was worse")
+    assert never(True, True, False).note == "2 of 3 runs were worse"
 
 
 @pytest.mark.parametrize(("overshoot", "verdict"), [(0.0, "pass"), (1e-9, "fail")])

@@ -73,7 +73,8 @@ def test_a_policy_that_leaves_normal_sooner_is_cheaper_and_poorer() -> None:
     before, after = (each.objectives[1].estimate for each in (tuning.today, tuning.front[0]))
     assert quality.change.estimate == pytest.approx(after - before)
     assert (cost.change.estimate < 0, quality.change.estimate < 0) == (True, True)
-    assert [each.objective.metric for each in others] == ["availability", "latency_p95_s"]
+    told = ["availability", "latency_p95_s", "degraded_share"]
+    assert [each.objective.metric for each in others] == told
     assert {each.change.estimate for each in effects(goals(), runs, TODAY)} == {0.0}
     assert effects(goals(), {}, "trial 0") == ()
 

@@ -43,6 +43,13 @@ def test_the_knee_is_farthest_from_the_line_between_the_extremes() -> None:
     assert knee([(x * 1e-6, y) for x, y in points]) == 2
 
 
+def test_the_knee_is_nearest_to_the_best_of_all_by_manhattan_distance() -> None:
+    """Of three objectives too: the first from the back is as far off as one and a half ranges."""
+    corners = [(0.0, 10.0, 10.0), (10.0, 0.0, 10.0), (10.0, 10.0, 0.0)]
+    assert knee([*corners, (5.0, 5.0, 5.0), (2.0, 7.0, 2.0)]) == 4
+    assert knee([*corners, (4.0, 4.0, 4.0), (2.0, 7.0, 4.0)]) == 3
+
+
 def test_of_one_objective_the_best_is_the_front_and_its_knee() -> None:
     """There is nothing to trade."""
     points = [(3.0,), (1.0,), (2.0,)]

@@ -9,6 +9,7 @@ import pytest
 
 from balancer.core.errors import InputError
 from sim.run.result import Run
+from sim.study.estimates import difference_interval, metric_interval
 from sim.study.intervals import mean_interval
 from sim.tuning.constraints import HARMLESS, parse_constraints
 from sim.tuning.goals import Goals
@@ -17,15 +18,15 @@ from sim.tuning.results import TODAY
 from tests.tuning.asking import slow
 
 
-def runs(**metrics: list[float]) -> tuple[Run, ...]:
-    """Runs of an hour with these values in each replication."""
+def runs(duration_s: float = 3600.0, /, **metrics: list[float]) -> tuple[Run, ...]:
+    """Runs with these values in each replication."""
     count = len(next(iter(metrics.values())))
     values = {"offered": [1000.0] * count, "reasked": [0.0] * count, **metrics}
     return tuple(
         Run(
             arm="any",
             replication=k,
-            duration_s=3600.0,
+            duration_s=duration_s,
             metrics={name: each[k] for name, each in values.items()},
             transitions=(),
             servings=(),
@@ -78,6 +79,41 @@ def test_shares_are_means_and_utility_is_of_what_could_be(tmp_path: Path) -> Non
     sample = found.sample(ours)
     assert found.objectives[0].values(sample, sample) == pytest.approx([0.85, 0.95])
     assert found.objectives[1].values(sample, sample) == pytest.approx([0.2, 0.3])
+
+
+POORER = [0.85, 0.87, 0.86] * 4
+BETTER = [0.97, 0.98, 0.97] * 4
+
+
+def test_of_one_scenario_a_change_is_as_sure_as_in_a_verdict(tmp_path: Path) -> None:
+    """Whatever the runs' length: in three minutes, what was not seen may be most of a run."""
+    found = goals(tmp_path, "quality,utility,cost").objectives
+    whole = {"availability": [1.0] * 12, "cost_usd": [30.0] * 12}
+    today = runs(180.0, quality=POORER, utility_usd=[10.0, 11.0] * 6, **whole)
+    ours = runs(180.0, quality=BETTER, utility_usd=[12.0, 13.0] * 6, **whole)
+    samples = [
+        goals(tmp_path, "quality,utility,cost").sample({"a": each}) for each in (ours, today)
+    ]
+    quality, utility, cost = (each.change({"a": ours}, {"a": today}, *samples) for each in found)
+    assert quality == difference_interval("quality", ours, today)
+    assert quality.low < 0.0 < quality.high
+    # A thousand perfect answers are worth 30 dollars.
+    usd = difference_interval("utility_usd", ours, today)
+    assert [utility.estimate, utility.low, utility.high] == pytest.approx(
+        [usd.estimate / 30.0, usd.low / 30.0, usd.high / 30.0]
+    )
+    usd = difference_interval("cost_usd", ours, today)
+    assert [cost.low, cost.high] == pytest.approx([usd.low / 30.0, usd.high / 30.0])
+
+
+def test_no_objective_is_told_to_lie_where_its_metric_cannot(tmp_path: Path) -> None:
+    """A quality of 1 is at most 1."""
+    (quality,) = goals(tmp_path, "quality").objectives
+    perfect = {"a": runs(180.0, quality=[1.0] * 12, availability=[1.0] * 12)}
+    sample = goals(tmp_path, "quality").sample(perfect)
+    found = quality.interval(perfect, perfect, sample, sample)
+    assert found == metric_interval("quality", perfect["a"])
+    assert (found.estimate, found.high) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -155,13 +155,22 @@ def test_a_space_that_cannot_be_is_one_message(tmp_path: Path, text: str, words:
     assert str(tmp_path / "space.yaml") in str(error.value)
 
 
-def test_the_space_that_the_guide_shows_is_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "name", "count"),
+    [
+        ("how-to/tune-a-policy.md", "space.yaml", 6),
+        ("explanation/default-policy.md", "thresholds.yaml", 10),
+    ],
+)
+def test_the_spaces_that_pages_show_are_some(
+    tmp_path: Path, page: str, name: str, count: int
+) -> None:
     """For the policy that ships."""
-    text = (ROOT / "docs" / "how-to" / "tune-a-policy.md").read_text()
-    block = text.split("    # space.yaml\n")[1].split("\n\n")[0]
-    path = tmp_path / "space.yaml"
+    text = (ROOT / "docs" / page).read_text()
+    block = text.split(f"    # {name}\n")[1].split("\n\n")[0]
+    path = tmp_path / name
     path.write_text(block.replace("    ", ""))
-    assert len(read_space(path, policy_fields(None)).dimensions) == 6
+    assert len(read_space(path, policy_fields(None)).dimensions) == count
 
 
 def test_ends_of_a_range_that_is_half_in_dollars_are_refused(tmp_path: Path) -> None:
@@ -170,6 +179,41 @@ def test_ends_of_a_range_that_is_half_in_dollars_are_refused(tmp_path: Path) -> 
     path.write_text("thresholds.soft.token_cost_per_hour: {from: x1.2, to: $200}\n")
     with pytest.raises(InputError, match="one end is in dollars and the other a multiple"):
         read_space(path, policy_fields(None))
+
+
+@pytest.mark.parametrize(
+    ("base", "line", "text"),
+    [
+        ("default", "{from: $150, to: $200}", "$190"),
+        ("dollars", "{from: x1.2, to: x2}", "x1.84"),
+    ],
+)
+def test_costs_are_told_in_the_unit_of_the_space(
+    tmp_path: Path, base: str, line: str, text: str
+) -> None:
+    """Whichever of the two the policy has; the first trial is then today's as well."""
+    fields = policy_fields(BASES.get(base))
+    path = "thresholds.soft.token_cost_per_hour"
+    (tmp_path / "space.yaml").write_text(f"{path}: {line}\n")
+    made = read_space(tmp_path / "space.yaml", fields)
+    assert made.dimensions[0].unit.show(made.today[path]) == text
+    assert made.present == made.today
+    drawn = made.draw(made.present).policy
+    assert drawn is not None
+    for one, other in zip(drawn.rules, fields.policy.rules, strict=True):
+        assert one.threshold == pytest.approx(other.threshold, rel=0.01)
+
+
+def test_what_is_tied_to_nothing_starts_at_the_top(tmp_path: Path) -> None:
+    """No factor of no retries makes any, so today's policy says none."""
+    (tmp_path / "space.yaml").write_text(
+        "modes.soft.retries: {from: 0, to: 3}\n"
+        "modes.hard.retries: {times: modes.soft.retries, from: 0.5, to: 1}\n"
+    )
+    fields = policy_fields("modes: {soft: {retries: 0}, hard: {retries: 0}}\n")
+    made = read_space(tmp_path / "space.yaml", fields)
+    assert made.present == {"modes.soft.retries": 0.0, "modes.hard.retries": 1.0}
+    assert made.draw(made.present).policy == fields.policy
 
 
 def test_steps_are_kept_and_tied_values_follow(tmp_path: Path) -> None:

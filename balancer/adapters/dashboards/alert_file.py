@@ -8,9 +8,10 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
+from balancer.prometheus_names import Translation
+
 from ...core.policy import Policy
 from .alert_rules import rules_of
-from .prometheus_names import Translation
 from .promql import duration
 
 __all__ = ["alerts_text"]

@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from balancer.prometheus_names import Translation
+
 from ... import metrics
 from ...core.modes import Mode
 from ...core.policy import BudgetLimit, Policy
 from ...core.rules import SIGNALS, Rule
 from ...units import show_seconds
 from .alert import THRESHOLDS, VALUES, Alert, Recording, alert_name, number, plain, tidy
-from .prometheus_names import Translation
 from .promql import JOB, Queries, duration, signal_query
 
 __all__ = ["rules_of"]

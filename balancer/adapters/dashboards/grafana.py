@@ -11,6 +11,8 @@ import re
 from dataclasses import replace
 from typing import Final
 
+from balancer.prometheus_names import Translation
+
 from ... import metrics
 from ...core.modes import MODES
 from ...core.policy import Policy
@@ -19,7 +21,6 @@ from .grafana_looks import drawing, mode_names, options_of, overrides_of, shows_
 from .grafana_sdk import JSONEncoder, common, dashboard, prometheus
 from .panel import MODE_COLOURS, Panel, Query, Row, Shape
 from .panels import rows_of
-from .prometheus_names import Translation
 from .promql import JOB, Queries
 
 __all__ = ["dashboard_text"]

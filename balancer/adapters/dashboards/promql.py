@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from balancer.prometheus_names import Translation, label_name, metric_name, quoted
+
 from ... import metrics
 from ...core.errors import InputError
 from ...metrics import Metric
-from .prometheus_names import Translation, label_name, metric_name, quoted
 
 __all__ = ["JOB", "Match", "Queries", "duration", "signal_query"]
 

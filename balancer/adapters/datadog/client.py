@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from ...core.errors import InputError
 from ...core.retry import doubled_s
+from ...installation import how_to_install
 from .errors import DatadogError, Trouble, error_of_status
 from .settings import Settings
 
@@ -68,7 +69,7 @@ class Client:
         except ImportError:
             raise InputError(
                 "this needs datadog_api_client, which the extra 'datadog' brings; install it: "
-                "pip install 'open-balancer[datadog]'"
+                f"{how_to_install('datadog')}"
             ) from None
         self._secrets = [settings.api_key, settings.app_key]
         configuration = datadog.Configuration(  # type: ignore[no-untyped-call]

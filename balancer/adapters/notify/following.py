@@ -11,7 +11,7 @@ from balancer.core.incidents import Episodes, Moment
 from balancer.core.modes import Mode
 
 from .notice import Notice
-from .words import Change, notice_of
+from .words import Change, notice_of, with_times
 
 if TYPE_CHECKING:
     from balancer.core.decisions import Decision
@@ -56,7 +56,15 @@ class _Follower:
             at=now,
             before=before,
             after=after,
-            reasons=tuple(reason.text for reason in decision.reasons),
+            reasons=tuple(
+                with_times(
+                    reason.text,
+                    now=now,
+                    now_tick=decision.tick,
+                    tick_s=self._balancer.clock.wall_s(policy.tick_s),
+                )
+                for reason in decision.reasons
+            ),
             since=self._since,
             strategy=policy.strategies[after],
             normal=policy.strategies[Mode.NORMAL],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,15 @@ from balancer.units import show_seconds, show_share
 
 from .notice import Level, Notice
 
-__all__ = ["STORY", "Change", "Step", "notice_of", "trial_notice", "what_users_notice"]
+__all__ = [
+    "STORY",
+    "Change",
+    "Step",
+    "notice_of",
+    "trial_notice",
+    "what_users_notice",
+    "with_times",
+]
 
 STORY: Final = "brownout"
 """Key of all changes of mode, and of all incidents: when they come fast, they are one story."""
@@ -27,6 +36,7 @@ _LEVELS: Final[dict[Mode, Level]] = {
     Mode.EMERGENCY: "critical",
 }
 _LONGEST_REASONS: Final = 1500
+_TICK: Final = re.compile(r"\b(at|until) tick (\d+)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +67,22 @@ class Change:
     incident_key: str = ""
     worst: Mode | None = None
     shadow: bool = False
+
+
+def with_times(text: str, *, now: float, now_tick: int, tick_s: float) -> str:
+    """A controller's reason with times of the clock in place of its ticks.
+
+    Args:
+        text: of the reason.
+        now: Unix time.
+        now_tick: the tick it is.
+        tick_s: wall seconds of a tick.
+    """
+
+    def clock(found: re.Match[str]) -> str:
+        return f"{found[1]} {_time(now + (int(found[2]) - now_tick) * tick_s)}"
+
+    return _TICK.sub(clock, text)
 
 
 def notice_of(change: Change, service: str) -> Notice:

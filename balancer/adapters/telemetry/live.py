@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import set_span_in_context
 
@@ -33,6 +34,7 @@ from .costs import record_costs
 from .destination import Destination, destination, disabled
 from .genai import record_calls
 from .logs import Events, LogHandler
+from .otlp import metrics_data
 from .outbox import LogBox, SpanBox
 from .resource import new_resource
 from .sender import Sender
@@ -89,7 +91,8 @@ class Telemetry:
         self._provider = provider
         self._traces = traces
         self._listens = self._closed = False
-        resource = new_resource(service, attributes)
+        resource = self._resource = new_resource(service, attributes)
+        self._began_ns = time.time_ns()
         self._lock = threading.Lock()
         # A balancer that goes on from a snapshot did not change its mode just now.
         self._mode = balancer.decision.mode
@@ -125,6 +128,18 @@ class Telemetry:
     def sender(self) -> Sender:
         """What sends, for its counts of drops and failures."""
         return self._sender
+
+    def totals(self) -> MetricsData:
+        """Everything that was counted so far, under the metrics' own names."""
+        with self._lock:
+            self._take_all()
+            return metrics_data(
+                self._tally.series,
+                self._resource,
+                start_ns=self._began_ns,
+                now_ns=time.time_ns(),
+                aliases=False,
+            )
 
     def start(self) -> Telemetry:
         """Listen to the Balancer, and send; nothing where `OTEL_SDK_DISABLED` says so. Again does
@@ -308,6 +323,8 @@ class Telemetry:
         series.set(metrics.EDITS_WITHDRAWN, len(status.withdrawn))
         series.set(metrics.PROJECTS_CLOSED, len(status.closed))
         series.set(metrics.BYPASS, int(bool(status.bypass)))
+        if status.fleet is not None:
+            series.set(metrics.FLEET_ALONE, int(status.fleet.place == "alone"))
         before, self._mistakes = self._mistakes, status.mistakes
         for caller, count in status.mistakes.items():
             more = count - before.get(caller, 0)

@@ -29,7 +29,7 @@ from .resource import new_resource
 from .spans import ModeSpans
 from .tally import Tally
 
-__all__ = ["Sent", "send_journal"]
+__all__ = ["Sent", "probe", "send_journal"]
 
 EVERY_S = 10.0
 """Simulated seconds between two points of a series."""
@@ -53,6 +53,19 @@ class Sent:
     spans: int
     from_ns: int
     to_ns: int
+
+
+def probe(to: Destination) -> None:
+    """Send an empty list of spans, and see whether it is taken: there may be nobody.
+
+    Exporters of metrics do not send what is empty, so nothing is known of a receiver of metrics
+    alone.
+
+    Raises:
+        InputError: it is not taken.
+    """
+    if to.spans is not None:
+        _send(partial(to.spans.export, []), SpanExportResult.SUCCESS, "reports", to)
 
 
 def send_journal(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from ...core.doubts import doubts
 from ...core.errors import MisuseError
 from ...core.modes import MODES, PRIORITIES, Mode
 from ...core.observations import Override
@@ -19,6 +21,7 @@ from .dependencies import Dependencies, refusals
 from .integration_views import integrations, polled
 from .schemas import (
     BrownoutStatus,
+    FleetStatus,
     Order,
     OrderTaken,
     OverrideStatus,
@@ -28,7 +31,7 @@ from .schemas import (
     mode_name,
 )
 
-__all__ = ["brownout_routes", "brownout_status"]
+__all__ = ["brownout_routes", "brownout_status", "change_policy", "give_order"]
 
 _LONGEST_S = 86_400.0
 _REFUSALS = refusals(400, 401, 403, 413, 415, 422, 429)
@@ -50,49 +53,68 @@ def brownout_routes(dependencies: Dependencies) -> APIRouter:
         An order holds from the end of the tick under way; of several, the last one given holds.
         The kill switch holds at once. What is returned is what will hold, and from when.
         """
-        if given.bypass is not None:
-            dependencies.balancer.bypass(given.bypass, given.reason)
-            _record(dependencies, "bypass" if given.bypass else "resume", given.reason)
-            taken = None
-        elif given.mode == "auto":
-            taken = dependencies.balancer.lift(given.reason)
-            _record(dependencies, "clear", given.reason)
-        else:
-            taken = _hold(dependencies, given)
-        return _taken(dependencies, given, taken)
+        return give_order(dependencies, given)
 
     @routes.put(
         "/api/brownout",
         responses=_REFUSALS | refusals(404, 409, 503),
     )
-    async def change_policy(
+    async def change(
         given: PolicyChange,
         dry_run: Annotated[bool, Query(description="Check it, and change nothing")] = False,
     ) -> PolicyChanged:
         """Put a policy in force, or bring an older version back. It holds from the next call."""
-        policies = dependencies.policies
-        if given.version is not None:
-            if dry_run:
-                raise Problem(422, "dry_run goes with a policy, not with a version")
-            found = await policies.roll_back(
-                given.version, given.reason, if_version=given.if_version
-            )
-        else:
-            assert given.policy is not None
-            found = await policies.put(
-                given.policy, given.reason, if_version=given.if_version, dry_run=dry_run
-            )
-        version, policy, kept = found
-        return PolicyChanged(
-            version=version.number,
-            recorded=version.number is not None and not dry_run,
-            dry_run=dry_run,
-            name=policy.name,
-            warnings=list(policy.warnings()),
-            kept=kept,
-        )
+        return await change_policy(dependencies, given, dry_run=dry_run)
 
     return routes
+
+
+def give_order(dependencies: Dependencies, given: Order) -> OrderTaken:
+    """Take an operator's order, and keep it in the history.
+
+    Raises:
+        Problem: 422.
+    """
+    if given.bypass is not None:
+        dependencies.balancer.bypass(given.bypass, given.reason)
+        _record(dependencies, "bypass" if given.bypass else "resume", given.reason)
+        taken = None
+    elif given.mode == "auto":
+        taken = dependencies.balancer.lift(given.reason)
+        _record(dependencies, "clear", given.reason)
+    else:
+        taken = _hold(dependencies, given)
+    return _taken(dependencies, given, taken)
+
+
+async def change_policy(
+    dependencies: Dependencies, given: PolicyChange, *, dry_run: bool = False
+) -> PolicyChanged:
+    """Put a policy in force, or bring an older version back.
+
+    Raises:
+        PolicyError: it cannot be what its author meant.
+        Problem: 404, 409, 422 or 503.
+    """
+    policies = dependencies.policies
+    if given.version is not None:
+        if dry_run:
+            raise Problem(422, "dry_run goes with a policy, not with a version")
+        found = await policies.roll_back(given.version, given.reason, if_version=given.if_version)
+    else:
+        assert given.policy is not None
+        found = await policies.put(
+            given.policy, given.reason, if_version=given.if_version, dry_run=dry_run
+        )
+    version, policy, kept = found
+    return PolicyChanged(
+        version=version.number,
+        recorded=version.number is not None and not dry_run,
+        dry_run=dry_run,
+        name=policy.name,
+        warnings=list(doubts(policy)),
+        kept=kept,
+    )
 
 
 def brownout_status(dependencies: Dependencies) -> BrownoutStatus:
@@ -126,10 +148,11 @@ def brownout_status(dependencies: Dependencies) -> BrownoutStatus:
             since=datetime.fromtimestamp(version.at, UTC),
             origin=version.origin,
             text=version.text,
-            warnings=list(policy.warnings()),
+            warnings=list(doubts(policy)),
             misfits=list(status.misfits),
             file_problem=dependencies.policies.file_problem,
         ),
+        fleet=None if status.fleet is None else FleetStatus(**asdict(status.fleet)),
     )
 
 

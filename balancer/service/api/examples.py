@@ -200,6 +200,17 @@ BROWNOUT_STATUS: Final[JsonDict] = {
         }
     ],
     "policy": POLICY_STATUS,
+    "fleet": {
+        "place": "follower",
+        "replica": "web-1-812-6f01c2",
+        "tick": 1795989409,
+        "replicas": 5,
+        "policy": "0.1.0-12c355d086ae",
+        "holds": "0.1.0-12c355d086ae",
+        "differ": [],
+        "leased": True,
+        "problem": "",
+    },
 }
 
 HISTORY_PAGES: Final[tuple[JsonDict, ...]] = (

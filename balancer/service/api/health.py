@@ -79,6 +79,9 @@ def health_routes(dependencies: Dependencies) -> APIRouter:
             found["history"] = f"not written: {dependencies.store.broken}"
         if dependencies.policies.file_problem:
             found["policy_file"] = dependencies.policies.file_problem
+        fleet = status.fleet
+        if fleet is not None and (fleet.place == "alone" or fleet.problem):
+            found["fleet"] = ": ".join(filter(None, (fleet.place, fleet.problem)))
         serving = status.running or bool(status.problems)
         if not serving:
             found["ticker"] = "not started"

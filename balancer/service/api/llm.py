@@ -20,7 +20,7 @@ from ..proxy.reading import Call, read_labels
 from .dependencies import Dependencies, refusals
 from .schemas import Answer, Chat, Prompt, mode_name
 
-__all__ = ["llm_routes"]
+__all__ = ["ask", "llm_routes"]
 
 _REFUSALS = refusals(400, 401, 403, 404, 413, 415, 422, 429, 503, 504)
 
@@ -34,7 +34,12 @@ def llm_routes(dependencies: Dependencies) -> APIRouter:
         """Try a model with a prompt, as the mode in force would serve it."""
         body = {"contents": [_turn("user", given.prompt)]}
         return await _ask(
-            dependencies, request, body, given.model, given.priority, len(given.prompt)
+            dependencies,
+            dict(request.headers.raw),
+            body,
+            given.model,
+            given.priority,
+            len(given.prompt),
         )
 
     @routes.post("/api/ai-chat")
@@ -50,9 +55,21 @@ def llm_routes(dependencies: Dependencies) -> APIRouter:
         if given.system:
             body["systemInstruction"] = {"parts": [{"text": given.system}]}
             size += len(given.system)
-        return await _ask(dependencies, request, body, given.model, given.priority, size)
+        return await _ask(
+            dependencies, dict(request.headers.raw), body, given.model, given.priority, size
+        )
 
     return routes
+
+
+async def ask(dependencies: Dependencies, prompt: str, model: str | None) -> Answer:
+    """Ask a prompt for the service itself.
+
+    Raises:
+        Problem: 413, 422, 503 or what the upstream says.
+    """
+    body = {"contents": [_turn("user", prompt)]}
+    return await _ask(dependencies, {}, body, model, "normal", len(prompt))
 
 
 def _turn(role: str, text: str) -> dict[str, Any]:
@@ -61,7 +78,7 @@ def _turn(role: str, text: str) -> dict[str, Any]:
 
 async def _ask(
     dependencies: Dependencies,
-    request: Request,
+    headers: dict[bytes, bytes],
     body: dict[str, Any],
     model: str | None,
     priority: str,
@@ -77,7 +94,7 @@ async def _ask(
     if dependencies.settings.gemini_key is None:
         raise Problem(503, "no key is configured; set GEMINI_API_KEY where the service runs")
     try:
-        key, session, index = read_labels(dict(request.headers.raw))
+        key, session, index = read_labels(headers)
     except Refusal as refusal:
         raise Problem(refusal.status, refusal.message) from None
     name = _model(dependencies, model)

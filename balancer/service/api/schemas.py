@@ -199,6 +199,22 @@ class OrderTaken(BaseModel):
     shadow: bool = Field(description="Whether modes are journalled only, and no call is changed")
 
 
+class FleetStatus(BaseModel):
+    """How this replica stands in its fleet."""
+
+    place: Literal["leader", "follower", "alone"] = Field(
+        description="alone: it decides by itself, because the fleet's decisions do not come"
+    )
+    replica: str = Field(description="Its name")
+    tick: int = Field(description="Of the last decision of the fleet; -1: there was none yet")
+    replicas: int = Field(description="How many took part in it")
+    policy: str = Field(description="Release and fingerprint of this replica's policy")
+    holds: str = Field(description="The same of the leader's")
+    differ: list[str] = Field(description="Replicas that decide by another policy or release")
+    leased: bool = Field(description="Whether a hard budget is leased from the store")
+    problem: str = Field(description="What is wrong with the store or the log; empty: nothing")
+
+
 class BrownoutStatus(BaseModel):
     """How the application is served."""
 
@@ -222,6 +238,7 @@ class BrownoutStatus(BaseModel):
     integrations: dict[str, IntegrationHealth] = Field(description="As in /readyz")
     polled: list[PolledReading] = Field(description="Signals that Datadog was asked for")
     policy: PolicyStatus
+    fleet: FleetStatus | None = Field(default=None, description="null: this process is by itself")
 
 
 class Prompt(_Given):

@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
 
 from ...core.errors import InputError
+from ...installation import how_to_install
 
 __all__ = ["new_engine"]
 
@@ -32,6 +34,10 @@ def new_engine(url: str) -> Engine:
     options: Mapping[str, Any] = {}
     if parsed.get_backend_name() == "postgresql":
         options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+    elif parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        # A file is opened in no time. A pool would keep what a thread gives back to it after the
+        # engine was closed, and nobody would ever close that.
+        options = {"poolclass": NullPool}
     try:
         engine = create_engine(parsed, **options)
     except NoSuchModuleError:
@@ -40,8 +46,7 @@ def new_engine(url: str) -> Engine:
         ) from None
     except ModuleNotFoundError as error:
         raise InputError(
-            f"the database needs the package {error.name}; install it: "
-            "pip install 'open-balancer[postgres]'"
+            f"the database needs the package {error.name}; install it: {how_to_install('postgres')}"
         ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)

@@ -5,9 +5,31 @@ Times are Unix seconds: they sort, compare and page alike in every database.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Float, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
-__all__ = ["INCIDENTS", "METADATA", "MIRRORED", "MODE_CHANGES", "ORDERS", "POLICY_VERSIONS"]
+__all__ = [
+    "AUDIT",
+    "INCIDENTS",
+    "METADATA",
+    "MIRRORED",
+    "MODE_CHANGES",
+    "NOTES",
+    "ORDERS",
+    "POLICY_VERSIONS",
+    "ROLLUPS",
+    "VIEWS",
+]
 
 METADATA = MetaData(
     naming_convention={
@@ -94,3 +116,52 @@ MIRRORED = Table(
 )
 """What Datadog knows of an incident: `remote_id` is its own id, None while it is not known
 whether it made one; `told` is the state that it was last told."""
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("who", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("what", String(64), nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("owner", String(64), nullable=False),
+)
+"""Somebody changed something in the console, or logged in or failed to. Never a secret."""
+
+NOTES = Table(
+    "incident_notes",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("incident", Integer, nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+)
+"""Somebody wrote of an incident; `kind` is note, or acknowledged."""
+
+VIEWS = Table(
+    "saved_views",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("query", Text, nullable=False),
+)
+"""What the metric explorer shows, under a name; `query` is that of its address."""
+
+ROLLUPS = Table(
+    "rollups",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("span_s", Integer, nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("data", JSON, nullable=False),
+    Index("ix_rollups_owner_span_at", "owner", "span_s", "at"),
+)
+"""What was observed in the minute or the hour that begins at `at`, added up."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from .integration import Health, Integration
 from .notifications import notifying_of
-from .telemetry import reporting_of
+from .scraping import Scraping
+from .telemetry import Reporting, reporting_of
 
 if TYPE_CHECKING:
     from ...runtime.balancer import Balancer
@@ -32,11 +33,18 @@ class Integrations:
 
     Args:
         integrations: not started.
+        scraping: what answers Prometheus.
         polling: the one of them that polls, if any does.
     """
 
-    def __init__(self, integrations: Sequence[Integration], polling: Polling | None = None) -> None:
+    def __init__(
+        self,
+        integrations: Sequence[Integration],
+        scraping: Scraping | None = None,
+        polling: Polling | None = None,
+    ) -> None:
         self._integrations = tuple(integrations)
+        self.scraping = scraping
         self._polling = polling
 
     def start(self) -> None:
@@ -46,7 +54,10 @@ class Integrations:
 
     async def close(self) -> None:
         """Close them side by side; after the last tick."""
-        ends = [asyncio.to_thread(each.close, _CLOSE_S) for each in self._integrations]
+        closing: list[Integration | Scraping] = list(self._integrations)
+        if self.scraping is not None:
+            closing.append(self.scraping)
+        ends = [asyncio.to_thread(each.close, _CLOSE_S) for each in closing]
         for error in await asyncio.gather(*ends, return_exceptions=True):
             if isinstance(error, Exception):
                 _log.error("something beside the service did not close: %s", type(error).__name__)
@@ -86,7 +97,8 @@ def integrations_of(
     notifying = notifying_of(balancer, events, tracker, settings.notify)
     if notifying is not None:
         found.append(notifying)
-    return Integrations(found, polling)
+    scraping = Scraping(balancer, reporting if isinstance(reporting, Reporting) else None)
+    return Integrations(found, scraping, polling)
 
 
 def _polling(balancer: Balancer, use: DatadogUse) -> Polling:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...adapters.notify import Notice, Notifier, NotifySettings
-from ...adapters.notify.words import STORY, Change, Step, notice_of
+from ...adapters.notify.words import STORY, Change, Step, notice_of, with_times
 from ...core.incidents import NORMAL_IS_BACK, OPENS_AT, Incident, IncidentChange
 from ...core.modes import Mode
 from ..events import Events, Happening, ModeChange
@@ -78,13 +79,21 @@ class Notifying:
         else:
             self._notifier.tell(self._of_incident(happening))
 
+    def _told(self, reasons: Sequence[str], at_s: float) -> tuple[str, ...]:
+        balancer = self._balancer
+        tick_s = balancer.clock.wall_s(balancer.policy.tick_s)
+        now_tick = balancer.now_tick
+        return tuple(
+            with_times(each, now=at_s, now_tick=now_tick, tick_s=tick_s) for each in reasons
+        )
+
     def _of_mode(self, change: ModeChange) -> Change:
         strategies = self._balancer.policy.strategies
         return Change(
             at=change.at_s,
             before=change.before,
             after=change.after,
-            reasons=change.reasons,
+            reasons=self._told(change.reasons, change.at_s),
             since=self._since,
             strategy=strategies[change.after],
             normal=strategies[Mode.NORMAL],
@@ -100,7 +109,7 @@ class Notifying:
             at=change.at_s,
             before=self._before,
             after=incident.mode,
-            reasons=(change.reason,) if change.reason else (),
+            reasons=self._told([change.reason] if change.reason else [], change.at_s),
             since=incident.began_at,
             strategy=strategies[incident.mode],
             normal=strategies[Mode.NORMAL],

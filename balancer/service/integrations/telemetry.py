@@ -29,6 +29,11 @@ class Reporting:
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
 
+    @property
+    def telemetry(self) -> Telemetry:
+        """What is sent."""
+        return self._telemetry
+
     def start(self) -> None:
         """Listen, and send."""
         self._telemetry.start()

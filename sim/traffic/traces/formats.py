@@ -18,77 +18,46 @@ bailian: JSON Lines with the same three keys, but `timestamp` in seconds ("61.11
     github.com/alibaba-edu/qwen-bailian-usagetraces-anon: README.md; AIPerf, "Profile with Bailian
     Traces".
 
-Seconds or milliseconds is never guessed: a line that belongs to the other format is refused.
+csv: a CSV file of one's own, whose columns a scenario names (`own`).
+
+Seconds or milliseconds is never guessed: a line that belongs to the other format is refused, unless
+the scenario says the unit.
 """
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
-from operator import itemgetter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from balancer.core.errors import nearest
 
+from .clocks import SECONDS_OF, WallClock, seconds
+from .layout import Layout
 from .lines import MalformedError
-from .rows import AmbiguousError, Batch, Clock, Names, Rows
+from .own import own_csv
+from .recognition import COLUMNS, JSON_KEYS, other_format
+from .rows import AmbiguousError, Batch, Clock, Rows
+from .tables import csv_batches
 
 __all__ = ["FORMATS"]
 
 
-Format = Callable[[Iterator[str]], Iterator[Batch]]
-
-
-def _csv(lines: Iterator[str], names: Names, clock: Clock) -> Iterator[Batch]:
-    reader = csv.reader(lines, strict=True)
-    rows = Rows(names, clock)
-    wrong: MalformedError | None = None
-    try:
-        header = next(filter(None, reader), None)
-        if header is None:
-            return
-        pick, width = itemgetter(*_places(header, names, reader.line_num)), len(header)
-        for cells in reader:
-            if not cells:
-                continue
-            if len(cells) != width:
-                problem = f"found {len(cells)} columns, expected {width}"
-                wrong = MalformedError(reader.line_num, problem)
-                break
-            if rows.add(reader.line_num, pick(cells)):
-                yield from rows.convert()
-    except csv.Error as error:
-        wrong = MalformedError(reader.line_num, f"is not CSV: {error}")
-    except MalformedError as error:
-        wrong = error
-    yield from rows.convert()
-    if wrong is not None:
-        raise wrong
-
-
-def _places(cells: list[str], columns: Iterable[str], line: int) -> list[int]:
-    found = [cell.strip().lower() for cell in cells]
-    for column in columns:
-        if column.lower() not in found:
-            hint = nearest(column.lower(), found)
-            problem = f"has no column {column!r}{hint}; found {', '.join(cells)[:200]}"
-            raise MalformedError(line, problem)
-    return [found.index(column.lower()) for column in columns]
+Format = Callable[[Iterator[str], Layout], Iterator[Batch]]
 
 
 def _json(
-    lines: Iterator[str], clock: Clock, foreign: Callable[[dict[str, Any]], str]
+    lines: Iterator[str], form: str, clock: Clock, foreign: Callable[[dict[str, Any]], str]
 ) -> Iterator[Batch]:
     """Batches of JSON Lines; `foreign` says what is wrong with a line of another format."""
-    rows = Rows(("timestamp", "input_length", "output_length"), clock)
+    timestamp, prompt, output = JSON_KEYS
+    rows = Rows((timestamp, prompt, output), clock)
     wrong: MalformedError | None = None
     try:
         for line, text in enumerate(lines, start=1):
             if text.isspace():
                 continue
-            if rows.add(line, _values(line, text, foreign)):
+            if rows.add(line, _values(line, text, form, foreign)):
                 yield from rows.convert()
     except MalformedError as error:
         wrong = error
@@ -97,11 +66,14 @@ def _json(
         raise wrong
 
 
-def _values(line: int, text: str, foreign: Callable[[dict[str, Any]], str]) -> tuple[Any, Any, Any]:
+def _values(
+    line: int, text: str, form: str, foreign: Callable[[dict[str, Any]], str]
+) -> tuple[Any, Any, Any]:
     try:
         entry = json.loads(text)
     except (ValueError, RecursionError):
-        raise MalformedError(line, "is not JSON; expected one object a line") from None
+        problem = f"is not JSON; expected one object a line{other_format(text, form)}"
+        raise MalformedError(line, problem) from None
     if not isinstance(entry, dict):
         raise MalformedError(line, "is no JSON object; expected one a line")
     if problem := foreign(entry):
@@ -112,30 +84,6 @@ def _values(line: int, text: str, foreign: Callable[[dict[str, Any]], str]) -> t
         name = str(error.args[0])
         problem = f"has no key {name!r}{nearest(name, entry)}"
         raise MalformedError(line, problem) from None
-
-
-class _WallClock:
-    """Seconds since the first time, in real time where the times say their offset from UTC."""
-
-    def __init__(self) -> None:
-        self._first: datetime | None = None
-
-    def __call__(self, column: Sequence[str]) -> list[float]:
-        moments = [datetime.fromisoformat(text.strip()) for text in column]
-        first = self._first = self._first or moments[0]
-        try:
-            return [(moment - first).total_seconds() for moment in moments]
-        except TypeError:
-            with_or_not = "without" if first.tzinfo else "with"
-            others = "with" if first.tzinfo else "without"
-            raise AmbiguousError(
-                f"{with_or_not} an offset from UTC, where the times before it are {others} one; "
-                "expected all of one kind"
-            ) from None
-
-
-def _seconds(column: Sequence[str]) -> list[float]:
-    return list(map(float, column))
 
 
 def _whole_milliseconds(column: Sequence[Any]) -> list[float]:
@@ -172,20 +120,29 @@ def _of_mooncake(entry: dict[str, Any]) -> str:
     )
 
 
-def _azure(lines: Iterator[str]) -> Iterator[Batch]:
-    return _csv(lines, ("TIMESTAMP", "ContextTokens", "GeneratedTokens"), _WallClock())
+def _azure(lines: Iterator[str], _layout: Layout) -> Iterator[Batch]:
+    return csv_batches(lines, COLUMNS["azure"], WallClock(), form="azure")
 
 
-def _burstgpt(lines: Iterator[str]) -> Iterator[Batch]:
-    return _csv(lines, ("Timestamp", "Request tokens", "Response tokens"), _seconds)
+def _burstgpt(lines: Iterator[str], layout: Layout) -> Iterator[Batch]:
+    clock = seconds(layout.unit or "s")
+    return csv_batches(lines, COLUMNS["burstgpt"], clock, form="burstgpt")
 
 
-def _mooncake(lines: Iterator[str]) -> Iterator[Batch]:
-    return _json(lines, _whole_milliseconds, _of_bailian)
+def _mooncake(lines: Iterator[str], layout: Layout) -> Iterator[Batch]:
+    return _json(lines, "mooncake", _json_clock(layout, _whole_milliseconds), _of_bailian)
 
 
-def _bailian(lines: Iterator[str]) -> Iterator[Batch]:
-    return _json(lines, _numbers, _of_mooncake)
+def _bailian(lines: Iterator[str], layout: Layout) -> Iterator[Batch]:
+    return _json(lines, "bailian", _json_clock(layout, _numbers), _of_mooncake)
+
+
+def _json_clock(layout: Layout, usual: Clock) -> Clock:
+    """The clock of a unit that the scenario says, or the format's own."""
+    if layout.unit is None:
+        return usual
+    factor = SECONDS_OF[layout.unit]
+    return lambda column: [number * factor for number in _numbers(column)]
 
 
 FORMATS: dict[str, Format] = {
@@ -193,5 +150,6 @@ FORMATS: dict[str, Format] = {
     "burstgpt": _burstgpt,
     "mooncake": _mooncake,
     "bailian": _bailian,
+    "csv": own_csv,
 }
 """Readers by the name of their format."""

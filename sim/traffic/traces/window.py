@@ -14,12 +14,14 @@ from balancer.core.errors import TraceError
 from balancer.units import show_seconds
 
 from .formats import FORMATS
+from .layout import Layout
 from .lines import MalformedError, lines_of
 from .rows import Batch
 
 __all__ = ["Trace", "read_trace"]
 
 _MOST_REQUESTS = 50_000_000
+_USUAL = Layout()
 
 Column = np.ndarray[Any, Any]
 
@@ -44,7 +46,13 @@ class Trace(NamedTuple):
     next_s: float | None
 
 
-def read_trace(path: Path, form: str, start_s: float = 0.0, length_s: float = math.inf) -> Trace:
+def read_trace(
+    path: Path,
+    form: str,
+    start_s: float = 0.0,
+    length_s: float = math.inf,
+    layout: Layout = _USUAL,
+) -> Trace:
     """Read a window of a trace; reading the same of an unchanged file again costs nothing.
 
     What lies behind the window is not read, but for the first request there.
@@ -54,6 +62,7 @@ def read_trace(path: Path, form: str, start_s: float = 0.0, length_s: float = ma
         form: one of `FORMATS`.
         start_s: where the window begins, in seconds since the first request.
         length_s: how long it is.
+        layout: what the scenario says of it.
 
     Returns:
         The window; its columns are empty if it lies in a gap of the trace.
@@ -66,17 +75,23 @@ def read_trace(path: Path, form: str, start_s: float = 0.0, length_s: float = ma
         facts = path.stat()
     except OSError as error:
         raise TraceError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    return _read(path, form, start_s, length_s, facts.st_mtime_ns, facts.st_size)
+    return _read(path, form, start_s, length_s, layout, facts.st_mtime_ns, facts.st_size)
 
 
 @lru_cache(maxsize=1)
 def _read(
-    path: Path, form: str, start_s: float, length_s: float, _changed: int, _size: int
+    path: Path,
+    form: str,
+    start_s: float,
+    length_s: float,
+    layout: Layout,
+    _changed: int,
+    _size: int,
 ) -> Trace:
     window = _Window(start_s, length_s)
     try:
         with lines_of(path) as lines:
-            for batch in FORMATS[form](lines):
+            for batch in FORMATS[form](lines, layout):
                 window.take(batch)
                 if window.next_s is not None:
                     break

@@ -26,8 +26,8 @@ from opentelemetry.sdk.metrics.export import (
     NumberDataPoint,
 )
 
-from balancer.adapters.dashboards.prometheus_names import Translation, label_name, metric_name
 from balancer.metrics import metric_named
+from balancer.prometheus_names import Translation, label_name, metric_name
 from tests.waiting import free_port, until_ready
 
 __all__ = ["Kept", "Prometheus", "prometheus"]

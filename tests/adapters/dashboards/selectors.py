@@ -5,8 +5,8 @@ from __future__ import annotations
 import promql_parser
 from promql_parser import Expr, MatchOp, MatrixSelector, VectorSelector
 
-from balancer.adapters.dashboards.prometheus_names import Translation, metric_name
 from balancer.metrics import METRICS, Kind
+from balancer.prometheus_names import Translation, metric_name
 
 __all__ = ["known_names", "labels_of", "names_of", "parsed"]
 

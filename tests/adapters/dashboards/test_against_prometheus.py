@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from balancer.adapters.dashboards.grafana import dashboard_text
-from balancer.adapters.dashboards.prometheus_names import Translation
 from balancer.adapters.dashboards.promql import JOB, Queries, signal_query
 from balancer.adapters.telemetry.destination import Destination
 from balancer.adapters.telemetry.simulated import send_journal
@@ -21,6 +20,7 @@ from balancer.core.modes import Mode
 from balancer.journal_file import open_journal
 from balancer.metrics import ARM
 from balancer.policy_file import load_policy
+from balancer.prometheus_names import Translation
 from scenarios.loader import load
 from sim.study.experiment import run_scenario
 from tests.adapters.dashboards.remote_write import Kept, Prometheus, prometheus

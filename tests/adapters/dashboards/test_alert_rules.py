@@ -10,9 +10,9 @@ from ruamel.yaml import YAML
 
 from balancer.adapters.dashboards.alert_file import alerts_text
 from balancer.adapters.dashboards.alert_rules import rules_of
-from balancer.adapters.dashboards.prometheus_names import Translation
 from balancer.core.policy import Policy
 from balancer.core.rules import SIGNALS
+from balancer.prometheus_names import Translation
 from tests.adapters.dashboards.selectors import known_names, names_of
 
 FIELDS = {"record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"}

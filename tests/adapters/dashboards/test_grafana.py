@@ -14,10 +14,10 @@ import pytest
 from balancer import metrics
 from balancer.adapters.dashboards.grafana import COLUMNS, dashboard_text
 from balancer.adapters.dashboards.panel import MODE_COLOURS
-from balancer.adapters.dashboards.prometheus_names import Translation, metric_name
 from balancer.core.modes import Mode
 from balancer.core.policy import Policy
 from balancer.metrics import Metric
+from balancer.prometheus_names import Translation, metric_name
 from reports.palette import MODE_ROLES, PALETTE
 from tests.adapters.dashboards.selectors import known_names, labels_of, names_of
 

@@ -18,9 +18,9 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.metrics.export import Metric as Exported
 from opentelemetry.sdk.resources import Resource
 
-from balancer.adapters.dashboards.prometheus_names import Translation, label_name, metric_name
 from balancer.adapters.telemetry.otlp import SCOPE
 from balancer.metrics import METRICS, Kind, Metric
+from balancer.prometheus_names import Translation, label_name, metric_name
 
 CUMULATIVE = AggregationTemporality.CUMULATIVE
 

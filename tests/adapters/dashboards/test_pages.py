@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from balancer.adapters.dashboards.alert_rules import rules_of
-from balancer.adapters.dashboards.prometheus_names import Translation
 from balancer.core.policy import Policy
+from balancer.prometheus_names import Translation
 
 DOCS = Path(__file__).parents[3] / "docs"
 

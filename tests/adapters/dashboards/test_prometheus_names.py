@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from balancer import metrics
-from balancer.adapters.dashboards.prometheus_names import (
+from balancer.metrics import METRICS, Kind, Metric
+from balancer.prometheus_names import (
     Translation,
     label_name,
     metric_name,
     quoted,
     unit_words,
 )
-from balancer.metrics import METRICS, Kind, Metric
 
 
 def one(name: str, unit: str, kind: Kind) -> Metric:

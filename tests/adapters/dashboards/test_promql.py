@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from balancer import metrics
-from balancer.adapters.dashboards.prometheus_names import Translation
 from balancer.adapters.dashboards.promql import JOB, Queries, duration, signal_query
 from balancer.core.errors import InputError
 from balancer.core.rules import SIGNALS
+from balancer.prometheus_names import Translation
 from tests.adapters.dashboards.selectors import known_names, names_of
 
 

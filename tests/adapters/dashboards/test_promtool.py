@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from balancer.adapters.dashboards.alert_file import alerts_text
-from balancer.adapters.dashboards.prometheus_names import Translation
 from balancer.core.policy import Policy
+from balancer.prometheus_names import Translation
 from tests.adapters.dashboards.promtool import EVERY_S, FIRING, Promtool, needs_promtool
 
 pytestmark = needs_promtool

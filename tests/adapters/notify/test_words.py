@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from balancer.adapters.notify.words import STORY, Change, notice_of, what_users_notice
+from balancer.adapters.notify.words import STORY, Change, notice_of, what_users_notice, with_times
 from balancer.core.modes import Mode
 from balancer.core.strategy import Strategy
 from balancer.policy_file import default_policy
@@ -115,3 +115,13 @@ def test_what_is_refused_is_said_by_priority() -> None:
 def test_only_what_users_could_notice_is_said(strategy: Strategy, said: str) -> None:
     """Of a policy that leaves normal to the caller."""
     assert what_users_notice(strategy, Strategy()) == said
+
+
+def test_a_reason_tells_the_time_and_no_tick() -> None:
+    """What a tick is nobody outside knows; other numbers stay."""
+    text = "hard: override until tick 1060: drill 7, alert raised at tick 940"
+    told = with_times(text, now=1_790_845_200.0, now_tick=1000, tick_s=1.0)
+    assert told == (
+        "hard: override until 2026-10-01 09:01:00 UTC: drill 7, "
+        "alert raised at 2026-10-01 08:59:00 UTC"
+    )

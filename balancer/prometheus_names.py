@@ -12,7 +12,7 @@ import re
 from enum import Enum
 from typing import Final
 
-from ...metrics import Kind, Metric
+from .metrics import Kind, Metric
 
 __all__ = ["Translation", "label_name", "metric_name", "quoted", "unit_words"]
 

@@ -1,0 +1,382 @@
+"""A replica of a fleet in a live process: the store is asked from a thread of its own.
+
+The ticker hands over what was seen and takes what has come; callers of the application never meet
+the store. Whatever happens to the thread, the ticker goes on: it decides alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from importlib.util import find_spec
+from itertools import count
+
+from ..core.controller import Controller
+from ..core.errors import InputError, MisuseError
+from ..core.observations import Observations
+from ..core.policy import Policy
+from .course import Course, Keeper
+from .leases import LIFE_S, LINGER_S, Leases
+from .lines import Snapshot, fingerprint, form
+from .member import Link, Member
+from .settings import Fleet
+from .standing import Place, Standing
+from .store import Store, StoreError
+
+__all__ = ["Replica"]
+
+_GRACE = 0.2
+_BATCH = 100
+_PROLONG_S = LIFE_S / 5
+_LEASE_S = 1.0
+_CLOSE_S = 3.0
+
+logger = logging.getLogger("balancer.fleet")
+
+
+class Replica:
+    """See the module.
+
+    Args:
+        fleet: settings.
+        policy: to decide by.
+        controller: from which it begins, until it has joined.
+        keeper: is told of every step.
+        tick_s: wall seconds of a tick.
+        still: nothing is counted in the ledger inside this block.
+        limited: whether there is a hard budget.
+        wake: called, from another thread, when there is news for the ticker.
+
+    Raises:
+        InputError: the store's client is not installed.
+
+    Attributes:
+        course: decides.
+        leases: of the hard budget.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        policy: Policy,
+        controller: Controller,
+        keeper: Keeper,
+        *,
+        tick_s: float,
+        still: Callable[[], AbstractContextManager[None]],
+        limited: Callable[[], bool],
+        wake: Callable[[], None],
+    ) -> None:
+        if find_spec("redis") is None:
+            raise InputError(
+                "a fleet needs redis, which the extra 'fleet' brings; install it: "
+                "pip install 'open-balancer[fleet]'"
+            )
+        self._fleet = fleet
+        self._still = still
+        self._limited = limited
+        self._keeper = keeper
+        self._wake = wake
+        self._tick_s = tick_s
+        self._form = form(policy.tick_s)
+        self._fingerprint = fingerprint(policy)
+        self._policy = policy
+        self._begin(controller)
+
+    def _begin(self, controller: Controller) -> None:
+        fleet = self._fleet
+        self.name = fleet.replica or _name()
+        self.course = Course(
+            self._policy, controller, self._keeper, bound_ticks=fleet.alone_after_ticks
+        )
+        self.leases = Leases(share=fleet.without_store, most=fleet.replicas)
+        self._link = Link()
+        self._link.wake = self._wake
+        self._member: Member | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._due: asyncio.Event | None = None
+        self._short: asyncio.Event | None = None
+        self._stop: asyncio.Event | None = None
+        self._tick = -1
+        self._questions = count(1)
+        self._place: Place = "follower"
+        self._lease_problem = ""
+        self._told_differ: tuple[str, ...] = ()
+
+    # --- the ticker's side --------------------------------------------------------------
+
+    def turn(self, own: Observations | None) -> None:
+        """Hand over a tick of this replica that is over, and follow what has come.
+
+        Args:
+            own: what was seen; None: no tick is over.
+        """
+        link, course = self._link, self.course
+        if own is not None:
+            self._tick = own.tick
+            link.parts.append(own)
+            course.own(own)
+        while link.news:
+            news = link.news.popleft()
+            try:
+                if isinstance(news, Snapshot):
+                    course.take_up(news)
+                else:
+                    course.line(news)
+            except (MisuseError, LookupError, TypeError, ValueError, AssertionError) as error:
+                if not link.lost:
+                    logger.warning("fleet: the log cannot be followed from here: %s", error)
+                link.lost = True
+        if link.asks_state:
+            link.asks_state = False
+            link.given = course.tick, course.common.state()
+        if own is not None:
+            self._call(self._due)
+            self._tell()
+
+    def use(self, policy: Policy) -> str:
+        """Go on under another policy. Returns what was kept, as a sentence."""
+        self._tick_s *= policy.tick_s / self._policy.tick_s
+        self._policy = policy
+        self._form, self._fingerprint = form(policy.tick_s), fingerprint(policy)
+        if self._member is not None:
+            self._member.use(self._fingerprint, self._form, self._tick_s)
+        return self.course.use(policy)
+
+    def begin_anew(self, because: str) -> None:
+        """The controller broke: go on with what the fleet remembers, once it has come."""
+        self.course.begin_anew(because)
+        self._link.lost = True
+
+    def short(self) -> None:
+        """A call found less money than it wanted."""
+        self._call(self._short)
+
+    def lapse(self) -> None:
+        """Take back leases that nobody has prolonged."""
+        with self._still():
+            self.leases.lapse(time.monotonic())
+
+    def _call(self, event: asyncio.Event | None) -> None:
+        loop = self._loop
+        if loop is not None and event is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(event.set)
+
+    def _tell(self) -> None:
+        """Say in the log when the place changes, and who decides otherwise."""
+        standing = self.standing
+        if standing.place != self._place:
+            before, self._place = self._place, standing.place
+            if standing.place == "alone":
+                logger.warning(
+                    "fleet: alone: no decision of the fleet for over %d ticks%s; this replica "
+                    "decides on what it sees by itself",
+                    self._fleet.alone_after_ticks,
+                    f" ({standing.problem})" if standing.problem else "",
+                )
+            elif before == "alone":
+                logger.warning("fleet: back in the fleet, as its %s", standing.place)
+            else:
+                logger.info("fleet: %s", standing.place)
+        if standing.differ != self._told_differ:
+            self._told_differ = standing.differ
+            if standing.differ:
+                logger.warning("fleet: %s", _differing(standing))
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands."""
+        member = self._member
+        line = None if member is None else member.line
+        place: Place = "follower"
+        if self.course.alone is not None:
+            place = "alone"
+        elif member is not None and member.leads:
+            place = "leader"
+        return Standing(
+            place=place,
+            replica=self.name,
+            tick=self.course.tick,
+            policy=self._fingerprint,
+            holds="" if line is None else line.policy,
+            differ=() if line is None else line.differ,
+            replicas=0 if line is None else line.replicas,
+            problem=(member.problem if member is not None else "") or self._lease_problem,
+            leased=self._limited() and not self.leases.lapsed,
+        )
+
+    # --- life ---------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to talk to the store; again does nothing."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        # Whoever finds no log begins one with this; whoever finds one takes up its snapshot.
+        self._link.given = self.course.tick, self.course.common.state()
+        self._thread = threading.Thread(target=self._run, name="open-balancer-fleet", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Send what is left, give back what was leased, and stop; within some seconds."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._call(self._stop)
+            thread.join(timeout=_CLOSE_S + 2 * self._fleet.timeout_s)
+
+    def after_fork(self) -> None:
+        """In the child: another replica, which has nothing leased."""
+        self._begin(self.course.common)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._live())
+        except Exception:
+            logger.exception("fleet: the thread ended; this replica goes on alone")
+
+    async def _live(self) -> None:
+        from .redis_store import RedisStore
+
+        fleet = self._fleet
+        store = RedisStore(fleet.url, fleet.prefix, timeout_s=fleet.timeout_s, most=fleet.replicas)
+        member = self._member = Member(
+            store,
+            self.name,
+            form=self._form,
+            policy=self._fingerprint,
+            link=self._link,
+            tick_s=self._tick_s,
+            generations=lambda: secrets.token_hex(8),
+        )
+        self._due, self._short, self._stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._due.set()
+        tasks = [
+            asyncio.create_task(self._lasting(work, store, member))
+            for work in (self._send, self._follow, self._lease)
+        ]
+        await self._stop.wait()
+        for task in tasks:
+            task.cancel()
+        # Python 3.11 may lose a cancellation that comes at the moment a wait is over.
+        await asyncio.wait(tasks, timeout=_CLOSE_S / 3)
+        with contextlib.suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await member.leave()
+                await self._give_back(store)
+        await store.disconnect()
+        self._loop = None
+
+    async def _lasting(
+        self,
+        work: Callable[[Store, Member], object],
+        store: Store,
+        member: Member,
+    ) -> None:
+        """Do something again and again, whatever happens to it."""
+        assert self._stop is not None
+        while not self._stop.is_set():
+            try:
+                await work(store, member)  # type: ignore[misc]
+            except StoreError as error:
+                member.fails(error)
+                await asyncio.sleep(max(self._tick_s / 2, 0.05))
+            except Exception:
+                logger.exception("fleet: it goes on")
+                await asyncio.sleep(1.0)
+
+    async def _send(self, store: Store, member: Member) -> None:
+        assert self._due is not None
+        await self._due.wait()
+        self._due.clear()
+        tick = self._tick
+        if await member.beat():
+            # Others send their parts of the same tick about now.
+            await asyncio.sleep(min(_GRACE, _GRACE * self._tick_s))
+            await member.close(tick)
+        await member.save()
+
+    async def _follow(self, store: Store, member: Member) -> None:
+        if not member.joined:
+            await asyncio.sleep(self._tick_s / 10)
+            return
+        await member.follow(wait_s=1.0)
+
+    # --- the budget ---------------------------------------------------------------------
+
+    async def _lease(self, store: Store, member: Member) -> None:
+        """Prolong the leases, tell what was spent and ask for more, about once a second."""
+        assert self._short is not None
+        asked_s = time.monotonic()
+        while self._stop is not None and not self._stop.is_set():
+            self._short.clear()
+            if self._limited():
+                try:
+                    asked_s = await self._ask(store, asked_s)
+                    self._lease_problem = ""
+                except StoreError as error:
+                    self._lease_problem = str(error)
+                    self.lapse()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._short.wait(), _LEASE_S)
+
+    async def _ask(self, store: Store, asked_s: float) -> float:
+        """Returns when the store was last asked."""
+        now_s = time.monotonic()
+        names = self.leases.due(now_s)
+        while names or now_s - asked_s > _PROLONG_S:
+            batch, names = names[:_BATCH], names[_BATCH:]
+            asked_s = now_s = time.monotonic()
+            with self._still():
+                asks = self.leases.asks(batch, now_s)
+            leased = await store.lease(
+                self.name, next(self._questions), asks, life_s=LIFE_S, linger_s=LINGER_S
+            )
+            with self._still():
+                self.leases.granted(leased, asked_s)
+        self.lapse()
+        return asked_s
+
+    async def _give_back(self, store: Store) -> None:
+        """What calls in flight hold stays leased, until it is charged."""
+        names = self.leases.names()
+        while names:
+            batch, names = names[:_BATCH], names[_BATCH:]
+            asked_s = time.monotonic()
+            with self._still():
+                asks = self.leases.asks(batch, asked_s, gone=True)
+            idle = not names and not self.leases.held()
+            leased = await store.lease(
+                self.name,
+                next(self._questions),
+                asks,
+                life_s=LIFE_S,
+                linger_s=LINGER_S,
+                gone=idle,
+            )
+            with self._still():
+                self.leases.granted(leased, asked_s)
+
+
+def _name() -> str:
+    """Unlike that of any other process, now or later."""
+    host = "".join(c if c.isalnum() or c in "-." else "-" for c in socket.gethostname())[:40]
+    return f"{host or 'replica'}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def _differing(standing: Standing) -> str:
+    names = ", ".join(standing.differ[:5]) + (" and others" if len(standing.differ) > 5 else "")
+    return (
+        f"policy {standing.holds} holds (the leader's), and {names} decide by another policy or "
+        f"release; this replica decides by {standing.policy}. If these are two fleets, give each a "
+        "prefix of its own"
+    )

@@ -1,0 +1,105 @@
+"""What a policy would do, before it is put in force: on the last hour, or on a scenario."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from ..console_use import Role
+from ..problems import Problem
+from .frame import Console
+from .gate import form_of, need
+from .journal_stretch import last_hour
+from .policies import checked
+
+__all__ = ["impact_routes"]
+
+_CANDIDATE = "candidate.yaml"
+_IN_FORCE = "in-force.yaml"
+_HOUR = "hour.jsonl"
+_REPLICATIONS = "4"
+
+
+def impact_routes(console: Console) -> APIRouter:
+    """The routes."""
+    routes = APIRouter()
+    dependencies = console.dependencies
+
+    async def shown(
+        request: Request,
+        text: str,
+        *,
+        errors: dict[str, str] | None = None,
+        values: dict[str, str] | None = None,
+    ) -> Response:
+        found, wrong = await checked(console, text)
+        wrong = {name.replace("policy.", "impact."): said for name, said in wrong.items()}
+        errors = {**wrong, **(errors or {})}
+        return console.page(
+            request,
+            "brownout",
+            "impact.html",
+            status=422 if errors else 200,
+            errors=errors,
+            values=values,
+            tab="impact",
+            text=text,
+            checked=found,
+            scenarios=console.jobs.scenarios(),
+            scenario_options=[(n, f"{n}: {asks}") for n, asks in console.jobs.scenarios()],
+            journal=bool(dependencies.balancer.status().journal),
+            jobs=[job for job in console.jobs.newest() if job.kind in ("gate", "backtest")][:10],
+        )
+
+    @routes.get("/console/brownout/impact")
+    async def impact(request: Request) -> Response:
+        return await shown(request, dependencies.policies.current.text)
+
+    @routes.post("/console/brownout/impact/draft")
+    async def draft(request: Request) -> Response:
+        need(request, Role.OPERATOR)
+        return await shown(request, form_of(request)["text"])
+
+    @routes.post("/console/brownout/impact/start")
+    async def start(request: Request) -> Response:
+        visitor = need(request, Role.OPERATOR)
+        form = form_of(request)
+        text, on = form["text"], form["on"]
+        found, _ = await checked(console, text)
+        values = {f"impact.{name}": value for name, value in form.items()}
+        if found is None:
+            return await shown(request, text, values=values)
+        files = {_CANDIDATE: text, _IN_FORCE: dependencies.policies.current.text}
+        candidate, in_force = ["{job}/" + name for name in (_CANDIDATE, _IN_FORCE)]
+        if on == "hour":
+            hour = await asyncio.to_thread(last_hour, dependencies.balancer)
+            if hour is None:
+                return await shown(
+                    request, text, values=values,
+                    errors={"impact.on": "The service keeps no journal, so there is no last hour."},
+                )  # fmt: skip
+            kind, title = "backtest", f"{found['name']}: the last hour again"
+            files[_HOUR] = hour
+            words = ["{job}/" + _HOUR, "--policy", candidate, "--policy", in_force,
+                     "--replications", _REPLICATIONS]  # fmt: skip
+        else:
+            names = [name for name, _ in console.jobs.scenarios()]
+            if form["scenario"] not in names:
+                return await shown(
+                    request, text, values=values,
+                    errors={"impact.scenario": "Choose a scenario of the list."},
+                )  # fmt: skip
+            kind, title = "gate", f"{found['name']} against the policy in force: {form['scenario']}"
+            words = [form["scenario"], "--candidate", candidate, "--baseline", in_force,
+                     "--replications-max", "40"]  # fmt: skip
+        words += ["--workers", "1", "--out", "{job}/report"]
+        try:
+            job = await console.jobs.start(kind, title, words, visitor.name, files)
+        except Problem as problem:
+            return await shown(request, text, values=values, errors={"": problem.message})
+        console.audit.add(visitor, f"start a {kind}", after=title)
+        return console.to(f"/console/runs/{job.number}")
+
+    return routes

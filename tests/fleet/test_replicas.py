@@ -1,0 +1,271 @@
+"""Balancers of one process that are replicas of a fleet, on a real store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from balancer.cli.main import app
+from balancer.core.errors import InputError
+from balancer.core.modes import Mode
+from balancer.core.policy import BudgetLimit, Policy
+from balancer.core.replay import replay
+from balancer.fleet import Fleet
+from balancer.fleet.standing import Standing
+from balancer.journal_file import open_journal
+from balancer.policy_file import default_policy
+from balancer.runtime.balancer import Balancer
+from balancer.runtime.calls import Asked, CallSettings, Outcome
+from balancer.runtime.clock import Clock
+from balancer.service.settings import Settings
+from tests.waiting import until
+
+from .conftest import Server
+
+POLICY = default_policy()
+SETTINGS = CallSettings(model="gemini-2.5-flash")
+Make = Callable[..., Balancer]
+
+
+@pytest.fixture
+def make(store: Server) -> Iterator[Make]:
+    """Makes started balancers whose ticks take a fifth of a second."""
+    made: list[Balancer] = []
+
+    def start(policy: Policy = POLICY, *, prefix: str = "p", **options: Any) -> Balancer:
+        fleet = Fleet(url=store.url, prefix=prefix, replica=f"r{len(made)}", timeout_s=2.0)
+        balancer = Balancer(
+            policy,
+            settings=SETTINGS,
+            clock=Clock(5.0),
+            fleet=fleet,
+            **options,
+        )
+        made.append(balancer)
+        return balancer.start()
+
+    yield start
+    for balancer in made:
+        balancer.close()
+
+
+def standing(balancer: Balancer) -> Standing:
+    """In the fleet."""
+    found = balancer.status().fleet
+    assert found is not None
+    return found
+
+
+def follows(*balancers: Balancer) -> None:
+    """Wait until all are in the fleet, and one leads."""
+    until(
+        lambda: (
+            sorted(standing(each).place for each in balancers)
+            == ["follower"] * (len(balancers) - 1) + ["leader"]
+            and all(standing(each).replicas == len(balancers) for each in balancers)
+        ),
+        "they are together",
+        30.0,
+    )
+
+
+def alone(balancer: Balancer, told: str) -> None:
+    """Wait until it is alone, and says why; its calls go on, by its own decisions."""
+    until(lambda: standing(balancer).place == "alone", "it is alone", 30.0)
+    assert told in until(lambda: standing(balancer).problem)
+    status = balancer.status()
+    assert status.problems == {}
+    assert status.enforced
+    call = balancer.begin()
+    assert call.admitted
+    balancer.finish(call)
+
+
+def test_an_order_to_one_is_followed_by_all_from_one_tick_on(make: Make, tmp_path: Path) -> None:
+    """And the merged journals of all say the same, and replay."""
+    all_of_them = [make(journal=tmp_path / f"j{number}.jsonl") for number in range(3)]
+    follows(*all_of_them)
+    all_of_them[1].override(Mode.HARD, "a trial", for_s=600.0)
+    for each in all_of_them:
+        until(lambda each=each: each.status().mode is Mode.HARD, "it is in hard")
+    for each in all_of_them:
+        each.close()
+    first_hard = set()
+    for number in range(3):
+        path = tmp_path / f"j{number}-fleet.jsonl"
+        assert replay(open_journal(path)).identical
+        entries = list(open_journal(path))
+        first_hard.add(next(e.decision.tick for e in entries if e.decision.mode is Mode.HARD))
+    assert len(first_hard) == 1
+
+
+def test_one_replica_s_part_is_not_replayed_as_if_it_were_all(make: Make, tmp_path: Path) -> None:
+    """The message names the file that is meant."""
+    balancer = make(journal=tmp_path / "j.jsonl")
+    follows(balancer)
+    balancer.close()
+    found = CliRunner().invoke(app, ["replay", str(tmp_path / "j.jsonl")])
+    assert found.exit_code == 2
+    assert "replay j-fleet.jsonl beside it" in found.output
+    assert list(open_journal(tmp_path / "j.jsonl"))
+
+
+def test_a_restart_goes_on_with_what_the_fleet_remembers(make: Make, tmp_path: Path) -> None:
+    """Its own snapshot is older."""
+    first = make()
+    second = make(state=tmp_path / "state.json", journal=tmp_path / "j.jsonl")
+    follows(first, second)
+    second.close()
+    first.override(Mode.SOFT, "a trial", for_s=600.0)
+    until(lambda: first.status().mode is Mode.SOFT)
+    third = make(state=tmp_path / "state.json", journal=tmp_path / "j.jsonl")
+    follows(first, third)
+    until(lambda: third.status().mode is Mode.SOFT)
+    assert third.status().override is not None
+
+
+def test_replicas_with_different_policies_are_named(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, with whose policy holds; each decides by its own on what all saw."""
+    first = make()
+    follows(first)
+    second = make(replace(POLICY, name="another"))
+    follows(first, second)
+    until(lambda: standing(second).differ, "the log names one")
+    found = standing(second)
+    assert (found.holds, found.differ) == (standing(first).policy, ("r1",))
+    until(lambda: "r1 decide by another policy" in caplog.text)
+    assert "If these are two fleets, give each a prefix" in caplog.text
+    assert second.status().problems == {}
+
+
+def test_two_fleets_on_one_store_do_not_meet(make: Make) -> None:
+    """With a prefix each."""
+    first, second = make(prefix="a"), make(prefix="b")
+    follows(first)
+    follows(second)
+
+
+def test_ticks_of_another_length_are_told(make: Make) -> None:
+    """They cannot be added up: the replica is alone."""
+    follows(make())
+    alone(
+        make(replace(POLICY, tick_s=2.0)),
+        "is of format 1, ticks of 1 s, and this replica's is of format 1, ticks of 2 s: run one",
+    )
+
+
+def test_another_version_in_the_log_is_told(make: Make, store: Server) -> None:
+    """Nobody steps what they cannot read."""
+    balancer = make()
+    follows(balancer)
+    tick = standing(balancer).tick + 100
+    store.tell("XADD", "{p}:log", f"{tick}-0", "line", '{"fleet": 2}')
+    alone(balancer, "a line is of format 2, and this release reads 1")
+
+
+def test_a_wrong_password_is_told_once_and_calls_go_on(
+    make: Make, store: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the start, and when it is changed."""
+    store.tell("CONFIG", "SET", "requirepass", "right")
+    balancer = make()
+    alone(balancer, "the store refuses user or password: set OPEN_BALANCER_FLEET")
+    told = [r for r in caplog.records if "refuses user or password" in r.getMessage()]
+    assert len([r for r in told if r.levelno == logging.ERROR]) == 1
+
+
+def test_a_store_that_is_away_from_the_start_is_told(make: Make, store: Server) -> None:
+    """When it comes, the replica joins."""
+    store.stop()
+    balancer = make()
+    alone(balancer, "the store cannot be reached")
+    store.start()
+    follows(balancer)
+    assert standing(balancer).problem == ""
+
+
+def test_a_hard_budget_is_leased_and_refuses_without_a_store(make: Make, store: Server) -> None:
+    """What is left of the lease may be spent, and then nothing."""
+    policy = replace(POLICY, budgets=(BudgetLimit(usd=10.0, window_s=3600.0),))
+    first, second = make(policy), make(policy)
+    follows(first, second)
+    until(lambda: standing(first).leased and standing(second).leased, "money is leased")
+
+    def call(balancer: Balancer) -> bool:
+        request = balancer.request(asked=Asked(prompt_tokens=1000, output_cap_tokens=1000))
+        attempt = request.start()
+        if attempt is not None:
+            attempt.finish(Outcome(prompt_tokens=1000, output_tokens=1000))
+        request.close()
+        return attempt is not None
+
+    assert until(lambda: call(first), "a call is granted")
+    spent = 1000 * 300 + 1000 * 2500
+    for each in (first, second):
+        until(lambda each=each: each.budgets()[0].used >= spent, "both know what was spent")
+        (budget,) = each.budgets()
+        assert budget.used + budget.reserved + budget.left == budget.limit == 10_000_000_000
+    store.stop()
+    until(lambda: not call(first), "the lease is used up", 30.0)
+    assert first.status().problems == {}
+
+
+def test_without_the_client_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra."""
+    import balancer.fleet.replica as home
+
+    monkeypatch.setattr(home, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'open-balancer\[fleet\]'"):
+        Balancer(POLICY, fleet=Fleet(url="redis://127.0.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"OPEN_BALANCER_FLEET": "here"}, "is no URL of a store"),
+        ({"OPEN_BALANCER_FLEET_PREFIX": "x"}, "OPEN_BALANCER_FLEET_PREFIX is set, and no store"),
+        (
+            {"OPEN_BALANCER_FLEET": "redis://h", "OPEN_BALANCER_FLEET_REPLICAS": "many"},
+            "OPEN_BALANCER_FLEET_REPLICAS is 'many'",
+        ),
+        (
+            {"OPEN_BALANCER_FLEET": "redis://h", "OPEN_BALANCER_FLEET_WITHOUT_STORE": "lots"},
+            "OPEN_BALANCER_FLEET_WITHOUT_STORE is 'lots'",
+        ),
+    ],
+)
+def test_settings_of_the_service_are_checked(environment: dict[str, str], told: str) -> None:
+    """At the start, with the variable's name."""
+    with pytest.raises(InputError, match=told):
+        Settings.from_environment(environment)
+
+
+def test_the_service_is_told_of_its_fleet_by_the_environment() -> None:
+    """All of it."""
+    found = Settings.from_environment(
+        {
+            "OPEN_BALANCER_FLEET": "rediss://u:p@h:6380/1",
+            "OPEN_BALANCER_FLEET_PREFIX": "shop",
+            "OPEN_BALANCER_FLEET_REPLICA": "pod-1",
+            "OPEN_BALANCER_FLEET_REPLICAS": "40",
+            "OPEN_BALANCER_FLEET_WITHOUT_STORE": "0.5%",
+            "OPEN_BALANCER_FLEET_ALONE_AFTER": "5",
+        }
+    )
+    assert found.fleet == Fleet(
+        url="rediss://u:p@h:6380/1",
+        prefix="shop",
+        replica="pod-1",
+        replicas=40,
+        without_store=0.005,
+        alone_after_ticks=5,
+    )
+    assert Settings.from_environment({}).fleet is None

@@ -1,0 +1,409 @@
+"""The console in a real browser, on a service that a mock leads through all modes and back."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from balancer.service.console_use import ConsoleUse, Person, Role
+from tests.service.conftest import TOKEN, Start
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+PAGES = (
+    "/console",
+    "/console?window=24h",
+    "/console/brownout",
+    "/console/brownout/policy",
+    "/console/brownout/versions",
+    "/console/brownout/versions/1",
+    "/console/brownout/impact",
+    "/console/incidents",
+    "/console/incidents/1",
+    "/console/observability",
+    "/console/observability?metric=cost&split=mode&range=7d",
+    "/console/runs",
+    "/console/settings",
+    "/console/help",
+    "/console/help/reference/policy",
+    "/console/help?q=kill+switch",
+)
+MODES = ("normal", "soft", "hard", "emergency")
+FIRST_PAGE_BYTES = 600_000
+VERA = Person(name="vera", role=Role.VIEWER, token="a-viewers-own-token")  # noqa: S106
+
+pytestmark = pytest.mark.live
+
+
+def lead_through_all_modes(url: str) -> None:
+    """Watch the stream of the console until every mode was seen and normal is back."""
+    seen: set[str] = set()
+    with urllib.request.urlopen(f"{url}/console/live/standing", timeout=60) as stream:  # noqa: S310
+        for line in stream:
+            found = re.search(rb'class="mode (\w+)', line)
+            if found:
+                mode = found[1].decode()
+                if mode == "normal" and seen == set(MODES):
+                    return
+                seen.add(mode)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a service that has been through all four modes and is back."""
+    pytest.importorskip("numba", reason="the extra sim is not installed")
+    command = [sys.executable, "-m", "balancer.cli", "demo", "--port", "0", "--speed", "15"]
+    process = subprocess.Popen(
+        [*command, "--data", str(tmp_path_factory.mktemp("demo"))],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        address = next((line.split()[1] for line in lines if line.startswith("console ")), "")
+        assert address, "the demo did not start"
+        url = address.removesuffix("/console")
+
+        lead_through_all_modes(url)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("no Chromium is installed")
+    with api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        )
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test when anything goes wrong in it, a breach of its CSP among them."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    found = context.new_page()
+    wrong: list[str] = []
+    found.on("pageerror", lambda error: wrong.append(str(error)))
+    found.on(
+        "console",
+        lambda said: wrong.append(said.text) if said.type == "error" and _ours(said.text) else None,
+    )
+    yield found
+    context.close()
+    assert wrong == []
+
+
+def _ours(text: str) -> bool:
+    # A form with a mistake is answered by 422 and a log-in that fails by 401, as the tests want
+    # them; the browser says so. So it does of a connection that a test has cut.
+    return "status of 4" not in text and "ERR_INTERNET_DISCONNECTED" not in text
+
+
+def settled(page: Page, address: str) -> None:
+    """Go to a page and wait until it is live."""
+    page.goto(address)
+    page.wait_for_function("document.getElementById('pulse').textContent === 'live'")
+
+
+# ----------------------------------------------------------------------------------- pages
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_opens_without_a_fault(demo: str, page: Page, path: str) -> None:
+    """In a wide window and a narrow one, where nothing sticks out."""
+    settled(page, demo + path)
+    for width in (1440, 360, 3840):
+        page.set_viewport_size({"width": width, "height": 900})
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{wide} pixels wide in {width}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_accessible(demo: str, browser: Browser, path: str, scheme: str) -> None:
+    """WCAG 2.2 AA, as far as axe can tell."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
+    page = context.new_page()
+    settled(page, demo + path)
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+    found = axe.Axe().run(page, options=rules).response["violations"]
+    context.close()
+    assert [_said(each) for each in found] == []
+
+
+def _said(violation: dict[str, Any]) -> str:
+    nodes = [node["html"][:120] for node in violation["nodes"][:3]]
+    return f"{violation['id']}: {nodes}"
+
+
+def test_the_first_page_is_small(demo: str, page: Page) -> None:
+    """With everything that it loads, as it goes over the wire."""
+    sizes: list[int] = []
+    page.on(
+        "requestfinished",
+        lambda request: (
+            sizes.append(request.sizes()["responseBodySize"])
+            if "/live/" not in request.url
+            else None
+        ),
+    )
+    settled(page, demo + "/console")
+    assert len(sizes) > 10
+    assert sum(sizes) <= FIRST_PAGE_BYTES
+
+
+def test_nothing_is_loaded_from_elsewhere(demo: str, page: Page) -> None:
+    """No network, no console that is broken."""
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(request.url.split("/", 3)[2]))
+    for path in ("/console", "/console/observability"):
+        settled(page, demo + path)
+    assert hosts == {demo.split("/", 3)[2]}
+
+
+# ------------------------------------------------------------------------------------ live
+
+
+def test_the_dashboard_follows_the_ticks(demo: str, page: Page) -> None:
+    """Without being loaded again."""
+    settled(page, demo + "/console")
+    before = page.inner_text("#figures")
+    page.wait_for_function(
+        "before => document.getElementById('figures').innerText !== before", arg=before
+    )
+
+
+def test_a_broken_stream_is_said_and_mended(demo: str, page: Page) -> None:
+    """What is shown is stale until the next message."""
+    settled(page, demo + "/console")
+    page.route("**/console/live/**", lambda route: route.abort("internetdisconnected"))
+    page.context.set_offline(offline=True)
+    page.evaluate("htmx.find('#stream')._htmx.sse.reader.cancel()")
+    page.wait_for_function("document.body.classList.contains('stale')")
+    assert "stale since" in page.inner_text("#pulse")
+    page.unroute("**/console/live/**")
+    page.context.set_offline(offline=False)
+    page.wait_for_function("!document.body.classList.contains('stale')", timeout=60_000)
+
+
+def test_light_and_dark_are_kept(demo: str, page: Page) -> None:
+    """By the browser."""
+    settled(page, demo + "/console")
+    page.click("#theme")
+    chosen = page.evaluate("document.documentElement.dataset.theme")
+    settled(page, demo + "/console/help")
+    assert page.evaluate("document.documentElement.dataset.theme") == chosen == "dark"
+
+
+# --------------------------------------------------------------------------------- actions
+
+
+def test_a_mode_is_held_and_given_back_by_the_keyboard_alone(demo: str, page: Page) -> None:
+    """From the first key on."""
+    settled(page, demo + "/console")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    _tab_to(page, "a[href='/console/brownout']")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/brownout")
+    _tab_to(page, "#hold-mode")
+    page.keyboard.press("h")
+    _tab_to(page, "#hold-duration")
+    page.keyboard.type("10m")
+    _tab_to(page, "#hold-reason")
+    page.keyboard.type("a drill")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=hard is held until")
+    page.wait_for_selector("#standing .mode.hard")
+    page.reload()
+    _tab_to(page, "#auto-reason")
+    page.keyboard.type("the drill is over")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=The controller decides again.")
+    page.wait_for_selector("#standing .tag.warn", state="detached")
+
+
+def _tab_to(page: Page, selector: str) -> None:
+    """Press Tab until something has the focus."""
+    for _ in range(60):
+        if page.evaluate("s => document.activeElement.matches(s)", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"no way to {selector} by the keyboard")
+
+
+def test_a_form_with_a_mistake_says_so_at_the_field(demo: str, page: Page) -> None:
+    """And changes nothing."""
+    settled(page, demo + "/console/brownout")
+    page.fill("#hold-duration", "soon")
+    page.fill("#hold-reason", "a drill")
+    page.click("text=Hold it")
+    assert "expected a duration" in page.inner_text("#hold-duration-error")
+    assert page.get_attribute("#hold-duration", "aria-invalid") == "true"
+    assert page.input_value("#hold-reason") == "a drill"
+    assert page.locator("#standing .tag.warn").count() == 0
+
+
+def test_the_kill_switch_is_asked_for_twice(demo: str, page: Page) -> None:
+    """And switched off again."""
+    settled(page, demo + "/console/brownout")
+    page.fill("#kill-reason", "a drill")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.click("text=Use the kill switch")
+    assert page.locator("#standing .tag.bad").count() == 0
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("text=Use the kill switch")
+    page.wait_for_selector("#standing >> text=kill switch: a drill")
+    page.fill("#kill-reason", "over")
+    page.click("text=Switch it off")
+    page.wait_for_selector("text=The kill switch is off.")
+
+
+def test_a_prompt_goes_through_all_four_modes(demo: str, page: Page) -> None:
+    """Side by side, with what each costs."""
+    settled(page, demo + "/console/brownout")
+    page.fill("#try-prompt", "Say something.")
+    page.click("text=Try it in all four")
+    page.wait_for_selector(".four article", timeout=90_000)
+    assert page.locator(".four article").count() == 4
+    for mode in MODES:
+        assert "$" in page.inner_text(f".four article[aria-label={mode}]")
+
+
+def test_a_policy_is_checked_applied_and_brought_back(demo: str, page: Page) -> None:
+    """The form fills in the YAML; a mistake is said with its line."""
+    settled(page, demo + "/console/brownout/policy")
+    page.fill("#thresholds-soft-latency_p95", "soon")
+    page.click("text=Look at the change")
+    assert "expected a duration" in page.inner_text("#thresholds-soft-latency_p95-error")
+    page.fill("#thresholds-soft-latency_p95", "14s")
+    page.click("text=Look at the change")
+    assert "soft begins at P95 latency 14s, was 16s" in page.inner_text("#checked")
+    text = page.input_value("#policy-text")
+    page.fill("#policy-text", text.replace("law:", "lwa:"))
+    page.fill("#policy-reason", "a try")
+    page.click("text=Apply it")
+    assert re.match(r"Line \d+: .*lwa", page.inner_text("#policy-text-error"))
+    page.fill("#policy-text", text)
+    page.click("text=Apply it")
+    page.wait_for_selector("text=is in force.")
+    page.goto(demo + "/console/brownout/versions/1")
+    assert "soft begins at P95 latency 16s, was 14s" in page.inner_text("main")
+    page.fill("#restore-reason", "it was better")
+    page.click("text=Bring it back")
+    page.wait_for_selector("text=Version 1 is in force again")
+
+
+def test_an_incident_is_taken_up_and_noted(demo: str, page: Page) -> None:
+    """By whoever is there."""
+    settled(page, demo + "/console/incidents")
+    page.click("table a >> nth=-1")
+    page.wait_for_selector("text=Timeline")
+    assert page.locator(".timeline .mode.emergency, .timeline .mode.hard").count() > 0
+    page.click("text=I have it")
+    page.wait_for_selector("text=local, since")
+    page.click("text=Add it")
+    assert "Write something" in page.inner_text("#note-text-error")
+    page.fill("#note-text", "The model was slow.")
+    page.click("text=Add it")
+    page.wait_for_selector(".note >> text=The model was slow.")
+
+
+def test_a_metric_is_split_kept_and_taken_away(demo: str, page: Page) -> None:
+    """As a view and as CSV."""
+    settled(page, demo + "/console/observability")
+    page.select_option("#explore-metric", "cost")
+    page.wait_for_url("**metric=cost**")
+    page.select_option("#explore-split", "mode")
+    page.wait_for_url("**split=mode**")
+    page.wait_for_selector("#explore canvas")
+    page.fill("#view-name", "Cost by mode")
+    page.click("text=Keep it")
+    page.wait_for_selector(".views >> text=Cost by mode")
+    page.fill("#view-name", "Cost by mode")
+    page.click("text=Keep it")
+    assert "of this name" in page.inner_text("#view-name-error")
+    with page.expect_download() as download:
+        page.click("text=CSV")
+    lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("time,")
+    assert len(lines) > 1
+    page.click("text=Remove")
+    page.wait_for_selector("text=None yet.")
+
+
+def test_the_help_is_searched(demo: str, page: Page) -> None:
+    """Down to the page, whose links stay inside."""
+    settled(page, demo + "/console/help")
+    page.fill("#q", "hard budget")
+    page.press("#q", "Enter")
+    page.click(".found a >> text=Policy files")
+    page.wait_for_selector("article >> text=Hard budgets")
+    links = page.eval_on_selector_all("article a", "all => all.map(a => a.getAttribute('href'))")
+    assert links
+    assert all(link.startswith(("/console/help/", "#", "https://")) for link in links)
+
+
+def test_a_run_is_started_and_watched_to_its_report(demo: str, page: Page) -> None:
+    """It shows what the command prints, and the report in a sandbox."""
+    settled(page, demo + "/console/runs")
+    page.select_option("#run-scenario", "steady")
+    page.fill("#run-replications", "many")
+    page.click("text=Start it")
+    assert "whole number" in page.inner_text("#run-replications-error")
+    page.fill("#run-replications", "2")
+    page.click("text=Start it")
+    page.wait_for_selector("text=Run 1: steady")
+    page.wait_for_selector("#progress .tag.good", timeout=300_000)
+    page.click("#progress a[href$='.html']")
+    page.wait_for_selector("h1")
+
+
+# ----------------------------------------------------------------------------------- roles
+
+
+def test_a_viewer_logs_in_looks_and_leaves(start: Start, page: Page) -> None:
+    """With the buttons of operators out of reach."""
+    service = start(console=ConsoleUse(people=(VERA,)))
+    page.goto(service.url + "/console/brownout")
+    page.fill("#token", "not this one")
+    page.keyboard.press("Enter")
+    assert "No such token" in page.inner_text("#token-error")
+    page.fill("#token", VERA.token)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/brownout")
+    assert page.is_disabled("text=Hold it")
+    assert page.locator("text=Settings").count() == 0
+    page.click("text=Log out")
+    page.wait_for_url("**/console/login")
+    page.fill("#token", TOKEN)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=admin · admin")
+    page.click("text=Settings")
+    page.wait_for_selector("td >> text=log-in refused")
