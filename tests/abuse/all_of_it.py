@@ -86,14 +86,14 @@ SHORT = Length(
     connections=200,
     bomb_mb=20,
     every=9,
-    moments=12,
+    moments=30,
     slow_callers=30,
     good_calls=50,
     rounds=1,
     timed=False,
     examples=1,
     soak_s=5.0,
-    kills=24,
+    kills=4,
 )
 
 

@@ -132,12 +132,12 @@ def read_response(data: bytes, *, ended: bool) -> tuple[int, dict[str, str], byt
         data: that came.
         ended: and no more will.
     """
-    top, found, body = data.partition(b"\r\n\r\n")
-    status, headers = _head(top)
-    if not (found and status):
-        return 0, {}, b"", False
-    if status < 200:
-        return read_response(body, ended=ended)
+    status, body = 0, data
+    while status < 200:  # those before it are not yet the response
+        top, found, body = body.partition(b"\r\n\r\n")
+        status, headers = _head(top)
+        if not (found and status):
+            return 0, {}, b"", False
     if status in _EMPTY:
         return status, headers, b"", True
     if "chunked" in headers.get("transfer-encoding", ""):
