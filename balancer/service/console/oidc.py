@@ -94,7 +94,7 @@ class Oidc:
         async with self._client(back) as client:
             try:
                 provider = await self._provider(client)
-            except (*_http_errors(), ValueError) as error:
+            except _failures() as error:
                 raise _away(error) from None
             url, state = client.create_authorization_url(
                 provider["authorization_endpoint"], nonce=nonce, code_verifier=verifier
@@ -145,7 +145,7 @@ class Oidc:
                 keys = await _json(client, provider["jwks_uri"])
             except OAuthError as refused:
                 raise Problem(401, f"the OpenID provider refuses: {refused.error}") from None
-            except (*_http_errors(), ValueError) as failed:
+            except _failures() as failed:
                 raise _away(failed) from None
         try:
             claims = self._claims(str(token.get("id_token", "")), keys, waiting.nonce)
@@ -187,10 +187,10 @@ async def _json(client: AsyncOAuth2Client, address: str) -> Any:
     return answer.raise_for_status().json()
 
 
-def _http_errors() -> tuple[type[Exception], ...]:
-    """Of the HTTP client that Authlib has found: it takes one of two."""
+def _failures() -> tuple[type[Exception], ...]:
+    """Of the HTTP client that Authlib has found, which is one of two, and of what is no JSON."""
     there = (sys.modules.get(name) for name in ("httpx", "httpx2"))
-    return tuple(module.HTTPError for module in there if module is not None)
+    return (ValueError, *(module.HTTPError for module in there if module is not None))
 
 
 def _away(error: Exception) -> Problem:
