@@ -24,6 +24,7 @@ _EXTRAS = {
     "genai-prices": ("genai_prices",),
     "load": ("locust",),
     "notify": ("aiohttp",),
+    "oidc": ("authlib", "httpx", "joserfc"),
     "service": ("fastapi", "uvicorn", "aiohttp", "sqlalchemy", "alembic", "jinja2", "markdown_it"),
     "tune": ("optuna",),
     "telemetry": ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.grpc"),

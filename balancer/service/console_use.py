@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..core.errors import InputError, nearest
 
-__all__ = ["ConsoleUse", "Person", "Role", "console_use"]
+__all__ = ["ConsoleUse", "OidcUse", "Person", "Role", "console_use"]
 
 _PEOPLE = "OPEN_BALANCER_CONSOLE_USERS"
 _PUBLIC = "OPEN_BALANCER_CONSOLE_PUBLIC"
+_OIDC = "OPEN_BALANCER_OIDC"
 _PROCEDURES = "OPEN_BALANCER_PROCEDURES"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _TOKEN = re.compile(r"[\x21-\x2b\x2d-\x7e]{16,}")
@@ -51,17 +53,37 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OidcUse:
+    """An OpenID provider through which people log in.
+
+    Attributes:
+        issuer: its address, without a slash at the end.
+        client_id, client_secret: as it knows the service.
+        claim: of its ID token, whose values say who may do what.
+        roles: by value of the claim; "*" is for everybody whom it knows.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    claim: str = "groups"
+    roles: Mapping[str, Role] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleUse:
     """How the console is used.
 
     Attributes:
         people: beside whoever has the service's own token, who is `admin`.
         public: whether anybody who reaches the service may look at it without a log-in.
+        oidc: provider through which people log in, too.
         procedures: folder of what to do in an incident, in Markdown; None: there is none.
     """
 
     people: tuple[Person, ...] = ()
     public: bool = False
+    oidc: OidcUse | None = None
     procedures: Path | None = None
 
 
@@ -84,8 +106,52 @@ def console_use(environment: Mapping[str, str]) -> ConsoleUse:
     if folder and not Path(folder).is_dir():
         raise InputError(f"{_PROCEDURES} is {folder!r}; expected a folder of Markdown files")
     return ConsoleUse(
-        people=people, public=public == "on", procedures=Path(folder) if folder else None
+        people=people,
+        public=public == "on",
+        oidc=_oidc(environment),
+        procedures=Path(folder) if folder else None,
     )
+
+
+def _oidc(environment: Mapping[str, str]) -> OidcUse | None:
+    issuer, client, secret, roles = (
+        environment.get(f"{_OIDC}_{name}", "").strip()
+        for name in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "ROLES")
+    )
+    if not issuer:
+        return None
+    if not (client and secret and roles):
+        raise InputError(
+            f"{_OIDC}_ISSUER is set; expected {_OIDC}_CLIENT_ID, {_OIDC}_CLIENT_SECRET and "
+            f"{_OIDC}_ROLES (such as ops:operator,*:viewer) beside it"
+        )
+    parts = urlsplit(issuer)
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise InputError(f"{_OIDC}_ISSUER is {issuer!r}; expected an address with https")
+    return OidcUse(
+        issuer=issuer.rstrip("/"),
+        client_id=client,
+        client_secret=secret,
+        claim=environment.get(f"{_OIDC}_CLAIM", "").strip() or "groups",
+        roles={name: role for each in roles.split(",") for name, role in [_mapped(each.strip())]},
+    )
+
+
+def _mapped(text: str) -> tuple[str, Role]:
+    value, _, role = text.rpartition(":")
+    if not value:
+        raise InputError(f"{_OIDC}_ROLES has {text!r}; expected VALUE:ROLE, with commas between")
+    return value, _role(role, f"{_OIDC}_ROLES", value)
+
+
+def _role(name: str, variable: str, whose: str) -> Role:
+    roles = {each.label: each for each in Role}
+    if name not in roles:
+        raise InputError(
+            f"{variable} gives {whose!r} the role {name!r}{nearest(name, roles)}; expected "
+            f"{', '.join(roles)}"
+        )
+    return roles[name]
 
 
 def _person(text: str) -> Person:
@@ -96,15 +162,10 @@ def _person(text: str) -> Person:
             f"{_PEOPLE} has an entry that is no NAME:ROLE:TOKEN; expected such as "
             "ana:operator:…, with commas between them"
         )
-    roles = {each.label: each for each in Role}
-    if role not in roles:
-        raise InputError(
-            f"{_PEOPLE} gives {name!r} the role {role!r}{nearest(role, roles)}; expected "
-            f"{', '.join(roles)}"
-        )
+    found = _role(role, _PEOPLE, name)
     if not _TOKEN.fullmatch(token):
         raise InputError(
             f"{_PEOPLE}: the token of {name!r} needs at least 16 characters, without spaces; take "
             "the output of `openssl rand -hex 32`"
         )
-    return Person(name=name, role=roles[role], token=token)
+    return Person(name=name, role=found, token=token)

@@ -77,6 +77,7 @@ class Recent:
         self._lines: deque[_Line] = deque()
         self._minutes: deque[tuple[int, Span]] = deque(maxlen=DAY_MINUTES)
         self._minute: list[_Line] = []
+        self._joined: dict[float, tuple[int, Span]] = {}
         self._mode = mode
         self.seen_s = 0.0
         self.activations = 0
@@ -102,6 +103,7 @@ class Recent:
                 self._lines.clear()
                 self._minute.clear()
                 self._minutes.clear()
+                self._joined.clear()
             self._change(decision.mode, ends_s)
             self.seen_s += seconds
             self._lines.append(line)
@@ -138,9 +140,15 @@ class Recent:
                 return _sum(fine)
             number = _minute(self._lines[-1])
             oldest = number - math.ceil(seconds / MINUTE_S)
-            spans = [span for at, span in self._minutes if at > oldest]
             minute = list(self._minute)
-        return _join([*spans, _sum(minute)])
+            # Of the minutes that are over, nothing changes until the next one is.
+            known, joined = self._joined.get(seconds, (None, Span()))
+            spans = [span for at, span in self._minutes if at > oldest] if known != number else None
+        if spans is not None:
+            joined = _join(spans)
+            with self._lock:
+                self._joined[seconds] = number, joined
+        return _join([joined, _sum(minute)])
 
 
 def _minute(line: _Line) -> int:

@@ -112,10 +112,11 @@ class Settings:
         )
         if not 0 <= self.port <= 65_535:
             raise InputError(f"port is {self.port}; expected 0 to 65535")
-        if self.token is None and (self.console.people or self.console.public):
+        if self.token is None and (self.console.people or self.console.public or self.console.oidc):
             raise InputError(
-                "the console has users or is public, and no token is set, so it asks nobody for a "
-                "log-in; set OPEN_BALANCER_TOKEN (such as the output of `openssl rand -hex 32`)"
+                "the console has users, a provider or is public, and no token is set, so it asks "
+                "nobody for a log-in; set OPEN_BALANCER_TOKEN (such as the output of "
+                "`openssl rand -hex 32`)"
             )
         if self.token is None and not is_loopback(self.host):
             raise InputError(

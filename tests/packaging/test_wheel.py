@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("balancer", "scenarios", "sim", "reports", "loadtests")
-DATA = {".yaml", ".toml", ".css", ".jinja", ".typed"}
+DATA = {".yaml", ".toml", ".css", ".jinja", ".typed", ".html", ".js", ".svg"}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,8 @@ def test_every_module_and_its_data_ship(wheel: set[str]) -> None:
         "scenarios/profiles.yaml",
         "scenarios/library/steady.yaml",
         "reports/report.css",
+        "balancer/service/console/static/vendor/echarts.LICENSE",
+        "balancer/service/console/docs/how-to/console.md",
     ],
 )
 def test_what_runs_would_miss_is_there(wheel: set[str], name: str) -> None:

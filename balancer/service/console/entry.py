@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from ..access import Peer
@@ -12,11 +13,13 @@ from ..console_use import Person, Role
 from ..limits import Rates
 from ..problems import Problem
 from .frame import Console
-from .gate import LOGIN, LOGOUT, form_of, is_secure, session_of, visitor_of
+from .gate import BACK, LOGIN, LOGOUT, OIDC, form_of, is_secure, session_of, visitor_of
+from .oidc import Oidc
 from .sessions import COOKIE, Visitor, person_of
 
 __all__ = ["entry_routes"]
 
+_STATE = "open_balancer_oidc"
 _TRIES_PER_S = 0.5
 """Of one address; ten seconds' worth may come at once."""
 
@@ -43,11 +46,20 @@ def entry_routes(console: Console) -> APIRouter:
             headers={"x-accel-buffering": "no"},
         )
 
+    def login_form(request: Request, problem: str = "", *, status: int = 200) -> Response:
+        return console.part(
+            "login.html",
+            status=status,
+            then=_then(request),
+            problem=problem,
+            oidc=settings.console.oidc is not None,
+        )
+
     @routes.get(LOGIN)
     async def login_page(request: Request) -> Response:
         if settings.token is None or visitor_of(request).logged_in:
             return RedirectResponse("/console", 303)
-        return console.part("login.html", then=_then(request), problem="")
+        return login_form(request)
 
     @routes.post(LOGIN)
     async def login(request: Request) -> Response:
@@ -55,34 +67,62 @@ def entry_routes(console: Console) -> APIRouter:
         wait_s = tries.wait_s(peer.address)
         if wait_s:
             text = f"Too many tries from this address. Try again in {wait_s:.0f} s."
-            answer = console.part("login.html", status=429, then=_then(request), problem=text)
+            answer = login_form(request, text, status=429)
             answer.headers["retry-after"] = str(int(wait_s) + 1)
             return answer
         person = person_of(form_of(request)["token"].strip(), people)
         if person is None:
-            nobody = Visitor(name="nobody", role=Role.VIEWER, csrf="")
-            console.audit.add(nobody, "log-in refused", after=f"from {peer.address or 'a socket'}")
-            return console.part(
-                "login.html",
-                status=401,
-                then=_then(request),
-                problem="No such token. It is the service's OPEN_BALANCER_TOKEN, or your own.",
-            )
-        console.sessions.end(session_of(request))
-        secret = console.sessions.begin(person.name, person.role)
-        visitor = console.sessions.find(secret)
-        assert visitor is not None
-        console.audit.add(visitor, "log in")
+            refused(f"from {peer.address or 'a socket'}")
+            text = "No such token. It is the service's OPEN_BALANCER_TOKEN, or your own."
+            return login_form(request, text, status=401)
         response = RedirectResponse(_then(request), 303)
-        response.set_cookie(
-            COOKIE,
-            secret,
-            path="/console",
-            httponly=True,
-            samesite="strict",
-            secure=is_secure(request),
+        return _logged_in(console, request, response, person.name, person.role)
+
+    def refused(why: str) -> None:
+        nobody = Visitor(name="nobody", role=Role.VIEWER, csrf="")
+        console.audit.add(nobody, "log-in refused", after=why)
+
+    oidc = None if settings.console.oidc is None else Oidc(settings.console.oidc)
+
+    @routes.get(OIDC)
+    async def to_provider(request: Request) -> Response:
+        peer = Peer(request.client.host if request.client else None, request.headers)
+        if oidc is None:
+            raise Problem(404, "no OpenID provider is set up")
+        if tries.wait_s(peer.address):
+            raise Problem(429, "too many tries from this address", headers={"retry-after": "2"})
+        secure = is_secure(request)
+        home = settings.notify.link.rstrip("/") or (
+            f"{'https' if secure else 'http'}://{request.headers.get('host', '')}"
         )
+        begun = await oidc.begin(home + BACK, _then(request))
+        response = RedirectResponse(begun.url, 303)
+        # It comes back from another site, so that a strict cookie would not come with it.
+        response.set_cookie(
+            _STATE, begun.state, path=BACK, max_age=600, httponly=True, samesite="lax",
+            secure=secure,
+        )  # fmt: skip
         return response
+
+    @routes.get(BACK)
+    async def from_provider(
+        request: Request,
+        state: Annotated[str, Query(max_length=200)] = "",
+        code: Annotated[str, Query(max_length=4000)] = "",
+        error: Annotated[str, Query(max_length=200)] = "",
+    ) -> Response:
+        if oidc is None:
+            raise Problem(404, "no OpenID provider is set up")
+        try:
+            name, role, then = await oidc.end(
+                state=state, kept=request.cookies.get(_STATE, ""), code=code, error=error
+            )
+        except Problem as problem:
+            refused(problem.message)
+            raise
+        # A page, and no redirect: the strict cookie goes with what this site asks for itself.
+        response = console.part("oidc_back.html", then=then)
+        return _logged_in(console, request, response, name, role)
 
     @routes.post(LOGOUT)
     async def logout(request: Request) -> Response:
@@ -97,6 +137,26 @@ def entry_routes(console: Console) -> APIRouter:
         raise Problem(404, "there is no such page")
 
     return routes
+
+
+def _logged_in(
+    console: Console, request: Request, response: Response, name: str, role: Role
+) -> Response:
+    """Begin a session; one that there was is over."""
+    console.sessions.end(session_of(request))
+    secret = console.sessions.begin(name, role)
+    visitor = console.sessions.find(secret)
+    assert visitor is not None
+    console.audit.add(visitor, "log in")
+    response.set_cookie(
+        COOKIE,
+        secret,
+        path="/console",
+        httponly=True,
+        samesite="strict",
+        secure=is_secure(request),
+    )
+    return response
 
 
 def _then(request: Request) -> str:

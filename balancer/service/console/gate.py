@@ -23,10 +23,22 @@ from ..settings import Settings
 from .forms import Form, read_form
 from .sessions import COOKIE, Sessions, Visitor
 
-__all__ = ["LOGIN", "LOGOUT", "Gate", "form_of", "is_secure", "need", "session_of", "visitor_of"]
+__all__ = [
+    "BACK",
+    "LOGIN",
+    "LOGOUT",
+    "OIDC",
+    "Gate",
+    "form_of",
+    "is_secure",
+    "need",
+    "session_of",
+    "visitor_of",
+]
 
 LOGIN = "/console/login"
 LOGOUT = "/console/logout"
+OIDC, BACK = "/console/oidc/begin", "/console/oidc/back"
 _STATIC = "/console/static/"
 _READING = ("GET", "HEAD")
 _SECURITY = {
@@ -120,7 +132,7 @@ class Gate:
         if visitor is not None:
             scope["state"] |= {"visitor": visitor, "session": session}
         if reads:
-            if visitor is None and path != LOGIN:
+            if visitor is None and path not in (LOGIN, OIDC, BACK):
                 raise _LogInFirst
             return receive
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from ...core.histogram import Histogram
 from ...core.modes import MODES
@@ -39,12 +38,14 @@ class Metric:
         label: with its unit.
         unit: s, share, usd or "".
         value: of a row's part and the row's seconds; None is unknown.
+        fields: of a part, that it is made of.
         part: which parts of a row it is of: served, priority, keys, or "" for the row itself.
     """
 
     label: str
     unit: str
     value: Value
+    fields: tuple[str, ...]
     part: str
 
     @property
@@ -90,42 +91,85 @@ def _degraded(part: Data, _seconds: float) -> float | None:
 
 _USD_PER_HOUR = 3600.0 / NANO_USD
 METRICS: dict[str, Metric] = {
-    "latency_p95": Metric(label="P95 latency", unit="s", value=_quantile(0.95), part="served"),
-    "latency_p50": Metric(label="Median latency", unit="s", value=_quantile(0.5), part="served"),
+    "latency_p95": Metric(
+        label="P95 latency", unit="s", value=_quantile(0.95), fields=("latency",), part="served"
+    ),
+    "latency_p50": Metric(
+        label="Median latency", unit="s", value=_quantile(0.5), fields=("latency",), part="served"
+    ),
     "error_rate": Metric(
-        label="Error rate of attempts", unit="share", value=_share("ill", "judged"), part="served"
+        label="Error rate of attempts",
+        unit="share",
+        value=_share("ill", "judged"),
+        fields=("ill", "judged"),
+        part="served",
     ),
     "cost": Metric(
-        label="Cost per hour", unit="usd", value=_rate("nano_usd", _USD_PER_HOUR), part="served"
+        label="Cost per hour",
+        unit="usd",
+        value=_rate("nano_usd", _USD_PER_HOUR),
+        fields=("nano_usd",),
+        part="served",
     ),
     "attempts": Metric(
-        label="Attempts per second", unit="", value=_rate("started", 1.0), part="served"
+        label="Attempts per second",
+        unit="",
+        value=_rate("started", 1.0),
+        fields=("started",),
+        part="served",
     ),
     "tokens": Metric(
-        label="Tokens per minute", unit="", value=_rate("tokens", 60.0), part="served"
+        label="Tokens per minute",
+        unit="",
+        value=_rate("tokens", 60.0),
+        fields=("tokens",),
+        part="served",
     ),
     "requests": Metric(
-        label="Requests per second", unit="", value=_rate("offered", 1.0), part="priority"
+        label="Requests per second",
+        unit="",
+        value=_rate("offered", 1.0),
+        fields=("offered",),
+        part="priority",
     ),
     "shed": Metric(
-        label="Share of requests shed", unit="share", value=_share("shed", "offered"),
+        label="Share of requests shed",
+        unit="share",
+        value=_share("shed", "offered"),
+        fields=("shed", "offered"),
         part="priority",
     ),
     "key_requests": Metric(
-        label="Requests per second, by key", unit="", value=_rate("requests", 1.0), part="keys"
+        label="Requests per second, by key",
+        unit="",
+        value=_rate("requests", 1.0),
+        fields=("requests",),
+        part="keys",
     ),
     "key_cost": Metric(
-        label="Cost per hour, by key", unit="usd", value=_rate("nano_usd", _USD_PER_HOUR),
+        label="Cost per hour, by key",
+        unit="usd",
+        value=_rate("nano_usd", _USD_PER_HOUR),
+        fields=("nano_usd",),
         part="keys",
     ),
     "failed": Metric(
-        label="Share of requests without an answer", unit="share",
-        value=_share("failed", "failed", "answered"), part="",
+        label="Share of requests without an answer",
+        unit="share",
+        value=_share("failed", "failed", "answered"),
+        fields=("failed", "answered"),
+        part="",
     ),
-    "degraded": Metric(label="Share of time degraded", unit="share", value=_degraded, part=""),
-    "in_flight": Metric(label="Most in flight", unit="", value=_most("in_flight"), part=""),
-    "waiting": Metric(label="Most waiting", unit="", value=_most("waiting"), part=""),
-}  # fmt: skip
+    "degraded": Metric(
+        label="Share of time degraded", unit="share", value=_degraded, fields=("modes",), part=""
+    ),
+    "in_flight": Metric(
+        label="Most in flight", unit="", value=_most("in_flight"), fields=("in_flight",), part=""
+    ),
+    "waiting": Metric(
+        label="Most waiting", unit="", value=_most("waiting"), fields=("waiting",), part=""
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,22 +212,23 @@ def series(
     found: dict[str, list[float | None]] = {}
     worst = []
     for place, at in enumerate(times):
-        whole = added(stretches[at])
-        worst.append(max((m for m, n in enumerate(whole["modes"]) if n), default=0))
+        whole = stretches[at]
+        seconds = sum(row["seconds"] for row in whole)
+        worst.append(max(m for row in whole for m, n in enumerate(row["modes"]) if n or not m))
         for name, part in _parts(whole, chosen, split).items():
             line = found.setdefault(name, [None] * len(times))
-            line[place] = chosen.value(part, whole["seconds"])
+            line[place] = chosen.value(part, seconds)
     return Series(times=times, lines=dict(sorted(found.items())), worst=worst, step_s=step_s)
 
 
-def _parts(whole: Data, metric: Metric, split: str) -> dict[str, Data]:
-    if not metric.part:
-        return {"all": whole}
-    parts: dict[str, Data] = whole.get(metric.part, {})
-    if split not in metric.splits:
-        return {"all": added(parts.values())} if parts else {}
-    groups: dict[str, list[Any]] = defaultdict(list)
-    for name, part in parts.items():
-        mode, _, model = name.partition(" ")
-        groups[{"mode": mode, "model": model}.get(split, name)].append(part)
+def _parts(rows: list[Data], metric: Metric, split: str) -> dict[str, Data]:
+    """What a metric is made of, added up over rows, by the names of a split."""
+    groups: dict[str, list[Data]] = defaultdict(list)
+    for row in rows:
+        parts: dict[str, Data] = row.get(metric.part, {}) if metric.part else {"all": row}
+        for name, part in parts.items():
+            mode, _, model = name.partition(" ")
+            shown = {"mode": mode, "model": model}.get(split, name)
+            needed = {field: part[field] for field in metric.fields if field in part}
+            groups[shown if split in metric.splits else "all"].append(needed)
     return {name: added(group) for name, group in groups.items()}

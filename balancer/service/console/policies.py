@@ -94,12 +94,12 @@ def policy_routes(console: Console) -> APIRouter:
         form = form_of(request)
         text = _with_thresholds(dependencies.policies.current.text, form)
         found, errors = await checked(console, text)
+        entered = {f"thresholds.{name}": value for name, value in form.items()}
         if found is None:
-            entered = {f"thresholds.{name}": value for name, value in form.items()}
             return await shown(
                 request, errors=_at_rules(errors, dependencies.balancer.policy), values=entered
             )
-        return await shown(request, text=text, checked=found)
+        return await shown(request, values=entered, text=text, checked=found)
 
     @routes.post("/console/brownout/policy/apply")
     async def apply(request: Request) -> Response:

@@ -37,7 +37,7 @@ def procedures_for(folder: Path | None, incident: IncidentShown) -> list[Procedu
         return []
     text = f"{incident.cause} {incident.worst} {incident.reason} {incident.key}"
     words = {"always", *re.findall(r"\w+", text.lower())}
-    found = []
+    found: list[Procedure] = []
     for path in sorted(folder.glob("*.md")):
         if path.stem.lower() in words and len(found) < _MOST:
             try:

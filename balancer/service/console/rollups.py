@@ -166,20 +166,25 @@ def _data(
 
 
 def added(rows: Iterable[Data]) -> Data:
-    """Rows added up: counts add, `in_flight` and `waiting` keep the most."""
+    """Rows, or parts of rows, added up: counts add, `in_flight` and `waiting` keep the most."""
     total: Data = {}
     for row in rows:
-        for name, value in row.items():
-            if name in ("in_flight", "waiting"):
-                total[name] = max(total.get(name, 0), value)
-            elif isinstance(value, dict):
-                total[name] = added([total.get(name, {}), value])
-            elif isinstance(value, list):
-                before = total.get(name) or [0] * len(value)
-                total[name] = [one + other for one, other in zip(before, value, strict=True)]
-            else:
-                total[name] = total.get(name, 0) + value
+        _add(total, row)
     return total
+
+
+def _add(total: Data, row: Data) -> None:
+    for name, value in row.items():
+        if isinstance(value, dict):
+            _add(total.setdefault(name, {}), value)
+        elif name not in total:
+            total[name] = value
+        elif name in ("in_flight", "waiting"):
+            total[name] = max(total[name], value)
+        elif isinstance(value, list):
+            total[name] = [one + other for one, other in zip(total[name], value, strict=True)]
+        else:
+            total[name] += value
 
 
 def rows_since(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path as File
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import FileResponse, Response
@@ -157,7 +157,7 @@ def _routes(console: Console) -> APIRouter:
     return routes
 
 
-def _about(console: Console, job: Job) -> dict[str, object]:
+def _about(console: Console, job: Job) -> dict[str, Any]:
     folder = console.jobs.folder(job.number)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     names = [path.relative_to(folder).as_posix() for path in files]

@@ -102,7 +102,7 @@ def _always(policy: Policy, mode: Mode) -> Policy:
     # Without a baseline, a policy is not asked for modes that get cheaper step by step.
     return replace(
         policy,
-        strategies=(strategy,) * len(MODES),
+        strategies=(strategy, strategy, strategy, strategy),
         baseline=None,
         budgets=(),
         priority_budgets=(),

@@ -55,7 +55,7 @@ def test_a_slow_viewer_gets_the_newest_and_holds_nobody_up() -> None:
 
         live.add("view", draw)
         slow, fast = live.watch("view"), live.watch("view")
-        assert await asyncio.gather(_next(slow), _next(fast)) == [b"1", b"1"]
+        assert {*await asyncio.gather(_next(slow), _next(fast))} == {b"1"}
         for expected in (b"2", b"3", b"4"):
             waiting = asyncio.create_task(_next(fast))
             live.tick()
