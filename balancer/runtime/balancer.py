@@ -195,6 +195,10 @@ class Balancer:
         from ..fleet.replica import Replica
 
         ledger, speed = self._ledger, self._clock.speed
+        if ledger.lent:
+            raise MisuseError(
+                "two replicas of a fleet cannot share one ledger: each has its leases"
+            )
 
         def join(controller: Controller) -> Replica:
             replica = Replica(

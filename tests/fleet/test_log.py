@@ -230,7 +230,7 @@ def test_another_policy_goes_on_alone_or_not() -> None:
     assert mine.alone is not None
     assert mine.alone.tick == 15
     mine.begin_anew("controller")
-    assert (mine.tick, mine.alone, mine.kept) == (-1, None, "nothing")
+    assert (mine.tick, mine.controller is mine.common, mine.kept) == (-1, True, "nothing")
 
 
 # --- settings ------------------------------------------------------------------------------

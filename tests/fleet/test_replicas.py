@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from balancer.cli.main import app
-from balancer.core.errors import InputError
+from balancer.core.errors import InputError, MisuseError
 from balancer.core.modes import Mode
 from balancer.core.policy import BudgetLimit, Policy
 from balancer.core.replay import replay
@@ -92,8 +92,7 @@ def test_an_order_to_one_is_followed_by_all_from_one_tick_on(make: Make, tmp_pat
     all_of_them = [make(journal=tmp_path / f"j{number}.jsonl") for number in range(3)]
     follows(*all_of_them)
     all_of_them[1].override(Mode.HARD, "a trial", for_s=600.0)
-    for each in all_of_them:
-        until(lambda each=each: each.status().mode is Mode.HARD, "it is in hard")
+    until(lambda: all(each.status().mode is Mode.HARD for each in all_of_them), "all are in hard")
     for each in all_of_them:
         each.close()
     first_hard = set()
@@ -166,7 +165,7 @@ def test_another_version_in_the_log_is_told(make: Make, store: Server) -> None:
     """Nobody steps what they cannot read."""
     balancer = make()
     follows(balancer)
-    tick = standing(balancer).tick + 100
+    tick = until(lambda: max(standing(balancer).tick, 0), "it has stepped a line") + 1000
     store.tell("XADD", "{p}:log", f"{tick}-0", "line", '{"fleet": 2}')
     alone(balancer, "a line is of format 2, and this release reads 1")
 
@@ -209,13 +208,21 @@ def test_a_hard_budget_is_leased_and_refuses_without_a_store(make: Make, store: 
 
     assert until(lambda: call(first), "a call is granted")
     spent = 1000 * 300 + 1000 * 2500
-    for each in (first, second):
-        until(lambda each=each: each.budgets()[0].used >= spent, "both know what was spent")
+    both = (first, second)
+    until(lambda: all(each.budgets()[0].used >= spent for each in both), "both know of it", 30.0)
+    for each in both:
         (budget,) = each.budgets()
         assert budget.used + budget.reserved + budget.left == budget.limit == 10_000_000_000
     store.stop()
     until(lambda: not call(first), "the lease is used up", 30.0)
     assert first.status().problems == {}
+
+
+def test_replicas_of_one_process_do_not_share_a_ledger(make: Make) -> None:
+    """What one leases the other would spend."""
+    first = make()
+    with pytest.raises(MisuseError, match="one ledger"):
+        make(ledger=first.ledger)
 
 
 def test_without_the_client_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
