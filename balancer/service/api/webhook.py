@@ -69,7 +69,7 @@ def webhook_routes(dependencies: Dependencies) -> APIRouter:
     @routes.post(
         WEBHOOK_PATH,
         response_model=WebhookVerdict,
-        responses=refusals(401, 403, 413, 415, 422, 429)
+        responses=refusals(400, 401, 403, 413, 415, 422, 429)
         | {202: {"model": WebhookVerdict, "description": "It raises or clears an alert"}},
         openapi_extra={"requestBody": WEBHOOK_BODY},
     )
