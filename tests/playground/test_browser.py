@@ -151,7 +151,7 @@ def test_numbers_are_typed_slid_and_refused_at_their_field(page: Page) -> None:
     shed.fill("30%")
     shed.press("Enter")
     settled(page, "modes.soft.shed.low=30%25")
-    expect(page.locator('[data-metric="shed_share"]')).to_contain_text("worse")
+    assert "ladder.hold=" in page.url
 
 
 def test_a_newer_question_drops_the_older_one(page: Page) -> None:
