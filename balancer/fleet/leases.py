@@ -335,12 +335,16 @@ class Leases:
         """
         if now_s < self._until_s:
             return False
+        lingers = now_s < self._until_s + self._linger_s
         for lease in self._leases.values():
+            if lease.lapsed is not None and lingers and not (self._place and lease.set_aside):
+                continue
+            # What was spent until now was leased.
             lease.count(now_s)
             if lease.lapsed is None:
                 lease.lapsed = lease.sums
             spent, held = lease.lapsed
-            allowed = spent + (held if now_s < self._until_s + self._linger_s else 0)
+            allowed = spent + (held if lingers else 0)
             if self._place and lease.set_aside:
                 shared = 0 if lease.shared is None else lease.shared[budget.SETTLED]
                 allowed += lease.sums[0] - spent + lease.set_aside - shared
@@ -357,10 +361,9 @@ class Leases:
         """Nano-dollars of calls in flight, in all limits."""
         return sum(lease.row[budget.RESERVED] for lease in self._leases.values())
 
-    @property
-    def lapsed(self) -> bool:
-        """Whether there is any limit without a lease."""
-        return any(lease.lapsed is not None for lease in self._leases.values())
+    def hold(self, now_s: float) -> bool:
+        """Whether the store has prolonged them, and they have not lapsed."""
+        return now_s < self._until_s
 
     def grant(self, row: Row) -> Grant | None:
         """What the store last said of a row's limit; None before it did."""

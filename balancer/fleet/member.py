@@ -26,6 +26,9 @@ misses is closed by another."""
 CLEAR_TICKS = 4
 """Ticks between the end of a log that was lost, as far as its follower knows, and the next line."""
 
+PATIENCE_BEATS = 2
+"""Times that a replica which remembers nothing looks whether another begins the log."""
+
 SNAPSHOT_TICKS = 60
 """Ticks between two snapshots of the leader's."""
 
@@ -101,6 +104,7 @@ class Member:
         self._saved = BEGINNING
         self._followed = ""
         self._unreadable = self._unread = ""
+        self._patience = PATIENCE_BEATS
         self._kind = ""
         self.policy = policy
         self.head = Head(generation="")
@@ -202,6 +206,10 @@ class Member:
         if link.given is None or link.given[0] < self.last:
             link.given = None
             link.asks_state = True
+            return
+        if link.given[0] < 0 and self._patience:
+            # A store that has lost its log is better begun by one who remembers it.
+            self._patience -= 1
             return
         (tick, state), link.given = link.given, None
         if head.generation and tick <= head.tick:

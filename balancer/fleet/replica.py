@@ -37,6 +37,7 @@ _GRACE = 0.2
 _BATCH = 100
 _PROLONG_S = LIFE_S / 5
 _LEASE_S = 1.0
+_SHORTEST_S = 0.1
 _CLOSE_S = 3.0
 
 logger = logging.getLogger("balancer.fleet")
@@ -125,6 +126,8 @@ class Replica:
             self._tick = own.tick
             link.parts.append(own)
             course.own(own)
+            # Whatever has become of the thread that prolongs them.
+            self.lapse()
         while link.news:
             news = link.news.popleft()
             try:
@@ -159,7 +162,9 @@ class Replica:
 
     def short(self) -> None:
         """A call found less money than it wanted."""
-        self._call(self._short)
+        short = self._short
+        if short is not None and not short.is_set():
+            self._call(short)
 
     def lapse(self) -> None:
         """Take back leases that nobody has prolonged."""
@@ -212,7 +217,7 @@ class Replica:
             differ=() if line is None else line.differ,
             replicas=0 if line is None else line.replicas,
             problem=(member.problem if member is not None else "") or self._lease_problem,
-            leased=self._limited() and not self.leases.lapsed,
+            leased=self._limited() and self.leases.hold(time.monotonic()),
         )
 
     # --- life ---------------------------------------------------------------------------
@@ -326,8 +331,10 @@ class Replica:
                 except StoreError as error:
                     self._lease_problem = str(error)
                     self.lapse()
+            # Where nothing is left, every call wants more: they are told of together.
+            await asyncio.sleep(_SHORTEST_S)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._short.wait(), _LEASE_S)
+                await asyncio.wait_for(self._short.wait(), _LEASE_S - _SHORTEST_S)
 
     async def _ask(self, store: Store, asked_s: float) -> float:
         """Returns when the store was last asked."""

@@ -92,6 +92,7 @@ class Actor:
         self.phase_s = phase_s
         self.alive = True
         self.paused = False
+        self.log = ""
         self.link = Link()
         self.course = Course(world.policy, Controller(world.policy), self)
         self.way = Way(name, world.memory, world.schedule, world.faults, world.chance)
@@ -178,6 +179,7 @@ class Actor:
         while link.news:
             news = link.news.popleft()
             if isinstance(news, Snapshot):
+                self.log = news.generation
                 course.take_up(news)
             else:
                 try:
@@ -297,8 +299,10 @@ class World:
     Attributes:
         ill: share of the calls that fail.
         quiet: whether no more calls come.
-        lines: the fleet's lines by tick, over all logs.
-        decisions: the mode decided at each tick.
+        lines: by log and tick: what was stepped, decided on it, and when it first was.
+        decisions: the last one at each tick.
+        twice: ticks that were decided again, on another line in a log that begins anew.
+        first, met: the first line of each tick, and which were met in which log.
         broken: what must not happen and did, as sentences.
         sent, counted: requests that replicas saw, and that lines of the log have.
         skew_s: longest time between the first and the last replica that stepped a line.
@@ -316,11 +320,13 @@ class World:
         self.actors: list[Actor] = []
         self.ill = 0.0
         self.quiet = False
-        self.lines: dict[int, str] = {}
+        self.lines: dict[tuple[str, int], tuple[str, Decision, float]] = {}
         self.decisions: dict[int, Decision] = {}
         self.broken: list[str] = []
         self.sent = self.counted = 0
-        self.latest: dict[int, float] = {}
+        self.twice = 0
+        self.first: dict[int, str] = {}
+        self.met: set[tuple[str, int]] = set()
         self.skew_s = 0.0
         self.gaps: list[int] = []
         self._numbers = 0
@@ -366,17 +372,25 @@ class World:
     def stepped(self, actor: Actor, seen: Observations, decision: Decision) -> None:
         """A replica stepped a line of the log."""
         tick, text = seen.tick, repr(seen)
-        known = self.lines.setdefault(tick, text)
-        if known is text:
-            self.counted += sum(seen.offered)
-            self.latest[tick] = self.schedule.now_s
+        first = self.first.setdefault(tick, text)
+        if first == text:
+            text = first
+        known, decided, first_s = self.lines.setdefault(
+            (actor.log, tick), (text, decision, self.schedule.now_s)
+        )
+        if known is text and (actor.log, tick) not in self.met:
+            self.met.add((actor.log, tick))
+            if text is not first:
+                self.twice += 1
+            if tick not in self.decisions or text is not first:
+                self.counted += sum(seen.offered)
             self.decisions[tick] = decision
             return
         if known != text:
             self.broken.append(f"{actor.name} steps another line at tick {tick}")
-        if decision != self.decisions[tick]:
+        if decision != decided:
             self.broken.append(f"{actor.name} decides otherwise at tick {tick}")
-        self.skew_s = max(self.skew_s, self.schedule.now_s - self.latest[tick])
+        self.skew_s = max(self.skew_s, self.schedule.now_s - first_s)
 
     def check(self) -> None:
         """Nothing that must not happen has happened.

@@ -115,9 +115,11 @@ def test_a_store_that_lost_everything_begins_where_its_followers_are() -> None:
     made = world()
     for _ in range(3):
         made.memory.forget()
+        made.join()
         made.run(20.0)
         made.check()
     healed(made)
+    assert made.twice == 0
 
 
 def test_a_store_that_went_back_goes_on_from_what_was_stepped() -> None:
@@ -127,6 +129,7 @@ def test_a_store_that_went_back_goes_on_from_what_was_stepped() -> None:
     made.run(20.0)
     assert "alone" not in made.places
     healed(made)
+    assert made.twice == 0
 
 
 def test_a_bad_network_loses_and_doubles_nothing() -> None:

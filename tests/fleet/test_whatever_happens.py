@@ -125,6 +125,7 @@ class Whatever(RuleBasedStateMachine):
         world.check()
         world.agree()
         if not self.forgot:
+            assert world.twice == 0
             assert world.counted <= world.sent
             if not self.killed_s:
                 assert world.counted == world.sent
