@@ -244,7 +244,7 @@ class GuardedBalancer(Balancer):
         """As `Balancer.request`."""
         if self.guard is None:
             return super().request(priority, key=key, index=index, asked=asked, session=session)
-        return _GuardedRequest(self._desk, priority, key, index, asked, session, self.guard)
+        return _GuardedRequest(self._admission, priority, key, index, asked, session, self.guard)
 
 
 class _GuardedRequest(Request):
@@ -252,7 +252,7 @@ class _GuardedRequest(Request):
 
     def __init__(
         self,
-        desk: Admission,
+        admission: Admission,
         priority: Priority,
         key: str | None,
         index: int | None,
@@ -261,7 +261,7 @@ class _GuardedRequest(Request):
         guard: Guard,
     ) -> None:
         self._guard = guard
-        super().__init__(desk, priority, key, index, asked, session)
+        super().__init__(admission, priority, key, index, asked, session)
 
     def reserve(self) -> Attempt | None:
         """As `Request.reserve`; None too where the cap does not afford the worst case."""

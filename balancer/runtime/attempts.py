@@ -105,15 +105,15 @@ class Attempt:
     @property
     def card(self) -> ModelCard | None:
         """Of its model, for its price; None where nobody knows what it costs."""
-        return self._request._desk.card(self.model)
+        return self._request._admission.card(self.model)
 
     def bill(self, served_model: str, served_tier: str) -> Bill:
         """Who served it, and at which prices, by what its answer says; "" where that says nothing.
 
         A surcharge of its outcome is reckoned by the card.
         """
-        desk = self._request._desk
-        return desk.bill(self.model, self.sent, self.tier, served_model, served_tier)
+        admission = self._request._admission
+        return admission.bill(self.model, self.sent, self.tier, served_model, served_tier)
 
     @property
     def is_held(self) -> bool:
@@ -130,12 +130,12 @@ class Attempt:
         if self._state:
             return
         self._state = 1
-        desk = self._request._desk
-        now = self._began = desk.raw()
+        admission = self._request._admission
+        now = self._began = admission.raw()
         request = self._request
         plan = request.plan
         # Not the attempt itself: a request that its caller dropped must be seen to be dropped.
-        recorder = desk.recorder
+        recorder = admission.recorder
         flex = self.tier == FLEX
         flight = self._flight = _FlexFlight() if flex else _Flight()
         flight.began = now
@@ -152,7 +152,7 @@ class Attempt:
     def first_token(self) -> None:
         """The answer's first token is here; later calls change nothing."""
         if self._first is None:
-            self._first = self._request._desk.raw() - self._began
+            self._first = self._request._admission.raw() - self._began
 
     def finish(self, outcome: Outcome) -> None:
         """The call ended.
@@ -178,9 +178,9 @@ class Attempt:
         self._detached = True
         request, flight = self._request, self._flight
         assert flight is not None
-        recorder = request._desk.recorder
+        recorder = request._admission.recorder
         (recorder.flex if flight.flex else recorder.flights).discard(flight)
-        request._done(ABANDONED, request._desk.raw())
+        request._done(ABANDONED, request._admission.raw())
 
     def abandon(self, so_far: Outcome | None = None) -> None:
         """Its caller gave it up (a cancelled task, a closed stream): no failure, but a latency of
@@ -200,9 +200,9 @@ class Attempt:
     def _end(self, outcome: Outcome | None, kind: int) -> float:
         """Charge it; the raw clock."""
         self._state = 2
-        desk = self._request._desk
-        recorder = desk.recorder
-        now = desk.raw()
+        admission = self._request._admission
+        recorder = admission.recorder
+        now = admission.raw()
         flight = self._flight
         assert flight is not None
         flights = recorder.flex if flight.flex else recorder.flights
@@ -214,8 +214,8 @@ class Attempt:
         model = tier = ""
         if outcome is not None:
             model, tier = outcome.served_model, outcome.served_tier
-        card, rerouted, downgraded = desk.bill(self.model, self.sent, self.tier, model, tier)
-        row = desk.price(self.model) if card is None else card.price
+        card, rerouted, downgraded = admission.bill(self.model, self.sent, self.tier, model, tier)
+        row = admission.price(self.model) if card is None else card.price
         cost = max(0, cost_nano_usd(row, prompt, cached, output, thinking) + surcharge)
         self._request._nano_usd += cost
         self._request._tokens += prompt + output + thinking
@@ -234,21 +234,21 @@ class Attempt:
         self._settle(cost if known else max(cost, held), as_priority=as_priority)
         if len(recorder.ended) > MOST_PENDING:
             recorder.relieve()
-        if desk.listeners.calls or self._request._calls is not None:
+        if admission.listeners.calls or self._request._calls is not None:
             told = None if kind == ABANDONED else outcome
-            self._tell(told, now, cost, (now - flight.since) * desk.clock.speed)
+            self._tell(told, now, cost, (now - flight.since) * admission.clock.speed)
         return now
 
     def _settle(self, nano_usd: int, *, as_priority: bool = True) -> None:
         claim, self._claim = self._claim, None
         request = self._request
-        settle(request._desk, claim, nano_usd, request.key, as_priority=as_priority)
+        settle(request._admission, claim, nano_usd, request.key, as_priority=as_priority)
 
     def _tell(self, outcome: Outcome | None, now: float, cost: int, latency_s: float) -> None:
         request = self._request
-        desk = request._desk
-        speed = desk.clock.speed
-        ended_s = desk.clock.now_s()
+        admission = request._admission
+        speed = admission.clock.speed
+        ended_s = admission.clock.now_s()
         record = CallRecord(
             mode=request.plan.mode,
             model=self.model,
@@ -267,7 +267,7 @@ class Attempt:
         )
         if request._calls is not None:
             request._calls.append(record)
-        desk.listeners.calls.tell(record)
+        admission.listeners.calls.tell(record)
 
 
 def _usage(outcome: Outcome | None, asked: Asked) -> tuple[int, int, int, int, int, bool]:

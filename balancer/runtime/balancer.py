@@ -142,7 +142,7 @@ class Balancer:
             shared=fleet is not None,
         )
         self._budget_loss = before.told(after_loss) if self._ledger.has_limits else ""
-        self._desk = Admission(
+        self._admission = Admission(
             policy,
             (CallSettings() if settings is None else settings).under(policy),
             self._clock,
@@ -150,8 +150,8 @@ class Balancer:
             RandomDraws() if draws is None else draws,
         )
         self._health = Health(_switched_off(), self._apply)
-        self._desk.overdue = self._overdue
-        self._desk.broken = self._health.broke
+        self._admission.overdue = self._overdue
+        self._admission.broken = self._health.broke
         self._persistence = Persistence(
             files,
             state_path,
@@ -178,7 +178,7 @@ class Balancer:
             policy,
             found,
             tick_at(self._clock, policy.tick_s),
-            desk=self._desk,
+            admission=self._admission,
             ledger=self._ledger,
             inbox=self._inbox,
             health=self._health,
@@ -186,7 +186,7 @@ class Balancer:
             join=join,
             own=self._own,
         )
-        self._desk.know(self._days.catalog(policy))
+        self._admission.know(self._days.catalog(policy))
         self._apply()
         watch(self)
 
@@ -224,12 +224,12 @@ class Balancer:
 
     def _turn_day(self) -> None:
         """Take up the prices and ends of a day that has begun."""
-        if self._days.changes(self._desk.catalog):
+        if self._days.changes(self._admission.catalog):
             policy = self._days.policy(self.policy)
             if policy is not self.policy:
                 self._tick_step.use(policy, self.now_tick)
                 self._apply()
-        self._desk.know(self._days.catalog(self.policy))
+        self._admission.know(self._days.catalog(self.policy))
 
     # --- life ---------------------------------------------------------------------------
 
@@ -264,7 +264,7 @@ class Balancer:
         with self._lock:
             if self._health.closed:
                 return
-            self._desk.alive_until = math.inf
+            self._admission.alive_until = math.inf
             self._close_tick(self.now_tick)
             self._persistence.close(self._tick_step.controller)
             if self._own is not None:
@@ -309,7 +309,7 @@ class Balancer:
             priority: of the request.
             u: a uniform draw from [0, 1); None draws one.
         """
-        return self._desk.look_up(priority, self._random() if u is None else u)
+        return self._admission.look_up(priority, self._random() if u is None else u)
 
     def begin(
         self,
@@ -334,13 +334,13 @@ class Balancer:
         Raises:
             MisuseError: the policy has a hard budget.
         """
-        desk = self._desk
-        now = desk.raw()
-        if now > desk.alive_until:
-            desk.overdue()
+        admission = self._admission
+        now = admission.raw()
+        if now > admission.alive_until:
+            admission.overdue()
         if u is None:
             u = self._random()
-        for upper, plan, place, event in desk.table[priority]:  # noqa: B007
+        for upper, plan, place, event in admission.table[priority]:  # noqa: B007
             if u < upper:
                 break
         call = Call()
@@ -349,21 +349,21 @@ class Balancer:
         call.since = now
         call.priority = priority
         if not plan.admitted:
-            return desk.turned_away(call, priority)
+            return admission.turned_away(call, priority)
         if model is not None:
             if plan.strategy.model is not None:
-                model = desk.chain(plan, model)[0]
+                model = admission.chain(plan, model)[0]
             call.place = place = (plan.mode, model)
             event = (CALL, priority, place)
-        if desk.reserves:
+        if admission.reserves:
             raise MisuseError(
                 "the policy has a hard budget, which is reserved before a call: use request()"
             )
-        recorder = desk.recorder
-        if desk.limits is NO_LIMITS:
+        recorder = admission.recorder
+        if admission.limits is NO_LIMITS:
             recorder.flights.add(call)
-        elif not desk.takes_place(call):
-            return desk.turned_away(call, priority)
+        elif not admission.takes_place(call):
+            return admission.turned_away(call, priority)
         recorder.begun.append(event)
         return call
 
@@ -388,8 +388,8 @@ class Balancer:
         Raises:
             MisuseError: the call was finished before, or is shed; or an unknown kind.
         """
-        desk = self._desk
-        recorder = desk.recorder
+        admission = self._admission
+        recorder = admission.recorder
         try:
             number = ANSWER if kind is None else _KINDS[kind]
             recorder.flights.remove(call)
@@ -400,13 +400,13 @@ class Balancer:
         ended.append(
             (
                 call,
-                desk.raw(),
+                admission.raw(),
                 number,
                 prompt_tokens,
                 cached_tokens,
                 output_tokens,
                 thinking_tokens,
-                None if first_token_s is None else first_token_s / desk.clock.speed,
+                None if first_token_s is None else first_token_s / admission.clock.speed,
                 UNPRICED,
             )
         )
@@ -418,7 +418,7 @@ class Balancer:
             raise MisuseError(f"kind is {kind!r}; expected one of {', '.join(FAILURES)}, or None")
         if not call.admitted:
             raise MisuseError("a call that is shed is not made, and not finished")
-        age_s = (self._desk.raw() - call.since) * self._clock.speed
+        age_s = (self._admission.raw() - call.since) * self._clock.speed
         # One that took so long was given up by the recorder, and counted then.
         if age_s <= LONGEST_CALL_S:
             raise MisuseError("the call was finished before")
@@ -442,13 +442,13 @@ class Balancer:
             session: a name of the conversation that it belongs to, for the tokens of a session;
                 it decides nothing and is never sent anywhere.
         """
-        return Request(self._desk, priority, key, index, asked, session)
+        return Request(self._admission, priority, key, index, asked, session)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Count the caller as waiting for a place (the queue depth) inside the block."""
         token = object()
-        waiting = self._desk.recorder.waiting
+        waiting = self._admission.recorder.waiting
         waiting.add(token)
         try:
             yield
@@ -522,7 +522,7 @@ class Balancer:
         with self._lock:
             before = self.policy
             kept = self._tick_step.use(self._days.policy(policy), self.now_tick)
-            self._desk.know(self._days.catalog(self.policy))
+            self._admission.know(self._days.catalog(self.policy))
             self._apply()
         logger.info("policy %r follows %r, keeping %s", policy.name, before.name, kept)
         return kept
@@ -532,7 +532,7 @@ class Balancer:
     @property
     def listeners(self) -> Listeners:
         """Who is told what happens here."""
-        return self._desk.listeners
+        return self._admission.listeners
 
     def watch_drops(self, source: str, count: Callable[[], int]) -> None:
         """Let `status().dropped` say how much a source gave up, such as telemetry.
@@ -555,7 +555,7 @@ class Balancer:
             key: of the tenant, for budgets of a key.
         """
         if passage.nano_usd:
-            settle(self._desk, None, passage.nano_usd, key)
+            settle(self._admission, None, passage.nano_usd, key)
         self.listeners.passages.tell(passage)
 
     # --- what is seen -------------------------------------------------------------------
@@ -568,7 +568,7 @@ class Balancer:
     @property
     def catalog(self) -> Catalog:
         """Models as of the clock's day: by it calls are edited and billed."""
-        return self._desk.catalog
+        return self._admission.catalog
 
     @property
     def clock(self) -> Timekeeper:
@@ -583,7 +583,7 @@ class Balancer:
     @property
     def settings(self) -> CallSettings:
         """What the application does by itself."""
-        return self._desk.settings
+        return self._admission.settings
 
     @property
     def decision(self) -> Decision:
@@ -593,7 +593,7 @@ class Balancer:
     @property
     def enforced(self) -> bool:
         """Whether plans are applied; False in shadow mode and while calls go through unchanged."""
-        return self._desk.enforces
+        return self._admission.enforces
 
     @property
     def bypassed(self) -> str:
@@ -613,14 +613,14 @@ class Balancer:
     def status(self) -> Status:
         """How it is."""
         step = self._tick_step
-        recorder = self._desk.recorder
+        recorder = self._admission.recorder
         ticker = self._ticker
         return Status(
             mode=step.decision.mode,
             tick=step.last,
             policy=step.policy.name,
             running=ticker is not None and ticker.alive and "ticker" not in self._health.problems,
-            enforced=self._desk.enforces,
+            enforced=self._admission.enforces,
             shadow=self._shadow,
             bypass=self._health.bypass,
             problems=dict(self._health.problems),
@@ -636,9 +636,9 @@ class Balancer:
             kept=step.kept,
             dropped={source: count() for source, count in self._drops.items()},
             misfits=tuple(finding.text for finding in self.misfits),
-            closed=self._desk.closed.texts(),
-            withdrawn=self._desk.withdrawn.texts(self._clock.now_s()),
-            mistakes=self._desk.mistakes.by_caller(),
+            closed=self._admission.closed.texts(),
+            withdrawn=self._admission.withdrawn.texts(self._clock.now_s()),
+            mistakes=self._admission.mistakes.by_caller(),
             fleet=None if step.replica is None else step.replica.standing,
         )
 
@@ -647,7 +647,7 @@ class Balancer:
         tier last: used, reserved, left, and until when. Empty where the ledger cannot be asked.
         """
         try:
-            if not self._desk.ticked:
+            if not self._admission.ticked:
                 self._ledger.roll(self._clock.now_s())
             return self._ledger.standings()
         except Exception as error:  # noqa: BLE001 - a store may break in any way
@@ -663,7 +663,7 @@ class Balancer:
             The decision, or None when no tick is over since the last call.
         """
         with self._lock:
-            if self._days.later_than(self._desk.catalog):
+            if self._days.later_than(self._admission.catalog):
                 self._turn_day()
             over = self.now_tick - 1
             decision = None if over < 0 else self._close_tick(over)
@@ -693,27 +693,27 @@ class Balancer:
         if self._health.open:
             # Control fails open; a hard budget does not, but for the kill switch.
             kept = not (self._shadow or self._health.bypass)
-            self._desk.pass_through(reserves=kept)
+            self._admission.pass_through(reserves=kept)
         else:
-            self._desk.decide(self._tick_step.decision, shadow=self._shadow)
+            self._admission.decide(self._tick_step.decision, shadow=self._shadow)
 
     def _stay_alive(self) -> None:
         """The ticker is here: it is overdue some ticks from now."""
         if self._ticker is not None:
             span_s = max(_OVERDUE_TICKS * self._clock.wall_s(self.policy.tick_s), _OVERDUE_S)
-            self._desk.alive_until = self._desk.raw() + span_s
+            self._admission.alive_until = self._admission.raw() + span_s
             self._health.mended("ticker")
 
     def _overdue(self) -> None:
         # Without the lock: a ticker that hangs may be holding it.
-        self._desk.alive_until = math.inf
+        self._admission.alive_until = math.inf
         self._health.broke("ticker", TimeoutError("no tick was stepped in time"))
         if self._tick_step.replica is not None:
             # A process that was stopped wakes up here: what it had leased may be another's.
             self._tick_step.replica.lapse()
 
     def _ticker_died(self, error: BaseException) -> None:
-        self._desk.alive_until = math.inf
+        self._admission.alive_until = math.inf
         self._health.broke("ticker", error)
 
     # --- forks --------------------------------------------------------------------------
@@ -733,7 +733,7 @@ class Balancer:
         parent = os.getppid()
         self._lock = threading.RLock()
         self._inbox.forget()
-        self._desk.after_fork()
+        self._admission.after_fork()
         self._tick_step.forget(self.now_tick)
         self._ledger.forget_claims()
         ticker, self._ticker = self._ticker, None

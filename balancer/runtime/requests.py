@@ -70,23 +70,23 @@ class Request:
     """
 
     __slots__ = (
-        "_as_written", "_asked_s", "_attempt", "_before", "_calls", "_dead", "_delay_s", "_desk",
-        "_edited", "_ended_at", "_first", "_gives_up", "_link", "_models", "_names", "_nano_usd",
-        "_own", "_put_off", "_tokens", "_told", "_under_way", "answered", "asked", "closed",
-        "enforced", "index", "key", "last", "over", "plan", "priority", "refusal", "session",
-        "shed", "unjudged",
+        "_admission", "_as_written", "_asked_s", "_attempt", "_before", "_calls", "_dead",
+        "_delay_s", "_edited", "_ended_at", "_first", "_gives_up", "_link", "_models",
+        "_names", "_nano_usd", "_own", "_put_off", "_tokens", "_told", "_under_way",
+        "answered", "asked", "closed", "enforced", "index", "key", "last", "over", "plan",
+        "priority", "refusal", "session", "shed", "unjudged",
     )  # fmt: skip
 
     def __init__(
         self,
-        desk: Admission,
+        admission: Admission,
         priority: Priority,
         key: str | None,
         index: int | None,
         asked: Asked,
         session: str | None = None,
     ) -> None:
-        self._desk = desk
+        self._admission = admission
         self._attempt: Attempt | None = None
         self.priority = priority
         self.key = key
@@ -114,44 +114,44 @@ class Request:
         self._delay_s: float | None = 0.0
         # Kept only where somebody listens; None once it was told, or where nobody does.
         self._calls: list[CallRecord] | None = None
-        if desk.listeners.requests:
-            self._calls, self._asked_s = [], desk.clock.now_s()
-        patience_s = desk.settings.patience_s
+        if admission.listeners.requests:
+            self._calls, self._asked_s = [], admission.clock.now_s()
+        patience_s = admission.settings.patience_s
         self._gives_up = (
-            math.inf if patience_s is None else desk.raw() + desk.clock.wall_s(patience_s)
+            math.inf if patience_s is None else admission.raw() + admission.clock.wall_s(patience_s)
         )
-        self.plan = desk.look_up(priority, desk.draws.plan(index))
-        self.enforced = desk.enforces
-        own = asked.model or desk.own_model
+        self.plan = admission.look_up(priority, admission.draws.plan(index))
+        self.enforced = admission.enforces
+        own = asked.model or admission.own_model
         self._own = own
-        self._names = (own,) if asked.pinned else desk.chain(self.plan, own, asked)
+        self._names = (own,) if asked.pinned else admission.chain(self.plan, own, asked)
         self._models = (0,) if len(self._names) == 1 else tuple(map(self._names.index, self._names))
         self.refusal = ""
-        if desk.closed and self.enforced:
-            self.closed = desk.closed.refuses(asked.project, desk.clock.now_s())
+        if admission.closed and self.enforced:
+            self.closed = admission.closed.refuses(asked.project, admission.clock.now_s())
         if self.closed is not None:
             self.refusal = "closed"
         elif not self.plan.admitted:
             self.refusal = "shed"
-        elif not desk.takes_start():
+        elif not admission.takes_start():
             self.refusal = "limits"
         else:
             self._attempt = self._reserve(0)
             if self._attempt is None:
-                desk.returns_start()
-                self.refusal = "no_price" if desk.unpriced(self.model) else "budget"
+                admission.returns_start()
+                self.refusal = "no_price" if admission.unpriced(self.model) else "budget"
         self.over = bool(self.refusal)
         self.shed = self.over and self.closed is None
         if self.closed is not None:
             self.unjudged = True
-            desk.turned_back(priority, self.plan.mode)
+            admission.turned_back(priority, self.plan.mode)
             self._tell()
         elif self.shed:
             self.plan = replace(self.plan, admitted=False)
-            desk.shed(priority, fell_back=self.static_fallback is not None)
+            admission.shed(priority, fell_back=self.static_fallback is not None)
             self._tell()
         else:
-            desk.admitted(priority)
+            admission.admitted(priority)
 
     @property
     def model(self) -> str:
@@ -164,7 +164,7 @@ class Request:
         can use it. A model without a price is its owner's to mend, and not covered up.
         """
         asked = self.asked
-        card = self._desk.card(asked.model)
+        card = self._admission.card(asked.model)
         shows = card is not None and card.outputs != _TEXT
         if not asked.takes_text or shows or self.unjudged or self.refusal == "no_price":
             return None
@@ -208,44 +208,44 @@ class Request:
             return None
         following = self._reserve(attempt.number + 1)
         if following is None:
-            self._fail(self._desk.raw())
+            self._fail(self._admission.raw())
             return None
         self._attempt = following
         self._delay_s = 0.0
         return following
 
     def _reserve(self, number: int) -> Attempt | None:
-        desk, asked, strategy = self._desk, self.asked, self.plan.strategy
+        admission, asked, strategy = self._admission, self.asked, self.plan.strategy
         name = self._names[self._link % len(self._names)]
         tier = STANDARD
         if asked.service_tier is not None or strategy.service_tier != NO_TIERS:
             tier = self._tier(name)
-        if self.enforced and desk.withdrawn and not self._as_written:
+        if self.enforced and admission.withdrawn and not self._as_written:
             edit = self._edit(name, tier)
-            if desk.withdrawn.holds(edit, desk.clock.now_s()):
+            if admission.withdrawn.holds(edit, admission.clock.now_s()):
                 self._write_back(number)
                 name = self._own
                 tier = self._tier(name)
         attempt = Attempt(self, number, name)
         attempt.as_written = self._as_written
         attempt.tier = tier
-        if self._as_written or desk.only_priced(name):
+        if self._as_written or admission.only_priced(name):
             strategy = UNTOUCHED.strategy
-        card = desk.card(name)
+        card = admission.card(name)
         bound(attempt, strategy, asked, card)
         # What is sent as it was written keeps its tier, whatever that costs.
         yields = tier == PRIORITY and card is not None and self._says_tier
-        if not desk.reserves and not (yields and desk.ledger.limits_priority):
+        if not admission.reserves and not (yields and admission.ledger.limits_priority):
             return attempt
         try:
-            claim = reserve(desk, attempt, asked, card, self.key, yields=yields)
+            claim = reserve(admission, attempt, asked, card, self.key, yields=yields)
         except Exception as error:  # noqa: BLE001 - a store may break in any way
-            desk.broken("ledger", error)
+            admission.broken("ledger", error)
             # What cannot be counted would be beyond the budget.
             attempt.tier = STANDARD if yields else tier
-            return None if desk.reserves else attempt
+            return None if admission.reserves else attempt
         if claim is None:
-            return None if desk.reserves else attempt
+            return None if admission.reserves else attempt
         attempt._claim = claim
         return attempt
 
@@ -267,8 +267,8 @@ class Request:
             return own or STANDARD
         if planned is None and own is None:
             return STANDARD
-        desk = self._desk
-        card = None if desk.only_priced(model) else desk.card(model)
+        admission = self._admission
+        card = None if admission.only_priced(model) else admission.card(model)
         return tier_of(planned, own, card, moved=moved)
 
     def _edit(self, model: str, tier: str) -> Edit:
@@ -289,11 +289,11 @@ class Request:
         if self._first is None:
             self._first = now
             self._under_way = UnderWay(self.plan.mode, now, self.priority)
-            self._desk.recorder.under_way.add(self._under_way)
+            self._admission.recorder.under_way.add(self._under_way)
         return self._first
 
     def _timeout_s(self, now: float, *, flex: bool) -> float | None:
-        desk = self._desk
+        admission = self._admission
         planned_s, own_s = self.plan.strategy.timeout_s, self.asked.timeout_s
         if flex:
             # Neither the plan's nor the application's: those are for calls that do not queue.
@@ -303,29 +303,29 @@ class Request:
         else:
             timeout_s = min(planned_s, own_s)
         if timeout_s is None:
-            timeout_s = desk.settings.timeout_s
+            timeout_s = admission.settings.timeout_s
         if self._gives_up < math.inf:
-            left_s = max(0.0, (self._gives_up - now) * desk.clock.speed)
+            left_s = max(0.0, (self._gives_up - now) * admission.clock.speed)
             timeout_s = left_s if timeout_s is None else min(timeout_s, left_s)
         return timeout_s
 
     def _ended(self, outcome: Outcome, at: float) -> None:
         self.last = outcome
         self._ended_at = at
-        desk, kind = self._desk, outcome.kind
+        admission, kind = self._admission, outcome.kind
         if kind is None:
             self._done(ANSWER, at)
-            self._desk.earn_retry()
+            self._admission.earn_retry()
             self.answered = self.over = True
             self._delay_s = None
             self._tell()
-            if desk.closed:
-                desk.closed.answered(self.asked.project)
+            if admission.closed:
+                admission.closed.answered(self.asked.project)
             if self._edited is not None:
-                desk.withdrawn.add(self._edited, desk.clock.now_s())
+                admission.withdrawn.add(self._edited, admission.clock.now_s())
             return
         if kind == "closed" and outcome.refusal is not None:
-            desk.closed.trip(self.asked.project, outcome.refusal, desk.clock.now_s())
+            admission.closed.trip(self.asked.project, outcome.refusal, admission.clock.now_s())
         if kind == "edited" and not self._as_written:
             assert self._attempt is not None
             edit = self._edit(self._attempt.model, self._attempt.tier)
@@ -343,7 +343,7 @@ class Request:
                 return
         elif kind in _OTHERS:
             if kind not in _NO_MISTAKES:
-                desk.mistakes.count(self.key)
+                admission.mistakes.count(self.key)
             self._fail(at)
             return
         if outcome.kind == "quota_day":
@@ -351,7 +351,7 @@ class Request:
         self._delay_s = math.nan  # not asked for yet
 
     def _go_on_at_once(self, at: float) -> None:
-        self._delay_s = 0.0 if self._desk.raw() < self._gives_up else None
+        self._delay_s = 0.0 if self._admission.raw() < self._gives_up else None
         if self._delay_s is None:
             self._fail(at)
 
@@ -369,17 +369,17 @@ class Request:
         return self._delay_s
 
     def _next_delay_s(self) -> float | None:
-        desk, settings = self._desk, self._desk.settings
+        admission, settings = self._admission, self._admission.settings
         attempt, last = self._attempt, self.last
         assert attempt is not None and last is not None
-        now = desk.raw()
+        now = admission.raw()
         if now >= self._gives_up:
             return None
         own = self.plan.strategy.retries
         retries = settings.retries if own is None else own
         made = attempt.number + 1 - self._before
         length = len(self._models)
-        most = min(retries, desk.retries())
+        most = min(retries, admission.retries())
         link = next_link(self._models, length, self._link, self._dead, made, most)
         if link == END:
             return None
@@ -387,7 +387,7 @@ class Request:
         starts_over = round_ > self._link // length
         self._link = link
         # The first attempt on each model is free: it is what the plan has that model for.
-        if round_ > 0 and not desk.spend_retry():
+        if round_ > 0 and not admission.spend_retry():
             return None
         if not starts_over:
             return 0.0
@@ -397,11 +397,11 @@ class Request:
             settings.backoff_max_s,
             settings.backoff_jitter_s,
             round_,
-            desk.draws.backoff(self.index, attempt.number + 1),
+            admission.draws.backoff(self.index, attempt.number + 1),
         )
         if settings.honours_retry_delay and last.kind == "quota_minute":
             delay_s = max(delay_s, last.retry_after_s)
-        if now + desk.clock.wall_s(delay_s) >= self._gives_up:
+        if now + admission.clock.wall_s(delay_s) >= self._gives_up:
             return None
         return delay_s
 
@@ -411,7 +411,7 @@ class Request:
         self.over = True
         self._delay_s = None
         if self.static_fallback is not None:
-            self._desk.fell_back(self.priority)
+            self._admission.fell_back(self.priority)
         self._tell()
 
     # --- the end ------------------------------------------------------------------------
@@ -419,7 +419,7 @@ class Request:
     def _done(self, outcome: int, at: float) -> None:
         """Count how it ended, if it has begun; once."""
         under_way, self._under_way = self._under_way, None
-        recorder = self._desk.recorder
+        recorder = self._admission.recorder
         # What a process before a fork began, or the recorder gave up long ago, is not counted.
         if under_way is None or under_way not in recorder.under_way:
             return
@@ -433,9 +433,9 @@ class Request:
         if self._told:
             return
         self._told = True
-        desk = self._desk
-        recorder = desk.recorder
-        if desk.listeners.over and not self.refusal:
+        admission = self._admission
+        recorder = admission.recorder
+        if admission.listeners.over and not self.refusal:
             recorder.over.append((self.plan.mode, self._nano_usd, self._tokens, self.session))
             if len(recorder.over) > MOST_PENDING:
                 recorder.relieve()
@@ -449,12 +449,12 @@ class Request:
             index=self.index,
             session=self.session,
             started_s=self._asked_s,
-            ended_s=desk.clock.now_s(),
+            ended_s=admission.clock.now_s(),
             refusal=self.refusal,
             answered=self.answered,
             calls=tuple(calls),
         )
-        desk.listeners.requests.tell(record)
+        admission.listeners.requests.tell(record)
 
     def close(self) -> None:
         """Nothing more will be tried: an attempt in flight is abandoned, a claim given back.
@@ -471,7 +471,7 @@ class Request:
         elif self._delay_s is not None and math.isnan(self._delay_s):
             # Its last attempt failed, and its caller does not ask for another one.
             self._done(FAILED, self._ended_at)
-        self._done(ABANDONED, self._desk.raw())
+        self._done(ABANDONED, self._admission.raw())
         self.over = True
         self._delay_s = None
         self._tell()

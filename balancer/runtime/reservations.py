@@ -50,7 +50,7 @@ def _thinks_less(own: Thinking | None, planned: Thinking, card: ModelCard | None
 
 
 def reserve(
-    desk: Admission,
+    admission: Admission,
     attempt: Attempt,
     asked: Asked,
     card: ModelCard | None,
@@ -69,18 +69,18 @@ def reserve(
     Returns:
         None where the budget refuses it, or nobody knows what the model costs (`card` is None).
     """
-    if not desk.ticked:
-        desk.ledger.roll(desk.clock.now_s())
-    claim = _claim(desk, attempt, asked, card, key, priority=yields)
+    if not admission.ticked:
+        admission.ledger.roll(admission.clock.now_s())
+    claim = _claim(admission, attempt, asked, card, key, priority=yields)
     if claim is None and yields:
         attempt.tier = STANDARD
-        if desk.reserves:
-            claim = _claim(desk, attempt, asked, card, key)
+        if admission.reserves:
+            claim = _claim(admission, attempt, asked, card, key)
     return claim
 
 
 def _claim(
-    desk: Admission,
+    admission: Admission,
     attempt: Attempt,
     asked: Asked,
     card: ModelCard | None,
@@ -94,9 +94,9 @@ def _claim(
     if setting is None:
         setting = asked.thinking
     if setting is None:
-        setting = desk.settings.thinking
+        setting = admission.settings.thinking
     most = card.most_thinking_tokens(setting)
-    claim = desk.ledger.reserve(
+    claim = admission.ledger.reserve(
         max(card, in_tier(card, attempt.tier), key=_price),
         prompt_tokens=asked.prompt_tokens,
         cap_tokens=min(attempt.output_cap_tokens or _LARGE, card.output_limit_tokens),
@@ -121,7 +121,7 @@ def _price(card: ModelCard) -> PriceRow:
 
 
 def settle(
-    desk: Admission,
+    admission: Admission,
     claim: Claim | None,
     nano_usd: int,
     key: str | None,
@@ -135,8 +135,8 @@ def settle(
     """
     try:
         if claim is not None:
-            desk.ledger.settle(claim, nano_usd, as_priority=as_priority)
-        elif nano_usd and desk.ledger.limited:
-            desk.ledger.book(nano_usd, key)
+            admission.ledger.settle(claim, nano_usd, as_priority=as_priority)
+        elif nano_usd and admission.ledger.limited:
+            admission.ledger.book(nano_usd, key)
     except Exception as error:  # noqa: BLE001 - the call is over, whatever breaks a store
-        desk.broken("ledger", error)
+        admission.broken("ledger", error)

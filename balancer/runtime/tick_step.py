@@ -38,7 +38,7 @@ class TickStep:
         policy: to decide by.
         found: what a process before this one left, or None.
         now_tick: the tick under way, from which on calls are counted.
-        desk, ledger, inbox, health, persistence: of the balancer.
+        admission, ledger, inbox, health, persistence: of the balancer.
         join: makes a replica of a fleet that begins with a controller; None: there is no fleet.
         own: journal of what this replica sees by itself, where there is a fleet; `persistence` then
             has what its controller steps.
@@ -53,7 +53,7 @@ class TickStep:
     """
 
     __slots__ = (
-        "_desk", "_health", "_inbox", "_ledger", "_observed", "_own", "_persistence", "_told",
+        "_admission", "_health", "_inbox", "_ledger", "_observed", "_own", "_persistence", "_told",
         "controller", "decision", "kept", "last", "policy", "replica",
     )  # fmt: skip
 
@@ -63,7 +63,7 @@ class TickStep:
         found: Resumed | None,
         now_tick: int,
         *,
-        desk: Admission,
+        admission: Admission,
         ledger: Ledger,
         inbox: Inbox,
         health: Health,
@@ -71,7 +71,7 @@ class TickStep:
         join: Callable[[Controller], Replica] | None = None,
         own: Persistence | None = None,
     ) -> None:
-        self._desk = desk
+        self._admission = admission
         self._ledger = ledger
         self._inbox = inbox
         self._health = health
@@ -101,7 +101,7 @@ class TickStep:
         if self.last is not None and tick <= self.last:
             return None
         observations = self._observe(tick)
-        self._desk.new_tick()
+        self._admission.new_tick()
         try:
             decision = self._decide(observations)
             self._tell_misfits()
@@ -162,7 +162,7 @@ class TickStep:
         if policy.tick_s != before.tick_s:
             self.last = self._observed = now_tick - 1
         self.decision = self.controller.decision or at_rest(policy)
-        self._desk.use(policy)
+        self._admission.use(policy)
         try:
             self._ledger.use(policy)
         except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
@@ -187,9 +187,9 @@ class TickStep:
     def _observe(self, tick: int) -> Observations:
         alerts, overrides = self._inbox.take()
         before, self._observed = self._observed, tick
-        return self._desk.recorder.take(
+        return self._admission.recorder.take(
             tick,
-            self._desk.raw(),
+            self._admission.raw(),
             reserved_nano_usd=self.reserved_nano_usd(),
             memory_ppm=memory_ppm(),
             alerts=alerts,

@@ -124,7 +124,7 @@ def test_requests_that_are_over_are_kept_for_nobody() -> None:
     """Where nobody listens, nothing is kept."""
     bench = Bench()
     bench.balancer.request(session="a").close()
-    assert bench.balancer._desk.recorder.over == []
+    assert bench.balancer._admission.recorder.over == []
 
 
 def test_requests_that_never_call_are_bounded_between_two_ticks(
@@ -136,7 +136,7 @@ def test_requests_that_never_call_are_bounded_between_two_ticks(
     bench.balancer.listeners.over.add(told.extend)
     for _ in range(25):
         bench.balancer.request().close()
-    assert len(bench.balancer._desk.recorder.over) <= 10
+    assert len(bench.balancer._admission.recorder.over) <= 10
     assert len(told) >= 15
 
 

@@ -93,7 +93,7 @@ def test_the_sum_of_all_ticks_is_what_was_recorded(steps: list[tuple[str, object
             assert isinstance(one, int)
             requests.pop(one % len(requests)).close()
         elif step == "relieve":
-            balancer._desk.recorder.relieve()
+            balancer._admission.recorder.relieve()
         elif step == "tick":
             assert isinstance(one, float)
             bench.clock.advance(one)
@@ -124,7 +124,7 @@ def test_eight_threads_at_full_speed_lose_nothing() -> None:
     def tick() -> None:
         nonlocal longest
         while not done.is_set():
-            longest = max(longest, len(balancer._desk.recorder.ended))
+            longest = max(longest, len(balancer._admission.recorder.ended))
             clock.advance(1.0)
             balancer.tick()
 
@@ -155,7 +155,7 @@ def test_eight_threads_at_full_speed_lose_nothing() -> None:
 def test_a_caller_adds_up_when_no_ticker_does() -> None:
     """The lists stay short though no tick is ever closed."""
     balancer = Balancer(POLICY, clock=ManualClock())
-    recorder = balancer._desk.recorder
+    recorder = balancer._admission.recorder
     for _ in range(3 * module.MOST_PENDING):
         balancer.finish(balancer.begin())
     assert len(recorder.ended) <= module.MOST_PENDING + 1

@@ -183,7 +183,7 @@ def test_a_fork_has_no_requests_of_its_parents() -> None:
     bench = Bench()
     request = bench.balancer.request()
     attempt = started(request)
-    bench.balancer._desk.after_fork()
+    bench.balancer._admission.after_fork()
     attempt.finish(ANSWER)
     assert bench.seen().requests == ()
 
@@ -283,7 +283,7 @@ def test_whoever_has_begun_is_answered_failed_cancelled_or_under_way(
             how = account.failed if unasked else account.cancelled
             account.end(request, account.unjudged if refused and idle else how)
         elif step == "relieve":
-            bench.balancer._desk.recorder.relieve()
+            bench.balancer._admission.recorder.relieve()
         elif step == "order":
             bench.balancer.override(one, "test", for_s=2.0)
         elif step == "tick":
@@ -315,14 +315,14 @@ def test_no_request_is_lost_or_counted_twice_between_threads() -> None:
             if turn % 4 == 0:
                 fail(request)
             if turn % 8 == 0:
-                balancer._desk.recorder.relieve()
+                balancer._admission.recorder.relieve()
             request.close()
 
     def close_ticks() -> None:
         begun = answered = failed = 0
         for tick in itertools.count():
             over = done.is_set()
-            seen = balancer._desk.recorder.take(tick, balancer._desk.raw())
+            seen = balancer._admission.recorder.take(tick, balancer._admission.raw())
             found = of_normal(seen)
             begun += found.begun
             answered += found.answered.total
