@@ -32,8 +32,8 @@ budget:
   per_key: {search: {per_hour: $30}}
 thresholds:
   soft: {latency_p95: 16s, error_rate: 5%}
-  hard: {latency_p95: 24s, error_rate: 12%}
-  emergency: {latency_p95: 40s, error_rate: 25%}
+  hard: {latency_p95: 18s, error_rate: 8%}
+  emergency: {latency_p95: 20s, error_rate: 10%}
 """
 _CALLERS = (("shop", "high", 5), ("search", "normal", 4), ("batch", "low", 3))
 """Key, priority and weight of those who ask."""
