@@ -29,7 +29,7 @@ def audited(service: Service) -> list[tuple[str, str]]:
 
 def test_without_a_token_this_machine_needs_no_log_in(open_service: Service) -> None:
     """It works at once, and says that it is not locked."""
-    with open_service.client(follow_redirects=True) as client:
+    with open_service.client(follow_redirects=True, headers={"accept": "text/html"}) as client:
         page = client.get("/")
     assert page.status_code == 200
     assert page.url.path == "/console"
