@@ -33,8 +33,8 @@ _LESS = {
 }
 """What makes each quick; the slow tests do without."""
 _JUDGES = (*_LESS, "replay")
-_SERVERS = ("open-balancer mock-gemini", "open-balancer serve")
-_READY = ("serves on ", "admin API")
+_SERVERS = ("open-balancer mock-gemini", "open-balancer serve", "open-balancer demo")
+_READY = ("serves on ", "admin API", "Ctrl-C ends it")
 
 
 class Reader:
