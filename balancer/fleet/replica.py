@@ -23,6 +23,7 @@ from ..core.controller import Controller
 from ..core.errors import InputError, MisuseError
 from ..core.observations import Observations
 from ..core.policy import Policy
+from ..installation import how_to_install
 from .course import Course, Keeper
 from .leases import LIFE_S, LINGER_S, Leases
 from .lines import Snapshot, fingerprint, form
@@ -79,7 +80,7 @@ class Replica:
         if find_spec("redis") is None:
             raise InputError(
                 "a fleet needs redis, which the extra 'fleet' brings; install it: "
-                "pip install 'open-balancer[fleet]'"
+                f"{how_to_install('fleet')}"
             )
         self._fleet = fleet
         self._still = still

@@ -230,7 +230,7 @@ def test_without_the_client_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     import balancer.fleet.replica as home
 
     monkeypatch.setattr(home, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install 'open-balancer\[fleet\]'"):
+    with pytest.raises(InputError, match=r"pip install '\.\[fleet\]' in a clone"):
         Balancer(POLICY, fleet=Fleet(url="redis://127.0.0.1"))
 
 

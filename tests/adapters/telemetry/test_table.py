@@ -13,6 +13,7 @@ from balancer.adapters.telemetry.live import Telemetry
 from balancer.core.modes import Mode, Priority
 from balancer.core.observations import FAILURES, Alert
 from balancer.core.policy import BudgetLimit, Rule
+from balancer.fleet.standing import Standing
 from balancer.metrics import METRICS, Kind
 from balancer.policy_file import default_policy
 from balancer.runtime.calls import Asked, Outcome, Passage, Score
@@ -26,6 +27,17 @@ KINDS: dict[Kind, type[Any]] = {
 }
 TENANT = "tenant"
 CROSSED = "crossed for two hours"
+ALONE = Standing(
+    place="alone",
+    replica="one",
+    tick=-1,
+    policy="",
+    holds="",
+    differ=(),
+    replicas=1,
+    problem="the store cannot be reached",
+    leased=False,
+)
 
 
 class Spread:
@@ -62,6 +74,9 @@ class Day:
         )
         self.bench = Bench(policy, draws=Spread())
         self.kept = Kept()
+        status = self.bench.balancer.status
+        # In a fleet, without a store: what a replica does with one has tests of its own.
+        vars(self.bench.balancer)["status"] = lambda: replace(status(), fleet=ALONE)
 
     def run(self) -> None:
         """Traffic of all kinds, a brownout and the way back, and then the end."""
