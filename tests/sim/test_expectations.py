@@ -190,9 +190,9 @@ def test_nevers_are_questions_about_every_run() -> None:
     [
         ({"reaches": {"mode": "soft", "within": 1, "of": "strom"}}, "did you mean 'storm'"),
         ({"metric": "availabilty", "at_least": 1}, "did you mean 'availability'"),
-        ({"recovers": {"within": 501}}, "leaves no 501 s to recover in"),
-        ({"recovers": {"within": 60, "of": "flood"}}, "what follows at 400 s"),
-        ({"recovers": {"within": 60, "after": 950}}, "it recovers from ends at 950 s"),
+        ({"recovers": {"within": 501}}, "leaves no 501s to recover in"),
+        ({"recovers": {"within": 60, "of": "flood"}}, "what follows at 400s"),
+        ({"recovers": {"within": 60, "after": 950}}, "it recovers from ends at 950s"),
     ],
 )
 def test_a_question_without_an_answer_is_refused(expectation: dict[str, Any], problem: str) -> None:
