@@ -108,7 +108,9 @@ class Whatever(RuleBasedStateMachine):
         """No two decisions for a tick; never over the budget; nobody is silent for long."""
         if hasattr(self, "world"):
             self.world.check()
-            assert all(actor.silent_ticks <= 4 for actor in self.world.actors)
+            # Three without the fleet's decision, the one of its own, and one more where it takes
+            # the lead of a log that was lost just then.
+            assert all(actor.silent_ticks <= 5 for actor in self.world.actors)
 
     def teardown(self) -> None:
         """All is well again: all agree, and nothing was counted twice."""
