@@ -90,7 +90,7 @@ def test_the_service_passes_through_all_four_modes_and_back(tmp_path: Path) -> N
         "normal",
     ]
     *modes, on_time = record["expectations"]
-    assert [each["note"] for each in modes] == ["1 of 1 runs in time"] * 2
+    assert [each["note"] for each in modes] == ["1 of 1 run in time"] * 2
     assert on_time["name"] == "requests sent within 1 s of their time (P95)"
     assert 0 <= on_time["estimate"] < 30
     assert record["live"]["speed"] == 12
