@@ -137,8 +137,7 @@ class Course:
         """
         controller, kept = Controller.succeed(self._policy, snapshot.state)
         self.common, self.alone, self.kept = controller, None, kept
-        self._silent = 0
-        self._unheard.clear()
+        # Nothing was decided by that: only a line ends the silence.
         self._keeper.begin(controller, "fleet", kept)
 
     def use(self, policy: Policy) -> str:

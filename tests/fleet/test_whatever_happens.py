@@ -108,9 +108,7 @@ class Whatever(RuleBasedStateMachine):
         """No two decisions for a tick; never over the budget; nobody is silent for long."""
         if hasattr(self, "world"):
             self.world.check()
-            # Three without the fleet's decision, the one of its own, and one more where it takes
-            # the lead of a log that was lost just then.
-            assert all(actor.silent_ticks <= 5 for actor in self.world.actors)
+            assert all(actor.silent_ticks <= 4 for actor in self.world.actors)
 
     def teardown(self) -> None:
         """All is well again: all agree, and nothing was counted twice."""
@@ -140,3 +138,17 @@ TestWhateverHappens.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+def test_a_log_that_is_lost_again_and_again_keeps_nobody_waiting() -> None:
+    """To take up what another remembers is no decision: found by the machine above."""
+    state = Whatever()
+    state.begin(seed=1, ahead_s=[0.0, 0.0, 0.0])
+    state.the_store_loses_everything()
+    state.time_passes(seconds=8.88425950867587)
+    state.the_store_loses_everything()
+    state.the_network_changes(delay_s=0.001, loss=0.1)
+    state.the_leader_is_killed()
+    state.time_passes(seconds=4.0)
+    state.nothing_is_broken()
+    state.teardown()
