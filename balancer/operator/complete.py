@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ..core.doubts import doubts
 from ..policy_file import policy_from_elsewhere, show_policy
 
 __all__ = ["CompletePolicy", "complete"]
@@ -25,11 +26,13 @@ class CompletePolicy:
         name: of the policy.
         digest: of its text; two with the same digest are the same, names and prices included.
         text: YAML.
+        doubts: what in it its author can hardly have meant, a sentence each.
     """
 
     name: str
     digest: str
     text: str
+    doubts: tuple[str, ...] = ()
 
 
 @lru_cache(_MOST)
@@ -47,5 +50,8 @@ def complete(text: str, where: str, name: str) -> CompletePolicy:
     policy = policy_from_elsewhere(text, where, name)
     shown = show_policy(policy)
     return CompletePolicy(
-        name=policy.name, digest=hashlib.sha256(shown.encode()).hexdigest()[:12], text=shown
+        name=policy.name,
+        digest=hashlib.sha256(shown.encode()).hexdigest()[:12],
+        text=shown,
+        doubts=tuple(doubts(policy)),
     )

@@ -320,7 +320,8 @@ def _unknown(kind: str, reason: str, message: str) -> Condition:
 def _valid(seen: Seen) -> Condition:
     if seen.candidate is None:
         return _no("Valid", *seen.refusal)
-    return _yes("Valid", "PolicyValid", f"policy {_told(seen.candidate)}")
+    said = "; ".join((f"policy {_told(seen.candidate)}", *seen.candidate.doubts))
+    return _yes("Valid", "PolicyValid", said)
 
 
 def _told(policy: CompletePolicy) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ __all__ = ["Incident", "Replica", "ask", "ask_all"]
 
 DEADLINE_S = 5.0
 _MOST_INCIDENTS = 50
+_LARGEST_BYTES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,12 @@ async def ask(session: aiohttp.ClientSession, address: str) -> Replica:
 async def _json(session: aiohttp.ClientSession, url: str) -> Any:
     # A replica answers itself; where else it leads is nobody's business here.
     async with session.get(url, allow_redirects=False, raise_for_status=True) as answer:
-        return await answer.json()
+        body = bytearray()
+        async for piece in answer.content.iter_any():
+            body += piece
+            if len(body) > _LARGEST_BYTES:
+                raise ValueError("too large")
+        return json.loads(body)
 
 
 def _incident(said: dict[str, Any]) -> Incident:
