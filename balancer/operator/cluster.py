@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
-from ..core.errors import nearest
-from .asked import GROUP, PLURAL, VERSION, ConfigMapKey
+from ..core.errors import BalancerError, InputError, nearest
+from .asked import GROUP, KIND, PLURAL, VERSION, ConfigMapKey
 
 if TYPE_CHECKING:
     from kopf import ConnectionInfo
@@ -25,7 +25,7 @@ _MANAGER = "open-balancer-operator"
 _DEADLINE_S = 15.0
 
 
-class ClusterError(Exception):
+class ClusterError(BalancerError):
     """The API server does not answer, or refuses; says which of our calls."""
 
 
@@ -69,6 +69,22 @@ class Cluster:
     ) -> None:
         if self._session is not None:
             await self._session.close()
+
+    async def check(self, namespaces: Collection[str]) -> None:
+        """Make sure that there are resources to be looked after.
+
+        Args:
+            namespaces: that are looked after; empty: all.
+
+        Raises:
+            InputError: the cluster has no definition of them.
+            ClusterError: see the class.
+        """
+        for path in [_resources(each) for each in namespaces] or [_resources(None)]:
+            if await self._read(f"{path}?limit=1") is None:
+                raise InputError(
+                    f"the cluster knows no {KIND} ({path}); apply deploy/operator/crd.yaml first"
+                )
 
     async def resource(self, namespace: str, name: str) -> dict[str, Any] | None:
         """A `BrownoutPolicy`; None where there is none."""
@@ -199,8 +215,13 @@ class Cluster:
         raise AssertionError("the last answer is an end")
 
 
+def _resources(namespace: str | None) -> str:
+    within = "" if namespace is None else f"/namespaces/{namespace}"
+    return f"/apis/{GROUP}/{VERSION}{within}/{PLURAL}"
+
+
 def _resource(namespace: str, name: str) -> str:
-    return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}/{name}"
+    return f"{_resources(namespace)}/{name}"
 
 
 def _config_map(namespace: str, name: str) -> str:

@@ -21,6 +21,8 @@ __all__ = ["GateBroke", "Gates"]
 
 _VERDICTS: dict[int, Outcome] = {0: "pass", 1: "fail", 3: "inconclusive"}
 _REFUSED = 2
+_GRACE_S = 10.0
+"""In which the command writes what it has so far."""
 
 
 class GateBroke(Exception):  # noqa: N818 - it is nobody's mistake
@@ -98,7 +100,13 @@ class Gates:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """End a process that still runs, and its workers with it: they notice."""
-    if process.returncode is None:
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), _GRACE_S)
+    except TimeoutError:
         with suppress(ProcessLookupError):
-            process.terminate()
+            process.kill()
         await process.wait()

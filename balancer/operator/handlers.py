@@ -66,18 +66,19 @@ async def operate(
         stop: ends it.
 
     Raises:
-        InputError: there is no way to the API server.
+        InputError: there is no way to the API server, or it has no such resources.
+        ClusterError: it does not answer, or refuses.
     """
     settings = kopf.OperatorSettings()
     # The CRD is there before the operator is, and events say nothing that conditions do not.
     settings.scanning.disabled = True
     settings.posting.enabled = False
     registry = kopf.OperatorRegistry()
-    log_in(settings)
     async with (
         Cluster(lambda: log_in(settings)) as cluster,
         aiohttp.ClientSession() as replicas,
     ):
+        await cluster.check(namespaces)
         keepers: dict[tuple[str, str], tuple[Keeper, asyncio.Task[None]]] = {}
 
         def keeper_of(namespace: str, name: str) -> Keeper:

@@ -1,4 +1,4 @@
-"""The part of a Kubernetes API server that the operator and kopf speak to, on a thread of its own."""
+"""What the operator and kopf use of a Kubernetes API server, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -72,6 +72,7 @@ class ApiServer:
     Attributes:
         url: where it listens.
         token: that callers must have; "": any.
+        started_with: what a replica follows where there is no document.
         mounts: files that a ConfigMap's key is written to, as a kubelet does.
         writes: what was patched, in order.
     """
@@ -84,6 +85,7 @@ class ApiServer:
         self._objects: dict[str, dict[str, Any]] = {}
         self._endpoints: dict[str, list[str]] = {}
         self._follows = ""
+        self.started_with = ""
         self._fails: dict[str, int] = {}
         self._version = 0
         self._lock = threading.Lock()
@@ -222,7 +224,7 @@ class ApiServer:
     def _policy_in_force(self) -> dict[str, Any]:
         return {
             "name": "policy",
-            "text": self.document(self._follows),
+            "text": self.document(self._follows) or self.started_with,
             "since": "2026-01-31T12:00:00Z",
             "file_problem": "",
         }

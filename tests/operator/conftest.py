@@ -21,7 +21,7 @@ from balancer.policy_file import load_policy
 from tests.operator.api_server import NAMESPACE, ApiServer, api_server
 from tests.service.conftest import Service, serving
 
-__all__ = ["FIRST", "SECOND", "THIRD", "Operating", "ScriptedGate", "spec"]
+__all__ = ["FIRST", "SECOND", "THIRD", "Operating", "ScriptedGate", "kubeconfig", "spec"]
 
 FIRST = "name: first\nthresholds: {soft: {latency_p95: 8s}}\n"
 SECOND = "name: second\nthresholds: {soft: {latency_p95: 9s}}\n"
@@ -75,15 +75,19 @@ def gate() -> ScriptedGate:
     return ScriptedGate()
 
 
-@contextmanager
-def operating(api: ApiServer, gate: ScriptedGate, kubeconfig: Path) -> Iterator[None]:
-    """An operator for the time of the block; `KUBECONFIG` has to name the file."""
-    kubeconfig.write_text(
+def kubeconfig(file: Path, api: ApiServer) -> None:
+    """Write where the API server is."""
+    file.write_text(
         "current-context: here\n"
         "contexts: [{name: here, context: {cluster: here, user: me}}]\n"
         f"clusters: [{{name: here, cluster: {{server: '{api.url}'}}}}]\n"
         f"users: [{{name: me, user: {{token: '{api.token or 'any'}'}}}}]\n"
     )
+
+
+@contextmanager
+def operating(api: ApiServer, gate: ScriptedGate) -> Iterator[None]:
+    """An operator for the time of the block; `KUBECONFIG` has to say where the API server is."""
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
     failed: list[BaseException] = []
     started = threading.Event()
@@ -97,7 +101,7 @@ def operating(api: ApiServer, gate: ScriptedGate, kubeconfig: Path) -> Iterator[
     def run() -> None:
         try:
             asyncio.run(main())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told by the test's thread
             failed.append(error)
         finally:
             started.set()
@@ -120,8 +124,9 @@ def operator(
     api: ApiServer, gate: ScriptedGate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Operating:
     """Starts an operator, as a context manager."""
+    kubeconfig(tmp_path / "kubeconfig", api)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
-    return lambda: operating(api, gate, tmp_path / "kubeconfig")
+    return lambda: operating(api, gate)
 
 
 @pytest.fixture

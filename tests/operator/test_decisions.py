@@ -60,8 +60,11 @@ def incident(after_s: float, cause: str = "controller") -> Incident:
     )
 
 
+NOTHING = Memory()
+
+
 def decided(
-    memory: Memory = Memory(),
+    memory: Memory = NOTHING,
     *,
     candidate: CompletePolicy | None = TWO,
     in_force: CompletePolicy | None = ONE,

@@ -42,10 +42,12 @@ def test_a_gate_is_the_command_s(tmp_path: Path) -> None:
 
 
 def test_a_question_that_cannot_be_asked_is_refused() -> None:
-    """With the command's own message."""
-    verdict, words = asyncio.run(Gates(answer)(asked("stedy")))
-    assert verdict == "refused"
-    assert words.startswith("no scenario is called 'stedy' (did you mean 'steady'?)")
+    """With the command's own message, below whatever it warned of."""
+    said = "a warning\nerror: no scenario is called x\n"
+    script = f"import sys; sys.stderr.write({said!r}); sys.exit(2)"
+    refuses = (sys.executable, "-c", script)
+    found = asyncio.run(Gates(answer, command=refuses)(asked("x")))
+    assert found == ("refused", "no scenario is called x")
 
 
 def test_a_process_that_dies_is_no_verdict() -> None:

@@ -159,15 +159,31 @@ def test_a_target_that_does_not_answer_is_asked_again(
 ) -> None:
     """The condition says who and why; nothing is rolled out that nobody could watch."""
     api.put_document("policy", FIRST)
-    api.put_endpoints("balancer", "127.0.0.1:1")
     with operator():
         api.put_policy("chat", spec())
+        message = api.wait("chat", "RolledOut", "TargetSilent")
+        assert message == "no replica is ready behind the Service 'balancer'"
+        api.put_endpoints("balancer", "127.0.0.1:1")
+        until(lambda: "127" in api.condition("chat", "RolledOut")["message"], "it is asked")
         message = api.wait("chat", "RolledOut", "TargetSilent")
         assert message.startswith("127.0.0.1:1: does not answer")
         assert api.document("policy") == FIRST
         with api.replica("policy"):
             api.wait("chat", "Ready", "OnProbation")
     assert len(gate.asked) == 1
+
+
+def test_what_is_in_force_without_a_document_is_asked_of_the_replicas(
+    api: ApiServer, operator: Operating, gate: ScriptedGate
+) -> None:
+    """Then there is one."""
+    api.started_with = THIRD
+    with operator(), api.replica("policy"):
+        api.put_policy("chat", spec())
+        api.wait("chat", "Ready", "OnProbation")
+    (asked,) = gate.asked
+    assert asked.baseline.name == "third"
+    assert "second" in str(api.document("policy"))
 
 
 def test_an_api_server_that_fails_is_asked_again(
