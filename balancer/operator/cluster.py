@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 import aiohttp
 
@@ -143,8 +144,8 @@ class Cluster:
             port: its port's name; "": the first.
         """
         found = await self._read(
-            f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
-            f"?labelSelector=kubernetes.io/service-name%3D{service}"
+            f"/apis/discovery.k8s.io/v1/namespaces/{_segment(namespace)}/endpointslices"
+            f"?labelSelector=kubernetes.io/service-name%3D{_segment(service)}"
         )
         addresses: dict[str, str] = {}
         for piece in (found or {}).get("items", ()):
@@ -216,16 +217,23 @@ class Cluster:
 
 
 def _resources(namespace: str | None) -> str:
-    within = "" if namespace is None else f"/namespaces/{namespace}"
+    within = "" if namespace is None else f"/namespaces/{_segment(namespace)}"
     return f"/apis/{GROUP}/{VERSION}{within}/{PLURAL}"
 
 
 def _resource(namespace: str, name: str) -> str:
-    return f"{_resources(namespace)}/{name}"
+    return f"{_resources(namespace)}/{_segment(name)}"
 
 
 def _config_map(namespace: str, name: str) -> str:
-    return f"/api/v1/namespaces/{namespace}/configmaps/{name}"
+    return f"/api/v1/namespaces/{_segment(namespace)}/configmaps/{_segment(name)}"
+
+
+def _segment(name: str) -> str:
+    """A name as one segment of a path: an annotation may hold any text, and lead elsewhere."""
+    if name in (".", ".."):
+        raise ClusterError(f"{name!r} is no name")
+    return quote(name, safe="")
 
 
 async def _said(answer: aiohttp.ClientResponse) -> str:

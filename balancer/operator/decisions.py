@@ -124,7 +124,10 @@ def decide(asked: Asked, memory: Memory, seen: Seen, now: datetime) -> Decision:
             _no("RolledOut", "TargetSilent", message),
             trouble=True,
         )
+    undo = _on_probation(memory) and back is not None and back.digest == candidate.digest
     if candidate.digest == in_force.digest:
+        if undo:
+            memory = replace(memory, rollout=None, previous=None)
         return _in_force(asked, memory, seen, valid, candidate)
     if taken is not None and taken.digest == candidate.digest:
         message = (
@@ -133,8 +136,7 @@ def decide(asked: Asked, memory: Memory, seen: Seen, now: datetime) -> Decision:
         )
         rolled_out = _no("RolledOut", "RolledBack", message)
         return _decision(memory, valid, _gate_condition(memory, candidate), rolled_out)
-    if _on_probation(memory) and back is not None and back.digest == candidate.digest:
-        memory = replace(memory, rollout=None, previous=None, rollback=None)
+    if undo:
         message = "it was in force before; the way back from a policy on probation has no gate"
         return _written(memory, valid, _yes("Gated", "Undo", message), candidate)
     known = memory.gate

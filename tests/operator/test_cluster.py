@@ -114,6 +114,22 @@ def test_a_refusal_says_which_call_and_why(answer: web.Response, said: str) -> N
     assert "\n" not in str(refused.value)
 
 
+def test_a_name_leads_nowhere_else() -> None:
+    """What somebody wrote into an annotation is one segment of a path."""
+    paths = []
+
+    def answer(request: web.Request) -> web.Response:
+        paths.append(request.raw_path)
+        return web.Response(status=404)
+
+    assert asked(answer, lambda cluster: cluster.resource("shop", "../../x?y")) is None
+    assert paths == [
+        "/apis/open-balancer.dev/v1alpha1/namespaces/shop/brownoutpolicies/..%2F..%2Fx%3Fy"
+    ]
+    with pytest.raises(ClusterError, match=r"'\.\.' is no name"):
+        asked(answer, lambda cluster: cluster.resource("shop", ".."))
+
+
 def test_a_cluster_without_the_definition_is_told() -> None:
     """Before anything is watched that nobody has."""
     with pytest.raises(InputError, match=r"knows no BrownoutPolicy .*apply deploy/operator/crd"):

@@ -225,7 +225,12 @@ def test_the_way_back_from_probation_has_no_gate() -> None:
     memory = Memory(gate=PASSED, rollout=FOLLOWED, previous=PREVIOUS)
     found = decided(memory, candidate=ONE, in_force=TWO, replicas=(replica(TWO),))
     assert found.write == ONE
-    assert (found.memory.rollout, found.memory.previous) == (None, None)
+    assert reasons(found)["Gated"] == (True, "Undo")
+    again = decided(found.memory, candidate=ONE, in_force=TWO, replicas=(replica(TWO),))
+    assert again.write == ONE, "a write that was lost is done again"
+    back = decided(again.memory, candidate=ONE, in_force=ONE)
+    assert reasons(back)["Ready"] == (True, "InForce")
+    assert (back.memory.rollout, back.memory.previous) == (None, None)
 
 
 def test_a_policy_on_probation_is_nothing_to_go_back_to() -> None:

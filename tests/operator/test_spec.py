@@ -133,6 +133,7 @@ def test_an_example_of_the_page_is_a_resource() -> None:
         {"gate": {"scenarios": ["steady"], "margin": "--out=x"}},
         {"probation": "soon"},
         {"target": {"service": "balancer"}},
+        {"target": {"service": "balancer", "configMap": "../secrets/x"}},
         {"policy": 3},
     ],
 )
