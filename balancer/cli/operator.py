@@ -54,6 +54,9 @@ def operator(
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )
 
+        # It tells of each event that it handed on.
+        logging.getLogger("kopf").setLevel(logging.WARNING)
+
         async def run() -> None:
             await operate(
                 Gates(answer, workers=workers),

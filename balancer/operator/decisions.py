@@ -7,12 +7,13 @@ runs. Both may be done twice, so that a round that was cut short is taken again 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from .asked import Asked
 from .complete import CompletePolicy
-from .memory import Condition, Memory, Outcome, Previous, Rollback, Rollout, time_of
-from .replicas import Incident, Replica
+from .memory import Condition, Memory, Outcome, Previous, Rollout, time_of
+from .probation import on_probation, probation_ends, watched
+from .replicas import Replica
 
 __all__ = ["Decision", "GateAsked", "Seen", "decide", "refuse"]
 
@@ -97,7 +98,7 @@ def decide(asked: Asked, memory: Memory, seen: Seen, now: datetime) -> Decision:
         seen: of the target.
         now: the time.
     """
-    memory = _watched(asked, memory, seen, now)
+    memory = watched(memory, seen.replicas, asked.probation_s, now)
     candidate, in_force = seen.candidate, seen.in_force
     taken, back = memory.rollback, memory.previous
     if taken and back and in_force and in_force.digest == taken.digest:
@@ -112,7 +113,7 @@ def decide(asked: Asked, memory: Memory, seen: Seen, now: datetime) -> Decision:
         )
     if candidate is None:
         found = refuse(memory, *seen.refusal)
-        return replace(found, busy=_on_probation(memory), trouble=bool(_silent(seen)))
+        return replace(found, busy=on_probation(memory), trouble=bool(_silent(seen)))
     valid = _valid(seen)
     if in_force is None:
         # Nobody says what is in force, so there is nothing to gate against.
@@ -124,7 +125,7 @@ def decide(asked: Asked, memory: Memory, seen: Seen, now: datetime) -> Decision:
             _no("RolledOut", "TargetSilent", message),
             trouble=True,
         )
-    undo = _on_probation(memory) and back is not None and back.digest == candidate.digest
+    undo = on_probation(memory) and back is not None and back.digest == candidate.digest
     if candidate.digest == in_force.digest:
         if undo:
             memory = replace(memory, rollout=None, previous=None)
@@ -149,13 +150,13 @@ def decide(asked: Asked, memory: Memory, seen: Seen, now: datetime) -> Decision:
     gated = _gate_condition(memory, candidate)
     if known.verdict != "pass":
         stays = _no("RolledOut", "NotGated", f"{_told(in_force)} stays in force")
-        return _decision(memory, valid, gated, stays, busy=_on_probation(memory))
+        return _decision(memory, valid, gated, stays, busy=on_probation(memory))
     if silent := _silent(seen):
         # Nobody would see an incident.
         rolled_out = _no("RolledOut", "TargetSilent", silent)
         return _decision(memory, valid, gated, rolled_out, trouble=True)
     # What is on probation itself is nothing to go back to.
-    if back is None or not _on_probation(memory):
+    if back is None or not on_probation(memory):
         back = Previous(name=in_force.name, digest=in_force.digest, text=in_force.text)
     rollout = Rollout(
         name=candidate.name,
@@ -165,55 +166,6 @@ def decide(asked: Asked, memory: Memory, seen: Seen, now: datetime) -> Decision:
     )
     memory = replace(memory, rollout=rollout, previous=back, rollback=None)
     return _written(memory, valid, gated, candidate)
-
-
-# --- probation ----------------------------------------------------------------------------
-
-
-def _watched(asked: Asked, memory: Memory, seen: Seen, now: datetime) -> Memory:
-    """The memory after a look at the policy on probation."""
-    rollout = memory.rollout
-    if rollout is None or rollout.proven:
-        return memory
-    found = _incident(rollout, seen)
-    if found is not None:
-        address, incident = found
-        text = f"incident {incident.number} of {address}: {incident.text}"
-        taken = Rollback(name=rollout.name, digest=rollout.digest, incident=text, at=time_of(now))
-        return replace(memory, rollout=None, rollback=taken)
-    if not seen.replicas or any(
-        replica.policy is None or replica.policy.digest != rollout.digest
-        for replica in seen.replicas
-    ):
-        return memory
-    if not rollout.followed:
-        return replace(memory, rollout=replace(rollout, followed=time_of(now)))
-    if now >= _probation_ends(asked, rollout):
-        return replace(memory, rollout=replace(rollout, proven=time_of(now)), previous=None)
-    return memory
-
-
-def _incident(rollout: Rollout, seen: Seen) -> tuple[str, Incident] | None:
-    """An incident that a replica opened since it follows the policy; both by its own clock.
-
-    A mode that somebody ordered says nothing of the policy.
-    """
-    for replica in seen.replicas:
-        if replica.policy is None or replica.since is None:
-            continue
-        if replica.policy.digest == rollout.digest:
-            for incident in replica.incidents:
-                if incident.opened_at >= replica.since and incident.cause != "override":
-                    return replica.address, incident
-    return None
-
-
-def _probation_ends(asked: Asked, rollout: Rollout) -> datetime:
-    return datetime.fromisoformat(rollout.followed) + timedelta(seconds=asked.probation_s)
-
-
-def _on_probation(memory: Memory) -> bool:
-    return memory.rollout is not None and not memory.rollout.proven
 
 
 # --- the steps ----------------------------------------------------------------------------
@@ -229,13 +181,13 @@ def _in_force(
         valid,
         _gate_condition(memory, candidate),
         rolled_out,
-        busy=_on_probation(memory) or not rolled_out.status,
+        busy=on_probation(memory) or not rolled_out.status,
         trouble=rolled_out.reason == "TargetSilent",
     )
     rollout = memory.rollout
-    if not (rolled_out.status and rollout is not None and _on_probation(memory)):
+    if not (rolled_out.status and rollout is not None and on_probation(memory)):
         return found
-    until = time_of(_probation_ends(asked, rollout))
+    until = time_of(probation_ends(rollout, asked.probation_s))
     ready = _no("Ready", "OnProbation", f"an incident before {until} takes it back")
     return replace(found, conditions=(*found.conditions[:-1], ready))
 
@@ -266,7 +218,7 @@ def _gating(
             replications_max=asked.replications_max,
             digest=asked.gate_digest,
         ),
-        busy=_on_probation(memory),
+        busy=on_probation(memory),
         trouble=bool(seen.gate_trouble),
     )
 

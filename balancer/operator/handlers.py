@@ -79,6 +79,7 @@ async def operate(
         aiohttp.ClientSession() as replicas,
     ):
         await cluster.check(namespaces)
+        logger.info("looks after policies in %s", ", ".join(namespaces) or "all namespaces")
         keepers: dict[tuple[str, str], tuple[Keeper, asyncio.Task[None]]] = {}
 
         def keeper_of(namespace: str, name: str) -> Keeper:
