@@ -25,6 +25,7 @@ _EXTRAS = {
     "genai-prices": ("genai_prices",),
     "load": ("locust",),
     "notify": ("aiohttp",),
+    "operator": ("kopf", "aiohttp"),
     "oidc": ("authlib", "httpx", "joserfc"),
     "service": ("fastapi", "uvicorn", "aiohttp", "sqlalchemy", "alembic", "jinja2", "markdown_it"),
     "tune": ("optuna",),

@@ -51,6 +51,7 @@ __all__ = [
     "default_text",
     "load_policy",
     "parse_policy",
+    "policy_from_elsewhere",
     "policy_of",
     "rule_places",
     "show_policy",
@@ -109,6 +110,30 @@ def parse_policy(text: str, where: str = "policy", *, base: Path | None = None) 
         PolicyError: see `load_policy`.
     """
     return policy_of(parse(text, where, PolicyError), base=base)
+
+
+def policy_from_elsewhere(text: str, where: str, name: str) -> Policy:
+    """Policy from YAML text of somebody who has no business with this machine's files.
+
+    Args:
+        text: the YAML.
+        where: what errors call it.
+        name: of a policy that has none of its own.
+
+    Raises:
+        PolicyError: see `load_policy`; or its prices name a file.
+    """
+    document = parse(text, where, PolicyError)
+    said = document.values if isinstance(document.values, dict) else {}
+    # A file's policy may name another file; what came over the network must not.
+    if isinstance(said.get("prices"), str):
+        raise PolicyError(
+            "prices names a file, and none is read for those who ask over the network; write the "
+            "table itself",
+            where=document.where(("prices",)),
+        )
+    policy = policy_of(document)
+    return policy if "name" in said else replace(policy, name=name)
 
 
 def policy_of(document: Document, *, base: Path | None = None) -> Policy:

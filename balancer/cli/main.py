@@ -30,6 +30,7 @@ from .load import load
 from .mock_gemini import mock_gemini
 from .models import models_app
 from .notify import notify_app
+from .operator import operator
 from .policy import policy_app
 from .replay import replay
 from .run import run
@@ -65,6 +66,7 @@ app.command()(new)
 app.command()(replay)
 app.command()(mock_gemini)
 app.command()(serve)
+app.command()(operator)
 app.command()(demo)
 app.command()(dashboards)
 app.command("verify-telemetry")(verify_telemetry)

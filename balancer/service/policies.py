@@ -11,14 +11,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import BalancerError, PolicyError
 from ..core.policy import Policy
-from ..documents import LARGEST_BYTES, parse
-from ..policy_file import load_policy, parse_policy, policy_of, show_policy
+from ..documents import LARGEST_BYTES
+from ..policy_file import load_policy, parse_policy, policy_from_elsewhere, show_policy
 from ..runtime.balancer import Balancer
 from .history import Store, StoreError
 from .history.tables import POLICY_VERSIONS
@@ -269,19 +269,7 @@ def _read(given: str | dict[str, Any], name: str) -> Policy:
         text = given
     if len(text.encode()) > LARGEST_BYTES:
         raise Problem(413, f"the policy is larger than {LARGEST_BYTES:,} bytes", where="policy")
-    document = parse(text, "policy", PolicyError)
-    values = document.values
-    # A file's policy may name another file; what came over the network must not.
-    if isinstance(values, dict) and isinstance(values.get("prices"), str):
-        raise Problem(
-            422,
-            "prices names a file, and the service reads none for those who ask over the "
-            "network; write the table itself",
-            where="policy.prices",
-        )
-    policy = policy_of(document)
-    unnamed = isinstance(values, dict) and "name" not in values
-    return replace(policy, name=name) if unnamed else policy
+    return policy_from_elsewhere(text, "policy", name)
 
 
 def _yaml(given: dict[str, Any]) -> str:

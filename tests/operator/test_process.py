@@ -1,0 +1,46 @@
+"""The operator as a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.operator.api_server import NAMESPACE, ApiServer
+from tests.operator.conftest import kubeconfig, spec
+from tests.waiting import free_port, listens, until
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_it_works_until_it_is_told_to_stop(api: ApiServer, tmp_path: Path) -> None:
+    """Its liveness is asked meanwhile; then it exits with 0."""
+    port = free_port()
+    api.put_policy("chat", spec("thresholds: 3"))
+    file = tmp_path / "kubeconfig"
+    kubeconfig(file, api)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "balancer.cli", "operator", "--namespace", NAMESPACE,
+         "--liveness-port", str(port)],
+        cwd=ROOT,
+        env={**os.environ, "KUBECONFIG": str(file)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    try:
+        api.wait("chat", "Valid", "PolicyRefused")
+        until(lambda: listens(port), "liveness")
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+        child.send_signal(signal.SIGTERM)
+        _, said = child.communicate(timeout=30)
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.communicate(timeout=30)
+    assert child.returncode == 0, said
+    assert "shop/chat: Valid is False (PolicyRefused): spec.policy:1:" in said
+    assert "Traceback" not in said
