@@ -28,6 +28,7 @@ module "cloud_run" {
   service_account = module.secrets.service_account
   secrets         = module.secrets.variables
   policy_secret   = module.secrets.policy
+  settings        = var.settings
 }
 
 # Keys come from DD_API_KEY, DD_APP_KEY and DD_HOST.

@@ -26,6 +26,12 @@ variable "subnet" {
   default     = "default"
 }
 
+variable "settings" {
+  description = "More environment variables of the service, such as those of OpenTelemetry."
+  type        = map(string)
+  default     = {}
+}
+
 variable "datadog_definitions" {
   description = "Folder that `open-balancer dashboards --out` wrote; null: nothing in Datadog."
   type        = string
