@@ -27,8 +27,8 @@ def form(name: str) -> Any:
     return found
 
 
-def annotations(name: str) -> dict[str, str]:
-    """Of its revisions."""
+def marks(name: str) -> dict[str, str]:
+    """Annotations of its revisions."""
     found: dict[str, str] = form(name)["spec"]["template"]["metadata"]["annotations"]
     return found
 
@@ -54,7 +54,7 @@ def test_there_are_these_forms() -> None:
 @pytest.mark.parametrize("name", FORMS)
 def test_the_ticker_has_a_processor_between_calls(name: str) -> None:
     """And an instance to run on."""
-    found = annotations(name)
+    found = marks(name)
     assert found["run.googleapis.com/cpu-throttling"] == "false"
     assert int(found["autoscaling.knative.dev/minScale"]) >= 1
 
@@ -62,7 +62,7 @@ def test_the_ticker_has_a_processor_between_calls(name: str) -> None:
 @pytest.mark.parametrize("name", FORMS)
 def test_no_more_instances_than_share_a_budget(name: str) -> None:
     """While one revision takes over from another there are twice as many."""
-    most = int(annotations(name)["autoscaling.knative.dev/maxScale"])
+    most = int(marks(name)["autoscaling.knative.dev/maxScale"])
     together = replicas(name)
     assert most == 1 if together is None else 2 * most <= together
 
@@ -83,7 +83,7 @@ def test_containers_are_written_as_those_of_kubernetes(name: str) -> None:
 def test_the_sidecar_is_up_before_the_application_and_has_a_port_of_its_own() -> None:
     """PORT is the application's; only one container has `ports`."""
     application, own = form("sidecar")["spec"]["template"]["spec"]["containers"]
-    after = json.loads(annotations("sidecar")["run.googleapis.com/container-dependencies"])
+    after = json.loads(marks("sidecar")["run.googleapis.com/container-dependencies"])
     assert after == {application["name"]: [own["name"]]}
     assert "ports" in application and "ports" not in own
     (port,) = [each["value"] for each in own["env"] if each["name"] == "PORT"]
