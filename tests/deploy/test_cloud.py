@@ -52,6 +52,15 @@ def test_there_are_these_forms() -> None:
 
 
 @pytest.mark.parametrize("name", FORMS)
+def test_a_file_says_first_what_is_to_be_filled_in(name: str) -> None:
+    """All of it, and nothing else."""
+    text = (DEPLOY / "cloud-run" / f"{name}.yaml").read_text(encoding="utf-8")
+    says, _, rest = text.partition("apiVersion:")
+    places = re.compile(r"\$\{(\w+)\}")
+    assert set(places.findall(says)) == set(places.findall(rest))
+
+
+@pytest.mark.parametrize("name", FORMS)
 def test_the_ticker_has_a_processor_between_calls(name: str) -> None:
     """And an instance to run on."""
     found = marks(name)
