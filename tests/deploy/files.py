@@ -24,6 +24,7 @@ __all__ = [
     "compose",
     "dockerfile",
     "documents",
+    "image_environment",
     "objects",
     "ours",
     "pods",
@@ -167,15 +168,16 @@ def dockerfile() -> str:
 
 
 def image_environment(stage: str) -> dict[str, str]:
-    """What a stage of the Dockerfile sets, and those that it is made from."""
-    lines = dockerfile().partition(f" AS {stage}\n")
-    (made_from,) = re.findall(r"FROM (\S+)$", lines[0].splitlines()[-1] if lines[1] else "") or (
-        "",
+    """What a stage of the Dockerfile sets, and the one that it is made from."""
+    stages = re.findall(
+        r"^FROM (\S+) AS (\S+)\n(.*?)(?=^FROM |\Z)", dockerfile(), re.MULTILINE | re.DOTALL
     )
-    before = image_environment(made_from) if f" AS {made_from}\n" in lines[0] else {}
-    own = lines[2].partition("\nFROM ")[0]
-    pairs = re.findall(r"(\w+)=(\S+)", " ".join(re.findall(r"^ENV (.*)$", own, re.MULTILINE)))
-    return {**before, **dict(pairs)}
+    found = {name: (made_from, body) for made_from, name, body in stages}
+    if stage not in found:
+        return {}  # another's image
+    made_from, body = found[stage]
+    said = " ".join(re.findall(r"^ENV (.*)$", body, re.MULTILINE))
+    return {**image_environment(made_from), **dict(re.findall(r"(\w+)=(\S+)", said))}
 
 
 def terraform_settings() -> dict[str, str]:
