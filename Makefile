@@ -48,7 +48,7 @@ slow: $(VENV)/.for-development
 
 # By themselves, as they measure: two at once would disturb each other.
 live: $(VENV)/.for-development
-	$(BIN)/python -m pytest -q -m live tests/loadtests tests/fleet
+	$(BIN)/python -m pytest -q -m live tests/loadtests tests/fleet tests/deploy
 
 bench: $(VENV)/.for-development
 	$(BIN)/python -m tests.bench bench.json

@@ -14,6 +14,7 @@ ARCHITECTURE = ROOT / "docs" / "explanation" / "architecture.md"
 GUIDES = (ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ARCHITECTURE)
 FOLDERS = (
     "balancer",
+    "deploy",
     "docs",
     "loadtests",
     "reports",

@@ -15,6 +15,7 @@ __all__ = ["dashboards"]
 
 GRAFANA = "grafana-dashboard.json"
 DATADOG = "datadog-dashboard.json"
+MONITORS = "datadog-monitors.json"
 PROMETHEUS = "prometheus-alerts.yaml"
 
 
@@ -37,7 +38,7 @@ def dashboards(
         typer.Option(help="How Prometheus names metrics: its `otlp: translation_strategy:`."),
     ] = Translation.UNDERSCORES,
 ) -> None:
-    """Write a Grafana dashboard, a Datadog dashboard and Prometheus alert rules for a policy.
+    """Write dashboards (Grafana, Datadog) and alerts (Prometheus, Datadog) for a policy.
 
     The same policy gives the same files, byte for byte; earlier ones are replaced.
     """
@@ -58,15 +59,19 @@ def _texts(policy_file: Path | None, service: str, translation: Translation) -> 
     from ..adapters.dashboards.alert_file import alerts_text
     from ..adapters.dashboards.grafana import dashboard_text
     from ..adapters.datadog.dashboard import dashboard_of
-    from ..adapters.datadog.monitors import Target
+    from ..adapters.datadog.monitors import Target, monitors_of
     from ..policy_file import load_policy
 
     # Datadog keeps tags in lower case, and shows them so.
     target = Target(service=service.lower())
     policy = load_policy(policy_file)
-    datadog = json.dumps(dashboard_of(target), indent=2, sort_keys=True, ensure_ascii=False)
+
+    def json_text(value: object) -> str:
+        return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
     return {
         GRAFANA: dashboard_text(policy, service, translation),
-        DATADOG: datadog + "\n",
+        DATADOG: json_text(dashboard_of(target)),
+        MONITORS: json_text(monitors_of(policy, target)),
         PROMETHEUS: alerts_text(policy, service, translation),
     }

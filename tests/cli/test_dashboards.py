@@ -1,4 +1,4 @@
-"""`open-balancer dashboards`: three files, whole, the same every time."""
+"""`open-balancer dashboards`: four files, whole, the same every time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from balancer.cli.dashboards import DATADOG, GRAFANA, PROMETHEUS
+from balancer.cli.dashboards import DATADOG, GRAFANA, MONITORS, PROMETHEUS
 from balancer.cli.whole_files import write_whole
 from balancer.core.errors import InputError
 from tests.cli.conftest import Command
@@ -29,22 +29,25 @@ def nameless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OTEL_SERVICE_NAME", raising=False)
 
 
-def test_it_writes_three_files(command: Command, tmp_path: Path) -> None:
+def test_it_writes_four_files(command: Command, tmp_path: Path) -> None:
     """And says which, so that they can be found."""
     done = command("dashboards", "--out", "made/here")
     assert done.exit_code == 0
-    names = [GRAFANA, DATADOG, PROMETHEUS]
+    names = [GRAFANA, DATADOG, MONITORS, PROMETHEUS]
     assert done.stdout.split() == [str(Path("made/here") / name) for name in names]
     assert set(contents(tmp_path / "made" / "here")) == set(names)
 
 
 def test_the_policy_and_the_service_are_in_all_of_them(command: Command, tmp_path: Path) -> None:
-    """Thresholds in Grafana and Prometheus, the service in Datadog too."""
+    """Thresholds wherever there are some."""
     Path("mine.yaml").write_text(POLICY)
     assert command("dashboards", "--policy", "mine.yaml", "--service", "Shop").exit_code == 0
     files = contents(tmp_path / "balancer-dashboards")
     assert json.loads(files[GRAFANA])["title"] == "open-Balancer: Shop"
     assert json.loads(files[DATADOG])["template_variables"][0]["defaults"] == ["shop"]
+    (latency, *_) = json.loads(files[MONITORS])
+    assert "service:shop" in latency["query"]
+    assert latency["options"]["thresholds"]["critical"] == 3
     rules: Any = YAML(typ="safe").load(files[PROMETHEUS].decode())
     assert "> 3)" in next(r["expr"] for r in rules["groups"][0]["rules"] if "alert" in r)
 

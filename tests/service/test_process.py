@@ -19,7 +19,9 @@ from google import genai
 from google.genai import errors
 
 from balancer.core.observations import Observations, merge_ticks
+from balancer.core.replay import replay
 from balancer.journal_file import open_journal
+from balancer.runtime.clock import Clock
 from tests.adapters.datadog.fake import API_KEY, APP_KEY, a_datadog
 from tests.service.processes import process
 from tests.service.status import status_with
@@ -181,6 +183,37 @@ def test_a_kill_loses_at_most_one_tick_and_a_restart_goes_on(
         assert status_with(client, problems={})["tick"] >= tick
         modes = client.get("/api/history/modes").json()["entries"]
         assert [row["to_mode"] for row in modes] == ["soft"]
+
+
+def test_ticks_that_come_late_are_caught_up(tmp_path: Path, script: Script) -> None:
+    """A platform takes the processor away, and gives it back: nothing is lost or counted twice.
+
+    The order's end passes meanwhile, and a call that came meanwhile is answered. What was decided
+    is decided anew from the journal.
+    """
+    script.say(*(answer("x") for _ in range(4)))
+    serving = process(tmp_path, script.url, "--speed", "20")
+    with serving as (child, client), ThreadPoolExecutor() as pool:
+        for _ in range(3):
+            client.post(PATH, json=BODY)
+        client.post("/api/brownout", json={"mode": "soft", "reason": "a drill", "duration": "20s"})
+        before = status_with(client, mode="soft")["tick"]
+        child.send_signal(signal.SIGSTOP)
+        away = Clock(speed=20)
+        call = pool.submit(client.post, PATH, json=BODY)
+        start_s = away.now_s()
+        until(lambda: away.now_s() > start_s + 40, "40 ticks pass")
+        child.send_signal(signal.SIGCONT)
+        assert call.result(20).status_code == 200
+        found = status_with(client, mode="normal")
+        assert found["tick"] >= before + 40
+        assert (found["problems"], found["override"]) == ({}, None)
+        child.terminate()
+        assert child.wait(20) == 0
+    seen = journalled(tmp_path)
+    assert sum(seen.offered) == 4
+    assert sum(entry.finished for entry in seen.served) == 4
+    assert replay(open_journal(tmp_path / "journal.jsonl")).identical
 
 
 def test_a_kill_in_the_middle_of_an_incident_makes_no_second_one(

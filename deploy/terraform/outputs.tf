@@ -1,0 +1,4 @@
+output "url" {
+  description = "Of the service, from within the network."
+  value       = module.cloud_run.url
+}
