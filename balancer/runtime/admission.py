@@ -24,7 +24,7 @@ from .calls import Asked, CallSettings, Draws, no_price
 from .clock import Timekeeper
 from .closed import Closed
 from .flights import ADMITTED, CALL, FALLBACK, SHED, UNJUDGED, Call, Place, UnderWay
-from .ledger import Ledger
+from .ledger import Claim, Ledger
 from .listeners import Listeners
 from .mistakes import Mistakes
 from .recorder import MOST_PENDING, Recorder
@@ -293,6 +293,25 @@ class Admission:
                 return False
             self._starts += 1
             return True
+
+    def settle(
+        self, claim: Claim | None, nano_usd: int, key: str | None, *, as_priority: bool = True
+    ) -> None:
+        """Give back what the hard budget held for an attempt, and book what it cost.
+
+        Args:
+            claim: what is held; None: nothing is.
+            nano_usd: of the attempt.
+            key: of the tenant.
+            as_priority: whether it is charged to the priority tier, if it was sent there.
+        """
+        try:
+            if claim is not None:
+                self.ledger.settle(claim, nano_usd, as_priority=as_priority)
+            elif nano_usd and self.ledger.limited:
+                self.ledger.book(nano_usd, key)
+        except Exception as error:  # noqa: BLE001 - the call is over, whatever breaks a store
+            self.broken("ledger", error)
 
     def returns_start(self) -> None:
         """A request that the limits let in was refused after all."""

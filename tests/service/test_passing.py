@@ -294,7 +294,7 @@ def test_a_service_that_stops_counts_what_was_answered_before(
     with serving(directory) as service:
         balancer = service.balancer
         balancer.listeners.passages.add(
-            lambda passage: booked.append((passage.nano_usd, balancer._health.closed))
+            lambda passage: booked.append((passage.nano_usd, balancer._control.health.closed))
         )
         embed(service)
     assert booked == [(300_000, False)]
