@@ -157,12 +157,12 @@ class Admission:
     def bill(self, model: str, sent: str, tier: str, served_model: str, served_tier: str) -> Bill:
         """Who served a call, and at which prices; see `balancer.runtime.bills`."""
         key = (model, sent, tier, served_model, served_tier)
-        found = self._bills.get(key)
-        if found is None:
-            found = bill(self._catalog, *key)
+        known = self._bills.get(key)
+        if known is None:
+            known = bill(self._catalog, *key)
             if len(self._bills) < _MOST_NAMES:
-                self._bills[key] = found
-        return found
+                self._bills[key] = known
+        return known
 
     def unpriced(self, model: str) -> bool:
         """Whether a hard budget has to refuse a model because nobody knows what it costs."""

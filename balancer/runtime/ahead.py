@@ -30,9 +30,9 @@ def ahead(policy: Policy, day: date, within_days: int = WITHIN_DAYS) -> Iterator
         if not day.isoformat() < turn <= last:
             continue
         try:
-            found = doubts(policy.on(turn))
+            coming = doubts(policy.on(turn))
         except PolicyError as error:
             yield f"from {turn} on the policy would be refused: {error.problem}"
             continue
-        yield from (f"from {turn} on: {text}" for text in found if text not in known)
-        known.update(found)
+        yield from (f"from {turn} on: {text}" for text in coming if text not in known)
+        known.update(coming)

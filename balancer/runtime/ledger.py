@@ -156,12 +156,15 @@ class Ledger:
         if not named:
             rows = self._books.rows
             for each in {None, *(whose for whose, _ in rows)}:
-                found = [
+                limits = [
                     (row, str(place))
                     for place, ((whose, _), row) in enumerate(rows.items())
                     if whose in (None, each)
                 ]
-                named[each] = tuple(row for row, _ in found), ",".join(place for _, place in found)
+                named[each] = (
+                    tuple(row for row, _ in limits),
+                    ",".join(place for _, place in limits),
+                )
         return named.get(key) or named[None]
 
     @property

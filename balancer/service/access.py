@@ -104,11 +104,11 @@ class Sites:
         return self._any_host or name == "localhost" or name in self._hosts or _is_address(name)
 
     def _is_own(self, origin: bytes, host: bytes) -> bool:
-        found = _origin(origin.decode("latin-1"))
-        if found is None:
+        site = _origin(origin.decode("latin-1"))
+        if site is None:
             return False
-        scheme, *_ = found
-        return found in self._origins or found == _origin(f"{scheme}://{host.decode('latin-1')}")
+        scheme, *_ = site
+        return site in self._origins or site == _origin(f"{scheme}://{host.decode('latin-1')}")
 
 
 def check_mutation(peer: Peer, settings: Settings) -> None:

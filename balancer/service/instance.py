@@ -21,9 +21,9 @@ def owner_of(data: Path) -> str:
     """
     path = data / _FILE
     try:
-        found = path.read_text(encoding="ascii").strip()
-        if re.fullmatch(r"[0-9a-f]{32}", found):
-            return found
+        name = path.read_text(encoding="ascii").strip()
+        if re.fullmatch(r"[0-9a-f]{32}", name):
+            return name
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:

@@ -458,7 +458,7 @@ def test_a_file_of_the_version_before_that_cannot_be_read_is_a_loss(
     """As any other."""
     (tmp_path / "state.json.budget").write_text(damage)
     found = recover(tmp_path / "state.json.budget")
-    assert (found.state, found.found) == (None, True)
+    assert (found.state, found.any_files) == (None, True)
     assert "state.json.budget" in found.loss
     assert lefts(bench_in(tmp_path)) == [0, 0]
 

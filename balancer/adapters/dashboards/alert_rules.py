@@ -256,10 +256,10 @@ class _Writer:
 
     def _free(self, name: str) -> str:
         taken = _OURS | {alert.name for alert in self.alerts}
-        found, number = name, 2
-        while found in taken:
-            found, number = f"{name}{number}", number + 1
-        return found
+        candidate, number = name, 2
+        while candidate in taken:
+            candidate, number = f"{name}{number}", number + 1
+        return candidate
 
 
 def _window(seconds: float) -> float:

@@ -69,7 +69,7 @@ def definitions_of(policy: Policy, target: Target, url: str, secret: str) -> tup
         )
     mark = fingerprint(secret)
     variable = variable_name(target)
-    found = [
+    definitions = [
         Definition(
             kind=Kind.VARIABLE,
             key=variable,
@@ -90,7 +90,7 @@ def definitions_of(policy: Policy, target: Target, url: str, secret: str) -> tup
             },
         ),
     ]
-    found += [
+    definitions += [
         Definition(
             kind=Kind.PERCENTILES,
             key=metric.name,
@@ -101,12 +101,12 @@ def definitions_of(policy: Policy, target: Target, url: str, secret: str) -> tup
     ]
     for body in monitors_of(policy, target):
         (key,) = (tag for tag in body["tags"] if tag.startswith(KEY_TAG))
-        found.append(Definition(kind=Kind.MONITOR, key=key, title=body["name"], body=body))
+        definitions.append(Definition(kind=Kind.MONITOR, key=key, title=body["name"], body=body))
     dashboard = dashboard_of(target)
-    found.append(
+    definitions.append(
         Definition(kind=Kind.DASHBOARD, key=target.owner, title=dashboard["title"], body=dashboard)
     )
-    return tuple(found)
+    return tuple(definitions)
 
 
 def fingerprint(secret: str) -> str:

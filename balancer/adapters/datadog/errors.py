@@ -97,8 +97,8 @@ def _seconds(headers: Mapping[str, str]) -> float | None:
 
 def _said(body: object) -> str:
     """What Datadog says is wrong, on one line."""
-    found = body.get("errors", body) if isinstance(body, dict) else body
-    parts = found if isinstance(found, list) else [found]
+    errors = body.get("errors", body) if isinstance(body, dict) else body
+    parts = errors if isinstance(errors, list) else [errors]
     texts = [part if isinstance(part, str) else str(part) for part in parts if part]
     text = " ".join("; ".join(texts).split())
     return f": {text[:300]}" if text else ""

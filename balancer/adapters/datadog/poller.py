@@ -132,7 +132,7 @@ def interval_s(headers: Mapping[str, str]) -> float:
 
 def _number(headers: Mapping[str, str], name: str) -> float | None:
     try:
-        found = float(headers.get(name, ""))
+        number = float(headers.get(name, ""))
     except ValueError:
         return None
-    return found if 0 <= found < 1e9 else None
+    return number if 0 <= number < 1e9 else None

@@ -85,9 +85,9 @@ def parse_expression(text: str) -> Expression:
         QueryError: as for `parse_query`.
     """
     reader = _Reader(text)
-    found = reader.expression()
+    expression = reader.expression()
     reader.end("an operator or the end")
-    return found
+    return expression
 
 
 class _Reader(Cursor):
@@ -248,7 +248,7 @@ class _Reader(Cursor):
                 return tuple(keys)
 
     def modifiers(self) -> tuple[Modifier, ...]:
-        found: list[Modifier] = []
+        modifiers: list[Modifier] = []
         while self.takes("."):
             begin = self.at
             name = self.reads(_NAME)
@@ -267,5 +267,5 @@ class _Reader(Cursor):
             if not low <= len(arguments) <= high:
                 wanted = str(low) if low == high else f"{low} to {high}"
                 self.fail(f"{wanted} arguments of {name}", begin)
-            found.append(Modifier(name, tuple(arguments)))
-        return tuple(found)
+            modifiers.append(Modifier(name, tuple(arguments)))
+        return tuple(modifiers)

@@ -267,10 +267,10 @@ class WrappedCall:
         self.served = Served(
             mode=self.request.plan.mode, model="", attempts=self._made, fallback=True
         )
-        found = self._given.static(text, streamed=streamed)
-        for response in found:
+        responses = self._given.static(text, streamed=streamed)
+        for response in responses:
             mark(response, self.served)
-        return found
+        return responses
 
     def _refused_edit(self) -> bool:
         """Whether the last attempt was refused for what we made of it, and none came after."""

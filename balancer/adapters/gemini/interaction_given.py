@@ -213,8 +213,8 @@ def _parts(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
 def _members(value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return dict(value)
-    found = vars(value) if hasattr(value, "model_fields_set") else {}
-    return {name: each for name, each in found.items() if each is not None}
+    members = vars(value) if hasattr(value, "model_fields_set") else {}
+    return {name: each for name, each in members.items() if each is not None}
 
 
 def once(resource: Any) -> Any:

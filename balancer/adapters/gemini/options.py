@@ -87,12 +87,12 @@ class CallOptions:
 
 def _priority(name: str) -> Priority:
     known = {priority.label: priority for priority in Priority}
-    found = known.get(name.strip().lower())
-    if found is None:
+    match = known.get(name.strip().lower())
+    if match is None:
         raise MisuseError(
             f"unknown priority {name!r}{nearest(name, known)}; expected low, normal or high"
         )
-    return found
+    return match
 
 
 _NOTHING = CallOptions()
@@ -135,10 +135,10 @@ def options_of(own: CallOptions | None, headers: Mapping[str, Any] | None) -> Ca
 
     A header that makes no sense is passed over: it may come from a user.
     """
-    found = _current.get()
+    options = _current.get()
     if own is not None:
-        found = own.inside(found)
-    return found.inside(_from_headers(headers)) if headers else found
+        options = own.inside(options)
+    return options.inside(_from_headers(headers)) if headers else options
 
 
 def _from_headers(headers: Mapping[str, Any]) -> CallOptions:

@@ -59,15 +59,15 @@ def _title(message: Message) -> str:
 def _paragraphs(message: Message) -> list[str]:
     """The text, story by story, what the title is of first; a single notice is its text."""
     head = message.head
-    found: list[str] = []
+    paragraphs: list[str] = []
     for story in sorted(message.stories, key=lambda story: story.notice is not head):
         notice = story.notice
         if notice is not head:
-            found.append(notice.title)
-        found.append(notice.text)
+            paragraphs.append(notice.title)
+        paragraphs.append(notice.text)
         if story.count > 1:
-            found.append(_trail(story))
-    return [_cut(paragraph, _SLACK_SECTION) for paragraph in found if paragraph.strip()]
+            paragraphs.append(_trail(story))
+    return [_cut(paragraph, _SLACK_SECTION) for paragraph in paragraphs if paragraph.strip()]
 
 
 def _trail(story: Told) -> str:

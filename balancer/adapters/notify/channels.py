@@ -63,12 +63,12 @@ def parse_channels(text: str, where: str = VARIABLE) -> tuple[Channel, ...]:
     Raises:
         InputError: one that cannot be used. The message never shows it.
     """
-    found: dict[str, Channel] = {}
+    channels: dict[str, Channel] = {}
     urls = text.split()
     for number, url in enumerate(urls, start=1):
         place = where if len(urls) == 1 else f"{where}, URL {number} of {len(urls)}"
-        found.setdefault(url, _parse(url, place))
-    return tuple(found.values())
+        channels.setdefault(url, _parse(url, place))
+    return tuple(channels.values())
 
 
 def _parse(url: str, where: str) -> Channel:

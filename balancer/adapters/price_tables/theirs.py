@@ -96,13 +96,13 @@ class Imported:
     missing: tuple[str, ...]
 
 
-def hold_against(catalog: Catalog, found: Iterable[Theirs], pattern: str) -> Imported:
+def hold_against(catalog: Catalog, table: Iterable[Theirs], pattern: str) -> Imported:
     """Compare models whose names match a pattern, "gemini-*", with ours as of the catalog's day."""
     lines: list[str] = []
     rows: dict[str, Any] = {}
     names: set[str] = set()
     same = 0
-    for theirs in found:
+    for theirs in table:
         if not fnmatchcase(theirs.name, pattern) or theirs.name in names:
             continue
         names.add(theirs.name)
@@ -237,35 +237,35 @@ def _differences(ours: ModelCard, theirs: ModelCard, day: str) -> Iterator[str]:
 def _figures(card: ModelCard, day: str) -> dict[str, int]:
     """Every price of a card in nano-dollars, by what it is of."""
     now = card.on(day)
-    found = dict(_of_rows("", now.price, now.tier_prices))
+    figures = dict(_of_rows("", now.price, now.tier_prices))
     for prices in card.price_list:
         if prices.since > day:
-            found |= _of_rows(f"from {prices.since} ", prices.price, ())
+            figures |= _of_rows(f"from {prices.since} ", prices.price, ())
     for price in card.surcharges.media:
         values = {"input": price.input, "output": price.output, "cached": price.cached}
         text = dict(zip(("input", "output", "cached"), now.price[1:4], strict=True))
-        found |= {
+        figures |= {
             f"{price.modality} {name}": nano
             for name, nano in values.items()
             if nano is not None and nano != text[name]
         }
     for name, fee in (("search", card.surcharges.search), ("maps", card.surcharges.maps)):
         if fee is not None:
-            found[name] = fee.nano_usd
-    return found
+            figures[name] = fee.nano_usd
+    return figures
 
 
 def _of_rows(start: str, price: PriceRow, tiers: Iterable[tuple[str, PriceRow]]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    figures: dict[str, int] = {}
     for tier, row in (("", price), *tiers):
         of = f"{start}{tier} " if tier else start
         for name, below, above in zip(
             ("input", "output", "cached"), row[1:4], row[4:], strict=True
         ):
-            found[of + name] = below
+            figures[of + name] = below
             if above != below:
-                found[f"{of}{name} above 200k"] = above
-    return found
+                figures[f"{of}{name} above 200k"] = above
+    return figures
 
 
 def _usd(nano: int | None) -> str:

@@ -239,7 +239,7 @@ def datadog_destination(
     key, site = api_key_from(environment), site_from(environment)
     base = endpoint or f"https://otlp.{site}"
     headers = {"dd-api-key": key, "dd-otel-metric-config": DATADOG_METRICS}
-    found = Destination(
+    destination = Destination(
         name=f"{shown(base)} (HTTP)",
         metrics=_made("metrics", "http/protobuf", base, headers),
         spans=None,
@@ -249,7 +249,7 @@ def datadog_destination(
     variable = _endpoint_of("traces")
     traces = environment.get(variable, "").strip()
     if not traces:
-        return found
+        return destination
     protocol = _protocol("traces", None, None, environment)
     check_address(traces, variable, base=False, scheme=protocol != "grpc")
-    return replace(found, spans=_made("traces", protocol, None, None))
+    return replace(destination, spans=_made("traces", protocol, None, None))

@@ -69,12 +69,12 @@ def exposition(data: MetricsData) -> bytes:
 
 def _translated(scope: ScopeMetrics) -> Iterator[Metric]:
     known = {metric.name: metric for metric in metrics.METRICS}
-    for found in scope.metrics:
-        name = metric_name(known[found.name], Translation.UNDERSCORES)
-        data: Sum | Gauge | Histogram | ExponentialHistogram = found.data
+    for source in scope.metrics:
+        name = metric_name(known[source.name], Translation.UNDERSCORES)
+        data: Sum | Gauge | Histogram | ExponentialHistogram = source.data
         if isinstance(data, ExponentialHistogram):
-            data = _explicit(data, _SECONDS if found.unit == "s" else _OTHERS)
-        yield Metric(name=name, description=found.description, unit="", data=data)
+            data = _explicit(data, _SECONDS if source.unit == "s" else _OTHERS)
+        yield Metric(name=name, description=source.description, unit="", data=data)
 
 
 def _explicit(data: ExponentialHistogram, halves: range) -> Histogram:

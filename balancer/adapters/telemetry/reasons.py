@@ -53,10 +53,10 @@ class Reasons:
 
     def __enter__(self) -> Self:
         self._thread = threading.get_ident()
-        found = list(logging.root.manager.loggerDict.items())
+        loggers = list(logging.root.manager.loggerDict.items())
         self._loggers = [
             logger
-            for name, logger in found
+            for name, logger in loggers
             if isinstance(logger, logging.Logger) and name.startswith(_EXPORTERS)
         ]
         for logger in self._loggers:
@@ -96,8 +96,8 @@ class Reasons:
 def in_words(said: str) -> str:
     """What an exporter said, for a user."""
     for pattern, words in _KNOWN:
-        found = re.search(pattern, said)
-        if found is not None:
-            code = found[1] if found.re.groups else ""
+        match = re.search(pattern, said)
+        if match is not None:
+            code = match[1] if match.re.groups else ""
             return words.format(code.replace("code: ", "HTTP ").replace(", reason:", ""))
     return said or "the exporter does not say why"

@@ -26,10 +26,10 @@ def without_secrets(said: str, environment: Mapping[str, str] = os.environ) -> s
 
 def _secrets(environment: Mapping[str, str]) -> list[str]:
     """Longest first: one may be a part of another."""
-    found = [environment.get(name, "") for name in ("DD_API_KEY", "DATADOG_API_KEY")]
+    secrets = [environment.get(name, "") for name in ("DD_API_KEY", "DATADOG_API_KEY")]
     for name, value in environment.items():
         if name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("HEADERS"):
             for header in value.split(","):
                 secret = header.partition("=")[2].strip()
-                found += [secret, unquote(secret), *unquote(secret).split()]
-    return sorted((secret for secret in found if len(secret) >= _SHORTEST), key=len)[::-1]
+                secrets += [secret, unquote(secret), *unquote(secret).split()]
+    return sorted((secret for secret in secrets if len(secret) >= _SHORTEST), key=len)[::-1]

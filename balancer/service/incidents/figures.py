@@ -179,46 +179,46 @@ def figures(incident: Incident, to_s: float, lines: Iterable[Line]) -> Figures:
         to_s: its end; for one that goes on, now. Scenario seconds.
         lines: of the journal, from `AROUND_S` before to as long after.
     """
-    found = Figures(from_s=incident.began_s, to_s=to_s)
+    drawn = Figures(from_s=incident.began_s, to_s=to_s)
     reasons: Sequence[object] = ()
     ticks = 0
     for line in lines:
-        found.first_s = line.begins_s if found.first_s is None else found.first_s
-        found.last_s = line.ends_s
-        found.speed = line.speed
+        drawn.first_s = line.begins_s if drawn.first_s is None else drawn.first_s
+        drawn.last_s = line.ends_s
+        drawn.speed = line.speed
         # The tick that ended with the first degraded decision was still served normally.
-        if line.ends_s <= found.from_s + 1e-6:
-            found.before.add(line)
+        if line.ends_s <= drawn.from_s + 1e-6:
+            drawn.before.add(line)
         elif line.ends_s <= to_s + 1e-6:
             ticks += 1
             if ticks > MOST_TICKS:
-                found.cut = True
+                drawn.cut = True
                 continue
-            found.during.add(line)
-            found.budgets = line.policy.budgets
+            drawn.during.add(line)
+            drawn.budgets = line.policy.budgets
         else:
-            found.after.add(line)
+            drawn.after.add(line)
             continue
-        if line.ends_s < found.from_s - 1e-6:
+        if line.ends_s < drawn.from_s - 1e-6:
             continue
         decision = line.entry.decision
         if decision.reasons != reasons:
             reasons = decision.reasons
-            _cross(found, line)
+            _cross(drawn, line)
         for alert in line.entry.observations.alerts:
-            if len(found.alerts) < _MOST_ALERTS:
-                found.alerts.append(Heard(line.ends_s, alert))
-    return found
+            if len(drawn.alerts) < _MOST_ALERTS:
+                drawn.alerts.append(Heard(line.ends_s, alert))
+    return drawn
 
 
-def _cross(found: Figures, line: Line) -> None:
+def _cross(drawn: Figures, line: Line) -> None:
     for reason in line.entry.decision.reasons:
         if reason.kind != "rule" or reason.threshold is None or reason.value is None:
             continue
-        known = next((other for other in found.crossings if other.rule == reason.rule), None)
+        known = next((other for other in drawn.crossings if other.rule == reason.rule), None)
         if known is None:
-            if len(found.crossings) < _MOST_CROSSINGS:
-                found.crossings.append(
+            if len(drawn.crossings) < _MOST_CROSSINGS:
+                drawn.crossings.append(
                     Crossing(
                         rule=reason.rule,
                         first_s=line.ends_s,

@@ -113,8 +113,8 @@ def _opened(path: Path, epoch: float | None) -> _File | None:
     """Where a file begins; None for one of another epoch, or that is gone or empty."""
     try:
         journal = open_journal(path)
-        found = journal.run.get("epoch")
-        if not _same(found, epoch):
+        own_epoch = journal.run.get("epoch")
+        if not _same(own_epoch, epoch):
             return None
         tick_s = journal.policy.tick_s
         state = journal.state
@@ -130,7 +130,7 @@ def _opened(path: Path, epoch: float | None) -> _File | None:
         return None
 
 
-def _same(found: object, epoch: float | None) -> bool:
-    if epoch is None or not isinstance(found, int | float):
-        return found is None and epoch is None
-    return abs(found - epoch) < _EPOCH_S
+def _same(own: object, epoch: float | None) -> bool:
+    if epoch is None or not isinstance(own, int | float):
+        return own is None and epoch is None
+    return abs(own - epoch) < _EPOCH_S
