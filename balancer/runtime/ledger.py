@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..core import budget
@@ -25,7 +25,6 @@ from ..core.claims import (
     MODEST_TOKENS,
     MOST_A_CALL_COSTS_NANO_USD,
     claimed_cap,
-    claimed_prompt,
     claimed_thinking,
 )
 from ..core.policy import Policy
@@ -33,52 +32,19 @@ from ..core.pricing import affordable_output_tokens, cost_nano_usd
 from ..core.surcharges import dearest_row, worst_surcharge_nano_usd
 from .books import Books, Standing
 from .budget_log import limits_line
+from .claims import Claim, Surprises, most_prompt_tokens
 from .clock import tick_of
 
 if TYPE_CHECKING:
     from ..fleet.leases import Leases
 
-__all__ = ["Claim", "Ledger"]
-
-_FADES = 64
-_MOST_MODELS = 256
+__all__ = ["Ledger"]
 
 _Rows = tuple[list[int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Money held for one attempt.
-
-    Attributes:
-        cap_tokens: output cap that the attempt must keep to, thinking included.
-        thinking_tokens: most of it that may be thinking.
-        nano_usd: what is held.
-        shortened: whether the budget made the cap smaller than it was asked for.
-        rows: of the ledger, that it is held in.
-        model: whose call it is.
-        worst_nano_usd: what of it is the call's worst case; the rest is the model's surprise.
-        priority_rows: of the ledger, that it is held in as a call in the priority tier.
-        number: of the claim in its ledger.
-    """
-
-    cap_tokens: int
-    thinking_tokens: int
-    nano_usd: int
-    shortened: bool
-    rows: tuple[list[int], ...]
-    model: str
-    worst_nano_usd: int
-    priority_rows: tuple[list[int], ...] = ()
-    number: int = 0
-
-
 class Ledger:
     """Budget rows of a policy's limits. Balancers that share one must share a clock and a tick.
-
-    A worst case rests on an estimate of the prompt. Where calls of a model came to more than their
-    worst case after all, the next ones hold as much more (the model's surprise); it fades by a
-    64th with every call that keeps to its worst case.
 
     Args:
         policy: its budgets, and the length of its ticks.
@@ -100,7 +66,7 @@ class Ledger:
         self._calls = 0
         self._named: dict[str | None, tuple[_Rows, str]] = {}
         self._reserved = 0
-        self._surprises: dict[str, int] = {}
+        self._surprises = Surprises()
         self._leases: Leases | None = None
         self._short: Callable[[], None] = _nothing
         self._speed = 1.0
@@ -154,17 +120,10 @@ class Ledger:
         """Rows that a key's calls are held in, and their places among all."""
         named = self._named
         if not named:
-            rows = self._books.rows
-            for each in {None, *(whose for whose, _ in rows)}:
-                limits = [
-                    (row, str(place))
-                    for place, ((whose, _), row) in enumerate(rows.items())
-                    if whose in (None, each)
-                ]
-                named[each] = (
-                    tuple(row for row, _ in limits),
-                    ",".join(place for _, place in limits),
-                )
+            books = self._books
+            for each in {None, *(whose for whose, _ in books.rows)}:
+                rows = books.rows_of(each)
+                named[each] = rows, books.places(rows)
         return named.get(key) or named[None]
 
     @property
@@ -239,11 +198,11 @@ class Ledger:
             None, with nothing held, if a budget refuses.
         """
         price = dearest_row(card.price, card.surcharges)
-        prompt_tokens = _most_prompt_tokens(card, prompt_tokens, media)
+        prompt_tokens = most_prompt_tokens(card, prompt_tokens, media)
         beside = worst_surcharge_nano_usd(card.price, card.surcharges, prompt_tokens, media, fees)
         with self._lock:
             rows, places = self._rows_of(key)
-            surprise = self._surprises.get(card.name, 0)
+            surprise = self._surprises.of(card.name)
             room = MOST_A_CALL_COSTS_NANO_USD
             for row in rows:
                 room = min(room, budget.headroom(row))
@@ -289,7 +248,7 @@ class Ledger:
                 number,
             )
             if priority_rows:
-                places += " " + ",".join(map(str, range(len(priority_rows))))
+                places += " " + self._books.places(priority_rows)
             self.log(f"R {number} {held} {places}")
         return claim
 
@@ -312,7 +271,6 @@ class Ledger:
             nano_usd: of the attempt.
             as_priority: whether a call in the priority tier was served there.
         """
-        beyond = nano_usd - claim.worst_nano_usd
         with self._lock:
             for row in claim.rows:
                 budget.settle(row, claim.nano_usd, nano_usd)
@@ -322,14 +280,7 @@ class Ledger:
             self._reserved -= claim.nano_usd
             if self._claims.pop(claim.number, None) is not None:
                 self.log(f"S {claim.number} {nano_usd} {as_priority_usd}")
-            if beyond > 0 or claim.model in self._surprises:
-                self._surprise(claim.model, beyond)
-
-    def _surprise(self, model: str, beyond: int) -> None:
-        before = self._surprises.pop(model, 0)
-        after = max(beyond, before - -(-before // _FADES))
-        if after > 0 and len(self._surprises) < _MOST_MODELS:
-            self._surprises[model] = after
+            self._surprises.learn(claim, nano_usd)
 
     def book(self, nano_usd: int, key: str | None = None) -> None:
         """Book what was spent without a claim, as calls do that went past the ledger."""
@@ -381,24 +332,13 @@ class Ledger:
     def state(self) -> dict[str, Any]:
         """Plain values, the claims of calls in flight among them."""
         with self._lock:
-            books = self._books
-            rows, priority = (
-                {id(row): str(place) for place, row in enumerate(kind.values())}
-                for kind in (books.rows, books.priority)
-            )
+            places = self._books.places
             return {
-                **books.state(),
+                **self._books.state(),
                 "calls": self._calls,
                 "claims": [
-                    [
-                        claim.number,
-                        claim.nano_usd,
-                        ",".join(rows[id(row)] for row in claim.rows if id(row) in rows),
-                        ",".join(
-                            priority[id(row)] for row in claim.priority_rows if id(row) in priority
-                        ),
-                    ]
-                    for claim in self._claims.values()
+                    [each.number, each.nano_usd, places(each.rows), places(each.priority_rows)]
+                    for each in self._claims.values()
                 ],
             }
 
@@ -454,12 +394,3 @@ def _nothing() -> None:
 
 def _nobody_writes(line: str) -> None:
     """Nothing is kept."""
-
-
-def _most_prompt_tokens(card: ModelCard, estimate: int, media: tuple[tuple[str, int], ...]) -> int:
-    """Of a prompt; what the model can read is the end of it, unless the estimate is longer."""
-    claimed = claimed_prompt(estimate)
-    if not media:
-        return claimed
-    most = estimate + sum(tokens for _, tokens in media)
-    return max(claimed, min(most, card.context_limit_tokens))
