@@ -388,6 +388,6 @@ def _nobody_to_tell(source: str, error: BaseException) -> None:
 
 
 def _unchanged(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
-    """The same table with plans that change nothing and shed nobody."""
+    """The gates with plans that change nothing and shed nobody, in the same modes."""
     plans = [Plan(mode, Strategy()) for mode in MODES]
     return tuple(tuple((upper, plans[plan.mode]) for upper, plan in gate) for gate in gates)

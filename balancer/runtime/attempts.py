@@ -111,7 +111,7 @@ class Attempt:
 
     @property
     def card(self) -> ModelCard | None:
-        """Of its model, for its price; None where nobody knows what it costs."""
+        """Card of its model, which has the price; None where nobody knows what it costs."""
         return self._account.admission.card(self.model)
 
     def bill(self, served_model: str, served_tier: str) -> Bill:

@@ -305,7 +305,7 @@ class Balancer:
 
     @property
     def policy(self) -> Policy:
-        """In use."""
+        """The policy in use."""
         return self._loop.step.policy
 
     @property
@@ -315,12 +315,12 @@ class Balancer:
 
     @property
     def clock(self) -> Timekeeper:
-        """Scenario seconds."""
+        """The clock, in scenario seconds."""
         return self._control.clock
 
     @property
     def ledger(self) -> Ledger:
-        """Of the hard budget."""
+        """What is held and spent under the hard budget."""
         return self._control.ledger
 
     @property
@@ -354,7 +354,7 @@ class Balancer:
         return self._control.now_tick
 
     def status(self) -> Status:
-        """How it is."""
+        """How the balancer is now."""
         return status_of(self._control, self._drops)
 
     def budgets(self) -> tuple[Standing, ...]:

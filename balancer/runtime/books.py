@@ -89,7 +89,7 @@ class Books:
         return rows
 
     def every_row(self) -> Iterator[list[int]]:
-        """Of both kinds."""
+        """Rows of all limits, those of the priority tier last."""
         yield from self.rows.values()
         yield from self.priority.values()
 

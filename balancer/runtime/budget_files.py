@@ -65,7 +65,7 @@ class BudgetFiles:
         ledger: whose `log` this becomes.
         clock, health: of the balancer.
         generation: of the newest file there is.
-        disk: where to.
+        disk: the file system that they are on.
     """
 
     def __init__(

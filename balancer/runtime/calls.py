@@ -212,7 +212,7 @@ PASSED_KINDS = (
     "agents", "auth_tokens", "batches", "caches", "counting", "embeddings", "files", "generation",
     "interactions", "live", "models", "openai", "operations", "other", "stores", "tuning",
 )  # fmt: skip
-"""Of what a call that no plan governs is about."""
+"""What a call that no plan governs may be about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

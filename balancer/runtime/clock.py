@@ -35,7 +35,7 @@ class Timekeeper(Protocol):
 
     @property
     def day(self) -> str | None:
-        """Of the calendar, ISO."""
+        """Today in the calendar (ISO); None: the day of the policy's prices."""
 
     @property
     def speed(self) -> float:

@@ -152,7 +152,7 @@ class ControlLoop:
         self._start(ThreadTicker)
 
     def start_task(self) -> None:
-        """The same by a task of the event loop that runs now."""
+        """Step once a tick from a task of the event loop that runs now; again does nothing."""
         self._start(TaskTicker)
 
     def _start(self, kind: type[ThreadTicker | TaskTicker]) -> None:

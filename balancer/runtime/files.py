@@ -29,12 +29,12 @@ class Files:
     after_loss: AfterLoss
 
     def of_fleet(self) -> Files:
-        """Those of what all replicas of a fleet saw together: a journal beside the replica's."""
+        """Files of what all replicas saw together: a journal beside the replica's own."""
         if self.journal is None:
             return self
         path = self.journal.path
         return replace(self, journal=self.journal.named(path.with_stem(path.stem + "-fleet")))
 
     def of_replica(self, fleet: str) -> Files:
-        """Those of what one replica saw by itself: a journal that names its fleet."""
+        """Files of what one replica saw by itself: a journal that names its fleet."""
         return replace(self, state=None, run={**self.run, "part_of_fleet": fleet})

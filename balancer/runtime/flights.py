@@ -131,7 +131,7 @@ class Flight(Protocol):
 
     @property
     def priority(self) -> int:
-        """Of its request."""
+        """Priority of its request."""
 
 
 class Call:

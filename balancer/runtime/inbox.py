@@ -78,12 +78,12 @@ class Inbox:
         return order
 
     def take(self) -> tuple[tuple[Alert, ...], tuple[Override, ...]]:
-        """Those that wait, in the order they came; they wait no longer."""
+        """Take out what waits, in the order in which it came."""
         alerts, overrides = tuple(self._alerts), tuple(self._overrides)
         del self._alerts[: len(alerts)]
         del self._overrides[: len(overrides)]
         return alerts, overrides
 
     def forget(self) -> None:
-        """Drop those that wait."""
+        """Drop what waits."""
         self._alerts, self._overrides = [], []

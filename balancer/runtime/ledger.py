@@ -164,7 +164,7 @@ class Ledger:
                 self.log(f"T {tick}")
 
     def roll(self, now_s: float) -> None:
-        """The same by scenario seconds, for when nobody ticks."""
+        """Roll the windows to a scenario second, for when nobody ticks."""
         self.advance(tick_of(now_s, self._books.tick_s))
 
     def reserve(
@@ -302,7 +302,7 @@ class Ledger:
             return tuple(budget.headroom(row) for row in self._books.rows.values())
 
     def priority_left_nano_usd(self) -> tuple[int, ...]:
-        """The same of the limits of the priority tier."""
+        """What each limit of the priority tier still affords."""
         with self._lock:
             return tuple(budget.headroom(row) for row in self._books.priority.values())
 

@@ -19,7 +19,7 @@ _OVERDUE_S = 5.0
 
 
 class Watchdog:
-    """Of one balancer.
+    """Watches the ticker of one balancer.
 
     Args:
         admission: where callers look.

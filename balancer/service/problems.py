@@ -85,7 +85,7 @@ def install(app: FastAPI) -> None:
 
 
 def methods(scope: Scope) -> list[str]:
-    """Those that the application takes on a request's path."""
+    """HTTP methods that the application takes on a request's path."""
     routes = scope["app"].routes
     return [
         method

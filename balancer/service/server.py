@@ -32,7 +32,7 @@ _BACKLOG = 2048
 _LAST_WORDS_S = 2.0
 """How long callers may take for what they are told at the end."""
 _SPARE_FILES = 256
-"""Of the process, beside one for each caller and one for its call upstream."""
+"""Files that the process may need beside two a caller: its connection, and its call upstream."""
 _log = logging.getLogger("balancer.service")
 
 Ready = Callable[[str], None]

@@ -19,7 +19,7 @@ __all__ = ["Poll", "Poller", "interval_s"]
 SHORTEST_S: Final = 30.0
 LONGEST_S: Final = 600.0
 _SHARE: Final = 0.5
-"""Of the rate limit, which others in the organisation use too."""
+"""Share of the rate limit that is used; others in the organisation need the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -305,4 +305,4 @@ def _stores() -> dict[Kind, Store]:
 
 
 STORES: Final = _stores()
-"""Of each kind, in the order in which things are made."""
+"""The store of each kind of thing, in the order in which things are made."""

@@ -38,7 +38,7 @@ _PER_OCTAVE: Final = 1 << SCALE
 _SECONDS: Final = range(-14, 21)
 """Half octaves of bounds of durations: 8 ms to 1,024 s."""
 _OTHERS: Final = range(41)
-"""The same of everything else, such as tokens: 1 to a million."""
+"""Half octaves of bounds of all other histograms, such as those of tokens: 1 to a million."""
 
 
 def exposition(data: MetricsData) -> bytes:

@@ -126,7 +126,7 @@ class Distribution:
         return difference
 
     def copy(self) -> Distribution:
-        """The same, apart."""
+        """A copy that what is added to this one does not change."""
         copy = Distribution()
         copy.counts = dict(self.counts)
         copy.zeros, copy.total = self.zeros, self.total

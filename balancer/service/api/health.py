@@ -19,7 +19,7 @@ __all__ = ["health_routes"]
 _SAVED = ("state", "budget")
 """Without these on the disk a restart would not go on from where this process was."""
 _MOST_NAMED = 10
-"""Of the edits that are withdrawn, so many are named."""
+"""Most withdrawn edits that are named."""
 
 
 class Alive(BaseModel):

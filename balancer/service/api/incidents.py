@@ -31,7 +31,7 @@ _MARKDOWN: dict[int | str, dict[str, Any]] = {
 
 
 class Form(Enum):
-    """Of a summary."""
+    """Form in which a summary is written."""
 
     JSON = "json"
     MARKDOWN = "markdown"

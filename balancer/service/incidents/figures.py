@@ -18,7 +18,7 @@ __all__ = ["AROUND_S", "Crossing", "Figures", "Heard", "Phase", "figures"]
 AROUND_S = 600.0
 """How long before and after an episode is looked at, for comparison."""
 MOST_TICKS = 200_000
-"""Of an episode that are added up: more than two days of seconds."""
+"""Most ticks of an episode that are added up: more than two days of seconds."""
 _MOST_ALERTS = 500
 _MOST_CROSSINGS = 100
 _MERGE_AT = 256
@@ -63,7 +63,7 @@ class Phase:
 
     @property
     def latency(self) -> Histogram:
-        """Of answers and timeouts."""
+        """Latency of answers and timeouts."""
         self._latencies = [merge(self._latencies)] if self._latencies else [EMPTY]
         return self._latencies[0]
 
