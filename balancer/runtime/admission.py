@@ -158,12 +158,12 @@ class Admission:
     def bill(self, model: str, sent: str, tier: str, served_model: str, served_tier: str) -> Bill:
         """Who served a call, and at which prices; see `balancer.runtime.bills`."""
         key = (model, sent, tier, served_model, served_tier)
-        known = self._bills.get(key)
-        if known is None:
-            known = bill(self._catalog, *key)
+        entry = self._bills.get(key)
+        if entry is None:
+            entry = bill(self._catalog, *key)
             if len(self._bills) < _MOST_NAMES:
-                self._bills[key] = known
-        return known
+                self._bills[key] = entry
+        return entry
 
     def unpriced(self, model: str) -> bool:
         """Whether a hard budget has to refuse a model because nobody knows what it costs."""
@@ -245,8 +245,8 @@ class Admission:
         # Of a prompt's length only that counts into which models it fits.
         size = bisect_left(self._sizes, asked.prompt_tokens)
         key = (plan.mode, own, asked.needs, size)
-        known, models = self._chains.get(key, (None, ()))
-        if known is strategy:
+        owner, models = self._chains.get(key, (None, ()))
+        if owner is strategy:
             return models
         models = resolve(
             strategy,

@@ -25,7 +25,7 @@ def ahead(policy: Policy, day: date, within_days: int = WITHIN_DAYS) -> Iterator
         PolicyError: today's prices make none of it.
     """
     last = (day + timedelta(days=within_days)).isoformat()
-    known = set(doubts(policy.on(day.isoformat())))
+    doubts_today = set(doubts(policy.on(day.isoformat())))
     for turn in policy.catalog.turns():
         if not day.isoformat() < turn <= last:
             continue
@@ -34,5 +34,5 @@ def ahead(policy: Policy, day: date, within_days: int = WITHIN_DAYS) -> Iterator
         except PolicyError as error:
             yield f"from {turn} on the policy would be refused: {error.problem}"
             continue
-        yield from (f"from {turn} on: {text}" for text in coming if text not in known)
-        known.update(coming)
+        yield from (f"from {turn} on: {text}" for text in coming if text not in doubts_today)
+        doubts_today.update(coming)

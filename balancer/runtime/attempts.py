@@ -217,7 +217,7 @@ class Attempt:
         flights.discard(flight)
         if kind == ABANDONED and outcome is not None and not outcome.prompt_tokens:
             outcome = None  # nothing was reported
-        prompt, cached, output, thinking, surcharge, known = _usage(outcome, self._account.asked)
+        prompt, cached, output, thinking, surcharge, complete = _usage(outcome, self._account.asked)
         model = tier = ""
         if outcome is not None:
             model, tier = outcome.served_model, outcome.served_tier
@@ -238,12 +238,12 @@ class Attempt:
         # What the caller cannot see may have cost all that was reserved.
         held = self.claim.nano_usd if self.claim is not None else 0
         as_priority = tier == PRIORITY or not tier
-        self._settle(cost if known else max(cost, held), as_priority=as_priority)
+        self._settle(cost if complete else max(cost, held), as_priority=as_priority)
         if len(recorder.ended) > MOST_PENDING:
             recorder.relieve()
         if admission.listeners.calls or self._account.calls is not None:
-            shown = None if kind == ABANDONED else outcome
-            self._tell(shown, now, cost, (now - flight.since) * admission.clock.speed)
+            reported = None if kind == ABANDONED else outcome
+            self._tell(reported, now, cost, (now - flight.since) * admission.clock.speed)
         return now
 
     def _settle(self, nano_usd: int, *, as_priority: bool = True) -> None:
@@ -293,12 +293,12 @@ def _usage(outcome: Outcome | None, asked: Asked) -> tuple[int, int, int, int, i
     # a stream had sent is billed, and no more.
     if kind in _UNSEEN and not (outcome.billed and prompt):
         return prompt or asked.prompt_tokens, cached, 0, 0, outcome.surcharge_nano_usd, False
-    known = prompt > 0
+    complete = prompt > 0
     return (
         prompt or asked.prompt_tokens,
-        cached if known else 0,
+        cached if complete else 0,
         outcome.output_tokens,
         outcome.thinking_tokens,
         outcome.surcharge_nano_usd,
-        known,
+        complete,
     )

@@ -279,8 +279,8 @@ class ControlLoop:
         """Put the last decision into force, or let calls through."""
         if self.health.open:
             # Control fails open; a hard budget does not, but for the kill switch.
-            kept = not (self.shadow or self.health.bypass)
-            self.admission.pass_through(reserves=kept)
+            reserves = not (self.shadow or self.health.bypass)
+            self.admission.pass_through(reserves=reserves)
         else:
             self.admission.decide(self.step.decision, shadow=self.shadow)
 

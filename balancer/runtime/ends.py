@@ -136,12 +136,12 @@ def _thinking(
     if card.default_thinking != after.default_thinking and after.default_thinking is not None:
         yield f"a call that says nothing thinks {_shown(after.default_thinking)}"
     for mode, strategy in zip(MODES, policy.strategies, strict=True):
-        wanted = strategy.thinking
-        if wanted is None or f"modes.{mode.label}" not in places:
+        setting = strategy.thinking
+        if setting is None or f"modes.{mode.label}" not in places:
             continue
-        before, then = fit_thinking(card, wanted), fit_thinking(after, wanted)
+        before, then = fit_thinking(card, setting), fit_thinking(after, setting)
         if before != then and then is not None:
-            yield f"{mode.label} sends {_shown(then)} for {_shown(wanted)}"
+            yield f"{mode.label} sends {_shown(then)} for {_shown(setting)}"
 
 
 def _settings(card: ModelCard) -> str:

@@ -49,9 +49,9 @@ class Health:
         """Something broke: calls go through unchanged from now on."""
         problem = f"{type(error).__name__}: {error}"
         self.failures[source] = self.failures.get(source, 0) + 1
-        known = source in self.problems
+        again = source in self.problems
         self.problems[source] = problem
-        if not known:
+        if not again:
             logger.error("the %s broke: calls go through unchanged: %s", source, problem)
             self._changed()
 

@@ -224,22 +224,22 @@ class Ledger:
                     return None
                 claimed = least
             worst = cost_nano_usd(price, prompt_tokens, 0, claimed, 0) + beside
-            held = worst + surprise
+            amount = worst + surprise
             priority_rows = tuple(self._books.priority.values()) if priority else ()
-            if any(budget.headroom(row) < held for row in priority_rows):
+            if any(budget.headroom(row) < amount for row in priority_rows):
                 if self._leases is not None:
                     for row in priority_rows:
-                        self._leases.wants(row, held)
+                        self._leases.wants(row, amount)
                     self._short()
                 return None
             for row in (*rows, *priority_rows):
-                budget.reserve(row, held)
-            self._reserved += held
+                budget.reserve(row, amount)
+            self._reserved += amount
             number = self._calls = self._calls + 1
             claim = self._claims[number] = Claim(
                 claimed,
                 claimed_thinking(claimed, cap_tokens, thinking_tokens),
-                held,
+                amount,
                 claimed < cap_tokens,
                 rows,
                 card.name,
@@ -249,7 +249,7 @@ class Ledger:
             )
             if priority_rows:
                 places += " " + self._books.places(priority_rows)
-            self.log(f"R {number} {held} {places}")
+            self.log(f"R {number} {amount} {places}")
         return claim
 
     def _want(

@@ -63,11 +63,11 @@ class Sites:
 
     def __init__(self, settings: Settings) -> None:
         public = urlsplit(settings.notify.link)
-        named = {settings.host, public.hostname or "", *settings.hosts}
-        self._hosts = frozenset(name.lower().rstrip(".") for name in named) - {""}
+        hosts = {settings.host, public.hostname or "", *settings.hosts}
+        self._hosts = frozenset(name.lower().rstrip(".") for name in hosts) - {""}
         self._any_host = "*" in self._hosts
         self._origins = frozenset(
-            _origin(said) for said in (*settings.origins, settings.notify.link)
+            _origin(origin) for origin in (*settings.origins, settings.notify.link)
         )
         self._known = lru_cache(_MOST_HOSTS)(self._is_known)
 
@@ -125,8 +125,8 @@ def check_mutation(peer: Peer, settings: Settings) -> None:
                 "OPEN_BALANCER_TOKEN where the service runs",
             )
         return
-    scheme, _, given = peer.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not matches(given.strip(), settings.token):
+    scheme, _, token = peer.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not matches(token.strip(), settings.token):
         raise Problem(
             401,
             "expected the header 'Authorization: Bearer …' with the service's token "

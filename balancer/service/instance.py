@@ -28,10 +28,10 @@ def owner_of(data: Path) -> str:
         pass
     except (OSError, ValueError) as error:
         _log.warning("%s cannot be read (%s); it is made anew", path, type(error).__name__)
-    made = uuid.uuid4().hex
+    new_name = uuid.uuid4().hex
     try:
         data.mkdir(parents=True, exist_ok=True)
-        path.write_text(made + "\n", encoding="ascii")
+        path.write_text(new_name + "\n", encoding="ascii")
     except OSError as error:
         _log.warning("%s cannot be kept: %s", path, error.strerror)
-    return made
+    return new_name

@@ -121,12 +121,12 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """The first few problems that pydantic found, without what was sent: it may be secret."""
     assert isinstance(error, RequestValidationError)
     problems = error.errors()
-    said = [
+    sentences = [
         f"{_place(entry['loc'])}: {entry['msg']}{_meant(entry, request)}"
         for entry in problems[:_MOST_SHOWN]
     ]
     malformed = any(entry["type"] == "json_invalid" for entry in problems)
-    return _answer(400 if malformed else 422, "; ".join(said), _place(problems[0]["loc"]))
+    return _answer(400 if malformed else 422, "; ".join(sentences), _place(problems[0]["loc"]))
 
 
 def _place(where: tuple[int | str, ...]) -> str:

@@ -69,8 +69,8 @@ class Server(uvicorn.Server):
         if not self.started or self.should_exit:
             return
         host, port = self.servers[0].sockets[0].getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        self._ready(f"http://{shown}:{port}")
+        name = f"[{host}]" if ":" in host else host
+        self._ready(f"http://{name}:{port}")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal: from now on it is not ready. A second one ends what is under way."""

@@ -216,22 +216,22 @@ def fleet_of(environment: Mapping[str, str], url: object) -> Fleet | None:
     Raises:
         InputError: a setting that cannot be meant.
     """
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, (variable, kind) in _OF_FLEET.items():
         value = environment.get(variable, "").strip()
         if not value:
             continue
         try:
-            given[name] = kind(value)
+            values[name] = kind(value)
         except ValueError as error:
             expected = f"expected a number ({error})" if kind is int else str(error)
             raise InputError(f"{variable} is {value!r}; {expected}") from None
     if url is None:
-        if given:
-            variable = _OF_FLEET[next(iter(given))][0]
+        if values:
+            variable = _OF_FLEET[next(iter(values))][0]
             raise InputError(f"{variable} is set, and no store: set OPEN_BALANCER_FLEET to its URL")
         return None
-    return Fleet(url=str(url), **given)
+    return Fleet(url=str(url), **values)
 
 
 _OF_FLEET: Mapping[str, tuple[str, Callable[[str], Any]]] = {

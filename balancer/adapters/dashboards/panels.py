@@ -33,9 +33,9 @@ def _limits(policy: Policy, signal: str) -> tuple[tuple[float, Mode], ...]:
     """The lowest threshold of each mode, where it is not above that of a worse one."""
     limits: list[tuple[float, Mode]] = []
     for mode in reversed(MODES):
-        asked = [r.threshold for r in policy.rules if r.signal == signal and r.level == mode]
-        if asked and (not limits or min(asked) < limits[-1][0]):
-            limits.append((min(asked), mode))
+        thresholds = [r.threshold for r in policy.rules if r.signal == signal and r.level == mode]
+        if thresholds and (not limits or min(thresholds) < limits[-1][0]):
+            limits.append((min(thresholds), mode))
     return tuple(reversed(limits))
 
 

@@ -72,16 +72,16 @@ def plan(client: Client, target: Target, definitions: Sequence[Definition]) -> t
     """
     changes: list[Change] = []
     for kind, store in STORES.items():
-        wanted = {each.key: each for each in definitions if each.kind is kind}
+        definition_of = {each.key: each for each in definitions if each.kind is kind}
         existing = list(store.find(client, target))
-        for definition in wanted.values():
+        for definition in definition_of.values():
             same = [each for each in existing if each.key == definition.key]
             changes.append(_change(definition, same[0] if same else None))
             changes += [_removal(each, "made twice") for each in same[1:]]
         changes += [
             _removal(each, "no longer in the policy")
             for each in existing
-            if each.key not in wanted and each.ours
+            if each.key not in definition_of and each.ours
         ]
     return tuple(changes)
 

@@ -126,10 +126,10 @@ def variable_name(target: Target) -> str:
     Datadog takes capitals, digits and '_' only. Where that leaves something out, six digits of a
     hash tell `shop-prod` from the environment `prod` of `shop`, whose secret is not ours.
     """
-    said = target.owner.removeprefix("open-balancer/")
-    name = re.sub(r"[^A-Z0-9]+", "_", said.upper()).strip("_")
-    if name.lower() != said:
-        name += "_" + hashlib.sha256(said.encode()).hexdigest()[:6].upper()
+    scope = target.owner.removeprefix("open-balancer/")
+    name = re.sub(r"[^A-Z0-9]+", "_", scope.upper()).strip("_")
+    if name.lower() != scope:
+        name += "_" + hashlib.sha256(scope.encode()).hexdigest()[:6].upper()
     return f"OPEN_BALANCER_SECRET_{name}"
 
 

@@ -111,12 +111,12 @@ class Target:
 
 def monitors_of(policy: Policy, target: Target) -> tuple[dict[str, Any], ...]:
     """Bodies of all monitors, each with a tag of its own that it is found by."""
-    monitors, taken = [], set[str]()
+    monitors, keys = [], set[str]()
     for rule in policy.rules:
         key = f"rule-{_slug(rule.name)}"
-        while key in taken:
+        while key in keys:
             key += "-again"
-        taken.add(key)
+        keys.add(key)
         monitors.append(_monitor_of_rule(rule, key, policy, target))
     return (*monitors, _no_data(policy, target), _flapping(policy, target))
 

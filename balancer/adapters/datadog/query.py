@@ -196,8 +196,8 @@ class _Reader(Cursor):
                 self.fail("a function that Datadog has", begin, _FUNCTIONS)
             return self.call(name)
         if name not in _SPACES and not re.fullmatch(r"p(?:\d{1,2}(?:\.\d{1,2})?)", name):
-            known = (*_SPACES, *_PERCENTILES)
-            self.fail(f"a space aggregation ({', '.join(known)})", begin, known)
+            functions = (*_SPACES, *_PERCENTILES)
+            self.fail(f"a space aggregation ({', '.join(functions)})", begin, functions)
         self.needs(":", " and a metric")
         return self.series(name)
 
@@ -265,7 +265,7 @@ class _Reader(Cursor):
                 arguments.append(argument)
             low, high = _MODIFIERS[name]
             if not low <= len(arguments) <= high:
-                wanted = str(low) if low == high else f"{low} to {high}"
-                self.fail(f"{wanted} arguments of {name}", begin)
+                count = str(low) if low == high else f"{low} to {high}"
+                self.fail(f"{count} arguments of {name}", begin)
             modifiers.append(Modifier(name, tuple(arguments)))
         return tuple(modifiers)

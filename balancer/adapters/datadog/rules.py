@@ -64,8 +64,8 @@ def _rule(values: object, where: str) -> DetectionRule:
         raise InputError(f"found {type(values).__name__}, expected an object", where=where)
     for key in values:
         if key not in (*_KEYS, *_MORE_KEYS):
-            known = ", ".join(_KEYS)
-            raise InputError(f"unknown key {key!r}{nearest(key, _KEYS)}; known: {known}", where)
+            keys = ", ".join(_KEYS)
+            raise InputError(f"unknown key {key!r}{nearest(key, _KEYS)}; known: {keys}", where)
     for key in _KEYS:
         if key not in values:
             raise InputError(f"key {key!r} is missing", where=where)

@@ -77,20 +77,20 @@ class CallOptions:
 
     def inside(self, outer: CallOptions) -> CallOptions:
         """These options where they say something, and the outer ones where they do not."""
-        said = {
+        own = {
             field.name: value
             for field in fields(self)
             if (value := getattr(self, field.name)) is not None
         }
-        return replace(outer, **said)
+        return replace(outer, **own)
 
 
 def _priority(name: str) -> Priority:
-    known = {priority.label: priority for priority in Priority}
-    match = known.get(name.strip().lower())
+    priorities = {priority.label: priority for priority in Priority}
+    match = priorities.get(name.strip().lower())
     if match is None:
         raise MisuseError(
-            f"unknown priority {name!r}{nearest(name, known)}; expected low, normal or high"
+            f"unknown priority {name!r}{nearest(name, priorities)}; expected low, normal or high"
         )
     return match
 
@@ -142,12 +142,12 @@ def options_of(own: CallOptions | None, headers: Mapping[str, Any] | None) -> Ca
 
 
 def _from_headers(headers: Mapping[str, Any]) -> CallOptions:
-    said = {name.lower(): str(value) for name, value in headers.items()}
-    priority = said.get(PRIORITY_HEADER, "").strip().lower()
-    index = said.get(REQUEST_HEADER, "").strip()
+    values = {name.lower(): str(value) for name, value in headers.items()}
+    priority = values.get(PRIORITY_HEADER, "").strip().lower()
+    index = values.get(REQUEST_HEADER, "").strip()
     return CallOptions(
         priority=priority if priority in {level.label for level in Priority} else None,
-        key=said.get(KEY_HEADER),
-        session=said.get(SESSION_HEADER),
+        key=values.get(KEY_HEADER),
+        session=values.get(SESSION_HEADER),
         request=int(index) if index.isascii() and index.isdigit() and len(index) < 19 else None,
     )

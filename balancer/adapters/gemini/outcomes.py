@@ -58,11 +58,11 @@ def _grounding(metadata: types.GroundingMetadata | None) -> dict[str, Any] | Non
 
 
 def _usage(metadata: types.GenerateContentResponseUsageMetadata | None) -> dict[str, Any]:
-    said = _said(metadata)
-    for name, value in said.items():
+    usage = _said(metadata)
+    for name, value in usage.items():
         if isinstance(value, list):
-            said[name] = [_said(detail) for detail in value]
-    return said
+            usage[name] = [_said(detail) for detail in value]
+    return usage
 
 
 def _said(model: Any) -> dict[str, Any]:

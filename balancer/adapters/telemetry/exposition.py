@@ -68,9 +68,9 @@ def exposition(data: MetricsData) -> bytes:
 
 
 def _translated(scope: ScopeMetrics) -> Iterator[Metric]:
-    known = {metric.name: metric for metric in metrics.METRICS}
+    rows = {metric.name: metric for metric in metrics.METRICS}
     for source in scope.metrics:
-        name = metric_name(known[source.name], Translation.UNDERSCORES)
+        name = metric_name(rows[source.name], Translation.UNDERSCORES)
         data: Sum | Gauge | Histogram | ExponentialHistogram = source.data
         if isinstance(data, ExponentialHistogram):
             data = _explicit(data, _SECONDS if source.unit == "s" else _OTHERS)

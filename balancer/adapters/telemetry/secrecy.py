@@ -15,13 +15,13 @@ _USER = re.compile(r"[^\s/@'\"]+@(?=[\w\[.])")
 """User and password before a host; gRPC names an address without its scheme."""
 
 
-def without_secrets(said: str, environment: Mapping[str, str] = os.environ) -> str:
+def without_secrets(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """The text without credentials of addresses, and without what the environment gives
     exporters to send as such.
     """
     for secret in _secrets(environment):
-        said = said.replace(secret, "***")
-    return _USER.sub("***@", said)
+        text = text.replace(secret, "***")
+    return _USER.sub("***@", text)
 
 
 def _secrets(environment: Mapping[str, str]) -> list[str]:

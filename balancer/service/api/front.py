@@ -120,14 +120,14 @@ def _operation(
 
 
 def _limits(schema: Mapping[str, Any]) -> str:
-    told = [
+    limits = [
         f"{word} {schema[key]}"
         for key, word in (("default", "without it"), ("minimum", "from"), ("maximum", "to"))
         if key in schema
     ]
     if "enum" in schema:
-        told.insert(0, ", ".join(map(str, schema["enum"])))
-    return escape("; ".join(told))
+        limits.insert(0, ", ".join(map(str, schema["enum"])))
+    return escape("; ".join(limits))
 
 
 def _example(what: str, content: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[str]:

@@ -69,18 +69,18 @@ class Phase:
 
     def add(self, line: Line) -> None:
         """Take in a tick."""
-        seen = line.entry.observations
+        observations = line.entry.observations
         self.seconds += line.ends_s - line.begins_s
         for total, row in (
-            (self.offered, seen.offered),
-            (self.admitted, seen.admitted),
-            (self.shed, seen.shed),
-            (self.fallback, seen.fallback),
+            (self.offered, observations.offered),
+            (self.admitted, observations.admitted),
+            (self.shed, observations.shed),
+            (self.fallback, observations.fallback),
         ):
             for priority, count in enumerate(row):
                 total[priority] += count
-        self.unjudged += sum(seen.unjudged)
-        for entry in seen.served:
+        self.unjudged += sum(observations.unjudged)
+        for entry in observations.served:
             self._add(entry)
 
     def _add(self, entry: ModeObservations) -> None:
@@ -215,8 +215,8 @@ def _cross(drawn: Figures, line: Line) -> None:
     for reason in line.entry.decision.reasons:
         if reason.kind != "rule" or reason.threshold is None or reason.value is None:
             continue
-        known = next((other for other in drawn.crossings if other.rule == reason.rule), None)
-        if known is None:
+        crossing = next((other for other in drawn.crossings if other.rule == reason.rule), None)
+        if crossing is None:
             if len(drawn.crossings) < _MOST_CROSSINGS:
                 drawn.crossings.append(
                     Crossing(
@@ -229,7 +229,13 @@ def _cross(drawn: Figures, line: Line) -> None:
                     )
                 )
             continue
-        known.times += 1
-        worse = known.value is None or math.isnan(known.value) or reason.value > known.value
+        crossing.times += 1
+        worse = (
+            crossing.value is None or math.isnan(crossing.value) or reason.value > crossing.value
+        )
         if worse:
-            known.value, known.threshold, known.text = reason.value, reason.threshold, reason.text
+            crossing.value, crossing.threshold, crossing.text = (
+                reason.value,
+                reason.threshold,
+                reason.text,
+            )

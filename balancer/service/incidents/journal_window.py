@@ -98,12 +98,12 @@ def _of_file(
         for number, entry in enumerate(journal):
             if number % _PAUSE_EVERY == 0:
                 pause(_PAUSE_S)
-            seen = entry.observations
-            ends_s = (seen.tick + 1) * file.tick_s
+            observations = entry.observations
+            ends_s = (observations.tick + 1) * file.tick_s
             if ends_s > to_s + margin_s:
                 return
             if ends_s > from_s + margin_s:
-                begins_s = max(from_s, ends_s - seen.ticks * file.tick_s)
+                begins_s = max(from_s, ends_s - observations.ticks * file.tick_s)
                 yield Line(begins_s, ends_s, entry, journal.policy, file.speed)
     except JournalError as error:
         _log.warning("a part of the journal cannot be read: %s", error)

@@ -110,8 +110,8 @@ class Polling:
             for alert in poll.alerts:
                 self._balancer.alert(alert)
         except Exception as error:  # noqa: BLE001 - a thread that dies would not be missed
-            said = str(error) if isinstance(error, BalancerError) else type(error).__name__
-            self._now(State.TROUBLE, f"polling failed: {said}")
+            problem = str(error) if isinstance(error, BalancerError) else type(error).__name__
+            self._now(State.TROUBLE, f"polling failed: {problem}")
             return LONGEST_S
         self._polled = Polled(at=now_s, readings=poll.readings)
         self._judge(poll, now_s)
