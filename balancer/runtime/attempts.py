@@ -93,7 +93,7 @@ class Attempt:
         self, account: Account, ended: Callable[[Outcome, float], None], number: int, model: str
     ) -> None:
         self._account = account
-        self._ended = ended
+        self._ended: Callable[[Outcome, float], None] | None = ended
         self.claim: Claim | None = None
         self._began = 0.0
         self._first: float | None = None
@@ -174,7 +174,10 @@ class Attempt:
             billed = False if unbilled else outcome.billed
             outcome = replace(outcome, kind="flex_full", billed=billed)
         at = self._end(outcome, _KINDS[outcome.kind])
-        self._ended(outcome, at)
+        # Its request has it, and is let go of here: both are gone as soon as nobody has them.
+        ended, self._ended = self._ended, None
+        assert ended is not None
+        ended(outcome, at)
 
     def detach(self) -> None:
         """The upstream has taken it on and answers later, when it is asked again. From now on it
