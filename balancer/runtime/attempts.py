@@ -16,7 +16,6 @@ from ..core.tiers import FLEX, PRIORITY, STANDARD
 from .accounts import Account
 from .bills import Bill
 from .calls import Asked, CallRecord, Outcome
-from .claims import Claim
 from .flights import (
     ABANDONED,
     ANSWER,
@@ -26,6 +25,7 @@ from .flights import (
     UNTIMED,
     Call,
 )
+from .ledger import Claim
 from .recorder import MOST_PENDING
 
 __all__ = ["BEGUN", "OVER", "RESERVED", "Attempt"]

@@ -93,21 +93,6 @@ class Books:
         yield from self.rows.values()
         yield from self.priority.values()
 
-    def rows_of(self, key: str | None) -> tuple[list[int], ...]:
-        """Rows of the limits that a key's calls are under: everybody's, and its own."""
-        return tuple(row for (whose, _), row in self.rows.items() if whose in (None, key))
-
-    def places(self, rows: Iterable[list[int]]) -> str:
-        """Where rows stand among those of their kind, as files name them: "0,2". Rows of limits
-        that are no more are left out.
-        """
-        places = {
-            id(row): str(place)
-            for kind in (self.rows, self.priority)
-            for place, row in enumerate(kind.values())
-        }
-        return ",".join(places[id(row)] for row in rows if id(row) in places)
-
     def advance(self, tick: int) -> None:
         """Roll the windows to the tick that begins; one in the past changes nothing."""
         self.tick = max(self.tick, tick)

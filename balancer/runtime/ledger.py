@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..core import budget
@@ -25,6 +25,7 @@ from ..core.claims import (
     MODEST_TOKENS,
     MOST_A_CALL_COSTS_NANO_USD,
     claimed_cap,
+    claimed_prompt,
     claimed_thinking,
 )
 from ..core.policy import Policy
@@ -32,19 +33,52 @@ from ..core.pricing import affordable_output_tokens, cost_nano_usd
 from ..core.surcharges import dearest_row, worst_surcharge_nano_usd
 from .books import Books, Standing
 from .budget_log import limits_line
-from .claims import Claim, Surprises, most_prompt_tokens
 from .clock import tick_of
 
 if TYPE_CHECKING:
     from ..fleet.leases import Leases
 
-__all__ = ["Ledger"]
+__all__ = ["Claim", "Ledger"]
+
+_FADES = 64
+_MOST_MODELS = 256
 
 _Rows = tuple[list[int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Money held for one attempt.
+
+    Attributes:
+        cap_tokens: output cap that the attempt must keep to, thinking included.
+        thinking_tokens: most of it that may be thinking.
+        nano_usd: what is held.
+        shortened: whether the budget made the cap smaller than it was asked for.
+        rows: of the ledger, that it is held in.
+        model: whose call it is.
+        worst_nano_usd: what of it is the call's worst case; the rest is the model's surprise.
+        priority_rows: of the ledger, that it is held in as a call in the priority tier.
+        number: of the claim in its ledger.
+    """
+
+    cap_tokens: int
+    thinking_tokens: int
+    nano_usd: int
+    shortened: bool
+    rows: tuple[list[int], ...]
+    model: str
+    worst_nano_usd: int
+    priority_rows: tuple[list[int], ...] = ()
+    number: int = 0
+
+
 class Ledger:
     """Budget rows of a policy's limits. Balancers that share one must share a clock and a tick.
+
+    A worst case rests on an estimate of the prompt. Where calls of a model came to more than their
+    worst case after all, the next ones hold as much more (the model's surprise); it fades by a
+    64th with every call that keeps to its worst case.
 
     Args:
         policy: its budgets, and the length of its ticks.
@@ -66,7 +100,7 @@ class Ledger:
         self._calls = 0
         self._named: dict[str | None, tuple[_Rows, str]] = {}
         self._reserved = 0
-        self._surprises = Surprises()
+        self._surprises: dict[str, int] = {}
         self._leases: Leases | None = None
         self._short: Callable[[], None] = _nothing
         self._speed = 1.0
@@ -120,10 +154,14 @@ class Ledger:
         """Rows that a key's calls are held in, and their places among all."""
         named = self._named
         if not named:
-            books = self._books
-            for each in {None, *(whose for whose, _ in books.rows)}:
-                rows = books.rows_of(each)
-                named[each] = rows, books.places(rows)
+            rows = self._books.rows
+            for each in {None, *(whose for whose, _ in rows)}:
+                found = [
+                    (row, str(place))
+                    for place, ((whose, _), row) in enumerate(rows.items())
+                    if whose in (None, each)
+                ]
+                named[each] = tuple(row for row, _ in found), ",".join(place for _, place in found)
         return named.get(key) or named[None]
 
     @property
@@ -164,7 +202,7 @@ class Ledger:
                 self.log(f"T {tick}")
 
     def roll(self, now_s: float) -> None:
-        """Roll the windows to a scenario second, for when nobody ticks."""
+        """The same by scenario seconds, for when nobody ticks."""
         self.advance(tick_of(now_s, self._books.tick_s))
 
     def reserve(
@@ -198,11 +236,11 @@ class Ledger:
             None, with nothing held, if a budget refuses.
         """
         price = dearest_row(card.price, card.surcharges)
-        prompt_tokens = most_prompt_tokens(card, prompt_tokens, media)
+        prompt_tokens = _most_prompt_tokens(card, prompt_tokens, media)
         beside = worst_surcharge_nano_usd(card.price, card.surcharges, prompt_tokens, media, fees)
         with self._lock:
             rows, places = self._rows_of(key)
-            surprise = self._surprises.of(card.name)
+            surprise = self._surprises.get(card.name, 0)
             room = MOST_A_CALL_COSTS_NANO_USD
             for row in rows:
                 room = min(room, budget.headroom(row))
@@ -224,22 +262,22 @@ class Ledger:
                     return None
                 claimed = least
             worst = cost_nano_usd(price, prompt_tokens, 0, claimed, 0) + beside
-            amount = worst + surprise
+            held = worst + surprise
             priority_rows = tuple(self._books.priority.values()) if priority else ()
-            if any(budget.headroom(row) < amount for row in priority_rows):
+            if any(budget.headroom(row) < held for row in priority_rows):
                 if self._leases is not None:
                     for row in priority_rows:
-                        self._leases.wants(row, amount)
+                        self._leases.wants(row, held)
                     self._short()
                 return None
             for row in (*rows, *priority_rows):
-                budget.reserve(row, amount)
-            self._reserved += amount
+                budget.reserve(row, held)
+            self._reserved += held
             number = self._calls = self._calls + 1
             claim = self._claims[number] = Claim(
                 claimed,
                 claimed_thinking(claimed, cap_tokens, thinking_tokens),
-                amount,
+                held,
                 claimed < cap_tokens,
                 rows,
                 card.name,
@@ -248,8 +286,8 @@ class Ledger:
                 number,
             )
             if priority_rows:
-                places += " " + self._books.places(priority_rows)
-            self.log(f"R {number} {amount} {places}")
+                places += " " + ",".join(map(str, range(len(priority_rows))))
+            self.log(f"R {number} {held} {places}")
         return claim
 
     def _want(
@@ -271,6 +309,7 @@ class Ledger:
             nano_usd: of the attempt.
             as_priority: whether a call in the priority tier was served there.
         """
+        beyond = nano_usd - claim.worst_nano_usd
         with self._lock:
             for row in claim.rows:
                 budget.settle(row, claim.nano_usd, nano_usd)
@@ -280,7 +319,14 @@ class Ledger:
             self._reserved -= claim.nano_usd
             if self._claims.pop(claim.number, None) is not None:
                 self.log(f"S {claim.number} {nano_usd} {as_priority_usd}")
-            self._surprises.learn(claim, nano_usd)
+            if beyond > 0 or claim.model in self._surprises:
+                self._surprise(claim.model, beyond)
+
+    def _surprise(self, model: str, beyond: int) -> None:
+        before = self._surprises.pop(model, 0)
+        after = max(beyond, before - -(-before // _FADES))
+        if after > 0 and len(self._surprises) < _MOST_MODELS:
+            self._surprises[model] = after
 
     def book(self, nano_usd: int, key: str | None = None) -> None:
         """Book what was spent without a claim, as calls do that went past the ledger."""
@@ -302,7 +348,7 @@ class Ledger:
             return tuple(budget.headroom(row) for row in self._books.rows.values())
 
     def priority_left_nano_usd(self) -> tuple[int, ...]:
-        """What each limit of the priority tier still affords."""
+        """The same of the limits of the priority tier."""
         with self._lock:
             return tuple(budget.headroom(row) for row in self._books.priority.values())
 
@@ -332,13 +378,24 @@ class Ledger:
     def state(self) -> dict[str, Any]:
         """Plain values, the claims of calls in flight among them."""
         with self._lock:
-            places = self._books.places
+            books = self._books
+            rows, priority = (
+                {id(row): str(place) for place, row in enumerate(kind.values())}
+                for kind in (books.rows, books.priority)
+            )
             return {
-                **self._books.state(),
+                **books.state(),
                 "calls": self._calls,
                 "claims": [
-                    [each.number, each.nano_usd, places(each.rows), places(each.priority_rows)]
-                    for each in self._claims.values()
+                    [
+                        claim.number,
+                        claim.nano_usd,
+                        ",".join(rows[id(row)] for row in claim.rows if id(row) in rows),
+                        ",".join(
+                            priority[id(row)] for row in claim.priority_rows if id(row) in priority
+                        ),
+                    ]
+                    for claim in self._claims.values()
                 ],
             }
 
@@ -394,3 +451,12 @@ def _nothing() -> None:
 
 def _nobody_writes(line: str) -> None:
     """Nothing is kept."""
+
+
+def _most_prompt_tokens(card: ModelCard, estimate: int, media: tuple[tuple[str, int], ...]) -> int:
+    """Of a prompt; what the model can read is the end of it, unless the estimate is longer."""
+    claimed = claimed_prompt(estimate)
+    if not media:
+        return claimed
+    most = estimate + sum(tokens for _, tokens in media)
+    return max(claimed, min(most, card.context_limit_tokens))

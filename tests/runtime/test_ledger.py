@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from balancer.core.policy import BudgetLimit, Policy
 from balancer.policy_file import default_policy
-from balancer.runtime.claims import Claim
-from balancer.runtime.ledger import Ledger
+from balancer.runtime.ledger import Claim, Ledger
 
 from .budget_load import AfterTheFact, spend
 

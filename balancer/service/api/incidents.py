@@ -31,7 +31,7 @@ _MARKDOWN: dict[int | str, dict[str, Any]] = {
 
 
 class Form(Enum):
-    """Form in which a summary is written."""
+    """Of a summary."""
 
     JSON = "json"
     MARKDOWN = "markdown"
@@ -54,14 +54,14 @@ def incident_routes(dependencies: Dependencies) -> APIRouter:
     ) -> IncidentPage:
         """Episodes of hard or emergency brownout, the newest first."""
         try:
-            newest, older = await asyncio.to_thread(
+            found, older = await asyncio.to_thread(
                 lambda: book.page(limit=limit, before=before, is_open=is_open)
             )
         except StoreError as error:
             raise Problem(503, str(error)) from None
         now_s = time.time()
         return IncidentPage(
-            incidents=[shown_incident(number, incident, now_s) for number, incident in newest],
+            incidents=[shown_incident(number, incident, now_s) for number, incident in found],
             before=older,
         )
 
@@ -85,19 +85,19 @@ def incident_routes(dependencies: Dependencies) -> APIRouter:
         form: Annotated[Form, Query(alias="format", description="json or markdown")] = Form.JSON,
     ) -> IncidentSummary | Response:
         """A post-incident summary, drawn from the journal; it says what that no longer has."""
-        summary = shown_summary(await _case(number))
+        found = shown_summary(await _case(number))
         if form is Form.MARKDOWN:
-            return PlainTextResponse(as_markdown(summary), media_type="text/markdown")
-        return summary
+            return PlainTextResponse(as_markdown(found), media_type="text/markdown")
+        return found
 
     async def _case(number: int) -> Case:
         try:
             async with reading:
-                case = await asyncio.to_thread(book.case, number)
+                found = await asyncio.to_thread(book.case, number)
         except StoreError as error:
             raise Problem(503, str(error)) from None
-        if case is None:
+        if found is None:
             raise Problem(404, f"there is no incident {number}; see /api/incidents")
-        return case
+        return found
 
     return routes
