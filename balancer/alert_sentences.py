@@ -138,8 +138,8 @@ def durations_in(condition: str) -> list[str]:
     match = _CONDITION.fullmatch(" ".join(condition.split()))
     assert match is not None
     seconds = SIGNALS[_PHRASES[match["signal"].lower()]] == "seconds"
-    found = [match["value"] if seconds else None, match["long"]]
-    return [amount for amount in found if amount is not None]
+    spans = [match["value"] if seconds else None, match["long"]]
+    return [amount for amount in spans if amount is not None]
 
 
 def with_threshold(condition: str, threshold: str) -> str:

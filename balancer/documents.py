@@ -77,12 +77,12 @@ class Document:
 
     def value(self, key: Key) -> object:
         """The text or number that stands under a key; None where there is none."""
-        found: Any = self.values
+        value: Any = self.values
         for step in key:
-            if not isinstance(found, dict) or step not in found:
+            if not isinstance(value, dict) or step not in value:
                 return None
-            found = found[step]
-        return found if isinstance(found, str | int | float) else None
+            value = value[step]
+        return value if isinstance(value, str | int | float) else None
 
     def part(self, key: Key) -> Document:
         """What stands under a key, as a document of its own that keeps its lines."""
@@ -161,13 +161,13 @@ def _plain(tree: Any, key: Key, lines: dict[Key, int], name: str, refuse: Refuse
     if len(key) > _DEEPEST or len(lines) > _LARGEST_NODES:
         raise refuse("is nested too deeply or has too many values", where=name)
     if isinstance(tree, CommentedMap):
-        found: dict[str, Any] = {}
+        plain: dict[str, Any] = {}
         for part, value in tree.items():
             text = part if isinstance(part, str) else str(part)
             at = tree.lc.data.get(part) if tree.lc.data else None
             lines[*key, text] = at[0] + 1 if at else lines.get(key, 1)
-            found[text] = _plain(value, (*key, text), lines, name, refuse)
-        return found
+            plain[text] = _plain(value, (*key, text), lines, name, refuse)
+        return plain
     if isinstance(tree, CommentedSeq):
         items = []
         for index, value in enumerate(tree):
@@ -272,13 +272,13 @@ def _lacks(parent: Key, names: Sequence[str], document: Document) -> tuple[str, 
 
 def _relevant(error: ValidationError) -> list[Any]:
     """What pydantic found, without "expected text" for a mapping that may also be text."""
-    found: list[Any] = list(error.errors(include_url=False))
+    errors: list[Any] = list(error.errors(include_url=False))
     wanted = [
         details
-        for details in found
+        for details in errors
         if not (isinstance(details["input"], dict) and details["type"] == "string_type")
     ]
-    return wanted or found
+    return wanted or errors
 
 
 def _brief(found: Any) -> str:
@@ -298,9 +298,9 @@ def _quoted(text: str) -> list[str]:
 def _expected(details: Any) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "literal_error":
-        found = details["input"]
+        value = details["input"]
         names = _quoted(context["expected"])
-        hint = nearest(found, names) if isinstance(found, str) else ""
+        hint = nearest(value, names) if isinstance(value, str) else ""
         return f"one of {', '.join(names)}{hint}"
     message = str(details["msg"])
     for start in ("Input should be ", "Value error, "):

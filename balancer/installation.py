@@ -81,11 +81,11 @@ def _require_ours(name: str, home: Path) -> None:
             f"the package {name!r}, which ships with open-balancer, is missing beside "
             f"{home / 'balancer'}; install open-balancer again"
         )
-    found = Path(spec.origin) if spec.origin else None
+    origin = Path(spec.origin) if spec.origin else None
     ours = home / name
-    if found is not None and found.resolve().parent == ours:
+    if origin is not None and origin.resolve().parent == ours:
         return
-    place = found or next(iter(spec.submodule_search_locations or ()), "an unknown place")
+    place = origin or next(iter(spec.submodule_search_locations or ()), "an unknown place")
     raise InputError(
         f"{place} hides open-balancer's own package {name!r} ({ours}); rename it, or run the "
         "command from another directory and without it on PYTHONPATH"

@@ -33,8 +33,8 @@ def open_journal(path: Path, *, after_tick: int | None = None) -> Journal:
 
 
 def _tick(line: str, *, otherwise: int) -> int:
-    found = _TICK.match(line)
-    return int(found[1]) if found else otherwise
+    match = _TICK.match(line)
+    return int(match[1]) if match else otherwise
 
 
 def _lines(path: Path) -> Iterator[str]:

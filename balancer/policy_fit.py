@@ -90,9 +90,9 @@ def check_follows(journal: Journal, before: Journal, tick: object) -> None:
     Raises:
         InputError: it does not.
     """
-    found = _tick_before(journal)
-    if found != tick:
-        begins = "begins afresh" if found is None else f"goes on from tick {found}"
+    predecessor = _tick_before(journal)
+    if predecessor != tick:
+        begins = "begins afresh" if predecessor is None else f"goes on from tick {predecessor}"
         raise InputError(
             f"{begins}, and {before.where} ends at tick {tick}; expected the files of one journal, "
             "oldest first, and none left out",

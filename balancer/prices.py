@@ -87,14 +87,14 @@ def _as_before(row: PriceRow, of: PriceRow, to: PriceRow) -> PriceRow:
 def _price_list(row: ModelRow, known: ModelCard) -> tuple[DatedPrices, ...]:
     """What a model costs, by the day it holds from; the first price is from the beginning."""
     first = _standard(row, row.above_200k)
-    found = [DatedPrices(since="", price=first, tier_prices=_tiers(row.tiers, first, known))]
+    prices = [DatedPrices(since="", price=first, tier_prices=_tiers(row.tiers, first, known))]
     for later in row.later:
         price = _standard(later, later.above_200k)
         tiers = _tiers(later.tiers or row.tiers, price, known)
-        found.append(
+        prices.append(
             DatedPrices(since=later.since.isoformat(), price=price, tier_prices=tiers),
         )
-    return tuple(found)
+    return tuple(prices)
 
 
 def _card(row: ModelRow, known: ModelCard, day: str) -> ModelCard:

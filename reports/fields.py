@@ -33,16 +33,16 @@ def as_a(kind: str, where: str) -> Iterator[None]:
 
 def items(entry: Mapping[str, Any], key: str) -> Sequence[Any]:
     """The list under a key; empty where it is missing or null."""
-    found = entry.get(key) or []
-    if not isinstance(found, list):
+    values = entry.get(key) or []
+    if not isinstance(values, list):
         raise TypeError(f"{key} is not a list")
-    return found
+    return values
 
 
 def text(entry: Mapping[str, Any], key: str) -> str:
     """The text under a key; "" where it is missing or null."""
-    found = entry.get(key)
-    return "" if found is None else clean(str(found))
+    value = entry.get(key)
+    return "" if value is None else clean(str(value))
 
 
 def number(value: object) -> float:

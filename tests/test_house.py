@@ -61,7 +61,7 @@ def test_no_room_of_the_library_is_left_out_of_the_house() -> None:
     assert library | TOP == rooms
 
 
-@pytest.mark.parametrize("container", [LIBRARY, "sim"])
+@pytest.mark.parametrize("container", [LIBRARY, "balancer.runtime", "sim"])
 def test_the_picture_of_a_container_is_its_contract(container: str) -> None:
     """Line by line."""
     assert picture(container) == layers([container])

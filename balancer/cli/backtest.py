@@ -103,9 +103,9 @@ def _backtest(
     check_writable(json_file)
     candidates = [load_policy(path) for path in policies]
     with asked_workers(workers, cluster) as hands:
-        found = fit_journal(journals)
-        check_candidates(found, candidates)
-        text, scenario = fitted_scenario(found, slug(Path(journals[0]).name.split(".")[0]))
+        fit = fit_journal(journals)
+        check_candidates(fit, candidates)
+        text, scenario = fitted_scenario(fit, slug(Path(journals[0]).name.split(".")[0]))
         if seed is not None:
             scenario = scenario.model_copy(update={"seed": seed})
         command = command_words(
@@ -115,7 +115,7 @@ def _backtest(
         )
         with report_directory(out) as work, progress(quiet=quiet) as bar:
             record = run(
-                found,
+                fit,
                 scenario,
                 candidates,
                 replications=replications,

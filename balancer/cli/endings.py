@@ -79,13 +79,13 @@ def kept(finished: Callable[[], object]) -> Iterator[Interruption]:
     Args:
         finished: whatever is true when there is something to keep.
     """
-    found = Interruption()
+    interruption = Interruption()
     try:
-        yield found
+        yield interruption
     except (KeyboardInterrupt, SystemExit) as error:
         if not finished():
             raise
-        found.error = error
+        interruption.error = error
 
 
 def _hush() -> None:

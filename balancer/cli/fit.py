@@ -49,11 +49,11 @@ def fit(
             raise InputError("expected the name of a .yaml file", where=f"--out {out}")
         if out.is_dir():
             raise InputError("is a directory; a file is written there", where=str(out))
-        found = fit_journal(journals)
-        text, _ = fitted_scenario(found, slug(out.stem))
+        fitted = fit_journal(journals)
+        text, _ = fitted_scenario(fitted, slug(out.stem))
         write_whole(out.parent, {out.name: text})
     if not quiet:
-        _tell_fit(found)
+        _tell_fit(fitted)
         typer.echo(f"scenario: {out}")
 
 

@@ -94,20 +94,20 @@ def _from_csv(
     policy = folder / f"{name}-policy.yaml"
     if policy.exists():
         raise InputError("exists already; choose another name", where=str(policy))
-    found = own_data(csv, name, folder, columns_of(csv, _roles(columns)), time_unit)
-    write_whole(folder, {scenario.name: found.scenario, policy.name: found.policy})
-    for line in found.said:
+    own = own_data(csv, name, folder, columns_of(csv, _roles(columns)), time_unit)
+    write_whole(folder, {scenario.name: own.scenario, policy.name: own.policy})
+    for line in own.said:
         typer.echo(line)
-    tell_fitted(found.fitted)
+    tell_fitted(own.fitted)
     typer.echo(f"policy: {policy}")
     typer.echo(f"{scenario}: try it with open-balancer run {scenario}")
 
 
 def _roles(columns: str | None) -> dict[str, str]:
-    found = {}
+    column_of = {}
     for part in filter(None, (columns or "").split(",")):
         role, equals, column = part.partition("=")
         if not equals or not column.strip():
             raise InputError(f"found {part!r}, expected ROLE=COLUMN", where="--columns")
-        found[role.strip()] = column.strip()
-    return found
+        column_of[role.strip()] = column.strip()
+    return column_of

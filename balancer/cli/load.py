@@ -103,7 +103,7 @@ def load(
         scene = asked_scene(
             scenario, overrides, policy=policy, seed=seed, replication=replication, speed=speed
         )
-        found = _load(
+        result = _load(
             scene,
             target=target,
             spend=_spending(upstream, scene, spend_cap, agreed=yes),
@@ -112,9 +112,9 @@ def load(
             json_file=json_file,
             quiet=quiet,
         )
-    if found["verdict"] == "fail":
+    if result["verdict"] == "fail":
         raise typer.Exit(FAIL)
-    if found["verdict"] == "inconclusive":
+    if result["verdict"] == "inconclusive":
         raise typer.Exit(INCONCLUSIVE)
 
 
@@ -213,19 +213,19 @@ def _load(
                 )
             if spend is not None and place + 1 < runs:
                 spend = spend.less(plays[-1].spent_nano_usd)
-        found = judged(plays, work, again(scene, target, ("--runs", str(runs))))
-        write_records(work / VERDICT.file, [found])
+        result = judged(plays, work, again(scene, target, ("--runs", str(runs))))
+        write_records(work / VERDICT.file, [result])
         write_report(work, [])
-    write_too(json_file, [found])
+    write_too(json_file, [result])
     if not quiet:
         from reports.console import show
         from reports.run.terminal import verdict_tables
 
         show(verdict_tables(read_verdicts(out)), sys.stdout)
-        for sentence in found["assumptions"][:2]:
+        for sentence in result["assumptions"][:2]:
             typer.echo(sentence)
         typer.echo(f"report: {out / 'report.html'}; Locust's own: {out / 'locust.html'}")
-    return found
+    return result
 
 
 def note(sentence: str) -> None:

@@ -89,14 +89,14 @@ def models_check(
         from ..runtime.ends import ends
 
         loaded, today = load_policy(policy), read_day(day)
-        found = ends(loaded, loaded.catalog, today, _days(within))
+        endings = ends(loaded, loaded.catalog, today, _days(within))
     name = policy or "the default policy"
-    warn_of_ends(found)
-    gone = sum(end.ended for end in found)
-    if not found:
+    warn_of_ends(endings)
+    gone = sum(end.ended for end in endings)
+    if not endings:
         typer.echo(f"{name}: as of {today}, no model of it ends within {_days(within)} days")
         return
-    typer.echo(f"{name}: as of {today}, {gone} of its models ended and {len(found) - gone} will")
+    typer.echo(f"{name}: as of {today}, {gone} of its models ended and {len(endings) - gone} will")
     if gone:
         raise typer.Exit(FAIL)
 

@@ -52,7 +52,7 @@ def policy_check(
         if journal:
             traffic, opened = _traffic(journal)
             # What was measured says more than what a baseline declares.
-            warnings = [found.text for found in findings(policy, traffic)]
+            warnings = [finding.text for finding in findings(policy, traffic)]
     for warning in warnings:
         warn(warning)
     rules = f"{len(policy.rules)} rule{'' if len(policy.rules) == 1 else 's'}"
@@ -109,7 +109,7 @@ def policy_fit(
         check_writable(out)
         text = None if policy is None else read_text(policy, PolicyError)
         traffic, opened = _traffic(journal)
-        found = fit_policy(
+        fit = fit_policy(
             traffic,
             opened,
             text,
@@ -118,12 +118,12 @@ def policy_fit(
             to=None if out is None else out.parent,
         )
         if out is None:
-            typer.echo(found.text.rstrip())
+            typer.echo(fit.text.rstrip())
         else:
-            write_whole(out.parent, {out.name: found.text})
+            write_whole(out.parent, {out.name: fit.text})
     # What is written to standard output is the policy alone.
     typer.echo(f"fitted to {_evidence(traffic, opened)}", err=out is None)
-    tell_fitted(found, err=out is None)
+    tell_fitted(fit, err=out is None)
     if out is not None:
         typer.echo(f"policy: {out}")
 

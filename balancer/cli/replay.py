@@ -46,17 +46,17 @@ def replay(
                 f"replay {journal.stem}-fleet{journal.suffix} beside it, of all replicas together",
                 where=str(journal),
             )
-        found = take_again(opened, other)
-    if found.torn:
-        typer.echo(f"warning: {found.torn}", err=True)
+        again = take_again(opened, other)
+    if again.torn:
+        typer.echo(f"warning: {again.torn}", err=True)
     tick_s = (other or opened.policy).tick_s
     if other is not None:
-        _tell_other_policy(found, other, tick_s)
-    elif found.identical:
-        typer.echo(f"{found.ticks} decisions reproduced to the bit")
+        _tell_other_policy(again, other, tick_s)
+    elif again.identical:
+        typer.echo(f"{again.ticks} decisions reproduced to the bit")
     else:
-        typer.echo(f"{len(found.differences)} of {found.ticks} decisions came out differently:")
-        _list_spans(found.differences, tick_s)
+        typer.echo(f"{len(again.differences)} of {again.ticks} decisions came out differently:")
+        _list_spans(again.differences, tick_s)
         raise typer.Exit(FAIL)
 
 

@@ -81,7 +81,7 @@ def search(
         check_directory(folder)
         check_replaceable(file)
         with progress(quiet=quiet) as bar:
-            found = look(
+            worst = look(
                 base,
                 tried,
                 broken,
@@ -91,7 +91,7 @@ def search(
                 seed=seed,
                 progress=bar("timelines"),
             )
-        if found.timeline is not None:
+        if worst.timeline is not None:
             words = ["open-balancer", "search", str(policy), "--goal", goal]
             words += ["--scenario", scenario, "--examples", str(examples), "--seed", str(seed)]
             words += ["--faults", str(faults), "--replications", str(replications)]
@@ -100,7 +100,7 @@ def search(
             text = found_scenario(
                 scenario,
                 base,
-                found,
+                worst,
                 broken,
                 policy=policy,
                 goal=goal,
@@ -110,11 +110,11 @@ def search(
             write_whole(folder, {FOUND: text})
             mark_latest(folder)
     if not quiet:
-        typer.echo(summary(found, bounds, goal))
-        if found.timeline is not None:
+        typer.echo(summary(worst, bounds, goal))
+        if worst.timeline is not None:
             see = shlex.join(["open-balancer", "run", str(file)])
             typer.echo(f"scenario: {file}; see it: {see}")
-    if not found.complete:
+    if not worst.complete:
         raise typer.Exit(INTERRUPTED)
-    if found.timeline is not None:
+    if worst.timeline is not None:
         raise typer.Exit(FAIL)

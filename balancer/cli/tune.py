@@ -141,10 +141,10 @@ def tune(
         with asked_workers(workers, cluster) as hands:
             if not quiet:
                 typer.echo(_beforehand(request, hands.size))
-            found = _tune(
+            tuned = _tune(
                 request, out, workers=hands, choose=wanted, quiet=quiet, command=words, gate=gate
             )
-    if not found.tuning.front:
+    if not tuned.tuning.front:
         raise typer.Exit(FAIL)
 
 
@@ -264,17 +264,17 @@ def _tune(
     with report_directory(out) as work, progress(quiet=quiet) as bar:
         out.mkdir(exist_ok=True)
         with _kept(out / STUDY):
-            found = search(request, out / STUDY, workers=workers, progress=bar)
-            front = found.tuning.front
+            study = search(request, out / STUDY, workers=workers, progress=bar)
+            front = study.tuning.front
             there = choose is not None and choose <= len(front) and bool(front)
-            place = choose - 1 if there and choose else found.tuning.knee
-            files = write_policies(found.tuning, work, place if there else None)
+            place = choose - 1 if there and choose else study.tuning.knee
+            files = write_policies(study.tuning, work, place if there else None)
             last: list[str] = []
             if front and front[place].trial >= 0:
                 file = CHOSEN if there else files[front[place].trial]
                 last = [*gate[:2], "--candidate", str(out / file), *gate[2:]]
             record = explained(
-                found,
+                study,
                 request.space,
                 chosen=place,
                 files=files,
@@ -288,7 +288,7 @@ def _tune(
         write_tuning_report(work)
     if not quiet:
         show(tuning_tables(TUNING.read(out)), sys.stdout)
-        for line in _last_words(found, out, place, last):
+        for line in _last_words(study, out, place, last):
             typer.echo(line)
     if front and choose is not None and not there:
         raise InputError(
@@ -296,7 +296,7 @@ def _tune(
             f"but {CHOSEN} is written",
             where="--choose",
         )
-    return found
+    return study
 
 
 @contextmanager

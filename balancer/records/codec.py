@@ -48,13 +48,13 @@ def to_json(value: object) -> Any:
     if isinstance(value, Mapping):
         return {name: to_json(item) for name, item in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        found: dict[str, Any] = {}
+        plain: dict[str, Any] = {}
         for entry in _entries(type(value)):
             part = to_json(getattr(value, entry.name))
             if entry.null and part == to_json(entry.default):
                 part = None
-            found.update(part if entry.inline else {entry.key: part})
-        return found
+            plain.update(part if entry.inline else {entry.key: part})
+        return plain
     return value
 
 

@@ -27,11 +27,11 @@ def run_folder(out: Path | None, command: str) -> Path:
         return out
     now = datetime.now().astimezone()
     name = f"{command}-{now:%Y%m%d-%H%M%S}"
-    found, more = REPORTS / name, 1
-    while found.exists():
+    folder, more = REPORTS / name, 1
+    while folder.exists():
         more += 1
-        found = REPORTS / f"{name}-{more}"
-    return found
+        folder = REPORTS / f"{name}-{more}"
+    return folder
 
 
 def mark_latest(folder: Path) -> None:

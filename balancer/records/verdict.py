@@ -152,11 +152,12 @@ def read_verdicts(directory: Path) -> tuple[Verdict, ...]:
         InputError: the file is missing, no JSON, or not a list of verdicts.
     """
     path = directory / VERDICT.file
-    found = read_json(path)
-    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+    document = read_json(path)
+    if not isinstance(document, list) or not all(isinstance(entry, dict) for entry in document):
         raise InputError("expected a list with one object per scenario", where=str(path))
     return tuple(
-        read_verdict(entry, f"{path}: entry {place}") for place, entry in enumerate(found, start=1)
+        read_verdict(entry, f"{path}: entry {place}")
+        for place, entry in enumerate(document, start=1)
     )
 
 

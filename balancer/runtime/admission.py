@@ -24,7 +24,7 @@ from .calls import Asked, CallSettings, Draws, no_price
 from .clock import Timekeeper
 from .closed import Closed
 from .flights import ADMITTED, CALL, FALLBACK, SHED, UNJUDGED, Call, Place, UnderWay
-from .ledger import Ledger
+from .ledger import Claim, Ledger
 from .listeners import Listeners
 from .mistakes import Mistakes
 from .recorder import MOST_PENDING, Recorder
@@ -157,12 +157,12 @@ class Admission:
     def bill(self, model: str, sent: str, tier: str, served_model: str, served_tier: str) -> Bill:
         """Who served a call, and at which prices; see `balancer.runtime.bills`."""
         key = (model, sent, tier, served_model, served_tier)
-        found = self._bills.get(key)
-        if found is None:
-            found = bill(self._catalog, *key)
+        entry = self._bills.get(key)
+        if entry is None:
+            entry = bill(self._catalog, *key)
             if len(self._bills) < _MOST_NAMES:
-                self._bills[key] = found
-        return found
+                self._bills[key] = entry
+        return entry
 
     def unpriced(self, model: str) -> bool:
         """Whether a hard budget has to refuse a model because nobody knows what it costs."""
@@ -244,8 +244,8 @@ class Admission:
         # Of a prompt's length only that counts into which models it fits.
         size = bisect_left(self._sizes, asked.prompt_tokens)
         key = (plan.mode, own, asked.needs, size)
-        known, models = self._chains.get(key, (None, ()))
-        if known is strategy:
+        owner, models = self._chains.get(key, (None, ()))
+        if owner is strategy:
             return models
         models = resolve(
             strategy,
@@ -293,6 +293,25 @@ class Admission:
                 return False
             self._starts += 1
             return True
+
+    def settle(
+        self, claim: Claim | None, nano_usd: int, key: str | None, *, as_priority: bool = True
+    ) -> None:
+        """Give back what the hard budget held for an attempt, and book what it cost.
+
+        Args:
+            claim: what is held; None: nothing is.
+            nano_usd: of the attempt.
+            key: of the tenant.
+            as_priority: whether it is charged to the priority tier, if it was sent there.
+        """
+        try:
+            if claim is not None:
+                self.ledger.settle(claim, nano_usd, as_priority=as_priority)
+            elif nano_usd and self.ledger.limited:
+                self.ledger.book(nano_usd, key)
+        except Exception as error:  # noqa: BLE001 - the call is over, whatever breaks a store
+            self.broken("ledger", error)
 
     def returns_start(self) -> None:
         """A request that the limits let in was refused after all."""
@@ -368,6 +387,6 @@ def _nobody_to_tell(source: str, error: BaseException) -> None:
 
 
 def _unchanged(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
-    """The same table with plans that change nothing and shed nobody."""
+    """The gates with plans that change nothing and shed nobody, in the same modes."""
     plans = [Plan(mode, Strategy()) for mode in MODES]
     return tuple(tuple((upper, plans[plan.mode]) for upper, plan in gate) for gate in gates)

@@ -25,14 +25,14 @@ def ahead(policy: Policy, day: date, within_days: int = WITHIN_DAYS) -> Iterator
         PolicyError: today's prices make none of it.
     """
     last = (day + timedelta(days=within_days)).isoformat()
-    known = set(doubts(policy.on(day.isoformat())))
+    doubts_today = set(doubts(policy.on(day.isoformat())))
     for turn in policy.catalog.turns():
         if not day.isoformat() < turn <= last:
             continue
         try:
-            found = doubts(policy.on(turn))
+            coming = doubts(policy.on(turn))
         except PolicyError as error:
             yield f"from {turn} on the policy would be refused: {error.problem}"
             continue
-        yield from (f"from {turn} on: {text}" for text in found if text not in known)
-        known.update(found)
+        yield from (f"from {turn} on: {text}" for text in coming if text not in doubts_today)
+        doubts_today.update(coming)

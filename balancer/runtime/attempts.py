@@ -3,19 +3,17 @@
 It ends once, by its caller's word or because its caller is gone, and is charged then.
 """
 
-# ruff: noqa: SLF001
-# A request and its attempts are two halves of one thing; they see each other's members.
-
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ..core.catalog import ModelCard, Thinking
 from ..core.errors import MisuseError
 from ..core.observations import FAILURES
 from ..core.pricing import cost_nano_usd
 from ..core.tiers import FLEX, PRIORITY, STANDARD
+from .accounts import Account
 from .bills import Bill
 from .calls import Asked, CallRecord, Outcome
 from .flights import (
@@ -29,12 +27,11 @@ from .flights import (
 )
 from .ledger import Claim
 from .recorder import MOST_PENDING
-from .reservations import settle
 
-if TYPE_CHECKING:
-    from .requests import Request
+__all__ = ["BEGUN", "OVER", "RESERVED", "Attempt"]
 
-__all__ = ["Attempt"]
+RESERVED, BEGUN, OVER = range(3)
+"""States of an attempt."""
 
 _NOT_BILLED = (
     "overloaded", "internal", "quota_minute", "quota_day", "rejected", "edited", "closed",
@@ -63,7 +60,14 @@ class _FlexFlight(_Flight):
 class Attempt:
     """One call upstream, to be made as it says.
 
+    Args:
+        account: of its request, which it is charged to.
+        ended: told its outcome and the raw clock when its caller finishes it.
+        number, model: see below.
+
     Attributes:
+        state: `RESERVED`, `BEGUN` or `OVER`.
+        claim: what a hard budget holds for it, or None.
         number: within the request, from 0.
         model: to call.
         sent: the name under which it is called, where that is another one: a model that has ended
@@ -80,18 +84,21 @@ class Attempt:
     """
 
     __slots__ = (
-        "_began", "_claim", "_detached", "_first", "_flight", "_request", "_state", "as_written",
-        "model", "number", "output_cap_tokens", "sent", "thinking", "thinking_tokens", "tier",
-        "timeout_s",
+        "_account", "_began", "_detached", "_ended", "_first", "_flight", "as_written", "claim",
+        "model", "number", "output_cap_tokens", "sent", "state", "thinking", "thinking_tokens",
+        "tier", "timeout_s",
     )  # fmt: skip
 
-    def __init__(self, request: Request, number: int, model: str) -> None:
-        self._request = request
-        self._claim: Claim | None = None
+    def __init__(
+        self, account: Account, ended: Callable[[Outcome, float], None], number: int, model: str
+    ) -> None:
+        self._account = account
+        self._ended: Callable[[Outcome, float], None] | None = ended
+        self.claim: Claim | None = None
         self._began = 0.0
         self._first: float | None = None
         self._detached = False
-        self._state = 0  # 0 reserved, 1 begun, 2 over
+        self.state = RESERVED
         self.number = number
         self.model = self.sent = model
         self.tier = STANDARD
@@ -104,36 +111,36 @@ class Attempt:
 
     @property
     def card(self) -> ModelCard | None:
-        """Of its model, for its price; None where nobody knows what it costs."""
-        return self._request._admission.card(self.model)
+        """Card of its model, which has the price; None where nobody knows what it costs."""
+        return self._account.admission.card(self.model)
 
     def bill(self, served_model: str, served_tier: str) -> Bill:
         """Who served it, and at which prices, by what its answer says; "" where that says nothing.
 
         A surcharge of its outcome is reckoned by the card.
         """
-        admission = self._request._admission
+        admission = self._account.admission
         return admission.bill(self.model, self.sent, self.tier, served_model, served_tier)
 
     @property
     def is_held(self) -> bool:
         """Whether a hard budget holds money for it, whose cap it must keep to, plan or none."""
-        return self._claim is not None
+        return self.claim is not None
 
     @property
     def under_way(self) -> bool:
         """Whether it has begun and not ended."""
-        return self._state == 1
+        return self.state == BEGUN
 
     def begin(self) -> None:
         """The call starts now; `Request.start` does this, `Request.reserve` does not."""
-        if self._state:
+        if self.state != RESERVED:
             return
-        self._state = 1
-        admission = self._request._admission
+        self.state = BEGUN
+        admission = self._account.admission
         now = self._began = admission.raw()
-        request = self._request
-        plan = request.plan
+        account = self._account
+        plan = account.plan
         # Not the attempt itself: a request that its caller dropped must be seen to be dropped.
         recorder = admission.recorder
         flex = self.tier == FLEX
@@ -141,9 +148,9 @@ class Attempt:
         flight.began = now
         flight.plan = plan
         flight.place = (plan.mode, self.model)
-        flight.since = now if flex else request._first_start(now)
-        flight.priority = request.priority
-        self.timeout_s = request._timeout_s(now, flex=flex)
+        flight.since = now if flex else account.first_start(now)
+        flight.priority = account.priority
+        self.timeout_s = account.timeout_s(now, flex=flex)
         (recorder.flex if flex else recorder.flights).add(flight)
         recorder.begun.append((STARTED, flight.place))
         if len(recorder.begun) > MOST_PENDING:
@@ -152,7 +159,7 @@ class Attempt:
     def first_token(self) -> None:
         """The answer's first token is here; later calls change nothing."""
         if self._first is None:
-            self._first = self._request._admission.raw() - self._began
+            self._first = self._account.admission.raw() - self._began
 
     def finish(self, outcome: Outcome) -> None:
         """The call ended.
@@ -160,27 +167,30 @@ class Attempt:
         Raises:
             MisuseError: it had ended before, or had not begun.
         """
-        if self._state != 1:
+        if self.state != BEGUN:
             raise MisuseError("an attempt is finished once, after it began")
         if self.tier == FLEX and outcome.kind in _PUT_OFF:
             unbilled = outcome.kind == "overloaded" and outcome.billed is None
             billed = False if unbilled else outcome.billed
             outcome = replace(outcome, kind="flex_full", billed=billed)
         at = self._end(outcome, _KINDS[outcome.kind])
-        self._request._ended(outcome, at)
+        # Its request has it, and is let go of here: both are gone as soon as nobody has them.
+        ended, self._ended = self._ended, None
+        assert ended is not None
+        ended(outcome, at)
 
     def detach(self) -> None:
         """The upstream has taken it on and answers later, when it is asked again. From now on it
         has no age, and no latency when it ends: nobody waits for it. Its money is held until then.
         """
-        if self._state != 1 or self._detached:
+        if self.state != BEGUN or self._detached:
             return
         self._detached = True
-        request, flight = self._request, self._flight
+        account, flight = self._account, self._flight
         assert flight is not None
-        recorder = request._admission.recorder
+        recorder = account.admission.recorder
         (recorder.flex if flight.flex else recorder.flights).discard(flight)
-        request._done(ABANDONED, request._admission.raw())
+        account.end(ABANDONED, account.admission.raw())
 
     def abandon(self, so_far: Outcome | None = None) -> None:
         """Its caller gave it up (a cancelled task, a closed stream): no failure, but a latency of
@@ -191,16 +201,16 @@ class Attempt:
                 is charged that. Where nothing was reported, it is charged the prompt, and the
                 budget books all that was held: the upstream may go on and bill that much.
         """
-        if self._state == 1:
+        if self.state == BEGUN:
             self._end(so_far, ABANDONED)
-        elif self._state == 0:
-            self._state = 2
+        elif self.state == RESERVED:
+            self.state = OVER
             self._settle(0)
 
     def _end(self, outcome: Outcome | None, kind: int) -> float:
         """Charge it; the raw clock."""
-        self._state = 2
-        admission = self._request._admission
+        self.state = OVER
+        admission = self._account.admission
         recorder = admission.recorder
         now = admission.raw()
         flight = self._flight
@@ -210,15 +220,15 @@ class Attempt:
         flights.discard(flight)
         if kind == ABANDONED and outcome is not None and not outcome.prompt_tokens:
             outcome = None  # nothing was reported
-        prompt, cached, output, thinking, surcharge, known = _usage(outcome, self._request.asked)
+        prompt, cached, output, thinking, surcharge, complete = _usage(outcome, self._account.asked)
         model = tier = ""
         if outcome is not None:
             model, tier = outcome.served_model, outcome.served_tier
         card, rerouted, downgraded = admission.bill(self.model, self.sent, self.tier, model, tier)
         row = admission.price(self.model) if card is None else card.price
         cost = max(0, cost_nano_usd(row, prompt, cached, output, thinking) + surcharge)
-        self._request._nano_usd += cost
-        self._request._tokens += prompt + output + thinking
+        self._account.nano_usd += cost
+        self._account.tokens += prompt + output + thinking
         if counted:  # or the recorder gave it up long ago
             counts = UNTIMED if self._detached and kind < 0 else kind
             recorder.ended.append(
@@ -229,32 +239,32 @@ class Attempt:
             if downgraded:
                 recorder.begun.append((DOWNGRADED, flight.place))
         # What the caller cannot see may have cost all that was reserved.
-        held = self._claim.nano_usd if self._claim is not None else 0
+        held = self.claim.nano_usd if self.claim is not None else 0
         as_priority = tier == PRIORITY or not tier
-        self._settle(cost if known else max(cost, held), as_priority=as_priority)
+        self._settle(cost if complete else max(cost, held), as_priority=as_priority)
         if len(recorder.ended) > MOST_PENDING:
             recorder.relieve()
-        if admission.listeners.calls or self._request._calls is not None:
-            told = None if kind == ABANDONED else outcome
-            self._tell(told, now, cost, (now - flight.since) * admission.clock.speed)
+        if admission.listeners.calls or self._account.calls is not None:
+            reported = None if kind == ABANDONED else outcome
+            self._tell(reported, now, cost, (now - flight.since) * admission.clock.speed)
         return now
 
     def _settle(self, nano_usd: int, *, as_priority: bool = True) -> None:
-        claim, self._claim = self._claim, None
-        request = self._request
-        settle(request._admission, claim, nano_usd, request.key, as_priority=as_priority)
+        claim, self.claim = self.claim, None
+        account = self._account
+        account.admission.settle(claim, nano_usd, account.key, as_priority=as_priority)
 
     def _tell(self, outcome: Outcome | None, now: float, cost: int, latency_s: float) -> None:
-        request = self._request
-        admission = request._admission
+        account = self._account
+        admission = account.admission
         speed = admission.clock.speed
         ended_s = admission.clock.now_s()
         record = CallRecord(
-            mode=request.plan.mode,
+            mode=account.plan.mode,
             model=self.model,
-            priority=request.priority,
-            key=request.key,
-            index=request.index,
+            priority=account.priority,
+            key=account.key,
+            index=account.index,
             attempt=self.number,
             started_s=ended_s - (now - self._began) * speed,
             ended_s=ended_s,
@@ -265,8 +275,8 @@ class Attempt:
             output_cap_tokens=self.output_cap_tokens,
             tier=self.tier,
         )
-        if request._calls is not None:
-            request._calls.append(record)
+        if account.calls is not None:
+            account.calls.append(record)
         admission.listeners.calls.tell(record)
 
 
@@ -286,12 +296,12 @@ def _usage(outcome: Outcome | None, asked: Asked) -> tuple[int, int, int, int, i
     # a stream had sent is billed, and no more.
     if kind in _UNSEEN and not (outcome.billed and prompt):
         return prompt or asked.prompt_tokens, cached, 0, 0, outcome.surcharge_nano_usd, False
-    known = prompt > 0
+    complete = prompt > 0
     return (
         prompt or asked.prompt_tokens,
-        cached if known else 0,
+        cached if complete else 0,
         outcome.output_tokens,
         outcome.thinking_tokens,
         outcome.surcharge_nano_usd,
-        known,
+        complete,
     )

@@ -2,70 +2,40 @@
 
 from __future__ import annotations
 
-import logging
-import math
-import os
-import random
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from random import random
 from typing import TYPE_CHECKING, Self
 
 from ..core.catalog import Catalog
-from ..core.controller import Controller
 from ..core.decisions import Decision, Plan
-from ..core.errors import MisuseError
 from ..core.fit import Finding
 from ..core.modes import Mode, Priority
-from ..core.observations import FAILURES, Alert, Override
+from ..core.observations import Alert, Override
 from ..core.policy import Policy
-from .admission import NO_LIMITS, Admission
+from . import plain_calls
+from .admission import Admission
 from .books import Standing
-from .calls import (
-    Asked,
-    CallSettings,
-    Draws,
-    Passage,
-    RandomDraws,
-    Score,
-)
-from .clock import Clock, Timekeeper, tick_at
+from .calls import Asked, CallSettings, Draws, Passage, RandomDraws, Score
+from .clock import Clock, Timekeeper
+from .control_loop import ControlLoop
 from .days import Days
-from .flights import ANSWER, CALL, UNPRICED, Call
+from .files import Files
 from .forks import watch
-from .health import Health
-from .inbox import Inbox
 from .journal import JournalFiles
 from .ledger import Ledger
 from .listeners import Listeners
-from .persistence import Persistence
-from .recorder import LONGEST_CALL_S, MOST_PENDING
 from .requests import Request
-from .reservations import settle
 from .spent import AfterLoss
-from .status import Status
-from .succession import take_up
-from .tick_step import TickStep
-from .ticker import TaskTicker, ThreadTicker
+from .status import Status, status_of
 
 if TYPE_CHECKING:
-    from ..fleet.replica import Replica
     from ..fleet.settings import Fleet
 
-__all__ = ["OFF_VARIABLE", "Balancer"]
+__all__ = ["Balancer"]
 
-OFF_VARIABLE = "OPEN_BALANCER_OFF"
-"""Environment variable that lets all calls go through unchanged, when set to anything but "",
-"0", "false" or "no" when the balancer is made."""
-
-_OVERDUE_TICKS = 10
-_OVERDUE_S = 5.0
 _NOTHING_ASKED = Asked()
-_KINDS = {kind: number for number, kind in enumerate(FAILURES)}
-
-logger = logging.getLogger("balancer")
 
 
 class Balancer:
@@ -117,140 +87,51 @@ class Balancer:
             from ..policy_file import default_policy
 
             policy = default_policy()
-        self._clock: Timekeeper = Clock() if clock is None else clock
-        self._days = Days(self._clock)
-        policy = self._days.policy(policy)
-        self._ledger = Ledger(policy) if ledger is None else ledger
-        self._shadow = shadow
-        self._lock = threading.RLock()
-        self._ticker: ThreadTicker | TaskTicker | None = None
-        self._inbox = Inbox()
-        self._drops: Mapping[str, Callable[[], int]] = {}
-        self._random: Callable[[], float] = random.random
-        files = JournalFiles(Path(journal)) if isinstance(journal, str | Path) else journal
-        state_path = None if state is None else Path(state)
-        kept_by_replica = files
-        if fleet is not None and files is not None:
-            files = files.named(files.path.with_stem(files.path.stem + "-fleet"))
-        found, before = take_up(
-            policy,
-            state_path,
-            files,
-            after_loss,
-            clock=self._clock,
-            ledger=self._ledger,
-            shared=fleet is not None,
-        )
-        self._budget_loss = before.told(after_loss) if self._ledger.has_limits else ""
+        clock = Clock() if clock is None else clock
+        days = Days(clock)
+        policy = days.policy(policy)
         self._admission = Admission(
             policy,
             (CallSettings() if settings is None else settings).under(policy),
-            self._clock,
-            self._ledger,
+            clock,
+            Ledger(policy) if ledger is None else ledger,
             RandomDraws() if draws is None else draws,
         )
-        self._health = Health(_switched_off(), self._apply)
-        self._admission.overdue = self._overdue
-        self._admission.broken = self._health.broke
-        self._persistence = Persistence(
-            files,
-            state_path,
-            {} if run is None else run,
-            clock=self._clock,
-            ledger=self._ledger,
-            health=self._health,
-            budget=before,
+        files = Files(
+            journal=JournalFiles(Path(journal)) if isinstance(journal, str | Path) else journal,
+            state=None if state is None else Path(state),
+            run={} if run is None else run,
+            after_loss=after_loss,
         )
-        join, self._own = None, None
-        if fleet is not None:
-            join = self._joining(fleet, policy)
-            self._own = Persistence(
-                kept_by_replica,
-                None,
-                {**(run or {}), "part_of_fleet": fleet.prefix},
-                clock=self._clock,
-                ledger=self._ledger,
-                health=self._health,
-                budget=before,
-                source="own journal",
-            )
-        self._tick_step = TickStep(
-            policy,
-            found,
-            tick_at(self._clock, policy.tick_s),
-            admission=self._admission,
-            ledger=self._ledger,
-            inbox=self._inbox,
-            health=self._health,
-            persistence=self._persistence,
-            join=join,
-            own=self._own,
-        )
-        self._admission.know(self._days.catalog(policy))
-        self._apply()
-        watch(self)
+        self._loop = ControlLoop(policy, self._admission, days, files, shadow=shadow, fleet=fleet)
+        self._drops: Mapping[str, Callable[[], int]] = {}
+        watch(self._loop)
 
-    def _joining(self, fleet: Fleet, policy: Policy) -> Callable[[Controller], Replica]:
-        """Makes this balancer a replica, whose ledger spends what is leased."""
-        from ..fleet.replica import Replica
-
-        ledger, speed = self._ledger, self._clock.speed
-        if ledger.lent:
-            raise MisuseError(
-                "two replicas of a fleet cannot share one ledger: each has its leases"
-            )
-
-        def join(controller: Controller) -> Replica:
-            replica = Replica(
-                fleet,
-                policy,
-                controller,
-                self._persistence,
-                tick_s=policy.tick_s / speed,
-                still=ledger.still,
-                limited=lambda: ledger.limited or ledger.limits_priority,
-                wake=self._wake,
-            )
-            ledger.lend(replica.leases, replica.short, speed)
-            return replica
-
-        return join
-
-    def _wake(self) -> None:
-        """There is news of the fleet; from another thread."""
-        ticker = self._ticker
-        if ticker is not None:
-            ticker.wake()
-
-    def _turn_day(self) -> None:
-        """Take up the prices and ends of a day that has begun."""
-        if self._days.changes(self._admission.catalog):
-            policy = self._days.policy(self.policy)
-            if policy is not self.policy:
-                self._tick_step.use(policy, self.now_tick)
-                self._apply()
-        self._admission.know(self._days.catalog(self.policy))
+    @property
+    def _control(self) -> ControlLoop:
+        """With its files open: what they say decides what is answered."""
+        self._loop.open()
+        return self._loop
 
     # --- life ---------------------------------------------------------------------------
 
-    def start(self) -> Balancer:
-        """Start a thread that steps the controller once a tick; again does nothing."""
-        with self._lock:
-            if self._ticker is None or not self._ticker.alive:
-                self._run(ThreadTicker(self.tick, self._wait_s, self._ticker_died))
+    def open(self) -> Balancer:
+        """Take up what a process before this one left, and begin the files; again does nothing.
+
+        `start` opens, and so does whatever else needs to know: a call, a tick, a question. What
+        cannot be read or written is a problem that `status` tells of, and no error.
+
+        Raises:
+            MisuseError: another replica of a fleet has the ledger.
+            InputError: the client of the fleet's store is not installed.
+        """
+        self._loop.open()
         return self
 
-    def _run(self, ticker: ThreadTicker | TaskTicker) -> None:
-        self._ticker = ticker
-        if self._health.closed:
-            self._health.closed = False
-            self._persistence.begin(self._tick_step.controller, "restart", "everything")
-        self._persistence.start()
-        if self._tick_step.replica is not None:
-            self._tick_step.replica.start()
-        self._health.mended("ticker")
-        self._stay_alive()
-        self._apply()
+    def start(self) -> Balancer:
+        """Start a thread that steps the controller once a tick; again does nothing."""
+        self._loop.start()
+        return self
 
     def close(self) -> None:
         """Step what is left of the tick under way, and stop. Nothing recorded is lost.
@@ -258,47 +139,29 @@ class Balancer:
         Calls after it go through unchanged, within a hard budget. Again does nothing; `start`
         starts it again.
         """
-        ticker, self._ticker = self._ticker, None
-        if ticker is not None:
-            ticker.stop()
-        with self._lock:
-            if self._health.closed:
-                return
-            self._admission.alive_until = math.inf
-            self._close_tick(self.now_tick)
-            self._persistence.close(self._tick_step.controller)
-            if self._own is not None:
-                self._own.close(self._tick_step.controller)
-            self._health.closed = True
-            self._apply()
-        if self._tick_step.replica is not None:
-            self._tick_step.replica.close()
+        self._loop.close()
+
+    def tick(self) -> Decision | None:
+        """Close the ticks that are over. The ticker does this; with a `ManualClock`, a test.
+
+        Returns:
+            The decision, or None when no tick is over since the last call.
+        """
+        return self._loop.tick()
 
     def __enter__(self) -> Self:
-        self.start()
+        self._loop.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    def __exit__(self, *_: object) -> None:
+        self._loop.close()
 
     async def __aenter__(self) -> Self:
-        with self._lock:
-            if self._ticker is None or not self._ticker.alive:
-                self._run(TaskTicker(self.tick, self._wait_s, self._ticker_died))
+        self._loop.start_task()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    async def __aexit__(self, *_: object) -> None:
+        self._loop.close()
 
     # --- calls --------------------------------------------------------------------------
 
@@ -309,119 +172,11 @@ class Balancer:
             priority: of the request.
             u: a uniform draw from [0, 1); None draws one.
         """
-        return self._admission.look_up(priority, self._random() if u is None else u)
+        u = random() if u is None else u  # noqa: S311 - chance, not secrecy
+        return self._admission.look_up(priority, u)
 
-    def begin(
-        self,
-        priority: Priority = Priority.NORMAL,
-        model: str | None = None,
-        u: float | None = None,
-    ) -> Call:
-        """Plan one call, count it and start its clock: the hot path.
-
-        For applications that do their own calling and retrying, a call at a time. It knows
-        nothing of tokens in advance, so it cannot keep a hard budget: `request` does.
-
-        Args:
-            priority: of the request.
-            model: that the caller asks for; None is the policy's, or the settings'. The one to
-                call is `call.model`.
-            u: a uniform draw from [0, 1); None draws one.
-
-        Returns:
-            The call. When `call.admitted` is False, do not make it and do not finish it.
-
-        Raises:
-            MisuseError: the policy has a hard budget.
-        """
-        admission = self._admission
-        now = admission.raw()
-        if now > admission.alive_until:
-            admission.overdue()
-        if u is None:
-            u = self._random()
-        for upper, plan, place, event in admission.table[priority]:  # noqa: B007
-            if u < upper:
-                break
-        call = Call()
-        call.plan = plan
-        call.place = place
-        call.since = now
-        call.priority = priority
-        if not plan.admitted:
-            return admission.turned_away(call, priority)
-        if model is not None:
-            if plan.strategy.model is not None:
-                model = admission.chain(plan, model)[0]
-            call.place = place = (plan.mode, model)
-            event = (CALL, priority, place)
-        if admission.reserves:
-            raise MisuseError(
-                "the policy has a hard budget, which is reserved before a call: use request()"
-            )
-        recorder = admission.recorder
-        if admission.limits is NO_LIMITS:
-            recorder.flights.add(call)
-        elif not admission.takes_place(call):
-            return admission.turned_away(call, priority)
-        recorder.begun.append(event)
-        return call
-
-    def finish(
-        self,
-        call: Call,
-        kind: str | None = None,
-        prompt_tokens: int = 0,
-        cached_tokens: int = 0,
-        output_tokens: int = 0,
-        thinking_tokens: int = 0,
-        first_token_s: float | None = None,
-    ) -> None:
-        """Record how a call ended; the other half of the hot path.
-
-        Args:
-            call: what `begin` gave, admitted.
-            kind: None for a complete answer, or one of `balancer.core.observations.FAILURES`.
-            prompt_tokens, cached_tokens, output_tokens, thinking_tokens: as billed.
-            first_token_s: scenario seconds to the first token.
-
-        Raises:
-            MisuseError: the call was finished before, or is shed; or an unknown kind.
-        """
-        admission = self._admission
-        recorder = admission.recorder
-        try:
-            number = ANSWER if kind is None else _KINDS[kind]
-            recorder.flights.remove(call)
-        except KeyError:
-            self._refuse_to_finish(call, kind)
-            return
-        ended = recorder.ended
-        ended.append(
-            (
-                call,
-                admission.raw(),
-                number,
-                prompt_tokens,
-                cached_tokens,
-                output_tokens,
-                thinking_tokens,
-                None if first_token_s is None else first_token_s / admission.clock.speed,
-                UNPRICED,
-            )
-        )
-        if len(ended) > MOST_PENDING:
-            recorder.relieve()
-
-    def _refuse_to_finish(self, call: Call, kind: str | None) -> None:
-        if kind is not None and kind not in _KINDS:
-            raise MisuseError(f"kind is {kind!r}; expected one of {', '.join(FAILURES)}, or None")
-        if not call.admitted:
-            raise MisuseError("a call that is shed is not made, and not finished")
-        age_s = (self._admission.raw() - call.since) * self._clock.speed
-        # One that took so long was given up by the recorder, and counted then.
-        if age_s <= LONGEST_CALL_S:
-            raise MisuseError("the call was finished before")
+    begin = plain_calls.begin
+    finish = plain_calls.finish
 
     def request(
         self,
@@ -459,7 +214,7 @@ class Balancer:
 
     def alert(self, alert: Alert) -> None:
         """Take in a message of an external monitor; `Balancer.now_tick` is now on its scale."""
-        self._inbox.alert(alert)
+        self._loop.inbox.alert(alert)
 
     def override(
         self,
@@ -483,19 +238,13 @@ class Balancer:
         Raises:
             MisuseError: neither or both are given, no reason, or an end that is not to come.
         """
-        return self._inbox.override(
-            mode,
-            reason,
-            for_s=for_s,
-            until_s=until_s,
-            now_s=self._clock.now_s(),
-            now_tick=self.now_tick,
-            tick_s=self.policy.tick_s,
+        return self._control.inbox.override(
+            mode, reason, for_s=for_s, until_s=until_s, tick_s=self.policy.tick_s
         )
 
     def lift(self, reason: str) -> Override:
         """End the override that holds."""
-        return self._inbox.lift(reason, self.now_tick)
+        return self._control.inbox.lift(reason, tick_s=self.policy.tick_s)
 
     def bypass(self, on: bool, reason: str = "") -> None:
         """The kill switch: let all calls go through unchanged, or put it back.
@@ -506,8 +255,7 @@ class Balancer:
             on: whether to.
             reason: for status and log.
         """
-        with self._lock:
-            self._health.switch((reason or "switched off") if on else "")
+        self._loop.bypass((reason or "switched off") if on else "")
 
     def use(self, policy: Policy) -> str:
         """Change the policy while running; it governs requests from now on.
@@ -519,13 +267,7 @@ class Balancer:
         Returns:
             What was kept, as a sentence.
         """
-        with self._lock:
-            before = self.policy
-            kept = self._tick_step.use(self._days.policy(policy), self.now_tick)
-            self._admission.know(self._days.catalog(self.policy))
-            self._apply()
-        logger.info("policy %r follows %r, keeping %s", policy.name, before.name, kept)
-        return kept
+        return self._control.use(policy)
 
     # --- news ---------------------------------------------------------------------------
 
@@ -555,15 +297,16 @@ class Balancer:
             key: of the tenant, for budgets of a key.
         """
         if passage.nano_usd:
-            settle(self._admission, None, passage.nano_usd, key)
+            self._loop.open()
+            self._admission.settle(None, passage.nano_usd, key)
         self.listeners.passages.tell(passage)
 
     # --- what is seen -------------------------------------------------------------------
 
     @property
     def policy(self) -> Policy:
-        """In use."""
-        return self._tick_step.policy
+        """The policy in use."""
+        return self._loop.step.policy
 
     @property
     def catalog(self) -> Catalog:
@@ -572,13 +315,13 @@ class Balancer:
 
     @property
     def clock(self) -> Timekeeper:
-        """Scenario seconds."""
-        return self._clock
+        """The clock, in scenario seconds."""
+        return self._control.clock
 
     @property
     def ledger(self) -> Ledger:
-        """Of the hard budget."""
-        return self._ledger
+        """What is held and spent under the hard budget."""
+        return self._control.ledger
 
     @property
     def settings(self) -> CallSettings:
@@ -588,177 +331,34 @@ class Balancer:
     @property
     def decision(self) -> Decision:
         """The last one; before the first, normal for everybody (of tick -1)."""
-        return self._tick_step.decision
+        return self._control.step.decision
 
     @property
     def enforced(self) -> bool:
         """Whether plans are applied; False in shadow mode and while calls go through unchanged."""
-        return self._admission.enforces
+        return self._control.admission.enforces
 
     @property
     def bypassed(self) -> str:
         """Reason of the kill switch; "" where it is off."""
-        return self._health.bypass
+        return self._loop.health.bypass
 
     @property
     def misfits(self) -> tuple[Finding, ...]:
         """Thresholds of the policy that healthy traffic crosses, once an hour says so."""
-        return self._tick_step.controller.misfits
+        return self._control.step.controller.misfits
 
     @property
     def now_tick(self) -> int:
         """The tick under way, on the scale of `Alert.at_tick` and `Override.at_tick`."""
-        return tick_at(self._clock, self.policy.tick_s)
+        return self._control.now_tick
 
     def status(self) -> Status:
-        """How it is."""
-        step = self._tick_step
-        recorder = self._admission.recorder
-        ticker = self._ticker
-        return Status(
-            mode=step.decision.mode,
-            tick=step.last,
-            policy=step.policy.name,
-            running=ticker is not None and ticker.alive and "ticker" not in self._health.problems,
-            enforced=self._admission.enforces,
-            shadow=self._shadow,
-            bypass=self._health.bypass,
-            problems=dict(self._health.problems),
-            failures=dict(self._health.failures),
-            in_flight=len(recorder.flights) + len(recorder.flex),
-            waiting=len(recorder.waiting),
-            reserved_nano_usd=step.reserved_nano_usd(),
-            budgets=self.budgets(),
-            budget_loss=self._budget_loss,
-            reasons=tuple(reason.text for reason in step.decision.reasons),
-            override=step.controller.override(),
-            journal=str((self._own or self._persistence).journal or ""),
-            kept=step.kept,
-            dropped={source: count() for source, count in self._drops.items()},
-            misfits=tuple(finding.text for finding in self.misfits),
-            closed=self._admission.closed.texts(),
-            withdrawn=self._admission.withdrawn.texts(self._clock.now_s()),
-            mistakes=self._admission.mistakes.by_caller(),
-            fleet=None if step.replica is None else step.replica.standing,
-        )
+        """How the balancer is now."""
+        return status_of(self._control, self._drops)
 
     def budgets(self) -> tuple[Standing, ...]:
         """How each limit of a hard budget stands now, in the policy's order, those of the priority
         tier last: used, reserved, left, and until when. Empty where the ledger cannot be asked.
         """
-        try:
-            if not self._admission.ticked:
-                self._ledger.roll(self._clock.now_s())
-            return self._ledger.standings()
-        except Exception as error:  # noqa: BLE001 - a store may break in any way
-            self._health.broke("ledger", error)
-            return ()
-
-    # --- ticks --------------------------------------------------------------------------
-
-    def tick(self) -> Decision | None:
-        """Close the ticks that are over. The ticker does this; with a `ManualClock`, a test.
-
-        Returns:
-            The decision, or None when no tick is over since the last call.
-        """
-        with self._lock:
-            if self._days.later_than(self._admission.catalog):
-                self._turn_day()
-            over = self.now_tick - 1
-            decision = None if over < 0 else self._close_tick(over)
-            if decision is None and self._tick_step.hear():
-                self._apply()
-            self._stay_alive()
-            return decision
-
-    def _wait_s(self) -> float:
-        """Wall seconds to the end of the tick under way."""
-        end_s = (self.now_tick + 1) * self.policy.tick_s
-        return self._clock.wall_s(end_s - self._clock.now_s())
-
-    def _close_tick(self, tick: int) -> Decision | None:
-        closed = self._tick_step.close(tick)
-        if closed is None:
-            return None
-        observations, decision = closed
-        self._apply()
-        self.listeners.ticks.tell(observations, decision)
-        return decision
-
-    # --- failing open -------------------------------------------------------------------
-
-    def _apply(self) -> None:
-        """Put the last decision into force, or let calls through."""
-        if self._health.open:
-            # Control fails open; a hard budget does not, but for the kill switch.
-            kept = not (self._shadow or self._health.bypass)
-            self._admission.pass_through(reserves=kept)
-        else:
-            self._admission.decide(self._tick_step.decision, shadow=self._shadow)
-
-    def _stay_alive(self) -> None:
-        """The ticker is here: it is overdue some ticks from now."""
-        if self._ticker is not None:
-            span_s = max(_OVERDUE_TICKS * self._clock.wall_s(self.policy.tick_s), _OVERDUE_S)
-            self._admission.alive_until = self._admission.raw() + span_s
-            self._health.mended("ticker")
-
-    def _overdue(self) -> None:
-        # Without the lock: a ticker that hangs may be holding it.
-        self._admission.alive_until = math.inf
-        self._health.broke("ticker", TimeoutError("no tick was stepped in time"))
-        if self._tick_step.replica is not None:
-            # A process that was stopped wakes up here: what it had leased may be another's.
-            self._tick_step.replica.lapse()
-
-    def _ticker_died(self, error: BaseException) -> None:
-        self._admission.alive_until = math.inf
-        self._health.broke("ticker", error)
-
-    # --- forks --------------------------------------------------------------------------
-
-    def before_fork(self) -> None:
-        """Hold the controller and the budget still, so that the child gets them whole."""
-        self._lock.acquire()
-        self._ledger.hold()
-
-    def after_fork_in_parent(self) -> None:
-        """Go on."""
-        self._ledger.release()
-        self._lock.release()
-
-    def after_fork_in_child(self) -> None:
-        """Counters, ticker and files of its own; the budget is a copy of its own from here."""
-        parent = os.getppid()
-        self._lock = threading.RLock()
-        self._inbox.forget()
-        self._admission.after_fork()
-        self._tick_step.forget(self.now_tick)
-        self._ledger.forget_claims()
-        ticker, self._ticker = self._ticker, None
-        if self._health.closed:
-            return
-        if self._ledger.has_limits and not self._ledger.lent:
-            logger.warning(
-                "process %d forked: it may spend the whole budget beside process %d; make one "
-                "balancer a process, each with its part of the budget",
-                os.getpid(),
-                parent,
-            )
-        self._persistence.after_fork(self._tick_step.controller, parent)
-        replica = self._tick_step.replica
-        if replica is not None:
-            replica.after_fork()
-            self._ledger.lend(replica.leases, replica.short, self._clock.speed)
-        if self._own is not None:
-            self._own.after_fork(Controller(self.policy), parent)
-        if isinstance(ticker, ThreadTicker):
-            self.start()
-        elif ticker is not None:
-            self._ticker_died(RuntimeError("forked from an event loop: start it again"))
-
-
-def _switched_off() -> str:
-    value = os.environ.get(OFF_VARIABLE, "")
-    return "" if value.lower() in ("", "0", "false", "no") else f"{OFF_VARIABLE}={value}"
+        return self._control.standings()

@@ -56,13 +56,13 @@ def bill(
 def _other(catalog: Catalog, sent: str, served: str) -> bool:
     """Whether two names are of two models; of one that we know nothing of, nobody can say."""
     named = replace(catalog, as_of="")  # every model is itself, ended or not
-    asked = named.find(sent)
-    if asked is None:
+    card = named.find(sent)
+    if card is None:
         return False
-    answered = named.find(served)
-    if answered is None:
-        return not served.startswith(asked.name)
-    return answered.name != asked.name
+    other = named.find(served)
+    if other is None:
+        return not served.startswith(card.name)
+    return other.name != card.name
 
 
 def in_tier(card: ModelCard, tier: str) -> ModelCard:

@@ -89,7 +89,7 @@ class Books:
         return rows
 
     def every_row(self) -> Iterator[list[int]]:
-        """Of both kinds."""
+        """Rows of all limits, those of the priority tier last."""
         yield from self.rows.values()
         yield from self.priority.values()
 
@@ -185,10 +185,11 @@ class Books:
                 if before is None:
                     continue
                 if same_ticks and len(before) == len(row):
-                    row[budget.RESERVED + 1 :] = before[budget.RESERVED + 1 :]
-                    row[budget.SETTLED] = before[budget.SETTLED]
-                    held = before[budget.RESERVED]
-                    budget.settle(row, 0, held)
+                    # Beside what was spent here already: balancers that share a ledger may begin
+                    # before the one that keeps it.
+                    for place in (budget.SETTLED, *range(budget.RING, len(row))):
+                        row[place] += before[place]
+                    budget.settle(row, 0, before[budget.RESERVED])
                 else:
                     _book_all(row, before)
 

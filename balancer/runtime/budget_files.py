@@ -46,14 +46,14 @@ class Recovered(NamedTuple):
         state: for `Ledger.restore`; None where nothing can be read.
         epoch: Unix time of scenario second 0, if it had one.
         loss: what is wrong with them, as the end of a sentence; "" where nothing is.
-        found: whether there are any files.
+        any_files: whether there are any files.
         generation: of the newest file.
     """
 
     state: dict[str, Any] | None
     epoch: float | None
     loss: str
-    found: bool
+    any_files: bool
     generation: int
 
 
@@ -65,7 +65,7 @@ class BudgetFiles:
         ledger: whose `log` this becomes.
         clock, health: of the balancer.
         generation: of the newest file there is.
-        disk: where to.
+        disk: the file system that they are on.
     """
 
     def __init__(
@@ -258,15 +258,15 @@ def recover(path: Path) -> Recovered:
     snapshots = [number for number, each in files if each.suffix == ".snapshot"]
     loss = ""
     for start in reversed(snapshots):
-        found, epoch, wrong = _snapshot_of(path, start)
-        if found is None:
+        replay, epoch, wrong = _snapshot_of(path, start)
+        if replay is None:
             loss = loss or wrong
             continue
-        wrong = _through_logs(path, found, range(start, newest + 1))
+        wrong = _through_logs(path, replay, range(start, newest + 1))
         # An older snapshot leads to the same, by all the logs from there on.
-        return Recovered(found.state(), epoch, wrong, found=True, generation=newest)
+        return Recovered(replay.state(), epoch, wrong, any_files=True, generation=newest)
     loss = loss or f"{_snapshot(path, newest).name} is missing"
-    return Recovered(None, None, loss, found=True, generation=newest)
+    return Recovered(None, None, loss, any_files=True, generation=newest)
 
 
 def _never_used(files: list[tuple[int, Path]]) -> bool:
@@ -319,14 +319,14 @@ def _of_version_1(path: Path) -> Recovered:
         values = json.loads(path.read_bytes())
         state = Replay(values).state()
     except FileNotFoundError:
-        return Recovered(None, None, "", found=False, generation=0)
+        return Recovered(None, None, "", any_files=False, generation=0)
     except OSError as error:
         loss = f"{path.name} cannot be read: {error.strerror}"
     except (LookupError, TypeError, ValueError) as error:
         loss = f"{path.name} holds no state: {error}"
     else:
-        return Recovered(state, None, "", found=True, generation=0)
-    return Recovered(None, None, loss, found=True, generation=0)
+        return Recovered(state, None, "", any_files=True, generation=0)
+    return Recovered(None, None, loss, any_files=True, generation=0)
 
 
 def _snapshot(path: Path, generation: int) -> Path:
@@ -339,11 +339,11 @@ def _log(path: Path, generation: int) -> Path:
 
 def _files(path: Path) -> list[tuple[int, Path]]:
     """Snapshots and logs with their generations, oldest first."""
-    found = []
+    files = []
     with suppress(OSError):
         for each in path.parent.iterdir():
             number = each.stem[len(path.name) + 1 :]
             named = each.name.startswith(f"{path.name}-") and each.suffix in (".snapshot", ".log")
             if named and number.isdecimal():
-                found.append((int(number), each))
-    return sorted(found)
+                files.append((int(number), each))
+    return sorted(files)

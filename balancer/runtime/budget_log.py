@@ -72,7 +72,7 @@ class Replay:
             self._claims[number] = held, self._named(rows), self._named(priority, priority=True)
 
     def state(self) -> dict[str, Any]:
-        """As a snapshot has it."""
+        """Plain values, in the form of a snapshot."""
         return {**self.books.state(), "calls": self.calls, "claims": []}
 
     def _named(self, names: str, *, priority: bool = False) -> list[list[int]]:

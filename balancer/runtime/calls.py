@@ -10,6 +10,7 @@ from ..core.catalog import Thinking
 from ..core.modes import Mode, Priority
 from ..core.observations import FAILURES
 from ..core.policy import Policy
+from ..core.retry import backoff_s
 from ..core.tiers import STANDARD
 from ..wire.asked import Asked
 from .closed import Refusal
@@ -59,6 +60,22 @@ class CallSettings:
     honours_retry_delay: bool = True
     retry_budget: float | None = None
     patience_s: float | None = None
+
+    def backoff_s(self, round_: int, draw: float) -> float:
+        """Scenario seconds to wait before the models are tried over again.
+
+        Args:
+            round_: how often they were, from 1.
+            draw: uniform from [0, 1), for the jitter.
+        """
+        return backoff_s(
+            self.backoff_initial_s,
+            self.backoff_factor,
+            self.backoff_max_s,
+            self.backoff_jitter_s,
+            round_,
+            draw,
+        )
 
     def under(self, policy: Policy) -> CallSettings:
         """The settings with a model, where they name none."""
@@ -195,7 +212,7 @@ PASSED_KINDS = (
     "agents", "auth_tokens", "batches", "caches", "counting", "embeddings", "files", "generation",
     "interactions", "live", "models", "openai", "operations", "other", "stores", "tuning",
 )  # fmt: skip
-"""Of what a call that no plan governs is about."""
+"""What a call that no plan governs may be about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

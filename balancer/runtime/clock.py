@@ -23,19 +23,11 @@ def today() -> str:
 
 
 class Timekeeper(Protocol):
-    """What a `Balancer` asks of its clock.
-
-    Attributes:
-        speed: scenario seconds in a wall second.
-        raw: monotonic wall seconds of any origin; the cheapest call there is, because the hot
-            path makes it twice for every call.
-        epoch: Unix time of scenario second 0; None until it is started.
-        day: of the calendar (ISO, UTC), whose prices hold; None: those of the policy's day.
-    """
+    """What a `Balancer` asks of its clock."""
 
     @property
     def day(self) -> str | None:
-        """Of the calendar, ISO."""
+        """Today in the calendar (ISO, UTC), whose prices hold; None: the day of the policy's."""
 
     @property
     def speed(self) -> float:
@@ -43,11 +35,13 @@ class Timekeeper(Protocol):
 
     @property
     def raw(self) -> Callable[[], float]:
-        """Monotonic wall seconds."""
+        """Gives monotonic wall seconds of any origin; the cheapest call there is, because the hot
+        path makes it twice for every call.
+        """
 
     @property
     def epoch(self) -> float | None:
-        """Unix time of scenario second 0."""
+        """Unix time of scenario second 0; None until the clock is started."""
 
     def start(self, *, epoch: float | None = None, at_least_s: float = 0.0) -> None:
         """Begin to run, once; later calls change nothing.

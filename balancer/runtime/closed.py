@@ -85,8 +85,8 @@ class Closed:
     def answered(self, project: str) -> None:
         """A call of a project was answered: it is open."""
         with self._lock:
-            known = self._shut.pop(project, None)
-        if known is not None:
+            shut = self._shut.pop(project, None)
+        if shut is not None:
             logger.warning("the upstream serves the project%s again", _named(project))
 
     def texts(self) -> tuple[str, ...]:

@@ -73,4 +73,4 @@ class Disk:
 
 
 DISK = Disk()
-"""Of this machine."""
+"""The file system of this machine."""

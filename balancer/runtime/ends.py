@@ -76,15 +76,15 @@ def ends(
         within_days: how far ahead.
     """
     as_of = catalog.on(day.isoformat())
-    found = []
+    ends_soon = []
     for name, places in _used(policy, as_of).items():
         card = as_of.own(name)
         if card is None or not card.shutdown:
             continue
         days = (date.fromisoformat(card.shutdown) - day).days
         if days <= within_days:
-            found.append(_end(card, places, days, as_of, policy))
-    return tuple(sorted(found, key=lambda end: (end.shutdown, end.model)))
+            ends_soon.append(_end(card, places, days, as_of, policy))
+    return tuple(sorted(ends_soon, key=lambda end: (end.shutdown, end.model)))
 
 
 def _end(
@@ -107,12 +107,12 @@ def _end(
 
 def _used(policy: Policy, catalog: Catalog) -> dict[str, tuple[str, ...]]:
     """Names of models that have a card, each with the places that lead to it."""
-    found: dict[str, dict[str, None]] = {}
+    places_of: dict[str, dict[str, None]] = {}
 
     def note(name: str, place: str) -> None:
         card = catalog.known(name)
         if card is not None:
-            found.setdefault(card.name, {})[place] = None
+            places_of.setdefault(card.name, {})[place] = None
 
     usual = policy.usual_model
     for mode, strategy in zip(MODES, policy.strategies, strict=True):
@@ -124,7 +124,7 @@ def _used(policy: Policy, catalog: Catalog) -> dict[str, tuple[str, ...]]:
                 note(name, place)
     if usual:
         note(usual, "baseline" if policy.baseline and policy.baseline.model else "modes.normal")
-    return {name: tuple(places) for name, places in found.items()}
+    return {name: tuple(places) for name, places in places_of.items()}
 
 
 def _thinking(
@@ -136,12 +136,12 @@ def _thinking(
     if card.default_thinking != after.default_thinking and after.default_thinking is not None:
         yield f"a call that says nothing thinks {_shown(after.default_thinking)}"
     for mode, strategy in zip(MODES, policy.strategies, strict=True):
-        wanted = strategy.thinking
-        if wanted is None or f"modes.{mode.label}" not in places:
+        setting = strategy.thinking
+        if setting is None or f"modes.{mode.label}" not in places:
             continue
-        before, then = fit_thinking(card, wanted), fit_thinking(after, wanted)
+        before, then = fit_thinking(card, setting), fit_thinking(after, setting)
         if before != then and then is not None:
-            yield f"{mode.label} sends {_shown(then)} for {_shown(wanted)}"
+            yield f"{mode.label} sends {_shown(then)} for {_shown(setting)}"
 
 
 def _settings(card: ModelCard) -> str:

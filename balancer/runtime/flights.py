@@ -98,16 +98,7 @@ Done = tuple[UnderWay, float, int]
 
 
 class Flight(Protocol):
-    """A call in flight.
-
-    Attributes:
-        alone: it is all there is of its request.
-        flex: it was sent as flex: how long it takes says nothing.
-        place: what it is charged to.
-        since: raw clock when its request's first attempt started.
-        began: raw clock when this attempt started.
-        priority: of its request.
-    """
+    """A call in flight."""
 
     @property
     def alone(self) -> bool:
@@ -115,7 +106,7 @@ class Flight(Protocol):
 
     @property
     def flex(self) -> bool:
-        """It was sent as flex."""
+        """It was sent as flex: how long it takes says nothing."""
 
     @property
     def place(self) -> Place:
@@ -131,7 +122,7 @@ class Flight(Protocol):
 
     @property
     def priority(self) -> int:
-        """Of its request."""
+        """Priority of its request."""
 
 
 class Call:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 
-__all__ = ["Health"]
+__all__ = ["OFF_VARIABLE", "Health", "switched_off"]
+
+OFF_VARIABLE = "OPEN_BALANCER_OFF"
+"""Environment variable that lets all calls go through unchanged, when set to anything but "",
+"0", "false" or "no" when the balancer is made."""
 
 logger = logging.getLogger("balancer")
 
@@ -44,9 +49,9 @@ class Health:
         """Something broke: calls go through unchanged from now on."""
         problem = f"{type(error).__name__}: {error}"
         self.failures[source] = self.failures.get(source, 0) + 1
-        known = source in self.problems
+        again = source in self.problems
         self.problems[source] = problem
-        if not known:
+        if not again:
             logger.error("the %s broke: calls go through unchanged: %s", source, problem)
             self._changed()
 
@@ -64,3 +69,9 @@ class Health:
         else:
             logger.warning("the kill switch is off again")
         self._changed()
+
+
+def switched_off() -> str:
+    """Why calls go through from the start, by the environment; "" where it does not say so."""
+    value = os.environ.get(OFF_VARIABLE, "")
+    return "" if value.lower() in ("", "0", "false", "no") else f"{OFF_VARIABLE}={value}"

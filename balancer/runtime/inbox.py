@@ -8,6 +8,7 @@ from itertools import count
 from ..core.errors import MisuseError
 from ..core.modes import Mode
 from ..core.observations import Alert, Override
+from .clock import Timekeeper, tick_at
 
 __all__ = ["Inbox"]
 
@@ -16,11 +17,15 @@ class Inbox:
     """Alerts and overrides that wait for the next tick; any thread may give one.
 
     Overrides are numbered as they come, so that the last one holds, also within one tick.
+
+    Args:
+        clock: says when they came.
     """
 
-    __slots__ = ("_alerts", "_numbers", "_overrides")
+    __slots__ = ("_alerts", "_clock", "_numbers", "_overrides")
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Timekeeper) -> None:
+        self._clock = clock
         self._alerts: list[Alert] = []
         self._overrides: list[Override] = []
         self._numbers = count(1)
@@ -36,8 +41,6 @@ class Inbox:
         *,
         for_s: float | None,
         until_s: float | None,
-        now_s: float,
-        now_tick: int,
         tick_s: float,
     ) -> Override:
         """Take in an order to hold a mode.
@@ -47,7 +50,6 @@ class Inbox:
             reason: for the journal.
             for_s: scenario seconds from now.
             until_s: scenario second; one of both is given.
-            now_s, now_tick: the moment it is given.
             tick_s: length of a tick.
 
         Raises:
@@ -57,6 +59,7 @@ class Inbox:
             raise MisuseError("an override needs an end: give for_s or until_s, one of both")
         if not reason.strip():
             raise MisuseError("an override needs a reason, for those who read the journal")
+        now_s, now_tick = self._clock.now_s(), tick_at(self._clock, tick_s)
         end_s = now_s + for_s if for_s is not None else until_s
         assert end_s is not None
         until = math.ceil(end_s / tick_s - 1e-9) if math.isfinite(end_s) else 0
@@ -64,10 +67,10 @@ class Inbox:
             raise MisuseError(f"the override would end at {end_s:g} s; it is {now_s:g} s now")
         return self._give(now_tick, until, mode, reason)
 
-    def lift(self, reason: str, now_tick: int) -> Override:
+    def lift(self, reason: str, *, tick_s: float) -> Override:
         """Take in that the override which holds ends now."""
         # It ends before it was given: the tick before may be yet to step, and is not held either.
-        return self._give(now_tick, 0, Mode.NORMAL, reason)
+        return self._give(tick_at(self._clock, tick_s), 0, Mode.NORMAL, reason)
 
     def _give(self, now_tick: int, until: int, mode: Mode, reason: str) -> Override:
         order = Override(now_tick, until, mode, reason, next(self._numbers))
@@ -75,12 +78,12 @@ class Inbox:
         return order
 
     def take(self) -> tuple[tuple[Alert, ...], tuple[Override, ...]]:
-        """Those that wait, in the order they came; they wait no longer."""
+        """Take out what waits, in the order in which it came."""
         alerts, overrides = tuple(self._alerts), tuple(self._overrides)
         del self._alerts[: len(alerts)]
         del self._overrides[: len(overrides)]
         return alerts, overrides
 
     def forget(self) -> None:
-        """Drop those that wait."""
+        """Drop what waits."""
         self._alerts, self._overrides = [], []

@@ -28,11 +28,11 @@ def _of_group() -> int:
     for used, limit in (_CGROUP_2, _CGROUP_1):
         try:
             most = int(limit.read_text())
-            taken = int(used.read_text()) - _cache(used.with_name("memory.stat"))
+            in_use = int(used.read_text()) - _cache(used.with_name("memory.stat"))
         except (OSError, ValueError):  # no such group, or "max"
             continue
         if 0 < most < 1 << 60:
-            return min(_MILLION, max(0, taken) * _MILLION // most)
+            return min(_MILLION, max(0, in_use) * _MILLION // most)
     return 0
 
 

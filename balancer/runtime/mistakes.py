@@ -11,10 +11,10 @@ MOST_CALLERS = 64
 """Callers with a count of their own; all that come after them share one."""
 
 OTHERS = "other"
-"""Those that share one."""
+"""Name of the callers that share a count."""
 
 UNNAMED = "unnamed"
-"""Those that give no key."""
+"""Name of the callers that give no key."""
 
 
 class Mistakes:

@@ -7,7 +7,6 @@ written is a problem of the balancer's health, and tried again some ticks later 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from ..core.journal import JournalWriter
 from ..core.observations import Observations
 from .budget_files import BudgetFiles
 from .clock import Timekeeper
+from .files import Files
 from .health import Health
-from .journal import JournalFiles
 from .ledger import Ledger
 from .snapshot import ledger_path, save, snapshot
 from .spent import Spent
@@ -30,14 +29,11 @@ _SNAPSHOT_S = 60.0
 
 
 class Persistence:
-    """Writes to whatever of the two is wanted.
+    """Writes those of a balancer's files that are wanted.
 
     Args:
-        journal: files of the journal, or None.
-        state: path of the snapshot, or None.
-        run: what this is a journal of, for reports; put over what is said of itself.
+        files: which; what `run` says is put over what the journal says of itself.
         clock, ledger, health: of the balancer.
-        budget: what the process before this one left of a hard budget.
         source: name of the journal among what may be broken.
     """
 
@@ -48,26 +44,23 @@ class Persistence:
 
     def __init__(
         self,
-        journal: JournalFiles | None,
-        state: Path | None,
-        run: Mapping[str, object],
+        files: Files,
         *,
         clock: Timekeeper,
         ledger: Ledger,
         health: Health,
-        budget: Spent,
         source: str = "journal",
     ) -> None:
-        self._journal = journal
-        self._state = state
-        self._run = dict(run)
+        self._journal = files.journal
+        self._state = files.state
+        self._run = dict(files.run)
         self._clock = clock
         self._ledger = ledger
         self._health = health
         self._writer: JournalWriter | None = None
         self._retry_at = 0
         self._snapshot_at = 0.0
-        self._before = budget
+        self._before = Spent()
         self._budget: BudgetFiles | None = None
         self._syncs = False
         self._source = source
@@ -76,6 +69,10 @@ class Persistence:
     def journal(self) -> Path | None:
         """The current file."""
         return None if self._journal is None else self._journal.path
+
+    def follow(self, spent: Spent) -> None:
+        """What the process before this one left of a hard budget; told before `begin`."""
+        self._before = spent
 
     def begin(self, controller: Controller, because: str, kept: str = "") -> None:
         """Begin a file of the journal, from what the controller remembers now.

@@ -17,28 +17,24 @@ in order at once, then over again after the backoff, as often as the smaller of 
 and those of the mode in force. A request is driven by one thread or task at a time.
 """
 
-# ruff: noqa: SLF001
-# A request and its attempts are two halves of one thing; they see each other's members.
-
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from ..core.errors import MisuseError
 from ..core.modes import Priority
 from ..core.observations import FAILURES, ILLNESSES
-from ..core.retry import END, backoff_s, next_link
+from ..core.retry import END, next_link
 from ..core.strategy import NO_TIERS, tier_of
-from ..core.tiers import FLEX, FLEX_WAIT_S, PRIORITY, STANDARD
+from ..core.tiers import FLEX, PRIORITY, STANDARD
+from .accounts import Account
 from .admission import UNTOUCHED, Admission
-from .attempts import Attempt
-from .calls import Asked, CallRecord, Outcome, RequestRecord
+from .attempts import BEGUN, OVER, RESERVED, Attempt
+from .calls import Asked, Outcome
 from .closed import Refusal
-from .flights import ABANDONED, ANSWER, FAILED, UNJUDGED, UnderWay
-from .recorder import MOST_PENDING
+from .flights import ABANDONED, ANSWER, FAILED, UNJUDGED
 from .reservations import bound, reserve
 from .withdrawn import Edit
 
@@ -53,6 +49,7 @@ class Request:
     """What a user asked. Made by `Balancer.request`, never by hand.
 
     Attributes:
+        account: what its attempts came to.
         plan: binds for all attempts. Where it is not admitted, its strategy gives the static
             answer.
         shed: it is refused, and was counted so; `start` gives nothing.
@@ -70,11 +67,10 @@ class Request:
     """
 
     __slots__ = (
-        "_admission", "_as_written", "_asked_s", "_attempt", "_before", "_calls", "_dead",
-        "_delay_s", "_edited", "_ended_at", "_first", "_gives_up", "_link", "_models",
-        "_names", "_nano_usd", "_own", "_put_off", "_tokens", "_told", "_under_way",
-        "answered", "asked", "closed", "enforced", "index", "key", "last", "over", "plan",
-        "priority", "refusal", "session", "shed", "unjudged",
+        "_admission", "_as_written", "_attempt", "_before", "_dead", "_delay_s", "_edited",
+        "_ended_at", "_link", "_models", "_names", "_own", "_put_off", "account", "answered",
+        "asked", "closed", "enforced", "index", "key", "last", "over", "plan", "priority",
+        "refusal", "shed", "unjudged",
     )  # fmt: skip
 
     def __init__(
@@ -87,22 +83,21 @@ class Request:
         session: str | None = None,
     ) -> None:
         self._admission = admission
+        # The first of all calls starts the clock with this.
+        self.plan = admission.look_up(priority, admission.draws.plan(index))
+        self.enforced = admission.enforces
         self._attempt: Attempt | None = None
         self.priority = priority
         self.key = key
         self.index = index
-        self.session = session
         self.asked = asked
         self.answered = False
         self.over = False
         self.last: Outcome | None = None
-        self._first: float | None = None
-        self._under_way: UnderWay | None = None
+        self.account = Account(admission, self.plan, asked, priority, key, index, session)
         self._ended_at = 0.0
         self._link = 0
         self._dead = 0
-        self._nano_usd = self._tokens = 0
-        self._told = False
         # Whether it goes as its caller wrote it, the attempts made before it did, and the edit that
         # was refused.
         self._as_written = False
@@ -112,16 +107,6 @@ class Request:
         self.unjudged = False
         self.closed: Refusal | None = None
         self._delay_s: float | None = 0.0
-        # Kept only where somebody listens; None once it was told, or where nobody does.
-        self._calls: list[CallRecord] | None = None
-        if admission.listeners.requests:
-            self._calls, self._asked_s = [], admission.clock.now_s()
-        patience_s = admission.settings.patience_s
-        self._gives_up = (
-            math.inf if patience_s is None else admission.raw() + admission.clock.wall_s(patience_s)
-        )
-        self.plan = admission.look_up(priority, admission.draws.plan(index))
-        self.enforced = admission.enforces
         own = asked.model or admission.own_model
         self._own = own
         self._names = (own,) if asked.pinned else admission.chain(self.plan, own, asked)
@@ -145,11 +130,11 @@ class Request:
         if self.closed is not None:
             self.unjudged = True
             admission.turned_back(priority, self.plan.mode)
-            self._tell()
+            self.account.tell(refusal=self.refusal, answered=self.answered)
         elif self.shed:
             self.plan = replace(self.plan, admitted=False)
             admission.shed(priority, fell_back=self.static_fallback is not None)
-            self._tell()
+            self.account.tell(refusal=self.refusal, answered=self.answered)
         else:
             admission.admitted(priority)
 
@@ -173,8 +158,8 @@ class Request:
     @property
     def attempts(self) -> int:
         """Attempts made."""
-        made = 0 if self._attempt is None else self._attempt.number
-        return made + (self._attempt is not None and self._attempt._state > 0)
+        attempt = self._attempt
+        return 0 if attempt is None else attempt.number + (attempt.state != RESERVED)
 
     # --- attempts -----------------------------------------------------------------------
 
@@ -200,9 +185,9 @@ class Request:
             return None
         attempt = self._attempt
         assert attempt is not None
-        if attempt._state == 0:
+        if attempt.state == RESERVED:
             return attempt
-        if attempt._state == 1:
+        if attempt.state == BEGUN:
             raise MisuseError("the last attempt has not ended; finish or abandon it first")
         if self._delay_s is None or self.next_delay_s() is None:
             return None
@@ -226,7 +211,7 @@ class Request:
                 self._write_back(number)
                 name = self._own
                 tier = self._tier(name)
-        attempt = Attempt(self, number, name)
+        attempt = Attempt(self.account, self._ended, number, name)
         attempt.as_written = self._as_written
         attempt.tier = tier
         if self._as_written or admission.only_priced(name):
@@ -235,19 +220,8 @@ class Request:
         bound(attempt, strategy, asked, card)
         # What is sent as it was written keeps its tier, whatever that costs.
         yields = tier == PRIORITY and card is not None and self._says_tier
-        if not admission.reserves and not (yields and admission.ledger.limits_priority):
-            return attempt
-        try:
-            claim = reserve(admission, attempt, asked, card, self.key, yields=yields)
-        except Exception as error:  # noqa: BLE001 - a store may break in any way
-            admission.broken("ledger", error)
-            # What cannot be counted would be beyond the budget.
-            attempt.tier = STANDARD if yields else tier
-            return None if admission.reserves else attempt
-        if claim is None:
-            return None if admission.reserves else attempt
-        attempt._claim = claim
-        return attempt
+        may = reserve(admission, attempt, asked, card, self.key, yields=yields)
+        return attempt if may else None
 
     @property
     def _says_tier(self) -> bool:
@@ -285,40 +259,16 @@ class Request:
         self._link = self._dead = 0
         self._before = made
 
-    def _first_start(self, now: float) -> float:
-        if self._first is None:
-            self._first = now
-            self._under_way = UnderWay(self.plan.mode, now, self.priority)
-            self._admission.recorder.under_way.add(self._under_way)
-        return self._first
-
-    def _timeout_s(self, now: float, *, flex: bool) -> float | None:
-        admission = self._admission
-        planned_s, own_s = self.plan.strategy.timeout_s, self.asked.timeout_s
-        if flex:
-            # Neither the plan's nor the application's: those are for calls that do not queue.
-            timeout_s: float | None = FLEX_WAIT_S if own_s is None else own_s
-        elif planned_s is None or own_s is None:
-            timeout_s = own_s if planned_s is None else planned_s
-        else:
-            timeout_s = min(planned_s, own_s)
-        if timeout_s is None:
-            timeout_s = admission.settings.timeout_s
-        if self._gives_up < math.inf:
-            left_s = max(0.0, (self._gives_up - now) * admission.clock.speed)
-            timeout_s = left_s if timeout_s is None else min(timeout_s, left_s)
-        return timeout_s
-
     def _ended(self, outcome: Outcome, at: float) -> None:
         self.last = outcome
         self._ended_at = at
         admission, kind = self._admission, outcome.kind
         if kind is None:
-            self._done(ANSWER, at)
+            self.account.end(ANSWER, at)
             self._admission.earn_retry()
             self.answered = self.over = True
             self._delay_s = None
-            self._tell()
+            self.account.tell(refusal=self.refusal, answered=self.answered)
             if admission.closed:
                 admission.closed.answered(self.asked.project)
             if self._edited is not None:
@@ -326,15 +276,15 @@ class Request:
             return
         if kind == "closed" and outcome.refusal is not None:
             admission.closed.trip(self.asked.project, outcome.refusal, admission.clock.now_s())
+        attempt = self._attempt
+        assert attempt is not None
         if kind == "edited" and not self._as_written:
-            assert self._attempt is not None
-            edit = self._edit(self._attempt.model, self._attempt.tier)
+            edit = self._edit(attempt.model, attempt.tier)
             self._edited = edit.refused(outcome.status)
-            self._write_back(self._attempt.number + 1)
+            self._write_back(attempt.number + 1)
             self._go_on_at_once(at)
             return
-        attempt = self._attempt
-        if kind == "flex_full" and attempt is not None and attempt.tier == FLEX:
+        if kind == "flex_full" and attempt.tier == FLEX:
             if self.asked.service_tier != FLEX:
                 # The same model in standard, at once: what was full is the queue before it.
                 self._put_off = True
@@ -351,7 +301,7 @@ class Request:
         self._delay_s = math.nan  # not asked for yet
 
     def _go_on_at_once(self, at: float) -> None:
-        self._delay_s = 0.0 if self._admission.raw() < self._gives_up else None
+        self._delay_s = 0.0 if self._admission.raw() < self.account.gives_up else None
         if self._delay_s is None:
             self._fail(at)
 
@@ -373,7 +323,7 @@ class Request:
         attempt, last = self._attempt, self.last
         assert attempt is not None and last is not None
         now = admission.raw()
-        if now >= self._gives_up:
+        if now >= self.account.gives_up:
             return None
         own = self.plan.strategy.retries
         retries = settings.retries if own is None else own
@@ -391,70 +341,24 @@ class Request:
             return None
         if not starts_over:
             return 0.0
-        delay_s = backoff_s(
-            settings.backoff_initial_s,
-            settings.backoff_factor,
-            settings.backoff_max_s,
-            settings.backoff_jitter_s,
-            round_,
-            admission.draws.backoff(self.index, attempt.number + 1),
-        )
+        draw = admission.draws.backoff(self.index, attempt.number + 1)
+        delay_s = settings.backoff_s(round_, draw)
         if settings.honours_retry_delay and last.kind == "quota_minute":
             delay_s = max(delay_s, last.retry_after_s)
-        if now + admission.clock.wall_s(delay_s) >= self._gives_up:
+        if now + admission.clock.wall_s(delay_s) >= self.account.gives_up:
             return None
         return delay_s
 
     def _fail(self, at: float) -> None:
         self.unjudged = self.last is not None and self.last.kind in _OTHERS
-        self._done(UNJUDGED if self.unjudged else FAILED, at)
+        self.account.end(UNJUDGED if self.unjudged else FAILED, at)
         self.over = True
         self._delay_s = None
         if self.static_fallback is not None:
             self._admission.fell_back(self.priority)
-        self._tell()
+        self.account.tell(refusal=self.refusal, answered=self.answered)
 
     # --- the end ------------------------------------------------------------------------
-
-    def _done(self, outcome: int, at: float) -> None:
-        """Count how it ended, if it has begun; once."""
-        under_way, self._under_way = self._under_way, None
-        recorder = self._admission.recorder
-        # What a process before a fork began, or the recorder gave up long ago, is not counted.
-        if under_way is None or under_way not in recorder.under_way:
-            return
-        recorder.done.append((under_way, at, outcome))
-        recorder.under_way.discard(under_way)
-        if len(recorder.done) > MOST_PENDING:
-            recorder.relieve()
-
-    def _tell(self) -> None:
-        """Tell those who listen that it is over; once."""
-        if self._told:
-            return
-        self._told = True
-        admission = self._admission
-        recorder = admission.recorder
-        if admission.listeners.over and not self.refusal:
-            recorder.over.append((self.plan.mode, self._nano_usd, self._tokens, self.session))
-            if len(recorder.over) > MOST_PENDING:
-                recorder.relieve()
-        calls, self._calls = self._calls, None
-        if calls is None:
-            return
-        record = RequestRecord(
-            mode=self.plan.mode,
-            priority=self.priority,
-            key=self.key,
-            index=self.index,
-            session=self.session,
-            started_s=self._asked_s,
-            ended_s=admission.clock.now_s(),
-            refusal=self.refusal,
-            answered=self.answered,
-            calls=tuple(calls),
-        )
-        admission.listeners.requests.tell(record)
 
     def close(self) -> None:
         """Nothing more will be tried: an attempt in flight is abandoned, a claim given back.
@@ -463,28 +367,23 @@ class Request:
         dropping the request.
         """
         attempt = self._attempt
-        flying = attempt is not None and attempt._state == 1
-        if attempt is not None and attempt._state != 2:
+        flying = attempt is not None and attempt.state == BEGUN
+        if attempt is not None and attempt.state != OVER:
             attempt.abandon()
         if not flying and self.last is not None and self.last.kind in _OTHERS:
-            self._done(UNJUDGED, self._ended_at)
+            self.account.end(UNJUDGED, self._ended_at)
         elif self._delay_s is not None and math.isnan(self._delay_s):
             # Its last attempt failed, and its caller does not ask for another one.
-            self._done(FAILED, self._ended_at)
-        self._done(ABANDONED, self._admission.raw())
+            self.account.end(FAILED, self._ended_at)
+        self.account.end(ABANDONED, self._admission.raw())
         self.over = True
         self._delay_s = None
-        self._tell()
+        self.account.tell(refusal=self.refusal, answered=self.answered)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __del__(self) -> None:
@@ -495,13 +394,3 @@ class Request:
     def __repr__(self) -> str:
         state = self.refusal or ("over" if self.over else "under way")
         return f"<Request {self.priority.label} {self.plan.mode.label}: {state}>"
-
-    def describe(self) -> dict[str, Any]:
-        """For logs: plain values."""
-        return {
-            "priority": self.priority.label,
-            "mode": self.plan.mode.label,
-            "refusal": self.refusal,
-            "attempts": self.attempts,
-            "answered": self.answered,
-        }

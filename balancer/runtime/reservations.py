@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..core.catalog import ModelCard, PriceRow, Thinking
 from ..core.strategy import Strategy
 from ..core.tiers import STANDARD
+from .admission import Admission
+from .attempts import Attempt
 from .bills import in_tier
 from .calls import Asked
 from .ledger import Claim
 
-if TYPE_CHECKING:
-    from .admission import Admission
-    from .attempts import Attempt
-
-__all__ = ["bound", "reserve", "settle"]
+__all__ = ["bound", "reserve"]
 
 _LARGE = 1 << 30
 _TEXT = frozenset(("text",))
@@ -56,8 +52,8 @@ def reserve(
     card: ModelCard | None,
     key: str | None,
     *,
-    yields: bool = False,
-) -> Claim | None:
+    yields: bool,
+) -> bool:
     """Hold the worst case of an attempt, which is shortened to what the budget affords.
 
     The worst is the dearer of its tier and standard: who is put off by flex goes there.
@@ -67,16 +63,26 @@ def reserve(
             standard where there is no money for that.
 
     Returns:
-        None where the budget refuses it, or nobody knows what the model costs (`card` is None).
+        Whether it may be made: not where the budget refuses it, or nobody knows what the model
+        costs (`card` is None).
     """
-    if not admission.ticked:
-        admission.ledger.roll(admission.clock.now_s())
-    claim = _claim(admission, attempt, asked, card, key, priority=yields)
-    if claim is None and yields:
-        attempt.tier = STANDARD
-        if admission.reserves:
-            claim = _claim(admission, attempt, asked, card, key)
-    return claim
+    if not admission.reserves and not (yields and admission.ledger.limits_priority):
+        return True
+    try:
+        if not admission.ticked:
+            admission.ledger.roll(admission.clock.now_s())
+        attempt.claim = _claim(admission, attempt, asked, card, key, priority=yields)
+        if attempt.claim is None and yields:
+            attempt.tier = STANDARD
+            if admission.reserves:
+                attempt.claim = _claim(admission, attempt, asked, card, key)
+    except Exception as error:  # noqa: BLE001 - a store may break in any way
+        admission.broken("ledger", error)
+        # What cannot be counted would be beyond the budget.
+        if yields:
+            attempt.tier = STANDARD
+        return not admission.reserves
+    return attempt.claim is not None or not admission.reserves
 
 
 def _claim(
@@ -118,25 +124,3 @@ def _claim(
 
 def _price(card: ModelCard) -> PriceRow:
     return card.price
-
-
-def settle(
-    admission: Admission,
-    claim: Claim | None,
-    nano_usd: int,
-    key: str | None,
-    *,
-    as_priority: bool = True,
-) -> None:
-    """Give back what was held, and book what it cost.
-
-    Args:
-        as_priority: whether it is charged to the priority tier, if it was sent there.
-    """
-    try:
-        if claim is not None:
-            admission.ledger.settle(claim, nano_usd, as_priority=as_priority)
-        elif nano_usd and admission.ledger.limited:
-            admission.ledger.book(nano_usd, key)
-    except Exception as error:  # noqa: BLE001 - the call is over, whatever breaks a store
-        admission.broken("ledger", error)

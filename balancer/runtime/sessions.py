@@ -52,30 +52,30 @@ class Sessions:
 
     def silent(self, now_s: float) -> list[int]:
         """Tokens of the sessions that have become too old, which leave."""
-        found: list[int] = []
+        tokens_of_each: list[int] = []
         while self._open:
             tokens, last_s = next(iter(self._open.values()))
             if now_s - last_s < self._idle_s:
                 break
             self._open.popitem(last=False)
-            found.append(tokens)
-        return found
+            tokens_of_each.append(tokens)
+        return tokens_of_each
 
     def active(self, since_s: float) -> tuple[int, int]:
         """How many sessions had a request since then, and their tokens so far."""
-        found = [tokens for tokens, last_s in self._open.values() if last_s >= since_s]
-        return len(found), sum(found)
+        active = [tokens for tokens, last_s in self._open.values() if last_s >= since_s]
+        return len(active), sum(active)
 
     def end(self, name: str) -> int | None:
         """Tokens of a session that its application ended; None where there is no such one."""
-        found = self._open.pop(_short(name), None)
-        return None if found is None else found[0]
+        session = self._open.pop(_short(name), None)
+        return None if session is None else session[0]
 
     def close(self) -> list[int]:
         """Tokens of all that are left, which leave."""
-        found = [tokens for tokens, _ in self._open.values()]
+        rest = [tokens for tokens, _ in self._open.values()]
         self._open.clear()
-        return found
+        return rest
 
 
 def _short(name: str) -> str:

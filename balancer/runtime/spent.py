@@ -36,10 +36,10 @@ def check_after_loss(text: str) -> AfterLoss:
     Raises:
         InputError: it names none.
     """
-    for known in get_args(AfterLoss):
-        if text == known:
-            found: AfterLoss = known
-            return found
+    for each in get_args(AfterLoss):
+        if text == each:
+            setting: AfterLoss = each
+            return setting
     raise InputError(
         f"budget-after-loss is {text!r}{nearest(text, get_args(AfterLoss))}; expected full, last "
         "or nothing"
@@ -74,10 +74,10 @@ class Spent:
         """Whether everything was written before it was spent."""
         return self.generation > 0
 
-    def against(self, found: Resumed | None, policy: Policy) -> Spent:
+    def against(self, resumed: Resumed | None, policy: Policy) -> Spent:
         """The same, if it is not older than what the controller remembers."""
         # One that had no budget wrote nothing of what it spent.
-        tick = found.controller.tick if found is not None and found.budgeted else None
+        tick = resumed.controller.tick if resumed is not None and resumed.budgeted else None
         if tick is None or not self.written_ahead or self.loss or self.tick_s != policy.tick_s:
             return self
         if tick < self.tick:
@@ -94,14 +94,14 @@ class Spent:
         return f"what was spent under the hard budget is not known: {self.loss}; {charged}"
 
     def charge(
-        self, ledger: Ledger, now_s: float, found: Resumed | None, after_loss: AfterLoss
+        self, ledger: Ledger, now_s: float, resumed: Resumed | None, after_loss: AfterLoss
     ) -> None:
         """Charge a ledger that begins.
 
         Args:
             ledger: of the policy of now.
             now_s: scenario second that it is.
-            found: what else the process before left.
+            resumed: what else the process before left.
             after_loss: see the module.
         """
         lost = self.loss and ledger.has_limits
@@ -112,8 +112,8 @@ class Spent:
         else:
             ledger.roll(now_s)
         behind = self.state is not None and not self.written_ahead
-        if found is not None and (after_loss == "last" if lost else behind):
-            ledger.book(found.spent)
+        if resumed is not None and (after_loss == "last" if lost else behind):
+            ledger.book(resumed.spent)
         if lost and after_loss == "full":
             ledger.charge_rest()
 
@@ -126,19 +126,19 @@ def spent_before(policy: Policy, state: Path, journal: Path | None) -> Spent:
         state: path of the snapshot.
         journal: path of the journal, or None.
     """
-    found = recover(ledger_path(state))
-    loss = found.loss
+    files = recover(ledger_path(state))
+    loss = files.loss
     limited = policy.budgets or policy.priority_budgets
-    if not found.found and limited and _had_budget(state, journal):
+    if not files.any_files and limited and _had_budget(state, journal):
         loss = f"{ledger_path(state).name} is missing"
     if loss and not limited:
         logger.warning("what was spent under a hard budget is not known: %s", loss)
-    tick_s = policy.tick_s if found.state is None else float(found.state["tick_s"])
+    tick_s = policy.tick_s if files.state is None else float(files.state["tick_s"])
     return Spent(
-        state=found.state,
-        epoch=found.epoch,
+        state=files.state,
+        epoch=files.epoch,
         loss=loss,
-        generation=found.generation,
+        generation=files.generation,
         tick_s=tick_s,
     )
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..core.modes import Mode
 from ..core.observations import Override
 from .books import Standing
+from .control_loop import ControlLoop
 
 if TYPE_CHECKING:
     from ..fleet.standing import Standing as FleetStanding
 
-__all__ = ["Status"]
+__all__ = ["Status", "status_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +78,40 @@ class Status:
     withdrawn: tuple[str, ...]
     mistakes: Mapping[str, int]
     fleet: FleetStanding | None = None
+
+
+def status_of(loop: ControlLoop, drops: Mapping[str, Callable[[], int]]) -> Status:
+    """How the balancer of a control loop is now.
+
+    Args:
+        loop: its files are open.
+        drops: how much each source on the side has given up.
+    """
+    step, health, admission = loop.step, loop.health, loop.admission
+    recorder = admission.recorder
+    return Status(
+        mode=step.decision.mode,
+        tick=step.last,
+        policy=step.policy.name,
+        running=loop.running,
+        enforced=admission.enforces,
+        shadow=loop.shadow,
+        bypass=health.bypass,
+        problems=dict(health.problems),
+        failures=dict(health.failures),
+        in_flight=len(recorder.flights) + len(recorder.flex),
+        waiting=len(recorder.waiting),
+        reserved_nano_usd=step.reserved_nano_usd(),
+        budgets=loop.standings(),
+        budget_loss=loop.budget_loss,
+        reasons=tuple(reason.text for reason in step.decision.reasons),
+        override=step.controller.override(),
+        journal=loop.journal,
+        kept=step.kept,
+        dropped={source: count() for source, count in drops.items()},
+        misfits=tuple(finding.text for finding in step.controller.misfits),
+        closed=admission.closed.texts(),
+        withdrawn=admission.withdrawn.texts(loop.clock.now_s()),
+        mistakes=admission.mistakes.by_caller(),
+        fleet=None if step.replica is None else step.replica.standing,
+    )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from pathlib import Path
 
 from ..core.policy import Policy
 from .clock import Timekeeper
-from .journal import JournalFiles
+from .files import Files
 from .ledger import Ledger
 from .snapshot import Resumed, resume
-from .spent import AfterLoss, Spent, spent_before
+from .spent import Spent, spent_before
 
 __all__ = ["SHARED_EPOCH", "take_up"]
 
@@ -23,9 +22,7 @@ logger = logging.getLogger("balancer")
 
 def take_up(
     policy: Policy,
-    state: Path | None,
-    journal: JournalFiles | None,
-    after_loss: AfterLoss,
+    files: Files,
     *,
     clock: Timekeeper,
     ledger: Ledger,
@@ -35,9 +32,7 @@ def take_up(
 
     Args:
         policy: in use from now on.
-        state: path of the snapshot; None begins afresh.
-        journal: whose tail brings the snapshot up to date.
-        after_loss: as in `Balancer`.
+        files: of the process before and of this one; without a snapshot it begins afresh.
         clock: not started.
         ledger: is charged what was spent, unless it is in the midst of its life.
         shared: this is a replica of a fleet: all count ticks from the same moment, and the store
@@ -46,32 +41,33 @@ def take_up(
     Returns:
         The controller that was, or None, and what it had spent.
     """
+    state = files.state
     if state is None:
         clock.start(epoch=SHARED_EPOCH if shared else None)
         # Its epoch may lie in the past. A ledger that fails is told of by the first tick.
         with suppress(Exception):
             ledger.roll(clock.now_s())
         return None, Spent()
-    path = None if journal is None else journal.path
+    path = None if files.journal is None else files.journal.path
     # A ledger that is kept already is in the midst of its life.
     before = Spent() if ledger.is_kept or shared else spent_before(policy, state, path)
-    found = resume(policy, state, path, since=before.tick)
+    resumed = resume(policy, state, path, since=before.tick)
     if shared:
-        if found is not None and found.epoch != SHARED_EPOCH:
+        if resumed is not None and resumed.epoch != SHARED_EPOCH:
             logger.warning("what was kept in %s is not of a fleet's life: it begins anew", state)
-            found = None
-        tick = None if found is None else found.controller.tick
+            resumed = None
+        tick = None if resumed is None else resumed.controller.tick
         clock.start(epoch=SHARED_EPOCH, at_least_s=0.0 if tick is None else tick * policy.tick_s)
-        return found, before
+        return resumed, before
     # Time may have been set back meanwhile; the tick index goes on all the same.
     least_s, epoch = before.tick * before.tick_s, before.epoch
-    if found is not None:
-        tick = found.controller.tick
+    if resumed is not None:
+        tick = resumed.controller.tick
         least_s = max(least_s, 0.0 if tick is None else (tick + 1) * policy.tick_s)
-        epoch = found.epoch
+        epoch = resumed.epoch
     clock.start(epoch=epoch, at_least_s=least_s)
     if ledger.is_kept:
-        return found, before
-    before = before.against(found, policy)
-    before.charge(ledger, clock.now_s(), found, after_loss)
-    return found, before
+        return resumed, before
+    before = before.against(resumed, policy)
+    before.charge(ledger, clock.now_s(), resumed, files.after_loss)
+    return resumed, before

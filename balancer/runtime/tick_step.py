@@ -18,7 +18,6 @@ from ..core.policy import Policy
 from .admission import Admission
 from .health import Health
 from .inbox import Inbox
-from .ledger import Ledger
 from .memory import memory_ppm
 from .persistence import Persistence
 from .snapshot import Resumed
@@ -36,10 +35,7 @@ class TickStep:
 
     Args:
         policy: to decide by.
-        found: what a process before this one left, or None.
-        now_tick: the tick under way, from which on calls are counted.
-        admission, ledger, inbox, health, persistence: of the balancer.
-        join: makes a replica of a fleet that begins with a controller; None: there is no fleet.
+        admission, inbox, health, persistence: of the balancer.
         own: journal of what this replica sees by itself, where there is a fleet; `persistence` then
             has what its controller steps.
 
@@ -53,40 +49,56 @@ class TickStep:
     """
 
     __slots__ = (
-        "_admission", "_health", "_inbox", "_ledger", "_observed", "_own", "_persistence", "_told",
-        "controller", "decision", "kept", "last", "policy", "replica",
+        "_admission", "_health", "_inbox", "_ledger", "_misfits", "_observed", "_own",
+        "_persistence", "controller", "decision", "kept", "last", "policy", "replica",
     )  # fmt: skip
 
     def __init__(
         self,
         policy: Policy,
-        found: Resumed | None,
-        now_tick: int,
         *,
         admission: Admission,
-        ledger: Ledger,
         inbox: Inbox,
         health: Health,
         persistence: Persistence,
-        join: Callable[[Controller], Replica] | None = None,
-        own: Persistence | None = None,
+        own: Persistence | None,
     ) -> None:
         self._admission = admission
-        self._ledger = ledger
+        self._ledger = admission.ledger
         self._inbox = inbox
         self._health = health
         self._persistence = persistence
-        self._told: set[tuple[str, float]] = set()
+        self._own = own
+        self._misfits: set[tuple[str, float]] = set()
+        self._observed = -1
         self.policy = policy
-        self.controller = Controller(policy) if found is None else found.controller
-        self.kept = "" if found is None else found.kept
+        self.controller = Controller(policy)
+        self.decision = at_rest(policy)
+        self.kept = ""
+        self.last: int | None = None
+        self.replica: Replica | None = None
+
+    def open(
+        self,
+        resumed: Resumed | None,
+        now_tick: int,
+        join: Callable[[Controller], Replica] | None,
+    ) -> None:
+        """Begin the journal, and go on from what a process before this one left.
+
+        Args:
+            resumed: what it left, or None.
+            now_tick: the tick under way, from which on calls are counted.
+            join: makes a replica of a fleet that begins with a controller; None: there is no fleet.
+        """
+        if resumed is not None:
+            self.controller, self.kept = resumed.controller, resumed.kept
         self.last = self.controller.tick
         self._observed = now_tick - 1
-        self.decision = self.controller.decision or at_rest(policy)
-        because = "start" if found is None else "restart"
-        self._own = own
+        self.decision = self.controller.decision or at_rest(self.policy)
+        because = "start" if resumed is None else "restart"
         self.replica = None if join is None else join(self.controller)
-        persistence.begin(self.controller, because, self.kept)
+        self._persistence.begin(self.controller, because, self.kept)
         if self.replica is not None:
             # Its ticks are its clock's; those of the controller are the fleet's.
             self.last = None
@@ -210,8 +222,8 @@ class TickStep:
         """Say of each threshold, once, that healthy traffic crosses it."""
         for finding in self.controller.misfits:
             threshold = (finding.rule.name, finding.rule.threshold)
-            if threshold not in self._told:
-                self._told.add(threshold)
+            if threshold not in self._misfits:
+                self._misfits.add(threshold)
                 logger.warning("the policy does not fit its traffic: %s", finding.text)
 
     def _begin_anew(self, because: str) -> None:

@@ -66,7 +66,7 @@ class ThreadTicker:
 
 
 class TaskTicker:
-    """The same as a task of the event loop that runs now."""
+    """Does what `ThreadTicker` does in a task of the event loop that runs now."""
 
     __slots__ = ("_died", "_due", "_task", "_tick", "_wait_s")
 

@@ -23,7 +23,7 @@ class _Call(Protocol):
 
 
 class Watched:
-    """Those of a client, by the names of their interactions."""
+    """Calls of one client whose outcome is still to come, by the name of their interaction."""
 
     __slots__ = ("_calls", "_lock")
 

@@ -83,12 +83,12 @@ class Withdrawn:
     def add(self, edit: Edit, now_s: float) -> None:
         """Withdraw an edit that was refused where the request as written was not."""
         with self._lock:
-            known = self._until_s.pop(edit, None)
+            before = self._until_s.pop(edit, None)
             self._until_s[edit] = now_s + WITHDRAWN_S
             self.total += 1
             if len(self._until_s) > MOST:
                 del self._until_s[next(iter(self._until_s))]
-        if known is None:
+        if before is None:
             logger.warning("%s are withdrawn: the upstream refuses what we made of them", edit)
 
     def holds(self, edit: Edit, now_s: float) -> bool:

@@ -63,11 +63,11 @@ class Sites:
 
     def __init__(self, settings: Settings) -> None:
         public = urlsplit(settings.notify.link)
-        named = {settings.host, public.hostname or "", *settings.hosts}
-        self._hosts = frozenset(name.lower().rstrip(".") for name in named) - {""}
+        hosts = {settings.host, public.hostname or "", *settings.hosts}
+        self._hosts = frozenset(name.lower().rstrip(".") for name in hosts) - {""}
         self._any_host = "*" in self._hosts
         self._origins = frozenset(
-            _origin(said) for said in (*settings.origins, settings.notify.link)
+            _origin(origin) for origin in (*settings.origins, settings.notify.link)
         )
         self._known = lru_cache(_MOST_HOSTS)(self._is_known)
 
@@ -104,11 +104,11 @@ class Sites:
         return self._any_host or name == "localhost" or name in self._hosts or _is_address(name)
 
     def _is_own(self, origin: bytes, host: bytes) -> bool:
-        found = _origin(origin.decode("latin-1"))
-        if found is None:
+        site = _origin(origin.decode("latin-1"))
+        if site is None:
             return False
-        scheme, *_ = found
-        return found in self._origins or found == _origin(f"{scheme}://{host.decode('latin-1')}")
+        scheme, *_ = site
+        return site in self._origins or site == _origin(f"{scheme}://{host.decode('latin-1')}")
 
 
 def check_mutation(peer: Peer, settings: Settings) -> None:
@@ -125,8 +125,8 @@ def check_mutation(peer: Peer, settings: Settings) -> None:
                 "OPEN_BALANCER_TOKEN where the service runs",
             )
         return
-    scheme, _, given = peer.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not matches(given.strip(), settings.token):
+    scheme, _, token = peer.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not matches(token.strip(), settings.token):
         raise Problem(
             401,
             "expected the header 'Authorization: Bearer …' with the service's token "

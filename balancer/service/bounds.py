@@ -66,21 +66,21 @@ class Bounds:
         Raises:
             InputError: a value that cannot be meant; names its option and its variable.
         """
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name, (option, variable, parse) in _READ.items():
             value = given.get(name) or environment.get(variable, "").strip()
             if value:
                 try:
-                    found[name] = parse(value)
+                    values[name] = parse(value)
                 except ValueError as error:
                     raise InputError(f"{option} or {variable}: {error}") from None
-        return cls(**found)
+        return cls(**values)
 
 
-def _size(found: str) -> int:
-    match = _SIZE.fullmatch(found)
+def _size(text: str) -> int:
+    match = _SIZE.fullmatch(text)
     if match is None:
-        raise ValueError(f"found {found[:64]!r}, expected a size such as 64KB or 64MB")
+        raise ValueError(f"found {text[:64]!r}, expected a size such as 64KB or 64MB")
     return int(match[1]) << _SCALES[(match[2] or "").upper()]
 
 

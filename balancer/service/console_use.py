@@ -33,7 +33,7 @@ class Role(IntEnum):
 
     @property
     def label(self) -> str:
-        """As it is written."""
+        """Its name, in small letters."""
         return self.name.lower()
 
 

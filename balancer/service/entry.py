@@ -45,15 +45,15 @@ class Entry:
             await self._app(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self._gateway.find(scope)
+        destination = self._gateway.find(scope)
         problem = self._sites.problem(scope["headers"])
-        works = found is not None or scope["method"] not in READING
+        works = destination is not None or scope["method"] not in READING
         if problem is None and self._stopping.begun and works:
             problem = _stops()
-        if found is not None:
+        if destination is not None:
             if problem is not None:
-                found = _refusal(problem)
-            await self._gateway.serve(found, scope, receive, send)
+                destination = _refusal(problem)
+            await self._gateway.serve(destination, scope, receive, send)
         elif problem is not None:
             await refuse(problem, send)
         else:

@@ -21,17 +21,17 @@ def owner_of(data: Path) -> str:
     """
     path = data / _FILE
     try:
-        found = path.read_text(encoding="ascii").strip()
-        if re.fullmatch(r"[0-9a-f]{32}", found):
-            return found
+        name = path.read_text(encoding="ascii").strip()
+        if re.fullmatch(r"[0-9a-f]{32}", name):
+            return name
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:
         _log.warning("%s cannot be read (%s); it is made anew", path, type(error).__name__)
-    made = uuid.uuid4().hex
+    new_name = uuid.uuid4().hex
     try:
         data.mkdir(parents=True, exist_ok=True)
-        path.write_text(made + "\n", encoding="ascii")
+        path.write_text(new_name + "\n", encoding="ascii")
     except OSError as error:
         _log.warning("%s cannot be kept: %s", path, error.strerror)
-    return made
+    return new_name

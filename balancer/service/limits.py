@@ -36,10 +36,10 @@ class Rates:
         if self._per_s is None:
             return 0.0
         now = self._now_s()
-        left, at = self._buckets.pop(address, (self._most, now))
-        left = min(self._most, left + (now - at) * self._per_s)
-        allowed = left >= 1.0
-        self._buckets[address] = (left - 1.0 if allowed else left, now)
+        tokens, at = self._buckets.pop(address, (self._most, now))
+        tokens = min(self._most, tokens + (now - at) * self._per_s)
+        allowed = tokens >= 1.0
+        self._buckets[address] = (tokens - 1.0 if allowed else tokens, now)
         if len(self._buckets) > _MOST_ADDRESSES:
             self._buckets.popitem(last=False)
-        return 0.0 if allowed else (1.0 - left) / self._per_s
+        return 0.0 if allowed else (1.0 - tokens) / self._per_s

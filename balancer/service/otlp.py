@@ -26,10 +26,10 @@ def otlp_of(environment: Mapping[str, str], *, datadog: bool) -> Otlp:
     """
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return ""
-    said = next((name for name in _ENDPOINTS if environment.get(name, "").strip()), "")
-    if datadog and said:
+    endpoint = next((name for name in _ENDPOINTS if environment.get(name, "").strip()), "")
+    if datadog and endpoint:
         raise InputError(
-            f"{said} is set too, and telemetry goes to one place: leave out one of them",
+            f"{endpoint} is set too, and telemetry goes to one place: leave out one of them",
             where="OPEN_BALANCER_DATADOG=otlp",
         )
-    return "datadog" if datadog else "environment" if said else ""
+    return "datadog" if datadog else "environment" if endpoint else ""

@@ -81,9 +81,6 @@ class Policies:
             reason="",
         )
         self._file_text = self._current.text
-        if self._file is not None:
-            with contextlib.suppress(BalancerError):
-                self._file_text = show_policy(load_policy(self._file))
         self.file_problem = ""
 
     @property
@@ -93,6 +90,10 @@ class Policies:
 
     def open(self) -> None:
         """Find which version is in force. Blocks; before the balancer starts."""
+        # A file that has changed since then is put in force by `watch`.
+        if self._file is not None and _stamp(self._file) == self._stamp:
+            with contextlib.suppress(BalancerError):
+                self._file_text = show_policy(load_policy(self._file))
         own = self._current
         origin = "start" if self._file is None else "file"
         try:

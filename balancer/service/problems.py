@@ -85,7 +85,7 @@ def install(app: FastAPI) -> None:
 
 
 def methods(scope: Scope) -> list[str]:
-    """Those that the application takes on a request's path."""
+    """HTTP methods that the application takes on a request's path."""
     routes = scope["app"].routes
     return [
         method
@@ -120,13 +120,13 @@ async def _input_error(_request: Request, error: Exception) -> JSONResponse:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """The first few problems that pydantic found, without what was sent: it may be secret."""
     assert isinstance(error, RequestValidationError)
-    found = error.errors()
-    said = [
+    problems = error.errors()
+    sentences = [
         f"{_place(entry['loc'])}: {entry['msg']}{_meant(entry, request)}"
-        for entry in found[:_MOST_SHOWN]
+        for entry in problems[:_MOST_SHOWN]
     ]
-    malformed = any(entry["type"] == "json_invalid" for entry in found)
-    return _answer(400 if malformed else 422, "; ".join(said), _place(found[0]["loc"]))
+    malformed = any(entry["type"] == "json_invalid" for entry in problems)
+    return _answer(400 if malformed else 422, "; ".join(sentences), _place(problems[0]["loc"]))
 
 
 def _place(where: tuple[int | str, ...]) -> str:

@@ -142,8 +142,10 @@ class Recent:
             oldest = number - math.ceil(seconds / MINUTE_S)
             minute = list(self._minute)
             # Of the minutes that are over, nothing changes until the next one is.
-            known, joined = self._joined.get(seconds, (None, Span()))
-            spans = [span for at, span in self._minutes if at > oldest] if known != number else None
+            length, joined = self._joined.get(seconds, (None, Span()))
+            spans = (
+                [span for at, span in self._minutes if at > oldest] if length != number else None
+            )
         if spans is not None:
             joined = _join(spans)
             with self._lock:
@@ -171,15 +173,15 @@ def _sum(lines: list[_Line]) -> Span:
 
 
 def _join(spans: list[Span]) -> Span:
-    seen = [span for span in spans if span.observations is not None]
-    if not seen:
+    with_calls = [span for span in spans if span.observations is not None]
+    if not with_calls:
         return Span()
-    normal, soft, hard, emergency = (sum(span.ticks[mode] for span in seen) for mode in MODES)
+    normal, soft, hard, emergency = (sum(span.ticks[mode] for span in with_calls) for mode in MODES)
     return replace(
-        seen[-1],
-        seconds=sum(span.seconds for span in seen),
+        with_calls[-1],
+        seconds=sum(span.seconds for span in with_calls),
         observations=merge_ticks(
-            span.observations for span in seen if span.observations is not None
+            span.observations for span in with_calls if span.observations is not None
         ),
         ticks=(normal, soft, hard, emergency),
     )

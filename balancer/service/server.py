@@ -32,7 +32,7 @@ _BACKLOG = 2048
 _LAST_WORDS_S = 2.0
 """How long callers may take for what they are told at the end."""
 _SPARE_FILES = 256
-"""Of the process, beside one for each caller and one for its call upstream."""
+"""Files that the process may need beside two a caller: its connection, and its call upstream."""
 _log = logging.getLogger("balancer.service")
 
 Ready = Callable[[str], None]
@@ -69,8 +69,8 @@ class Server(uvicorn.Server):
         if not self.started or self.should_exit:
             return
         host, port = self.servers[0].sockets[0].getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        self._ready(f"http://{shown}:{port}")
+        name = f"[{host}]" if ":" in host else host
+        self._ready(f"http://{name}:{port}")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal: from now on it is not ready. A second one ends what is under way."""

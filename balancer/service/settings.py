@@ -168,42 +168,42 @@ class Settings:
         Raises:
             InputError: see the class.
         """
-        found: dict[str, object] = {}
+        fields: dict[str, object] = {}
         for name, variable in _VARIABLES.items():
             value = environment.get(variable, "").strip()
             if value:
-                found[name] = value
+                fields[name] = value
         for name, variable in _LISTS.items():
             values = environment.get(variable, "")
-            found[name] = tuple(value.strip() for value in values.split(",") if value.strip())
-        found |= {name: value for name, value in given.items() if value is not None}
-        if "data" in found:
-            found["data"] = Path(str(found["data"]))
-        if "policy_file" in found:
-            found["policy_file"] = Path(str(found["policy_file"]))
-        if "port" in found:
-            found["port"] = _whole(found["port"])
-        if "drain_s" in found:
-            found["drain_s"] = _seconds(found["drain_s"])
-        bounds = found.pop("bounds", {})
+            fields[name] = tuple(value.strip() for value in values.split(",") if value.strip())
+        fields |= {name: value for name, value in given.items() if value is not None}
+        if "data" in fields:
+            fields["data"] = Path(str(fields["data"]))
+        if "policy_file" in fields:
+            fields["policy_file"] = Path(str(fields["policy_file"]))
+        if "port" in fields:
+            fields["port"] = _whole(fields["port"])
+        if "drain_s" in fields:
+            fields["drain_s"] = _seconds(fields["drain_s"])
+        bounds = fields.pop("bounds", {})
         assert isinstance(bounds, Mapping)
-        found["bounds"] = Bounds.from_environment(environment, bounds)
-        if "passing" in found:
-            found["passing"] = _switch(found["passing"])
-        if "retry_budget" in found:
-            found["retry_budget"] = _share(found["retry_budget"])
-        found["fleet"] = fleet_of(environment, found.get("fleet"))
-        if "after_loss" in found:
-            found["after_loss"] = check_after_loss(str(found["after_loss"]))
-        datadog = datadog_use(str(found.pop("datadog", "")), environment)
-        found["datadog"] = datadog
-        found["console"] = console_use(environment)
-        found["notify"] = NotifySettings.from_environment(environment)
-        found["otlp"] = otlp_of(environment, datadog=datadog is not None and datadog.otlp)
+        fields["bounds"] = Bounds.from_environment(environment, bounds)
+        if "passing" in fields:
+            fields["passing"] = _switch(fields["passing"])
+        if "retry_budget" in fields:
+            fields["retry_budget"] = _share(fields["retry_budget"])
+        fields["fleet"] = fleet_of(environment, fields.get("fleet"))
+        if "after_loss" in fields:
+            fields["after_loss"] = check_after_loss(str(fields["after_loss"]))
+        datadog = datadog_use(str(fields.pop("datadog", "")), environment)
+        fields["datadog"] = datadog
+        fields["console"] = console_use(environment)
+        fields["notify"] = NotifySettings.from_environment(environment)
+        fields["otlp"] = otlp_of(environment, datadog=datadog is not None and datadog.otlp)
         # A mock, or a gateway, stands for both APIs unless it is said where the other one is.
-        if "upstream" in found and "vertex_upstream" not in found:
-            found["vertex_upstream"] = found["upstream"]
-        return cls(**found)  # type: ignore[arg-type]  # checked by the class
+        if "upstream" in fields and "vertex_upstream" not in fields:
+            fields["vertex_upstream"] = fields["upstream"]
+        return cls(**fields)  # type: ignore[arg-type]  # checked by the class
 
 
 def fleet_of(environment: Mapping[str, str], url: object) -> Fleet | None:
@@ -216,22 +216,22 @@ def fleet_of(environment: Mapping[str, str], url: object) -> Fleet | None:
     Raises:
         InputError: a setting that cannot be meant.
     """
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, (variable, kind) in _OF_FLEET.items():
         value = environment.get(variable, "").strip()
         if not value:
             continue
         try:
-            given[name] = kind(value)
+            values[name] = kind(value)
         except ValueError as error:
             expected = f"expected a number ({error})" if kind is int else str(error)
             raise InputError(f"{variable} is {value!r}; {expected}") from None
     if url is None:
-        if given:
-            variable = _OF_FLEET[next(iter(given))][0]
+        if values:
+            variable = _OF_FLEET[next(iter(values))][0]
             raise InputError(f"{variable} is set, and no store: set OPEN_BALANCER_FLEET to its URL")
         return None
-    return Fleet(url=str(url), **given)
+    return Fleet(url=str(url), **values)
 
 
 _OF_FLEET: Mapping[str, tuple[str, Callable[[str], Any]]] = {

@@ -115,32 +115,32 @@ def read_delivery(body: bytes) -> Delivery:
     Raises:
         InputError: not JSON, no transition, or tags that name no mode; one sentence.
     """
-    found = _object(body)
-    tags = _tags(found.get("tags"))
-    alert_type = _text(found, "alert_type").lower()
+    values = _object(body)
+    tags = _tags(values.get("tags"))
+    alert_type = _text(values, "alert_type").lower()
     return Delivery(
-        transition=_transition(found, alert_type),
-        monitor_id=_text(found, "monitor_id"),
-        scope=_text(found, "scope"),
-        cycle_key=_text(found, "cycle_key"),
-        event_id=_text(found, "event_id"),
-        at_ms=_date(found.get("date")),
+        transition=_transition(values, alert_type),
+        monitor_id=_text(values, "monitor_id"),
+        scope=_text(values, "scope"),
+        cycle_key=_text(values, "cycle_key"),
+        event_id=_text(values, "event_id"),
+        at_ms=_date(values.get("date")),
         mode=_mode(tags, "brownout:"),
         warn_mode=_mode(tags, "brownout_warn:"),
         warning=alert_type == "warning",
-        title=_text(found, "title"),
-        link=_text(found, "link"),
+        title=_text(values, "title"),
+        link=_text(values, "link"),
     )
 
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body.decode("utf-8-sig"), parse_constant=lambda _: None)
+        values = json.loads(body.decode("utf-8-sig"), parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         raise InputError("the body is not JSON in UTF-8") from None
-    if not isinstance(found, dict):
-        raise InputError(f"the body is {type(found).__name__}, expected a JSON object")
-    return found
+    if not isinstance(values, dict):
+        raise InputError(f"the body is {type(values).__name__}, expected a JSON object")
+    return values
 
 
 def _clean(found: object, longest: int) -> str:

@@ -86,8 +86,8 @@ class Inbox:
 
     def authentic(self, headers: Mapping[str, str]) -> bool:
         """Whether a header carries the secret; takes as long whichever it is."""
-        found = next((v for k, v in headers.items() if k.lower() == "authorization"), "")
-        given = found.encode("utf-8", "replace")
+        header = next((v for k, v in headers.items() if k.lower() == "authorization"), "")
+        given = header.encode("utf-8", "replace")
         same = [hmac.compare_digest(given, token) for token in self._tokens]
         return any(same)
 

@@ -172,9 +172,9 @@ def _details(error: Any) -> Iterator[Any]:
 def _delay_s(error: Any, message: str, header: str | None, now_s: float | None) -> float | None:
     for detail in _details(error):
         delay = member(detail, "retryDelay")
-        found = _duration_s(delay)
-        if found is not None:
-            return found
+        delay_s = _duration_s(delay)
+        if delay_s is not None:
+            return delay_s
     match = _RETRY_IN.search(message)
     if match:
         return _duration_s(match[1])

@@ -109,28 +109,28 @@ def shape_of(body: Any) -> str:
     Args:
         body: JSON value of generateContent or streamGenerateContent.
     """
-    found: set[str] = set()
+    names: set[str] = set()
     for name in _names(body):
         value = member(body, name)
         if name == "contents":
             turns = [part for turn in _list(value) for part in _list(member(turn, "parts"))]
-            found |= {f"part.{inner}" for part in turns[-_MOST_ENTRIES:] for inner in _names(part)}
+            names |= {f"part.{inner}" for part in turns[-_MOST_ENTRIES:] for inner in _names(part)}
         elif name == "tools":
-            found |= {f"tools.{inner}" for tool in _list(value) for inner in _names(tool)}
+            names |= {f"tools.{inner}" for tool in _list(value) for inner in _names(tool)}
         elif name in ("generationConfig", "toolConfig"):
-            found |= _settings(value)
+            names |= _settings(value)
         else:
-            found.add(name)
-    return " ".join(sorted(found)[:_MOST_MEMBERS])
+            names.add(name)
+    return " ".join(sorted(names)[:_MOST_MEMBERS])
 
 
 def _settings(value: Any) -> set[str]:
     """Names in a configuration, and in those that stand in it."""
-    found: set[str] = set()
+    names: set[str] = set()
     for name in _names(value):
         inner = _names(member(value, name)) if name.endswith("Config") else []
-        found |= {f"{name}.{last}" for last in inner} or {name}
-    return found
+        names |= {f"{name}.{last}" for last in inner} or {name}
+    return names
 
 
 def _names(value: Any) -> list[str]:

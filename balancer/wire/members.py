@@ -50,11 +50,11 @@ def member(body: Any, name: str) -> Any:
     """
     if not isinstance(body, Mapping):
         return None
-    found = body.get(name)
-    return body.get(snake(name)) if found is None else found
+    value = body.get(name)
+    return body.get(snake(name)) if value is None else value
 
 
 def child(body: Any, name: str) -> Mapping[str, Any]:
     """A member that is an object; an empty one where it is missing or something else."""
-    found = member(body, name)
-    return found if isinstance(found, Mapping) else {}
+    value = member(body, name)
+    return value if isinstance(value, Mapping) else {}

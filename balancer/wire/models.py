@@ -21,8 +21,8 @@ def bare_model(name: str) -> str:
     """
     name = name[-_LONGEST:] if "/" in name[:-_LONGEST] else name[:_LONGEST]
     for own in _OWN:
-        _, found, tuned = name.rpartition(own)
-        if found:
+        _, rest, tuned = name.rpartition(own)
+        if rest:
             return own + tuned.partition(":")[0]
     return name.rpartition("/")[2].partition(":")[0]
 

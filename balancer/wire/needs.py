@@ -32,30 +32,30 @@ def read_needs(
         answers_tool: its last turn is running: it answers a function call of the model.
         structured: its answer has to keep to a format.
     """
-    found = {f"inputs.{kind}" for kind in (kinds_of(find_media(body)) if kinds is None else kinds)}
+    needs = {f"inputs.{kind}" for kind in (kinds_of(find_media(body)) if kinds is None else kinds)}
     generation = child(body, "generationConfig")
     modalities = member(generation, "responseModalities")
     for word in modalities if isinstance(modalities, list) else ():
         if word not in (None, "MODALITY_UNSPECIFIED"):
-            found.add(f"outputs.{str(word).lower()}")
+            needs.add(f"outputs.{str(word).lower()}")
     if member(generation, "speechConfig"):
-        found.add("outputs.audio")
+        needs.add("outputs.audio")
     if member(generation, "imageConfig"):
-        found.add("outputs.image")
+        needs.add("outputs.image")
     tools = member(body, "tools")
     for tool in tools if isinstance(tools, list) else ():
         for name in map(camel, tool) if isinstance(tool, Mapping) else ():
-            found.add("tools.functions" if name == "functionDeclarations" else f"tools.{name}")
+            needs.add("tools.functions" if name == "functionDeclarations" else f"tools.{name}")
     if member(body, "systemInstruction"):
-        found.add("system_instruction")
+        needs.add("system_instruction")
     if member(body, "cachedContent"):
-        found.add("caching")
+        needs.add("caching")
     if answers_tool:
-        found.update((RUNNING_TURN, "tools.functions"))
-    built_in = found & _APART
-    if sum((structured, "tools.functions" in found, bool(built_in))) > 1:
-        found.add("json_with_functions")
-    return frozenset(found)
+        needs.update((RUNNING_TURN, "tools.functions"))
+    built_in = needs & _APART
+    if sum((structured, "tools.functions" in needs, bool(built_in))) > 1:
+        needs.add("json_with_functions")
+    return frozenset(needs)
 
 
 def kinds_of(media: Iterable[Found]) -> set[str]:

@@ -134,31 +134,31 @@ def _compare_elements(
 
 def _members(text: str, start: int) -> tuple[list[tuple[str, int, int, int]], int]:
     """Members of the object at `start`: key, and where key, value and what follows begin."""
-    found = []
+    members = []
     at = _space(text, start + 1)
     while text[at] != "}":
         key_at = at
         key, at = _decode(text, at)
         value_at = _space(text, _space(text, at) + 1)
         after = _decode(text, value_at)[1]
-        found.append((key, key_at, value_at, after))
+        members.append((key, key_at, value_at, after))
         at = _space(text, after)
         if text[at] == ",":
             at = _space(text, at + 1)
-    return found, at + 1
+    return members, at + 1
 
 
 def _elements(text: str, start: int) -> list[tuple[int, int]]:
     """Where the elements of the list at `start` begin and end."""
-    found = []
+    elements = []
     at = _space(text, start + 1)
     while text[at] != "]":
         after = _decode(text, at)[1]
-        found.append((at, after))
+        elements.append((at, after))
         at = _space(text, after)
         if text[at] == ",":
             at = _space(text, at + 1)
-    return found
+    return elements
 
 
 def _space(text: str, at: int) -> int:

@@ -74,10 +74,10 @@ class EventChunks:
         """Chunks completed by these bytes."""
         buffer = self._buffer
         buffer += data
-        found: list[Any] = []
+        chunks: list[Any] = []
         start = 0
         while end := _EVENT_END.search(buffer, max(start, self._searched)):
-            found += self._event(bytes(buffer[start : end.start()]), end[0])
+            chunks += self._event(bytes(buffer[start : end.start()]), end[0])
             start = end.end()
             self._searched = start
         del buffer[:start]
@@ -87,8 +87,8 @@ class EventChunks:
             self._passed += buffer
             buffer.clear()
             self._searched = 0
-            found.append(None)
-        return found
+            chunks.append(None)
+        return chunks
 
     def close(self) -> list[Any]:
         """An event without the empty line after it counts, if it is whole."""
@@ -148,7 +148,7 @@ class ArrayChunks:
         buffer = self._buffer
         buffer += data
         self._passed += data
-        found: list[Any] = []
+        chunks: list[Any] = []
         while not self._in_string():
             sign = _STRUCTURE.search(buffer, self._at)
             if sign is None:
@@ -164,10 +164,10 @@ class ArrayChunks:
             elif self._depth > 0:
                 self._depth += 1 if sign[0] == b"[" else -1
                 if self._depth == 0:
-                    found.append(_value(bytes(buffer[self._start : self._at])))
+                    chunks.append(_value(bytes(buffer[self._start : self._at])))
                     self._start = -1
-        self._trim(found)
-        return found
+        self._trim(chunks)
+        return chunks
 
     def _in_string(self) -> bool:
         """Read on in a string, if there is one; whether it goes on after what is here."""

@@ -74,16 +74,16 @@ class Usage:
 
 
 def _together(one: tuple[Media, ...], other: tuple[Media, ...]) -> tuple[Media, ...]:
-    found = {each.modality: each for each in one}
+    by_modality = {each.modality: each for each in one}
     for modality, prompt, cached, output in other:
-        before = found.get(modality, Media(modality))
-        found[modality] = Media(
+        before = by_modality.get(modality, Media(modality))
+        by_modality[modality] = Media(
             modality,
             before.prompt_tokens + prompt,
             before.cached_tokens + cached,
             before.output_tokens + output,
         )
-    return tuple(found[name] for name in MODALITIES if name in found)
+    return tuple(by_modality[name] for name in MODALITIES if name in by_modality)
 
 
 def read_usage(body: Any) -> Usage | None:
@@ -125,15 +125,15 @@ def _media(usage: dict[str, Any]) -> tuple[Media, ...]:
 
 def _by_modality(details: Any) -> dict[str, int]:
     """Tokens of each modality but text."""
-    found: dict[str, int] = {}
+    tokens_of: dict[str, int] = {}
     for detail in details[:_MOST_DETAILS] if isinstance(details, list) else ():
         modality = member(detail, "modality")
         # The SDK has an enum there, whose value is the word.
         name = str(getattr(modality, "value", modality))[:32].lower()
         tokens = count(member(detail, "tokenCount"))
         if name in MODALITIES and tokens:
-            found[name] = found.get(name, 0) + tokens
-    return found
+            tokens_of[name] = tokens_of.get(name, 0) + tokens
+    return tokens_of
 
 
 def read_searches(candidate: Any) -> tuple[int, int]:

@@ -170,16 +170,16 @@ def arm_rows(arm: BacktestArm) -> list[ArmRow]:
 
 def assumed(arm: BacktestArm, swept: float) -> str:
     """What of a policy's figures is assumed, or "": nothing is."""
-    found = arm.assumed
-    if not found.share:
+    gaps = arm.assumed
+    if not gaps.share:
         return ""
     parts = []
-    if found.models:
-        parts.append(f"{' and '.join(found.models)}, which the journal does not measure")
-    if found.modes:
-        parts.append(f"{' and '.join(found.modes)}, whose calls it never saw")
+    if gaps.models:
+        parts.append(f"{' and '.join(gaps.models)}, which the journal does not measure")
+    if gaps.modes:
+        parts.append(f"{' and '.join(gaps.modes)}, whose calls it never saw")
     return (
-        f"assumed: {amount(found.share, 'share')} of its answers are of {', and of '.join(parts)}; "
+        f"assumed: {amount(gaps.share, 'share')} of its answers are of {', and of '.join(parts)}; "
         "bounds are with quality, brevity and models' speed "
         f"{amount(swept, 'share', exact=True)} worse and better"
     )

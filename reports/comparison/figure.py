@@ -76,10 +76,10 @@ def _draw(comparison: Comparison, layout: Layout) -> Figure:
     _heads(axes, comparison, layout, slanted=slanted)
     for place, scenario in enumerate(comparison.scenarios):
         _name(axes, scenario.scenario, place * ROW, layout)
-        found = {law.law: law for law in scenario.laws}
+        law_of = {law.law: law for law in scenario.laws}
         for column, name in enumerate(laws):
-            if name in found:
-                _cell(axes, found[name], column, place * ROW, layout, small=slanted, tight=tight)
+            if name in law_of:
+                _cell(axes, law_of[name], column, place * ROW, layout, small=slanted, tight=tight)
     top = len(comparison.scenarios) * ROW + GAP
     axes.plot([0, len(laws)], [top - GAP / 2] * 2, color=light("muted"), linewidth=0.7)
     for place, (label, by_law) in enumerate(totals):

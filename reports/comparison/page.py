@@ -280,9 +280,11 @@ def _ways(scenario: ComparedScenario) -> list[tuple[str, tuple[LawCell, ...]]]:
     for name in scenario.left_out:
         cells = []
         for law in scenario.laws:
-            found = next((each for each in law.expectations if each.judgement.name == name), None)
-            mark = NOTHING if found is None else "✓" if found.met else "✗"
-            way = None if found is None else found.judgement
+            expectation = next(
+                (each for each in law.expectations if each.judgement.name == name), None
+            )
+            mark = NOTHING if expectation is None else "✓" if expectation.met else "✗"
+            way = None if expectation is None else expectation.judgement
             value = NOTHING if way is None else amount(way.value.estimate, way.unit)
             cells.append(LawCell(value=mark, spread="" if value == NOTHING else value, best=False))
         rows.append((name[:1].upper() + name[1:], tuple(cells)))
@@ -361,10 +363,10 @@ def _best(shown: Metric, values: Sequence[Interval], texts: Sequence[str]) -> st
 
 
 def _write_data(path: Path, comparison: Comparison) -> None:
-    found = {
+    metrics = {
         name for scenario in comparison.scenarios for law in scenario.laws for name in law.metrics
     }
-    names = [name for name in METRICS if name in found] + sorted(found - set(METRICS))
+    names = [name for name in METRICS if name in metrics] + sorted(metrics - set(METRICS))
     ends = ("estimate", "low", "high")
     header = ["scenario", "law", "standing", "dominated_by"]
     header += [f"{name}_{end}" for name in ("regret", "utility", *names) for end in ends]

@@ -49,7 +49,7 @@ def given_up(comparison: Comparison, law: str) -> str:
     """What a law gives up for what it gains, in the mean of the scenarios; "" if nobody knows."""
     own = [each for scenario in comparison.scenarios for each in scenario.laws if each.law == law]
     means = {
-        name: math.fsum(found.estimate for found in every) / len(every)
+        name: math.fsum(interval.estimate for interval in every) / len(every)
         for name in ("quality", "degraded_share")
         if (every := [each.metrics[name] for each in own if name in each.metrics])
     }

@@ -165,8 +165,8 @@ def _box(axes: Axes, reign: Reign, top: float, tall: float, colour: str, label: 
 
 def _level(sweep: Sequence[Place], from_usd: float, to_usd: float) -> int:
     """How many laws are level with the best in a whole reign, wherever it was looked at."""
-    found = [set(place.level) for place in sweep if from_usd <= place.answer_usd <= to_usd]
-    return len(set.intersection(*found)) if found else 0
+    levels = [set(place.level) for place in sweep if from_usd <= place.answer_usd <= to_usd]
+    return len(set.intersection(*levels)) if levels else 0
 
 
 def _key_rows(roles: Mapping[str, str], layout: Layout) -> list[list[tuple[str, float]]]:

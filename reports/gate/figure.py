@@ -90,10 +90,12 @@ def _panel(axes: Axes, rows: Sequence[Row], layout: Layout, tall: float) -> None
 
 def _scale(rows: Iterable[Worsening]) -> tuple[float, float]:
     """Ends of a metric's scale: zero, the margin, and all rows but for those far out."""
-    found = list(rows)
-    amount = max(each.margin for each in found)
-    higher = all(each.better == "higher" for each in found)
-    ends = [_finite(change(each).estimate, change(each).low, change(each).high) for each in found]
+    comparisons = list(rows)
+    amount = max(each.margin for each in comparisons)
+    higher = all(each.better == "higher" for each in comparisons)
+    ends = [
+        _finite(change(each).estimate, change(each).low, change(each).high) for each in comparisons
+    ]
 
     def reach(sign: float, least: float) -> float:
         farthest = sorted(max([0.0, *(sign * end for end in row)]) for row in ends)
@@ -114,19 +116,21 @@ def _row(axes: Axes, scenario: str, each: Worsening, at: float, layout: Layout) 
     marker, role = MARKS.get(each.verdict, ("D", "unsure"))
     _text(axes, 0, at, shorten(scenario, layout, layout.left - 6), layout, left=True)
     _text(axes, 6, at, changed(each), layout, role=role)
-    found = change(each)
-    if not math.isfinite(found.estimate):
+    interval = change(each)
+    if not math.isfinite(interval.estimate):
         return
     low, high = axes.get_xlim()
     colour = light(role)
-    if math.isfinite(found.low) and math.isfinite(found.high):
-        ends = [min(max(end, low), high) for end in (found.low, found.high)]
+    if math.isfinite(interval.low) and math.isfinite(interval.high):
+        ends = [min(max(end, low), high) for end in (interval.low, interval.high)]
         axes.plot(ends, [at, at], color=colour, linewidth=2, solid_capstyle="butt", zorder=3)
-    _beyond(axes, each, min(_finite(found.estimate, found.low)), at, layout, role, left=True)
-    _beyond(axes, each, max(_finite(found.estimate, found.high)), at, layout, role, left=False)
-    if low <= found.estimate <= high:
+    _beyond(axes, each, min(_finite(interval.estimate, interval.low)), at, layout, role, left=True)
+    _beyond(
+        axes, each, max(_finite(interval.estimate, interval.high)), at, layout, role, left=False
+    )
+    if low <= interval.estimate <= high:
         axes.plot(
-            [found.estimate],
+            [interval.estimate],
             [at],
             marker=marker,
             markersize=5,

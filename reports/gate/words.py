@@ -90,11 +90,13 @@ def margin(each: Worsening) -> str:
 
 def change(each: Worsening) -> Interval:
     """The candidate less the baseline, with its own sign: a quality that fell is negative."""
-    found = each.worsening
+    interval = each.worsening
     if each.better != "higher":
-        return found
+        return interval
     # 0.0 less, so that no difference is no negative zero.
-    return Interval(estimate=0.0 - found.estimate, low=0.0 - found.high, high=0.0 - found.low)
+    return Interval(
+        estimate=0.0 - interval.estimate, low=0.0 - interval.high, high=0.0 - interval.low
+    )
 
 
 def changed(each: Worsening) -> str:
@@ -104,8 +106,8 @@ def changed(each: Worsening) -> str:
 
 def change_interval(each: Worsening) -> str:
     """The same as an interval of the gate's level; "" where it does not exist."""
-    found = change(each)
-    return difference_interval(found.low, found.high, unit_of(each))
+    interval = change(each)
+    return difference_interval(interval.low, interval.high, unit_of(each))
 
 
 def both(each: Worsening) -> tuple[str, str]:
@@ -124,7 +126,7 @@ def unit_of(each: Worsening) -> str:
     return "relative" if each.relative else each.unit
 
 
-def _named(found: Sequence[tuple[str, Worsening]]) -> str:
+def _named(comparisons: Sequence[tuple[str, Worsening]]) -> str:
     """The first comparisons, the worst ones first, with what they came to."""
 
     def in_margins(entry: tuple[str, Worsening]) -> float:
@@ -132,7 +134,7 @@ def _named(found: Sequence[tuple[str, Worsening]]) -> str:
         share = each.worsening.estimate / each.margin if each.margin > 0 else math.inf
         return share if math.isfinite(share) else math.inf
 
-    ordered = sorted(found, key=in_margins, reverse=True)
+    ordered = sorted(comparisons, key=in_margins, reverse=True)
     texts = []
     for scenario, each in ordered[:MOST_NAMES]:
         text = f"{metric(each.metric).label.removesuffix(' (assumed)')} in {scenario}"
@@ -140,5 +142,5 @@ def _named(found: Sequence[tuple[str, Worsening]]) -> str:
         shown = changed(each)
         moved = f" {before} → {after}" if NOTHING not in {before, after} else ""
         texts.append(f"{text}{moved}, {shown}" if shown != NOTHING else text)
-    more = len(found) - MOST_NAMES
+    more = len(comparisons) - MOST_NAMES
     return "; ".join(texts) + (f"; {more} more" if more > 0 else "")

@@ -79,9 +79,9 @@ def harm(verdict: Verdict) -> str:
     """That the controller does harm, where it does: it answers fewer than static would."""
     if not verdict.harm.found:
         return ""
-    found = verdict.harm.change
-    spread = difference_interval(found.low, found.high, "share")
-    return f"availability {difference(found.estimate, 'share')} against static ({spread})"
+    interval = verdict.harm.change
+    spread = difference_interval(interval.low, interval.high, "share")
+    return f"availability {difference(interval.estimate, 'share')} against static ({spread})"
 
 
 def cheap(verdict: Verdict) -> str:

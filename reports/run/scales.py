@@ -30,12 +30,12 @@ def around(values: Iterable[tuple[float, float, float]]) -> tuple[float, float]:
     Args:
         values: estimate, low and high of each.
     """
-    found = [each for each in values if math.isfinite(each[0])]
-    least = min((each[0] for each in found), default=0.0)
-    most = max((each[0] for each in found), default=1.0)
+    finite = [each for each in values if math.isfinite(each[0])]
+    least = min((each[0] for each in finite), default=0.0)
+    most = max((each[0] for each in finite), default=1.0)
     # A difference too small to be read is not blown up to the size of the axis.
     span = max(most - least, 0.01 * abs(most), 1e-9)
-    ends = [end for each in found for end in each if math.isfinite(end)] or [least, most]
+    ends = [end for each in finite for end in each if math.isfinite(end)] or [least, most]
     low, high = max(min(ends), least - 0.5 * span), min(max(ends), most + 0.5 * span)
     return low - 0.12 * span, high + 0.12 * span
 

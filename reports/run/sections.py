@@ -183,9 +183,9 @@ def section(
     )
 
 
-def _ordered(found: Mapping[str, Interval]) -> list[str]:
-    known = [name for name in METRICS if name in found]
-    return [*known, *(name for name in found if name not in METRICS)]
+def _ordered(metrics: Mapping[str, Interval]) -> list[str]:
+    known = [name for name in METRICS if name in metrics]
+    return [*known, *(name for name in metrics if name not in METRICS)]
 
 
 def _is_zero(verdict: Verdict, name: str) -> bool:
@@ -294,15 +294,15 @@ def _faults(verdict: Verdict) -> tuple[tuple[str, str, str], ...]:
     """Name, effect and time of each fault; of one that comes again, the first time."""
     windows: dict[tuple[str, str], list[str]] = {}
     for each in verdict.faults:
-        found = windows.setdefault((each.name, each.text), [])
-        found.append(f"{clock(each.from_s)} to {clock(each.to_s)}")
+        times = windows.setdefault((each.name, each.text), [])
+        times.append(f"{clock(each.from_s)} to {clock(each.to_s)}")
     return tuple(
         (
             name,
             text,
-            found[0] + (f", and {counted(len(found) - 1, 'time')} more" if len(found) > 1 else ""),
+            times[0] + (f", and {counted(len(times) - 1, 'time')} more" if len(times) > 1 else ""),
         )
-        for (name, text), found in windows.items()
+        for (name, text), times in windows.items()
     )
 
 

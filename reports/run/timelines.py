@@ -126,13 +126,13 @@ def thresholds(policy: Policy) -> tuple[Threshold, ...]:
 
     A latency is judged at an edge that is at most 0.6 % off, which no figure shows.
     """
-    found = {
+    threshold_of = {
         (rule.signal, rule.level, rule.threshold): Threshold(
             signal=rule.signal, label=rule.level.label, value=rule.threshold
         )
         for rule in policy.rules
     }
-    return tuple(found.values())
+    return tuple(threshold_of.values())
 
 
 def caption(verdict: Verdict, shown: Timeline) -> str:

@@ -92,7 +92,7 @@ def _draw(tuning: Tuning, pairs: Sequence[tuple[int, int]], layout: Layout) -> F
 
 def _marks(tuning: Tuning) -> list[Mark]:
     """Today's and static first, so that their labels get their place; the proposed one too."""
-    found = [
+    marks = [
         Mark(
             text=f"{place} proposed" if each is tuning.proposed else str(place),
             values=each.objectives,
@@ -102,7 +102,7 @@ def _marks(tuning: Tuning) -> list[Mark]:
         )
         for place, each in tuning.found
     ]
-    found.sort(key=lambda mark: mark.marker != "*")
+    marks.sort(key=lambda mark: mark.marker != "*")
     others = [
         Mark(
             text="today",
@@ -124,7 +124,7 @@ def _marks(tuning: Tuning) -> list[Mark]:
                 hollow=not tuning.static.feasible,
             )
         )
-    return [*found[:1], *others, *found[1:]]
+    return [*marks[:1], *others, *marks[1:]]
 
 
 def _panel(
@@ -179,8 +179,8 @@ def _near(marks: Sequence[Mark], place: int) -> list[Interval]:
     kept = [mark.values[place] for mark in marks if mark.text != STATIC]
     every = [mark.values[place] for mark in marks]
     wide, narrow = (
-        max(each.estimate for each in found) - min(each.estimate for each in found)
-        for found in (every, kept)
+        max(each.estimate for each in intervals) - min(each.estimate for each in intervals)
+        for intervals in (every, kept)
     )
     return every if wide <= FAR * narrow or not narrow else kept
 
@@ -211,14 +211,18 @@ def _arrow(objective: Objective, *, up: bool) -> str:
 def _cross(axes: Axes, mark: Mark, pair: tuple[int, int]) -> None:
     across, up = (mark.values[place] for place in pair)
     colour = light(mark.role)
-    for found, draw, at, (least, most) in (
+    for interval, draw, at, (least, most) in (
         (across, axes.hlines, up, axes.get_xlim()),
         (up, axes.vlines, across, axes.get_ylim()),
     ):
         # Many lines from edge to edge would say no more than one does, and hide the points.
-        fits = found.low > least or found.high < most
-        if math.isfinite(found.low) and math.isfinite(found.high) and (fits or mark.marker == "*"):
-            draw(at.estimate, found.low, found.high, color=colour, linewidth=1.1, alpha=0.55)
+        fits = interval.low > least or interval.high < most
+        if (
+            math.isfinite(interval.low)
+            and math.isfinite(interval.high)
+            and (fits or mark.marker == "*")
+        ):
+            draw(at.estimate, interval.low, interval.high, color=colour, linewidth=1.1, alpha=0.55)
     axes.plot(
         [across.estimate],
         [up.estimate],

@@ -60,14 +60,14 @@ def _draw(tuning: Tuning, layout: Layout) -> Figure:
     wide = (layout.width - layout.left - layout.right - (across - 1) * BETWEEN) / across
     figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
     figure.patch.set_visible(False)
-    for place, found in enumerate(every):
+    for place, importance in enumerate(every):
         row, column = divmod(place, across)
         left = layout.left + column * (wide + BETWEEN)
         bottom = height - row * each - HEAD - tall
         axes = figure.add_axes(
             (left / layout.width, bottom / height, wide / layout.width, tall / height)
         )
-        _panel(axes, found, names_of[found.objective], paths, layout)
+        _panel(axes, importance, names_of[importance.objective], paths, layout)
         if column == 0:
             for line, name in enumerate(names):
                 axes.annotate(

@@ -124,15 +124,15 @@ def tuning_page(tuning: Tuning) -> str:
 def _drawn(
     prefix: str, title: str, description: str, draw: Callable[[Layout], Figure | None]
 ) -> Drawn:
-    found = {}
+    figures = {}
     for name, layout in (("wide", WIDE), ("narrow", NARROW)):
         figure = draw(layout)
-        found[name] = (
+        figures[name] = (
             Markup()
             if figure is None
             else inline_svg(figure, prefix=f"{prefix}-{name}", title=title, description=description)
         )
-    return Drawn(wide=found["wide"], narrow=found["narrow"])
+    return Drawn(wide=figures["wide"], narrow=figures["narrow"])
 
 
 def _facts(tuning: Tuning) -> Iterator[tuple[str, str]]:
@@ -169,8 +169,8 @@ def _write_data(path: Path, tuning: Tuning) -> None:
                 each.file or "",
                 *(known.get(setting) for setting in tuning.paths),
                 *(
-                    getattr(found, end)
-                    for found in (*each.objectives, *each.objectives_held_out)
+                    getattr(reading, end)
+                    for reading in (*each.objectives, *each.objectives_held_out)
                     for end in ends
                 ),
             ]

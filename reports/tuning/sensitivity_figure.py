@@ -76,8 +76,8 @@ def _draw(tuning: Tuning, layout: Layout) -> Figure:
 
 def _limits(every: Sequence[Sensitivity], column: int) -> tuple[float, float]:
     """Of all panels of an objective."""
-    found = [step.objectives[column] for each in every for step in each.steps if step.valid]
-    return around((each.estimate, each.low, each.high) for each in found)
+    intervals = [step.objectives[column] for each in every for step in each.steps if step.valid]
+    return around((each.estimate, each.low, each.high) for each in intervals)
 
 
 def _panel(

@@ -200,8 +200,8 @@ def robustness_rows(tuning: Tuning) -> tuple[RobustnessRow, ...]:
                 objectives=()
                 if own is None
                 else tuple(
-                    value(found, each)
-                    for found, each in zip(own.objectives, tuning.objectives, strict=True)
+                    value(interval, each)
+                    for interval, each in zip(own.objectives, tuning.objectives, strict=True)
                 ),
             )
         )

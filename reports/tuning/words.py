@@ -89,20 +89,20 @@ def way(change: Change) -> str:
 
 def effect(change: Change) -> str:
     """A change with its sign, or that there is none: "cost −12 ±3 %"."""
-    found, name = change.change, short(change.of)
+    interval, name = change.change, short(change.of)
     unit = "relative" if change.of.form == "ratio" else change.of.unit
-    if not math.isfinite(found.estimate):
+    if not math.isfinite(interval.estimate):
         return f"{name} undefined"
-    if not (math.isfinite(found.low) and math.isfinite(found.high)):
-        return f"{name} {difference(found.estimate, unit)}, from too few runs to say how surely"
-    if not told_apart(found):
-        most = max(abs(found.low), abs(found.high))
+    if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+        return f"{name} {difference(interval.estimate, unit)}, from too few runs to say how surely"
+    if not told_apart(interval):
+        most = max(abs(interval.low), abs(interval.high))
         if most == 0:
             return f"{name} unchanged"
         within = difference(most, unit).removeprefix("+")
         return f"{name} unchanged within ±{within}"
-    shown = difference(found.estimate, unit)
-    spread = plus_minus(found, shown, unit)
+    shown = difference(interval.estimate, unit)
+    spread = plus_minus(interval, shown, unit)
     if not spread:
         return f"{name} {shown}"
     suffix = next((each for each in (POINTS, f"{THIN}%") if shown.endswith(each)), "")
@@ -176,7 +176,7 @@ def effort(tuning: Tuning) -> str:
 
 def objective_values(policy: Sequence[Interval], objectives: Sequence[Objective]) -> list[str]:
     """Objectives of a policy, each with its interval."""
-    return [value(found, each) for found, each in zip(policy, objectives, strict=True)]
+    return [value(interval, each) for interval, each in zip(policy, objectives, strict=True)]
 
 
 def setting(policy: Policy, path: str) -> str:

@@ -85,7 +85,7 @@ def _live(folder: Path, told: int, chance: random.Random) -> None:
     logging.getLogger("balancer").disabled = True  # a kill in the midst of a generation is told of
     balancer = _balancer(folder)
     # Its own thread syncs and turns generations, as in a service, while calls go on.
-    balancer._persistence.start()
+    balancer._control._persistence.start()
     (standing,) = balancer.budgets()
     os.write(told, b"k %d %d\n" % (standing.used, bool(balancer.status().budget_loss)))
     while True:
@@ -95,7 +95,7 @@ def _live(folder: Path, told: int, chance: random.Random) -> None:
             os.write(told, b"r 0 0\n")
             time.sleep(_LONGEST_S * 4)
             continue
-        claim = attempt._claim
+        claim = attempt.claim
         assert claim is not None
         tokens = chance.randrange(claim.cap_tokens)
         outcome = Outcome(prompt_tokens=1000, output_tokens=tokens)

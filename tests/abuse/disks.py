@@ -145,7 +145,7 @@ def _life(folder: Path, policy: Policy, disk: Faulty, fault: str) -> Life:
         attempt = request.start()
         assert attempt is not None
         attempt.finish(Outcome(prompt_tokens=1000, output_tokens=50))
-        billed += request._nano_usd
+        billed += request.account.nano_usd
         bench.seen()
     status = bench.balancer.status()
     disk.left = 0

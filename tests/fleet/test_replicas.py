@@ -231,7 +231,7 @@ def test_without_the_client_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(home, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install '\.\[fleet\]' in a clone"):
-        Balancer(POLICY, fleet=Fleet(url="redis://127.0.0.1"))
+        Balancer(POLICY, fleet=Fleet(url="redis://127.0.0.1")).open()
 
 
 @pytest.mark.parametrize(

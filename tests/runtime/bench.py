@@ -47,7 +47,7 @@ class Bench:
         options.setdefault("settings", CallSettings(model=MODEL))
         self.balancer = Balancer(
             default_policy() if policy is None else policy, clock=self.clock, **options
-        )
+        ).open()
         self.ticks: list[tuple[Observations, Decision]] = []
         self.balancer.listeners.ticks.add(lambda seen, decided: self.ticks.append((seen, decided)))
 

@@ -45,7 +45,7 @@ def _closed() -> Iterator[None]:
     """Processes that died leave no handles open."""
     yield
     while _OPEN:
-        persistence = _OPEN.pop().balancer._persistence
+        persistence = _OPEN.pop().balancer._control._persistence
         assert persistence._journal is not None
         persistence._journal.close()
 
@@ -71,7 +71,7 @@ def answered(bench: Bench, tokens: int = 50, key: str | None = None) -> int:
     attempt = request._attempt
     assert attempt is not None
     attempt.finish(Outcome(prompt_tokens=1000, output_tokens=tokens))
-    return request._nano_usd
+    return request.account.nano_usd
 
 
 def lefts(bench: Bench) -> list[int]:
@@ -291,7 +291,7 @@ def test_a_thread_syncs_what_callers_wrote(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Disk, "sync", lambda _disk, _handle: by.append(threading.current_thread()))
     bench = bench_in(tmp_path)
     bench.balancer.start()
-    files = bench.balancer._persistence._budget
+    files = bench.balancer._control._persistence._budget
     assert files is not None
     assert files._thread is not None
     assert files._thread.is_alive()
@@ -458,7 +458,7 @@ def test_a_file_of_the_version_before_that_cannot_be_read_is_a_loss(
     """As any other."""
     (tmp_path / "state.json.budget").write_text(damage)
     found = recover(tmp_path / "state.json.budget")
-    assert (found.state, found.found) == (None, True)
+    assert (found.state, found.any_files) == (None, True)
     assert "state.json.budget" in found.loss
     assert lefts(bench_in(tmp_path)) == [0, 0]
 

@@ -19,11 +19,14 @@ from balancer.core.policy import BudgetLimit, Policy, Strategy
 from balancer.core.replay import replay
 from balancer.journal_file import open_journal
 from balancer.policy_file import default_policy
-from balancer.runtime.balancer import OFF_VARIABLE, Balancer
+from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked, Outcome
 from balancer.runtime.clock import Clock, ManualClock
+from balancer.runtime.control_loop import ControlLoop
+from balancer.runtime.health import OFF_VARIABLE
 from balancer.runtime.journal import JournalFiles
 from balancer.runtime.ledger import Claim, Ledger
+from balancer.runtime.ticker import ThreadTicker
 
 from .bench import ANSWER, Bench
 
@@ -125,14 +128,15 @@ def test_a_ticker_that_dies_lets_calls_through(
     """And can be started again."""
     balancer = Balancer(clock=Clock(speed=100.0))
 
-    def killed(tick: int) -> None:
+    def killed(_loop: ControlLoop, tick: int) -> None:
         raise SystemExit("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(balancer, "_close_tick", killed)
+        patch.setattr(ControlLoop, "_close_tick", killed)
         balancer.start()
-        assert balancer._ticker is not None
-        balancer._ticker._thread.join(20.0)  # type: ignore[union-attr]
+        ticker = balancer._control._ticker
+        assert isinstance(ticker, ThreadTicker)
+        ticker._thread.join(20.0)
     assert passes_through(balancer)
     status = balancer.status()
     assert not status.running
@@ -156,7 +160,7 @@ def test_a_ticker_that_hangs_is_noticed_by_the_callers(caplog: pytest.LogCapture
         def stop(self) -> None:
             """Nothing runs."""
 
-    balancer._run(Hung())  # type: ignore[arg-type]
+    balancer._control.run(Hung())  # type: ignore[arg-type]
     clock.advance(9.0)
     assert not passes_through(balancer)
     clock.advance(2.0)
@@ -283,7 +287,7 @@ def test_whatever_else_breaks_a_hard_budget_goes_on_refusing(
         bench.clock.advance(1.0)
         balancer.tick()
     elif broken == "ticker":
-        balancer._ticker_died(RuntimeError("killed"))
+        balancer._control._watchdog.died(RuntimeError("killed"))
     elif broken == "closed":
         balancer.close()
     assert not balancer.enforced
@@ -294,7 +298,7 @@ def test_whatever_else_breaks_a_hard_budget_goes_on_refusing(
         attempt = request.start()
         if attempt is None:
             break
-        claim = attempt._claim
+        claim = attempt.claim
         assert claim is not None
         attempt.finish(Outcome(prompt_tokens=1000, output_tokens=claim.cap_tokens))
         (standing,) = balancer.budgets()

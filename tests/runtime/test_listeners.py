@@ -9,7 +9,7 @@ import pytest
 
 from balancer.core.modes import Mode, Priority
 from balancer.core.observations import Alert
-from balancer.runtime import requests as requests_module
+from balancer.runtime import accounts
 from balancer.runtime.calls import Asked, CallRecord, Outcome, RequestRecord, Score
 from balancer.runtime.flights import ANSWER as ANSWERED
 from balancer.runtime.flights import Ended, Over
@@ -131,7 +131,7 @@ def test_requests_that_never_call_are_bounded_between_two_ticks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """They are handed out before the tick when there are many."""
-    monkeypatch.setattr(requests_module, "MOST_PENDING", 10)
+    monkeypatch.setattr(accounts, "MOST_PENDING", 10)
     bench, told = Bench(), list[Over]()
     bench.balancer.listeners.over.add(told.extend)
     for _ in range(25):

@@ -256,7 +256,7 @@ def test_whoever_has_begun_is_answered_failed_cancelled_or_under_way(
             asked.append(kept[-1])
         elif step in ("start", "attempt") and kept:
             request = kept[one % len(kept)]
-            if request._attempt is None or request._attempt._state == 1:
+            if request._attempt is None or request._attempt.state == 1:
                 continue
             attempt = request.start()
             if attempt is None:
@@ -278,7 +278,7 @@ def test_whoever_has_begun_is_answered_failed_cancelled_or_under_way(
             request = kept.pop(one % len(kept))
             unasked = request.last is not None and request._delay_s != request._delay_s
             refused = request.last is not None and request.last.kind in OTHERS
-            idle = request._attempt is not None and request._attempt._state != 1
+            idle = request._attempt is not None and request._attempt.state != 1
             request.close()
             how = account.failed if unasked else account.cancelled
             account.end(request, account.unjudged if refused and idle else how)

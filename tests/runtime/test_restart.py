@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from balancer.core.modes import Mode
+from balancer.core.controller import Controller
+from balancer.core.modes import Mode, Priority
 from balancer.core.policy import BudgetLimit
 from balancer.core.replay import replay
 from balancer.journal_file import open_journal
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked
-from balancer.runtime.clock import Clock
+from balancer.runtime.clock import Clock, ManualClock
 from balancer.runtime.disk import Disk
 from balancer.runtime.journal import JournalFiles
+from balancer.runtime.ledger import Ledger
 
-from .bench import ANSWER, Bench
+from .bench import ANSWER, Bench, Halves
+
+
+def controller_of(bench: Bench) -> Controller:
+    """The one that decides."""
+    return bench.balancer._control.step.controller
 
 
 def killed(bench: Bench) -> None:
     """The process dies: nothing more is written, and its files are closed by the system."""
-    assert bench.balancer._persistence._journal is not None
-    bench.balancer._persistence._journal.close()
+    assert bench.balancer._control._persistence._journal is not None
+    bench.balancer._control._persistence._journal.close()
 
 
 def test_a_snapshot_is_on_the_disk_before_it_replaces_the_one_before(
@@ -77,9 +85,7 @@ def test_the_journals_tail_brings_a_snapshot_up_to_date(tmp_path: Path) -> None:
     assert saved == json.loads((tmp_path / "state.json").read_text())
     killed(bench)
     after = Bench(now_s=21.0, **in_files(tmp_path))
-    assert (
-        after.balancer._tick_step.controller.state() == bench.balancer._tick_step.controller.state()
-    )
+    assert controller_of(after).state() == controller_of(bench).state()
     assert after.mode is bench.mode
     after.balancer.close()
 
@@ -92,9 +98,7 @@ def test_a_file_that_began_after_the_snapshot_counts(tmp_path: Path, max_bytes: 
     bench.brown_out(40)
     killed(bench)
     after = Bench(now_s=40.0, journal=files, state=tmp_path / "state.json")
-    assert (
-        after.balancer._tick_step.controller.state() == bench.balancer._tick_step.controller.state()
-    )
+    assert controller_of(after).state() == controller_of(bench).state()
     after.balancer.close()
 
 
@@ -131,7 +135,7 @@ def test_a_real_clock_takes_up_the_epoch_of_the_process_before(tmp_path: Path) -
     values["epoch"] = 1_000_000.0
     (tmp_path / "state.json").write_text(json.dumps(values))
     clock = Clock()
-    real = Balancer(clock=clock, **in_files(tmp_path))
+    real = Balancer(clock=clock, **in_files(tmp_path)).open()
     assert clock.epoch == 1_000_000.0
     real.close()
 
@@ -235,3 +239,47 @@ def test_a_budget_file_of_the_version_before_is_taken_up(tmp_path: Path) -> None
     assert after.balancer.status().budget_loss == ""
     assert not (tmp_path / "state.json.budget").exists()
     after.balancer.close()
+
+
+def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:
+    """A balancer that is only made leaves no file; a start, a call or a question opens them."""
+    questions: list[Callable[[Balancer], object]] = [
+        Balancer.start,
+        Balancer.begin,
+        Balancer.request,
+        Balancer.status,
+    ]
+    for number, question in enumerate(questions):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        balancer = Balancer(clock=ManualClock(), **in_files(folder))
+        assert list(folder.iterdir()) == []
+        question(balancer)
+        assert (folder / "journal.jsonl").exists()
+        balancer.close()
+
+
+def test_a_first_call_gets_the_plan_that_held_before(tmp_path: Path) -> None:
+    """And it begins by the clock that a restart goes on by."""
+    bench = Bench(**in_files(tmp_path))
+    bench.brown_out(30)
+    plan = bench.balancer.plan(Priority.HIGH, u=0.5)
+    bench.balancer.close()
+    after = Balancer(clock=ManualClock(), draws=Halves(), **in_files(tmp_path))
+    call = after.begin(Priority.HIGH, u=0.5)
+    assert call.plan == plan
+    assert call.since == after.clock.raw() > 30.0
+    after.close()
+
+
+def test_balancers_that_share_a_ledger_may_begin_in_any_order(tmp_path: Path) -> None:
+    """What one spent before the other took up what was written is not forgotten."""
+    policy = replace(default_policy(), budgets=(BudgetLimit(usd=1.0, window_s=3600.0),))
+    before = Bench(policy, state=tmp_path / "state.json")
+    before.balancer.ledger.book(300_000_000)
+    before.balancer.close()
+    ledger = Ledger(policy)
+    keeper = Balancer(policy, clock=ManualClock(), ledger=ledger, state=tmp_path / "state.json")
+    ledger.book(200_000_000)
+    assert [standing.used for standing in keeper.budgets()] == [500_000_000]
+    keeper.close()

@@ -111,14 +111,14 @@ def test_while_state_cannot_be_written_the_service_is_not_ready(
     balancer = service.balancer
     with service.client() as client:
         assert client.get("/readyz").status_code == 200
-        balancer._health.broke("budget", OSError("No space left on device"))
+        balancer._control.health.broke("budget", OSError("No space left on device"))
         ready = client.get("/readyz")
         assert (ready.status_code, ready.json()["ready"]) == (503, False)
         assert "by memory" in ready.json()["problems"]["budget"]
         assert client.post(PATH, json=BODY).status_code == 200
         balancer.ledger.book(10**9)
         assert client.post(PATH, json=BODY).status_code == 503
-        balancer._health.mended("budget")
+        balancer._control.health.mended("budget")
         assert client.get("/readyz").status_code == 200
 
 

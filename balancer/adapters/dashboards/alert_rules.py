@@ -91,16 +91,16 @@ class _Writer:
         expression = entered
         if ends < threshold:
             firing = f'ALERTS{{alertname="{name}", alertstate="firing"}}'
-            left = f"({self._above(rule, windows, ends)})\n  and on ({JOB}) {firing}"
-            expression = f"({entered})\nor (\n  {left}\n)"
+            exit_rule = f"({self._above(rule, windows, ends)})\n  and on ({JOB}) {firing}"
+            expression = f"({entered})\nor (\n  {exit_rule}\n)"
         if rule.signal in _SAMPLED:
-            seen = self._recorded("calls", windows[0])
+            samples = self._recorded("calls", windows[0])
             least = self._policy.ladder.min_samples
-            expression = f"({expression})\nand on ({JOB}) {seen} >= {least}"
+            expression = f"({expression})\nand on ({JOB}) {samples} >= {least}"
         # A burn rate is an error rate, measured by what it may be.
         unit = "share" if rule.signal == "burn_rate" else SIGNALS[rule.signal]
         what = "error_rate" if rule.signal == "burn_rate" else rule.signal
-        shown = THRESHOLDS[unit]
+        in_unit = THRESHOLDS[unit]
         self.alerts.append(
             Alert(
                 name=name,
@@ -114,9 +114,9 @@ class _Writer:
                 },
                 summary=f"{self._service}: {plain(rule.name)}",
                 description=f"{what} over {duration(_window(windows[0]))} is {VALUES[unit]}. The "
-                f"threshold of {rule.level.label} brownout is {shown(tidy(threshold))} in policy "
+                f"threshold of {rule.level.label} brownout is {in_unit(tidy(threshold))} in policy "
                 f"{plain(self._policy.name)}; the alert ends when it was at most "
-                f"{shown(tidy(ends))} for {show_seconds(self._policy.ladder.hold_s)}.",
+                f"{in_unit(tidy(ends))} for {show_seconds(self._policy.ladder.hold_s)}.",
             )
         )
 
@@ -219,11 +219,11 @@ class _Writer:
                     f"budget is {budget}. Calls beyond it are refused.",
                 )
             )
-        left = self._queries.gauge("min", metrics.BUDGET_LEFT, *where)
+        rest = self._queries.gauge("min", metrics.BUDGET_LEFT, *where)
         self.alerts.append(
             Alert(
                 name="OpenBalancerBudgetLow",
-                expression=f"{left} < {number(limit.usd * BUDGET_LOW)}",
+                expression=f"{rest} < {number(limit.usd * BUDGET_LOW)}",
                 for_s=SHORTEST_S,
                 keep_s=SHORTEST_S,
                 labels={"severity": "critical", **labels},
@@ -255,11 +255,11 @@ class _Writer:
         return f'{name}{{{job}{sign}"{escaped}"}}'
 
     def _free(self, name: str) -> str:
-        taken = _OURS | {alert.name for alert in self.alerts}
-        found, number = name, 2
-        while found in taken:
-            found, number = f"{name}{number}", number + 1
-        return found
+        names = _OURS | {alert.name for alert in self.alerts}
+        candidate, number = name, 2
+        while candidate in names:
+            candidate, number = f"{name}{number}", number + 1
+        return candidate
 
 
 def _window(seconds: float) -> float:

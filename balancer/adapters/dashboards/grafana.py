@@ -152,13 +152,13 @@ def _mode_changes(queries: Queries) -> dashboard.AnnotationQuery:
 
 def _placed(rows: tuple[Row, ...], queries: Queries) -> list[dashboard.Panel | dashboard.RowPanel]:
     """Rows under each other, their panels from left to right."""
-    found: list[dashboard.Panel | dashboard.RowPanel] = []
+    panels: list[dashboard.Panel | dashboard.RowPanel] = []
     y = 0
     for row in rows:
         place = dashboard.GridPos(h=1, w=COLUMNS, x=0, y=y)
-        found.append(
+        panels.append(
             dashboard.RowPanel(
-                title=row.title, grid_pos=place, id_val=len(found) + 1, panels=[], collapsed=False
+                title=row.title, grid_pos=place, id_val=len(panels) + 1, panels=[], collapsed=False
             )
         )
         x, y, tallest = 0, y + 1, 0
@@ -166,10 +166,10 @@ def _placed(rows: tuple[Row, ...], queries: Queries) -> list[dashboard.Panel | d
             if x + panel.width > COLUMNS:
                 x, y, tallest = 0, y + tallest, 0
             place = dashboard.GridPos(h=panel.height, w=panel.width, x=x, y=y)
-            found.append(_panel(panel, place, len(found) + 1, queries))
+            panels.append(_panel(panel, place, len(panels) + 1, queries))
             x, tallest = x + panel.width, max(tallest, panel.height)
         y += tallest
-    return found
+    return panels
 
 
 def _panel(

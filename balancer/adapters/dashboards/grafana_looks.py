@@ -134,7 +134,7 @@ def drawing(panel: Panel) -> object:
         return None
     if panel.shape is Shape.BAND:
         return statetimeline.FieldConfig(fill_opacity=90, line_width=0)
-    found = timeseries.FieldConfig(
+    config = timeseries.FieldConfig(
         draw_style=common.GraphDrawStyle.LINE,
         line_width=1,
         fill_opacity=60 if panel.shape in _STACKS else 0,
@@ -144,9 +144,9 @@ def drawing(panel: Panel) -> object:
         ),
     )
     if panel.limits:
-        found.thresholds_style = common.GraphThresholdsStyleConfig(
+        config.thresholds_style = common.GraphThresholdsStyleConfig(
             mode=common.GraphThresholdsStyleMode.DASHED
         )
         # Without it, a quiet day would not show how far away the first threshold is.
-        found.axis_soft_max = panel.limits[0][0] * 1.1
-    return found
+        config.axis_soft_max = panel.limits[0][0] * 1.1
+    return config

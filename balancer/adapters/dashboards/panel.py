@@ -16,7 +16,7 @@ MODE_COLOURS: Final = {
     Mode.HARD: "#e58440",
     Mode.EMERGENCY: "#d2577f",
 }
-"""Those of the mode band in reports, on a dark screen: Grafana's default."""
+"""Colours of the modes: those of the reports' mode band on a dark screen, Grafana's default."""
 
 OVER: Final = "$__rate_interval"
 """Grafana's variable: long enough for a rate, and no longer than a pixel needs."""

@@ -31,12 +31,12 @@ def rows_of(policy: Policy, queries: Queries) -> tuple[Row, ...]:
 
 def _limits(policy: Policy, signal: str) -> tuple[tuple[float, Mode], ...]:
     """The lowest threshold of each mode, where it is not above that of a worse one."""
-    found: list[tuple[float, Mode]] = []
+    limits: list[tuple[float, Mode]] = []
     for mode in reversed(MODES):
-        asked = [r.threshold for r in policy.rules if r.signal == signal and r.level == mode]
-        if asked and (not found or min(asked) < found[-1][0]):
-            found.append((min(asked), mode))
-    return tuple(reversed(found))
+        thresholds = [r.threshold for r in policy.rules if r.signal == signal and r.level == mode]
+        if thresholds and (not limits or min(thresholds) < limits[-1][0]):
+            limits.append((min(thresholds), mode))
+    return tuple(reversed(limits))
 
 
 def _figure(

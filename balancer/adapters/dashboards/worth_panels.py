@@ -10,7 +10,7 @@ __all__ = ["coming_and_going", "worth"]
 
 
 def worth(q: Queries) -> tuple[Panel, ...]:
-    """Of requests, answers and sessions."""
+    """Panels of what requests, answers and sessions cost and are worth."""
     return (
         Panel(
             title="Cost of a request",

@@ -48,9 +48,9 @@ def advise(query: MonitorQuery) -> tuple[Advice, ...]:
     Of several misunderstandings the first is told: its better query is free of the others.
     """
     for check in _CHECKS:
-        found = check(query)
-        if found is not None:
-            return (found,)
+        findings = check(query)
+        if findings is not None:
+            return (findings,)
     return ()
 
 

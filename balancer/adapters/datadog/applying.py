@@ -16,7 +16,7 @@ from .client import Client
 from .definitions import Definition, Kind
 from .errors import DatadogError, Trouble
 from .monitors import Target
-from .stores import STORES, Found, others_of_ours
+from .stores import STORES, Existing, others_of_ours
 
 __all__ = ["Action", "Change", "Difference", "apply", "plan", "plan_removal"]
 
@@ -49,7 +49,7 @@ class Change:
         action: what.
         kind, title: with which thing.
         definition: as it should be; None to delete.
-        found: as it is; None to create.
+        existing: as it is; None to create.
         differences: of an update.
         why: of a deletion.
     """
@@ -58,7 +58,7 @@ class Change:
     kind: Kind
     title: str
     definition: Definition | None = None
-    found: Found | None = None
+    existing: Existing | None = None
     differences: tuple[Difference, ...] = ()
     why: str = ""
 
@@ -72,16 +72,16 @@ def plan(client: Client, target: Target, definitions: Sequence[Definition]) -> t
     """
     changes: list[Change] = []
     for kind, store in STORES.items():
-        wanted = {each.key: each for each in definitions if each.kind is kind}
-        found = list(store.find(client, target))
-        for definition in wanted.values():
-            same = [each for each in found if each.key == definition.key]
+        definition_of = {each.key: each for each in definitions if each.kind is kind}
+        existing = list(store.find(client, target))
+        for definition in definition_of.values():
+            same = [each for each in existing if each.key == definition.key]
             changes.append(_change(definition, same[0] if same else None))
             changes += [_removal(each, "made twice") for each in same[1:]]
         changes += [
             _removal(each, "no longer in the policy")
-            for each in found
-            if each.key not in wanted and each.ours
+            for each in existing
+            if each.key not in definition_of and each.ours
         ]
     return tuple(changes)
 
@@ -97,11 +97,11 @@ def plan_removal(client: Client, target: Target) -> tuple[Change, ...]:
     """
     shared = {Kind.PERCENTILES} if others_of_ours(client, target) else set()
     return tuple(
-        _removal(found, "")
+        _removal(existing, "")
         for kind, store in reversed(STORES.items())
         if kind not in shared
-        for found in store.find(client, target)
-        if found.ours
+        for existing in store.find(client, target)
+        if existing.ours
     )
 
 
@@ -113,14 +113,14 @@ def apply(client: Client, target: Target, changes: Sequence[Change]) -> Iterator
     """
     for change in changes:
         store = STORES[change.kind]
-        definition, found = change.definition, change.found
+        definition, existing = change.definition, change.existing
         if change.action is Action.CREATE and definition is not None:
             yield _create(client, target, change, definition)
             continue
-        if change.action is Action.UPDATE and definition is not None and found is not None:
-            store.update(client, found, definition)
-        elif change.action is Action.DELETE and found is not None:
-            store.delete(client, found)
+        if change.action is Action.UPDATE and definition is not None and existing is not None:
+            store.update(client, existing, definition)
+        elif change.action is Action.DELETE and existing is not None:
+            store.delete(client, existing)
         yield change
 
 
@@ -149,31 +149,33 @@ def _create(client: Client, target: Target, change: Change, definition: Definiti
     return change
 
 
-def _change(definition: Definition, found: Found | None) -> Change:
+def _change(definition: Definition, existing: Existing | None) -> Change:
     differences: tuple[Difference, ...] = ()
-    if found is None:
+    if existing is None:
         action = Action.CREATE
-    elif not found.ours and definition.kind is Kind.WEBHOOK:
+    elif not existing.ours and definition.kind is Kind.WEBHOOK:
         raise InputError(
             f"the webhook {definition.title!r} exists and is not ours, or another application's; "
             "choose another name for this one",
             where="--webhook",
         )
     else:
-        differences = tuple(_differences(definition.body, found.body, ""))
+        differences = tuple(_differences(definition.body, existing.body, ""))
         action = Action.UPDATE if differences else Action.KEEP
     return Change(
         action=action,
         kind=definition.kind,
         title=definition.title,
         definition=definition,
-        found=found,
+        existing=existing,
         differences=differences,
     )
 
 
-def _removal(found: Found, why: str) -> Change:
-    return Change(action=Action.DELETE, kind=found.kind, title=found.title, found=found, why=why)
+def _removal(existing: Existing, why: str) -> Change:
+    return Change(
+        action=Action.DELETE, kind=existing.kind, title=existing.title, existing=existing, why=why
+    )
 
 
 def _differences(wanted: Any, has: Any, path: str) -> Iterator[Difference]:

@@ -201,6 +201,6 @@ class Client:
         key = f"{version}.{name}"
         if key not in self._apis:
             module = import_module(f"datadog_api_client.{version}.api.{name}_api")
-            found = "".join(part.title() for part in name.split("_")) + "Api"
-            self._apis[key] = getattr(module, found)(self._client)
+            api = "".join(part.title() for part in name.split("_")) + "Api"
+            self._apis[key] = getattr(module, api)(self._client)
         return self._apis[key]

@@ -38,10 +38,10 @@ class Cursor:
         place = self.at if at is None else at
         rest = self.text[place:]
         word = re.match(r"[\w.]+|\S", rest)
-        found = repr(word[0][:40]) if word else "the end"
+        next_word = repr(word[0][:40]) if word else "the end"
         hint = nearest(word[0], known) if word else ""
         raise QueryError(
-            f"column {place + 1}: found {found}, expected {expected}{hint}", column=place + 1
+            f"column {place + 1}: found {next_word}, expected {expected}{hint}", column=place + 1
         )
 
     def blank(self) -> None:

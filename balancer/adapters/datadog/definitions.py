@@ -69,7 +69,7 @@ def definitions_of(policy: Policy, target: Target, url: str, secret: str) -> tup
         )
     mark = fingerprint(secret)
     variable = variable_name(target)
-    found = [
+    definitions = [
         Definition(
             kind=Kind.VARIABLE,
             key=variable,
@@ -90,7 +90,7 @@ def definitions_of(policy: Policy, target: Target, url: str, secret: str) -> tup
             },
         ),
     ]
-    found += [
+    definitions += [
         Definition(
             kind=Kind.PERCENTILES,
             key=metric.name,
@@ -101,12 +101,12 @@ def definitions_of(policy: Policy, target: Target, url: str, secret: str) -> tup
     ]
     for body in monitors_of(policy, target):
         (key,) = (tag for tag in body["tags"] if tag.startswith(KEY_TAG))
-        found.append(Definition(kind=Kind.MONITOR, key=key, title=body["name"], body=body))
+        definitions.append(Definition(kind=Kind.MONITOR, key=key, title=body["name"], body=body))
     dashboard = dashboard_of(target)
-    found.append(
+    definitions.append(
         Definition(kind=Kind.DASHBOARD, key=target.owner, title=dashboard["title"], body=dashboard)
     )
-    return tuple(found)
+    return tuple(definitions)
 
 
 def fingerprint(secret: str) -> str:
@@ -126,10 +126,10 @@ def variable_name(target: Target) -> str:
     Datadog takes capitals, digits and '_' only. Where that leaves something out, six digits of a
     hash tell `shop-prod` from the environment `prod` of `shop`, whose secret is not ours.
     """
-    said = target.owner.removeprefix("open-balancer/")
-    name = re.sub(r"[^A-Z0-9]+", "_", said.upper()).strip("_")
-    if name.lower() != said:
-        name += "_" + hashlib.sha256(said.encode()).hexdigest()[:6].upper()
+    scope = target.owner.removeprefix("open-balancer/")
+    name = re.sub(r"[^A-Z0-9]+", "_", scope.upper()).strip("_")
+    if name.lower() != scope:
+        name += "_" + hashlib.sha256(scope.encode()).hexdigest()[:6].upper()
     return f"OPEN_BALANCER_SECRET_{name}"
 
 

@@ -59,7 +59,7 @@ def error_of_status(
     status: int, body: object, headers: Mapping[str, str], what: str, host: str
 ) -> DatadogError:
     """The error that an HTTP answer stands for."""
-    said = _said(body)
+    reason = _said(body)
     if status == 401:
         return DatadogError(
             Trouble.UNAUTHORISED,
@@ -69,11 +69,11 @@ def error_of_status(
     if status == 403:
         return DatadogError(
             Trouble.FORBIDDEN,
-            f"{what}: not allowed (403) by {host}{said}; check that the application key "
+            f"{what}: not allowed (403) by {host}{reason}; check that the application key "
             "DD_APP_KEY is of the same organisation and site and has the permission",
         )
     if status == 404:
-        return DatadogError(Trouble.NOT_FOUND, f"{what}: not found (404){said}")
+        return DatadogError(Trouble.NOT_FOUND, f"{what}: not found (404){reason}")
     if status == 429:
         wait_s = _seconds(headers)
         when = "" if wait_s is None else f"; it may be asked again in {wait_s:g} s"
@@ -82,7 +82,7 @@ def error_of_status(
         )
     if status >= 500:
         return DatadogError(Trouble.UNAVAILABLE, f"{what}: Datadog has trouble itself ({status})")
-    return DatadogError(Trouble.REFUSED, f"{what}: refused ({status}){said}")
+    return DatadogError(Trouble.REFUSED, f"{what}: refused ({status}){reason}")
 
 
 def _seconds(headers: Mapping[str, str]) -> float | None:
@@ -97,8 +97,8 @@ def _seconds(headers: Mapping[str, str]) -> float | None:
 
 def _said(body: object) -> str:
     """What Datadog says is wrong, on one line."""
-    found = body.get("errors", body) if isinstance(body, dict) else body
-    parts = found if isinstance(found, list) else [found]
+    errors = body.get("errors", body) if isinstance(body, dict) else body
+    parts = errors if isinstance(errors, list) else [errors]
     texts = [part if isinstance(part, str) else str(part) for part in parts if part]
     text = " ".join("; ".join(texts).split())
     return f": {text[:300]}" if text else ""

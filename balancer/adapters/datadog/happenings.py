@@ -111,10 +111,10 @@ def _create(client: Client, target: Target, key: str, mode: Mode, summary: str) 
             body={"data": {"type": "incidents", "attributes": attributes}},
         )
     except DatadogError as error:
-        found = find_incident(client, key) if error.unknown_outcome else None
-        if found is None:
+        number = find_incident(client, key) if error.unknown_outcome else None
+        if number is None:
             raise
-        return found
+        return number
     return str(answer.body["data"]["id"])
 
 

@@ -72,10 +72,10 @@ class Target:
     notify: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, found in (("--service", self.service), ("--env", self.environment)):
-            if found is not None and not re.fullmatch(r"[a-z][a-z0-9_./-]{0,99}", found):
+        for name, value in (("--service", self.service), ("--env", self.environment)):
+            if value is not None and not re.fullmatch(r"[a-z][a-z0-9_./-]{0,99}", value):
                 raise InputError(
-                    f"found {found!r:.60}, expected a tag value as Datadog keeps it: lower case "
+                    f"found {value!r:.60}, expected a tag value as Datadog keeps it: lower case "
                     "letters, digits, '-', '_', '.' and '/', a letter first",
                     where=name,
                 )
@@ -111,14 +111,14 @@ class Target:
 
 def monitors_of(policy: Policy, target: Target) -> tuple[dict[str, Any], ...]:
     """Bodies of all monitors, each with a tag of its own that it is found by."""
-    found, taken = [], set[str]()
+    monitors, keys = [], set[str]()
     for rule in policy.rules:
         key = f"rule-{_slug(rule.name)}"
-        while key in taken:
+        while key in keys:
             key += "-again"
-        taken.add(key)
-        found.append(_monitor_of_rule(rule, key, policy, target))
-    return (*found, _no_data(policy, target), _flapping(policy, target))
+        keys.add(key)
+        monitors.append(_monitor_of_rule(rule, key, policy, target))
+    return (*monitors, _no_data(policy, target), _flapping(policy, target))
 
 
 def query_of(rule: Rule, target: Target) -> MonitorQuery:

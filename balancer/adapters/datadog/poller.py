@@ -19,7 +19,7 @@ __all__ = ["Poll", "Poller", "interval_s"]
 SHORTEST_S: Final = 30.0
 LONGEST_S: Final = 600.0
 _SHARE: Final = 0.5
-"""Of the rate limit, which others in the organisation use too."""
+"""Share of the rate limit that is used; others in the organisation need the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ def interval_s(headers: Mapping[str, str]) -> float:
 
 def _number(headers: Mapping[str, str], name: str) -> float | None:
     try:
-        found = float(headers.get(name, ""))
+        number = float(headers.get(name, ""))
     except ValueError:
         return None
-    return found if 0 <= found < 1e9 else None
+    return number if 0 <= number < 1e9 else None

@@ -85,9 +85,9 @@ def parse_expression(text: str) -> Expression:
         QueryError: as for `parse_query`.
     """
     reader = _Reader(text)
-    found = reader.expression()
+    expression = reader.expression()
     reader.end("an operator or the end")
-    return found
+    return expression
 
 
 class _Reader(Cursor):
@@ -196,8 +196,8 @@ class _Reader(Cursor):
                 self.fail("a function that Datadog has", begin, _FUNCTIONS)
             return self.call(name)
         if name not in _SPACES and not re.fullmatch(r"p(?:\d{1,2}(?:\.\d{1,2})?)", name):
-            known = (*_SPACES, *_PERCENTILES)
-            self.fail(f"a space aggregation ({', '.join(known)})", begin, known)
+            functions = (*_SPACES, *_PERCENTILES)
+            self.fail(f"a space aggregation ({', '.join(functions)})", begin, functions)
         self.needs(":", " and a metric")
         return self.series(name)
 
@@ -248,7 +248,7 @@ class _Reader(Cursor):
                 return tuple(keys)
 
     def modifiers(self) -> tuple[Modifier, ...]:
-        found: list[Modifier] = []
+        modifiers: list[Modifier] = []
         while self.takes("."):
             begin = self.at
             name = self.reads(_NAME)
@@ -265,7 +265,7 @@ class _Reader(Cursor):
                 arguments.append(argument)
             low, high = _MODIFIERS[name]
             if not low <= len(arguments) <= high:
-                wanted = str(low) if low == high else f"{low} to {high}"
-                self.fail(f"{wanted} arguments of {name}", begin)
-            found.append(Modifier(name, tuple(arguments)))
-        return tuple(found)
+                count = str(low) if low == high else f"{low} to {high}"
+                self.fail(f"{count} arguments of {name}", begin)
+            modifiers.append(Modifier(name, tuple(arguments)))
+        return tuple(modifiers)

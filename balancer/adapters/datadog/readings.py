@@ -147,8 +147,8 @@ def _reading(
     )
 
 
-def _is_number(found: object) -> bool:
-    return isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 class Judge:
@@ -206,18 +206,18 @@ class Judge:
     def alerts(self, readings: Sequence[Reading], now_s: float) -> tuple[Alert, ...]:
         """What the readings ask for."""
         self._raised = {name: end for name, end in self._raised.items() if end > now_s}
-        found = []
+        alerts = []
         for reading in readings:
             name = reading.rule.name
             if reading.freshness is not Freshness.FRESH or reading.value is None:
                 continue
             if reading.above:
                 self._raised[name] = now_s + self._lifetime_s
-                found.append(self._alert(reading.rule, now_s, raised=True))
+                alerts.append(self._alert(reading.rule, now_s, raised=True))
             elif name in self._raised and reading.value < self._exit_of(reading.rule):
                 del self._raised[name]
-                found.append(self._alert(reading.rule, now_s, raised=False))
-        return tuple(found)
+                alerts.append(self._alert(reading.rule, now_s, raised=False))
+        return tuple(alerts)
 
     def _exit_of(self, rule: Rule) -> float:
         return query_of(rule, self._target).threshold * self._exit

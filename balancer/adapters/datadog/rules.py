@@ -49,44 +49,44 @@ def parse_rules(text: str, where: str) -> tuple[DetectionRule, ...]:
         InputError: the rule and the key, what was found, what was expected.
     """
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
         reason = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "unreadable"
         raise InputError(f"is not JSON: {reason}", where=where) from None
-    rules = found if isinstance(found, list) else [found]
+    rules = document if isinstance(document, list) else [document]
     if not rules or len(rules) > _MOST:
         raise InputError(f"found {len(rules):,} rules, expected 1 to {_MOST:,}", where=where)
     return tuple(_rule(rule, f"{where}: rule {i}") for i, rule in enumerate(rules, start=1))
 
 
-def _rule(found: object, where: str) -> DetectionRule:
-    if not isinstance(found, dict):
-        raise InputError(f"found {type(found).__name__}, expected an object", where=where)
-    for key in found:
+def _rule(values: object, where: str) -> DetectionRule:
+    if not isinstance(values, dict):
+        raise InputError(f"found {type(values).__name__}, expected an object", where=where)
+    for key in values:
         if key not in (*_KEYS, *_MORE_KEYS):
-            known = ", ".join(_KEYS)
-            raise InputError(f"unknown key {key!r}{nearest(key, _KEYS)}; known: {known}", where)
+            keys = ", ".join(_KEYS)
+            raise InputError(f"unknown key {key!r}{nearest(key, _KEYS)}; known: {keys}", where)
     for key in _KEYS:
-        if key not in found:
+        if key not in values:
             raise InputError(f"key {key!r} is missing", where=where)
     for key in _KEYS[:3]:
-        if not isinstance(found[key], str) or not found[key].strip():
-            raise InputError(f"{key}: found {found[key]!r:.60}, expected text", where=where)
-    tags = found["tags"]
+        if not isinstance(values[key], str) or not values[key].strip():
+            raise InputError(f"{key}: found {values[key]!r:.60}, expected text", where=where)
+    tags = values["tags"]
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise InputError(f"tags: found {tags!r:.60}, expected a list of texts", where=where)
     try:
-        parsed = parse_query(found["query"])
+        parsed = parse_query(values["query"])
     except QueryError as error:
         raise InputError(f"query: {error.problem}", where=where) from None
     return DetectionRule(
-        name=found["name"],
-        query=found["query"],
-        message=found["message"],
+        name=values["name"],
+        query=values["query"],
+        message=values["message"],
         tags=tuple(tags),
         parsed=parsed,
         mode=_mode(tags, where),
-        rest={key: found[key] for key in _MORE_KEYS if key in found},
+        rest={key: values[key] for key in _MORE_KEYS if key in values},
     )
 
 

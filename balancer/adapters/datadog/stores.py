@@ -12,13 +12,13 @@ from .definitions import Definition, Kind, variable_name
 from .errors import DatadogError, Trouble
 from .monitors import KEY_TAG, OWNER_TAG, Target
 
-__all__ = ["STORES", "Found", "Store", "others_of_ours"]
+__all__ = ["STORES", "Existing", "Store", "others_of_ours"]
 
 _PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Existing:
     """A thing as Datadog has it.
 
     Attributes:
@@ -40,7 +40,7 @@ class Found:
 class Store(Protocol):
     """How things of one kind are found, made, changed and removed."""
 
-    def find(self, client: Client, target: Target) -> Iterable[Found]:
+    def find(self, client: Client, target: Target) -> Iterable[Existing]:
         """Those that bear our mark, or have the place of ours; the oldest first."""
         ...
 
@@ -48,11 +48,11 @@ class Store(Protocol):
         """Make it."""
         ...
 
-    def update(self, client: Client, found: Found, definition: Definition) -> None:
+    def update(self, client: Client, existing: Existing, definition: Definition) -> None:
         """Make it as it should be."""
         ...
 
-    def delete(self, client: Client, found: Found) -> None:
+    def delete(self, client: Client, existing: Existing) -> None:
         """Remove it; that it is gone already is no error."""
         ...
 
@@ -95,9 +95,9 @@ def others_of_ours(client: Client, target: Target) -> bool:
 
 
 class _Monitors:
-    def find(self, client: Client, target: Target) -> Iterable[Found]:
-        found = [
-            Found(
+    def find(self, client: Client, target: Target) -> Iterable[Existing]:
+        monitors = [
+            Existing(
                 kind=Kind.MONITOR,
                 key=next((tag for tag in body["tags"] if tag.startswith(KEY_TAG)), ""),
                 id=str(body["id"]),
@@ -107,23 +107,23 @@ class _Monitors:
             for body in _monitors(client, target.tags)
             if _is_of(body["tags"], target)
         ]
-        return sorted(found, key=lambda each: int(each.id))
+        return sorted(monitors, key=lambda each: int(each.id))
 
     def create(self, client: Client, definition: Definition) -> None:
         client.create("v1.monitors.create_monitor", body=definition.body)
 
-    def update(self, client: Client, found: Found, definition: Definition) -> None:
+    def update(self, client: Client, existing: Existing, definition: Definition) -> None:
         body = {key: value for key, value in definition.body.items() if key != "type"}
-        client.update("v1.monitors.update_monitor", monitor_id=int(found.id), body=body)
+        client.update("v1.monitors.update_monitor", monitor_id=int(existing.id), body=body)
 
-    def delete(self, client: Client, found: Found) -> None:
-        _if_there(lambda: client.delete("v1.monitors.delete_monitor", monitor_id=int(found.id)))
+    def delete(self, client: Client, existing: Existing) -> None:
+        _if_there(lambda: client.delete("v1.monitors.delete_monitor", monitor_id=int(existing.id)))
 
 
 class _Webhooks:
-    def find(self, client: Client, target: Target) -> Iterable[Found]:
+    def find(self, client: Client, target: Target) -> Iterable[Existing]:
         return [
-            Found(
+            Existing(
                 kind=Kind.WEBHOOK,
                 key=target.webhook,
                 id=target.webhook,
@@ -138,17 +138,17 @@ class _Webhooks:
     def create(self, client: Client, definition: Definition) -> None:
         client.create("v1.webhooks_integration.create_webhooks_integration", body=definition.body)
 
-    def update(self, client: Client, found: Found, definition: Definition) -> None:
+    def update(self, client: Client, existing: Existing, definition: Definition) -> None:
         client.update(
             "v1.webhooks_integration.update_webhooks_integration",
-            webhook_name=found.id,
+            webhook_name=existing.id,
             body=definition.body,
         )
 
-    def delete(self, client: Client, found: Found) -> None:
+    def delete(self, client: Client, existing: Existing) -> None:
         _if_there(
             lambda: client.delete(
-                "v1.webhooks_integration.delete_webhooks_integration", webhook_name=found.id
+                "v1.webhooks_integration.delete_webhooks_integration", webhook_name=existing.id
             )
         )
 
@@ -164,14 +164,14 @@ def _webhook(client: Client, target: Target) -> Any:
 def _said(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """The payload of a webhook; empty when it is none of ours."""
     try:
-        found = json.loads(body.get("payload") or "{}")
+        payload = json.loads(body.get("payload") or "{}")
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return payload if isinstance(payload, dict) else {}
 
 
 class _Variables:
-    def find(self, client: Client, target: Target) -> Iterable[Found]:
+    def find(self, client: Client, target: Target) -> Iterable[Existing]:
         name = variable_name(target)
         answer = _if_there(
             lambda: client.read(
@@ -185,7 +185,7 @@ class _Variables:
         webhook = _webhook(client, target)
         mark = None if webhook is None else _said(webhook.body).get("key_id")
         body = dict(answer.body) | {"key_id": mark}
-        return [Found(kind=Kind.VARIABLE, key=name, id=name, title=name, body=body)]
+        return [Existing(kind=Kind.VARIABLE, key=name, id=name, title=name, body=body)]
 
     def create(self, client: Client, definition: Definition) -> None:
         client.create(
@@ -193,30 +193,30 @@ class _Variables:
             body={"name": definition.key, "value": definition.secret, "is_secret": True},
         )
 
-    def update(self, client: Client, found: Found, definition: Definition) -> None:
+    def update(self, client: Client, existing: Existing, definition: Definition) -> None:
         client.update(
             "v1.webhooks_integration.update_webhooks_integration_custom_variable",
-            custom_variable_name=found.id,
+            custom_variable_name=existing.id,
             body={"name": definition.key, "value": definition.secret, "is_secret": True},
         )
 
-    def delete(self, client: Client, found: Found) -> None:
+    def delete(self, client: Client, existing: Existing) -> None:
         _if_there(
             lambda: client.delete(
                 "v1.webhooks_integration.delete_webhooks_integration_custom_variable",
-                custom_variable_name=found.id,
+                custom_variable_name=existing.id,
             )
         )
 
 
 class _Dashboards:
-    def find(self, client: Client, target: Target) -> Iterable[Found]:
+    def find(self, client: Client, target: Target) -> Iterable[Existing]:
         # Dashboards have no tags of ours: the mark is in the description.
         mark = f"({target.owner})"
         summaries = client.read("v1.dashboards.list_dashboards").body.get("dashboards") or []
         mine = [each for each in summaries if mark in (each.get("description") or "")]
         return [
-            Found(
+            Existing(
                 kind=Kind.DASHBOARD,
                 key=target.owner,
                 id=each["id"],
@@ -229,11 +229,13 @@ class _Dashboards:
     def create(self, client: Client, definition: Definition) -> None:
         client.create("v1.dashboards.create_dashboard", body=definition.body)
 
-    def update(self, client: Client, found: Found, definition: Definition) -> None:
-        client.update("v1.dashboards.update_dashboard", dashboard_id=found.id, body=definition.body)
+    def update(self, client: Client, existing: Existing, definition: Definition) -> None:
+        client.update(
+            "v1.dashboards.update_dashboard", dashboard_id=existing.id, body=definition.body
+        )
 
-    def delete(self, client: Client, found: Found) -> None:
-        _if_there(lambda: client.delete("v1.dashboards.delete_dashboard", dashboard_id=found.id))
+    def delete(self, client: Client, existing: Existing) -> None:
+        _if_there(lambda: client.delete("v1.dashboards.delete_dashboard", dashboard_id=existing.id))
 
 
 class _Percentiles:
@@ -245,8 +247,8 @@ class _Percentiles:
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
 
-    def find(self, client: Client, target: Target) -> Iterable[Found]:
-        found = []
+    def find(self, client: Client, target: Target) -> Iterable[Existing]:
+        settings = []
         for name in self._names:
             answer = _if_there(
                 lambda name=name: client.read(  # type: ignore[misc]
@@ -256,12 +258,12 @@ class _Percentiles:
             if answer is not None:
                 body = answer.body["data"]["attributes"]
                 ours = bool(body.get("exclude_tags_mode")) and not body.get("tags")
-                found.append(
-                    Found(
+                settings.append(
+                    Existing(
                         kind=Kind.PERCENTILES, key=name, id=name, title=name, body=body, ours=ours
                     )
                 )
-        return found
+        return settings
 
     def create(self, client: Client, definition: Definition) -> None:
         attributes = definition.body | {"tags": [], "exclude_tags_mode": True}
@@ -271,22 +273,22 @@ class _Percentiles:
             body={"data": {"type": "manage_tags", "id": definition.key, "attributes": attributes}},
         )
 
-    def update(self, client: Client, found: Found, definition: Definition) -> None:
+    def update(self, client: Client, existing: Existing, definition: Definition) -> None:
         client.update(
             "v2.metrics.update_tag_configuration",
-            metric_name=found.id,
+            metric_name=existing.id,
             body={
                 "data": {
                     "type": "manage_tags",
-                    "id": found.id,
+                    "id": existing.id,
                     "attributes": {"include_percentiles": True},
                 }
             },
         )
 
-    def delete(self, client: Client, found: Found) -> None:
+    def delete(self, client: Client, existing: Existing) -> None:
         _if_there(
-            lambda: client.delete("v2.metrics.delete_tag_configuration", metric_name=found.id)
+            lambda: client.delete("v2.metrics.delete_tag_configuration", metric_name=existing.id)
         )
 
 
@@ -303,4 +305,4 @@ def _stores() -> dict[Kind, Store]:
 
 
 STORES: Final = _stores()
-"""Of each kind, in the order in which things are made."""
+"""The store of each kind of thing, in the order in which things are made."""

@@ -124,12 +124,12 @@ def shape(config: types.GenerateContentConfig | None) -> str:
     """Names of what a config says, as `balancer.wire.shape_of` has them of a body."""
     if config is None:
         return ""
-    said = {name: value for name, value in vars(config).items() if value is not None}
-    tools = said.pop("tools", None) or ()
-    thinking = said.pop("thinking_config", None)
+    members = {name: value for name, value in vars(config).items() if value is not None}
+    tools = members.pop("tools", None) or ()
+    thinking = members.pop("thinking_config", None)
     return shape_of(
         {
-            "generationConfig": said | {"thinkingConfig": _members(thinking)},
+            "generationConfig": members | {"thinkingConfig": _members(thinking)},
             "tools": [_members(tool) for tool in tools],
         }
     )

@@ -185,10 +185,10 @@ class WrappedCall:
 
     def _release(self) -> list[Any]:
         how = self._served(None)
-        held, self._held = self._held, []
-        for chunk in held:
+        chunks, self._held = self._held, []
+        for chunk in chunks:
             mark(chunk, how)
-        return held
+        return chunks
 
     def _usage(self) -> Usage | None:
         usage = self._reader.usage
@@ -253,11 +253,11 @@ class WrappedCall:
             raise self._error
         if self._refused_edit() or not self._made:
             raise self._refusal()
-        held = self._release()
+        chunks = self._release()
         self.served = self._served(_kind(self.request.last))
-        for chunk in held:
+        for chunk in chunks:
             mark(chunk, self.served)
-        return held
+        return chunks
 
     def _fallback(self, *, streamed: bool = False) -> list[Any]:
         """The static answer, whole or in chunks, where there is no other."""
@@ -267,10 +267,10 @@ class WrappedCall:
         self.served = Served(
             mode=self.request.plan.mode, model="", attempts=self._made, fallback=True
         )
-        found = self._given.static(text, streamed=streamed)
-        for response in found:
+        responses = self._given.static(text, streamed=streamed)
+        for response in responses:
             mark(response, self.served)
-        return found
+        return responses
 
     def _refused_edit(self) -> bool:
         """Whether the last attempt was refused for what we made of it, and none came after."""

@@ -53,8 +53,8 @@ class WrappedModels(Passing):
             ShedError: the request was refused.
         """
         call = self._call(model, contents, config, options)
-        found: types.GenerateContentResponse = blocking.generate(self._send, call)
-        return found
+        response: types.GenerateContentResponse = blocking.generate(self._send, call)
+        return response
 
     def generate_content_stream(
         self,
@@ -94,8 +94,8 @@ class AsyncWrappedModels(Passing):
     ) -> types.GenerateContentResponse:
         """As the SDK's, under the plan in force; see `WrappedModels.generate_content`."""
         call = self._call(model, contents, config, options)
-        found: types.GenerateContentResponse = await awaiting.generate(self._send, call)
-        return found
+        response: types.GenerateContentResponse = await awaiting.generate(self._send, call)
+        return response
 
     async def generate_content_stream(
         self,

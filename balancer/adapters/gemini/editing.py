@@ -92,8 +92,8 @@ def _thinking(old: types.ThinkingConfig | None, edits: Edits) -> types.ThinkingC
         changes.update(thinking_level=None, thinking_budget=None)
     if edits.hide_thoughts:
         changes["include_thoughts"] = None
-    said = {name: getattr(old, name, None) for name in changes}
-    if changes == said:
+    own = {name: getattr(old, name, None) for name in changes}
+    if changes == own:
         return old
     new = (old or types.ThinkingConfig()).model_copy(update=changes)
     return None if new == types.ThinkingConfig() else new

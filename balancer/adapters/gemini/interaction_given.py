@@ -155,8 +155,8 @@ class InteractionGiven(Given):
             self.sent = plan.sent(changed=changed)
         if request.enforced:
             timeout_s = self.own_timeout_s() if self.untimed else self.timeout_s(attempt)
-        named = interactions.model_of({**body, **(beside.get("extra_body") or {})})
-        attempt.sent = bare_model(named) or attempt.model
+        model = interactions.model_of({**body, **(beside.get("extra_body") or {})})
+        attempt.sent = bare_model(model) or attempt.model
         if timeout_s is not None:
             beside["timeout"] = timeout_s
         beside["extra_headers"] = self._headers(attempt)
@@ -182,9 +182,9 @@ class InteractionGiven(Given):
         return body, more or None
 
     def _headers(self, attempt: Attempt) -> dict[str, Any] | None:
-        given = self._beside.get("extra_headers") or {}
+        headers = self._beside.get("extra_headers") or {}
         # What a caller tells us in headers is not for the upstream.
-        sent = {name: text for name, text in given.items() if name.lower() not in OWN_HEADERS}
+        sent = {name: text for name, text in headers.items() if name.lower() not in OWN_HEADERS}
         if self.options.request is not None:
             sent[REQUEST_HEADER] = str(self.options.request)
             sent[ATTEMPT_HEADER] = str(attempt.number)
@@ -213,8 +213,8 @@ def _parts(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
 def _members(value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return dict(value)
-    found = vars(value) if hasattr(value, "model_fields_set") else {}
-    return {name: each for name, each in found.items() if each is not None}
+    members = vars(value) if hasattr(value, "model_fields_set") else {}
+    return {name: each for name, each in members.items() if each is not None}
 
 
 def once(resource: Any) -> Any:

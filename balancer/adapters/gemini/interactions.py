@@ -48,28 +48,28 @@ class WrappedInteractions(Passing):
 
     def _send(self, sending: InteractionSending) -> Any:
         inner = once(self._inner) if sending.once else self._inner
-        found = inner.create(**sending.arguments)
-        return found if hasattr(found, "close") else _whole(found, sending)
+        answer = inner.create(**sending.arguments)
+        return answer if hasattr(answer, "close") else _whole(answer, sending)
 
     def get(self, *arguments: Any, **more: Any) -> Any:
         """As the SDK's; how an interaction in the background ended is taken from it."""
-        found = self._inner.get(*arguments, **more)
+        answer = self._inner.get(*arguments, **more)
         if more.get("stream"):
-            return _Followed(found, self._wrapping.watched)
-        self._wrapping.watched.see(plain(found))
-        return found
+            return _Followed(answer, self._wrapping.watched)
+        self._wrapping.watched.see(plain(answer))
+        return answer
 
     def cancel(self, *arguments: Any, **more: Any) -> Any:
         """As the SDK's, likewise."""
-        found = self._inner.cancel(*arguments, **more)
-        self._wrapping.watched.see(plain(found))
-        return found
+        answer = self._inner.cancel(*arguments, **more)
+        self._wrapping.watched.see(plain(answer))
+        return answer
 
     def delete(self, id: str, **more: Any) -> Any:  # noqa: A002 - the SDK's name
         """As the SDK's; nobody will know how it ended."""
-        found = self._inner.delete(id, **more)
+        answer = self._inner.delete(id, **more)
         self._wrapping.watched.drop(id)
-        return found
+        return answer
 
 
 class AsyncWrappedInteractions(Passing):
@@ -93,23 +93,23 @@ class AsyncWrappedInteractions(Passing):
 
     async def get(self, *arguments: Any, **more: Any) -> Any:
         """As the SDK's; how an interaction in the background ended is taken from it."""
-        found = await self._inner.get(*arguments, **more)
+        answer = await self._inner.get(*arguments, **more)
         if more.get("stream"):
-            return _AsyncFollowed(found, self._wrapping.watched)
-        self._wrapping.watched.see(plain(found))
-        return found
+            return _AsyncFollowed(answer, self._wrapping.watched)
+        self._wrapping.watched.see(plain(answer))
+        return answer
 
     async def cancel(self, *arguments: Any, **more: Any) -> Any:
         """As the SDK's, likewise."""
-        found = await self._inner.cancel(*arguments, **more)
-        self._wrapping.watched.see(plain(found))
-        return found
+        answer = await self._inner.cancel(*arguments, **more)
+        self._wrapping.watched.see(plain(answer))
+        return answer
 
     async def delete(self, id: str, **more: Any) -> Any:  # noqa: A002 - the SDK's name
         """As the SDK's; nobody will know how it ended."""
-        found = await self._inner.delete(id, **more)
+        answer = await self._inner.delete(id, **more)
         self._wrapping.watched.drop(id)
-        return found
+        return answer
 
 
 def _has_body(arguments: dict[str, Any]) -> bool:
@@ -122,9 +122,9 @@ def _streams(arguments: dict[str, Any]) -> bool:
     return body.get("stream") is True
 
 
-def _whole(found: Any, sending: InteractionSending) -> Any:
+def _whole(answer: Any, sending: InteractionSending) -> Any:
     """An answer that came whole where a stream was asked for is all that there is of one."""
-    return (each for each in [found]) if sending.arguments.get("stream") is True else found
+    return (each for each in [answer]) if sending.arguments.get("stream") is True else answer
 
 
 async def _closing(stream: Any) -> AsyncGenerator[Any, None]:
@@ -149,10 +149,10 @@ class _Reading:
     def see(self, event: Any) -> None:
         """Take in an event; the last one says how it ended."""
         body = plain(event)
-        found = body.get("interaction") if isinstance(body, dict) else None
+        interaction = body.get("interaction") if isinstance(body, dict) else None
         self._reader.add(body)
-        if isinstance(found, dict):
-            self._last = found
+        if isinstance(interaction, dict):
+            self._last = interaction
         if self._reader.finished and id_of(self._last):
             usage = self._last.get("usage")
             steps = [{"type": "function_call"}] if self._reader.content else []

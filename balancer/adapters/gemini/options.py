@@ -77,22 +77,22 @@ class CallOptions:
 
     def inside(self, outer: CallOptions) -> CallOptions:
         """These options where they say something, and the outer ones where they do not."""
-        said = {
+        own = {
             field.name: value
             for field in fields(self)
             if (value := getattr(self, field.name)) is not None
         }
-        return replace(outer, **said)
+        return replace(outer, **own)
 
 
 def _priority(name: str) -> Priority:
-    known = {priority.label: priority for priority in Priority}
-    found = known.get(name.strip().lower())
-    if found is None:
+    priorities = {priority.label: priority for priority in Priority}
+    match = priorities.get(name.strip().lower())
+    if match is None:
         raise MisuseError(
-            f"unknown priority {name!r}{nearest(name, known)}; expected low, normal or high"
+            f"unknown priority {name!r}{nearest(name, priorities)}; expected low, normal or high"
         )
-    return found
+    return match
 
 
 _NOTHING = CallOptions()
@@ -135,19 +135,19 @@ def options_of(own: CallOptions | None, headers: Mapping[str, Any] | None) -> Ca
 
     A header that makes no sense is passed over: it may come from a user.
     """
-    found = _current.get()
+    options = _current.get()
     if own is not None:
-        found = own.inside(found)
-    return found.inside(_from_headers(headers)) if headers else found
+        options = own.inside(options)
+    return options.inside(_from_headers(headers)) if headers else options
 
 
 def _from_headers(headers: Mapping[str, Any]) -> CallOptions:
-    said = {name.lower(): str(value) for name, value in headers.items()}
-    priority = said.get(PRIORITY_HEADER, "").strip().lower()
-    index = said.get(REQUEST_HEADER, "").strip()
+    values = {name.lower(): str(value) for name, value in headers.items()}
+    priority = values.get(PRIORITY_HEADER, "").strip().lower()
+    index = values.get(REQUEST_HEADER, "").strip()
     return CallOptions(
         priority=priority if priority in {level.label for level in Priority} else None,
-        key=said.get(KEY_HEADER),
-        session=said.get(SESSION_HEADER),
+        key=values.get(KEY_HEADER),
+        session=values.get(SESSION_HEADER),
         request=int(index) if index.isascii() and index.isdigit() and len(index) < 19 else None,
     )

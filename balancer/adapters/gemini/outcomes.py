@@ -47,32 +47,32 @@ def _candidate(candidate: types.Candidate) -> dict[str, Any]:
     }
 
 
-def _grounding(found: types.GroundingMetadata | None) -> dict[str, Any] | None:
-    if found is None:
+def _grounding(metadata: types.GroundingMetadata | None) -> dict[str, Any] | None:
+    if metadata is None:
         return None
     return {
-        "webSearchQueries": found.web_search_queries,
-        "imageSearchQueries": getattr(found, "image_search_queries", None),
-        "groundingChunks": [_said(chunk) for chunk in found.grounding_chunks or ()],
+        "webSearchQueries": metadata.web_search_queries,
+        "imageSearchQueries": getattr(metadata, "image_search_queries", None),
+        "groundingChunks": [_said(chunk) for chunk in metadata.grounding_chunks or ()],
     }
 
 
-def _usage(found: types.GenerateContentResponseUsageMetadata | None) -> dict[str, Any]:
-    said = _said(found)
-    for name, value in said.items():
+def _usage(metadata: types.GenerateContentResponseUsageMetadata | None) -> dict[str, Any]:
+    usage = _said(metadata)
+    for name, value in usage.items():
         if isinstance(value, list):
-            said[name] = [_said(detail) for detail in value]
-    return said
+            usage[name] = [_said(detail) for detail in value]
+    return usage
 
 
 def _said(model: Any) -> dict[str, Any]:
     if model is None:
         return {}
-    return {name: found for name, found in vars(model).items() if found is not None}
+    return {name: value for name, value in vars(model).items() if value is not None}
 
 
-def _word(found: Any) -> Any:
-    return getattr(found, "value", found)
+def _word(value: Any) -> Any:
+    return getattr(value, "value", value)
 
 
 def header_tier_of(response: types.GenerateContentResponse) -> str | None:
@@ -140,22 +140,22 @@ def error_outcome(
     kind: str | None
     interaction = _of_interaction(error)
     if interaction is not None:
-        kind, found = interaction
+        kind, failure = interaction
         status, retry_after_s = (
-            (0, 0.0) if found is None else (found.code, found.retry_after_s or 0.0)
+            (0, 0.0) if failure is None else (failure.code, failure.retry_after_s or 0.0)
         )
-        if found is not None:
-            kind = sent.refused(found)
+        if failure is not None:
+            kind = sent.refused(failure)
             if kind == "closed":
-                refusal = Refusal(remedy=remedy(found), message=found.message, reply=error)
+                refusal = Refusal(remedy=remedy(failure), message=failure.message, reply=error)
     elif isinstance(error, errors.APIError) and not isinstance(
         error, errors.UnknownApiResponseError
     ):
-        found = read_error(error.code or 0, error.details, _retry_after(error), now_s=time.time())
-        kind = sent.refused(found)
-        status, retry_after_s = found.code, found.retry_after_s or 0.0
+        failure = read_error(error.code or 0, error.details, _retry_after(error), now_s=time.time())
+        kind = sent.refused(failure)
+        status, retry_after_s = failure.code, failure.retry_after_s or 0.0
         if kind == "closed":
-            refusal = Refusal(remedy=remedy(found), message=found.message, reply=error)
+            refusal = Refusal(remedy=remedy(failure), message=failure.message, reply=error)
     else:
         kind, status, retry_after_s = _kind(error)
     if kind is None:
@@ -215,9 +215,9 @@ def _kind(error: BaseException) -> tuple[str | None, int, float]:
 def _retry_after(error: BaseException) -> str | None:
     """The header of the response, whichever client it came through."""
     headers = getattr(getattr(error, "response", None), "headers", None)
-    for name, found in headers.items() if isinstance(headers, Mapping) else ():
+    for name, value in headers.items() if isinstance(headers, Mapping) else ():
         if str(name).lower() == "retry-after":
-            return str(found)
+            return str(value)
     return None
 
 

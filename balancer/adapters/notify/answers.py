@@ -79,27 +79,27 @@ def read_answer(
 
 
 def _problem(status: int, body: str, secret: str) -> str:
-    said = f"answered {status}"
+    problem = f"answered {status}"
     word = _SLACK_WORD.fullmatch(body) or _CODE.search(body)
     if word is not None and word[1] not in secret:
-        said = f"{said} {word[1]}"
+        problem = f"{problem} {word[1]}"
     meaning = _MEANINGS.get(status, "")
     if not meaning:
         try:
             meaning = HTTPStatus(status).phrase.lower()
         except ValueError:
             meaning = ""
-    return f"{said}: {meaning}" if meaning else said
+    return f"{problem}: {meaning}" if meaning else problem
 
 
 def _after_s(header: str | None, now_s: float) -> float:
     if header is None:
         return 0.0
-    said = header.strip()
-    if said.isascii() and said.isdigit():
-        return float(said[:9])
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
     try:
-        return max(0.0, parsedate_to_datetime(said).timestamp() - now_s)
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now_s)
     except (ValueError, OverflowError):
         return 0.0
 

@@ -49,25 +49,25 @@ def body_of(message: Message, kind: ChannelKind) -> dict[str, Any]:
 
 
 def _title(message: Message) -> str:
-    said = _cut(message.head.title, _LONGEST_TITLE)
+    title = _cut(message.head.title, _LONGEST_TITLE)
     if message.stands_for == 1:
-        return said
+        return title
     end = f" (stands for {message.stands_for} notices)"
-    return f"{said[: _SLACK_HEADER - len(end)]}{end}"
+    return f"{title[: _SLACK_HEADER - len(end)]}{end}"
 
 
 def _paragraphs(message: Message) -> list[str]:
     """The text, story by story, what the title is of first; a single notice is its text."""
     head = message.head
-    found: list[str] = []
+    paragraphs: list[str] = []
     for story in sorted(message.stories, key=lambda story: story.notice is not head):
         notice = story.notice
         if notice is not head:
-            found.append(notice.title)
-        found.append(notice.text)
+            paragraphs.append(notice.title)
+        paragraphs.append(notice.text)
         if story.count > 1:
-            found.append(_trail(story))
-    return [_cut(paragraph, _SLACK_SECTION) for paragraph in found if paragraph.strip()]
+            paragraphs.append(_trail(story))
+    return [_cut(paragraph, _SLACK_SECTION) for paragraph in paragraphs if paragraph.strip()]
 
 
 def _trail(story: Told) -> str:
@@ -168,13 +168,13 @@ def _runs(text: str, **looks: Any) -> dict[str, Any]:
 
 def _within(blocks: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
     """As many blocks as fit: Teams refuses messages above 28 KB, however they come about."""
-    kept: list[dict[str, Any]] = []
+    blocks_within: list[dict[str, Any]] = []
     for block in blocks:
         most -= len(json.dumps(block))
         if most < 0:
-            return [*kept, _runs("…")]
-        kept.append(block)
-    return kept
+            return [*blocks_within, _runs("…")]
+        blocks_within.append(block)
+    return blocks_within
 
 
 def _plain(message: Message) -> dict[str, Any]:

@@ -63,35 +63,35 @@ def parse_channels(text: str, where: str = VARIABLE) -> tuple[Channel, ...]:
     Raises:
         InputError: one that cannot be used. The message never shows it.
     """
-    found: dict[str, Channel] = {}
+    channels: dict[str, Channel] = {}
     urls = text.split()
     for number, url in enumerate(urls, start=1):
         place = where if len(urls) == 1 else f"{where}, URL {number} of {len(urls)}"
-        found.setdefault(url, _parse(url, place))
-    return tuple(found.values())
+        channels.setdefault(url, _parse(url, place))
+    return tuple(channels.values())
 
 
 def _parse(url: str, where: str) -> Channel:
-    said, port = _split(url)
-    if said is None:
+    parts, port = _split(url)
+    if parts is None:
         raise InputError(f"found no URL; expected {_EXPECTED}", where=where)
-    scheme = said.scheme.lower()
+    scheme = parts.scheme.lower()
     if scheme not in ("http", "https", *_FORMS):
         raise InputError(_unknown(scheme), where=where)
-    host = (said.hostname or "").lower()
+    host = (parts.hostname or "").lower()
     if not host or _UNFIT.search(url):
         raise InputError("the URL has no host, or characters that no URL has", where=where)
-    kind = _FORMS.get(scheme) or _kind(host, said, where)
+    kind = _FORMS.get(scheme) or _kind(host, parts, where)
     plain = scheme.rpartition("+")[2]
-    shown = f"[{host}]" if ":" in host else host
-    address = shown if port is None else f"{shown}:{port}"
+    site = f"[{host}]" if ":" in host else host
+    address = site if port is None else f"{site}:{port}"
     fingerprint = hashlib.sha256(url.encode()).hexdigest()[:4]
     return Channel(
         kind=kind,
         name=f"{kind} {address} #{fingerprint}",
-        url=urlunsplit((plain, address, said.path or "/", said.query, "")),
-        user=unquote(said.username or ""),
-        password=unquote(said.password or ""),
+        url=urlunsplit((plain, address, parts.path or "/", parts.query, "")),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
     )
 
 

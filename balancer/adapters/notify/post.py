@@ -41,24 +41,24 @@ class _Resolver(AbstractResolver):
         loop = asyncio.get_running_loop()
         done: asyncio.Future[list[ResolveResult]] = loop.create_future()
 
-        def settle(found: list[ResolveResult] | OSError) -> None:
+        def settle(result: list[ResolveResult] | OSError) -> None:
             if done.done():  # given up meanwhile
                 return
-            if isinstance(found, OSError):
-                done.set_exception(found)
+            if isinstance(result, OSError):
+                done.set_exception(result)
             else:
-                done.set_result(found)
+                done.set_result(result)
 
         def look() -> None:
-            found: list[ResolveResult] | OSError
+            result: list[ResolveResult] | OSError
             try:
                 entries = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-                found = [_result(host, *entry) for entry in entries]
+                result = [_result(host, *entry) for entry in entries]
             except OSError as error:
-                found = OSError(error.errno, error.strerror)
+                result = OSError(error.errno, error.strerror)
             # The loop may be closed by now.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(settle, found)
+                loop.call_soon_threadsafe(settle, result)
 
         threading.Thread(target=look, name="open-balancer-names", daemon=True).start()
         return await done

@@ -63,5 +63,5 @@ class NotifierStatus:
         return {channel.name: channel.problem for channel in self.channels if channel.problem}
 
     def plain(self) -> dict[str, Any]:
-        """As values that JSON has."""
+        """The same as plain values, for JSON."""
         return asdict(self)

@@ -79,8 +79,8 @@ def with_times(text: str, *, now: float, now_tick: int, tick_s: float) -> str:
         tick_s: wall seconds of a tick.
     """
 
-    def clock(found: re.Match[str]) -> str:
-        return f"{found[1]} {_time(now + (int(found[2]) - now_tick) * tick_s)}"
+    def clock(match: re.Match[str]) -> str:
+        return f"{match[1]} {_time(now + (int(match[2]) - now_tick) * tick_s)}"
 
     return _TICK.sub(clock, text)
 
@@ -140,41 +140,41 @@ def what_users_notice(strategy: Strategy, normal: Strategy) -> str:
     """How answers differ from those in normal mode."""
     if strategy == normal:
         return "answers as usual"
-    found = []
+    effects = []
     if strategy.models[0] != normal.models[0]:
         instead = f" instead of {normal.model}" if normal.named_models else ""
-        found.append(f"answers come from {_model(strategy)}{instead}")
+        effects.append(f"answers come from {_model(strategy)}{instead}")
     if strategy.thinking == 0 and normal.thinking != 0:
-        found.append("no thinking")
+        effects.append("no thinking")
     elif strategy.thinking is not None and strategy.thinking != normal.thinking:
         unit = " tokens" if isinstance(strategy.thinking, int) else ""
         shown = "as the model likes" if strategy.thinking == -1 else f"{strategy.thinking}{unit}"
-        found.append(f"thinking: {shown}")
+        effects.append(f"thinking: {shown}")
     cap = strategy.output_cap_tokens
     if cap is not None and cap != normal.output_cap_tokens:
-        found.append(f"shorter answers, at most {cap} tokens")
+        effects.append(f"shorter answers, at most {cap} tokens")
     elif strategy.instruction and strategy.instruction != normal.instruction:
-        found.append("shorter answers")
+        effects.append("shorter answers")
     if normal.tools and not strategy.tools:
-        found.append("no tools")
+        effects.append("no tools")
     turns = strategy.history_turns
     if turns is not None and turns != normal.history_turns:
-        found.append(f"only the last {turns} turns of a conversation")
+        effects.append(f"only the last {turns} turns of a conversation")
     if strategy.timeout_s is not None and strategy.timeout_s != normal.timeout_s:
-        found.append(f"calls given up after {show_seconds(strategy.timeout_s)}")
-    found += _shedding(strategy)
-    return "; ".join(found) or "answers as usual"
+        effects.append(f"calls given up after {show_seconds(strategy.timeout_s)}")
+    effects += _shedding(strategy)
+    return "; ".join(effects) or "answers as usual"
 
 
 def _shedding(strategy: Strategy) -> list[str]:
-    found = [
+    shares = [
         f"{show_share(strategy.shed[priority])} of {priority.label} priority refused"
         for priority in PRIORITIES
         if strategy.shed[priority] > 0
     ]
-    if found and strategy.static_fallback:
-        found.append("who is refused gets a static answer")
-    return found
+    if shares and strategy.static_fallback:
+        shares.append("who is refused gets a static answer")
+    return shares
 
 
 def trial_notice(service: str) -> Notice:

@@ -36,8 +36,7 @@ def read_genai_prices(today: date) -> Iterator[Theirs]:
         days = [today, *(day for day in _days(model) if day > today)]
         periods = [_period(model, day, today) for day in days]
         if all(period is not None for period in periods):
-            found = [period for period in periods if period is not None]
-            first, *rest = found
+            first, *rest = (period for period in periods if period is not None)
             kept = [first]
             for period in rest:
                 if period.tiers != kept[-1].tiers:
@@ -49,8 +48,8 @@ def _days(model: Any) -> list[date]:
     """Days on which one of its prices changes, in order."""
     conditional = model.prices if isinstance(model.prices, list) else []
     constraints = [each.constraint for each in (*conditional, *(model.price_variants or ()))]
-    found = {getattr(constraint, "start_date", None) for constraint in constraints}
-    return sorted(day for day in found if day is not None)
+    starts = {getattr(constraint, "start_date", None) for constraint in constraints}
+    return sorted(day for day in starts if day is not None)
 
 
 def _at(day: date) -> datetime:
@@ -69,11 +68,11 @@ def _period(model: Any, day: date, today: date) -> Period | None:
     return Period(since="" if day == today else day.isoformat(), tiers=tiers)
 
 
-def _prices(model: Any, found: Any) -> Prices | None:
+def _prices(model: Any, row: Any) -> Prices | None:
     below: dict[str, float] = {}
     above: dict[str, float] = {}
     for name, key in _KEYS.items():
-        value = getattr(found, key, None)
+        value = getattr(row, key, None)
         if value is None:
             continue
         tiers = getattr(value, "tiers", ())

@@ -78,8 +78,9 @@ def _model(name: str, entry: Mapping[str, Any], where: str) -> Theirs:
         return None if value is None else checked_usd(value, where, f"{name}.{key}", per=per)
 
     def prices(suffix: str) -> dict[str, float]:
-        found = {each: usd(key + suffix) for each, key in _KEYS.items()}
-        return {each: value for each, value in found.items() if value is not None}
+        return {
+            each: value for each, key in _KEYS.items() if (value := usd(key + suffix)) is not None
+        }
 
     def tier(suffix: str, standard: Prices | None) -> Prices | None:
         below, above = prices(suffix), prices(f"_above_200k_tokens{suffix}")
@@ -98,8 +99,11 @@ def _model(name: str, entry: Mapping[str, Any], where: str) -> Theirs:
 
     standard = tier("", None)
     assert standard is not None
-    found = {each: tier(suffix, standard) for each, suffix in _TIERS.items() if suffix}
-    tiers = {each: row for each, row in found.items() if row is not None}
+    tiers = {
+        each: row
+        for each, suffix in _TIERS.items()
+        if suffix and (row := tier(suffix, standard)) is not None
+    }
     media = {
         modality: {each: value for each, key in keys.items() if (value := usd(key)) is not None}
         for modality, keys in _MEDIA.items()
@@ -120,8 +124,8 @@ def _whole(above: dict[str, float], otherwise: Mapping[str, float]) -> dict[str,
     return {**otherwise, **above} if above else {}
 
 
-def _search(found: Any, where: str, name: str) -> float | None:
+def _search(fees: Any, where: str, name: str) -> float | None:
     key = "search_context_size_medium"
-    if not isinstance(found, Mapping) or found.get(key) is None:
+    if not isinstance(fees, Mapping) or fees.get(key) is None:
         return None
-    return checked_usd(found[key], where, f"{name}.search_context_cost_per_query.{key}")
+    return checked_usd(fees[key], where, f"{name}.search_context_cost_per_query.{key}")

@@ -96,29 +96,29 @@ class Imported:
     missing: tuple[str, ...]
 
 
-def hold_against(catalog: Catalog, found: Iterable[Theirs], pattern: str) -> Imported:
+def hold_against(catalog: Catalog, table: Iterable[Theirs], pattern: str) -> Imported:
     """Compare models whose names match a pattern, "gemini-*", with ours as of the catalog's day."""
     lines: list[str] = []
     rows: dict[str, Any] = {}
     names: set[str] = set()
     same = 0
-    for theirs in found:
+    for theirs in table:
         if not fnmatchcase(theirs.name, pattern) or theirs.name in names:
             continue
         names.add(theirs.name)
-        known = catalog.own(theirs.name)
-        if known is not None and known.ended(catalog.as_of):
+        own = catalog.own(theirs.name)
+        if own is not None and own.ended(catalog.as_of):
             continue
         # By an alias, or as a dated version.
-        alias = None if known else catalog.known(theirs.name)
-        row, card = _row(theirs, known or alias, catalog)
-        if known is None and alias is None:
+        alias = None if own else catalog.known(theirs.name)
+        row, card = _row(theirs, own or alias, catalog)
+        if own is None and alias is None:
             prices = card.price
             lines.append(f"{theirs.name}: new, {_usd(prices[1])} in and {_usd(prices[2])} out")
             rows[theirs.name] = row
             continue
         name = f"{theirs.name} (our {alias.name})" if alias else theirs.name
-        differing = list(_differences(known or alias or card, card, catalog.as_of))
+        differing = list(_differences(own or alias or card, card, catalog.as_of))
         lines += [f"{name}: {each}" for each in differing]
         if not differing:
             same += 1
@@ -194,18 +194,18 @@ def _tiers(period: Period, plain: ModelCard) -> dict[str, Any]:
 def _dollars(row: PriceRow) -> dict[str, Any]:
     usd = [nano / NANO_USD for nano in row[1:]]
     names = ("input", "output", "cached")
-    shown: dict[str, Any] = dict(zip(names, usd[:3], strict=True))
+    dollars: dict[str, Any] = dict(zip(names, usd[:3], strict=True))
     if usd[3:] != usd[:3]:
-        shown["above_200k"] = dict(zip(names, usd[3:], strict=True))
-    return shown
+        dollars["above_200k"] = dict(zip(names, usd[3:], strict=True))
+    return dollars
 
 
 def _surcharges(theirs: Theirs, ours: Surcharges | None) -> dict[str, Any]:
     """Theirs over ours: a row of a table says all of them."""
-    shown: dict[str, Any] = {}
+    surcharges: dict[str, Any] = {}
     for price in ours.media if ours else ():
         values = {"input": price.input, "output": price.output, "cached": price.cached}
-        shown[price.modality] = {
+        surcharges[price.modality] = {
             name: nano / NANO_USD for name, nano in values.items() if nano is not None
         }
     text = theirs.periods[0].tiers[STANDARD].below
@@ -213,17 +213,17 @@ def _surcharges(theirs: Theirs, ours: Surcharges | None) -> dict[str, Any]:
         # What costs as text does needs no price of its own.
         own = {name: usd for name, usd in prices.items() if usd != text.get(name)}
         if own:
-            shown[modality] = shown.get(modality, {}) | own
-    for name, usd, known in (
+            surcharges[modality] = surcharges.get(modality, {}) | own
+    for name, usd, fee in (
         ("search", theirs.search, None if ours is None else ours.search),
         ("maps", theirs.maps, None if ours is None else ours.maps),
     ):
-        if known is not None:
-            per = "query" if known.per_query else "prompt"
-            shown[name] = {"usd": known.nano_usd / NANO_USD if usd is None else usd, "per": per}
+        if fee is not None:
+            per = "query" if fee.per_query else "prompt"
+            surcharges[name] = {"usd": fee.nano_usd / NANO_USD if usd is None else usd, "per": per}
         elif usd is not None:
-            shown[name] = {"usd": usd, "per": "query"}
-    return shown
+            surcharges[name] = {"usd": usd, "per": "query"}
+    return surcharges
 
 
 def _differences(ours: ModelCard, theirs: ModelCard, day: str) -> Iterator[str]:
@@ -237,35 +237,35 @@ def _differences(ours: ModelCard, theirs: ModelCard, day: str) -> Iterator[str]:
 def _figures(card: ModelCard, day: str) -> dict[str, int]:
     """Every price of a card in nano-dollars, by what it is of."""
     now = card.on(day)
-    found = dict(_of_rows("", now.price, now.tier_prices))
+    figures = dict(_of_rows("", now.price, now.tier_prices))
     for prices in card.price_list:
         if prices.since > day:
-            found |= _of_rows(f"from {prices.since} ", prices.price, ())
+            figures |= _of_rows(f"from {prices.since} ", prices.price, ())
     for price in card.surcharges.media:
         values = {"input": price.input, "output": price.output, "cached": price.cached}
         text = dict(zip(("input", "output", "cached"), now.price[1:4], strict=True))
-        found |= {
+        figures |= {
             f"{price.modality} {name}": nano
             for name, nano in values.items()
             if nano is not None and nano != text[name]
         }
     for name, fee in (("search", card.surcharges.search), ("maps", card.surcharges.maps)):
         if fee is not None:
-            found[name] = fee.nano_usd
-    return found
+            figures[name] = fee.nano_usd
+    return figures
 
 
 def _of_rows(start: str, price: PriceRow, tiers: Iterable[tuple[str, PriceRow]]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    figures: dict[str, int] = {}
     for tier, row in (("", price), *tiers):
         of = f"{start}{tier} " if tier else start
         for name, below, above in zip(
             ("input", "output", "cached"), row[1:4], row[4:], strict=True
         ):
-            found[of + name] = below
+            figures[of + name] = below
             if above != below:
-                found[f"{of}{name} above 200k"] = above
-    return found
+                figures[f"{of}{name} above 200k"] = above
+    return figures
 
 
 def _usd(nano: int | None) -> str:

@@ -33,10 +33,10 @@ def check_address(address: str, where: str, *, base: bool = True, scheme: bool =
             "http://127.0.0.1:4318 (HTTP)",
             where=where,
         )
-    found = _SIGNAL_PATH.search(parts.path)
-    if base and found is not None:
+    signal = _SIGNAL_PATH.search(parts.path)
+    if base and signal is not None:
         raise InputError(
-            f"found the path {found[0]}, expected the address without it: it is added for each "
+            f"found the path {signal[0]}, expected the address without it: it is added for each "
             "signal",
             where=where,
         )

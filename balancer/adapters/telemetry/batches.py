@@ -62,9 +62,9 @@ class Batch:
         priced = self._priced
         if priced.count(UNPRICED) == len(priced):
             return self.modes, self.nano_usd
-        found = [
+        unpriced = [
             (mode, cost)
             for mode, cost, price in zip(self.modes, self.nano_usd, priced, strict=True)
             if price == UNPRICED
         ]
-        return [mode for mode, _ in found], [cost for _, cost in found]
+        return [mode for mode, _ in unpriced], [cost for _, cost in unpriced]

@@ -93,7 +93,7 @@ def destination(
         check_address(endpoint, "the OTLP endpoint")
     else:
         _check_addresses(protocols, environment)
-    made = {
+    parts = {
         signal: _made(signal, spoken, endpoint, None) if _wanted(signal, environment) else None
         for signal, spoken in protocols.items()
     }
@@ -103,15 +103,15 @@ def destination(
         or environment.get(_endpoint_of(signal))
         or environment.get(ENDPOINT)
         or DEFAULTS[protocols[signal]]
-        for signal, exporter in made.items()
+        for signal, exporter in parts.items()
         if exporter is not None
     ]
     addresses = list(dict.fromkeys(shown(place.strip()) for place in places)) or ["nowhere"]
     return Destination(
         name=f"{' and '.join(addresses)} ({' and '.join(spoken)})",
-        metrics=made["metrics"],
-        spans=made["traces"],
-        logs=made["logs"],
+        metrics=parts["metrics"],
+        spans=parts["traces"],
+        logs=parts["logs"],
         delta=delta,
     )
 
@@ -120,9 +120,9 @@ def _protocol(
     signal: Signal, endpoint: str | None, protocol: str | None, environment: Mapping[str, str]
 ) -> Protocol:
     own = f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL"
-    said = [("the OTLP protocol", protocol)]
-    said += [(name, environment.get(name, "").strip()) for name in (own, PROTOCOL)]
-    for where, value in said:
+    sources = [("the OTLP protocol", protocol)]
+    sources += [(name, environment.get(name, "").strip()) for name in (own, PROTOCOL)]
+    for where, value in sources:
         if value:
             return _known_protocol(value, where)
     address = endpoint or environment.get(_endpoint_of(signal)) or environment.get(ENDPOINT, "")
@@ -130,9 +130,9 @@ def _protocol(
 
 
 def _known_protocol(said: str, where: str) -> Protocol:
-    for known in PROTOCOLS:
-        if said == known:
-            return known
+    for protocol in PROTOCOLS:
+        if said == protocol:
+            return protocol
     raise InputError(
         f"found {said!r}{nearest(said, PROTOCOLS)}; expected one of {', '.join(PROTOCOLS)}",
         where=where,
@@ -160,24 +160,24 @@ def _check_addresses(protocols: Mapping[Signal, Protocol], environment: Mapping[
 
 def _wanted(signal: Signal, environment: Mapping[str, str]) -> bool:
     name = f"OTEL_{signal.upper()}_EXPORTER"
-    said = environment.get(name, "").strip() or "otlp"
-    if said not in EXPORTERS:
+    choice = environment.get(name, "").strip() or "otlp"
+    if choice not in EXPORTERS:
         raise InputError(
-            f"found {said!r}{nearest(said, EXPORTERS)}; expected one of {', '.join(EXPORTERS)}",
+            f"found {choice!r}{nearest(choice, EXPORTERS)}; expected one of {', '.join(EXPORTERS)}",
             where=name,
         )
-    return said == "otlp"
+    return choice == "otlp"
 
 
 def _delta(environment: Mapping[str, str]) -> bool:
-    said = environment.get(TEMPORALITY, "").strip().lower() or "cumulative"
-    known = ("cumulative", "delta", "lowmemory")
-    if said not in known:
+    preference = environment.get(TEMPORALITY, "").strip().lower() or "cumulative"
+    names = ("cumulative", "delta", "lowmemory")
+    if preference not in names:
         raise InputError(
-            f"found {said!r}{nearest(said, known)}; expected one of {', '.join(known)}",
+            f"found {preference!r}{nearest(preference, names)}; expected one of {', '.join(names)}",
             where=TEMPORALITY,
         )
-    return said != "cumulative"
+    return preference != "cumulative"
 
 
 def _made(
@@ -239,7 +239,7 @@ def datadog_destination(
     key, site = api_key_from(environment), site_from(environment)
     base = endpoint or f"https://otlp.{site}"
     headers = {"dd-api-key": key, "dd-otel-metric-config": DATADOG_METRICS}
-    found = Destination(
+    destination = Destination(
         name=f"{shown(base)} (HTTP)",
         metrics=_made("metrics", "http/protobuf", base, headers),
         spans=None,
@@ -249,7 +249,7 @@ def datadog_destination(
     variable = _endpoint_of("traces")
     traces = environment.get(variable, "").strip()
     if not traces:
-        return found
+        return destination
     protocol = _protocol("traces", None, None, environment)
     check_address(traces, variable, base=False, scheme=protocol != "grpc")
-    return replace(found, spans=_made("traces", protocol, None, None))
+    return replace(destination, spans=_made("traces", protocol, None, None))

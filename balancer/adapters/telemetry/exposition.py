@@ -38,7 +38,7 @@ _PER_OCTAVE: Final = 1 << SCALE
 _SECONDS: Final = range(-14, 21)
 """Half octaves of bounds of durations: 8 ms to 1,024 s."""
 _OTHERS: Final = range(41)
-"""The same of everything else, such as tokens: 1 to a million."""
+"""Half octaves of bounds of all other histograms, such as those of tokens: 1 to a million."""
 
 
 def exposition(data: MetricsData) -> bytes:
@@ -68,13 +68,13 @@ def exposition(data: MetricsData) -> bytes:
 
 
 def _translated(scope: ScopeMetrics) -> Iterator[Metric]:
-    known = {metric.name: metric for metric in metrics.METRICS}
-    for found in scope.metrics:
-        name = metric_name(known[found.name], Translation.UNDERSCORES)
-        data: Sum | Gauge | Histogram | ExponentialHistogram = found.data
+    rows = {metric.name: metric for metric in metrics.METRICS}
+    for source in scope.metrics:
+        name = metric_name(rows[source.name], Translation.UNDERSCORES)
+        data: Sum | Gauge | Histogram | ExponentialHistogram = source.data
         if isinstance(data, ExponentialHistogram):
-            data = _explicit(data, _SECONDS if found.unit == "s" else _OTHERS)
-        yield Metric(name=name, description=found.description, unit="", data=data)
+            data = _explicit(data, _SECONDS if source.unit == "s" else _OTHERS)
+        yield Metric(name=name, description=source.description, unit="", data=data)
 
 
 def _explicit(data: ExponentialHistogram, halves: range) -> Histogram:

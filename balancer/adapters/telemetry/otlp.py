@@ -57,17 +57,17 @@ def metrics_data(
         aliases: whether metrics with a promised name are reported under it too.
     """
     delta = before_ns > 0
-    found: list[Metric] = []
+    emitted: list[Metric] = []
     for metric, values in series:
         earlier = (before or {}).get(metric.name, {})
         points = _Points(before_ns if delta else start_ns, now_ns, earlier if delta else {})
         data = points.data(metric, values, delta=delta)
         if data is None:
             continue
-        found.append(Metric(metric.name, metric.meaning, metric.unit, data))
+        emitted.append(Metric(metric.name, metric.meaning, metric.unit, data))
         if aliases and metric.alias is not None:
-            found.append(Metric(metric.alias, metric.meaning, metric.unit, data))
-    scoped = ScopeMetrics(scope=SCOPE, metrics=found, schema_url="")
+            emitted.append(Metric(metric.alias, metric.meaning, metric.unit, data))
+    scoped = ScopeMetrics(scope=SCOPE, metrics=emitted, schema_url="")
     return MetricsData([ResourceMetrics(resource=resource, scope_metrics=[scoped], schema_url="")])
 
 

@@ -43,13 +43,13 @@ class Box(Generic[Item]):
 
     def take(self, most: int) -> list[Item]:
         """The oldest, which leave."""
-        taken: list[Item] = []
-        while len(taken) < most:
+        batch: list[Item] = []
+        while len(batch) < most:
             try:
-                taken.append(self._items.popleft())
+                batch.append(self._items.popleft())
             except IndexError:
                 break
-        return taken
+        return batch
 
     def __len__(self) -> int:
         """How many wait."""

@@ -53,10 +53,10 @@ class Reasons:
 
     def __enter__(self) -> Self:
         self._thread = threading.get_ident()
-        found = list(logging.root.manager.loggerDict.items())
+        loggers = list(logging.root.manager.loggerDict.items())
         self._loggers = [
             logger
-            for name, logger in found
+            for name, logger in loggers
             if isinstance(logger, logging.Logger) and name.startswith(_EXPORTERS)
         ]
         for logger in self._loggers:
@@ -77,9 +77,9 @@ class Reasons:
         """See `logging.Filter.filter`."""
         if record.thread != self._thread:
             return True
-        said = record.getMessage()
-        if _SAYS_NOTHING not in said or not self._said:
-            self._said = said
+        message = record.getMessage()
+        if _SAYS_NOTHING not in message or not self._said:
+            self._said = message
         return False
 
     def why(self, error: BaseException | None = None) -> str:
@@ -88,16 +88,16 @@ class Reasons:
         Args:
             error: that the exporter raised.
         """
-        said, self._said = self._said, ""
-        words = in_words(said if error is None else f"{type(error).__name__}: {error}")
+        message, self._said = self._said, ""
+        words = in_words(message if error is None else f"{type(error).__name__}: {error}")
         return without_secrets(words)
 
 
-def in_words(said: str) -> str:
+def in_words(message: str) -> str:
     """What an exporter said, for a user."""
     for pattern, words in _KNOWN:
-        found = re.search(pattern, said)
-        if found is not None:
-            code = found[1] if found.re.groups else ""
+        match = re.search(pattern, message)
+        if match is not None:
+            code = match[1] if match.re.groups else ""
             return words.format(code.replace("code: ", "HTTP ").replace(", reason:", ""))
-    return said or "the exporter does not say why"
+    return message or "the exporter does not say why"

@@ -31,14 +31,14 @@ def new_resource(
         more: attributes to add.
         environment: variables.
     """
-    said = dict(OTELResourceDetector().detect().attributes)
-    name = service or environment.get("OTEL_SERVICE_NAME") or said.pop("service.name", None)
+    declared = dict(OTELResourceDetector().detect().attributes)
+    name = service or environment.get("OTEL_SERVICE_NAME") or declared.pop("service.name", None)
     attributes = {
         "service.instance.id": f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
         "service.version": VERSION,
         "host.name": socket.gethostname(),
         "process.pid": os.getpid(),
-        **said,
+        **declared,
         **(more or {}),
         "service.name": str(name or DEFAULT_SERVICE),
     }

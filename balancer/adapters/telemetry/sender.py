@@ -147,10 +147,10 @@ class Sender:
                 before_ns=self._before_ns if self._to.delta else 0,
                 aliases=self._aliases,
             )
-            taken = self._series.copy() if self._to.delta else None
+            snapshot = self._series.copy() if self._to.delta else None
         arrived = self._export("metrics", partial(exporter.export, data))
         if arrived and self._to.delta:
-            self._before, self._before_ns = taken, now_ns
+            self._before, self._before_ns = snapshot, now_ns
         return arrived
 
     def send_items(self) -> bool:

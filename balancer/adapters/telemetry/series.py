@@ -101,9 +101,9 @@ class Distribution:
         self.total += sum(values)
         self._count(Counter(map(_ABOVE.__getitem__, values)))
 
-    def _count(self, found: Mapping[int, int]) -> None:
+    def _count(self, counts_above: Mapping[int, int]) -> None:
         counts = self.counts
-        for above, count in found.items():
+        for above, count in counts_above.items():
             counts[above - 1] = counts.get(above - 1, 0) + count
 
     def add_counts(self, counts: Mapping[int, int]) -> None:
@@ -114,21 +114,23 @@ class Distribution:
 
     def since(self, earlier: Distribution | None) -> Distribution:
         """What was added since a copy was taken."""
-        found = self.copy()
+        difference = self.copy()
         if earlier is not None:
-            found.zeros -= earlier.zeros
-            found.total -= earlier.total
+            difference.zeros -= earlier.zeros
+            difference.total -= earlier.total
             for index, count in earlier.counts.items():
-                found.counts[index] -= count
-            found.counts = {index: count for index, count in found.counts.items() if count}
-        return found
+                difference.counts[index] -= count
+            difference.counts = {
+                index: count for index, count in difference.counts.items() if count
+            }
+        return difference
 
     def copy(self) -> Distribution:
-        """The same, apart."""
-        found = Distribution()
-        found.counts = dict(self.counts)
-        found.zeros, found.total = self.zeros, self.total
-        return found
+        """A copy that what is added to this one does not change."""
+        copy = Distribution()
+        copy.counts = dict(self.counts)
+        copy.zeros, copy.total = self.zeros, self.total
+        return copy
 
 
 def _middle(index: int) -> float:
@@ -181,13 +183,13 @@ class Series:
     ) -> None:
         """Add a sample, or samples counted by bucket, to a histogram."""
         values, key = self._place(metric, Kind.HISTOGRAM, attributes)
-        found = values.get(key)
-        if not isinstance(found, Distribution):
-            found = values[key] = Distribution()
+        distribution = values.get(key)
+        if not isinstance(distribution, Distribution):
+            distribution = values[key] = Distribution()
         if isinstance(value, float | int):
-            found.add(value)
+            distribution.add(value)
         else:
-            found.add_counts(value)
+            distribution.add_counts(value)
 
     def record_all(
         self, metric: Metric, values: Sequence[float], attributes: Attributes = ()
@@ -196,13 +198,13 @@ class Series:
         whole numbers above 0.
         """
         rows, key = self._place(metric, Kind.HISTOGRAM, attributes)
-        found = rows.get(key)
-        if not isinstance(found, Distribution):
-            found = rows[key] = Distribution()
+        distribution = rows.get(key)
+        if not isinstance(distribution, Distribution):
+            distribution = rows[key] = Distribution()
         if isinstance(values[0], int):
-            found.add_whole(values)  # type: ignore[arg-type]
+            distribution.add_whole(values)  # type: ignore[arg-type]
         else:
-            found.add_all(values)
+            distribution.add_all(values)
 
     def _place(
         self, metric: Metric, kind: Kind, attributes: Attributes

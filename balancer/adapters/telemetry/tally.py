@@ -102,11 +102,11 @@ class Tally:
 
     def observe(self, observations: Observations, decision: Decision) -> None:
         """Take in a tick and what was decided on it."""
-        gone = self._flying
+        flying_before = self._flying
         self._flying = set()
         for entry in observations.served:
             self._serve(entry)
-        for place in gone - self._flying:
+        for place in flying_before - self._flying:
             self._set(metrics.IN_FLIGHT, 0, *place)
         self._requests(observations)
         self._look_back(observations)

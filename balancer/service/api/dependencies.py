@@ -52,7 +52,7 @@ _SAID = {
     503: ("no key is configured; set GEMINI_API_KEY where the service runs", ""),
     504: ("the upstream says 504: Deadline expired before operation could complete.", ""),
 }
-"""Of each, what is said, and of what."""
+"""Example of a problem's answer by HTTP status: its detail, and the field that it is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,24 +120,24 @@ def _operation(
 
 
 def _limits(schema: Mapping[str, Any]) -> str:
-    told = [
+    limits = [
         f"{word} {schema[key]}"
         for key, word in (("default", "without it"), ("minimum", "from"), ("maximum", "to"))
         if key in schema
     ]
     if "enum" in schema:
-        told.insert(0, ", ".join(map(str, schema["enum"])))
-    return escape("; ".join(told))
+        limits.insert(0, ", ".join(map(str, schema["enum"])))
+    return escape("; ".join(limits))
 
 
 def _example(what: str, content: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[str]:
     """The example of a body: its own, or that of the model it is one of."""
-    found = content.get("example")
-    if found is None and "examples" in content:
-        found = next(iter(content["examples"].values())).get("value")
-    if found is None:
+    example = content.get("example")
+    if example is None and "examples" in content:
+        example = next(iter(content["examples"].values())).get("value")
+    if example is None:
         name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-        found = next(iter(schemas.get(name, {}).get("examples", ())), None)
-    if found is not None:
-        text = json.dumps(found, indent=2, ensure_ascii=False)
+        example = next(iter(schemas.get(name, {}).get("examples", ())), None)
+    if example is not None:
+        text = json.dumps(example, indent=2, ensure_ascii=False)
         yield f"<h3>{escape(what)}</h3><pre>{escape(text)}</pre>"

@@ -19,7 +19,7 @@ __all__ = ["health_routes"]
 _SAVED = ("state", "budget")
 """Without these on the disk a restart would not go on from where this process was."""
 _MOST_NAMED = 10
-"""Of the edits that are withdrawn, so many are named."""
+"""Most withdrawn edits that are named."""
 
 
 class Alive(BaseModel):
@@ -65,28 +65,30 @@ def health_routes(dependencies: Dependencies) -> APIRouter:
         From the signal that stops the service on it is not ready either, and takes no new call.
         """
         status = dependencies.balancer.status()
-        found = dict.fromkeys(status.problems, "broken: calls go through unchanged")
+        problems = dict.fromkeys(status.problems, "broken: calls go through unchanged")
         unsaved = [name for name in _SAVED if name in status.problems]
         for name in unsaved:
-            found[name] = "cannot be written: calls go through unchanged, budgets go on by memory"
+            problems[name] = (
+                "cannot be written: calls go through unchanged, budgets go on by memory"
+            )
         if status.budget_loss:
-            found["budget_loss"] = status.budget_loss
+            problems["budget_loss"] = status.budget_loss
         if status.closed:
-            found["project_closed"] = "; ".join(status.closed)
+            problems["project_closed"] = "; ".join(status.closed)
         if status.withdrawn:
-            found["edits_withdrawn"] = "; ".join(status.withdrawn[:_MOST_NAMED])
+            problems["edits_withdrawn"] = "; ".join(status.withdrawn[:_MOST_NAMED])
         if dependencies.store.broken:
-            found["history"] = f"not written: {dependencies.store.broken}"
+            problems["history"] = f"not written: {dependencies.store.broken}"
         if dependencies.policies.file_problem:
-            found["policy_file"] = dependencies.policies.file_problem
+            problems["policy_file"] = dependencies.policies.file_problem
         fleet = status.fleet
         if fleet is not None and (fleet.place == "alone" or fleet.problem):
-            found["fleet"] = ": ".join(filter(None, (fleet.place, fleet.problem)))
+            problems["fleet"] = ": ".join(filter(None, (fleet.place, fleet.problem)))
         serving = status.running or bool(status.problems)
         if not serving:
-            found["ticker"] = "not started"
+            problems["ticker"] = "not started"
         if dependencies.stopping.begun:
-            found["stopping"] = "calls under way are finished, no new ones are taken"
+            problems["stopping"] = "calls under way are finished, no new ones are taken"
         serving = serving and not unsaved and not dependencies.stopping.begun
         if not serving:
             response.status_code = 503
@@ -94,7 +96,7 @@ def health_routes(dependencies: Dependencies) -> APIRouter:
             ready=serving,
             mode=mode_name(status.mode),
             bypass=status.bypass,
-            problems=found,
+            problems=problems,
             integrations=integrations(dependencies.integrations),
         )
 

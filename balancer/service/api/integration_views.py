@@ -28,10 +28,10 @@ def integrations(all_of_them: Integrations) -> dict[str, IntegrationHealth]:
 
 def polled(all_of_them: Integrations, now_s: float) -> list[PolledReading]:
     """The signals that were polled last, with their age now."""
-    found = all_of_them.polled()
-    if found is None or found.at is None:
+    last = all_of_them.polled()
+    if last is None or last.at is None:
         return []
-    since_s = max(0.0, now_s - found.at)
+    since_s = max(0.0, now_s - last.at)
     return [
         PolledReading(
             rule=reading.rule.name,
@@ -41,7 +41,7 @@ def polled(all_of_them: Integrations, now_s: float) -> list[PolledReading]:
             age_s=None if reading.age_s is None else reading.age_s + since_s,
             above=reading.above,
         )
-        for reading in found.readings
+        for reading in last.readings
     ]
 
 

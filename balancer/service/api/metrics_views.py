@@ -83,8 +83,8 @@ def measure(
     span = recent.last(WINDOWS_S[window])
     minute, hour, day = (recent.last(WINDOWS_S[name]) for name in ("1m", "1h", "24h"))
     status = balancer.status()
-    seen = span.observations or Observations(0)
-    performance = _performance(seen, span.seconds, balancer.policy, status.mistakes)
+    observations = span.observations or Observations(0)
+    performance = _performance(observations, span.seconds, balancer.policy, status.mistakes)
     last = recent.last(balancer.policy.tick_s).observations
     return Metrics(
         window=window,
@@ -92,7 +92,7 @@ def measure(
         tick=status.tick,
         performance=performance,
         llm=_llm(
-            seen,
+            observations,
             minute,
             hour,
             day,
@@ -277,11 +277,12 @@ def _projected(usd_per_s: float | None, window_s: float, key: str | None) -> flo
 
 def _brownout(status: Status, span: Span, recent: Recent) -> Brownout:
     mode = status.mode
-    seen = span.observations or Observations(0)
+    observations = span.observations or Observations(0)
     per_s = _over(recent.activations, recent.seen_s)
     recoveries = tuple(recent.recoveries_s)
     started = [
-        sum(entry.started for entry in seen.served if entry.mode == other) for other in MODES
+        sum(entry.started for entry in observations.served if entry.mode == other)
+        for other in MODES
     ]
     return Brownout(
         current_mode=int(mode),

@@ -126,10 +126,10 @@ def _check_text(body: bytes) -> None:
     if not _NO_TEXT.search(body):
         return
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
         return  # it is refused by what reads it
-    waiting = [found]
+    waiting = [document]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):

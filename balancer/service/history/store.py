@@ -143,9 +143,9 @@ class Store:
         """
 
         def work(connection: Connection) -> int:
-            found = connection.execute(insert(table).values(**values)).inserted_primary_key
-            assert found is not None
-            return int(found[0])
+            key = connection.execute(insert(table).values(**values)).inserted_primary_key
+            assert key is not None
+            return int(key[0])
 
         return self.run(work)
 
@@ -228,11 +228,11 @@ class Store:
             if not self._migrated:
                 self._migrate()
             with self._engine.begin() as connection:
-                found = work(connection)
+                result = work(connection)
         except SQLAlchemyError as error:
             raise self._failed(error) from None
         self._broken = None
-        return found
+        return result
 
     def _migrate(self) -> None:
         try:

@@ -18,7 +18,7 @@ __all__ = ["AROUND_S", "Crossing", "Figures", "Heard", "Phase", "figures"]
 AROUND_S = 600.0
 """How long before and after an episode is looked at, for comparison."""
 MOST_TICKS = 200_000
-"""Of an episode that are added up: more than two days of seconds."""
+"""Most ticks of an episode that are added up: more than two days of seconds."""
 _MOST_ALERTS = 500
 _MOST_CROSSINGS = 100
 _MERGE_AT = 256
@@ -63,24 +63,24 @@ class Phase:
 
     @property
     def latency(self) -> Histogram:
-        """Of answers and timeouts."""
+        """Latency of answers and timeouts."""
         self._latencies = [merge(self._latencies)] if self._latencies else [EMPTY]
         return self._latencies[0]
 
     def add(self, line: Line) -> None:
         """Take in a tick."""
-        seen = line.entry.observations
+        observations = line.entry.observations
         self.seconds += line.ends_s - line.begins_s
         for total, row in (
-            (self.offered, seen.offered),
-            (self.admitted, seen.admitted),
-            (self.shed, seen.shed),
-            (self.fallback, seen.fallback),
+            (self.offered, observations.offered),
+            (self.admitted, observations.admitted),
+            (self.shed, observations.shed),
+            (self.fallback, observations.fallback),
         ):
             for priority, count in enumerate(row):
                 total[priority] += count
-        self.unjudged += sum(seen.unjudged)
-        for entry in seen.served:
+        self.unjudged += sum(observations.unjudged)
+        for entry in observations.served:
             self._add(entry)
 
     def _add(self, entry: ModeObservations) -> None:
@@ -179,46 +179,46 @@ def figures(incident: Incident, to_s: float, lines: Iterable[Line]) -> Figures:
         to_s: its end; for one that goes on, now. Scenario seconds.
         lines: of the journal, from `AROUND_S` before to as long after.
     """
-    found = Figures(from_s=incident.began_s, to_s=to_s)
+    drawn = Figures(from_s=incident.began_s, to_s=to_s)
     reasons: Sequence[object] = ()
     ticks = 0
     for line in lines:
-        found.first_s = line.begins_s if found.first_s is None else found.first_s
-        found.last_s = line.ends_s
-        found.speed = line.speed
+        drawn.first_s = line.begins_s if drawn.first_s is None else drawn.first_s
+        drawn.last_s = line.ends_s
+        drawn.speed = line.speed
         # The tick that ended with the first degraded decision was still served normally.
-        if line.ends_s <= found.from_s + 1e-6:
-            found.before.add(line)
+        if line.ends_s <= drawn.from_s + 1e-6:
+            drawn.before.add(line)
         elif line.ends_s <= to_s + 1e-6:
             ticks += 1
             if ticks > MOST_TICKS:
-                found.cut = True
+                drawn.cut = True
                 continue
-            found.during.add(line)
-            found.budgets = line.policy.budgets
+            drawn.during.add(line)
+            drawn.budgets = line.policy.budgets
         else:
-            found.after.add(line)
+            drawn.after.add(line)
             continue
-        if line.ends_s < found.from_s - 1e-6:
+        if line.ends_s < drawn.from_s - 1e-6:
             continue
         decision = line.entry.decision
         if decision.reasons != reasons:
             reasons = decision.reasons
-            _cross(found, line)
+            _cross(drawn, line)
         for alert in line.entry.observations.alerts:
-            if len(found.alerts) < _MOST_ALERTS:
-                found.alerts.append(Heard(line.ends_s, alert))
-    return found
+            if len(drawn.alerts) < _MOST_ALERTS:
+                drawn.alerts.append(Heard(line.ends_s, alert))
+    return drawn
 
 
-def _cross(found: Figures, line: Line) -> None:
+def _cross(drawn: Figures, line: Line) -> None:
     for reason in line.entry.decision.reasons:
         if reason.kind != "rule" or reason.threshold is None or reason.value is None:
             continue
-        known = next((other for other in found.crossings if other.rule == reason.rule), None)
-        if known is None:
-            if len(found.crossings) < _MOST_CROSSINGS:
-                found.crossings.append(
+        crossing = next((other for other in drawn.crossings if other.rule == reason.rule), None)
+        if crossing is None:
+            if len(drawn.crossings) < _MOST_CROSSINGS:
+                drawn.crossings.append(
                     Crossing(
                         rule=reason.rule,
                         first_s=line.ends_s,
@@ -229,7 +229,13 @@ def _cross(found: Figures, line: Line) -> None:
                     )
                 )
             continue
-        known.times += 1
-        worse = known.value is None or math.isnan(known.value) or reason.value > known.value
+        crossing.times += 1
+        worse = (
+            crossing.value is None or math.isnan(crossing.value) or reason.value > crossing.value
+        )
         if worse:
-            known.value, known.threshold, known.text = reason.value, reason.threshold, reason.text
+            crossing.value, crossing.threshold, crossing.text = (
+                reason.value,
+                reason.threshold,
+                reason.text,
+            )

@@ -98,12 +98,12 @@ def _of_file(
         for number, entry in enumerate(journal):
             if number % _PAUSE_EVERY == 0:
                 pause(_PAUSE_S)
-            seen = entry.observations
-            ends_s = (seen.tick + 1) * file.tick_s
+            observations = entry.observations
+            ends_s = (observations.tick + 1) * file.tick_s
             if ends_s > to_s + margin_s:
                 return
             if ends_s > from_s + margin_s:
-                begins_s = max(from_s, ends_s - seen.ticks * file.tick_s)
+                begins_s = max(from_s, ends_s - observations.ticks * file.tick_s)
                 yield Line(begins_s, ends_s, entry, journal.policy, file.speed)
     except JournalError as error:
         _log.warning("a part of the journal cannot be read: %s", error)
@@ -113,8 +113,8 @@ def _opened(path: Path, epoch: float | None) -> _File | None:
     """Where a file begins; None for one of another epoch, or that is gone or empty."""
     try:
         journal = open_journal(path)
-        found = journal.run.get("epoch")
-        if not _same(found, epoch):
+        own_epoch = journal.run.get("epoch")
+        if not _same(own_epoch, epoch):
             return None
         tick_s = journal.policy.tick_s
         state = journal.state
@@ -130,7 +130,7 @@ def _opened(path: Path, epoch: float | None) -> _File | None:
         return None
 
 
-def _same(found: object, epoch: float | None) -> bool:
-    if epoch is None or not isinstance(found, int | float):
-        return found is None and epoch is None
-    return abs(found - epoch) < _EPOCH_S
+def _same(own: object, epoch: float | None) -> bool:
+    if epoch is None or not isinstance(own, int | float):
+        return own is None and epoch is None
+    return abs(own - epoch) < _EPOCH_S

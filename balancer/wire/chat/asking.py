@@ -29,7 +29,7 @@ def read_asked(
         min_output_tokens, needs_tools, prompt_tokens: as `balancer.wire.read_asked` has them.
     """
     named = model or (body.get("model") if isinstance(body, dict) else "")
-    found = generation.read_asked(
+    asked = generation.read_asked(
         as_generation(body),
         named if isinstance(named, str) else "",
         min_output_tokens=min_output_tokens,
@@ -37,7 +37,7 @@ def read_asked(
         prompt_tokens=prompt_tokens,
     )
     # Nobody has said which tiers this path takes, so none is asked for in its name.
-    return replace(found, takes_tiers=False)
+    return replace(asked, takes_tiers=False)
 
 
 def is_plausible(body: Any) -> bool:

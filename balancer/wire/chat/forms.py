@@ -34,7 +34,7 @@ def as_generation(body: Any) -> dict[str, Any]:
     """A request in generateContent's form, to be read and never to be sent."""
     body = body if isinstance(body, dict) else {}
     messages = _list(body.get("messages"))
-    found: dict[str, Any] = {
+    form: dict[str, Any] = {
         "contents": _contents(messages),
         "generationConfig": _generation(body),
         "toolConfig": _calling(body),
@@ -44,12 +44,12 @@ def as_generation(body: Any) -> dict[str, Any]:
         each for message in messages if role_of(message) in SYSTEM for each in _parts(message)
     ]
     if system:
-        found["systemInstruction"] = {"parts": system}
+        form["systemInstruction"] = {"parts": system}
     tools = [_tool(tool) for tool in _list(body.get("tools"))]
     tools += [{"functionDeclarations": [each]} for each in _list(body.get("functions"))]
     if tools:
-        found["tools"] = tools
-    return {name: value for name, value in found.items() if value is not None}
+        form["tools"] = tools
+    return {name: value for name, value in form.items() if value is not None}
 
 
 def _contents(messages: list[Any]) -> list[dict[str, Any]]:
@@ -155,9 +155,9 @@ def as_answer(value: Any) -> Any:
     if not isinstance(value, dict) or "choices" not in value:
         return value
     candidates = [_candidate(choice) for choice in dicts(value["choices"])]
-    found: dict[str, Any] = {"candidates": candidates, "modelVersion": value.get("model")}
-    found["usageMetadata"] = usage_of(value)
-    return {name: held for name, held in found.items() if held is not None}
+    answer: dict[str, Any] = {"candidates": candidates, "modelVersion": value.get("model")}
+    answer["usageMetadata"] = usage_of(value)
+    return {name: held for name, held in answer.items() if held is not None}
 
 
 def _candidate(choice: dict[str, Any]) -> dict[str, Any]:

@@ -40,8 +40,8 @@ _MOST_NAME = 256
 
 def status_of(body: Any) -> str:
     """Status of an interaction; "" where none is said."""
-    found = member(body, "status")
-    return found[:64] if isinstance(found, str) else ""
+    status = member(body, "status")
+    return status[:64] if isinstance(status, str) else ""
 
 
 def is_pending(body: Any) -> bool:
@@ -52,14 +52,14 @@ def is_pending(body: Any) -> bool:
 def id_of(body: Any) -> str:
     """Name of an interaction, "" where none is said: of its resource, or of an event about it."""
     holder = member(body, "interaction") or body
-    found = member(holder, "id") or member(body, "interactionId")
-    return found if isinstance(found, str) else ""
+    name = member(holder, "id") or member(body, "interactionId")
+    return name if isinstance(name, str) else ""
 
 
 def resume_token(event: Any) -> str:
     """What `last_event_id` of a later `GET ...?stream=true` goes on from; "" where none is said."""
-    found = member(event, "eventId")
-    return found if isinstance(found, str) else ""
+    token = member(event, "eventId")
+    return token if isinstance(token, str) else ""
 
 
 class AnswerReader:
@@ -240,8 +240,8 @@ def _says(content: Any) -> bool:
 
 def _error_in(body: dict[str, Any]) -> UpstreamError:
     """What a failed interaction says of itself."""
-    found = member(body, "errors")
-    for error in found[:_MOST_ERRORS] if isinstance(found, list) else ():
+    errors = member(body, "errors")
+    for error in errors[:_MOST_ERRORS] if isinstance(errors, list) else ():
         if isinstance(error, dict):
             return read_error(0, {"error": error})
     return read_error(500, {})

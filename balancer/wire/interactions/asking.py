@@ -48,7 +48,7 @@ def read_asked(
     """
     agent = member(body, "agent")
     named = model or model_of(body)
-    found = generation.read_asked(
+    asked = generation.read_asked(
         as_generation(body),
         named,
         min_output_tokens=min_output_tokens,
@@ -57,9 +57,9 @@ def read_asked(
     )
     as_is = bool(agent or member(body, "agentConfig"))
     return replace(
-        found,
-        model=bare_model(found.model),
-        pinned=found.pinned or as_is or bool(previous_of(body)),
+        asked,
+        model=bare_model(asked.model),
+        pinned=asked.pinned or as_is or bool(previous_of(body)),
         levels_only=True,
         as_is=as_is,
         takes_tiers=not as_is,
@@ -68,8 +68,8 @@ def read_asked(
 
 def model_of(body: Any) -> str:
     """The model or the agent that is asked, as it is written; "" where none is."""
-    found = member(body, "model") or member(body, "agent")
-    return found if isinstance(found, str) else ""
+    model = member(body, "model") or member(body, "agent")
+    return model if isinstance(model, str) else ""
 
 
 def is_plausible(body: Any) -> bool:
@@ -87,8 +87,8 @@ def shape_of(body: Any) -> str:
 
 def previous_of(body: Any) -> str:
     """Name of the interaction that this one goes on from; "" where it begins anew."""
-    found = member(body, "previousInteractionId")
-    return found if isinstance(found, str) else ""
+    previous = member(body, "previousInteractionId")
+    return previous if isinstance(previous, str) else ""
 
 
 def wants_stream(body: Any) -> bool:

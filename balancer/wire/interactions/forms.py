@@ -88,7 +88,7 @@ def _is_step(item: Any) -> bool:
 
 def _contents(steps: list[Any]) -> list[dict[str, Any]]:
     """Steps of one speaker in a row are one content; results of functions are one of their own."""
-    found: list[dict[str, Any]] = []
+    contents: list[dict[str, Any]] = []
     names: dict[str, str] = {}
     before = signature = ""
     for step in steps:
@@ -101,12 +101,12 @@ def _contents(steps: list[Any]) -> list[dict[str, Any]]:
             parts[0]["thoughtSignature"], signature = signature, ""
         speaker = kind if kind in ("user_input", "function_result") else "model"
         if speaker == before:
-            found[-1]["parts"] += parts
+            contents[-1]["parts"] += parts
         else:
             role = "model" if speaker == "model" else "user"
-            found.append({"role": role, "parts": parts})
+            contents.append({"role": role, "parts": parts})
         before = speaker
-    return found
+    return contents
 
 
 def _parts(step: Any, kind: str, names: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -168,12 +168,12 @@ def _choice(choice: Any) -> dict[str, Any]:
     if isinstance(choice, str):
         return {"mode": choice.upper()}
     allowed = child(choice, "allowedTools")
-    found: dict[str, Any] = {}
+    config: dict[str, Any] = {}
     if member(allowed, "mode"):
-        found["mode"] = str(member(allowed, "mode")).upper()
+        config["mode"] = str(member(allowed, "mode")).upper()
     if member(allowed, "tools"):
-        found["allowedFunctionNames"] = member(allowed, "tools")
-    return found
+        config["allowedFunctionNames"] = member(allowed, "tools")
+    return config
 
 
 def _config(body: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,10 +193,10 @@ def _config(body: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _format(body: Any) -> dict[str, Any]:
     """Format and modalities of the answer: a list of formats, one, or just a schema."""
-    found: dict[str, Any] = {}
+    form: dict[str, Any] = {}
     mime = member(body, "responseMimeType")
     if mime:
-        found["responseMimeType"] = mime
+        form["responseMimeType"] = mime
     given = member(body, "responseModalities")
     modalities = [str(word).upper() for word in given] if isinstance(given, list) else []
     formats = member(body, "responseFormat")
@@ -209,10 +209,10 @@ def _format(body: Any) -> dict[str, Any]:
         elif kind == "text":
             schema = member(each, "schema")
             mime = member(each, "mimeType") or ("application/json" if schema else None)
-            found |= {"responseMimeType": mime} if mime else {}
-            found |= {"responseJsonSchema": schema} if schema else {}
+            form |= {"responseMimeType": mime} if mime else {}
+            form |= {"responseJsonSchema": schema} if schema else {}
         else:
-            found |= {"responseMimeType": "application/json", "responseJsonSchema": dict(each)}
+            form |= {"responseMimeType": "application/json", "responseJsonSchema": dict(each)}
     if modalities:
-        found["responseModalities"] = list(dict.fromkeys(modalities))
-    return found
+        form["responseModalities"] = list(dict.fromkeys(modalities))
+    return form

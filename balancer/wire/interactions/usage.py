@@ -48,10 +48,10 @@ def read_usage(holder: Any) -> Usage | None:
             {"modality": member(each, "modality"), "tokenCount": member(each, "tokens")}
             for each in _listed(member(said, theirs))
         ]
-    found = generation.read_usage({"usageMetadata": form})
-    assert found is not None
+    usage = generation.read_usage({"usageMetadata": form})
+    assert usage is not None
     searches, maps = _groundings(said)
-    return replace(_as_it_adds_up(found, said), searches=searches, maps=maps)
+    return replace(_as_it_adds_up(usage, said), searches=searches, maps=maps)
 
 
 def _as_it_adds_up(found: Usage, said: dict[str, Any]) -> Usage:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from balancer.core.policy import Policy
+from balancer.core.policy import Policy, Strategy
 
 from .bench import KINDS, Bench, policy
+from .interacting import FAST
 from .script import Reply, Script
 
 
@@ -40,3 +41,18 @@ def bench(kind: str) -> Callable[..., Bench]:
         return Bench(url=script.url, kind=kind, policy=policy() if plan is None else plan, **more)
 
     return make
+
+
+@pytest.fixture(params=["sync", "httpx"])
+def make(request: pytest.FixtureRequest) -> Callable[..., Bench]:
+    """Benches of blocking and of asynchronous clients; there is one HTTP client for these."""
+
+    def bench(script: Script, plan: Policy | None = None, **more: Any) -> Bench:
+        return Bench(
+            url=script.url,
+            kind=request.param,
+            policy=policy(Strategy(timeout_s=60.0, retries=0)) if plan is None else plan,
+            **{"options": FAST, **more},
+        )
+
+    return bench

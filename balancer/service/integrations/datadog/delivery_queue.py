@@ -87,8 +87,8 @@ class DeliveryQueue(Generic[Item]):
                 return
             self.dropped += 1
         except Exception as error:  # noqa: BLE001 - a thread that dies would not be missed
-            said = str(error) if isinstance(error, BalancerError) else type(error).__name__
-            self._failed(f"{self._what}: {said}", now_s, None)
+            problem = str(error) if isinstance(error, BalancerError) else type(error).__name__
+            self._failed(f"{self._what}: {problem}", now_s, None)
             self.dropped += 1
         else:
             if self.error:

@@ -173,29 +173,29 @@ class Mirror:
             find_incident(self._client, self._target.owner)
             return
         incident = story.incident
-        key, wanted = incident.key, incident.mode.label
+        key, state = incident.key, incident.mode.label
         if incident.closed_at is not None:
-            wanted = CLOSED
-        known = self._known.get(key)
-        if known is not None and known.told in (wanted, CLOSED, GONE):
+            state = CLOSED
+        row = self._known.get(key)
+        if row is not None and row.told in (state, CLOSED, GONE):
             return
         summary = f"{incident.title}: {story.reason}"[:1000]
-        number = None if known is None else known.number
+        number = None if row is None else row.number
         if number is None:
-            if known is None:
+            if row is None:
                 # Before the call: should this process end in it, the next one looks first.
                 self._known.note(key, Mirrored(number=None, told=OPENING))
             number = open_incident(
                 self._client,
                 self._target,
                 key=key,
-                mode=incident.worst if wanted == CLOSED else incident.mode,
+                mode=incident.worst if state == CLOSED else incident.mode,
                 summary=summary,
                 at_s=incident.opened_at,
-                look_first=known is not None,
+                look_first=row is not None,
             )
             self._known.note(key, Mirrored(number=number, told=incident.mode.label))
-            if wanted != CLOSED:
+            if state != CLOSED:
                 return
         try:
             if incident.closed_at is None:
@@ -206,4 +206,4 @@ class Mirror:
             if error.trouble is Trouble.NOT_FOUND:  # somebody removed it there
                 self._known.note(key, Mirrored(number=number, told=GONE))
             raise
-        self._known.note(key, Mirrored(number=number, told=wanted))
+        self._known.note(key, Mirrored(number=number, told=state))

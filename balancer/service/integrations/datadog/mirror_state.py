@@ -66,13 +66,13 @@ class MirrorState:
             return Mirrored(number=None, told=OPENING)
         return None if row is None else Mirrored(number=row[0], told=row[1])
 
-    def note(self, key: str, found: Mirrored) -> None:
+    def note(self, key: str, row: Mirrored) -> None:
         """Remember it. A database that is away gets it later."""
-        self._own[key] = found
+        self._own[key] = row
         at = self._clock()
 
         def work(connection: Connection) -> None:
-            values = {"remote_id": found.number, "told": found.told, "at": at}
+            values = {"remote_id": row.number, "told": row.told, "at": at}
             old = update(MIRRORED).where(MIRRORED.c.key == key).values(**values)
             if connection.execute(old).rowcount == 0:
                 connection.execute(insert(MIRRORED).values(key=key, **values))

@@ -106,25 +106,25 @@ class Polling:
                 self._policy = policy
                 for alert in self._poller.use(policy, now_s):
                     self._balancer.alert(alert)
-            found = self._poller.poll(now_s)
-            for alert in found.alerts:
+            poll = self._poller.poll(now_s)
+            for alert in poll.alerts:
                 self._balancer.alert(alert)
         except Exception as error:  # noqa: BLE001 - a thread that dies would not be missed
-            said = str(error) if isinstance(error, BalancerError) else type(error).__name__
-            self._now(State.TROUBLE, f"polling failed: {said}")
+            problem = str(error) if isinstance(error, BalancerError) else type(error).__name__
+            self._now(State.TROUBLE, f"polling failed: {problem}")
             return LONGEST_S
-        self._polled = Polled(at=now_s, readings=found.readings)
-        self._judge(found, now_s)
-        return found.next_s
+        self._polled = Polled(at=now_s, readings=poll.readings)
+        self._judge(poll, now_s)
+        return poll.next_s
 
-    def _judge(self, found: Poll, now_s: float) -> None:
-        if found.error is not None:
-            self._now(State.TROUBLE, str(found.error))
+    def _judge(self, poll: Poll, now_s: float) -> None:
+        if poll.error is not None:
+            self._now(State.TROUBLE, str(poll.error))
             return
         self._health = replace(self._health, ok_at=now_s)
         old = [
             f"{reading.rule.name}: {reading.freshness.value}"
-            for reading in found.readings
+            for reading in poll.readings
             if reading.freshness is not Freshness.FRESH
         ]
         if old:
