@@ -51,6 +51,7 @@ from .tick_step import TickStep
 from .ticker import TaskTicker, ThreadTicker
 
 if TYPE_CHECKING:
+    from ..fleet.changes import Change
     from ..fleet.replica import Replica
     from ..fleet.settings import Fleet
 
@@ -193,6 +194,7 @@ class Balancer:
     def _joining(self, fleet: Fleet, policy: Policy) -> Callable[[Controller], Replica]:
         """Makes this balancer a replica, whose ledger spends what is leased."""
         from ..fleet.replica import Replica
+        from ..policy_file import parse_policy
 
         ledger, speed = self._ledger, self._clock.speed
         if ledger.lent:
@@ -208,6 +210,7 @@ class Balancer:
                 self._persistence,
                 tick_s=policy.tick_s / speed,
                 still=ledger.still,
+                read=lambda text: self._days.policy(parse_policy(text, "the fleet's policy")),
                 limited=lambda: ledger.limited or ledger.limits_priority,
                 wake=self._wake,
             )
@@ -522,10 +525,44 @@ class Balancer:
         with self._lock:
             before = self.policy
             kept = self._tick_step.use(self._days.policy(policy), self.now_tick)
-            self._admission.know(self._days.catalog(self.policy))
+            self._followed(before)
             self._apply()
-        logger.info("policy %r follows %r, keeping %s", policy.name, before.name, kept)
         return kept
+
+    def use_in_fleet(
+        self, policy: Policy, reason: str = "", *, after: int | None = None, within_s: float = 10.0
+    ) -> str:
+        """Change the policy of all replicas of the fleet, from one tick on; waits for it.
+
+        Args:
+            policy: for all. Its ticks are as long as the fleet's.
+            reason: for the histories of all.
+            after: refuse unless so many changes came before (`status().fleet.changes`).
+            within_s: wall seconds after which it is not waited for any longer.
+
+        Returns:
+            What was kept, as a sentence.
+
+        Raises:
+            MisuseError: there is no fleet.
+            balancer.fleet.changes.ChangeError: another was faster, or the fleet cannot be told now.
+        """
+        replica = self._tick_step.replica
+        if replica is None:
+            raise MisuseError("there is no fleet: use() changes the policy of this balancer")
+        return replica.change(policy, reason, within_s=within_s, after=after)
+
+    @property
+    def fleet_change(self) -> Change | None:
+        """The last change of the policy that the fleet's log had."""
+        replica = self._tick_step.replica
+        return None if replica is None else replica.course.change
+
+    def _followed(self, before: Policy) -> None:
+        """Another policy is in force."""
+        step = self._tick_step
+        self._admission.know(self._days.catalog(step.policy))
+        logger.info("policy %r follows %r, keeping %s", step.policy.name, before.name, step.kept)
 
     # --- news ---------------------------------------------------------------------------
 
@@ -665,10 +702,12 @@ class Balancer:
         with self._lock:
             if self._days.later_than(self._admission.catalog):
                 self._turn_day()
-            over = self.now_tick - 1
+            over, before = self.now_tick - 1, self.policy
             decision = None if over < 0 else self._close_tick(over)
             if decision is None and self._tick_step.hear():
                 self._apply()
+            if self.policy is not before:
+                self._followed(before)
             self._stay_alive()
             return decision
 

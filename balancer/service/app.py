@@ -159,6 +159,7 @@ async def _life(dependencies: Dependencies, console: Console) -> AsyncIterator[N
     await asyncio.to_thread(dependencies.balancer.start)
     tasks = [
         asyncio.create_task(_lasting(dependencies.policies.watch, "watching the policy file")),
+        asyncio.create_task(_lasting(dependencies.policies.follow, "following the fleet's policy")),
         asyncio.create_task(_lasting(partial(_tend, dependencies.tracker), "tending incidents")),
     ]
     try:

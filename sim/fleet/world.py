@@ -10,19 +10,23 @@ import random
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
 from balancer.core import budget
 from balancer.core.controller import Controller
 from balancer.core.decisions import Decision
-from balancer.core.errors import MisuseError
 from balancer.core.modes import Mode
 from balancer.core.observations import FAILURES, ModeObservations, Observations
 from balancer.core.policy import Policy
+from balancer.fleet.changes import Change, digest
 from balancer.fleet.course import Course
 from balancer.fleet.leases import Leases
-from balancer.fleet.lines import Line, Snapshot, fingerprint, form
-from balancer.fleet.member import Link, Member
+from balancer.fleet.lines import Line, form
+from balancer.fleet.link import Link
+from balancer.fleet.member import Member
 from balancer.fleet.store import StoreError
+from balancer.policy_file import parse_policy
+from balancer.policy_show import show_policy
 
 from .network import Faults, Schedule, Way
 from .store import Memory
@@ -85,27 +89,28 @@ class Actor:
         silent_ticks: most of its ticks between two decisions, of the fleet or alone.
     """
 
-    def __init__(self, world: World, name: str, *, ahead_s: float, phase_s: float) -> None:
+    def __init__(
+        self, world: World, name: str, policy: Policy, *, ahead_s: float, phase_s: float
+    ) -> None:
         self.world = world
         self.name = name
         self.ahead_s = ahead_s
         self.phase_s = phase_s
         self.alive = True
         self.paused = False
-        self.log = ""
         self.link = Link()
-        self.course = Course(world.policy, Controller(world.policy), self)
+        self.course = Course(policy, Controller(policy), self, read=_read)
         self.way = Way(name, world.memory, world.schedule, world.faults, world.chance)
         self.member = Member(
             self.way,
             name,
             form=form(world.policy.tick_s),
-            policy=fingerprint(world.policy),
+            policy=self.course.fingerprint,
             link=self.link,
             tick_s=world.policy.tick_s,
             generations=lambda: f"log-{world.number()}",
         )
-        self.link.given = (-1, self.course.common.state())
+        self.link.given = self.course.snapshot()
         spending = world.spending
         self.row = budget.new_row(spending.limit, round(spending.window_s))
         self.leases = Leases(
@@ -173,22 +178,25 @@ class Actor:
             admitted=(offered, 0, 0),
         )
 
+    def change(self, policy: Policy, after: int | None = None) -> Change:
+        """It is given a policy for all."""
+        change = Change(
+            id=f"change {self.world.number()}",
+            policy=show_policy(policy),
+            digest=digest(policy),
+            replica=self.name,
+            after=after,
+            replaces=(digest(self.course.policy),),
+        )
+        self.link.changes.append(change)
+        return change
+
     def hear(self) -> None:
         """Follow what has come."""
-        link, course = self.link, self.course
-        while link.news:
-            news = link.news.popleft()
-            if isinstance(news, Snapshot):
-                self.log = news.generation
-                course.take_up(news)
-            else:
-                try:
-                    course.line(news)
-                except MisuseError:
-                    link.lost = True
-        if link.asks_state:
-            link.asks_state = False
-            link.given = course.tick, course.common.state()
+        self.course.hear(self.link)
+        course, member = self.course, self.member
+        if member.policy != course.fingerprint:
+            member.use(course.fingerprint, form(course.policy.tick_s), course.policy.tick_s)
 
     def _work(self, kind: str, work: object) -> None:
         """One thing of a kind at a time, as in a live replica."""
@@ -288,6 +296,11 @@ class Actor:
             budget.settle(self.row, self.world.spending.worst, cost)
 
 
+@cache
+def _read(text: str) -> Policy:
+    return parse_policy(text)
+
+
 class World:
     """See the module.
 
@@ -336,10 +349,13 @@ class World:
         self._numbers += 1
         return self._numbers
 
-    def join(self, *, ahead_s: float = 0.0, phase_s: float | None = None) -> Actor:
-        """A replica starts now."""
+    def join(
+        self, *, ahead_s: float = 0.0, phase_s: float | None = None, policy: Policy | None = None
+    ) -> Actor:
+        """A replica starts now, by the policy of all or one of its own."""
         phase_s = self.chance.random() if phase_s is None else phase_s
-        actor = Actor(self, f"r{self.number()}", ahead_s=ahead_s, phase_s=phase_s)
+        policy = self.policy if policy is None else policy
+        actor = Actor(self, f"r{self.number()}", policy, ahead_s=ahead_s, phase_s=phase_s)
         self.actors.append(actor)
         now_s = self.schedule.now_s
         for what in (actor.tick, actor.follow, actor.lease, actor.call):
@@ -376,10 +392,10 @@ class World:
         if first == text:
             text = first
         known, decided, first_s = self.lines.setdefault(
-            (actor.log, tick), (text, decision, self.schedule.now_s)
+            (actor.course.generation, tick), (text, decision, self.schedule.now_s)
         )
-        if known is text and (actor.log, tick) not in self.met:
-            self.met.add((actor.log, tick))
+        if known is text and (actor.course.generation, tick) not in self.met:
+            self.met.add((actor.course.generation, tick))
             if text is not first:
                 self.twice += 1
             if tick not in self.decisions or text is not first:
@@ -411,6 +427,8 @@ class World:
         assert self.places.count("leader") == 1, self.places
         ticks = {actor.course.tick for actor in self.actors}
         assert max(ticks) - min(ticks) <= 1, ticks
+        assert len({actor.course.fingerprint for actor in self.actors}) == 1
+        assert len({actor.course.changes for actor in self.actors}) == 1
         states = [
             actor.course.common.state() for actor in self.actors if actor.course.tick == min(ticks)
         ]
