@@ -396,7 +396,8 @@ class Replica:
     async def _ask(self, store: Store, asked_s: float) -> float:
         """Returns when the store was last asked."""
         now_s = time.monotonic()
-        names = self.leases.due(now_s)
+        with self._still():
+            names = self.leases.due(now_s)
         while names or now_s - asked_s > _PROLONG_S:
             batch, names = names[:_BATCH], names[_BATCH:]
             asked_s = now_s = time.monotonic()

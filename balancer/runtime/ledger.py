@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from ..core import budget
@@ -31,14 +32,17 @@ from ..core.claims import (
 from ..core.policy import Policy
 from ..core.pricing import affordable_output_tokens, cost_nano_usd
 from ..core.surcharges import dearest_row, worst_surcharge_nano_usd
-from .books import Books, Standing
+from .books import Books, Limit, Standing
 from .budget_log import limits_line
 from .clock import tick_of
 
 if TYPE_CHECKING:
     from ..fleet.leases import Leases
 
-__all__ = ["Claim", "Ledger"]
+__all__ = ["MOST_SHOWN", "Claim", "Ledger"]
+
+MOST_SHOWN = 1000
+"""Limits that are shown, and keys whose rows are looked up at once."""
 
 _FADES = 64
 _MOST_MODELS = 256
@@ -88,8 +92,8 @@ class Ledger:
     """
 
     __slots__ = (
-        "_books", "_calls", "_claims", "_leases", "_lock", "_named", "_reserved", "_short",
-        "_speed", "_surprises", "log",
+        "_books", "_by_key", "_calls", "_claims", "_leases", "_lock", "_named", "_reserved",
+        "_short", "_speed", "_surprises", "log",
     )  # fmt: skip
 
     def __init__(self, policy: Policy) -> None:
@@ -99,6 +103,7 @@ class Ledger:
         self._claims: dict[int, Claim] = {}
         self._calls = 0
         self._named: dict[str | None, tuple[_Rows, str]] = {}
+        self._by_key: dict[str | None, list[tuple[int, float, list[int]]]] = {}
         self._reserved = 0
         self._surprises: dict[str, int] = {}
         self._leases: Leases | None = None
@@ -113,9 +118,12 @@ class Ledger:
         """
         with self._lock:
             limits, priority = policy.budgets, policy.priority_budgets
+            self._roll_all()
             self._books.use(limits, priority, policy.tick_s)
             self._take_up()
-            self._named = {}
+            self._named, self._by_key = {}, {None: []}
+            for place, ((key, window_s), row) in enumerate(self._books.rows.items()):
+                self._by_key.setdefault(key, []).append((place, window_s, row))
             self.log(limits_line(limits, priority, policy.tick_s))
 
     def lend(self, leases: Leases, short: Callable[[], None], speed: float) -> None:
@@ -152,17 +160,45 @@ class Ledger:
 
     def _rows_of(self, key: str | None) -> tuple[_Rows, str]:
         """Rows that a key's calls are held in, and their places among all."""
-        named = self._named
-        if not named:
-            rows = self._books.rows
-            for each in {None, *(whose for whose, _ in rows)}:
-                found = [
-                    (row, str(place))
-                    for place, ((whose, _), row) in enumerate(rows.items())
-                    if whose in (None, each)
-                ]
-                named[each] = tuple(row for row, _ in found), ",".join(place for _, place in found)
-        return named.get(key) or named[None]
+        key = key if key in self._by_key else None
+        # Last, so that the first is the one that called longest ago.
+        known = self._named.pop(key, None)
+        if known is None:
+            # One at a time, for the keys that call: there may be a hundred thousand.
+            own = [] if key is None else self._by_key[key]
+            found = sorted([*self._by_key[None], *own], key=itemgetter(0))
+            known = tuple(row for *_, row in found), ",".join(str(place) for place, *_ in found)
+        self._named[key] = known
+        if len(self._named) > MOST_SHOWN:
+            del self._named[next(iter(self._named))]
+        self._use(known[0])
+        return known
+
+    def _shown(self) -> Iterator[tuple[Limit, list[int]]]:
+        """Limits without those of the priority tier: all, or those of whom called last."""
+        rows = self._books.rows
+        if len(rows) <= MOST_SHOWN:
+            self._roll_all()
+            yield from rows.items()
+            return
+        for key in (None, *reversed([key for key in self._named if key is not None])):
+            for _, window_s, row in self._by_key[key]:
+                if self._leases is None:
+                    budget.advance(row, self._books.tick)
+                yield (key, window_s), row
+
+    def _use(self, rows: Iterable[list[int]]) -> None:
+        """Some rows are about to be used: they are rolled to the tick, or told of to who lends."""
+        if self._leases is not None:
+            self._leases.touch(rows)
+        else:
+            tick = self._books.tick
+            for row in rows:
+                budget.advance(row, tick)
+
+    def _roll_all(self) -> None:
+        if self._leases is None:
+            self._books.advance(self._books.tick)
 
     @property
     def is_kept(self) -> bool:
@@ -192,13 +228,10 @@ class Ledger:
     def advance(self, tick: int) -> None:
         """Roll the windows to the tick that begins; one in the past changes nothing."""
         with self._lock:
-            grows = tick > self._books.tick
-            if self._leases is None:
-                self._books.advance(tick)
-            else:
-                # The window is the store's; a row counts all that was spent since the start.
-                self._books.tick = max(self._books.tick, tick)
-            if grows:
+            # Each row is rolled when it is used. Where they are leased, the window is the store's,
+            # and a row counts all that was spent since the start.
+            if tick > self._books.tick:
+                self._books.tick = tick
                 self.log(f"T {tick}")
 
     def roll(self, now_s: float) -> None:
@@ -264,6 +297,7 @@ class Ledger:
             worst = cost_nano_usd(price, prompt_tokens, 0, claimed, 0) + beside
             held = worst + surprise
             priority_rows = tuple(self._books.priority.values()) if priority else ()
+            self._use(priority_rows)
             if any(budget.headroom(row) < held for row in priority_rows):
                 if self._leases is not None:
                     for row in priority_rows:
@@ -311,6 +345,8 @@ class Ledger:
         """
         beyond = nano_usd - claim.worst_nano_usd
         with self._lock:
+            self._use(claim.rows)
+            self._use(claim.priority_rows)
             for row in claim.rows:
                 budget.settle(row, claim.nano_usd, nano_usd)
             as_priority_usd = nano_usd if as_priority else 0
@@ -342,27 +378,36 @@ class Ledger:
             rooms = [budget.headroom(row) for row in self._rows_of(key)[0]]
         return min(rooms, default=None)
 
-    def left_nano_usd(self) -> tuple[int, ...]:
-        """What each of the policy's limits still affords, in their order."""
+    def left_nano_usd(self) -> dict[Limit, int]:
+        """What each of the policy's limits still affords; of more than `MOST_SHOWN`, as many."""
         with self._lock:
-            return tuple(budget.headroom(row) for row in self._books.rows.values())
+            return {limit: budget.headroom(row) for limit, row in self._shown()}
 
     def priority_left_nano_usd(self) -> tuple[int, ...]:
         """The same of the limits of the priority tier."""
         with self._lock:
+            self._roll_all()
             return tuple(budget.headroom(row) for row in self._books.priority.values())
 
     def standings(self) -> tuple[Standing, ...]:
-        """How each of the policy's limits stands, in their order, the priority tier's last."""
+        """How each of the policy's limits stands, in their order, the priority tier's last.
+
+        Of more than `MOST_SHOWN` limits they are everybody's, and those of the keys that called
+        last.
+        """
         with self._lock:
-            standings = self._books.standings()
-            if self._leases is None:
-                return standings
-            return tuple(map(self._of_fleet, standings, self._books.every_row()))
+            books = self._books
+            found = [(limit, row, False) for limit, row in self._shown()]
+            found += [(limit, row, True) for limit, row in books.priority.items()]
+            return tuple(
+                self._of_fleet(books.standing(limit, row, priority=priority), row)
+                for limit, row, priority in found
+            )
 
     def _of_fleet(self, own: Standing, row: list[int]) -> Standing:
-        """What all replicas used of a limit, and what is leased to them."""
-        assert self._leases is not None
+        """What all replicas used of a limit, and what is leased to them, where it is."""
+        if self._leases is None:
+            return own
         limit, grant = self._leases.limit(row), self._leases.grant(row)
         used, leased = (own.used, own.reserved) if grant is None else (grant.settled, grant.leased)
         return replace(
@@ -378,6 +423,7 @@ class Ledger:
     def state(self) -> dict[str, Any]:
         """Plain values, the claims of calls in flight among them."""
         with self._lock:
+            self._roll_all()
             books = self._books
             rows, priority = (
                 {id(row): str(place) for place, row in enumerate(kind.values())}
@@ -419,6 +465,7 @@ class Ledger:
     def charge_rest(self) -> None:
         """Let nothing be left until a whole window has passed: nobody knows what was spent."""
         with self._lock:
+            self._roll_all()
             self._books.charge_rest()
 
     @contextmanager

@@ -280,6 +280,7 @@ class Actor:
             self.leases.wants(self.row, spending.worst)
             return
         self.answered += 1
+        self.leases.touch([self.row])
         cost = world.chance.randint(spending.worst // 4, spending.worst)
         length_s = min(world.chance.expovariate(1 / _CALL_S), spending.linger_s - 1.0)
         world.schedule.at(world.schedule.now_s + length_s, lambda: self._settle(cost))
@@ -294,6 +295,7 @@ class Actor:
             self.world.schedule.at(self.world.schedule.now_s + 0.1, lambda: self._book(cost))
         elif self.alive:
             budget.settle(self.row, self.world.spending.worst, cost)
+            self.leases.touch([self.row])
 
 
 @cache
