@@ -100,7 +100,7 @@ def create_app(balancer: Balancer, settings: Settings, pages: Sequence[Page] = (
         app.include_router(routes(dependencies))
     app.include_router(front_routes(app))
     # The last one added is the first to see a request.
-    app.add_middleware(Middleware, settings=settings)
+    app.add_middleware(Middleware, settings=settings, bodies=dependencies.gateway.bodies)
     console = console_of(dependencies, pages)
     app.state.console = console
     app.add_middleware(
