@@ -13,12 +13,10 @@ import os
 import secrets
 import socket
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
-from itertools import count
 
 from ..core.controller import Controller
 from ..core.errors import InputError
@@ -28,7 +26,8 @@ from ..installation import how_to_install
 from ..policy_show import show_policy
 from .changes import Change, ChangeError, digest
 from .course import Course, Keeper
-from .leases import LIFE_S, LINGER_S, Leases
+from .leases import Leases
+from .leasing import Leasing
 from .lines import form
 from .link import Link
 from .member import Member
@@ -39,10 +38,6 @@ from .store import Store, StoreError
 __all__ = ["Replica"]
 
 _GRACE = 0.2
-_BATCH = 100
-_PROLONG_S = LIFE_S / 5
-_LEASE_S = 1.0
-_SHORTEST_S = 0.1
 _CLOSE_S = 3.0
 
 logger = logging.getLogger("balancer.fleet")
@@ -109,18 +104,16 @@ class Replica:
             read=self._read,
         )
         self.leases = Leases(share=fleet.without_store, most=fleet.replicas)
+        self._leasing = Leasing(self.name, self.leases, still=self._still, limited=self._limited)
         self._link = Link()
         self._link.wake = self._wake
         self._member: Member | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due: asyncio.Event | None = None
-        self._short: asyncio.Event | None = None
         self._stop: asyncio.Event | None = None
         self._tick = -1
-        self._questions = count(1)
         self._place: Place = "follower"
-        self._lease_problem = ""
         self._told_differ: tuple[str, ...] = ()
 
     # --- the ticker's side --------------------------------------------------------------
@@ -216,14 +209,13 @@ class Replica:
 
     def short(self) -> None:
         """A call found less money than it wanted."""
-        short = self._short
+        short = self._leasing.short
         if short is not None and not short.is_set():
             self._call(short)
 
     def lapse(self) -> None:
         """Take back leases that nobody has prolonged."""
-        with self._still():
-            self.leases.lapse(time.monotonic())
+        self._leasing.lapse()
 
     def _call(self, event: asyncio.Event | None) -> None:
         loop = self._loop
@@ -272,9 +264,9 @@ class Replica:
             replicas=0 if line is None else line.replicas,
             problem=(member.problem if member is not None else "")
             or self.course.refused
-            or self._lease_problem,
+            or self._leasing.problem,
             changes=self.course.changes,
-            leased=self._limited() and self.leases.hold(time.monotonic()),
+            leased=self._leasing.hold,
         )
 
     # --- life ---------------------------------------------------------------------------
@@ -319,7 +311,8 @@ class Replica:
             tick_s=self._tick_s,
             generations=lambda: secrets.token_hex(8),
         )
-        self._due, self._short, self._stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._due, self._stop = asyncio.Event(), asyncio.Event()
+        self._leasing.begin()
         self._loop = asyncio.get_running_loop()
         self._due.set()
         tasks = [
@@ -334,7 +327,7 @@ class Replica:
         with contextlib.suppress(StoreError, TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await member.leave()
-                await self._give_back(store)
+                await self._leasing.give_back(store)
         await store.disconnect()
         self._loop = None
 
@@ -367,69 +360,15 @@ class Replica:
             await member.close(tick)
         await member.save()
 
+    async def _lease(self, store: Store, member: Member) -> None:
+        assert self._stop is not None
+        await self._leasing.run(store, self._stop)
+
     async def _follow(self, store: Store, member: Member) -> None:
         if not member.joined:
             await asyncio.sleep(self._tick_s / 10)
             return
         await member.follow(wait_s=1.0)
-
-    # --- the budget ---------------------------------------------------------------------
-
-    async def _lease(self, store: Store, member: Member) -> None:
-        """Prolong the leases, tell what was spent and ask for more, about once a second."""
-        assert self._short is not None
-        asked_s = time.monotonic()
-        while self._stop is not None and not self._stop.is_set():
-            self._short.clear()
-            if self._limited():
-                try:
-                    asked_s = await self._ask(store, asked_s)
-                    self._lease_problem = ""
-                except StoreError as error:
-                    self._lease_problem = str(error)
-                    self.lapse()
-            # Where nothing is left, every call wants more: they are told of together.
-            await asyncio.sleep(_SHORTEST_S)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._short.wait(), _LEASE_S - _SHORTEST_S)
-
-    async def _ask(self, store: Store, asked_s: float) -> float:
-        """Returns when the store was last asked."""
-        now_s = time.monotonic()
-        with self._still():
-            names = self.leases.due(now_s)
-        while names or now_s - asked_s > _PROLONG_S:
-            batch, names = names[:_BATCH], names[_BATCH:]
-            asked_s = now_s = time.monotonic()
-            with self._still():
-                asks = self.leases.asks(batch, now_s)
-            leased = await store.lease(
-                self.name, next(self._questions), asks, life_s=LIFE_S, linger_s=LINGER_S
-            )
-            with self._still():
-                self.leases.granted(leased, asked_s)
-        self.lapse()
-        return asked_s
-
-    async def _give_back(self, store: Store) -> None:
-        """What calls in flight hold stays leased, until it is charged."""
-        names = self.leases.names()
-        while names:
-            batch, names = names[:_BATCH], names[_BATCH:]
-            asked_s = time.monotonic()
-            with self._still():
-                asks = self.leases.asks(batch, asked_s, gone=True)
-            idle = not names and not self.leases.held()
-            leased = await store.lease(
-                self.name,
-                next(self._questions),
-                asks,
-                life_s=LIFE_S,
-                linger_s=LINGER_S,
-                gone=idle,
-            )
-            with self._still():
-                self.leases.granted(leased, asked_s)
 
 
 def _name() -> str:

@@ -18,6 +18,7 @@ from ..core.pricing import cost_nano_usd
 from ..core.tiers import FLEX, PRIORITY, STANDARD
 from .bills import Bill
 from .calls import Asked, CallRecord, Outcome
+from .claim import Claim
 from .flights import (
     ABANDONED,
     ANSWER,
@@ -27,7 +28,6 @@ from .flights import (
     UNTIMED,
     Call,
 )
-from .ledger import Claim
 from .recorder import MOST_PENDING
 from .reservations import settle
 

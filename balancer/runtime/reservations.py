@@ -9,7 +9,7 @@ from ..core.strategy import Strategy
 from ..core.tiers import STANDARD
 from .bills import in_tier
 from .calls import Asked
-from .ledger import Claim
+from .claim import Claim
 
 if TYPE_CHECKING:
     from .admission import Admission

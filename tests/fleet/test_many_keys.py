@@ -13,7 +13,8 @@ from balancer.core.policy import BudgetLimit, Policy
 from balancer.fleet.leases import Leases
 from balancer.fleet.pool import Pool
 from balancer.policy_file import default_policy
-from balancer.runtime.ledger import MOST_SHOWN, Ledger
+from balancer.runtime.key_rows import MOST_SHOWN
+from balancer.runtime.ledger import Ledger
 
 KEYS = 100_000
 USED = 40

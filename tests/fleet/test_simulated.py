@@ -8,7 +8,8 @@ import pytest
 
 from balancer.core.modes import Mode
 from balancer.policy_file import default_policy, parse_policy
-from sim.fleet.world import Spending, World
+from sim.fleet.actor import Spending
+from sim.fleet.world import World
 
 POLICY = default_policy()
 

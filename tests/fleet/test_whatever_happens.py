@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from balancer.policy_file import default_policy
-from sim.fleet.world import Spending, World
+from sim.fleet.actor import Spending
+from sim.fleet.world import World
 
 POLICY = default_policy()
 SPENDING = Spending(

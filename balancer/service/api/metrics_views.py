@@ -17,7 +17,7 @@ from ...core.strategy import ROUTES
 from ...core.tiers import PRIORITY
 from ...runtime.balancer import Balancer
 from ...runtime.books import Standing
-from ...runtime.ledger import MOST_SHOWN
+from ...runtime.key_rows import MOST_SHOWN
 from ...runtime.status import Status
 from ..history.conversations import Conversations
 from ..proxy.ungoverned import Passed, PassedCounts
