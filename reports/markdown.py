@@ -46,6 +46,8 @@ def gate_markdown(gate: Gate) -> str:
     if hidden:
         left = "passed" if len(notable) <= MOST_ROWS else "are in the report"
         lines += [f"{counted(hidden, 'more comparison')} {left}.", ""]
+    if told := _degraded(gate):
+        lines += [told, ""]
     lines.append(
         "“Change” is the candidate less the baseline; “allowed” is how far it may go to the worse "
         "side. Pass: the whole interval is within. Fail: it is beyond."
@@ -56,6 +58,15 @@ def gate_markdown(gate: Gate) -> str:
 def plain(text: str) -> str:
     """Text in which no sign means anything to Markdown."""
     return SPECIAL.sub(lambda found: f"&#{ord(found[0])};", text)
+
+
+def _degraded(gate: Gate) -> str:
+    """What the gains are paid with, whether or not it was asked for."""
+    found = [(each.scenario, gate_words.degraded(each)) for each in gate.scenarios]
+    told = [f"{plain(name)} {shares[0]} → {shares[1]}" for name, shares in found if shares]
+    more = f"; {len(told) - MOST_ROWS} more" if len(told) > MOST_ROWS else ""
+    label = metric(gate_words.DEGRADED).label
+    return f"{label}: {'; '.join(told[:MOST_ROWS])}{more}." if told else ""
 
 
 def _scenarios(gate: Gate) -> str:

@@ -118,6 +118,12 @@ def serve(
     connections: Annotated[
         str | None, typer.Option(metavar="N", help="Most of callers at once. [2000]")
     ] = None,
+    bodies_size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="Most of all requests' bodies that is held at once. [512MB]"
+        ),
+    ] = None,
     answer_size: Annotated[
         str | None,
         typer.Option(
@@ -184,6 +190,7 @@ def serve(
                 "body_time_s": body_time,
                 "reader_time_s": reader_time,
                 "connections": connections,
+                "bodies_size": bodies_size,
                 "answer_size": answer_size,
                 "answer_ratio": answer_ratio,
             },

@@ -47,12 +47,20 @@ class Gathering:
         self._gauges: dict[str, tuple[int, Observations]] = {}
 
     def line(
-        self, parts: Sequence[Part], *, tick: int, after: int, fence: int, offset: str
+        self,
+        parts: Sequence[Part],
+        *,
+        generation: str,
+        tick: int,
+        after: int,
+        fence: int,
+        offset: str,
     ) -> Line:
         """The line of what has come since the last one.
 
         Args:
             parts: in the order of the stream.
+            generation: of the log.
             tick: to close.
             after: of the line before.
             fence: of the leader's lease.
@@ -73,6 +81,7 @@ class Gathering:
         everything = merge_replicas([*merged.values(), *silent, Observations(tick)])
         self._remember(merged)
         return Line(
+            generation=generation,
             tick=tick,
             after=after,
             fence=fence,
@@ -86,6 +95,7 @@ class Gathering:
             ),
             # What was counted in more ticks than this line closes cannot be told apart.
             observations=everything._replace(ticks=min(everything.ticks, max(1, tick - after))),
+            changes=tuple(change for part in parts for change in part.changes),
         )
 
     def _remember(self, merged: dict[str, Observations]) -> None:

@@ -15,6 +15,9 @@ answer that is lost costs room and never money. It lapses earlier by the owner's
 store's. One that nobody prolonged is charged in full some time after (`LINGER_S`), when the calls
 that it was held for are over; if its owner comes back, what it really spent takes its place.
 
+However many limits there are, a look costs what was used since the last one: `touch` says which
+that is.
+
 Slices go by use: one that is nearly used up is doubled, one that is hardly touched is halved, and
 a call that found too little says how much it wanted.
 """
@@ -23,11 +26,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ..core import budget
+from .grants import Ask, Grant, Leased
 
-__all__ = ["LIFE_S", "LINGER_S", "Ask", "Grant", "Leased", "Leases"]
+__all__ = ["LIFE_S", "LINGER_S", "Leases"]
 
 LIFE_S = 15.0
 """Seconds for which leases hold, unless they are prolonged."""
@@ -41,6 +44,7 @@ _LOOSE_LOOKS = 5
 _FRESH_S = 6 * 3600.0
 _REFRESH_S = 5.0
 _FEW = 100
+_LOOKED_AT = 1000
 _SLICES = 60
 
 Row = list[int]
@@ -52,59 +56,6 @@ def _name(key: str | None, window_s: float, *, priority: bool) -> str:
     return f"{whose} {window_s:g}s{' priority' if priority else ''}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """What an owner tells the store of a limit, and asks for; nano-dollars.
-
-    Attributes:
-        name: of the limit.
-        limit: in a window, without what is set aside for replicas that have no lease.
-        window_s: its length.
-        spent: by this owner since its start.
-        allowed: as far as this owner knows.
-        wanted: to be allowed.
-        recent: of what it spent, what lies in the window: for a store that has lost it.
-    """
-
-    name: str
-    limit: int
-    window_s: float
-    spent: int
-    allowed: int
-    wanted: int
-    recent: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """The store's answer for a limit; nano-dollars.
-
-    Attributes:
-        name: of the limit.
-        allowed: to be spent by this owner since its start.
-        settled: by everybody, in the window.
-        leased: to everybody.
-    """
-
-    name: str
-    allowed: int
-    settled: int
-    leased: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leased:
-    """The store's answer.
-
-    Attributes:
-        grants: one for each ask.
-        place: whether the owner is among those that a share is set aside for.
-    """
-
-    grants: tuple[Grant, ...]
-    place: bool
-
-
 class _Lease:
     """Of one limit.
 
@@ -113,13 +64,13 @@ class _Lease:
         own: what the owner spent, by its own clock; None: nothing yet.
         shared: the same of what it spent without a lease.
         counted: what was spent when that was brought up to date.
-        told: what was spent and held when the store was last told.
+        told_s: when the store was last told.
         lapsed: what was spent and held when it lapsed; None while it holds.
     """
 
     __slots__ = (
         "allowed", "counted", "grant", "lapsed", "least", "limit", "loose", "own", "row",
-        "set_aside", "shared", "slice", "told", "told_s", "wants", "window_s",
+        "set_aside", "shared", "slice", "told_s", "wants", "window_s",
     )  # fmt: skip
 
     def __init__(self, row: Row, limit: int, window_s: float, set_aside: int) -> None:
@@ -132,7 +83,6 @@ class _Lease:
         self.least = self.slice = max(1, limit // _FINEST)
         self.loose = 0
         self.counted = row[budget.SETTLED]
-        self.told = (-1, -1)
         self.told_s = float("-inf")
         self.wants = False
         self.grant: Grant | None = None
@@ -169,20 +119,17 @@ class _Lease:
 class Leases:
     """The owner's side: pure, told the time in seconds of a clock that never goes back.
 
-    Whoever calls anything but `due` holds the ledger's lock.
+    Whoever calls anything holds the ledger's lock.
 
     Args:
         share: part of each limit that may be spent in a window without a lease.
         most: replicas that share the limits.
         life_s, linger_s: see `LIFE_S` and `LINGER_S`.
-
-    Attributes:
-        urgent: whether a call found less than it wanted since the last look.
     """
 
     __slots__ = (
-        "_by_row", "_leases", "_life_s", "_linger_s", "_most", "_place", "_share", "_until_s",
-        "urgent",
+        "_active", "_at", "_by_row", "_due", "_leases", "_life_s", "_linger_s", "_most", "_names",
+        "_over", "_place", "_share", "_until_s", "_urgent",
     )  # fmt: skip
 
     def __init__(
@@ -201,7 +148,12 @@ class Leases:
         self._by_row: dict[int, str] = {}
         self._place = False
         self._until_s = float("-inf")
-        self.urgent = False
+        self._names: list[str] = []
+        self._at = 0  # of the names, up to which it was looked whether the store forgets them
+        self._due: dict[str, None] = {}
+        self._urgent: dict[str, None] = {}
+        self._active: dict[str, None] = {}  # used since the leases lapsed
+        self._over: tuple[bool, bool] | None = None  # what all limits were lapsed under
 
     def take_up(
         self, rows: Iterable[tuple[str | None, float, bool, Row]], *, speed: float = 1.0
@@ -227,6 +179,16 @@ class Leases:
                 known = _Lease(row, limit, window_s, set_aside)
             self._leases[name] = known
         self._by_row = {id(lease.row): name for name, lease in self._leases.items()}
+        self._names = list(self._leases)
+        self._due, self._urgent, self._active = dict.fromkeys(self._names), {}, {}
+        self._over = None
+
+    def touch(self, rows: Iterable[Row]) -> None:
+        """Rows were reserved from or settled in."""
+        for row in rows:
+            name = self._by_row.get(id(row))
+            if name is not None:
+                self._due[name] = self._active[name] = None
 
     def wants(self, row: Row, nano_usd: int) -> None:
         """A call found less than this in a row."""
@@ -235,7 +197,8 @@ class Leases:
             return
         lease = self._leases[name]
         lease.slice = max(lease.slice, min(2 * nano_usd, self._largest(lease)))
-        lease.wants = self.urgent = True
+        lease.wants = True
+        self._urgent[name] = None
 
     def _largest(self, lease: _Lease) -> int:
         return max(lease.least, lease.limit // self._most)
@@ -243,24 +206,15 @@ class Leases:
     # --- asking -------------------------------------------------------------------------
 
     def due(self, now_s: float) -> list[str]:
-        """Limits of which the store is to hear, those first that a call waits for.
-
-        This only looks, and needs no lock.
-        """
-        self.urgent = False
+        """Limits of which the store is to hear, those first that a call waits for."""
         # What others spend is worth a question where it costs little.
-        fresh_s = _REFRESH_S if len(self._leases) <= _FEW else _FRESH_S
-        urgent, others = [], []
-        for name, lease in self._leases.items():
-            if lease.wants:
-                urgent.append(name)
-            elif (
-                lease.lapsed is not None
-                or lease.sums != lease.told
-                or now_s - lease.told_s > fresh_s
-            ):
-                others.append(name)
-        return urgent + others
+        fresh_s = _REFRESH_S if len(self._names) <= _FEW else _FRESH_S
+        looked_at = self._names[self._at : self._at + _LOOKED_AT]
+        self._at = self._at + _LOOKED_AT if len(looked_at) == _LOOKED_AT else 0
+        for name in looked_at:
+            if now_s - self._leases[name].told_s > fresh_s:
+                self._due[name] = None
+        return list(self._urgent | self._due)
 
     def asks(self, names: Sequence[str], now_s: float, *, gone: bool = False) -> tuple[Ask, ...]:
         """What to ask the store for. What is given back is given up here and now.
@@ -283,7 +237,10 @@ class Leases:
         wanted = spent + held + (0 if gone else lease.slice)
         if lease.allowed > wanted:
             lease.allow(wanted)
-        lease.told, lease.told_s = (spent, held), now_s
+        lease.told_s = now_s
+        self._urgent.pop(name, None)
+        if lease.lapsed is None:
+            self._due.pop(name, None)
         return Ask(
             name=name,
             limit=lease.limit - self._most * lease.set_aside,
@@ -324,8 +281,11 @@ class Leases:
             if lease is not None:
                 lease.count(asked_s)
                 lease.grant = grant
-                lease.lapsed = None
+                if lease.lapsed is not None:
+                    lease.lapsed = None
+                    self._due.pop(grant.name, None)
                 lease.allow(grant.allowed)
+        self._over = None
 
     def lapse(self, now_s: float) -> bool:
         """Take back what nobody prolonged, and let the share be spent instead.
@@ -336,7 +296,15 @@ class Leases:
         if now_s < self._until_s:
             return False
         lingers = now_s < self._until_s + self._linger_s
-        for lease in self._leases.values():
+        over = (lingers, self._place)
+        if self._over == over and not (self._place and self._share):
+            return True
+        names = self._active if self._over == over else self._leases
+        if self._over is None:
+            self._active, self._due = {}, dict.fromkeys(self._names)
+        self._over = over
+        for name in names:
+            lease = self._leases[name]
             if lease.lapsed is not None and lingers and not (self._place and lease.set_aside):
                 continue
             # What was spent until now was leased.

@@ -7,7 +7,6 @@ line that comes after another, and so one decision for a tick.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +16,11 @@ from ..core.errors import JournalError
 from ..core.observations import Observations
 from ..core.policy import Policy
 from ..core.tick_codec import observations_from_plain, observations_to_plain
-from ..core.value_codec import LARGEST_INT, to_plain
+from ..core.value_codec import LARGEST_INT
 from ..version import VERSION
+from .changes import Change, digest
 
-__all__ = ["FORMAT", "Line", "Part", "Snapshot", "fingerprint", "form"]
+__all__ = ["BEGINNING", "FORMAT", "Line", "Part", "Snapshot", "fingerprint", "form"]
 
 FORMAT = 1
 """Of parts, lines and snapshots."""
@@ -32,14 +32,8 @@ _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def fingerprint(policy: Policy) -> str:
-    """By which replicas know that they decide alike: the release, and a digest of the policy.
-
-    Prices are left out: they change with the day, and decide nothing that was not observed.
-    """
-    plain = to_plain(policy)
-    del plain["catalog"]
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
-    return f"{VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    """By which replicas know that they decide alike: the release, and a digest of the policy."""
+    return f"{VERSION}-{digest(policy)}"
 
 
 def form(tick_s: float) -> str:
@@ -56,12 +50,14 @@ class Part:
         number: of the part among those of its replica, from 1; sent again, it has the same.
         policy: fingerprint of the replica's policy.
         observations: their tick is by the replica's own clock.
+        changes: of the policy, that it was given.
     """
 
     replica: str
     number: int
     policy: str
     observations: Observations
+    changes: tuple[Change, ...] = ()
 
     def text(self) -> str:
         """As it is sent."""
@@ -71,6 +67,7 @@ class Part:
                 "policy": self.policy,
                 "tick": self.observations.tick,
                 "observations": observations_to_plain(self.observations),
+                "changes": [change.plain() for change in self.changes],
             }
         )
 
@@ -87,6 +84,7 @@ class Part:
             number=number,
             policy=_text(found, "policy"),
             observations=observations_from_plain(_tick(found, "tick"), found.get("observations")),
+            changes=_changes(found),
         )
 
 
@@ -95,6 +93,7 @@ class Line:
     """A closed tick of the fleet.
 
     Attributes:
+        generation: of the log that it is of.
         tick: that is closed.
         after: the tick of the line before it; those between saw nothing.
         fence: number of the leader's lease. It grows with every leader.
@@ -103,8 +102,10 @@ class Line:
         replicas: how many sent a part.
         differ: those of them that decide by another policy or another release.
         observations: of all of them.
+        changes: of the policy, which hold after this line, each after the other.
     """
 
+    generation: str
     tick: int
     after: int
     fence: int
@@ -113,12 +114,14 @@ class Line:
     replicas: int
     differ: tuple[str, ...]
     observations: Observations
+    changes: tuple[Change, ...] = ()
 
     def text(self) -> str:
         """As it stands in the log."""
         return _encode(
             {
                 "fleet": FORMAT,
+                "generation": self.generation,
                 "tick": self.tick,
                 "after": self.after,
                 "fence": self.fence,
@@ -127,6 +130,7 @@ class Line:
                 "replicas": self.replicas,
                 "differ": list(self.differ),
                 "observations": observations_to_plain(self.observations),
+                "changes": [change.plain() for change in self.changes],
             }
         )
 
@@ -145,6 +149,7 @@ class Line:
         if not isinstance(differ, list):
             raise JournalError("differ: expected a list", where=_WHERE)
         return cls(
+            generation=_text(found, "generation"),
             tick=tick,
             after=after,
             fence=_tick(found, "fence"),
@@ -153,6 +158,7 @@ class Line:
             replicas=_tick(found, "replicas"),
             differ=tuple(map(str, differ)),
             observations=observations_from_plain(tick, found.get("observations")),
+            changes=_changes(found),
         )
 
 
@@ -165,12 +171,16 @@ class Snapshot:
         tick: of the line, or `BEGINNING`.
         policy: fingerprint of the policy that it was taken under.
         state: of `Controller.state`.
+        changes: of the policy, that there were.
+        change: the last of them; None before the first.
     """
 
     generation: str
     tick: int
     policy: str
     state: Mapping[str, Any]
+    changes: int = 0
+    change: Change | None = None
 
     def text(self) -> str:
         """As it is kept."""
@@ -181,6 +191,8 @@ class Snapshot:
                 "tick": self.tick,
                 "policy": self.policy,
                 "state": dict(self.state),
+                "changes": self.changes,
+                "change": None if self.change is None else self.change.plain(),
             }
         )
 
@@ -192,7 +204,7 @@ class Snapshot:
             JournalError: it did not; another format, for one.
         """
         found = _object(text, "the snapshot")
-        state = found.get("state")
+        state, change = found.get("state"), found.get("change")
         if not isinstance(state, dict):
             raise JournalError("the snapshot holds no state", where=_WHERE)
         return cls(
@@ -200,6 +212,8 @@ class Snapshot:
             tick=_tick(found, "tick"),
             policy=_text(found, "policy"),
             state=state,
+            changes=_tick(found, "changes"),
+            change=None if change is None else Change.from_plain(change),
         )
 
 
@@ -220,6 +234,13 @@ def _object(text: str, what: str) -> dict[str, Any]:
             where=_WHERE,
         )
     return found
+
+
+def _changes(found: Mapping[str, Any]) -> tuple[Change, ...]:
+    values = found.get("changes")
+    if not isinstance(values, list):
+        raise JournalError("changes: expected a list", where=_WHERE)
+    return tuple(map(Change.from_plain, values))
 
 
 def _text(found: Mapping[str, Any], name: str) -> str:

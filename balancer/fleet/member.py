@@ -9,15 +9,18 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
+from typing import TypeVar
 
 from ..core.errors import JournalError
 from ..core.observations import Observations
 from .gathering import Gathering, together
 from .lines import BEGINNING, Line, Part, Snapshot
+from .link import Link
 from .store import AWAY, Head, Store, StoreError
 
-__all__ = ["LEAD_TICKS", "SNAPSHOT_TICKS", "Link", "Member"]
+__all__ = ["LEAD_TICKS", "SNAPSHOT_TICKS", "Member"]
 
 LEAD_TICKS = 1.9
 """Ticks for which a leader's lease holds. It is prolonged every tick; the second tick that a leader
@@ -34,28 +37,7 @@ SNAPSHOT_TICKS = 60
 
 logger = logging.getLogger("balancer.fleet")
 
-
-class Link:
-    """What a member and the controller's side of a replica hand each other, from two threads.
-
-    Attributes:
-        parts: what was seen, for the member to send.
-        news: snapshots and lines in order, for the controller to follow.
-        asks_state: whether the member wants the controller's state.
-        given: the state, and the tick of the last line in it.
-        lost: the controller cannot follow and wants a snapshot.
-        wake: called when there is news.
-    """
-
-    __slots__ = ("asks_state", "given", "lost", "news", "parts", "wake")
-
-    def __init__(self) -> None:
-        self.parts: deque[Observations] = deque()
-        self.news: deque[Line | Snapshot] = deque()
-        self.asks_state = False
-        self.given: tuple[int, dict[str, object]] | None = None
-        self.lost = False
-        self.wake: Callable[[], None] = _nobody_waits
+_T = TypeVar("_T")
 
 
 class Member:
@@ -100,7 +82,7 @@ class Member:
         self._numbers = count(1)
         self._tried: Part | None = None
         self._fresh: list[Observations] = []
-        self._sent: deque[tuple[str, Observations]] = deque()
+        self._sent: deque[tuple[str, str, Part]] = deque()
         self._saved = BEGINNING
         self._followed = ""
         self._unreadable = self._unread = ""
@@ -143,7 +125,7 @@ class Member:
     async def _send(self) -> Head:
         """Parts in the order of their numbers; one that may have come is sent again as it was."""
         while True:
-            self._fresh.extend(self._taken())
+            self._fresh.extend(_taken(self._link.parts))
             if self._tried is None and self._fresh:
                 seen = together(self._fresh)
                 self._fresh = []
@@ -152,6 +134,7 @@ class Member:
                     number=next(self._numbers),
                     policy=self.policy,
                     observations=seen,
+                    changes=tuple(_taken(self._link.changes)),
                 )
             part = self._tried
             head = await self._store.beat(
@@ -165,14 +148,10 @@ class Member:
                 return head
             # One that came in an earlier call may be in a line already.
             if head.entry:
-                self._sent.append((head.entry, part.observations))
+                self._sent.append((head.generation, head.entry, part))
             self._tried = None
             if not self._fresh and not self._link.parts:
                 return head
-
-    def _taken(self) -> list[Observations]:
-        parts = self._link.parts
-        return [parts.popleft() for _ in range(len(parts))]
 
     async def _regard(self, head: Head) -> None:
         """Follow the log that there is, or begin one."""
@@ -203,21 +182,22 @@ class Member:
         """Begin the log with what this replica's controller remembers."""
         self.leads = False
         link = self._link
-        if link.given is None or link.given[0] < self.last:
+        if link.given is None or link.given.tick < self.last:
             link.given = None
             link.asks_state = True
             return
-        if link.given[0] < 0 and self._patience:
+        if link.given.tick < 0 and self._patience:
             # A store that has lost its log is better begun by one who remembers it.
             self._patience -= 1
             return
-        (tick, state), link.given = link.given, None
-        if head.generation and tick <= head.tick:
+        given, link.given = link.given, None
+        if head.generation and given.tick <= head.tick:
             await self._take_up()
             return
-        generation = self._generations()
-        snapshot = Snapshot(generation=generation, tick=tick, policy=self.policy, state=state)
-        if await self._store.found(head.generation, generation, self._form, tick, snapshot.text()):
+        snapshot = replace(given, generation=self._generations())
+        if await self._store.found(
+            head.generation, snapshot.generation, self._form, given.tick, snapshot.text()
+        ):
             logger.warning(
                 "the fleet's log begins %s, from what replica %s remembers",
                 "again" if self.joined else "here",
@@ -241,14 +221,19 @@ class Member:
     def _follow(self, snapshot: Snapshot) -> None:
         if self._followed and snapshot.generation != self._followed:
             # Parts in the stream of a log that is lost are in none of its lines.
-            self._fresh[:0] = [seen for _, seen in self._sent]
-            self._sent.clear()
+            lost = [part for log, _, part in self._sent if log != snapshot.generation]
+            self._fresh[:0] = [part.observations for part in lost]
+            self._link.changes.extendleft(
+                reversed([change for part in lost for change in part.changes])
+            )
+            self._sent = deque(each for each in self._sent if each[0] == snapshot.generation)
         self._followed = snapshot.generation
         self.last = snapshot.tick
         self._saved = snapshot.tick
         self.joined = True
         self._link.lost = False
         self._link.given = None
+        self._link.ends = self.head.tick
         self._link.news.append(snapshot)
         self._link.wake()
 
@@ -273,6 +258,7 @@ class Member:
             least = head.tick + (1 if head.offset or head.tick < 0 else CLEAR_TICKS)
             line = self._gathering.line(
                 self._read(found),
+                generation=head.generation,
                 tick=max(tick, least),
                 after=head.tick,
                 fence=head.fence,
@@ -311,14 +297,14 @@ class Member:
         link = self._link
         if link.given is None or not self.joined:
             return
-        (tick, state), link.given = link.given, None
-        snapshot = Snapshot(generation=self._followed, tick=tick, policy=self.policy, state=state)
+        given, link.given = link.given, None
+        snapshot = replace(given, generation=self._followed)
         try:
-            await self._store.save(self._followed, tick, snapshot.text())
+            await self._store.save(self._followed, given.tick, snapshot.text())
         except StoreError as error:
             self.fails(error)
         else:
-            self._saved = tick
+            self._saved = given.tick
 
     # --- everybody ----------------------------------------------------------------------
 
@@ -344,6 +330,10 @@ class Member:
                 self._part_company()
                 self._unreadable, self._unread = generation, str(error)
                 raise StoreError(str(error), "format") from None
+            if line.generation != generation:
+                # The log was begun again: its snapshot comes first.
+                self._part_company()
+                break
             if line.after != self.last:
                 # Lines that this replica was too slow for are gone.
                 self._link.lost = True
@@ -355,7 +345,7 @@ class Member:
 
     def _hand_on(self, line: Line) -> None:
         sent = self._sent
-        while sent and _covers(line.offset, sent[0][0]):
+        while sent and _covers(line.offset, sent[0][1]):
             sent.popleft()
         self.last, self.line = line.tick, line
         self._link.news.append(line)
@@ -395,5 +385,5 @@ def _place(entry: str) -> tuple[int, int]:
     return int(first or 0), int(second or 0)
 
 
-def _nobody_waits() -> None:
-    """Nobody waits for news."""
+def _taken(queue: deque[_T]) -> list[_T]:
+    return [queue.popleft() for _ in range(len(queue))]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .leases import Ask, Grant, Leased
+from .grants import Ask, Grant, Leased
 
 __all__ = ["QUIET_MS", "Pool"]
 

@@ -17,7 +17,7 @@ from redis import exceptions as wrong
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from .leases import Ask, Grant, Leased
+from .grants import Ask, Grant, Leased
 from .store import AWAY, Head, StoreError
 
 __all__ = ["RedisStore", "explain"]

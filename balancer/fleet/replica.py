@@ -13,21 +13,24 @@ import os
 import secrets
 import socket
 import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
-from itertools import count
 
 from ..core.controller import Controller
-from ..core.errors import InputError, MisuseError
+from ..core.errors import InputError
 from ..core.observations import Observations
 from ..core.policy import Policy
 from ..installation import how_to_install
+from ..policy_show import show_policy
+from .changes import Change, ChangeError, digest
 from .course import Course, Keeper
-from .leases import LIFE_S, LINGER_S, Leases
-from .lines import Snapshot, fingerprint, form
-from .member import Link, Member
+from .leases import Leases
+from .leasing import Leasing
+from .lines import form
+from .link import Link
+from .member import Member
 from .settings import Fleet
 from .standing import Place, Standing
 from .store import Store, StoreError
@@ -35,10 +38,6 @@ from .store import Store, StoreError
 __all__ = ["Replica"]
 
 _GRACE = 0.2
-_BATCH = 100
-_PROLONG_S = LIFE_S / 5
-_LEASE_S = 1.0
-_SHORTEST_S = 0.1
 _CLOSE_S = 3.0
 
 logger = logging.getLogger("balancer.fleet")
@@ -56,6 +55,7 @@ class Replica:
         still: nothing is counted in the ledger inside this block.
         limited: whether there is a hard budget.
         wake: called, from another thread, when there is news for the ticker.
+        read: the policy of a change's text.
 
     Raises:
         InputError: the store's client is not installed.
@@ -76,6 +76,7 @@ class Replica:
         still: Callable[[], AbstractContextManager[None]],
         limited: Callable[[], bool],
         wake: Callable[[], None],
+        read: Callable[[str], Policy],
     ) -> None:
         if find_spec("redis") is None:
             raise InputError(
@@ -88,30 +89,31 @@ class Replica:
         self._keeper = keeper
         self._wake = wake
         self._tick_s = tick_s
+        self._read = read
         self._form = form(policy.tick_s)
-        self._fingerprint = fingerprint(policy)
-        self._policy = policy
-        self._begin(controller)
+        self._begin(policy, controller)
 
-    def _begin(self, controller: Controller) -> None:
+    def _begin(self, policy: Policy, controller: Controller) -> None:
         fleet = self._fleet
         self.name = fleet.replica or _name()
         self.course = Course(
-            self._policy, controller, self._keeper, bound_ticks=fleet.alone_after_ticks
+            policy,
+            controller,
+            self._keeper,
+            bound_ticks=fleet.alone_after_ticks,
+            read=self._read,
         )
         self.leases = Leases(share=fleet.without_store, most=fleet.replicas)
+        self._leasing = Leasing(self.name, self.leases, still=self._still, limited=self._limited)
         self._link = Link()
         self._link.wake = self._wake
         self._member: Member | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due: asyncio.Event | None = None
-        self._short: asyncio.Event | None = None
         self._stop: asyncio.Event | None = None
         self._tick = -1
-        self._questions = count(1)
         self._place: Place = "follower"
-        self._lease_problem = ""
         self._told_differ: tuple[str, ...] = ()
 
     # --- the ticker's side --------------------------------------------------------------
@@ -129,32 +131,76 @@ class Replica:
             course.own(own)
             # Whatever has become of the thread that prolongs them.
             self.lapse()
-        while link.news:
-            news = link.news.popleft()
-            try:
-                if isinstance(news, Snapshot):
-                    course.take_up(news)
-                else:
-                    course.line(news)
-            except (MisuseError, LookupError, TypeError, ValueError, AssertionError) as error:
-                if not link.lost:
-                    logger.warning("fleet: the log cannot be followed from here: %s", error)
-                link.lost = True
-        if link.asks_state:
-            link.asks_state = False
-            link.given = course.tick, course.common.state()
+        course.hear(link)
+        self._introduce()
         if own is not None:
             self._call(self._due)
             self._tell()
 
     def use(self, policy: Policy) -> str:
         """Go on under another policy. Returns what was kept, as a sentence."""
-        self._tick_s *= policy.tick_s / self._policy.tick_s
-        self._policy = policy
-        self._form, self._fingerprint = form(policy.tick_s), fingerprint(policy)
-        if self._member is not None:
-            self._member.use(self._fingerprint, self._form, self._tick_s)
-        return self.course.use(policy)
+        self._tick_s *= policy.tick_s / self.course.policy.tick_s
+        self._form = form(policy.tick_s)
+        kept = self.course.use(policy)
+        self._introduce()
+        return kept
+
+    def _introduce(self) -> None:
+        """Let the member send parts under the policy that is decided by."""
+        member, mark = self._member, self.course.fingerprint
+        if member is not None and member.policy != mark:
+            member.use(mark, self._form, self._tick_s)
+
+    def change(self, policy: Policy, reason: str, *, within_s: float, after: int | None) -> str:
+        """Put a policy in force on all replicas, from one tick on; waits for it.
+
+        Args:
+            policy: for all.
+            reason: for their histories.
+            within_s: after which it is not waited for any longer.
+            after: number of the change that it is for; None: for any.
+
+        Returns:
+            What the controller kept, as a sentence.
+
+        Raises:
+            ChangeError: another was faster, or the fleet cannot be told now.
+        """
+        course, member = self.course, self._member
+        if policy.tick_s != course.policy.tick_s:
+            raise ChangeError(
+                f"the policy's ticks are of {policy.tick_s:g} s, and those of the fleet of "
+                f"{course.policy.tick_s:g} s: a fleet with other ticks needs a prefix of its own",
+                "unfit",
+            )
+        if course.alone is not None or member is None or not member.joined:
+            why = self.standing.problem
+            raise ChangeError(
+                f"this replica is alone{f' ({why})' if why else ''}, so that no change of the "
+                "policy reaches the others; nothing was changed. Try again when it is back, or "
+                "change the policy file of each",
+                "away",
+            )
+        change = Change(
+            id=secrets.token_hex(8),
+            policy=show_policy(policy),
+            digest=digest(policy),
+            replica=self.name,
+            reason=reason,
+            after=after,
+            replaces=(digest(course.policy),),
+        )
+        waits = course.awaited[change.id] = Future()
+        self._link.changes.append(change)
+        try:
+            return waits.result(within_s)
+        except TimeoutError:
+            course.awaited.pop(change.id, None)
+            raise ChangeError(
+                "the change of the policy was sent to the fleet, and has not come into force "
+                f"within {within_s:g} s; it may still do so: look at the policy in force",
+                "away",
+            ) from None
 
     def begin_anew(self, because: str) -> None:
         """The controller broke: go on with what the fleet remembers, once it has come."""
@@ -163,14 +209,13 @@ class Replica:
 
     def short(self) -> None:
         """A call found less money than it wanted."""
-        short = self._short
+        short = self._leasing.short
         if short is not None and not short.is_set():
             self._call(short)
 
     def lapse(self) -> None:
         """Take back leases that nobody has prolonged."""
-        with self._still():
-            self.leases.lapse(time.monotonic())
+        self._leasing.lapse()
 
     def _call(self, event: asyncio.Event | None) -> None:
         loop = self._loop
@@ -213,12 +258,15 @@ class Replica:
             place=place,
             replica=self.name,
             tick=self.course.tick,
-            policy=self._fingerprint,
+            policy=self.course.fingerprint,
             holds="" if line is None else line.policy,
             differ=() if line is None else line.differ,
             replicas=0 if line is None else line.replicas,
-            problem=(member.problem if member is not None else "") or self._lease_problem,
-            leased=self._limited() and self.leases.hold(time.monotonic()),
+            problem=(member.problem if member is not None else "")
+            or self.course.refused
+            or self._leasing.problem,
+            changes=self.course.changes,
+            leased=self._leasing.hold,
         )
 
     # --- life ---------------------------------------------------------------------------
@@ -228,7 +276,7 @@ class Replica:
         if self._thread is not None and self._thread.is_alive():
             return
         # Whoever finds no log begins one with this; whoever finds one takes up its snapshot.
-        self._link.given = self.course.tick, self.course.common.state()
+        self._link.given = self.course.snapshot()
         self._thread = threading.Thread(target=self._run, name="open-balancer-fleet", daemon=True)
         self._thread.start()
 
@@ -241,7 +289,7 @@ class Replica:
 
     def after_fork(self) -> None:
         """In the child: another replica, which has nothing leased."""
-        self._begin(self.course.common)
+        self._begin(self.course.policy, self.course.common)
 
     def _run(self) -> None:
         try:
@@ -258,12 +306,13 @@ class Replica:
             store,
             self.name,
             form=self._form,
-            policy=self._fingerprint,
+            policy=self.course.fingerprint,
             link=self._link,
             tick_s=self._tick_s,
             generations=lambda: secrets.token_hex(8),
         )
-        self._due, self._short, self._stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._due, self._stop = asyncio.Event(), asyncio.Event()
+        self._leasing.begin()
         self._loop = asyncio.get_running_loop()
         self._due.set()
         tasks = [
@@ -278,7 +327,7 @@ class Replica:
         with contextlib.suppress(StoreError, TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await member.leave()
-                await self._give_back(store)
+                await self._leasing.give_back(store)
         await store.disconnect()
         self._loop = None
 
@@ -311,68 +360,15 @@ class Replica:
             await member.close(tick)
         await member.save()
 
+    async def _lease(self, store: Store, member: Member) -> None:
+        assert self._stop is not None
+        await self._leasing.run(store, self._stop)
+
     async def _follow(self, store: Store, member: Member) -> None:
         if not member.joined:
             await asyncio.sleep(self._tick_s / 10)
             return
         await member.follow(wait_s=1.0)
-
-    # --- the budget ---------------------------------------------------------------------
-
-    async def _lease(self, store: Store, member: Member) -> None:
-        """Prolong the leases, tell what was spent and ask for more, about once a second."""
-        assert self._short is not None
-        asked_s = time.monotonic()
-        while self._stop is not None and not self._stop.is_set():
-            self._short.clear()
-            if self._limited():
-                try:
-                    asked_s = await self._ask(store, asked_s)
-                    self._lease_problem = ""
-                except StoreError as error:
-                    self._lease_problem = str(error)
-                    self.lapse()
-            # Where nothing is left, every call wants more: they are told of together.
-            await asyncio.sleep(_SHORTEST_S)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._short.wait(), _LEASE_S - _SHORTEST_S)
-
-    async def _ask(self, store: Store, asked_s: float) -> float:
-        """Returns when the store was last asked."""
-        now_s = time.monotonic()
-        names = self.leases.due(now_s)
-        while names or now_s - asked_s > _PROLONG_S:
-            batch, names = names[:_BATCH], names[_BATCH:]
-            asked_s = now_s = time.monotonic()
-            with self._still():
-                asks = self.leases.asks(batch, now_s)
-            leased = await store.lease(
-                self.name, next(self._questions), asks, life_s=LIFE_S, linger_s=LINGER_S
-            )
-            with self._still():
-                self.leases.granted(leased, asked_s)
-        self.lapse()
-        return asked_s
-
-    async def _give_back(self, store: Store) -> None:
-        """What calls in flight hold stays leased, until it is charged."""
-        names = self.leases.names()
-        while names:
-            batch, names = names[:_BATCH], names[_BATCH:]
-            asked_s = time.monotonic()
-            with self._still():
-                asks = self.leases.asks(batch, asked_s, gone=True)
-            idle = not names and not self.leases.held()
-            leased = await store.lease(
-                self.name,
-                next(self._questions),
-                asks,
-                life_s=LIFE_S,
-                linger_s=LINGER_S,
-                gone=idle,
-            )
-            with self._still():
-                self.leases.granted(leased, asked_s)
 
 
 def _name() -> str:

@@ -23,6 +23,7 @@ class Standing:
         differ: replicas that decide by another policy or release than the leader, by the last line.
         replicas: how many had a part in the last line.
         problem: why the store cannot be used, or what is wrong with the fleet; "": nothing.
+        changes: of the policy, that the log had.
         leased: whether what it may spend of a hard budget is leased; False while it has its share
             alone, and where there is no budget.
     """
@@ -35,4 +36,5 @@ class Standing:
     differ: tuple[str, ...]
     replicas: int
     problem: str
+    changes: int
     leased: bool

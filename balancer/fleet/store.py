@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .leases import Ask, Leased
+from .grants import Ask, Leased
 
 __all__ = ["AWAY", "Head", "Store", "StoreError"]
 

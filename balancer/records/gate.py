@@ -15,7 +15,16 @@ from .files import Format
 from .interval import UNDEFINED, Interval
 from .verdict import Outcome
 
-__all__ = ["GATE", "AcceptedMargin", "Gate", "GateScenario", "PolicyName", "Rates", "Worsening"]
+__all__ = [
+    "GATE",
+    "AcceptedMargin",
+    "Gate",
+    "GateScenario",
+    "PolicyName",
+    "Rates",
+    "Shares",
+    "Worsening",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +92,16 @@ class Worsening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """Shares of the requests that each policy serves above normal: what its gains are paid with."""
+
+    baseline: Interval = UNDEFINED
+    candidate: Interval = UNDEFINED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateScenario:
-    """One scenario of a gate."""
+    """One scenario of a gate; `degraded` is told whether or not a margin asks for it."""
 
     scenario: str
     title: str = ""
@@ -96,6 +113,7 @@ class GateScenario:
     duration_s: float = math.nan
     warm_up_s: float = math.nan
     differences: tuple[Worsening, ...]
+    degraded: Shares = Shares()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,10 +21,11 @@ from ..core.retry import RETRY_BURST
 from ..core.routes import base_model, resolve
 from .bills import FREE, Bill, bill
 from .calls import Asked, CallSettings, Draws, no_price
+from .claim import Claim
 from .clock import Timekeeper
 from .closed import Closed
 from .flights import ADMITTED, CALL, FALLBACK, SHED, UNJUDGED, Call, Place, UnderWay
-from .ledger import Claim, Ledger
+from .ledger import Ledger
 from .listeners import Listeners
 from .mistakes import Mistakes
 from .recorder import MOST_PENDING, Recorder

@@ -16,6 +16,7 @@ from ..core.tiers import FLEX, PRIORITY, STANDARD
 from .accounts import Account
 from .bills import Bill
 from .calls import Asked, CallRecord, Outcome
+from .claim import Claim
 from .flights import (
     ABANDONED,
     ANSWER,
@@ -25,7 +26,6 @@ from .flights import (
     UNTIMED,
     Call,
 )
-from .ledger import Claim
 from .recorder import MOST_PENDING
 
 __all__ = ["BEGUN", "OVER", "RESERVED", "Attempt"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from ..core.catalog import Catalog
 from ..core.decisions import Decision, Plan
+from ..core.errors import MisuseError
 from ..core.fit import Finding
 from ..core.modes import Mode, Priority
 from ..core.observations import Alert, Override
@@ -31,6 +32,7 @@ from .spent import AfterLoss
 from .status import Status, status_of
 
 if TYPE_CHECKING:
+    from ..fleet.changes import Change
     from ..fleet.settings import Fleet
 
 __all__ = ["Balancer"]
@@ -268,6 +270,35 @@ class Balancer:
             What was kept, as a sentence.
         """
         return self._control.use(policy)
+
+    def use_in_fleet(
+        self, policy: Policy, reason: str = "", *, after: int | None = None, within_s: float = 10.0
+    ) -> str:
+        """Change the policy of all replicas of the fleet, from one tick on; waits for it.
+
+        Args:
+            policy: for all. Its ticks are as long as the fleet's.
+            reason: for the histories of all.
+            after: refuse unless so many changes came before (`status().fleet.changes`).
+            within_s: wall seconds after which it is not waited for any longer.
+
+        Returns:
+            What was kept, as a sentence.
+
+        Raises:
+            MisuseError: there is no fleet.
+            balancer.fleet.changes.ChangeError: another was faster, or the fleet cannot be told now.
+        """
+        replica = self._control.step.replica
+        if replica is None:
+            raise MisuseError("there is no fleet: use() changes the policy of this balancer")
+        return replica.change(policy, reason, within_s=within_s, after=after)
+
+    @property
+    def fleet_change(self) -> Change | None:
+        """The last change of the policy that the fleet's log had."""
+        replica = self._control.step.replica
+        return None if replica is None else replica.course.change
 
     # --- news ---------------------------------------------------------------------------
 

@@ -104,17 +104,9 @@ class Books:
         for row in self.every_row():
             budget.settle(row, 0, max(0, budget.headroom(row)))
 
-    def standings(self) -> tuple[Standing, ...]:
-        """How each limit stands, in the policy's order, those of the priority tier last."""
-        return tuple(
-            self._standing(key, window_s, row, priority=rows is self.priority)
-            for rows in (self.rows, self.priority)
-            for (key, window_s), row in rows.items()
-        )
-
-    def _standing(
-        self, key: str | None, window_s: float, row: list[int], *, priority: bool
-    ) -> Standing:
+    def standing(self, limit: Limit, row: list[int], *, priority: bool) -> Standing:
+        """How a limit stands."""
+        key, window_s = limit
         current, slices = row[budget.CURRENT], row[budget.SLICES]
         ring = slices + 1
         # A slice leaves the window when as many as the ring is long have begun after it.

@@ -303,7 +303,7 @@ def _through_logs(path: Path, replay: Replay, generations: range) -> str:
     for generation in generations:
         file = _log(path, generation)
         try:
-            replay.log(file.read_bytes(), generation)
+            replay.log(file.read_bytes(), generation, last=generation == generations[-1])
         except FileNotFoundError:
             return f"{file.name} is missing"
         except OSError as error:

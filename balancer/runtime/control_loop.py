@@ -140,6 +140,7 @@ class ControlLoop:
                     ledger=self.ledger,
                     speed=self.clock.speed,
                     wake=self._wake,
+                    days=self._days,
                 )
             self.step.open(resumed, self.now_tick, enter)
             self._apply()
@@ -215,10 +216,12 @@ class ControlLoop:
             self.open()
             if self._days.later_than(self.admission.catalog):
                 self._turn_day()
-            over = self.now_tick - 1
+            over, before = self.now_tick - 1, self.step.policy
             decision = None if over < 0 else self._close_tick(over)
             if decision is None and self.step.hear():
                 self._apply()
+            if self.step.policy is not before:
+                self._followed(before)
             if self._ticker is not None:
                 self._watchdog.feed(self.step.policy.tick_s)
             return decision
@@ -265,10 +268,15 @@ class ControlLoop:
         with self._lock:
             before = self.step.policy
             kept = self.step.use(self._days.policy(policy), self.now_tick)
-            self.admission.know(self._days.catalog(self.step.policy))
+            self._followed(before)
             self._apply()
-        logger.info("policy %r follows %r, keeping %s", policy.name, before.name, kept)
         return kept
+
+    def _followed(self, before: Policy) -> None:
+        """Another policy is in force."""
+        policy, kept = self.step.policy, self.step.kept
+        self.admission.know(self._days.catalog(policy))
+        logger.info("policy %r follows %r, keeping %s", policy.name, before.name, kept)
 
     def bypass(self, reason: str) -> None:
         """Let all calls go through unchanged for a reason, or no longer: ""."""

@@ -15,70 +15,36 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..core import budget
-from ..core.catalog import ModelCard, PriceRow
+from ..core.catalog import ModelCard
 from ..core.claims import (
     CLAIMS,
     MODEST_TOKENS,
     MOST_A_CALL_COSTS_NANO_USD,
     claimed_cap,
-    claimed_prompt,
     claimed_thinking,
 )
 from ..core.policy import Policy
 from ..core.pricing import affordable_output_tokens, cost_nano_usd
 from ..core.surcharges import dearest_row, worst_surcharge_nano_usd
-from .books import Books, Standing
+from .books import Books, Limit, Standing
 from .budget_log import limits_line
+from .claim import Claim, most_prompt_tokens
 from .clock import tick_of
+from .key_rows import KeyRows, Rows
+from .lending import Lending
+from .surprises import Surprises
 
 if TYPE_CHECKING:
     from ..fleet.leases import Leases
 
-__all__ = ["Claim", "Ledger"]
-
-_FADES = 64
-_MOST_MODELS = 256
-
-_Rows = tuple[list[int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Money held for one attempt.
-
-    Attributes:
-        cap_tokens: output cap that the attempt must keep to, thinking included.
-        thinking_tokens: most of it that may be thinking.
-        nano_usd: what is held.
-        shortened: whether the budget made the cap smaller than it was asked for.
-        rows: of the ledger, that it is held in.
-        model: whose call it is.
-        worst_nano_usd: what of it is the call's worst case; the rest is the model's surprise.
-        priority_rows: of the ledger, that it is held in as a call in the priority tier.
-        number: of the claim in its ledger.
-    """
-
-    cap_tokens: int
-    thinking_tokens: int
-    nano_usd: int
-    shortened: bool
-    rows: tuple[list[int], ...]
-    model: str
-    worst_nano_usd: int
-    priority_rows: tuple[list[int], ...] = ()
-    number: int = 0
+__all__ = ["Ledger"]
 
 
 class Ledger:
     """Budget rows of a policy's limits. Balancers that share one must share a clock and a tick.
-
-    A worst case rests on an estimate of the prompt. Where calls of a model came to more than their
-    worst case after all, the next ones hold as much more (the model's surprise); it fades by a
-    64th with every call that keeps to its worst case.
 
     Args:
         policy: its budgets, and the length of its ticks.
@@ -88,8 +54,8 @@ class Ledger:
     """
 
     __slots__ = (
-        "_books", "_calls", "_claims", "_leases", "_lock", "_named", "_reserved", "_short",
-        "_speed", "_surprises", "log",
+        "_books", "_calls", "_claims", "_lending", "_lock", "_reserved", "_rows", "_surprises",
+        "log",
     )  # fmt: skip
 
     def __init__(self, policy: Policy) -> None:
@@ -98,12 +64,10 @@ class Ledger:
         self._books = Books(policy.tick_s)
         self._claims: dict[int, Claim] = {}
         self._calls = 0
-        self._named: dict[str | None, tuple[_Rows, str]] = {}
+        self._rows = KeyRows(self._books)
         self._reserved = 0
-        self._surprises: dict[str, int] = {}
-        self._leases: Leases | None = None
-        self._short: Callable[[], None] = _nothing
-        self._speed = 1.0
+        self._surprises = Surprises()
+        self._lending: Lending | None = None
         self.log: Callable[[str], None] = _nobody_writes
         self.use(policy)
 
@@ -113,9 +77,11 @@ class Ledger:
         """
         with self._lock:
             limits, priority = policy.budgets, policy.priority_budgets
+            self._roll_all()
             self._books.use(limits, priority, policy.tick_s)
-            self._take_up()
-            self._named = {}
+            if self._lending is not None:
+                self._lending.take_up(self._books)
+            self._rows.find()
             self.log(limits_line(limits, priority, policy.tick_s))
 
     def lend(self, leases: Leases, short: Callable[[], None], speed: float) -> None:
@@ -127,42 +93,41 @@ class Ledger:
             speed: scenario seconds in one of the store's.
         """
         with self._lock:
-            before, self._leases, self._short, self._speed = self._leases, leases, short, speed
-            if before is not None:
-                for row in self._books.every_row():
-                    row[budget.LIMIT] = before.limit(row)
-            self._take_up()
-
-    def _take_up(self) -> None:
-        books = self._books
-        if self._leases is not None:
-            self._leases.take_up(
-                (
-                    (key, window_s, rows is books.priority, row)
-                    for rows in (books.rows, books.priority)
-                    for (key, window_s), row in rows.items()
-                ),
-                speed=self._speed,
-            )
+            if self._lending is not None:
+                self._lending.give_up(self._books)
+            self._lending = Lending(leases, short, speed)
+            self._lending.take_up(self._books)
 
     @property
     def lent(self) -> bool:
         """Whether what may be spent is leased: then the store keeps what was spent."""
-        return self._leases is not None
+        return self._lending is not None
 
-    def _rows_of(self, key: str | None) -> tuple[_Rows, str]:
-        """Rows that a key's calls are held in, and their places among all."""
-        named = self._named
-        if not named:
-            rows = self._books.rows
-            for each in {None, *(whose for whose, _ in rows)}:
-                found = [
-                    (row, str(place))
-                    for place, ((whose, _), row) in enumerate(rows.items())
-                    if whose in (None, each)
-                ]
-                named[each] = tuple(row for row, _ in found), ",".join(place for _, place in found)
-        return named.get(key) or named[None]
+    def _rows_of(self, key: str | None) -> tuple[Rows, str]:
+        """Rows that a key's calls are held in, rolled to the tick, and their places among all."""
+        rows, places = self._rows.of(key)
+        self._use(rows)
+        return rows, places
+
+    def _shown(self) -> Iterator[tuple[Limit, list[int]]]:
+        """Limits that are shown, without those of the priority tier."""
+        for limit, row in self._rows.shown():
+            if self._lending is None:
+                budget.advance(row, self._books.tick)
+            yield limit, row
+
+    def _use(self, rows: Iterable[list[int]]) -> None:
+        """Some rows are about to be used: they are rolled to the tick, or told of to who lends."""
+        if self._lending is not None:
+            self._lending.touch(rows)
+        else:
+            tick = self._books.tick
+            for row in rows:
+                budget.advance(row, tick)
+
+    def _roll_all(self) -> None:
+        if self._lending is None:
+            self._books.advance(self._books.tick)
 
     @property
     def is_kept(self) -> bool:
@@ -192,13 +157,10 @@ class Ledger:
     def advance(self, tick: int) -> None:
         """Roll the windows to the tick that begins; one in the past changes nothing."""
         with self._lock:
-            grows = tick > self._books.tick
-            if self._leases is None:
-                self._books.advance(tick)
-            else:
-                # The window is the store's; a row counts all that was spent since the start.
-                self._books.tick = max(self._books.tick, tick)
-            if grows:
+            # Each row is rolled when it is used. Where they are leased, the window is the store's,
+            # and a row counts all that was spent since the start.
+            if tick > self._books.tick:
+                self._books.tick = tick
                 self.log(f"T {tick}")
 
     def roll(self, now_s: float) -> None:
@@ -236,11 +198,11 @@ class Ledger:
             None, with nothing held, if a budget refuses.
         """
         price = dearest_row(card.price, card.surcharges)
-        prompt_tokens = _most_prompt_tokens(card, prompt_tokens, media)
+        prompt_tokens = most_prompt_tokens(card, prompt_tokens, media)
         beside = worst_surcharge_nano_usd(card.price, card.surcharges, prompt_tokens, media, fees)
         with self._lock:
             rows, places = self._rows_of(key)
-            surprise = self._surprises.get(card.name, 0)
+            surprise = self._surprises.of(card.name)
             room = MOST_A_CALL_COSTS_NANO_USD
             for row in rows:
                 room = min(room, budget.headroom(row))
@@ -252,8 +214,10 @@ class Ledger:
                 cap_tokens,
                 thinking_tokens,
             )
-            if self._leases is not None and claimed < min(cap_tokens, MODEST_TOKENS):
-                self._want(rows, price, prompt_tokens, cap_tokens, beside + surprise)
+            modest = min(cap_tokens, MODEST_TOKENS)
+            if self._lending is not None and claimed < modest:
+                full = cost_nano_usd(price, prompt_tokens, 0, modest, 0) + beside + surprise
+                self._lending.want(rows, full)
             if claimed < 0:
                 return None
             least = min(min_output_tokens, cap_tokens)
@@ -264,11 +228,10 @@ class Ledger:
             worst = cost_nano_usd(price, prompt_tokens, 0, claimed, 0) + beside
             held = worst + surprise
             priority_rows = tuple(self._books.priority.values()) if priority else ()
+            self._use(priority_rows)
             if any(budget.headroom(row) < held for row in priority_rows):
-                if self._leases is not None:
-                    for row in priority_rows:
-                        self._leases.wants(row, held)
-                    self._short()
+                if self._lending is not None:
+                    self._lending.want(priority_rows, held)
                 return None
             for row in (*rows, *priority_rows):
                 budget.reserve(row, held)
@@ -290,17 +253,6 @@ class Ledger:
             self.log(f"R {number} {held} {places}")
         return claim
 
-    def _want(
-        self, rows: _Rows, price: PriceRow, prompt_tokens: int, cap_tokens: int, beside: int
-    ) -> None:
-        """A call finds too little leased: say how much it would have taken."""
-        assert self._leases is not None
-        full = cost_nano_usd(price, prompt_tokens, 0, min(cap_tokens, MODEST_TOKENS), 0) + beside
-        for row in rows:
-            if budget.headroom(row) < full:
-                self._leases.wants(row, full)
-        self._short()
-
     def settle(self, claim: Claim, nano_usd: int, *, as_priority: bool = True) -> None:
         """Give back a claim and book what its attempt cost.
 
@@ -311,6 +263,8 @@ class Ledger:
         """
         beyond = nano_usd - claim.worst_nano_usd
         with self._lock:
+            self._use(claim.rows)
+            self._use(claim.priority_rows)
             for row in claim.rows:
                 budget.settle(row, claim.nano_usd, nano_usd)
             as_priority_usd = nano_usd if as_priority else 0
@@ -319,14 +273,7 @@ class Ledger:
             self._reserved -= claim.nano_usd
             if self._claims.pop(claim.number, None) is not None:
                 self.log(f"S {claim.number} {nano_usd} {as_priority_usd}")
-            if beyond > 0 or claim.model in self._surprises:
-                self._surprise(claim.model, beyond)
-
-    def _surprise(self, model: str, beyond: int) -> None:
-        before = self._surprises.pop(model, 0)
-        after = max(beyond, before - -(-before // _FADES))
-        if after > 0 and len(self._surprises) < _MOST_MODELS:
-            self._surprises[model] = after
+            self._surprises.learn(claim.model, beyond)
 
     def book(self, nano_usd: int, key: str | None = None) -> None:
         """Book what was spent without a claim, as calls do that went past the ledger."""
@@ -342,42 +289,40 @@ class Ledger:
             rooms = [budget.headroom(row) for row in self._rows_of(key)[0]]
         return min(rooms, default=None)
 
-    def left_nano_usd(self) -> tuple[int, ...]:
-        """What each of the policy's limits still affords, in their order."""
+    def left_nano_usd(self) -> dict[Limit, int]:
+        """What each of the policy's limits still affords; of more than `MOST_SHOWN`, as many."""
         with self._lock:
-            return tuple(budget.headroom(row) for row in self._books.rows.values())
+            return {limit: budget.headroom(row) for limit, row in self._shown()}
 
     def priority_left_nano_usd(self) -> tuple[int, ...]:
         """The same of the limits of the priority tier."""
         with self._lock:
+            self._roll_all()
             return tuple(budget.headroom(row) for row in self._books.priority.values())
 
     def standings(self) -> tuple[Standing, ...]:
-        """How each of the policy's limits stands, in their order, the priority tier's last."""
-        with self._lock:
-            standings = self._books.standings()
-            if self._leases is None:
-                return standings
-            return tuple(map(self._of_fleet, standings, self._books.every_row()))
+        """How each of the policy's limits stands, in their order, the priority tier's last.
 
-    def _of_fleet(self, own: Standing, row: list[int]) -> Standing:
-        """What all replicas used of a limit, and what is leased to them."""
-        assert self._leases is not None
-        limit, grant = self._leases.limit(row), self._leases.grant(row)
-        used, leased = (own.used, own.reserved) if grant is None else (grant.settled, grant.leased)
-        return replace(
-            own,
-            limit=limit,
-            used=used,
-            reserved=leased,
-            left=limit - used - leased,
-            eases_s=None,
-            free_s=None,
-        )
+        Of more than `MOST_SHOWN` limits they are everybody's, and those of the keys that called
+        last.
+        """
+        with self._lock:
+            books = self._books
+            found = [(limit, row, False) for limit, row in self._shown()]
+            found += [(limit, row, True) for limit, row in books.priority.items()]
+            standings = [
+                (books.standing(limit, row, priority=priority), row)
+                for limit, row, priority in found
+            ]
+            lending = self._lending
+            return tuple(
+                own if lending is None else lending.standing(own, row) for own, row in standings
+            )
 
     def state(self) -> dict[str, Any]:
         """Plain values, the claims of calls in flight among them."""
         with self._lock:
+            self._roll_all()
             books = self._books
             rows, priority = (
                 {id(row): str(place) for place, row in enumerate(kind.values())}
@@ -419,6 +364,7 @@ class Ledger:
     def charge_rest(self) -> None:
         """Let nothing be left until a whole window has passed: nobody knows what was spent."""
         with self._lock:
+            self._roll_all()
             self._books.charge_rest()
 
     @contextmanager
@@ -445,18 +391,5 @@ class Ledger:
         self.log = _nobody_writes
 
 
-def _nothing() -> None:
-    """Nobody lends."""
-
-
 def _nobody_writes(line: str) -> None:
     """Nothing is kept."""
-
-
-def _most_prompt_tokens(card: ModelCard, estimate: int, media: tuple[tuple[str, int], ...]) -> int:
-    """Of a prompt; what the model can read is the end of it, unless the estimate is longer."""
-    claimed = claimed_prompt(estimate)
-    if not media:
-        return claimed
-    most = estimate + sum(tokens for _, tokens in media)
-    return max(claimed, min(most, card.context_limit_tokens))

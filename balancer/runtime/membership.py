@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..core.controller import Controller
 from ..core.errors import MisuseError
+from .days import Days
 from .ledger import Ledger
 from .persistence import Persistence
 
@@ -35,6 +36,7 @@ def join(
     *,
     speed: float,
     wake: Callable[[], None],
+    days: Days,
 ) -> Replica:
     """A replica, and a ledger that spends only what the fleet leases to it from now on.
 
@@ -44,6 +46,7 @@ def join(
         persistence: keeps what the fleet's controller steps.
         ledger: of this process.
         speed: scenario seconds in a wall second.
+        days: the calendar, by which the policy of a change is read.
         wake: called, from another thread, when there is news for the ticker.
 
     Raises:
@@ -51,6 +54,7 @@ def join(
         InputError: the client of the fleet's store is not installed.
     """
     from ..fleet.replica import Replica
+    from ..policy_file import parse_policy
 
     refuse_shared(ledger)
     replica = Replica(
@@ -60,6 +64,7 @@ def join(
         persistence,
         tick_s=controller.policy.tick_s / speed,
         still=ledger.still,
+        read=lambda text: days.policy(parse_policy(text, "the fleet's policy")),
         limited=lambda: ledger.limited or ledger.limits_priority,
         wake=wake,
     )

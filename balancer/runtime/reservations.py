@@ -9,7 +9,7 @@ from .admission import Admission
 from .attempts import Attempt
 from .bills import in_tier
 from .calls import Asked
-from .ledger import Claim
+from .claim import Claim
 
 __all__ = ["bound", "reserve"]
 

@@ -154,6 +154,9 @@ class TickStep:
         """The decision in force, as that of a tick of this replica's."""
         assert self.replica is not None
         course = self.replica.course
+        if course.policy is not self.policy:
+            # The log had a change of it.
+            self._govern(course.policy)
         self.controller, self.kept = course.controller, course.kept or self.kept
         return (self.controller.decision or at_rest(self.policy))._replace(tick=tick)
 
@@ -165,7 +168,6 @@ class TickStep:
     def use(self, policy: Policy, now_tick: int) -> str:
         """Go on under another policy. Returns what was kept, as a sentence."""
         before = self.policy
-        self.policy = policy
         if self.replica is None:
             self.controller, self.kept = Controller.succeed(policy, self.controller.state())
         else:
@@ -174,15 +176,20 @@ class TickStep:
         if policy.tick_s != before.tick_s:
             self.last = self._observed = now_tick - 1
         self.decision = self.controller.decision or at_rest(policy)
+        if self.replica is None:
+            self._persistence.begin(self.controller, "policy", self.kept)
+        self._govern(policy)
+        return self.kept
+
+    def _govern(self, policy: Policy) -> None:
+        """Calls and budgets go by it from now on."""
+        self.policy = policy
         self._admission.use(policy)
         try:
             self._ledger.use(policy)
         except Exception as error:  # noqa: BLE001 - callers go through, whatever this is
             self._health.broke("ledger", error)
-        if self.replica is None:
-            self._persistence.begin(self.controller, "policy", self.kept)
         self._begin_own("policy")
-        return self.kept
 
     def forget(self, now_tick: int) -> None:
         """What was counted before the tick under way is another's: this process was forked."""

@@ -100,7 +100,7 @@ def create_app(balancer: Balancer, settings: Settings, pages: Sequence[Page] = (
         app.include_router(routes(dependencies))
     app.include_router(front_routes(app))
     # The last one added is the first to see a request.
-    app.add_middleware(Middleware, settings=settings)
+    app.add_middleware(Middleware, settings=settings, bodies=dependencies.gateway.bodies)
     console = console_of(dependencies, pages)
     app.state.console = console
     app.add_middleware(
@@ -159,6 +159,7 @@ async def _life(dependencies: Dependencies, console: Console) -> AsyncIterator[N
     await asyncio.to_thread(dependencies.balancer.start)
     tasks = [
         asyncio.create_task(_lasting(dependencies.policies.watch, "watching the policy file")),
+        asyncio.create_task(_lasting(dependencies.policies.follow, "following the fleet's policy")),
         asyncio.create_task(_lasting(partial(_tend, dependencies.tracker), "tending incidents")),
     ]
     try:

@@ -28,6 +28,7 @@ class Bounds:
         header_time_s: until a request's headers are here.
         body_time_s: between two pieces of a request's body.
         reader_time_s: between two pieces that a caller takes of what is sent to it.
+        bodies_size: most bytes of all requests' bodies that are held at once.
         answer_size: most bytes of an upstream's answer that is read before it is passed on, as
             it comes and unpacked.
         answer_ratio: most times its size that a compressed answer is unpacked to.
@@ -41,6 +42,7 @@ class Bounds:
     header_time_s: float = 10.0
     body_time_s: float = 30.0
     reader_time_s: float = 30.0
+    bodies_size: int = 512 << 20
     answer_size: int = 64 << 20
     answer_ratio: float = 100.0
 
@@ -90,6 +92,7 @@ _READ: dict[str, tuple[str, str, Callable[[str], float]]] = {
     "header_time_s": ("--header-time", "OPEN_BALANCER_HEADER_TIME", parse_seconds),
     "body_time_s": ("--body-time", "OPEN_BALANCER_BODY_TIME", parse_seconds),
     "reader_time_s": ("--reader-time", "OPEN_BALANCER_READER_TIME", parse_seconds),
+    "bodies_size": ("--bodies-size", "OPEN_BALANCER_BODIES_SIZE", _size),
     "answer_size": ("--answer-size", "OPEN_BALANCER_ANSWER_SIZE", _size),
     "answer_ratio": ("--answer-ratio", "OPEN_BALANCER_ANSWER_RATIO", parse_factor),
 }

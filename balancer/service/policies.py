@@ -3,6 +3,9 @@
 Every version is kept as the complete policy, every default filled in and prices included, so
 that version N means the same whenever it is brought back. The newest word counts: a version
 that the API put in force outlives a restart, until the policy file changes.
+
+What the API of one replica of a fleet is given, all of them put in force at one tick. A file is of
+one process: whoever changes it changes that of all.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import Any
 from ..core.errors import BalancerError, PolicyError
 from ..core.policy import Policy
 from ..documents import LARGEST_BYTES
+from ..fleet.changes import ChangeError
 from ..policy_file import load_policy, parse_policy, policy_from_elsewhere, show_policy
 from ..runtime.balancer import Balancer
 from .history import Store, StoreError
@@ -28,6 +32,8 @@ from .settings import Settings
 __all__ = ["Policies", "Version", "policy_to_start_with"]
 
 _log = logging.getLogger("balancer.service")
+_STATUS = {"overtaken": 409, "away": 503, "unfit": 422}
+"""What a change is answered that does not hold in the fleet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +76,8 @@ class Policies:
         self._store = store
         self._file = settings.policy_file
         self._watch_s = settings.watch_s
+        self._fleet = settings.fleet
+        self._seen = balancer.policy
         self._lock = asyncio.Lock()
         self._stamp = _stamp(self._file)
         self._current = Version(
@@ -180,6 +188,7 @@ class Policies:
         restores: int | None = None,
     ) -> tuple[Version, Policy, str]:
         async with self._lock:
+            await self._notice()
             if if_version is not None and if_version != self._current.number:
                 raise Problem(
                     409,
@@ -187,7 +196,10 @@ class Policies:
                     "was faster; look at it and try again",
                     where="if_version",
                 )
-            kept = await asyncio.to_thread(self._balancer.use, policy)
+            if self._fleet is not None and origin == "api":
+                kept = await asyncio.to_thread(self._change_all, policy, reason, if_version)
+            else:
+                kept = await asyncio.to_thread(self._balancer.use, policy)
             version = Version(
                 number=None,
                 at=time.time(),
@@ -202,6 +214,54 @@ class Policies:
                 self._recorded, version, origin, reason, restores
             )
             return self._current, policy, kept
+
+    def _change_all(self, policy: Policy, reason: str, if_version: int | None) -> str:
+        """Of the whole fleet. Whoever named a version has it compared by the log, too."""
+        status = self._balancer.status().fleet
+        assert status is not None
+        after = None if if_version is None else status.changes
+        try:
+            kept = self._balancer.use_in_fleet(policy, reason, after=after)
+        except ChangeError as error:
+            headers = {"retry-after": "5"} if error.kind == "away" else {}
+            raise Problem(_STATUS[error.kind], str(error), headers=headers) from None
+        return kept
+
+    async def follow(self) -> None:
+        """Record what the API of another replica of the fleet put in force, for ever."""
+        while self._fleet is not None:
+            await asyncio.sleep(self._watch_s)
+            async with self._lock:
+                await self._notice()
+
+    async def _notice(self) -> None:
+        """Record what the fleet's log changed, if it did."""
+        before, policy = self._seen, self._balancer.policy
+        change = self._balancer.fleet_change
+        self._seen = policy
+        if policy is before or change is None:
+            return
+        text = await asyncio.to_thread(show_policy, policy)
+        if text == self._current.text:
+            return  # put in force here, or one of another day's prices
+        self._current = Version(
+            number=None,
+            at=time.time(),
+            origin="api",
+            name=policy.name,
+            text=text,
+            reason=f"{change.reason} (by replica {change.replica})".strip(),
+        )
+        self._current = await asyncio.to_thread(self._noted, self._current)
+        _log.warning("the fleet changed its policy: version %s is in force", self._current.number)
+
+    def _noted(self, version: Version) -> Version:
+        """Recorded, unless a replica with the same database was faster."""
+        with contextlib.suppress(StoreError):
+            newest = self._store.newest_policy()
+            if newest is not None and newest["text"] == version.text:
+                return _version(newest)
+        return self._recorded(version, version.origin, version.reason)
 
     async def watch(self) -> None:
         """Follow the policy file, for ever. A file that is wrong leaves the old policy in force."""

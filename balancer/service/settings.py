@@ -124,6 +124,11 @@ class Settings:
             "vertex-upstream",
             "OPEN_BALANCER_VERTEX_UPSTREAM",
         )
+        if self.bounds.bodies_size < self.largest_body:
+            raise InputError(
+                f"--bodies-size or OPEN_BALANCER_BODIES_SIZE: found {self.bounds.bodies_size:,} "
+                f"bytes, expected at least {self.largest_body:,}, the largest body of one request"
+            )
         if not 0 <= self.port <= 65_535:
             raise InputError(f"port is {self.port}; expected 0 to 65535")
         for host in self.hosts:

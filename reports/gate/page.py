@@ -124,8 +124,15 @@ def _section(scenario: GateScenario, anchor: str) -> GateSection:
         title=scenario.title if scenario.title != scenario.scenario else "",
         verdict=scenario.verdict,
         rows=tuple(_row(each) for each in scenario.differences),
-        facts=f"{scenario.replications} pairs of runs, seed {scenario.seed}",
+        facts=_price(scenario) + f"{scenario.replications} pairs of runs, seed {scenario.seed}",
     )
+
+
+def _price(scenario: GateScenario) -> str:
+    shares = gate_words.degraded(scenario)
+    if shares is None:
+        return ""
+    return f"{metric(gate_words.DEGRADED).label}: {shares[0]} → {shares[1]}. "
 
 
 def _row(each: Worsening) -> GateRow:

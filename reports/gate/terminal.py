@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
-from balancer.records.gate import Gate
+from balancer.records.gate import Gate, GateScenario
 
 from ..amounts import NOTHING
 from ..console import coloured, table
@@ -31,6 +32,7 @@ def gate_tables(gate: Gate) -> Group:
     for scenario in sorted(gate.scenarios, key=lambda each: _LAST.index(each.verdict)):
         if scenario.verdict == "pass" and len(gate.scenarios) > _MANY:
             rows.add_row(Text(scenario.scenario, style="bold"), coloured(scenario.verdict))
+            _add_degraded(rows, scenario)
             continue
         rows.add_row(Text(scenario.scenario, style="bold"), coloured(scenario.verdict))
         for each in scenario.differences:
@@ -46,6 +48,7 @@ def gate_tables(gate: Gate) -> Group:
             note = gate_words.note(each)
             if note and each.verdict != "pass":
                 notes.append(Text(f"{scenario.scenario}, {label}: {note}", style="dim"))
+        _add_degraded(rows, scenario)
     parts: list[RenderableType] = [
         Text.assemble(
             ("gate", "bold"), ": ", coloured(gate.verdict), f". {gate_words.answer(gate)}"
@@ -57,3 +60,13 @@ def gate_tables(gate: Gate) -> Group:
     if rows.row_count:
         parts += [Text(), rows, Text(), *notes]
     return Group(*parts)
+
+
+def _add_degraded(rows: Table, scenario: GateScenario) -> None:
+    """What the gains are paid with, whether or not it was asked for."""
+    shares = gate_words.degraded(scenario)
+    if shares is not None:
+        label = metric(gate_words.DEGRADED).label
+        rows.add_row(
+            Text(f"  {label}", style="dim"), Text(NOTHING), *shares, NOTHING, NOTHING, NOTHING
+        )

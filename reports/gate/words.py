@@ -6,18 +6,20 @@ import math
 from collections.abc import Sequence
 
 from balancer.records.deciding import deciding
-from balancer.records.gate import Gate, Worsening
+from balancer.records.gate import Gate, GateScenario, Worsening
 from balancer.records.interval import Interval
 
 from ..amounts import MINUS, NOTHING, POINTS, amount, counted, difference, difference_interval
 from ..metrics import metric
 
 __all__ = [
+    "DEGRADED",
     "answer",
     "both",
     "change",
     "change_interval",
     "changed",
+    "degraded",
     "margin",
     "note",
     "open_or_failed",
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 MOST_NAMES = 3
+DEGRADED = "degraded_share"
 
 
 def question(gate: Gate) -> str:
@@ -61,12 +64,21 @@ def uncompared(gate: Gate) -> str:
     compared = {each.metric for scenario in gate.scenarios for each in scenario.differences}
     names = [
         metric(name).label.removesuffix(" (assumed)")
-        for name in ("quality", "degraded_share")
+        for name in ("quality", DEGRADED)
         if name not in compared
     ]
     if not (compared and names):
         return ""
-    return f"No margin was given for, and so nothing is said of: {', '.join(names)}"
+    return f"No margin was given for, and so nothing is judged of: {', '.join(names)}"
+
+
+def degraded(scenario: GateScenario) -> tuple[str, str] | None:
+    """Shares that baseline and candidate serve above normal; None where a row has them already."""
+    before, after = scenario.degraded.baseline, scenario.degraded.candidate
+    if any(each.metric == DEGRADED for each in scenario.differences):
+        return None
+    shown = amount(before.estimate, "share"), amount(after.estimate, "share")
+    return None if NOTHING in shown else shown
 
 
 def open_or_failed(gate: Gate, verdict: str) -> list[tuple[str, Worsening]]:

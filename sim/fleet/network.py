@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeVar
 
-from balancer.fleet.leases import Ask, Leased
+from balancer.fleet.grants import Ask, Leased
 from balancer.fleet.store import Head, StoreError
 
 from .store import Memory

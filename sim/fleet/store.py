@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from balancer.fleet.leases import Ask, Leased
+from balancer.fleet.grants import Ask, Leased
 from balancer.fleet.pool import Pool
 from balancer.fleet.store import Head
 

@@ -8,53 +8,17 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from contextlib import suppress
-from dataclasses import dataclass
 
-from balancer.core import budget
-from balancer.core.controller import Controller
 from balancer.core.decisions import Decision
-from balancer.core.errors import MisuseError
-from balancer.core.modes import Mode
-from balancer.core.observations import FAILURES, ModeObservations, Observations
+from balancer.core.observations import Observations
 from balancer.core.policy import Policy
-from balancer.fleet.course import Course
-from balancer.fleet.leases import Leases
-from balancer.fleet.lines import Line, Snapshot, fingerprint, form
-from balancer.fleet.member import Link, Member
-from balancer.fleet.store import StoreError
+from balancer.fleet.lines import Line
 
-from .network import Faults, Schedule, Way
+from .actor import Actor, Spending
+from .network import Faults, Schedule
 from .store import Memory
 
-__all__ = ["Actor", "Spending", "World"]
-
-_GRACE_S = 0.2
-_LEASE_S = 1.0
-_FOLLOW_S = 0.1
-_CALL_S = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spending:
-    """A hard budget and the calls that use it.
-
-    Attributes:
-        limit: nano-dollars in a window.
-        window_s: its length.
-        worst: what a call reserves.
-        calls_per_s: of each replica.
-        life_s, linger_s: of leases.
-        share: without a lease.
-    """
-
-    limit: int = 1_000_000
-    window_s: float = 60.0
-    worst: int = 2_000
-    calls_per_s: float = 4.0
-    life_s: float = 8.0
-    linger_s: float = 40.0
-    share: float = 0.0
+__all__ = ["World"]
 
 
 class _Truth:
@@ -74,218 +38,6 @@ class _Truth:
         while self._spent[0][0] <= now_s - self._window_s:
             self._sum -= self._spent.popleft()[1]
         self.most = max(self.most, self._sum)
-
-
-class Actor:
-    """One replica.
-
-    Attributes:
-        name: unlike that of any replica before it.
-        steps: what it stepped of the log: tick, line, and the mode that was decided.
-        silent_ticks: most of its ticks between two decisions, of the fleet or alone.
-    """
-
-    def __init__(self, world: World, name: str, *, ahead_s: float, phase_s: float) -> None:
-        self.world = world
-        self.name = name
-        self.ahead_s = ahead_s
-        self.phase_s = phase_s
-        self.alive = True
-        self.paused = False
-        self.log = ""
-        self.link = Link()
-        self.course = Course(world.policy, Controller(world.policy), self)
-        self.way = Way(name, world.memory, world.schedule, world.faults, world.chance)
-        self.member = Member(
-            self.way,
-            name,
-            form=form(world.policy.tick_s),
-            policy=fingerprint(world.policy),
-            link=self.link,
-            tick_s=world.policy.tick_s,
-            generations=lambda: f"log-{world.number()}",
-        )
-        self.link.given = (-1, self.course.common.state())
-        spending = world.spending
-        self.row = budget.new_row(spending.limit, round(spending.window_s))
-        self.leases = Leases(
-            share=spending.share, life_s=spending.life_s, linger_s=spending.linger_s
-        )
-        self.leases.take_up([(None, spending.window_s, False, self.row)])
-        self.silent_ticks = 0
-        self._silent = 0
-        self._questions = 0
-        self._busy: set[str] = set()
-        self._seen = 0
-        self._ills = 0
-        self.refused = self.answered = 0
-
-    # --- the keeper of its course -------------------------------------------------------
-
-    def begin(self, controller: Controller, because: str, kept: str = "") -> None:
-        """Nothing is written here."""
-
-    def keep(self, observations: Observations, decision: Decision, controller: Controller) -> None:
-        """A step: of the log, or alone."""
-        self._silent = 0
-        if controller is self.course.common and self.course.alone is None:
-            self.world.stepped(self, observations, decision)
-
-    # --- ticks --------------------------------------------------------------------------
-
-    def clock_s(self) -> float:
-        """By its own clock."""
-        return self.world.schedule.now_s + self.ahead_s
-
-    def tick(self) -> None:
-        """The end of a tick; plans the next one."""
-        if not self.alive:
-            return
-        world = self.world
-        world.schedule.at(world.schedule.now_s + world.policy.tick_s, self.tick)
-        if self.paused:
-            return
-        seen = self._observed()
-        self._silent += 1
-        self.silent_ticks = max(self.silent_ticks, self._silent)
-        self.link.parts.append(seen)
-        self.course.own(seen)
-        self.hear()
-        self._work("send", self._send(seen.tick))
-
-    def _observed(self) -> Observations:
-        world = self.world
-        offered, self._seen = self._seen, 0
-        ills, self._ills = self._ills, 0
-        self.world.sent += offered
-        failures = [0] * len(FAILURES)
-        failures[0] = ills
-        return Observations(
-            int(self.clock_s() / world.policy.tick_s),
-            served=(
-                ModeObservations(
-                    Mode.NORMAL, "model", offered, offered, tuple(failures), nano_usd=offered
-                ),
-            )
-            if offered
-            else (),
-            offered=(offered, 0, 0),
-            admitted=(offered, 0, 0),
-        )
-
-    def hear(self) -> None:
-        """Follow what has come."""
-        link, course = self.link, self.course
-        while link.news:
-            news = link.news.popleft()
-            if isinstance(news, Snapshot):
-                self.log = news.generation
-                course.take_up(news)
-            else:
-                try:
-                    course.line(news)
-                except MisuseError:
-                    link.lost = True
-        if link.asks_state:
-            link.asks_state = False
-            link.given = course.tick, course.common.state()
-
-    def _work(self, kind: str, work: object) -> None:
-        """One thing of a kind at a time, as in a live replica."""
-        if kind in self._busy:
-            work.close()  # type: ignore[attr-defined]
-            return
-        self._busy.add(kind)
-        self.world.schedule.go(work, lambda _: self._busy.discard(kind))  # type: ignore[arg-type]
-
-    async def _send(self, tick: int) -> None:
-        member = self.member
-        if await member.beat():
-            await self.way.sleep(_GRACE_S)
-            await self._awake()
-            line = await member.close(tick)
-            if line is not None:
-                self.world.closed(self, line)
-        await member.save()
-
-    async def _awake(self) -> None:
-        while self.paused:
-            await self.way.sleep(0.1)
-
-    def follow(self) -> None:
-        """Look for lines, and plan to look again."""
-        if not self.alive:
-            return
-        self.world.schedule.at(self.world.schedule.now_s + _FOLLOW_S, self.follow)
-        if not self.paused:
-            self._work("follow", self._follow())
-
-    async def _follow(self) -> None:
-        with suppress(StoreError):
-            await self.member.follow(0.0)
-        if not self.paused and self.alive:
-            self.hear()
-
-    # --- money --------------------------------------------------------------------------
-
-    def lease(self) -> None:
-        """Tell what was spent, ask for more, and plan to do so again."""
-        if not self.alive:
-            return
-        self.world.schedule.at(self.world.schedule.now_s + _LEASE_S, self.lease)
-        if not self.paused:
-            self._work("lease", self._lease())
-
-    async def _lease(self) -> None:
-        asked_s = self.clock_s()
-        asks = self.leases.asks(self.leases.due(asked_s), asked_s)
-        self._questions += 1
-        spending = self.world.spending
-        with suppress(StoreError):
-            leased = await self.way.lease(
-                self.name,
-                self._questions,
-                asks,
-                life_s=spending.life_s,
-                linger_s=spending.linger_s,
-            )
-            await self._awake()
-            self.leases.granted(leased, asked_s)
-        await self._awake()
-        self.leases.lapse(self.clock_s())
-
-    def call(self) -> None:
-        """A request comes, and the next one is planned."""
-        if not self.alive:
-            return
-        world, spending = self.world, self.world.spending
-        gap_s = world.chance.expovariate(spending.calls_per_s)
-        world.schedule.at(world.schedule.now_s + gap_s, self.call)
-        if self.paused or world.quiet:
-            return
-        self._seen += 1
-        self._ills += world.chance.random() < world.ill
-        # As an application's threads do that run before the fleet's thread after a pause.
-        self.leases.lapse(self.clock_s())
-        if not budget.reserve(self.row, spending.worst):
-            self.refused += 1
-            self.leases.wants(self.row, spending.worst)
-            return
-        self.answered += 1
-        cost = world.chance.randint(spending.worst // 4, spending.worst)
-        length_s = min(world.chance.expovariate(1 / _CALL_S), spending.linger_s - 1.0)
-        world.schedule.at(world.schedule.now_s + length_s, lambda: self._settle(cost))
-
-    def _settle(self, cost: int) -> None:
-        # Upstream bills what was asked for, whether or not the replica still lives.
-        self.world.truth.spend(self.world.schedule.now_s, cost)
-        self._book(cost)
-
-    def _book(self, cost: int) -> None:
-        if self.paused:
-            self.world.schedule.at(self.world.schedule.now_s + 0.1, lambda: self._book(cost))
-        elif self.alive:
-            budget.settle(self.row, self.world.spending.worst, cost)
 
 
 class World:
@@ -336,10 +88,13 @@ class World:
         self._numbers += 1
         return self._numbers
 
-    def join(self, *, ahead_s: float = 0.0, phase_s: float | None = None) -> Actor:
-        """A replica starts now."""
+    def join(
+        self, *, ahead_s: float = 0.0, phase_s: float | None = None, policy: Policy | None = None
+    ) -> Actor:
+        """A replica starts now, by the policy of all or one of its own."""
         phase_s = self.chance.random() if phase_s is None else phase_s
-        actor = Actor(self, f"r{self.number()}", ahead_s=ahead_s, phase_s=phase_s)
+        policy = self.policy if policy is None else policy
+        actor = Actor(self, f"r{self.number()}", policy, ahead_s=ahead_s, phase_s=phase_s)
         self.actors.append(actor)
         now_s = self.schedule.now_s
         for what in (actor.tick, actor.follow, actor.lease, actor.call):
@@ -376,10 +131,10 @@ class World:
         if first == text:
             text = first
         known, decided, first_s = self.lines.setdefault(
-            (actor.log, tick), (text, decision, self.schedule.now_s)
+            (actor.course.generation, tick), (text, decision, self.schedule.now_s)
         )
-        if known is text and (actor.log, tick) not in self.met:
-            self.met.add((actor.log, tick))
+        if known is text and (actor.course.generation, tick) not in self.met:
+            self.met.add((actor.course.generation, tick))
             if text is not first:
                 self.twice += 1
             if tick not in self.decisions or text is not first:
@@ -411,6 +166,8 @@ class World:
         assert self.places.count("leader") == 1, self.places
         ticks = {actor.course.tick for actor in self.actors}
         assert max(ticks) - min(ticks) <= 1, ticks
+        assert len({actor.course.fingerprint for actor in self.actors}) == 1
+        assert len({actor.course.changes for actor in self.actors}) == 1
         states = [
             actor.course.common.state() for actor in self.actors if actor.course.tick == min(ticks)
         ]

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from balancer.core.errors import InputError
 from balancer.core.policy import Policy
+from balancer.records.interval import UNDEFINED, Interval
 from balancer.records.verdict import Outcome
 from scenarios.schema import Scenario
 
@@ -39,11 +40,13 @@ class GatedScenario:
         scenario: that both policies met, with the seed that was used.
         replications: of both policies that were made.
         differences: one for each margin.
+        degraded: mean share of the requests that baseline and candidate serve above normal.
     """
 
     scenario: Scenario
     replications: int
     differences: tuple[Difference, ...]
+    degraded: tuple[Interval, Interval] = (UNDEFINED, UNDEFINED)
 
     @property
     def verdict(self) -> Outcome:
@@ -219,7 +222,10 @@ class Gate:
     def _with_means(self, place: int, found: GatedScenario) -> GatedScenario:
         runs = self._runs[place]
         means = tuple(_with_means(each, runs) for each in found.differences)
-        return replace(found, differences=means)
+        before, after = (
+            metric_interval("degraded_share", runs[arm]) for arm in (BASELINE, CANDIDATE)
+        )
+        return replace(found, differences=means, degraded=(before, after))
 
 
 def _with_means(difference: Difference, runs: Mapping[str, Sequence[Run]]) -> Difference:

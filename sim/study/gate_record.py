@@ -12,7 +12,15 @@ from typing import Any
 from balancer.core.policy import Policy
 from balancer.core.value_codec import to_plain
 from balancer.records.codec import to_json
-from balancer.records.gate import GATE, AcceptedMargin, GateScenario, PolicyName, Rates, Worsening
+from balancer.records.gate import (
+    GATE,
+    AcceptedMargin,
+    GateScenario,
+    PolicyName,
+    Rates,
+    Shares,
+    Worsening,
+)
 from balancer.records.gate import Gate as GateRecord
 from balancer.version import VERSION
 
@@ -101,6 +109,7 @@ def _scenario(gate: Gate, found: GatedScenario) -> GateScenario:
         duration_s=scenario.duration,
         warm_up_s=scenario.warm_up,
         differences=tuple(_difference(gate, difference) for difference in found.differences),
+        degraded=Shares(baseline=found.degraded[0], candidate=found.degraded[1]),
     )
 
 

@@ -37,8 +37,8 @@ class Length:
         bomb_mb: that compressed answers are unpacked to.
         every: of the hostile answers, one of so many.
         moments: of those at which a disk fails, one of so many.
-        slow_callers, good_calls, rounds: of the slow ones beside good ones.
-        timed: whether times are judged, which takes a quiet machine.
+        slow_callers, good_calls: of the slow ones beside good ones.
+        judged: quantiles of what the good ones wait.
         examples: of each operation of the document.
         soak_s: of abandoned streams.
         kills: of processes.
@@ -54,8 +54,7 @@ class Length:
     moments: int
     slow_callers: int
     good_calls: int
-    rounds: int
-    timed: bool
+    judged: tuple[float, ...]
     examples: int
     soak_s: float
     kills: int
@@ -71,9 +70,8 @@ LONG = Length(
     every=1,
     moments=2,
     slow_callers=300,
-    good_calls=500,
-    rounds=3,
-    timed=True,
+    good_calls=1500,
+    judged=(0.95, 0.99),
     examples=20,
     soak_s=600.0,
     kills=1000,
@@ -88,9 +86,8 @@ SHORT = Length(
     every=9,
     moments=30,
     slow_callers=30,
-    good_calls=50,
-    rounds=1,
-    timed=False,
+    good_calls=60,
+    judged=(0.5,),
     examples=1,
     soak_s=5.0,
     kills=4,
@@ -107,8 +104,7 @@ def trials(length: Length, folder: Path) -> Iterator[Tried]:
     with upstream_thread() as upstream, a_target(folder, upstream.url, *options(length)) as target:
         for trial in on_a_service(length).values():
             yield trial(target, upstream, folder)
-    yield crashes(length.kills, folder / "crashes")
-    yield file_faults(folder / "disks", every=length.moments)
+    yield from on_files(length, folder)
 
 
 def options(length: Length) -> tuple[str, ...]:
@@ -120,28 +116,47 @@ def options(length: Length) -> tuple[str, ...]:
     )
 
 
+def on_files(length: Length, folder: Path) -> Iterator[Tried]:
+    """Processes that are killed, and disks that fail."""
+    yield crashes(length.kills, folder / "crashes")
+    yield file_faults(folder / "disks", every=length.moments)
+
+
 def on_a_service(length: Length) -> dict[str, Trial]:
     """By name; the last one gives orders and changes the policy."""
     within_s = max(length.patience_s) + length.spare_s
+
+    def beside_slow_ones(target: Target, upstream: Upstream, folder: Path) -> Tried:
+        with a_target(folder / "quiet", upstream.url, *options(length)) as quiet:
+            return slow(
+                target,
+                quiet,
+                upstream,
+                callers=length.slow_callers,
+                calls=length.good_calls,
+                judged=length.judged,
+            )
+
     return {
-        "malformed": lambda target, *_: malformed(target),
-        "floods": lambda target, *_: floods(target, at_once=length.endless),
-        "half sent": lambda target, *_: half_sent(
-            target, each=length.half_sent, within_s=within_s
-        ),
-        "crowds": lambda target, *_: crowds(target, most=length.connections, more=_MORE),
-        "other sites": lambda target, *_: other_sites(target),
-        "slow": lambda target, upstream, _: slow(
-            target, upstream, callers=length.slow_callers, calls=length.good_calls,
-            rounds=length.rounds, timed=length.timed,
-        ),
-        "hostile": lambda target, upstream, _: hostile(
-            target, upstream, bomb_mb=length.bomb_mb, every=length.every
-        ),
-        "soak": lambda target, upstream, _: soak(
-            target, upstream, seconds=length.soak_s, callers=_CALLERS
-        ),
+        "malformed": _alone(malformed),
+        "floods": _alone(floods, at_once=length.endless),
+        "half sent": _alone(half_sent, each=length.half_sent, within_s=within_s),
+        "crowds": _alone(crowds, most=length.connections, more=_MORE),
+        "other sites": _alone(other_sites),
+        "slow": beside_slow_ones,
+        "hostile": _with_upstream(hostile, bomb_mb=length.bomb_mb, every=length.every),
+        "soak": _with_upstream(soak, seconds=length.soak_s, callers=_CALLERS),
         "documented": lambda target, _, folder: documented(
             target, folder, examples=length.examples
         ),
-    }  # fmt: skip
+    }
+
+
+def _alone(trial: Callable[..., Tried], **given: float) -> Trial:
+    """One that needs neither the upstream nor a folder."""
+    return lambda target, *_: trial(target, **given)
+
+
+def _with_upstream(trial: Callable[..., Tried], **given: float) -> Trial:
+    """One that needs no folder."""
+    return lambda target, upstream, _: trial(target, upstream, **given)

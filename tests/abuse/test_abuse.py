@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .all_of_it import SHORT, on_a_service, options
-from .crashes import crashes
-from .disks import file_faults
+from .all_of_it import SHORT, on_a_service, on_files, options
 from .target import Target, a_target
 from .upstreams import Upstream, upstream_thread
 
@@ -47,9 +45,6 @@ def test_a_service_that_is_abused_keeps_its_promises(
 
 def test_no_fault_of_a_disk_and_no_kill_forgets_what_was_billed(tmp_path: Path) -> None:
     """As the proof has it."""
-    for found in (
-        file_faults(tmp_path / "disks", every=SHORT.moments),
-        crashes(SHORT.kills, tmp_path / "crashes"),
-    ):
+    for found in on_files(SHORT, tmp_path):
         assert found.cases > 0
         assert found.fell == ()

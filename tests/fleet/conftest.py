@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from socket import AF_UNIX, socket
 
 import pytest
 
@@ -46,7 +48,14 @@ class Server:
             ],
             stdout=subprocess.DEVNULL,
         )
-        until(self.socket.exists, "the store listens")
+        until(self._listens, "the store listens")
+
+    def _listens(self) -> bool:
+        # Its socket is there a moment before it is listened at.
+        with suppress(OSError), socket(AF_UNIX) as one:
+            one.connect(str(self.socket))
+            return True
+        return False
 
     def stop(self) -> None:
         """Kill it."""

@@ -44,6 +44,7 @@ class Owner:
 
     def spend(self, nano_usd: int) -> bool:
         """A call that is over at once."""
+        self.leases.touch([self.row])
         if not budget.reserve(self.row, nano_usd):
             self.leases.wants(self.row, nano_usd)
             return False
@@ -95,7 +96,7 @@ def test_a_call_that_finds_too_little_is_answered_by_the_next_slice() -> None:
     owner = Owner("a", begun())
     owner.ask(10.0)
     assert not owner.spend(2_000)
-    assert owner.leases.urgent
+    assert owner.leases.due(10.0) == [NAME]
     owner.ask(10.1)
     assert owner.spend(2_000)
 
@@ -146,6 +147,7 @@ def test_a_lease_lapses_by_the_owner_s_clock_before_it_does_by_the_store_s() -> 
     assert owner.leases.lapse(24.0)
     assert owner.left == 0
     budget.settle(owner.row, 50, 20)
+    owner.leases.touch([owner.row])
     owner.leases.lapse(24.0 + 900.0)
     assert owner.left <= 0
 

@@ -17,6 +17,7 @@ from balancer.fleet import Fleet
 from balancer.fleet.course import Course
 from balancer.fleet.gathering import Gathering, together
 from balancer.fleet.lines import Line, Part, Snapshot, fingerprint
+from balancer.fleet.link import Link
 from balancer.policy_file import default_policy
 
 POLICY = default_policy()
@@ -42,7 +43,9 @@ def part(replica: str, number: int, observations: Observations, policy: str = MA
 
 def line(*parts: Part, tick: int = 10, after: int = 9) -> Line:
     """Of these parts."""
-    return Gathering(MARK).line(parts, tick=tick, after=after, fence=1, offset="5-0")
+    return Gathering(MARK).line(
+        parts, generation="g", tick=tick, after=after, fence=1, offset="5-0"
+    )
 
 
 class Kept:
@@ -129,7 +132,7 @@ def test_a_replica_whose_part_is_late_keeps_its_gauges_for_three_lines() -> None
     gathering = Gathering(MARK)
 
     def close(tick: int, *parts: Part) -> tuple[int, int]:
-        made = gathering.line(parts, tick=tick, after=tick - 1, fence=1, offset="")
+        made = gathering.line(parts, generation="g", tick=tick, after=tick - 1, fence=1, offset="")
         return made.observations.offered[0], made.observations.in_flight
 
     assert close(1, part("a", 1, seen(1)), part("b", 1, seen(1))) == (2, 4)
@@ -205,7 +208,7 @@ def test_a_snapshot_takes_the_place_of_what_it_remembers() -> None:
     mine, others = course(kept), course(Kept())
     others.line(line(tick=500, after=10))
     state = json.loads(json.dumps(others.common.state()))
-    mine.take_up(Snapshot(generation="g", tick=500, policy=MARK, state=state))
+    mine.take_up(Snapshot(generation="g", tick=500, policy=MARK, state=state), Link())
     assert mine.tick == 500
     assert mine.line(line(tick=501, after=500)) == others.line(line(tick=501, after=500))
     assert mine.common.state() == others.common.state()

@@ -17,6 +17,7 @@ from balancer.core.modes import Mode
 from balancer.core.policy import BudgetLimit, Policy
 from balancer.core.replay import replay
 from balancer.fleet import Fleet
+from balancer.fleet.changes import ChangeError
 from balancer.fleet.standing import Standing
 from balancer.journal_file import open_journal
 from balancer.policy_file import default_policy
@@ -189,6 +190,50 @@ def test_a_store_that_is_away_from_the_start_is_told(make: Make, store: Server) 
     store.start()
     follows(balancer)
     assert standing(balancer).problem == ""
+
+
+def test_a_policy_given_to_one_replica_is_that_of_all(make: Make, tmp_path: Path) -> None:
+    """The merged journals of all change at one tick, and replay; who joins takes it up."""
+    all_of_them = [make(journal=tmp_path / f"j{number}.jsonl") for number in range(3)]
+    follows(*all_of_them)
+    budget = BudgetLimit(usd=10.0, window_s=3600.0)
+    firm = replace(POLICY, name="firm", law="ladder", budgets=(budget,))
+    all_of_them[1].use_in_fleet(firm, "a trial", within_s=30.0)
+    assert all_of_them[1].policy.name == "firm"
+    until(lambda: all(each.policy.name == "firm" for each in all_of_them), "all have it", 30.0)
+    for each in all_of_them:
+        assert [found.limit for found in each.budgets()] == [10_000_000_000]
+        change = each.fleet_change
+        assert change is not None
+        assert (change.replica, change.reason, change.number) == ("r1", "a trial", 1)
+    joined = make(journal=tmp_path / "j3.jsonl")
+    until(lambda: joined.policy.name == "firm", "who joins has it", 30.0)
+    follows(*all_of_them, joined)
+    until(lambda: standing(joined).differ == (), "nobody differs", 30.0)
+    for each in (*all_of_them, joined):
+        each.close()
+    decided: dict[int, set[str]] = {}
+    for number in range(3):
+        path = tmp_path / f"j{number}-fleet.jsonl"
+        assert replay(open_journal(path)).identical
+        for entry in open_journal(path):
+            decided.setdefault(entry.decision.tick, set()).add(repr(entry.decision))
+    assert all(len(each) == 1 for each in decided.values())
+
+
+def test_a_policy_that_the_fleet_cannot_be_given_changes_nothing(make: Make, store: Server) -> None:
+    """Ticks of another length; a store that is away; and where there is no fleet."""
+    balancer = make()
+    follows(balancer)
+    with pytest.raises(ChangeError, match="ticks are of 2 s, and those of the fleet of 1 s"):
+        balancer.use_in_fleet(replace(POLICY, tick_s=2.0))
+    store.stop()
+    until(lambda: standing(balancer).place == "alone", "it is alone", 30.0)
+    with pytest.raises(ChangeError, match=r"this replica is alone \(the store .* nothing was"):
+        balancer.use_in_fleet(replace(POLICY, name="other"))
+    assert balancer.policy.name == POLICY.name
+    with pytest.raises(MisuseError, match="there is no fleet"):
+        Balancer(POLICY, settings=SETTINGS).use_in_fleet(POLICY)
 
 
 def test_a_hard_budget_is_leased_and_refuses_without_a_store(make: Make, store: Server) -> None:

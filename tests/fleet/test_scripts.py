@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from balancer.fleet.leases import Ask, Leased
+from balancer.fleet.grants import Ask, Leased
 from balancer.fleet.redis_store import RedisStore
 from balancer.fleet.store import Head, StoreError
 from sim.fleet.store import Memory

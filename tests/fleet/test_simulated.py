@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from balancer.core.modes import Mode
-from balancer.policy_file import default_policy
-from sim.fleet.world import Spending, World
+from balancer.policy_file import default_policy, parse_policy
+from sim.fleet.actor import Spending
+from sim.fleet.world import World
 
 POLICY = default_policy()
 
@@ -149,6 +150,129 @@ def test_a_replica_that_joins_late_remembers_what_the_others_do() -> None:
     made.run(150.0)
     made.join()
     healed(made)
+
+
+# --- changes of the policy ---------------------------------------------------------------
+
+FIRM = replace(POLICY, name="firm", law="ladder")
+MILD = replace(POLICY, name="mild", rules=POLICY.rules[:1])
+
+
+def names(made: World) -> set[str]:
+    """Of the policies by which it is decided."""
+    return {actor.course.policy.name for actor in made.actors}
+
+
+def test_a_policy_given_to_one_is_that_of_all_from_one_tick_on() -> None:
+    """Every line before is stepped by the old one, and every line after by the new one."""
+    made = world()
+    made.actors[3].change(FIRM)
+    made.run(3.0)
+    assert names(made) == {"firm"}
+    made.ill = 0.7
+    made.run(60.0)
+    made.check()
+    healed(made)
+    assert {actor.member.line.differ for actor in made.actors if actor.member.line} == {()}
+
+
+def test_changes_at_the_same_time_are_taken_up_in_the_log_s_order() -> None:
+    """By all: the later one holds; whoever meant another one before theirs is turned down."""
+    made = world()
+    made.actors[1].change(FIRM, after=0)
+    made.actors[2].change(MILD, after=0)
+    made.run(5.0)
+    assert len(names(made)) == 1
+    assert {actor.course.changes for actor in made.actors} == {1}
+    made.actors[1].change(FIRM)
+    made.actors[2].change(MILD)
+    made.run(5.0)
+    assert {actor.course.changes for actor in made.actors} == {3}
+    healed(made)
+
+
+def test_a_change_outlives_its_store_and_whoever_made_it() -> None:
+    """The log is begun again by one who knows it, and who joins takes it up."""
+    made = world(spending=Spending(limit=10**12))
+    made.actors[0].change(FIRM)
+    made.run(5.0)
+    made.kill(made.actors[0])
+    made.memory.forget()
+    made.join()
+    made.run(20.0)
+    assert names(made) == {"firm"}
+    healed(made)
+
+
+def test_a_change_outlives_a_log_that_one_without_memory_begins() -> None:
+    """Those who know it tell it again, once they are back."""
+    made = world(spending=Spending(limit=10**12))
+    made.actors[0].change(FIRM)
+    made.run(5.0)
+    made.faults.parted = {actor.name for actor in made.actors}
+    made.memory.forget()
+    made.join()
+    made.run(20.0)
+    made.faults.parted = set()
+    made.run(20.0)
+    assert names(made) == {"firm"}
+
+
+def test_a_change_on_its_way_when_the_store_is_lost_comes_all_the_same() -> None:
+    """Its part was in the stream, and in no line."""
+    made = world()
+    made.actors[2].change(FIRM)
+    for _ in range(40):
+        made.run(0.05)
+        if not made.actors[2].link.changes:
+            break
+    made.memory.forget()
+    made.run(20.0)
+    assert names(made) == {"firm"}
+    healed(made)
+
+
+def test_a_replica_that_was_cut_off_takes_up_what_was_changed_meanwhile() -> None:
+    """By lines, or by the snapshot."""
+    made = world()
+    parted = made.actors[0]
+    made.faults.parted = {parted.name}
+    made.run(5.0)
+    made.actors[1].change(FIRM)
+    made.run(400.0)
+    assert parted.course.policy.name != "firm"
+    healed(made)
+    assert names(made) == {"firm"}
+
+
+def test_who_starts_with_a_newer_file_keeps_it_and_who_starts_with_the_old_one_does_not() -> None:
+    """A change holds over the policies that it took the place of, and over no other."""
+    made = world(2)
+    made.actors[0].change(FIRM)
+    made.run(5.0)
+    assert made.join().course.policy.name == POLICY.name
+    newer = made.join(policy=MILD)
+    made.run(5.0)
+    assert names(made) == {"firm", "mild"}
+    assert newer.course.policy.name == "mild"
+
+
+def test_a_change_that_a_replica_cannot_read_is_told_and_carried_on() -> None:
+    """It keeps its policy and follows the log; who joins by its snapshot gets the change."""
+    made = world(2)
+    old, other = made.actors
+    old.course._read = lambda text: parse_policy("law: of tomorrow")
+    other.change(FIRM)
+    made.run(5.0)
+    assert (old.course.policy.name, other.course.policy.name) == (POLICY.name, "firm")
+    assert "cannot be taken up here, and 'default' stays in force" in old.course.refused
+    assert "of tomorrow" in old.course.refused
+    made.kill(other)
+    made.run(150.0)
+    joined = made.join()
+    made.run(5.0)
+    assert joined.course.policy.name == "firm"
+    assert "alone" not in made.places
 
 
 # --- the budget --------------------------------------------------------------------------

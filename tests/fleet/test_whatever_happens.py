@@ -4,16 +4,24 @@ all is well again, all agree.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from balancer.policy_file import default_policy
-from sim.fleet.world import Spending, World
+from sim.fleet.actor import Spending
+from sim.fleet.world import World
 
 POLICY = default_policy()
 SPENDING = Spending(
     limit=300_000, window_s=30.0, worst=1_000, calls_per_s=4.0, life_s=6.0, linger_s=20.0
+)
+POLICIES = (
+    POLICY,
+    replace(POLICY, name="firm", law="ladder"),
+    replace(POLICY, name="mild", rules=POLICY.rules[:1]),
 )
 MOST = 6
 WHO = st.integers(0, MOST - 1)
@@ -103,6 +111,11 @@ class Whatever(RuleBasedStateMachine):
         """So that decisions differ."""
         self.world.ill = ill
 
+    @rule(who=WHO, which=st.integers(0, 2))
+    def the_policy_is_changed(self, who: int, which: int) -> None:
+        """By one of them, for all."""
+        self.world.actors[who % len(self.world.actors)].change(POLICIES[which])
+
     @invariant()
     def nothing_is_broken(self) -> None:
         """No two decisions for a tick; never over the budget; nobody is silent for long."""
@@ -138,6 +151,24 @@ TestWhateverHappens.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+def test_a_line_of_a_log_that_was_begun_again_waits_for_its_snapshot() -> None:
+    """Stepped before, its change of the policy would hold too early: found by the machine above."""
+    state = Whatever()
+    state.begin(seed=950768, ahead_s=[1.8295130918146043, 0.0, 3.8718507369361355, 1.37779850118])
+    state.the_policy_is_changed(which=1, who=3)
+    state.one_joins(ahead_s=-2.7134591335803466)
+    state.the_upstream_changes(ill=1.0)
+    state.one_joins(ahead_s=2.772321725991458)
+    state.the_policy_is_changed(which=2, who=3)
+    state.the_network_changes(delay_s=0.001, loss=0.0)
+    state.the_policy_is_changed(which=0, who=0)
+    state.the_store_loses_everything()
+    state.the_policy_is_changed(which=1, who=3)
+    state.the_policy_is_changed(which=0, who=2)
+    state.the_upstream_changes(ill=0.5)
+    state.teardown()
 
 
 def test_a_log_that_is_lost_again_and_again_keeps_nobody_waiting() -> None:

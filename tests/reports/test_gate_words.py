@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from balancer.records.gate import GATE, Gate, Worsening
-from reports.amounts import THIN
+from reports.amounts import THIN, amount
 from reports.gate.figure import in_margins
-from reports.gate.words import answer, change_interval, changed, margin, note, uncompared
+from reports.gate.page import gate_page
+from reports.gate.terminal import gate_tables
+from reports.gate.words import (
+    answer,
+    change_interval,
+    changed,
+    degraded,
+    margin,
+    note,
+    uncompared,
+)
+from reports.markdown import gate_markdown
 
 from .gate_samples import difference, sample_gate, scenario
 
@@ -106,6 +119,26 @@ def test_zero_and_the_margin_have_their_places() -> None:
     """Whatever the unit."""
     assert in_margins(one(), 0.0) == 0
     assert in_margins(one(), 0.05) == 1
+
+
+def test_what_a_gain_is_paid_with_is_shown_whether_or_not_a_margin_asks() -> None:
+    """On terminal, comment and page; where a margin asks, its row has it already."""
+    shares = {
+        "baseline": {"estimate": 0.01, "low": 0.0, "high": 0.02},
+        "candidate": {"estimate": 0.25, "low": 0.2, "high": 0.3},
+    }
+    every = [{**scenario(f"s{n}", "pass", PASSED), "degraded": shares} for n in range(7)]
+    gate = GATE.of(sample_gate(scenarios=every))
+    assert degraded(gate.scenarios[0]) == (amount(0.01, "share"), amount(0.25, "share"))
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(gate_tables(gate))
+    assert console.export_text().count("Requests served above normal") == 1 + len(every)
+    moved = f"{amount(0.01, 'share')} → {amount(0.25, 'share')}"
+    assert gate_markdown(gate).count(moved) == len(every)
+    assert gate_page(gate).count(moved) == len(every)
+    asked = difference("degraded_share", (0.0, 0.0, 0.0), "pass")
+    assert degraded(found(asked).scenarios[0]) is None
+    assert degraded(found(PASSED).scenarios[0]) is None  # a record of an earlier release
 
 
 def test_what_may_be_given_up_for_a_gain_is_named_where_it_was_not_compared() -> None:

@@ -20,8 +20,9 @@ from balancer.core.pricing import NANO_USD, cost_nano_usd
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked, CallSettings, Outcome
+from balancer.runtime.claim import Claim
 from balancer.runtime.clock import ManualClock
-from balancer.runtime.ledger import Claim, Ledger
+from balancer.runtime.ledger import Ledger
 
 __all__ = ["AfterTheFact", "Spent", "spend"]
 

@@ -175,7 +175,7 @@ LOSSES: dict[str, Callable[[Path], object]] = {
     "no log": lambda folder: newest(folder, "log").unlink(),
     "an empty log": lambda folder: newest(folder, "log").write_bytes(b""),
     "a torn line": lambda folder: newest(folder, "log").write_bytes(
-        newest(folder, "log").read_bytes()[:-3]
+        newest(folder, "log").read_bytes().rpartition(b" S ")[0] + b" S 1"
     ),
     "a changed line": lambda folder: change(newest(folder, "log"), 200),
     "a line too few": lambda folder: newest(folder, "log").write_bytes(

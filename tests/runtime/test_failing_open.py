@@ -21,11 +21,12 @@ from balancer.journal_file import open_journal
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked, Outcome
+from balancer.runtime.claim import Claim
 from balancer.runtime.clock import Clock, ManualClock
 from balancer.runtime.control_loop import ControlLoop
 from balancer.runtime.health import OFF_VARIABLE
 from balancer.runtime.journal import JournalFiles
-from balancer.runtime.ledger import Claim, Ledger
+from balancer.runtime.ledger import Ledger
 from balancer.runtime.ticker import ThreadTicker
 
 from .bench import ANSWER, Bench

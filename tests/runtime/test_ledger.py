@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from balancer.core.policy import BudgetLimit, Policy
 from balancer.policy_file import default_policy
-from balancer.runtime.ledger import Claim, Ledger
+from balancer.runtime.claim import Claim
+from balancer.runtime.ledger import Ledger
 
 from .budget_load import AfterTheFact, spend
 

@@ -240,6 +240,7 @@ def test_each_bound_is_an_option_a_variable_and_named_where_it_is_wrong() -> Non
         "OPEN_BALANCER_HEADER_TIME": "2s",
         "OPEN_BALANCER_BODY_TIME": "1m",
         "OPEN_BALANCER_READER_TIME": "500ms",
+        "OPEN_BALANCER_BODIES_SIZE": "100MB",
         "OPEN_BALANCER_ANSWER_SIZE": "1gb",
         "OPEN_BALANCER_ANSWER_RATIO": "x20",
         "OPEN_BALANCER_DRAIN": "5s",
@@ -253,6 +254,7 @@ def test_each_bound_is_an_option_a_variable_and_named_where_it_is_wrong() -> Non
         header_time_s=2.0,
         body_time_s=60.0,
         reader_time_s=0.5,
+        bodies_size=100 << 20,
         answer_size=1 << 30,
         answer_ratio=20.0,
     )
@@ -264,6 +266,8 @@ def test_each_bound_is_an_option_a_variable_and_named_where_it_is_wrong() -> Non
             Settings.from_environment({variable: "no such/thing"})
     with pytest.raises(InputError, match="--connections or OPEN_BALANCER_CONNECTIONS: found 0"):
         Settings.from_environment({}, bounds={"connections": "0"})
+    with pytest.raises(InputError, match="BODIES_SIZE: found 20,971,520 bytes, expected at least"):
+        Settings.from_environment({}, bounds={"bodies_size": "20MB"})
 
 
 def test_the_process_asks_for_the_files_that_its_connections_need(

@@ -7,7 +7,7 @@ them, where there are calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from balancer import metrics
 from balancer.core.decisions import Decision
@@ -62,7 +62,7 @@ class Tally:
         self,
         policy: Policy,
         everywhere: Attributes = (),
-        left: Callable[[], Sequence[int]] | None = None,
+        left: Callable[[], Mapping[tuple[str | None, float], int]] | None = None,
         mode: Mode = Mode.NORMAL,
     ) -> None:
         self.series = Series()
@@ -222,29 +222,31 @@ class Tally:
         return (usual * hour[_FINISHED] - hour[_NANO]) / NANO_USD
 
     def _budgets(self, observations: Observations, nano_usd: int) -> None:
-        limits = self._policy.budgets
-        if not limits:
+        if not self._policy.budgets:
             return
         lefts = self._lefts(observations, nano_usd)
         rate = self._minute.total[_NANO] / (self._ticks(MINUTE_S) * self._policy.tick_s)
-        for limit, left in zip(limits, lefts, strict=False):
-            window = (metrics.BUDGET_WINDOW, f"{limit.window_s:g}s")
+        for (whose, window_s), left in lefts.items():
+            window = (metrics.BUDGET_WINDOW, f"{window_s:g}s")
             # What one key spends by itself is not among the observations.
-            if limit.key is None:
+            if whose is None:
                 self._set(metrics.BUDGET_LEFT, left / NANO_USD, window)
-                self._set(metrics.BUDGET_PROJECTED, rate * limit.window_s / NANO_USD, window)
+                self._set(metrics.BUDGET_PROJECTED, rate * window_s / NANO_USD, window)
             elif self._left is not None:
-                key = (metrics.BUDGET_KEY, limit.key)
+                key = (metrics.BUDGET_KEY, whose)
                 self._set(metrics.BUDGET_LEFT, left / NANO_USD, key, window)
 
-    def _lefts(self, observations: Observations, nano_usd: int) -> Sequence[int]:
+    def _lefts(
+        self, observations: Observations, nano_usd: int
+    ) -> Mapping[tuple[str | None, float], int]:
         if self._left is not None:
             return self._left()
         assert self._reckoned is not None
         self._reckoned.advance(observations.tick)
         self._reckoned.book(nano_usd)
         reserved = observations.reserved_nano_usd
-        return [left - reserved for left in self._reckoned.left_nano_usd()]
+        lefts = self._reckoned.left_nano_usd()
+        return {limit: left - reserved for limit, left in lefts.items()}
 
     # --- brownout -----------------------------------------------------------------------
 

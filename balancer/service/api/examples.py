@@ -208,6 +208,7 @@ BROWNOUT_STATUS: Final[JsonDict] = {
         "policy": "0.1.0-12c355d086ae",
         "holds": "0.1.0-12c355d086ae",
         "differ": [],
+        "changes": 0,
         "leased": True,
         "problem": "",
     },

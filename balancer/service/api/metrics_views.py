@@ -17,6 +17,7 @@ from ...core.strategy import ROUTES
 from ...core.tiers import PRIORITY
 from ...runtime.balancer import Balancer
 from ...runtime.books import Standing
+from ...runtime.key_rows import MOST_SHOWN
 from ...runtime.status import Status
 from ..history.conversations import Conversations
 from ..proxy.ungoverned import Passed, PassedCounts
@@ -245,6 +246,7 @@ def _budgets(balancer: Balancer, usd_per_s: float | None) -> list[Budget]:
                 None if tier else _projected(usd_per_s, limit.window_s, limit.key))
         for tier, limits in ((None, policy.budgets), (PRIORITY, policy.priority_budgets))
         for limit in limits
+        if len(limits) <= MOST_SHOWN or (tier is not None, limit.key, limit.window_s) in standings
     ]  # fmt: skip
 
 

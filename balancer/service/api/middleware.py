@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...webhook import WEBHOOK_PATH
 from ..access import Peer, check_mutation
+from ..bodies import RETRY_S, Bodies, Held
 from ..limits import Rates
 from ..problems import Problem, body_of, methods
 from ..settings import Settings
@@ -33,10 +34,12 @@ class Middleware:
     Args:
         app: what is behind it.
         settings: token and limits.
+        bodies: of the requests under way, the proxy's among them.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, bodies: Bodies) -> None:
         self._app = app
+        self._bodies = bodies
         self._settings = settings
         self._reads = Rates(settings.reads_per_s)
         self._mutations = Rates(settings.mutations_per_s)
@@ -48,14 +51,15 @@ class Middleware:
         if scope["type"] != "http" or scope["path"] in _OPEN:
             await self._app(scope, receive, send)
             return
-        try:
-            receive = await self._admit(scope, receive)
-        except Problem as problem:
-            await refuse(problem, send)
-            return
-        await self._app(scope, receive, send)
+        with self._bodies.one() as held:
+            try:
+                receive = await self._admit(scope, receive, held)
+            except Problem as problem:
+                await refuse(problem, send)
+                return
+            await self._app(scope, receive, send)
 
-    async def _admit(self, scope: Scope, receive: Receive) -> Receive:
+    async def _admit(self, scope: Scope, receive: Receive, held: Held) -> Receive:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
@@ -84,14 +88,14 @@ class Middleware:
                 "expected a body in JSON (Content-Type: application/json)",
                 where="Content-Type",
             )
-        return await _bounded(receive, headers, self._settings.largest_api_body)
+        return await _bounded(receive, headers, self._settings.largest_api_body, held)
 
 
-async def _bounded(receive: Receive, headers: dict[str, str], most: int) -> Receive:
+async def _bounded(receive: Receive, headers: dict[str, str], most: int, held: Held) -> Receive:
     """Read the body, and hand it on.
 
     Raises:
-        Problem: 400 or 413.
+        Problem: 400, 413 or 503.
     """
     declared = headers.get("content-length", "0")
     if not (declared.isascii() and declared.isdigit()):
@@ -103,7 +107,10 @@ async def _bounded(receive: Receive, headers: dict[str, str], most: int) -> Rece
         message = await receive()
         if message["type"] == "http.disconnect":
             break
-        body += message.get("body", b"")
+        piece = message.get("body", b"")
+        if not held.add(len(piece)):
+            raise Problem(503, held.bodies.full, headers={"retry-after": str(RETRY_S)})
+        body += piece
         more = message.get("more_body", False)
         large = len(body) > most
     if large:

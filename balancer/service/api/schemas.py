@@ -211,6 +211,7 @@ class FleetStatus(BaseModel):
     policy: str = Field(description="Release and fingerprint of this replica's policy")
     holds: str = Field(description="The same of the leader's")
     differ: list[str] = Field(description="Replicas that decide by another policy or release")
+    changes: int = Field(description="Changes of the policy that the fleet's log had")
     leased: bool = Field(description="Whether a hard budget is leased from the store")
     problem: str = Field(description="What is wrong with the store or the log; empty: nothing")
 

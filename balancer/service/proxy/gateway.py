@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from ..bodies import Bodies, Held
 from ..settings import Settings
 from ..stopping import Stopped, Stopping
 from .answers import MODE_HEADER, Headers, Refusal, Reply, error_reply, stopped_reply
@@ -61,11 +62,15 @@ class Gateway:
         balancer: whose plans govern the calls.
         settings: of the service.
         stopping: whether it stops.
+
+    Attributes:
+        bodies: of the requests under way.
     """
 
     def __init__(
         self, balancer: Balancer, settings: Settings, stopping: Stopping | None = None
     ) -> None:
+        self.bodies = Bodies(settings.bounds.bodies_size)
         self._stopping = stopping or Stopping()
         self._balancer = balancer
         self._settings = settings
@@ -155,7 +160,8 @@ class Gateway:
         if isinstance(found, Passed):
             await self._pass(found, scope, receive, send)
         else:
-            await self._serve_governed(found, scope, receive, send)
+            with self.bodies.one() as held:
+                await self._serve_governed(found, scope, receive, send, held)
 
     # --- what goes through --------------------------------------------------------------
 
@@ -176,7 +182,7 @@ class Gateway:
     # --- governed calls -----------------------------------------------------------------
 
     async def _serve_governed(
-        self, target: Target, scope: Scope, receive: Receive, send: Send
+        self, target: Target, scope: Scope, receive: Receive, send: Send, held: Held
     ) -> None:
         headers: Headers = list(scope["headers"])
         known, query = dict(headers), scope["query_string"]
@@ -187,7 +193,7 @@ class Gateway:
         if bypassed and not is_readable(known, most):
             await self._pass_on(passed_of(target), scope, query, Coming(receive, known), send)
             return
-        raw = await read_body(receive, known, most)
+        raw = await read_body(receive, known, most, held)
         try:
             call = await read_call(target, raw, query, headers, known)
         except Refusal:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from ...core.modes import Priority
 from ...wire import Asked, header_tier, parse
+from ..bodies import RETRY_S, Held
 from .answers import Headers, Refusal
 from .apis import GENERATE
 from .large import aside
@@ -79,11 +80,12 @@ def is_readable(headers: Mapping[bytes, bytes], most: int) -> bool:
     return known and coding in (b"", b"identity")
 
 
-async def read_body(receive: Receive, headers: dict[bytes, bytes], most: int) -> bytes:
+async def read_body(receive: Receive, headers: dict[bytes, bytes], most: int, held: Held) -> bytes:
     """The whole body.
 
     Raises:
-        Refusal: 413 above the limit, 400 for an odd length.
+        Refusal: 413 above the limit, 400 for an odd length, 503 where all bodies together are too
+            large.
         Gone: the caller left before its end.
     """
     declared = headers.get(b"content-length", b"0")
@@ -91,8 +93,12 @@ async def read_body(receive: Receive, headers: dict[bytes, bytes], most: int) ->
         raise Refusal(400, "the Content-Length is no number")
     if len(declared) > 15 or int(declared) > most:
         raise _too_large(most)
+    if not held.bodies.fit(int(declared)):
+        raise _full(held)
     message = await receive()
     body: bytes = message.get("body", b"")
+    if not held.add(len(body)):
+        raise _full(held)
     if message.get("more_body"):
         parts, size = [body], len(body)
         while message.get("more_body"):
@@ -101,6 +107,8 @@ async def read_body(receive: Receive, headers: dict[bytes, bytes], most: int) ->
             size += len(parts[-1])
             if size > most:
                 raise _too_large(most)
+            if not held.add(len(parts[-1])):
+                raise _full(held)
         body = b"".join(parts)
     if message["type"] == "http.disconnect":
         raise Gone
@@ -184,6 +192,14 @@ def has_key(query: bytes) -> str | None:
     if b"key=" not in query:
         return None
     return dict(parse_qsl(query.decode("latin-1"))).get("key")
+
+
+def _full(held: Held) -> Refusal:
+    return Refusal(
+        503,
+        f"open-Balancer: {held.bodies.full}",
+        [(b"retry-after", b"%d" % RETRY_S)],
+    )
 
 
 def _too_large(most: int) -> Refusal:

@@ -36,6 +36,7 @@ ALONE = Standing(
     differ=(),
     replicas=1,
     problem="the store cannot be reached",
+    changes=0,
     leased=False,
 )
 

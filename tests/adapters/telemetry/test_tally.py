@@ -114,7 +114,7 @@ def test_budgets_say_what_is_left_and_where_it_goes() -> None:
     """A dollar a minute is 60 by the end of the hour."""
     policy = make_policy(budgets=(BudgetLimit(usd=100.0, window_s=3600.0),))
     ticks = [tick(at, served(latencies=[1.0], nano_usd=16_666_667)) for at in range(60)]
-    found = told(ticks, policy, left=lambda: (99_000_000_000,))
+    found = told(ticks, policy, left=lambda: {(None, 3600.0): 99_000_000_000})
     place = (("open_balancer.budget.window", "3600s"),)
     assert found["open_balancer.budget.left"] == {place: 99.0}
     assert found["open_balancer.budget.projected"][place] == pytest.approx(60.0, rel=1e-3)
