@@ -99,7 +99,7 @@ def impact_routes(console: Console) -> APIRouter:
             job = await console.jobs.start(kind, title, words, visitor.name, files)
         except Problem as problem:
             return await shown(request, text, values=values, errors={"": problem.message})
-        console.audit.add(visitor, f"start a {kind}", after=title)
+        console.audit.add(visitor.author, f"start a {kind}", after=title)
         return console.to(f"/console/runs/{job.number}")
 
     return routes

@@ -95,7 +95,7 @@ def _routes(console: Console) -> APIRouter:
             )  # fmt: skip
         except StoreError as error:
             raise Problem(503, f"{error}, so that it is not kept") from None
-        console.audit.add(visitor, what, after=f"incident {number}: {text}")
+        console.audit.add(visitor.author, what, after=f"incident {number}: {text}")
         return console.to(f"/console/incidents/{number}")
 
     @routes.get("/console/incidents")
@@ -173,7 +173,7 @@ def _routes(console: Console) -> APIRouter:
                  "--out", "{job}/report"]  # fmt: skip
         title = f"incident {number} again, under {chosen}"
         job = await console.jobs.start("backtest", title, words, visitor.name, files)
-        console.audit.add(visitor, "replay an incident", after=title)
+        console.audit.add(visitor.author, "replay an incident", after=title)
         return console.to(f"/console/runs/{job.number}")
 
     return routes

@@ -137,7 +137,7 @@ def _routes(console: Console) -> APIRouter:
             return await shown(
                 request, chosen, errors={"view.name": problem}, values={"view.name": name}
             )
-        console.audit.add(visitor, "save a view", after=f"{name}: {urlencode(chosen)}")
+        console.audit.add(visitor.author, "save a view", after=f"{name}: {urlencode(chosen)}")
         visitor.said = f"The view “{name}” is kept."
         return console.to(f"/console/observability?{urlencode(chosen)}")
 
@@ -151,7 +151,7 @@ def _routes(console: Console) -> APIRouter:
             store.run,
             lambda connection: connection.execute(delete(VIEWS).where(VIEWS.c.id == number)),
         )
-        console.audit.add(visitor, "remove a view", before=f"{row['name']}: {row['query']}")
+        console.audit.add(visitor.author, "remove a view", before=f"{row['name']}: {row['query']}")
         return console.to("/console/observability")
 
     return routes

@@ -100,7 +100,7 @@ def _routes(console: Console) -> APIRouter:
             except Problem as problem:
                 errors[""] = problem.message
             else:
-                console.audit.add(visitor, f"start a {kind}", after=title)
+                console.audit.add(visitor.author, f"start a {kind}", after=title)
                 return console.to(f"/console/runs/{job.number}")
         values = {f"run.{name}": value for name, value in form.items()}
         return await shown(request, errors=errors, values=values)
@@ -119,7 +119,7 @@ def _routes(console: Console) -> APIRouter:
         visitor = need(request, Role.OPERATOR)
         job = jobs.get(number)
         jobs.stop(number)
-        console.audit.add(visitor, "stop a run", before=job.title)
+        console.audit.add(visitor.author, "stop a run", before=job.title)
         return console.to(f"/console/runs/{number}")
 
     @routes.post("/console/runs/{number}/apply")
@@ -131,16 +131,11 @@ def _routes(console: Console) -> APIRouter:
         if not candidate.exists():
             raise Problem(404, "the run has no candidate")
         text = await asyncio.to_thread(candidate.read_text, encoding="utf-8")
-        before = console.dependencies.policies.current
         try:
-            done = await change_policy(
-                console.dependencies, PolicyChange(policy=text, reason=form["reason"])
-            )
+            change = PolicyChange(policy=text, reason=form["reason"])
+            done = await change_policy(console.dependencies, change, visitor.author)
         except ValueError as error:
             return await one(request, job, errors=problems_of(error, {"reason": "apply.reason"}))
-        console.audit.add(
-            visitor, "change the policy", before=before.text, after=f"{form['reason']}\n{text}"
-        )
         visitor.said = f"Version {done.version} is in force."
         return console.to("/console/brownout/policy")
 

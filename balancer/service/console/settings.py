@@ -67,7 +67,7 @@ def _routes(console: Console) -> APIRouter:
             )
         except InputError as error:
             return await shown(request, problem=str(error))
-        console.audit.add(visitor, "test the channels", after=f"{len(done)} channels")
+        console.audit.add(visitor.author, "test the channels", after=f"{len(done)} channels")
         trials = [
             {"name": each.channel.name, "ok": each.ok, "problem": each.problem,
              "seconds": each.seconds}

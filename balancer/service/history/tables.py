@@ -28,6 +28,7 @@ __all__ = [
     "ORDERS",
     "POLICY_VERSIONS",
     "ROLLUPS",
+    "TOLD",
     "VIEWS",
 ]
 
@@ -101,9 +102,11 @@ INCIDENTS = Table(
     Column("changes", Integer, nullable=False),
     Column("shadow", Boolean, nullable=False),
     Column("ended", Text, nullable=False),
+    Column("trace", String(32), nullable=False, server_default=""),
 )
 """An episode of hard or emergency brownout, see `balancer.service.incidents`. `seen_at` is when
-the process that follows it was last heard of."""
+the process that follows it was last heard of; `trace` is the id of its trace, "" where none is
+sent."""
 
 MIRRORED = Table(
     "mirrored",
@@ -128,8 +131,10 @@ AUDIT = Table(
     Column("before", Text, nullable=False),
     Column("after", Text, nullable=False),
     Column("owner", String(64), nullable=False),
+    Column("origin", String(16), nullable=False, server_default="console"),
 )
-"""Somebody changed something in the console, or logged in or failed to. Never a secret."""
+"""Somebody changed something, or logged in or failed to. Never a secret. `origin` is console, api
+or file."""
 
 NOTES = Table(
     "incident_notes",
@@ -142,6 +147,21 @@ NOTES = Table(
     Column("text", Text, nullable=False),
 )
 """Somebody wrote of an incident; `kind` is note, or acknowledged."""
+
+TOLD = Table(
+    "told",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("told_at", Float),
+    Column("channel", String(100), nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("owner", String(64), nullable=False),
+)
+"""A channel was told at `told_at` of what happened at `at`; where that is empty it was given up,
+and `problem` says why."""
 
 VIEWS = Table(
     "saved_views",
