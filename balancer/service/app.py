@@ -124,6 +124,8 @@ def _dependencies(balancer: Balancer, settings: Settings) -> Dependencies:
     store, events, stopping = Store(settings.database_url), Events(), Stopping()
     tracker = IncidentTracker(balancer, events, store)
     audit = Audit(store, lambda: tracker.owner)
+    integrations = integrations_of(balancer, settings, events, store, tracker)
+    tracker.trace = integrations.trace
     dependencies = Dependencies(
         balancer=balancer,
         settings=settings,
@@ -137,7 +139,7 @@ def _dependencies(balancer: Balancer, settings: Settings) -> Dependencies:
         gateway=Gateway(balancer, settings, stopping),
         events=events,
         tracker=tracker,
-        integrations=integrations_of(balancer, settings, events, store, tracker),
+        integrations=integrations,
         stopping=stopping,
     )
 

@@ -14,7 +14,7 @@ from ..api.incident_markdown import as_markdown
 from ..api.incident_views import shown_detail, shown_incident, shown_summary
 from ..console_use import Role
 from ..history import StoreError
-from ..history.tables import NOTES, POLICY_VERSIONS
+from ..history.tables import ACKNOWLEDGED, NOTE, NOTES, POLICY_VERSIONS
 from ..incidents.lookup import Case, Lookup
 from ..problems import Problem
 from .frame import Console
@@ -30,7 +30,6 @@ _ENTRIES = 200
 _VERSIONS = 20
 _AROUND_S = 600.0
 _LONGEST_NOTE = 4000
-_ACKNOWLEDGED, _NOTE = "acknowledged", "note"
 _LARGEST_ID = 2**31 - 1
 Number = Annotated[int, Path(ge=1, le=_LARGEST_ID)]
 
@@ -61,7 +60,8 @@ def _routes(console: Console) -> APIRouter:
     ) -> Response:
         found = await case(number)
         detail = shown_detail(found, _ENTRIES)
-        notes = await _rows(console, NOTES, 200, NOTES.c.incident == number)
+        summary = shown_summary(found)
+        settings = dependencies.settings
         return console.page(
             request,
             "incidents",
@@ -70,13 +70,19 @@ def _routes(console: Console) -> APIRouter:
             errors=errors,
             values=values,
             incident=detail,
-            summary=shown_summary(found),
-            notes=[row for row in reversed(notes) if row["kind"] == _NOTE],
-            acknowledged=next((row for row in notes if row["kind"] == _ACKNOWLEDGED), None),
-            procedures=await asyncio.to_thread(
-                procedures_for, dependencies.settings.console.procedures, detail
+            summary=summary,
+            notes=[row for row in found.gathered.notes if row["kind"] == NOTE],
+            channels=len(settings.notify.channels),
+            links=settings.console.links.of(
+                settings.notify.service,
+                summary.incident.began_at.timestamp() - _AROUND_S,
+                found.now_s
+                if found.incident.closed_at is None
+                else found.incident.closed_at + _AROUND_S,
+                found.trace,
             ),
-            has_procedures=dependencies.settings.console.procedures is not None,
+            procedures=await asyncio.to_thread(procedures_for, settings.console.procedures, detail),
+            has_procedures=settings.console.procedures is not None,
             policies=[
                 ("default", "the default policy"),
                 *(
@@ -109,7 +115,7 @@ def _routes(console: Console) -> APIRouter:
         except StoreError as error:
             raise Problem(503, str(error)) from None
         now_s = time.time()
-        taken = await _rows(console, NOTES, 500, NOTES.c.kind == _ACKNOWLEDGED)
+        taken = await _rows(console, NOTES, 500, NOTES.c.kind == ACKNOWLEDGED)
         return console.page(
             request,
             "incidents",
@@ -137,12 +143,12 @@ def _routes(console: Console) -> APIRouter:
                 request, number, errors={"note.text": said}, values={"note.text": text}
             )
         await case(number)
-        return await write(request, number, _NOTE, text, "note an incident")
+        return await write(request, number, NOTE, text, "note an incident")
 
     @routes.post("/console/incidents/{number}/acknowledge")
     async def acknowledge(request: Request, number: Number) -> Response:
         await case(number)
-        return await write(request, number, _ACKNOWLEDGED, "", "acknowledge an incident")
+        return await write(request, number, ACKNOWLEDGED, "", "acknowledge an incident")
 
     @routes.post("/console/incidents/{number}/replay")
     async def replay(request: Request, number: Number) -> Response:

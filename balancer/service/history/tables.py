@@ -19,11 +19,13 @@ from sqlalchemy import (
 )
 
 __all__ = [
+    "ACKNOWLEDGED",
     "AUDIT",
     "INCIDENTS",
     "METADATA",
     "MIRRORED",
     "MODE_CHANGES",
+    "NOTE",
     "NOTES",
     "ORDERS",
     "POLICY_VERSIONS",
@@ -136,6 +138,9 @@ AUDIT = Table(
 """Somebody changed something, or logged in or failed to. Never a secret. `origin` is console, api
 or file."""
 
+ACKNOWLEDGED, NOTE = "acknowledged", "note"
+"""Kinds of notes."""
+
 NOTES = Table(
     "incident_notes",
     METADATA,
@@ -146,7 +151,7 @@ NOTES = Table(
     Column("kind", String(16), nullable=False),
     Column("text", Text, nullable=False),
 )
-"""Somebody wrote of an incident; `kind` is note, or acknowledged."""
+"""Somebody wrote of an incident, or took it up."""
 
 TOLD = Table(
     "told",

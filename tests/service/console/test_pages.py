@@ -16,6 +16,7 @@ import pytest
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import Headers
 
+from balancer.adapters.notify import NotifySettings, parse_channels
 from balancer.core.errors import InputError
 from balancer.core.modes import Mode
 from balancer.service.api.incident_schemas import IncidentShown
@@ -28,13 +29,16 @@ from balancer.service.console.markdown import to_html
 from balancer.service.console.pages import menu
 from balancer.service.console.procedures import procedures_for
 from balancer.service.console.words import clock, count, seconds, share, span, usd
-from balancer.service.console_use import console_use
-from balancer.service.history.tables import AUDIT, NOTES
+from balancer.service.console_use import ConsoleUse, console_use
+from balancer.service.history.tables import AUDIT, NOTES, TOLD
+from balancer.service.links import Links
 from balancer.service.problems import Problem
 from balancer.version import VERSION
+from tests.adapters.notify.receiver import MARKER, Reply, receiver
 from tests.service.conftest import KEY, Service, Start
 from tests.service.console.conftest import csrf
 from tests.service.upstream import answer
+from tests.waiting import until
 
 PAGES = ("", "/brownout", "/brownout/policy", "/brownout/versions", "/brownout/impact",
          "/incidents", "/observability", "/runs", "/settings", "/help")  # fmt: skip
@@ -303,6 +307,53 @@ def test_an_incident_is_read_taken_up_and_noted(open_service: Service) -> None:
         assert "Choose a policy" in errors(nobody)["replay-policy"]
     kinds = {row["kind"] for row in store.page(NOTES, limit=9).rows}
     assert kinds == {"note", "acknowledged"}
+
+
+def test_an_incident_says_who_was_told_and_who_took_it_up(start: Start) -> None:
+    """When, and whom it did not reach; with a way to its traces and logs."""
+    links = Links(
+        traces="https://traces.example/trace/{trace}",
+        logs="https://logs.example/?q={service}&from={from_ms}",
+    )
+    with receiver() as there:
+        channels = parse_channels(f"{there.slack} {there.hook}")
+        there.replies.append(Reply(status=404))
+        service = start(
+            token=None,
+            notify=NotifySettings(channels=channels, service="my shop"),
+            console=ConsoleUse(links=links),
+        )
+        service.wait_for_tick()
+        dependencies = service.app.state.dependencies
+        dependencies.tracker.trace = lambda: "6c9d" * 8
+        with visiting(service) as client:
+            form = {"mode": "hard", "duration": "10m", "reason": "a drill"}
+            client.post("/console/brownout/hold", data=form)
+            until(lambda: len(told(service)) == 2, "both channels are known to have been told")
+            client.post("/console/incidents/1/acknowledge", data={"go": ""})
+            page = html.unescape(client.get("/console/incidents/1").text)
+            markdown = client.get("/console/incidents/1/summary.md").text
+            found = client.get("/api/incidents/1/summary").json()["escalation"]
+    (given_up,) = [row for row in found["told"] if row["told_at"] is None]
+    (taken,) = [row for row in found["told"] if row["told_at"] is not None]
+    assert given_up["problem"].startswith("answered 404")
+    assert taken["title"] == "my shop: incident opened, hard brownout"
+    assert found["acknowledged_by"] == "local"
+    for row in found["told"]:
+        assert row["channel"] in page
+    assert "given up" in page
+    assert "after it opened" in page
+    assert f"https://traces.example/trace/{'6c9d' * 8}" in page
+    assert "https://logs.example/?q=my%20shop&from=1" in page
+    assert "Taken up by local" in markdown
+    assert MARKER not in page + markdown
+
+
+def told(service: Service) -> list[dict[str, str]]:
+    """Who was told, the newest first."""
+    store = service.app.state.dependencies.store
+    assert store.flush()
+    return list(store.page(TOLD, limit=9).rows)
 
 
 def incident(**changes: object) -> IncidentShown:
