@@ -9,8 +9,10 @@ from fastapi.responses import Response
 
 from ..console_use import Role
 from ..problems import Problem
+from .forms import whole_number
 from .frame import Console
 from .gate import form_of, need
+from .jobs import LEAST_PAIRS, MOST_REPLICATIONS
 from .journal_stretch import last_hour
 from .policies import checked
 
@@ -19,7 +21,6 @@ __all__ = ["impact_routes"]
 _CANDIDATE = "candidate.yaml"
 _IN_FORCE = "in-force.yaml"
 _HOUR = "hour.jsonl"
-_REPLICATIONS = "4"
 
 
 def impact_routes(console: Console) -> APIRouter:
@@ -69,8 +70,12 @@ def impact_routes(console: Console) -> APIRouter:
         text, on = form["text"], form["on"]
         found, _ = await checked(console, text)
         values = {f"impact.{name}": value for name, value in form.items()}
+        count = whole_number(form["replications"] or "20", 1, MOST_REPLICATIONS)
         if found is None:
             return await shown(request, text, values=values)
+        if count is None:
+            said = f"Enter a whole number from 1 to {MOST_REPLICATIONS}."
+            return await shown(request, text, values=values, errors={"impact.replications": said})
         files = {_CANDIDATE: text, _IN_FORCE: dependencies.policies.current.text}
         candidate, in_force = ["{job}/" + name for name in (_CANDIDATE, _IN_FORCE)]
         if on == "hour":
@@ -83,7 +88,7 @@ def impact_routes(console: Console) -> APIRouter:
             kind, title = "backtest", f"{found['name']}: the last hour again"
             files[_HOUR] = hour
             words = ["{job}/" + _HOUR, "--policy", candidate, "--policy", in_force,
-                     "--replications", _REPLICATIONS]  # fmt: skip
+                     "--replications", str(count)]  # fmt: skip
         else:
             names = [name for name, _ in console.jobs.scenarios()]
             if form["scenario"] not in names:
@@ -93,7 +98,7 @@ def impact_routes(console: Console) -> APIRouter:
                 )  # fmt: skip
             kind, title = "gate", f"{found['name']} against the policy in force: {form['scenario']}"
             words = [form["scenario"], "--candidate", candidate, "--baseline", in_force,
-                     "--replications-max", "40"]  # fmt: skip
+                     "--replications-max", str(max(LEAST_PAIRS, count))]  # fmt: skip
         words += ["--workers", "1", "--out", "{job}/report"]
         try:
             job = await console.jobs.start(kind, title, words, visitor.name, files)

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from ...policy_file import default_policy, show_policy
+from ..api.incident_book import IncidentBook
 from ..api.incident_markdown import as_markdown
 from ..api.incident_views import shown_detail, shown_incident, shown_summary
 from ..console_use import Role
 from ..history import StoreError
 from ..history.tables import ACKNOWLEDGED, NOTE, NOTES, POLICY_VERSIONS
-from ..incidents.lookup import Case, Lookup
 from ..problems import Problem
 from .frame import Console
 from .gate import form_of, need
@@ -38,18 +38,7 @@ def _routes(console: Console) -> APIRouter:
     routes = APIRouter()
     dependencies = console.dependencies
     store = dependencies.store
-    book = Lookup(dependencies.balancer, store, lambda: dependencies.tracker.owner)
-    reading = asyncio.Lock()  # whoever waits for the journal must not hold a thread meanwhile
-
-    async def case(number: int) -> Case:
-        try:
-            async with reading:
-                found = await asyncio.to_thread(book.case, number)
-        except StoreError as error:
-            raise Problem(503, str(error)) from None
-        if found is None:
-            raise Problem(404, f"there is no incident {number}")
-        return found
+    book = IncidentBook(dependencies)
 
     async def shown(
         request: Request,
@@ -58,7 +47,7 @@ def _routes(console: Console) -> APIRouter:
         errors: dict[str, str] | None = None,
         values: dict[str, str] | None = None,
     ) -> Response:
-        found = await case(number)
+        found = await book.case(number)
         detail = shown_detail(found, _ENTRIES)
         summary = shown_summary(found)
         settings = dependencies.settings
@@ -108,12 +97,7 @@ def _routes(console: Console) -> APIRouter:
     async def incidents(
         request: Request, before: Annotated[int | None, Query(ge=1, le=_LARGEST_ID)] = None
     ) -> Response:
-        try:
-            found, older = await asyncio.to_thread(
-                lambda: book.page(limit=_ROWS, before=before, is_open=None)
-            )
-        except StoreError as error:
-            raise Problem(503, str(error)) from None
+        found, older = await book.page(limit=_ROWS, before=before)
         now_s = time.time()
         taken = await _rows(console, NOTES, 500, NOTES.c.kind == ACKNOWLEDGED)
         return console.page(
@@ -131,7 +115,7 @@ def _routes(console: Console) -> APIRouter:
 
     @routes.get("/console/incidents/{number}/summary.md")
     async def summary(number: Number) -> Response:
-        text = as_markdown(shown_summary(await case(number)))
+        text = as_markdown(shown_summary(await book.case(number)))
         return PlainTextResponse(text, media_type="text/markdown; charset=utf-8")
 
     @routes.post("/console/incidents/{number}/note")
@@ -142,12 +126,12 @@ def _routes(console: Console) -> APIRouter:
             return await shown(
                 request, number, errors={"note.text": said}, values={"note.text": text}
             )
-        await case(number)
+        await book.case(number)
         return await write(request, number, NOTE, text, "note an incident")
 
     @routes.post("/console/incidents/{number}/acknowledge")
     async def acknowledge(request: Request, number: Number) -> Response:
-        await case(number)
+        await book.case(number)
         return await write(request, number, ACKNOWLEDGED, "", "acknowledge an incident")
 
     @routes.post("/console/incidents/{number}/replay")
@@ -160,7 +144,7 @@ def _routes(console: Console) -> APIRouter:
             return await shown(
                 request, number, errors={"replay.policy": "Choose a policy of the list."}
             )
-        found = await case(number)
+        found = await book.case(number)
         journal = await asyncio.to_thread(
             stretch, dependencies.balancer, found.incident.began_s - _AROUND_S,
             found.to_s + _AROUND_S,

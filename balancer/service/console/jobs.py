@@ -24,7 +24,12 @@ from pathlib import Path
 
 from ..problems import Problem
 
-__all__ = ["Job", "JobState", "Jobs"]
+__all__ = ["LEAST_PAIRS", "MOST_REPLICATIONS", "Job", "JobState", "Jobs"]
+
+MOST_REPLICATIONS = 1000
+"""That a page asks of a run."""
+LEAST_PAIRS = 10
+"""Of runs: fewer are nothing to a gate."""
 
 _MOST_WAITING = 10
 _KEPT = 100

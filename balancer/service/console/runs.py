@@ -14,10 +14,10 @@ from ..api.brownout import change_policy
 from ..api.schemas import PolicyChange
 from ..console_use import Role
 from ..problems import Problem
-from .forms import problems_of
+from .forms import problems_of, whole_number
 from .frame import Console
 from .gate import form_of, need
-from .jobs import Job
+from .jobs import LEAST_PAIRS, MOST_REPLICATIONS, Job
 from .pages import Page
 
 __all__ = ["RUNS"]
@@ -79,17 +79,17 @@ def _routes(console: Console) -> APIRouter:
             errors["run.kind"] = "Choose what to do."
         if scenario not in [name for name, _ in jobs.scenarios()]:
             errors["run.scenario"] = "Choose a scenario of the list."
-        count = form["replications"].strip() or "20"
-        if not (count.isascii() and count.isdigit() and 1 <= int(count) <= 1000):
-            errors["run.replications"] = "Enter a whole number from 1 to 1000."
-        if not errors:
+        count = whole_number(form["replications"] or "20", 1, MOST_REPLICATIONS)
+        if count is None:
+            errors["run.replications"] = f"Enter a whole number from 1 to {MOST_REPLICATIONS}."
+        if not errors and count is not None:
             text = console.dependencies.policies.current.text
             words = [scenario, "--workers", "1", "--out", "{job}/report"]
             if kind == "gate":
                 words += ["--candidate", "{job}/policy.yaml", "--replications-max",
-                          str(max(10, int(count)))]  # fmt: skip
+                          str(max(LEAST_PAIRS, count))]  # fmt: skip
             else:
-                words += ["--policy", "{job}/policy.yaml", "--replications", count]
+                words += ["--policy", "{job}/policy.yaml", "--replications", str(count)]
             title = {
                 "run": f"{scenario}, the policy in force",
                 "compare": f"{scenario}, all laws",

@@ -6,11 +6,16 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from tests.browsing import launched
 from tests.service.conftest import Service, Start, serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture
@@ -24,6 +29,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def open_service(start: Start) -> Service:
     """Without a token: whoever is on this machine is the operator."""
     return start(token=None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    with launched() as found:
+        yield found
 
 
 def csrf(page: httpx.Response) -> str:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from balancer.service.console_use import ConsoleUse, Person, Role
+from tests.browsing import listening, settled, violations
 from tests.service.conftest import TOKEN, Start
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 PAGES = (
     "/console",
     "/console?window=24h",
@@ -87,49 +86,17 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.stdout.close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("no Chromium is installed")
-    with api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-        )
-        yield found
-        found.close()
-
-
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that fails the test when anything goes wrong in it, a breach of its CSP among them."""
+    """A page in which nothing goes wrong that a test does not want."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     found = context.new_page()
-    wrong: list[str] = []
-    found.on("pageerror", lambda error: wrong.append(str(error)))
-    found.on(
-        "console",
-        lambda said: wrong.append(said.text) if said.type == "error" and _ours(said.text) else None,
-    )
-    yield found
-    context.close()
-    assert wrong == []
-
-
-def _ours(text: str) -> bool:
-    # A form with a mistake is answered by 422 and a log-in that fails by 401, as the tests want
-    # them; the browser says so. So it does of a connection that a test has cut, as does htmx.
-    expected = ("status of 4", "ERR_INTERNET_DISCONNECTED", "Failed to fetch", "htmx:sse:error")
-    return not any(words in text for words in expected)
-
-
-def settled(page: Page, address: str) -> None:
-    """Go to a page and wait until it is live."""
-    page.goto(address)
-    # No function to wait for: it would be evaluated in the page, whose CSP forbids that.
-    page.wait_for_selector("#pulse.good")
+    # A form with a mistake is answered by 422 and a log-in that fails by 401; the browser says so.
+    # So it does of a connection that a test has cut, as does htmx.
+    cut = ("ERR_INTERNET_DISCONNECTED", "Failed to fetch", "htmx:sse:error")
+    with listening(found, "status of 4", *cut):
+        yield found
+        context.close()
 
 
 # ----------------------------------------------------------------------------------- pages
@@ -149,19 +116,12 @@ def test_a_page_opens_without_a_fault(demo: str, page: Page, path: str) -> None:
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_accessible(demo: str, browser: Browser, path: str, scheme: str) -> None:
     """WCAG 2.2 AA, as far as axe can tell."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     context = browser.new_context(color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
     page = context.new_page()
     settled(page, demo + path)
-    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-    found = axe.Axe().run(page, options=rules).response["violations"]
+    found = violations(page)
     context.close()
-    assert [_said(each) for each in found] == []
-
-
-def _said(violation: dict[str, Any]) -> str:
-    nodes = [node["html"][:120] for node in violation["nodes"][:3]]
-    return f"{violation['id']}: {nodes}"
+    assert found == []
 
 
 def test_the_first_page_is_small(demo: str, page: Page) -> None:
