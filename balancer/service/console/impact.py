@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from ..console_use import Role
 from ..problems import Problem
+from .candidates import named_apart
 from .forms import whole_number
 from .frame import Console
 from .gate import form_of, need
@@ -19,6 +20,8 @@ from .policies import checked
 __all__ = ["impact_routes"]
 
 _CANDIDATE = "candidate.yaml"
+_TRIED = "tried.yaml"
+"""The candidate as a run sees it, see `named_apart`; what is applied is the candidate."""
 _IN_FORCE = "in-force.yaml"
 _HOUR = "hour.jsonl"
 
@@ -76,8 +79,13 @@ def impact_routes(console: Console) -> APIRouter:
         if count is None:
             said = f"Enter a whole number from 1 to {MOST_REPLICATIONS}."
             return await shown(request, text, values=values, errors={"impact.replications": said})
-        files = {_CANDIDATE: text, _IN_FORCE: dependencies.policies.current.text}
-        candidate, in_force = ["{job}/" + name for name in (_CANDIDATE, _IN_FORCE)]
+        current = dependencies.policies.current
+        files = {
+            _CANDIDATE: text,
+            _TRIED: await named_apart(text, current.name, "candidate"),
+            _IN_FORCE: current.text,
+        }
+        candidate, in_force = ["{job}/" + name for name in (_TRIED, _IN_FORCE)]
         if on == "hour":
             hour = await asyncio.to_thread(last_hour, dependencies.balancer)
             if hour is None:

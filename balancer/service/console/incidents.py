@@ -17,6 +17,7 @@ from ..console_use import Role
 from ..history import StoreError
 from ..history.tables import ACKNOWLEDGED, NOTE, NOTES, POLICY_VERSIONS
 from ..problems import Problem
+from .candidates import named_apart
 from .frame import Console
 from .gate import form_of, need
 from .journal_stretch import stretch
@@ -153,15 +154,17 @@ def _routes(console: Console) -> APIRouter:
             return await shown(
                 request, number, errors={"replay.policy": "The journal no longer has its time."}
             )
+        current = dependencies.policies.current
+        what = "as it ships" if chosen == "default" else f"version {chosen}"
         files = {
             "incident.jsonl": journal,
-            "candidate.yaml": text,
-            "in-force.yaml": dependencies.policies.current.text,
+            "other.yaml": await named_apart(text, current.name, what),
+            "in-force.yaml": current.text,
         }
-        words = ["{job}/incident.jsonl", "--policy", "{job}/candidate.yaml",
+        words = ["{job}/incident.jsonl", "--policy", "{job}/other.yaml",
                  "--policy", "{job}/in-force.yaml", "--replications", "4", "--workers", "1",
                  "--out", "{job}/report"]  # fmt: skip
-        title = f"incident {number} again, under {chosen}"
+        title = f"incident {number} again, under the policy {what}"
         job = await console.jobs.start("backtest", title, words, visitor.name, files)
         console.audit.add(visitor.author, "replay an incident", after=title)
         return console.to(f"/console/runs/{job.number}")

@@ -90,7 +90,7 @@ class Job:
         """What its exit code says, in words."""
         said = {0: "holds", 1: "fails", 2: "cannot be run", 3: "inconclusive"}
         if self.kind in ("compare", "backtest"):
-            said = {0: "done", 2: "cannot be run"}
+            said = {0: "done", 2: "cannot be run", 3: "not to be trusted"}
         return said.get(self.code, "") if self.code is not None else ""
 
 

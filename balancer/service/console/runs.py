@@ -17,7 +17,7 @@ from ..problems import Problem
 from .forms import problems_of, whole_number
 from .frame import Console
 from .gate import form_of, need
-from .jobs import LEAST_PAIRS, MOST_REPLICATIONS, Job
+from .jobs import LEAST_PAIRS, MOST_REPLICATIONS, Job, JobState
 from .pages import Page
 
 __all__ = ["RUNS"]
@@ -128,8 +128,8 @@ def _routes(console: Console) -> APIRouter:
         visitor = need(request, Role.OPERATOR)
         job, form = jobs.get(number), form_of(request)
         candidate = jobs.folder(number) / "candidate.yaml"
-        if not candidate.exists():
-            raise Problem(404, "the run has no candidate")
+        if not candidate.exists() or job.state != JobState.DONE.value:
+            raise Problem(404, "the run has no candidate, or did not come to its end")
         text = await asyncio.to_thread(candidate.read_text, encoding="utf-8")
         try:
             change = PolicyChange(policy=text, reason=form["reason"])
@@ -161,7 +161,7 @@ def _about(console: Console, job: Job) -> dict[str, Any]:
         "tail": console.jobs.tail(job.number),
         "reports": [name for name in names if name.endswith(".html")],
         "files": [name for name in names if _is_shown(File(name))],
-        "candidate": "candidate.yaml" in names,
+        "candidate": "candidate.yaml" in names and job.state == JobState.DONE.value,
     }
 
 

@@ -13,7 +13,7 @@ from ...core.errors import InputError
 from ..console_use import Role
 from ..history import StoreError
 from ..history.tables import AUDIT
-from .figures import beside
+from .beside import beside
 from .frame import Console
 from .gate import need
 from .pages import Page

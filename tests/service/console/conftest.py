@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -53,3 +54,17 @@ def log_in(service: Service, token: str) -> Iterator[httpx.Client]:
         assert answer.status_code == 303, answer.text
         client.headers["x-csrf-token"] = csrf(client.get("/console"))
         yield client
+
+
+@contextmanager
+def visiting(service: Service) -> Iterator[httpx.Client]:
+    """A client of whoever is on this machine, with the secret of its forms."""
+    with service.client() as client:
+        client.headers["x-csrf-token"] = csrf(client.get("/console"))
+        yield client
+
+
+def errors(page: httpx.Response) -> dict[str, str]:
+    """Messages by the id of their field."""
+    found = re.findall(r'class="error" id="([^"]*)-error">([^<]*)', page.text)
+    return {name: html.unescape(text) for name, text in found}
