@@ -70,6 +70,7 @@ def test_an_incident_says_who_was_told_and_who_took_it_up(start: Start) -> None:
             until(lambda: len(told(service)) == 2, "both channels are known to have been told")
             client.post("/console/incidents/1/acknowledge", data={"go": ""})
             page = html.unescape(client.get("/console/incidents/1").text)
+            explorer = html.unescape(client.get("/console/observability").text)
             markdown = client.get("/console/incidents/1/summary.md").text
             found = client.get("/api/incidents/1/summary").json()["escalation"]
     (given_up,) = [row for row in found["told"] if row["told_at"] is None]
@@ -83,6 +84,8 @@ def test_an_incident_says_who_was_told_and_who_took_it_up(start: Start) -> None:
     assert "after it opened" in page
     assert f"https://traces.example/trace/{'6c9d' * 8}" in page
     assert "https://logs.example/?q=my%20shop&from=1" in page
+    assert "https://logs.example/?q=my%20shop&from=1" in explorer
+    assert "https://traces.example" not in explorer  # which trace it would be nobody knows
     assert "Taken up by local" in markdown
     assert MARKER not in page + markdown
 
