@@ -101,6 +101,42 @@ def page(browser: Browser) -> Iterator[Page]:
         context.close()
 
 
+# ------------------------------------------------------------------------------ simulating
+# These come first, while the last hour has calls of normal mode from which it can be fitted.
+
+
+def test_a_change_is_simulated_on_the_last_hour_and_then_put_in_force(
+    demo: str, page: Page
+) -> None:
+    """Of the service's own journal, watched to its report."""
+    settled(page, demo + "/console/brownout/policy")
+    text = page.input_value("#policy-text")
+    page.fill("#policy-text", text.replace("above: 18s", "above: 17s"))
+    page.click("text=See its impact first")
+    page.wait_for_selector("text=hard begins at P95 latency 17s, was 18s")
+    page.select_option("#impact-on", "hour")
+    page.fill("#impact-replications", "2")
+    page.click("text=Simulate it")
+    page.wait_for_selector("text=the last hour again")
+    # It may say that the fit is not to be trusted; that is no failure.
+    page.wait_for_selector("#progress a[href$='report.html']", timeout=RUN_MS)
+    page.reload()
+    page.fill("#apply-reason", "it was better")
+    page.click("text=Put it in force")
+    page.wait_for_selector("text=is in force.")
+    assert "above: 17s" in page.input_value("#policy-text")
+
+
+def test_an_incident_is_played_again_under_another_policy(demo: str, page: Page) -> None:
+    """Down to the report."""
+    settled(page, demo + "/console/incidents")
+    page.click("table a >> nth=-1")
+    page.select_option("#replay-policy", "default")
+    page.click("text=Simulate it")
+    page.wait_for_selector("text=again, under the policy as it ships")
+    page.wait_for_selector("#progress a[href$='report.html']", timeout=RUN_MS)
+
+
 # ----------------------------------------------------------------------------------- pages
 
 
@@ -348,38 +384,6 @@ def test_a_run_is_started_and_watched_to_its_report(demo: str, page: Page) -> No
     page.wait_for_selector("#progress .tag.good", timeout=RUN_MS)
     page.click("#progress a[href$='.html']")
     page.wait_for_selector("h1")
-
-
-def test_a_change_is_simulated_on_the_last_hour_and_then_put_in_force(
-    demo: str, page: Page
-) -> None:
-    """Of the service's own journal, watched to its report."""
-    settled(page, demo + "/console/brownout/policy")
-    text = page.input_value("#policy-text")
-    page.fill("#policy-text", text.replace("above: 18s", "above: 17s"))
-    page.click("text=See its impact first")
-    page.wait_for_selector("text=hard begins at P95 latency 17s, was 18s")
-    page.select_option("#impact-on", "hour")
-    page.fill("#impact-replications", "2")
-    page.click("text=Simulate it")
-    page.wait_for_selector("text=the last hour again")
-    # It may say that the fit is not to be trusted; that is no failure.
-    page.wait_for_selector("#progress a[href$='report.html']", timeout=RUN_MS)
-    page.reload()
-    page.fill("#apply-reason", "it was better")
-    page.click("text=Put it in force")
-    page.wait_for_selector("text=is in force.")
-    assert "above: 17s" in page.input_value("#policy-text")
-
-
-def test_an_incident_is_played_again_under_another_policy(demo: str, page: Page) -> None:
-    """Down to the report."""
-    settled(page, demo + "/console/incidents")
-    page.click("table a >> nth=-1")
-    page.select_option("#replay-policy", "default")
-    page.click("text=Simulate it")
-    page.wait_for_selector("text=again, under the policy as it ships")
-    page.wait_for_selector("#progress a[href$='report.html']", timeout=RUN_MS)
 
 
 # ----------------------------------------------------------------------------------- roles
