@@ -14,7 +14,7 @@ from .forms import whole_number
 from .frame import Console
 from .gate import form_of, need
 from .jobs import LEAST_PAIRS, MOST_REPLICATIONS
-from .journal_stretch import last_hour
+from .journal_stretch import last_hours
 from .policies import checked
 
 __all__ = ["impact_routes"]
@@ -24,6 +24,8 @@ _TRIED = "tried.yaml"
 """The candidate as a run sees it, see `named_apart`; what is applied is the candidate."""
 _IN_FORCE = "in-force.yaml"
 _HOUR = "hour.jsonl"
+_HOURS = {"hour": 1, "hours": 6}
+"""Stretches of the service's own journal: six where the last one had no call of normal mode."""
 
 
 def impact_routes(console: Console) -> APIRouter:
@@ -53,6 +55,9 @@ def impact_routes(console: Console) -> APIRouter:
             checked=found,
             scenarios=console.jobs.scenarios(),
             scenario_options=[(n, f"{n}: {asks}") for n, asks in console.jobs.scenarios()],
+            stretches=[
+                (name, f"the last {_length(name)} of this service, fitted") for name in _HOURS
+            ],
             journal=bool(dependencies.balancer.status().journal),
             jobs=[job for job in console.jobs.newest() if job.kind in ("gate", "backtest")][:10],
         )
@@ -86,14 +91,14 @@ def impact_routes(console: Console) -> APIRouter:
             _IN_FORCE: current.text,
         }
         candidate, in_force = ["{job}/" + name for name in (_TRIED, _IN_FORCE)]
-        if on == "hour":
-            hour = await asyncio.to_thread(last_hour, dependencies.balancer)
+        if on in _HOURS:
+            hour = await asyncio.to_thread(last_hours, dependencies.balancer, _HOURS[on])
             if hour is None:
                 return await shown(
                     request, text, values=values,
                     errors={"impact.on": "The service keeps no journal, so there is no last hour."},
                 )  # fmt: skip
-            kind, title = "backtest", f"{found['name']}: the last hour again"
+            kind, title = "backtest", f"{found['name']}: the last {_length(on)} again"
             files[_HOUR] = hour
             words = ["{job}/" + _HOUR, "--policy", candidate, "--policy", in_force,
                      "--replications", str(count)]  # fmt: skip
@@ -116,3 +121,7 @@ def impact_routes(console: Console) -> APIRouter:
         return console.to(f"/console/runs/{job.number}")
 
     return routes
+
+
+def _length(on: str) -> str:
+    return "hour" if _HOURS[on] == 1 else f"{_HOURS[on]} hours"

@@ -8,16 +8,16 @@ from pathlib import Path
 from ...runtime.balancer import Balancer
 from ..incidents.journal_window import journal_paths
 
-__all__ = ["last_hour", "stretch"]
+__all__ = ["last_hours", "stretch"]
 
 _HOUR_S = 3600.0
 _TICK = re.compile(rb'\{"tick":(\d{1,18}),')
 
 
-def last_hour(balancer: Balancer) -> str | None:
-    """The last scenario hour; see `stretch`."""
+def last_hours(balancer: Balancer, hours: int) -> str | None:
+    """The last hours of the scenario clock; see `stretch`."""
     now_s = balancer.now_tick * balancer.policy.tick_s
-    return stretch(balancer, now_s - _HOUR_S, now_s)
+    return stretch(balancer, now_s - hours * _HOUR_S, now_s)
 
 
 def stretch(balancer: Balancer, from_s: float, to_s: float) -> str | None:

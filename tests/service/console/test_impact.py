@@ -68,7 +68,9 @@ def test_a_change_is_simulated_on_the_last_hour(
     simulate(scenario, default_policy(), replication=0, arm="policy", journal=journal)
     hour = journal.read_text(encoding="utf-8")
     # An hour of a service takes an hour.
-    monkeypatch.setattr("balancer.service.console.impact.last_hour", lambda _balancer: hour)
+    monkeypatch.setattr(
+        "balancer.service.console.impact.last_hours", lambda _balancer, _hours: hour
+    )
     service = start(token=None, policy=default_policy())
     with visiting(service) as client:
         text = policy_text(client).replace("above: 15s", "above: 12s")

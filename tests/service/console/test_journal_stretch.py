@@ -9,7 +9,7 @@ from pathlib import Path
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import ManualClock
-from balancer.service.console.journal_stretch import last_hour, stretch
+from balancer.service.console.journal_stretch import last_hours, stretch
 
 
 def played(journal: Path) -> Balancer:
@@ -28,7 +28,7 @@ def test_the_last_hour_is_of_the_policy_that_had_the_most_of_it(tmp_path: Path) 
     """One that was put in force a moment ago has too little to be fitted."""
     balancer = played(tmp_path / "journal.jsonl")
     balancer.close()
-    found = last_hour(balancer)
+    found = last_hours(balancer, 1)
     assert found is not None
     header, *ticks = [json.loads(line) for line in found.splitlines()]
     assert header["policy"]["name"] == "default"
