@@ -151,9 +151,12 @@ def test_a_newer_question_drops_the_older_one(page: Page) -> None:
     def hear(request: Request) -> None:
         dropped.append(request.url)
 
+    def hold(route: Route) -> None:
+        held.append(route)
+
     page.on("requestfailed", hear)
     # It is held on its way, so that it is surely under way when the next question comes.
-    page.route(re.compile(r"/settle\?.*overload_for_hours"), held.append)
+    page.route(re.compile(r"/settle\?.*overload_for_hours"), hold)
     page.locator("#on").select_option("overload_for_hours")
     expect(page.locator("#counted")).to_contain_text("ten replications are under way")
     expect(page.locator("body")).to_have_attribute("data-drawn", re.compile("overload_for_hours"))
