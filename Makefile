@@ -4,6 +4,7 @@
 #   make test    the quick tests (a few minutes)
 #   make slow    the tests of over twenty seconds each (some minutes)
 #   make live    load tests from beginning to end (three minutes or so)
+#   make browser   the quick part of the tests in a real browser (a minute or so; needs Chromium)
 #   make bench   the benchmarks: a table, and bench.json
 #   make prove   the long proofs, written to docs/proofs.md (an hour or so)
 #   make abuse   one of them: what the service bears on a bad day (half an hour)
@@ -25,7 +26,7 @@ WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test slow live bench prove abuse compat datadog-schemas wheel lint clean
+.PHONY: help run test slow live browser bench prove abuse compat datadog-schemas wheel lint clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +50,12 @@ slow: $(VENV)/.for-development
 # By themselves, as they measure: two at once would disturb each other.
 live: $(VENV)/.for-development
 	$(BIN)/python -m pytest -q -m live tests/loadtests tests/fleet tests/deploy
+
+browser: $(VENV)/.for-development
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+		echo "No Chromium is installed; on Debian and Ubuntu it is the package chromium."; \
+		exit 2; } >&2
+	$(BIN)/python -m pytest -q -m browser --durations=5 tests/service/console tests/playground
 
 bench: $(VENV)/.for-development
 	$(BIN)/python -m tests.bench bench.json

@@ -26,6 +26,7 @@ from .api.middleware import Middleware
 from .api.openapi import Described
 from .api.scrape import scrape_routes
 from .api.webhook import webhook_routes
+from .audit import Audit
 from .console import Console, Page
 from .console.app import console_of, pages_of
 from .console.gate import Gate
@@ -122,11 +123,15 @@ def create_app(balancer: Balancer, settings: Settings, pages: Sequence[Page] = (
 def _dependencies(balancer: Balancer, settings: Settings) -> Dependencies:
     store, events, stopping = Store(settings.database_url), Events(), Stopping()
     tracker = IncidentTracker(balancer, events, store)
+    audit = Audit(store, lambda: tracker.owner)
+    integrations = integrations_of(balancer, settings, events, store, tracker)
+    tracker.trace = integrations.trace
     dependencies = Dependencies(
         balancer=balancer,
         settings=settings,
         store=store,
-        policies=Policies(balancer, store, settings),
+        audit=audit,
+        policies=Policies(balancer, store, settings, audit),
         recent=Recent(balancer.decision.mode),
         passed=PassedCounts(),
         conversations=Conversations(balancer),
@@ -134,7 +139,7 @@ def _dependencies(balancer: Balancer, settings: Settings) -> Dependencies:
         gateway=Gateway(balancer, settings, stopping),
         events=events,
         tracker=tracker,
-        integrations=integrations_of(balancer, settings, events, store, tracker),
+        integrations=integrations,
         stopping=stopping,
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..core.errors import InputError, nearest
+from .links import Links, links_of
 
 __all__ = ["ConsoleUse", "OidcUse", "Person", "Role", "console_use"]
 
@@ -79,12 +80,14 @@ class ConsoleUse:
         public: whether anybody who reaches the service may look at it without a log-in.
         oidc: provider through which people log in, too.
         procedures: folder of what to do in an incident, in Markdown; None: there is none.
+        links: to traces and logs.
     """
 
     people: tuple[Person, ...] = ()
     public: bool = False
     oidc: OidcUse | None = None
     procedures: Path | None = None
+    links: Links = field(default_factory=Links)
 
 
 def console_use(environment: Mapping[str, str]) -> ConsoleUse:
@@ -110,6 +113,7 @@ def console_use(environment: Mapping[str, str]) -> ConsoleUse:
         public=public == "on",
         oidc=_oidc(environment),
         procedures=Path(folder) if folder else None,
+        links=links_of(environment),
     )
 
 

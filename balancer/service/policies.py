@@ -22,8 +22,10 @@ from ..core.errors import BalancerError, PolicyError
 from ..core.policy import Policy
 from ..documents import LARGEST_BYTES
 from ..fleet.changes import ChangeError
+from ..policy_difference import policy_difference
 from ..policy_file import load_policy, parse_policy, policy_from_elsewhere, show_policy
 from ..runtime.balancer import Balancer
+from .audit import POLICY_FILE, Audit, Author
 from .history import Store, StoreError
 from .history.tables import POLICY_VERSIONS
 from .problems import Problem
@@ -66,14 +68,16 @@ class Policies:
         balancer: that follows them.
         store: that keeps them.
         settings: of the service; its policy file is watched.
+        audit: where every change is noted.
 
     Attributes:
         file_problem: what is wrong with the policy file as it is now; "" if nothing is.
     """
 
-    def __init__(self, balancer: Balancer, store: Store, settings: Settings) -> None:
+    def __init__(self, balancer: Balancer, store: Store, settings: Settings, audit: Audit) -> None:
         self._balancer = balancer
         self._store = store
+        self._audit = audit
         self._file = settings.policy_file
         self._watch_s = settings.watch_s
         self._fleet = settings.fleet
@@ -137,16 +141,33 @@ class Policies:
             number = None
         return Version(number=number, **values)
 
-    async def put(
-        self, given: str | dict[str, Any], reason: str, *, if_version: int | None, dry_run: bool
-    ) -> tuple[Version, Policy, str]:
-        """Put a policy in force; one without a name keeps that of the one before.
+    async def read(self, given: str | dict[str, Any]) -> Policy:
+        """A policy as it would be put in force; one without a name keeps that of the one before.
 
         Args:
             given: YAML, or the same as an object.
+
+        Raises:
+            PolicyError: it cannot be what its author meant.
+            Problem: 413 or 422.
+        """
+        return await asyncio.to_thread(_read, given, self._balancer.policy.name)
+
+    async def put(
+        self,
+        given: str | dict[str, Any],
+        reason: str,
+        author: Author,
+        *,
+        if_version: int | None,
+    ) -> tuple[Version, Policy, str]:
+        """Put a policy in force.
+
+        Args:
+            given: as of `read`.
             reason: why.
+            author: who does.
             if_version: refuse unless this version is in force.
-            dry_run: check it, and change nothing.
 
         Returns:
             The version, the policy, and what the controller kept of its state.
@@ -155,13 +176,11 @@ class Policies:
             PolicyError: it cannot be what its author meant.
             Problem: 409 or 422.
         """
-        policy = await asyncio.to_thread(_read, given, self._balancer.policy.name)
-        if dry_run:
-            return self._current, policy, "nothing was changed"
-        return await self._use(policy, "api", reason, if_version=if_version)
+        policy = await self.read(given)
+        return await self._use(policy, "api", reason, author, if_version=if_version)
 
     async def roll_back(
-        self, number: int, reason: str, *, if_version: int | None
+        self, number: int, reason: str, author: Author, *, if_version: int | None
     ) -> tuple[Version, Policy, str]:
         """Bring a version back, as a new one.
 
@@ -176,13 +195,16 @@ class Policies:
         if row is None:
             raise Problem(404, f"there is no policy version {number}; see /api/history/policies")
         policy = await asyncio.to_thread(parse_policy, row["text"], f"version {number}")
-        return await self._use(policy, "api", reason, if_version=if_version, restores=number)
+        return await self._use(
+            policy, "api", reason, author, if_version=if_version, restores=number
+        )
 
     async def _use(
         self,
         policy: Policy,
         origin: str,
         reason: str,
+        author: Author,
         *,
         if_version: int | None = None,
         restores: int | None = None,
@@ -196,6 +218,7 @@ class Policies:
                     "was faster; look at it and try again",
                     where="if_version",
                 )
+            before, was = self._current, self._balancer.policy
             if self._fleet is not None and origin == "api":
                 kept = await asyncio.to_thread(self._change_all, policy, reason, if_version)
             else:
@@ -212,6 +235,13 @@ class Policies:
             self._current = version
             self._current = await asyncio.to_thread(
                 self._recorded, version, origin, reason, restores
+            )
+            differences = await asyncio.to_thread(policy_difference, was, policy)
+            self._audit.add(
+                author,
+                "change the policy" if restores is None else "bring a policy back",
+                before=_told(before),
+                after="\n".join((f"{_told(self._current)}: {reason}", *differences)),
             )
             return self._current, policy, kept
 
@@ -286,7 +316,9 @@ class Policies:
         # A file that was only touched says nothing new, and the API may have spoken since.
         if text != self._file_text:
             self._file_text = text
-            version, _, kept = await self._use(policy, "file", "the policy file changed")
+            version, _, kept = await self._use(
+                policy, "file", "the policy file changed", POLICY_FILE
+            )
             _log.warning(
                 "the policy file changed: version %s is in force; kept: %s", version.number, kept
             )
@@ -317,6 +349,12 @@ def _newest_word(store: Store, given: str) -> Version | None:
     if newest is None or before is None or newest["origin"] != "api":
         return None
     return _version(newest) if before["text"] == given else None
+
+
+def _told(version: Version) -> str:
+    number = "a version without a number" if version.number is None else f"version {version.number}"
+    back = "" if version.restores is None else f", which is {version.restores} again"
+    return f"{number} ({version.name}){back}"
 
 
 def _version(row: dict[str, Any]) -> Version:

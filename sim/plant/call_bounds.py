@@ -6,6 +6,7 @@ a scenario's `clients:` mean in a simulation what they mean live.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from balancer.core.catalog import ModelCard, Thinking
@@ -33,7 +34,12 @@ class CallBounds(NamedTuple):
 
 
 def call_bounds(
-    scenario: Scenario, strategy: Strategy, card: ModelCard, own: ModelCard | None = None
+    scenario: Scenario,
+    strategy: Strategy,
+    card: ModelCard,
+    own: ModelCard | None = None,
+    *,
+    known: Mapping[str, ModelProfile] | None = None,
 ) -> CallBounds:
     """Bounds of a call of the scenario's clients.
 
@@ -43,7 +49,9 @@ def call_bounds(
         card: a model of its chain.
         own: the model that the call asks for; None is the one that the clients name, of which
             nothing is known.
+        known: the scenario's profiles, of whoever asks for many; None: they are read.
     """
+    profile = (profiles(scenario) if known is None else known).get(card.name)
     clients = scenario.clients
     asked = Asked(
         model=clients.model if own is None else own.name,
@@ -57,7 +65,7 @@ def call_bounds(
         thinking = clients.thinking
     return CallBounds(
         cap_tokens=change.output_cap_tokens or clients.output_cap or UNBOUNDED,
-        thinking_tokens=thinking_bound(profiles(scenario).get(card.name), card, thinking),
+        thinking_tokens=thinking_bound(profile, card, thinking),
     )
 
 

@@ -16,6 +16,7 @@ from balancer.core.retry import RETRY_BURST
 from balancer.core.routes import resolve
 from balancer.core.strategy import tier_of
 from balancer.core.tiers import FLEX_WAIT_S, REQUEST_TIERS
+from scenarios.loader import profiles
 from scenarios.schema import GeminiUpstream, QueueUpstream, Scenario
 
 from ..days import served_names
@@ -208,7 +209,7 @@ def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.nd
         for asked in scenario.asked_models
         for mode, strategy in zip(MODES, policy.strategies, strict=True)
     ]
-    plans = np.zeros(len(rows), PLAN)
+    plans, known = np.zeros(len(rows), PLAN), profiles(scenario)
     for plan, (asked, mode, strategy) in zip(plans, rows, strict=True):
         chain = resolve(strategy, asked, policy.catalog)
         if len(chain) > LONGEST_CHAIN:
@@ -218,7 +219,7 @@ def _plans(scenario: Scenario, policy: Policy, models: tuple[str, ...]) -> np.nd
         for place, name in enumerate(chain):
             card, own = policy.catalog.card(name), policy.catalog.card(asked)
             plan["models"][place] = models.index(name)
-            bounds = call_bounds(scenario, strategy, card, own)
+            bounds = call_bounds(scenario, strategy, card, own, known=known)
             plan["caps"][place] = bounds.cap_tokens
             plan["budgets"][place] = bounds.thinking_tokens
             plan["tiers"][place] = [

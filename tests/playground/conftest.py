@@ -8,7 +8,8 @@ import pytest
 
 from balancer.policy_file import parse_policy
 from balancer.runtime.balancer import Balancer
-from sim.playground.page import playground_pages
+from sim.playground.page import playground_page
+from sim.playground.playground import Playground
 from tests.service.conftest import Service, serving
 
 FEW = 3
@@ -22,16 +23,22 @@ thresholds:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Without a token: whoever is on this machine may play."""
-    data = tmp_path_factory.mktemp("playground")
+def playground() -> Iterator[Playground]:
+    """The one that the service asks."""
     patch = pytest.MonkeyPatch()
     # What ten replications say is tested elsewhere; here it is that they are asked for and told.
     patch.setattr("sim.playground.playground.REPLICATIONS", FEW)
-    balancer = Balancer(parse_policy(POLICY), journal=data / "journal.jsonl")
-    with (
-        playground_pages() as pages,
-        serving(data, balancer=balancer, pages=pages, token=None) as found,
-    ):
-        yield found
+    found = Playground()
+    yield found
+    found.close()
     patch.undo()
+
+
+@pytest.fixture(scope="session")
+def service(playground: Playground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Without a token: whoever is on this machine may play."""
+    data = tmp_path_factory.mktemp("playground")
+    balancer = Balancer(parse_policy(POLICY), journal=data / "journal.jsonl")
+    pages = (playground_page(playground),)
+    with serving(data, balancer=balancer, pages=pages, token=None) as found:
+        yield found

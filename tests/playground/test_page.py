@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,14 @@ from balancer.policy_file import default_policy, parse_policy
 from balancer.runtime.balancer import Balancer
 from balancer.service.console_use import ConsoleUse, Person, Role
 from scenarios.loader import load
+from sim.playground.cancelling import SLOTS
 from sim.playground.page import hours, playground_pages
+from sim.playground.playground import Playground
 from sim.playground.values import Hour
 from sim.run.engine import simulate
+from tests.playground.conftest import FEW
 from tests.service.conftest import Service, serving
+from tests.waiting import until
 
 HOME = "/console/playground"
 SPIKE = {"on": "latency_spike", "base": "default"}
@@ -28,10 +33,20 @@ def client(service: Service) -> Iterator[httpx.Client]:
         yield found
 
 
-def test_subjects_are_scenarios_and_policies(client: httpx.Client) -> None:
-    """By their names; the policy in force first."""
+def test_subjects_are_scenarios_hours_and_policies(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their names; the last hour and the policy in force first."""
+    # How long the service's own journal is by now is chance.
+    monkeypatch.setattr("sim.playground.page.hours._known", lambda _balancer: (0.0, 9_000.5))
     found = client.get(f"{HOME}/subjects").json()
     assert "latency_spike" in [each["name"] for each in found["scenarios"]]
+    assert [each["on"] for each in found["hours"]] == [
+        "hour:5400-9000",
+        "hour:3600-7200",
+        "hour:0-3600",
+    ]
+    assert found["hours"][0]["label"] == "the last hour"
     assert [each["base"] for each in found["policies"]][:3] == ["force", "own", "default"]
     assert found["policies"][0]["label"] == "in force: live"
 
@@ -77,6 +92,27 @@ def test_a_mistake_is_told_at_its_place(
     error = answer.json()["error"]
     assert (answer.status_code, error["where"]) == (status, where)
     assert said in error["message"]
+
+
+def test_whoever_hangs_up_is_waited_for_no_more(service: Service, playground: Playground) -> None:
+    """The simulator drops what is under way for them, and is free for others."""
+    address = service.url.removeprefix("http://")
+    host, _, port = address.partition(":")
+    asked = f"{HOME}/settle?on=overload_for_hours&base=default&tab=leaves"
+    request = f"GET {asked} HTTP/1.1\r\nHost: {address}\r\n\r\n"
+
+    def waiting() -> bool:
+        return any(who.tab == "leaves" for who in list(playground._latest))
+
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(request.encode())
+        until(waiting, "the question is under way", within_s=120.0)
+    until(lambda: not waiting(), "the question is dropped", within_s=120.0)
+    until(lambda: len(playground._free) == SLOTS, "its runs have ended", within_s=120.0)
+    done = [
+        arm for (subject, _, arm, _) in playground._runs if subject.name == "overload_for_hours"
+    ]
+    assert len(done) < 3 * FEW
 
 
 def test_viewers_may_play_and_only_operators_gate(tmp_path: Path) -> None:

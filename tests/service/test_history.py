@@ -38,7 +38,7 @@ def url(tmp_path: Path) -> str:
 def test_an_empty_database_is_brought_up_to_what_the_code_expects(engine: Engine) -> None:
     """No table, column or index differs from those the code uses."""
     upgrade(engine)
-    assert revision(engine) == head() == "0003"
+    assert revision(engine) == head() == "0004"
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 

@@ -188,7 +188,7 @@ def test_nobody_is_told_where_nothing_is_set(store: Store) -> None:
     balancer = Balancer()
     events = Events()
     tracker = IncidentTracker(balancer, events, store)
-    assert notifying_of(balancer, events, tracker, NotifySettings()) is None
+    assert notifying_of(balancer, events, store, tracker, NotifySettings()) is None
     balancer.close()
 
 

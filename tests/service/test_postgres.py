@@ -118,7 +118,7 @@ def test_incidents_and_what_datadog_knows_of_them_are_kept(url: str) -> None:
     assert again.get(opened.key) == Mirrored(number="abc", told="hard")
     known.note(opened.key, Mirrored(number="abc", told=CLOSED))
     assert again.unfinished(opened.owner) == []
-    found = store.run(lambda connection: gather(connection, opened, 10))
+    found = store.run(lambda connection: gather(connection, 1, opened, 10))
     assert (found.modes, found.left_out) == ([], 0)
     store.close()
 

@@ -5,6 +5,7 @@ whoever tells of something, and no address is ever shown: they are secrets.
 """
 
 from .channels import Channel, parse_channels
+from .delivery import Delivery
 from .notice import Notice
 from .notifier import Notifier
 from .settings import NotifySettings
@@ -14,6 +15,7 @@ from .timing import Timing
 __all__ = [
     "Channel",
     "ChannelStatus",
+    "Delivery",
     "Notice",
     "Notifier",
     "NotifierStatus",

@@ -7,11 +7,13 @@ import logging
 import random
 import time
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .answers import Answer, pause_s
 from .backlog import Backlog
 from .channels import Channel
+from .delivery import Delivery, deliveries
 from .notice import Message, Notice, Told
 from .status import ChannelStatus
 from .timing import Timing
@@ -32,13 +34,22 @@ class Courier:
         channel: to tell.
         timing: how fast, how often.
         service, link: see `Message`.
+        hear: is told what became of each story. Must return at once, and not raise.
     """
 
-    def __init__(self, channel: Channel, timing: Timing, service: str, link: str) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        timing: Timing,
+        service: str,
+        link: str,
+        hear: Callable[[Delivery], object],
+    ) -> None:
         self.channel = channel
         self._timing = timing
         self._service = service
         self._link = link
+        self._hear = hear
         self._backlog = Backlog(timing)
         self._under_way = 0
         self._retried: Message | None = None
@@ -86,7 +97,7 @@ class Courier:
         finally:
             # What is left would have had to wait for longer than there is time.
             self._failed += len(self._backlog)
-            self._backlog.take()
+            self._over(self._backlog.take(), None, self._problem or "it had to wait, until the end")
 
     async def _serve(self, session: aiohttp.ClientSession) -> bool:
         """Serve; whether that is over, or came to grief."""
@@ -136,6 +147,7 @@ class Courier:
             answer = await post(session, self.channel, message)
         except asyncio.CancelledError:
             self._failed += message.stands_for
+            self._over(stories, None, "no answer, until the end")
             raise
         finally:
             self._under_way = 0
@@ -155,6 +167,7 @@ class Courier:
         self._messages += 1
         self._notices += message.stands_for
         self._last_sent_at = time.time()
+        self._over(stories, self._last_sent_at)
         self._retried = None
         if self._problem:
             _log.info("%s takes messages again", self.channel.name)
@@ -173,9 +186,14 @@ class Courier:
             self._retried = message
         else:
             self._failed += message.stands_for
+            self._over(stories, None, answer.problem)
             self._retried = None
             if answer.again:
                 _log.warning("%s: a message was given up", self.channel.name)
             else:
                 rest_s = 0.0
         self._rest_until_s = time.monotonic() + rest_s
+
+    def _over(self, stories: tuple[Told, ...], told_at: float | None, problem: str = "") -> None:
+        for delivery in deliveries(self.channel.name, stories, told_at, problem):
+            self._hear(delivery)

@@ -20,6 +20,7 @@ from balancer.runtime.forks import watch
 
 from .channels import Channel
 from .courier import Courier
+from .delivery import Delivery
 from .following import follow
 from .notice import LEVELS, Level, Notice
 from .settings import NotifySettings
@@ -51,6 +52,8 @@ class Notifier:
         service: name of the application, for the messages.
         link: where to look, for the messages; "" for none.
         timing: how fast messages may follow each other, and how long a channel is tried.
+        hear: is told what became of each story at each channel, on the notifier's thread. Must
+            return at once, and not raise.
 
     Raises:
         InputError: there are channels, and the extra `notify` is not installed.
@@ -65,6 +68,7 @@ class Notifier:
         service: str = "open-balancer",
         link: str = "",
         timing: Timing | None = None,
+        hear: Callable[[Delivery], object] = lambda _: None,
     ) -> None:
         if level not in LEVELS:
             raise MisuseError(f"level is {level!r}; expected one of {', '.join(LEVELS)}")
@@ -73,6 +77,7 @@ class Notifier:
         self._channels = tuple(channels)
         self._timing = Timing() if timing is None else timing
         self._link = link
+        self._hear = hear
         self._followed: list[Callable[[], None]] = []
         if self._channels:
             require(packages=(), extras=("notify",))
@@ -91,7 +96,8 @@ class Notifier:
         self._news = asyncio.Event()
         self._ends_in_s: float | None = None
         self._couriers = tuple(
-            Courier(channel, self._timing, self.service, self._link) for channel in self._channels
+            Courier(channel, self._timing, self.service, self._link, self._hear)
+            for channel in self._channels
         )
 
     @classmethod
@@ -104,7 +110,9 @@ class Notifier:
         return cls.of(NotifySettings.from_environment(environment))
 
     @classmethod
-    def of(cls, settings: NotifySettings) -> Notifier:
+    def of(
+        cls, settings: NotifySettings, hear: Callable[[Delivery], object] = lambda _: None
+    ) -> Notifier:
         """A notifier as settings say."""
         return cls(
             settings.channels,
@@ -112,6 +120,7 @@ class Notifier:
             service=settings.service,
             link=settings.link,
             timing=Timing(per_window=settings.per_minute),
+            hear=hear,
         )
 
     # --- telling ------------------------------------------------------------------------

@@ -125,6 +125,11 @@ class Telemetry:
         )
 
     @property
+    def brownout_trace(self) -> str:
+        """Id of the trace of the brownout under way, in hexadecimal; "" where none is sent."""
+        return self._modes.trace
+
+    @property
     def sender(self) -> Sender:
         """What sends, for its counts of drops and failures."""
         return self._sender

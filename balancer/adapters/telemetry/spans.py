@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import (
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+    format_trace_id,
+    set_span_in_context,
+)
 
 from balancer import metrics
 from balancer.core.decisions import Decision
@@ -164,6 +172,13 @@ class ModeSpans:
                 REASONS: reasons,
             },
         )
+
+    @property
+    def trace(self) -> str:
+        """Id of the episode's trace, in hexadecimal; "" outside of one that is sampled."""
+        if self._episode is None or not self._episode.is_recording():
+            return ""
+        return format_trace_id(self._episode.get_span_context().trace_id)
 
     def close(self, at_s: float) -> None:
         """End what is open."""

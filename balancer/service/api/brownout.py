@@ -14,6 +14,7 @@ from ...core.errors import MisuseError
 from ...core.modes import MODES, PRIORITIES, Mode
 from ...core.observations import Override
 from ...units import parse_seconds
+from ..audit import Author, api_author
 from ..history.tables import ORDERS
 from ..problems import Problem
 from ..ticks import wall_time
@@ -31,7 +32,7 @@ from .schemas import (
     mode_name,
 )
 
-__all__ = ["brownout_routes", "brownout_status", "change_policy", "give_order"]
+__all__ = ["brownout_routes", "brownout_status", "change_policy", "give_order", "order_words"]
 
 _LONGEST_S = 86_400.0
 _REFUSALS = refusals(400, 401, 403, 413, 415, 422, 429)
@@ -40,6 +41,7 @@ _REFUSALS = refusals(400, 401, 403, 413, 415, 422, 429)
 def brownout_routes(dependencies: Dependencies) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["brownout"])
+    author = api_author(dependencies.settings.token)
 
     @routes.get("/api/brownout", responses=refusals(403, 429))
     async def status() -> BrownoutStatus:
@@ -53,7 +55,7 @@ def brownout_routes(dependencies: Dependencies) -> APIRouter:
         An order holds from the end of the tick under way; of several, the last one given holds.
         The kill switch holds at once. What is returned is what will hold, and from when.
         """
-        return give_order(dependencies, given)
+        return give_order(dependencies, given, author)
 
     @routes.put(
         "/api/brownout",
@@ -64,17 +66,21 @@ def brownout_routes(dependencies: Dependencies) -> APIRouter:
         dry_run: Annotated[bool, Query(description="Check it, and change nothing")] = False,
     ) -> PolicyChanged:
         """Put a policy in force, or bring an older version back. It holds from the next call."""
-        return await change_policy(dependencies, given, dry_run=dry_run)
+        return await change_policy(dependencies, given, author, dry_run=dry_run)
 
     return routes
 
 
-def give_order(dependencies: Dependencies, given: Order) -> OrderTaken:
-    """Take an operator's order, and keep it in the history.
+def give_order(dependencies: Dependencies, given: Order, author: Author) -> OrderTaken:
+    """Take an operator's order, and keep it in the history and in the audit log.
+
+    Args:
+        author: who gives it.
 
     Raises:
         Problem: 422.
     """
+    before = _standing(dependencies)
     if given.bypass is not None:
         dependencies.balancer.bypass(given.bypass, given.reason)
         _record(dependencies, "bypass" if given.bypass else "resume", given.reason)
@@ -84,13 +90,47 @@ def give_order(dependencies: Dependencies, given: Order) -> OrderTaken:
         _record(dependencies, "clear", given.reason)
     else:
         taken = _hold(dependencies, given)
-    return _taken(dependencies, given, taken)
+    done = _taken(dependencies, given, taken)
+    dependencies.audit.add(
+        author,
+        _what(given),
+        before=before,
+        after=f"{order_words(given, done)}: {given.reason}",
+    )
+    return done
+
+
+def _what(given: Order) -> str:
+    if given.bypass is not None:
+        return f"kill switch {'on' if given.bypass else 'off'}"
+    return "let go" if given.mode == "auto" else "hold a mode"
+
+
+def order_words(given: Order, taken: OrderTaken) -> str:
+    """What holds after an order, in words, without the reason."""
+    if given.bypass is not None:
+        through = "on: calls go through unchanged" if given.bypass else "off"
+        return f"The kill switch is {through}"
+    if given.mode == "auto":
+        return "The controller decides again"
+    until = "" if taken.until is None else f" until {taken.until:%H:%M:%S} UTC"
+    return f"{given.mode} is held{until}"
+
+
+def _standing(dependencies: Dependencies) -> str:
+    now = dependencies.balancer.status()
+    held = f", held: {now.override.reason}" if now.override is not None else ""
+    bypass = f", kill switch: {now.bypass}" if now.bypass else ""
+    return f"{mode_name(now.mode)}{held}{bypass}"
 
 
 async def change_policy(
-    dependencies: Dependencies, given: PolicyChange, *, dry_run: bool = False
+    dependencies: Dependencies, given: PolicyChange, author: Author, *, dry_run: bool = False
 ) -> PolicyChanged:
     """Put a policy in force, or bring an older version back.
+
+    Args:
+        author: who does.
 
     Raises:
         PolicyError: it cannot be what its author meant.
@@ -100,12 +140,17 @@ async def change_policy(
     if given.version is not None:
         if dry_run:
             raise Problem(422, "dry_run goes with a policy, not with a version")
-        found = await policies.roll_back(given.version, given.reason, if_version=given.if_version)
+        found = await policies.roll_back(
+            given.version, given.reason, author, if_version=given.if_version
+        )
     else:
         assert given.policy is not None
-        found = await policies.put(
-            given.policy, given.reason, if_version=given.if_version, dry_run=dry_run
-        )
+        if dry_run:
+            found = policies.current, await policies.read(given.policy), "nothing was changed"
+        else:
+            found = await policies.put(
+                given.policy, given.reason, author, if_version=given.if_version
+            )
     version, policy, kept = found
     return PolicyChanged(
         version=version.number,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ...runtime.balancer import Balancer
+    from ..audit import Audit
     from ..events import Events
     from ..history import Store
     from ..history.conversations import Conversations
@@ -62,6 +63,7 @@ class Dependencies:
     balancer: Balancer
     settings: Settings
     store: Store
+    audit: Audit
     policies: Policies
     recent: Recent
     passed: PassedCounts

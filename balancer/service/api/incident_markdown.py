@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from .incident_schemas import IncidentSummary, OrderShown, PhaseShown
+from .incident_schemas import IncidentSummary, OrderShown, PhaseShown, Told
 
 __all__ = ["as_markdown"]
 
@@ -35,6 +35,8 @@ def _document(summary: IncidentSummary) -> Iterator[str]:
     yield f"- **Why**: {_plain(incident.reason) or 'no reason is known'}"
     yield f"- **How it ended**: {_plain(incident.ended) or 'it goes on'}"
     yield f"- **Key**: `{incident.key}`"
+    if summary.trace:
+        yield f"- **Trace**: `{summary.trace}`"
     if incident.shadow:
         yield f"- {_SHADOW}"
     yield ""
@@ -45,6 +47,7 @@ def _document(summary: IncidentSummary) -> Iterator[str]:
     yield from _errors(summary)
     yield from _money(summary)
     yield from _orders(summary)
+    yield from _escalation(summary)
 
 
 def _notes(summary: IncidentSummary) -> Iterator[str]:
@@ -140,6 +143,26 @@ def _orders(summary: IncidentSummary) -> Iterator[str]:
     if not summary.orders:
         yield "Nobody overrode anything."
     yield from (_order(order) for order in summary.orders)
+    yield ""
+
+
+def _escalation(summary: IncidentSummary) -> Iterator[str]:
+    found = summary.escalation
+    yield from ("## Who was told", "")
+    if not found.told:
+        yield "No channel was told of it."
+    yield from (_told(each) for each in found.told)
+    if found.datadog is not None:
+        yield f"- Datadog has it as incident {_plain(found.datadog)}"
+    if found.acknowledged_by is None or found.acknowledged_at is None:
+        yield "- Nobody took it up."
+    else:
+        yield f"- Taken up by {_plain(found.acknowledged_by)}, {_clock(found.acknowledged_at)}"
+
+
+def _told(each: Told) -> str:
+    when = f"{_clock(each.told_at)}" if each.told_at else f"given up: {_plain(each.problem)}"
+    return f"- {_plain(each.channel)}, {when}: {_plain(each.title)}"
 
 
 def _order(order: OrderShown) -> str:

@@ -15,6 +15,7 @@ __all__ = [
     "BudgetShare",
     "Cost",
     "CrossingShown",
+    "Escalation",
     "IncidentDetail",
     "IncidentPage",
     "IncidentShown",
@@ -24,6 +25,7 @@ __all__ = [
     "OrderShown",
     "PhaseShown",
     "TimelineEntry",
+    "Told",
 ]
 
 _INCIDENT: JsonDict = {
@@ -106,6 +108,22 @@ _SUMMARY: JsonDict = {
     "budgets": [{"window_s": 86400.0, "key": None, "limit_usd": 50.0, "share": 0.0242}],
     "orders": [],
     "alerts": 0,
+    "escalation": {
+        "told": [
+            {
+                "at": "2026-01-31T12:02:30Z",
+                "channel": "slack hooks.slack.com #3fa9",
+                "level": "warning",
+                "title": "shop: incident, hard brownout (was soft)",
+                "told_at": "2026-01-31T12:02:31Z",
+                "problem": "",
+            }
+        ],
+        "datadog": None,
+        "acknowledged_by": "otto",
+        "acknowledged_at": "2026-01-31T12:04:10Z",
+    },
+    "trace": "6c9d1f0a5e3b47c2a8d4e6f09b1c2d3e",
     "journal": {"complete": True, "episode_s": 772.0, "known_s": 772.0, "notes": []},
 }
 
@@ -241,6 +259,26 @@ class JournalShare(BaseModel):
     notes: list[str] = Field(description="What is not known, and why")
 
 
+class Told(BaseModel):
+    """A message about the incident to people, and whether it got there."""
+
+    at: datetime = Field(description="When that happened which it is about")
+    channel: str = Field(description="Its name; its address is a secret")
+    level: str
+    title: str
+    told_at: datetime | None = Field(description="When the channel took it; null: it was given up")
+    problem: str = Field(description="Why it was given up; empty: it was not")
+
+
+class Escalation(BaseModel):
+    """Who was told of the incident, and who took it up."""
+
+    told: list[Told]
+    datadog: str | None = Field(description="Datadog's id of it; null: it has none that is known")
+    acknowledged_by: str | None = Field(description="null: nobody has taken it up")
+    acknowledged_at: datetime | None
+
+
 class IncidentSummary(BaseModel):
     """A post-incident summary, drawn from the journal."""
 
@@ -256,4 +294,6 @@ class IncidentSummary(BaseModel):
     budgets: list[BudgetShare]
     orders: list[OrderShown]
     alerts: int = Field(description="Messages of monitors from outside")
+    escalation: Escalation
+    trace: str = Field(description="Id of its trace; empty: none was sent")
     journal: JournalShare

@@ -11,12 +11,14 @@ from ...core.incidents import Incident
 from ...core.modes import PRIORITIES, Mode
 from ...core.observations import FAILURES, ILLNESSES
 from ...core.pricing import NANO_USD
+from ..history.tables import ACKNOWLEDGED
 from ..incidents.figures import AROUND_S, Figures, Phase
 from ..incidents.lookup import Case
 from .incident_schemas import (
     BudgetShare,
     Cost,
     CrossingShown,
+    Escalation,
     IncidentDetail,
     IncidentShown,
     IncidentSummary,
@@ -25,6 +27,7 @@ from .incident_schemas import (
     OrderShown,
     PhaseShown,
     TimelineEntry,
+    Told,
 )
 from .schemas import ModeName, mode_name
 
@@ -159,7 +162,30 @@ def shown_summary(case: Case) -> IncidentSummary:
             for row in case.gathered.orders
         ],
         alerts=0 if found is None else len(found.alerts),
+        escalation=_escalation(case),
+        trace=case.trace,
         journal=_journal(case),
+    )
+
+
+def _escalation(case: Case) -> Escalation:
+    gathered = case.gathered
+    taken = next((row for row in gathered.notes if row["kind"] == ACKNOWLEDGED), None)
+    return Escalation(
+        told=[
+            Told(
+                at=_time(row["at"]),
+                channel=row["channel"],
+                level=row["level"],
+                title=row["title"],
+                told_at=None if row["told_at"] is None else _time(row["told_at"]),
+                problem=row["problem"],
+            )
+            for row in gathered.told
+        ],
+        datadog=None if gathered.mirrored is None else gathered.mirrored["remote_id"],
+        acknowledged_by=None if taken is None else taken["who"],
+        acknowledged_at=None if taken is None else _time(taken["at"]),
     )
 
 

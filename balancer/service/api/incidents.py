@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from enum import Enum
 from typing import Annotated, Any
@@ -10,10 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import PlainTextResponse
 
-from ..history import StoreError
-from ..incidents.lookup import Case, Lookup
-from ..problems import Problem
 from .dependencies import Dependencies, refusals
+from .incident_book import IncidentBook
 from .incident_markdown import as_markdown
 from .incident_schemas import IncidentDetail, IncidentPage, IncidentSummary
 from .incident_views import shown_detail, shown_incident, shown_summary
@@ -40,9 +37,7 @@ class Form(Enum):
 def incident_routes(dependencies: Dependencies) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["incidents"])
-    book = Lookup(dependencies.balancer, dependencies.store, lambda: dependencies.tracker.owner)
-    # Whoever waits for the journal must not hold a thread meanwhile: others need those.
-    reading = asyncio.Lock()
+    book = IncidentBook(dependencies)
 
     @routes.get("/api/incidents", responses=refusals(403, 422, 429, 503))
     async def incidents(
@@ -53,12 +48,7 @@ def incident_routes(dependencies: Dependencies) -> APIRouter:
         ] = None,
     ) -> IncidentPage:
         """Episodes of hard or emergency brownout, the newest first."""
-        try:
-            found, older = await asyncio.to_thread(
-                lambda: book.page(limit=limit, before=before, is_open=is_open)
-            )
-        except StoreError as error:
-            raise Problem(503, str(error)) from None
+        found, older = await book.page(limit=limit, before=before, is_open=is_open)
         now_s = time.time()
         return IncidentPage(
             incidents=[shown_incident(number, incident, now_s) for number, incident in found],
@@ -73,7 +63,7 @@ def incident_routes(dependencies: Dependencies) -> APIRouter:
         ] = 200,
     ) -> IncidentDetail:
         """One incident: its modes with their reasons, orders, alerts and policies, in order."""
-        return shown_detail(await _case(number), limit)
+        return shown_detail(await book.case(number), limit)
 
     @routes.get(
         "/api/incidents/{number}/summary",
@@ -85,19 +75,9 @@ def incident_routes(dependencies: Dependencies) -> APIRouter:
         form: Annotated[Form, Query(alias="format", description="json or markdown")] = Form.JSON,
     ) -> IncidentSummary | Response:
         """A post-incident summary, drawn from the journal; it says what that no longer has."""
-        found = shown_summary(await _case(number))
+        found = shown_summary(await book.case(number))
         if form is Form.MARKDOWN:
             return PlainTextResponse(as_markdown(found), media_type="text/markdown")
-        return found
-
-    async def _case(number: int) -> Case:
-        try:
-            async with reading:
-                found = await asyncio.to_thread(book.case, number)
-        except StoreError as error:
-            raise Problem(503, str(error)) from None
-        if found is None:
-            raise Problem(404, f"there is no incident {number}; see /api/incidents")
         return found
 
     return routes

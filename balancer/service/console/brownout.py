@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ...core.errors import InputError
 from ...core.modes import MODES
-from ..api.brownout import give_order
+from ..api.brownout import give_order, order_words
 from ..api.schemas import Order
 from ..console_use import Role
 from ..history import StoreError
@@ -24,7 +24,6 @@ from .gate import form_of, need
 from .impact import impact_routes
 from .pages import Page
 from .policies import policy_routes
-from .standing import standing
 from .trying import Tried, try_modes
 
 __all__ = ["BROWNOUT"]
@@ -58,15 +57,13 @@ def _routes(console: Console) -> APIRouter:
             has_key=console.dependencies.settings.gemini_key is not None,
         )
 
-    async def order(
-        request: Request, form: str, what: str, given: Mapping[str, Any], said: str
-    ) -> Response:
+    async def order(request: Request, form: str, given: Mapping[str, Any]) -> Response:
         """Give an order of a form, or say what is wrong with it."""
         visitor = need(request, Role.OPERATOR)
         entered = form_of(request)
-        before = _standing(console)
         try:
-            taken = give_order(console.dependencies, Order.model_validate(given))
+            taken = Order.model_validate(given)
+            done = give_order(console.dependencies, taken, visitor.author)
         except (ValidationError, Problem) as error:
             names = {name: f"{form}.{name}" for name in ("mode", "reason", "duration")}
             found = problems_of(error, names)
@@ -74,9 +71,7 @@ def _routes(console: Console) -> APIRouter:
                 found = {"hold.duration": found[""]}
             values = {f"{form}.{name}": text for name, text in entered.items()}
             return await shown(request, errors=found, values=values)
-        until = "" if taken.until is None else f" until {taken.until:%H:%M:%S} UTC"
-        console.audit.add(visitor, what, before=before, after=f"{said}{until}: {taken.reason}")
-        visitor.said = f"{said}{until}."
+        visitor.said = f"{order_words(taken, done)}."
         return console.to("/console/brownout")
 
     @routes.get("/console/brownout")
@@ -87,23 +82,22 @@ def _routes(console: Console) -> APIRouter:
     async def hold(request: Request) -> Response:
         form = form_of(request)
         given = {"mode": form["mode"], "reason": form["reason"], "duration": form["duration"]}
-        return await order(request, "hold", "hold a mode", given, f"{form['mode']} is held")
+        return await order(request, "hold", given)
 
     @routes.post("/console/brownout/auto")
     async def auto(request: Request) -> Response:
         given = {"mode": "auto", "reason": form_of(request)["reason"]}
-        return await order(request, "auto", "let go", given, "The controller decides again")
+        return await order(request, "auto", given)
 
     @routes.post("/console/brownout/kill")
     async def kill(request: Request) -> Response:
         given = {"bypass": True, "reason": form_of(request)["reason"]}
-        said = "The kill switch is on: calls go through unchanged"
-        return await order(request, "kill", "kill switch on", given, said)
+        return await order(request, "kill", given)
 
     @routes.post("/console/brownout/resume")
     async def resume(request: Request) -> Response:
         given = {"bypass": False, "reason": form_of(request)["reason"]}
-        return await order(request, "kill", "kill switch off", given, "The kill switch is off")
+        return await order(request, "kill", given)
 
     @routes.post("/console/brownout/try")
     async def try_out(request: Request) -> Response:
@@ -115,17 +109,10 @@ def _routes(console: Console) -> APIRouter:
         except (Problem, InputError) as error:
             found = problems_of(error, {"prompt": "try.prompt", "model": "try.model"})
             return await shown(request, errors=found, values=values)
-        console.audit.add(visitor, "test the modes", after=f"{len(tried)} calls")
+        console.audit.add(visitor.author, "test the modes", after=f"{len(tried)} calls")
         return await shown(request, values=values, tried=tried)
 
     return routes
-
-
-def _standing(console: Console) -> str:
-    now = standing(console.dependencies)
-    held = f", held: {now.held_reason}" if now.held else ""
-    bypass = f", kill switch: {now.bypass}" if now.bypass else ""
-    return f"{now.mode}{held}{bypass}"
 
 
 async def _orders(console: Console) -> list[dict[str, Any]]:

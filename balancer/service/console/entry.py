@@ -80,7 +80,7 @@ def entry_routes(console: Console) -> APIRouter:
 
     def refused(why: str) -> None:
         nobody = Visitor(name="nobody", role=Role.VIEWER, csrf="")
-        console.audit.add(nobody, "log-in refused", after=why)
+        console.audit.add(nobody.author, "log-in refused", after=why)
 
     oidc = None if settings.console.oidc is None else Oidc(settings.console.oidc)
 
@@ -127,7 +127,7 @@ def entry_routes(console: Console) -> APIRouter:
     @routes.post(LOGOUT)
     async def logout(request: Request) -> Response:
         console.sessions.end(session_of(request))
-        console.audit.add(visitor_of(request), "log out")
+        console.audit.add(visitor_of(request).author, "log out")
         response = RedirectResponse(LOGIN, 303)
         response.delete_cookie(COOKIE, path="/console")
         return response
@@ -147,7 +147,7 @@ def _logged_in(
     secret = console.sessions.begin(name, role)
     visitor = console.sessions.find(secret)
     assert visitor is not None
-    console.audit.add(visitor, "log in")
+    console.audit.add(visitor.author, "log in")
     response.set_cookie(
         COOKIE,
         secret,

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
 
 from ...core.histogram import merge
 from ...core.modes import PRIORITIES
 from ...core.observations import Observations
 from ...core.pricing import NANO_USD
 from ..api.dependencies import Dependencies
-from ..api.integration_views import integrations
 from ..api.metrics_schemas import Metrics
 from ..api.metrics_views import WINDOWS_S, measure
+from .beside import Beside, beside
 from .by_key import ByKey, KeyRow
 from .standing import Standing, standing
 
-__all__ = ["Beside", "Figures", "ModelRow", "PriorityRow", "beside", "figures"]
+__all__ = ["Figures", "ModelRow", "PriorityRow", "figures"]
 
 _MOST_KEYS = 12
 _WELL = 0.99
 _ILL = 0.95
-_BESIDE = {
-    "telemetry": "Telemetry",
-    "datadog_poll": "Datadog, its signals",
-    "datadog_mirror": "Datadog, events and incidents",
-    "notify": "Notifications",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +44,6 @@ class PriorityRow:
     admitted: int
     shed: int
     fallback: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
-    """Something beside the service: `state` is ok, off, bad or warn."""
-
-    name: str
-    state: str
-    said: str
-    ok_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,45 +150,3 @@ def _priorities(seen: Observations) -> tuple[PriorityRow, ...]:
         )
         for each in reversed(PRIORITIES)
     )
-
-
-def beside(dependencies: Dependencies) -> tuple[Beside, ...]:
-    """What runs beside the service, and whether it is well."""
-    broken, lost = dependencies.store.broken, dependencies.store.lost
-    found = [
-        Beside(name="History", state="bad", said=f"not written: {broken}")
-        if broken
-        else Beside(name="History", state="warn", said=f"{lost} entries were given up")
-        if lost
-        else Beside(name="History", state="ok", said="written")
-    ]
-    status = dependencies.balancer.status()
-    if "journal" in status.problems:
-        found.append(Beside(name="Journal", state="bad", said=status.problems["journal"]))
-    else:
-        there = bool(status.journal)
-        found.append(
-            Beside(
-                name="Journal",
-                state="ok" if there else "off",
-                said="written" if there else "none is kept",
-            )
-        )
-    there_are = integrations(dependencies.integrations)
-    for name, label in _BESIDE.items():
-        health = there_are.get(name)
-        if health is None:
-            found.append(Beside(name=label, state="off", said="not set up"))
-            continue
-        said = health.error or {"starting": "starting", "ok": "well"}.get(
-            health.state, health.state
-        )
-        if health.waiting:
-            said += f"; {health.waiting} waiting"
-        if health.dropped:
-            said += f"; {health.dropped} given up"
-        state = {"ok": "ok", "off": "off", "starting": "off", "stale": "warn"}.get(
-            health.state, "bad"
-        )
-        found.append(Beside(name=label, state=state, said=said, ok_at=health.ok_at))
-    return tuple(found)

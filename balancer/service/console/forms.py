@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ...core.errors import InputError
 from ..problems import Problem
 
-__all__ = ["Form", "problems_of", "read_form"]
+__all__ = ["Form", "problems_of", "read_form", "whole_number"]
 
 _MOST_FIELDS = 200
 
@@ -43,6 +43,13 @@ def read_form(body: bytes) -> Form:
     except ValueError:
         raise Problem(400, "the form cannot be read") from None
     return Form({name: value.replace("\r\n", "\n") for name, value in pairs})
+
+
+def whole_number(text: str, low: int, high: int) -> int | None:
+    """The number of a field; None where it is none between the two."""
+    text = text.strip()
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return number if number is not None and low <= number <= high else None
 
 
 def problems_of(error: Exception, names: Mapping[str, str] | None = None) -> dict[str, str]:

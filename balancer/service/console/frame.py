@@ -14,7 +14,6 @@ from ...version import VERSION
 from ..api.dependencies import Dependencies
 from ..problems import Problem
 from .assets import Assets
-from .audit import Audit
 from .by_key import ByKey
 from .gate import visitor_of
 from .jobs import Jobs
@@ -53,7 +52,7 @@ class Console:
         self.dependencies = dependencies
         self.pages = tuple(pages)
         self.sessions = Sessions()
-        self.audit = Audit(dependencies)
+        self.audit = dependencies.audit
         self.jobs = Jobs(dependencies.settings.data / "runs")
         self.assets = Assets(
             {"": _HERE / "static"}

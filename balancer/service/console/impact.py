@@ -9,17 +9,23 @@ from fastapi.responses import Response
 
 from ..console_use import Role
 from ..problems import Problem
+from .candidates import named_apart
+from .forms import whole_number
 from .frame import Console
 from .gate import form_of, need
-from .journal_stretch import last_hour
+from .jobs import LEAST_PAIRS, MOST_REPLICATIONS
+from .journal_stretch import last_hours
 from .policies import checked
 
 __all__ = ["impact_routes"]
 
 _CANDIDATE = "candidate.yaml"
+_TRIED = "tried.yaml"
+"""The candidate as a run sees it, see `named_apart`; what is applied is the candidate."""
 _IN_FORCE = "in-force.yaml"
 _HOUR = "hour.jsonl"
-_REPLICATIONS = "4"
+_HOURS = {"hour": 1, "hours": 6}
+"""Stretches of the service's own journal: six where the last one had no call of normal mode."""
 
 
 def impact_routes(console: Console) -> APIRouter:
@@ -49,6 +55,9 @@ def impact_routes(console: Console) -> APIRouter:
             checked=found,
             scenarios=console.jobs.scenarios(),
             scenario_options=[(n, f"{n}: {asks}") for n, asks in console.jobs.scenarios()],
+            stretches=[
+                (name, f"the last {_length(name)} of this service, fitted") for name in _HOURS
+            ],
             journal=bool(dependencies.balancer.status().journal),
             jobs=[job for job in console.jobs.newest() if job.kind in ("gate", "backtest")][:10],
         )
@@ -69,21 +78,30 @@ def impact_routes(console: Console) -> APIRouter:
         text, on = form["text"], form["on"]
         found, _ = await checked(console, text)
         values = {f"impact.{name}": value for name, value in form.items()}
+        count = whole_number(form["replications"] or "20", 1, MOST_REPLICATIONS)
         if found is None:
             return await shown(request, text, values=values)
-        files = {_CANDIDATE: text, _IN_FORCE: dependencies.policies.current.text}
-        candidate, in_force = ["{job}/" + name for name in (_CANDIDATE, _IN_FORCE)]
-        if on == "hour":
-            hour = await asyncio.to_thread(last_hour, dependencies.balancer)
+        if count is None:
+            said = f"Enter a whole number from 1 to {MOST_REPLICATIONS}."
+            return await shown(request, text, values=values, errors={"impact.replications": said})
+        current = dependencies.policies.current
+        files = {
+            _CANDIDATE: text,
+            _TRIED: await named_apart(text, current.name, "candidate"),
+            _IN_FORCE: current.text,
+        }
+        candidate, in_force = ["{job}/" + name for name in (_TRIED, _IN_FORCE)]
+        if on in _HOURS:
+            hour = await asyncio.to_thread(last_hours, dependencies.balancer, _HOURS[on])
             if hour is None:
                 return await shown(
                     request, text, values=values,
                     errors={"impact.on": "The service keeps no journal, so there is no last hour."},
                 )  # fmt: skip
-            kind, title = "backtest", f"{found['name']}: the last hour again"
+            kind, title = "backtest", f"{found['name']}: the last {_length(on)} again"
             files[_HOUR] = hour
             words = ["{job}/" + _HOUR, "--policy", candidate, "--policy", in_force,
-                     "--replications", _REPLICATIONS]  # fmt: skip
+                     "--replications", str(count)]  # fmt: skip
         else:
             names = [name for name, _ in console.jobs.scenarios()]
             if form["scenario"] not in names:
@@ -93,13 +111,17 @@ def impact_routes(console: Console) -> APIRouter:
                 )  # fmt: skip
             kind, title = "gate", f"{found['name']} against the policy in force: {form['scenario']}"
             words = [form["scenario"], "--candidate", candidate, "--baseline", in_force,
-                     "--replications-max", "40"]  # fmt: skip
+                     "--replications-max", str(max(LEAST_PAIRS, count))]  # fmt: skip
         words += ["--workers", "1", "--out", "{job}/report"]
         try:
             job = await console.jobs.start(kind, title, words, visitor.name, files)
         except Problem as problem:
             return await shown(request, text, values=values, errors={"": problem.message})
-        console.audit.add(visitor, f"start a {kind}", after=title)
+        console.audit.add(visitor.author, f"start a {kind}", after=title)
         return console.to(f"/console/runs/{job.number}")
 
     return routes
+
+
+def _length(on: str) -> str:
+    return "hour" if _HOURS[on] == 1 else f"{_HOURS[on]} hours"

@@ -10,13 +10,14 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from ...policy_file import default_policy, show_policy
+from ..api.incident_book import IncidentBook
 from ..api.incident_markdown import as_markdown
 from ..api.incident_views import shown_detail, shown_incident, shown_summary
 from ..console_use import Role
 from ..history import StoreError
-from ..history.tables import NOTES, POLICY_VERSIONS
-from ..incidents.lookup import Case, Lookup
+from ..history.tables import ACKNOWLEDGED, NOTE, NOTES, POLICY_VERSIONS
 from ..problems import Problem
+from .candidates import named_apart
 from .frame import Console
 from .gate import form_of, need
 from .journal_stretch import stretch
@@ -30,7 +31,6 @@ _ENTRIES = 200
 _VERSIONS = 20
 _AROUND_S = 600.0
 _LONGEST_NOTE = 4000
-_ACKNOWLEDGED, _NOTE = "acknowledged", "note"
 _LARGEST_ID = 2**31 - 1
 Number = Annotated[int, Path(ge=1, le=_LARGEST_ID)]
 
@@ -39,18 +39,7 @@ def _routes(console: Console) -> APIRouter:
     routes = APIRouter()
     dependencies = console.dependencies
     store = dependencies.store
-    book = Lookup(dependencies.balancer, store, lambda: dependencies.tracker.owner)
-    reading = asyncio.Lock()  # whoever waits for the journal must not hold a thread meanwhile
-
-    async def case(number: int) -> Case:
-        try:
-            async with reading:
-                found = await asyncio.to_thread(book.case, number)
-        except StoreError as error:
-            raise Problem(503, str(error)) from None
-        if found is None:
-            raise Problem(404, f"there is no incident {number}")
-        return found
+    book = IncidentBook(dependencies)
 
     async def shown(
         request: Request,
@@ -59,9 +48,10 @@ def _routes(console: Console) -> APIRouter:
         errors: dict[str, str] | None = None,
         values: dict[str, str] | None = None,
     ) -> Response:
-        found = await case(number)
+        found = await book.case(number)
         detail = shown_detail(found, _ENTRIES)
-        notes = await _rows(console, NOTES, 200, NOTES.c.incident == number)
+        summary = shown_summary(found)
+        settings = dependencies.settings
         return console.page(
             request,
             "incidents",
@@ -70,13 +60,19 @@ def _routes(console: Console) -> APIRouter:
             errors=errors,
             values=values,
             incident=detail,
-            summary=shown_summary(found),
-            notes=[row for row in reversed(notes) if row["kind"] == _NOTE],
-            acknowledged=next((row for row in notes if row["kind"] == _ACKNOWLEDGED), None),
-            procedures=await asyncio.to_thread(
-                procedures_for, dependencies.settings.console.procedures, detail
+            summary=summary,
+            notes=[row for row in found.gathered.notes if row["kind"] == NOTE],
+            channels=len(settings.notify.channels),
+            links=settings.console.links.of(
+                settings.notify.service,
+                summary.incident.began_at.timestamp() - _AROUND_S,
+                found.now_s
+                if found.incident.closed_at is None
+                else found.incident.closed_at + _AROUND_S,
+                found.trace,
             ),
-            has_procedures=dependencies.settings.console.procedures is not None,
+            procedures=await asyncio.to_thread(procedures_for, settings.console.procedures, detail),
+            has_procedures=settings.console.procedures is not None,
             policies=[
                 ("default", "the default policy"),
                 *(
@@ -95,21 +91,16 @@ def _routes(console: Console) -> APIRouter:
             )  # fmt: skip
         except StoreError as error:
             raise Problem(503, f"{error}, so that it is not kept") from None
-        console.audit.add(visitor, what, after=f"incident {number}: {text}")
+        console.audit.add(visitor.author, what, after=f"incident {number}: {text}")
         return console.to(f"/console/incidents/{number}")
 
     @routes.get("/console/incidents")
     async def incidents(
         request: Request, before: Annotated[int | None, Query(ge=1, le=_LARGEST_ID)] = None
     ) -> Response:
-        try:
-            found, older = await asyncio.to_thread(
-                lambda: book.page(limit=_ROWS, before=before, is_open=None)
-            )
-        except StoreError as error:
-            raise Problem(503, str(error)) from None
+        found, older = await book.page(limit=_ROWS, before=before)
         now_s = time.time()
-        taken = await _rows(console, NOTES, 500, NOTES.c.kind == _ACKNOWLEDGED)
+        taken = await _rows(console, NOTES, 500, NOTES.c.kind == ACKNOWLEDGED)
         return console.page(
             request,
             "incidents",
@@ -125,7 +116,7 @@ def _routes(console: Console) -> APIRouter:
 
     @routes.get("/console/incidents/{number}/summary.md")
     async def summary(number: Number) -> Response:
-        text = as_markdown(shown_summary(await case(number)))
+        text = as_markdown(shown_summary(await book.case(number)))
         return PlainTextResponse(text, media_type="text/markdown; charset=utf-8")
 
     @routes.post("/console/incidents/{number}/note")
@@ -136,13 +127,13 @@ def _routes(console: Console) -> APIRouter:
             return await shown(
                 request, number, errors={"note.text": said}, values={"note.text": text}
             )
-        await case(number)
-        return await write(request, number, _NOTE, text, "note an incident")
+        await book.case(number)
+        return await write(request, number, NOTE, text, "note an incident")
 
     @routes.post("/console/incidents/{number}/acknowledge")
     async def acknowledge(request: Request, number: Number) -> Response:
-        await case(number)
-        return await write(request, number, _ACKNOWLEDGED, "", "acknowledge an incident")
+        await book.case(number)
+        return await write(request, number, ACKNOWLEDGED, "", "acknowledge an incident")
 
     @routes.post("/console/incidents/{number}/replay")
     async def replay(request: Request, number: Number) -> Response:
@@ -154,7 +145,7 @@ def _routes(console: Console) -> APIRouter:
             return await shown(
                 request, number, errors={"replay.policy": "Choose a policy of the list."}
             )
-        found = await case(number)
+        found = await book.case(number)
         journal = await asyncio.to_thread(
             stretch, dependencies.balancer, found.incident.began_s - _AROUND_S,
             found.to_s + _AROUND_S,
@@ -163,17 +154,19 @@ def _routes(console: Console) -> APIRouter:
             return await shown(
                 request, number, errors={"replay.policy": "The journal no longer has its time."}
             )
+        current = dependencies.policies.current
+        what = "as it ships" if chosen == "default" else f"version {chosen}"
         files = {
             "incident.jsonl": journal,
-            "candidate.yaml": text,
-            "in-force.yaml": dependencies.policies.current.text,
+            "other.yaml": await named_apart(text, current.name, what),
+            "in-force.yaml": current.text,
         }
-        words = ["{job}/incident.jsonl", "--policy", "{job}/candidate.yaml",
+        words = ["{job}/incident.jsonl", "--policy", "{job}/other.yaml",
                  "--policy", "{job}/in-force.yaml", "--replications", "4", "--workers", "1",
                  "--out", "{job}/report"]  # fmt: skip
-        title = f"incident {number} again, under {chosen}"
+        title = f"incident {number} again, under the policy {what}"
         job = await console.jobs.start("backtest", title, words, visitor.name, files)
-        console.audit.add(visitor, "replay an incident", after=title)
+        console.audit.add(visitor.author, "replay an incident", after=title)
         return console.to(f"/console/runs/{job.number}")
 
     return routes

@@ -24,7 +24,12 @@ from pathlib import Path
 
 from ..problems import Problem
 
-__all__ = ["Job", "JobState", "Jobs"]
+__all__ = ["LEAST_PAIRS", "MOST_REPLICATIONS", "Job", "JobState", "Jobs"]
+
+MOST_REPLICATIONS = 1000
+"""That a page asks of a run."""
+LEAST_PAIRS = 10
+"""Of runs: fewer are nothing to a gate."""
 
 _MOST_WAITING = 10
 _KEPT = 100
@@ -85,7 +90,7 @@ class Job:
         """What its exit code says, in words."""
         said = {0: "holds", 1: "fails", 2: "cannot be run", 3: "inconclusive"}
         if self.kind in ("compare", "backtest"):
-            said = {0: "done", 2: "cannot be run"}
+            said = {0: "done", 2: "cannot be run", 3: "not to be trusted"}
         return said.get(self.code, "") if self.code is not None else ""
 
 

@@ -8,34 +8,35 @@ from pathlib import Path
 from ...runtime.balancer import Balancer
 from ..incidents.journal_window import journal_paths
 
-__all__ = ["last_hour", "stretch"]
+__all__ = ["last_hours", "stretch"]
 
 _HOUR_S = 3600.0
 _TICK = re.compile(rb'\{"tick":(\d{1,18}),')
 
 
-def last_hour(balancer: Balancer) -> str | None:
-    """The last scenario hour; see `stretch`."""
+def last_hours(balancer: Balancer, hours: int) -> str | None:
+    """The last hours of the scenario clock; see `stretch`."""
     now_s = balancer.now_tick * balancer.policy.tick_s
-    return stretch(balancer, now_s - _HOUR_S, now_s)
+    return stretch(balancer, now_s - hours * _HOUR_S, now_s)
 
 
 def stretch(balancer: Balancer, from_s: float, to_s: float) -> str | None:
     """The header of a file and its ticks between two scenario seconds; None where there are none.
 
-    Only of one file, the newest that has any: another may be of another policy. The line that is
-    just being written is left out. Blocks.
+    Only of one file, the one that has the most of them, of two the newer: another may be of another
+    policy, and a policy that was changed a minute ago begins one. The line that is just being
+    written is left out. Blocks.
     """
     tick_s = balancer.policy.tick_s
     first, last = int(from_s / tick_s), int(to_s / tick_s)
+    most: list[bytes] = []
     for path in reversed(journal_paths(balancer.status().journal)):
         found = _of_file(path, first, last)
-        if found is not None:
-            return found
-    return None
+        most = found if len(found) > len(most) else most
+    return b"".join(most).decode() if len(most) > 1 else None
 
 
-def _of_file(path: Path, first: int, last: int) -> str | None:
+def _of_file(path: Path, first: int, last: int) -> list[bytes]:
     try:
         with path.open("rb") as file:
             kept = [file.readline()]
@@ -44,5 +45,5 @@ def _of_file(path: Path, first: int, last: int) -> str | None:
                 if found and first <= int(found[1]) <= last and line.endswith(b"\n"):
                     kept.append(line)
     except OSError:
-        return None
-    return b"".join(kept).decode() if len(kept) > 1 else None
+        return []
+    return kept

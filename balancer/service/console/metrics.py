@@ -17,6 +17,8 @@ from .rollups import HOUR_S, MINUTE_S, Data, added, rows_since
 __all__ = ["METRICS", "RANGES", "Metric", "Series", "series"]
 
 Value = Callable[[Data, float], float | None]
+Made = tuple[Value, tuple[str, ...]]
+"""A value, and the fields that it is made of."""
 _DAY_S = 86_400.0
 
 RANGES: dict[str, tuple[str, float, int, int]] = {
@@ -65,23 +67,23 @@ def _quantile(q: float) -> Value:
     return value
 
 
-def _rate(name: str, scale: float) -> Value:
+def _rate(name: str, scale: float) -> Made:
     def value(part: Data, seconds: float) -> float | None:
         return part.get(name, 0) * scale / seconds if seconds > 0 else None
 
-    return value
+    return value, (name,)
 
 
-def _share(name: str, *of: str) -> Value:
+def _share(name: str, *of: str) -> Made:
     def value(part: Data, _seconds: float) -> float | None:
         whole = sum(part.get(each, 0) for each in of)
         return part.get(name, 0) / whole if whole > 0 else None
 
-    return value
+    return value, (name, *(each for each in of if each != name))
 
 
-def _most(name: str) -> Value:
-    return lambda part, _seconds: part.get(name)
+def _most(name: str) -> Made:
+    return lambda part, _seconds: part.get(name), (name,)
 
 
 def _degraded(part: Data, _seconds: float) -> float | None:
@@ -91,85 +93,39 @@ def _degraded(part: Data, _seconds: float) -> float | None:
 
 _USD_PER_HOUR = 3600.0 / NANO_USD
 METRICS: dict[str, Metric] = {
-    "latency_p95": Metric(
-        label="P95 latency", unit="s", value=_quantile(0.95), fields=("latency",), part="served"
-    ),
-    "latency_p50": Metric(
-        label="Median latency", unit="s", value=_quantile(0.5), fields=("latency",), part="served"
-    ),
-    "error_rate": Metric(
-        label="Error rate of attempts",
-        unit="share",
-        value=_share("ill", "judged"),
-        fields=("ill", "judged"),
-        part="served",
-    ),
-    "cost": Metric(
-        label="Cost per hour",
-        unit="usd",
-        value=_rate("nano_usd", _USD_PER_HOUR),
-        fields=("nano_usd",),
-        part="served",
-    ),
-    "attempts": Metric(
-        label="Attempts per second",
-        unit="",
-        value=_rate("started", 1.0),
-        fields=("started",),
-        part="served",
-    ),
-    "tokens": Metric(
-        label="Tokens per minute",
-        unit="",
-        value=_rate("tokens", 60.0),
-        fields=("tokens",),
-        part="served",
-    ),
-    "requests": Metric(
-        label="Requests per second",
-        unit="",
-        value=_rate("offered", 1.0),
-        fields=("offered",),
-        part="priority",
-    ),
-    "shed": Metric(
-        label="Share of requests shed",
-        unit="share",
-        value=_share("shed", "offered"),
-        fields=("shed", "offered"),
-        part="priority",
-    ),
-    "key_requests": Metric(
-        label="Requests per second, by key",
-        unit="",
-        value=_rate("requests", 1.0),
-        fields=("requests",),
-        part="keys",
-    ),
-    "key_cost": Metric(
-        label="Cost per hour, by key",
-        unit="usd",
-        value=_rate("nano_usd", _USD_PER_HOUR),
-        fields=("nano_usd",),
-        part="keys",
-    ),
-    "failed": Metric(
-        label="Share of requests without an answer",
-        unit="share",
-        value=_share("failed", "failed", "answered"),
-        fields=("failed", "answered"),
-        part="",
-    ),
-    "degraded": Metric(
-        label="Share of time degraded", unit="share", value=_degraded, fields=("modes",), part=""
-    ),
-    "in_flight": Metric(
-        label="Most in flight", unit="", value=_most("in_flight"), fields=("in_flight",), part=""
-    ),
-    "waiting": Metric(
-        label="Most waiting", unit="", value=_most("waiting"), fields=("waiting",), part=""
-    ),
+    name: Metric(label=label, unit=unit, value=value, fields=fields, part=part)
+    for part, rows in {
+        "served": (
+            ("latency_p95", "P95 latency", "s", _quantile(0.95), ("latency",)),
+            ("latency_p50", "Median latency", "s", _quantile(0.5), ("latency",)),
+            ("error_rate", "Error rate of attempts", "share", *_share("ill", "judged")),
+            ("cost", "Cost per hour", "usd", *_rate("nano_usd", _USD_PER_HOUR)),
+            ("attempts", "Attempts per second", "", *_rate("started", 1.0)),
+            ("tokens", "Tokens per minute", "", *_rate("tokens", 60.0)),
+        ),
+        "priority": (
+            ("requests", "Requests per second", "", *_rate("offered", 1.0)),
+            ("shed", "Share of requests shed", "share", *_share("shed", "offered")),
+        ),
+        "keys": (
+            ("key_requests", "Requests per second, by key", "", *_rate("requests", 1.0)),
+            ("key_cost", "Cost per hour, by key", "usd", *_rate("nano_usd", _USD_PER_HOUR)),
+        ),
+        "": (
+            (
+                "failed",
+                "Share of requests without an answer",
+                "share",
+                *_share("failed", "failed", "answered"),
+            ),
+            ("degraded", "Share of time degraded", "share", _degraded, ("modes",)),
+            ("in_flight", "Most in flight", "", *_most("in_flight")),
+            ("waiting", "Most waiting", "", *_most("waiting")),
+        ),
+    }.items()
+    for name, label, unit, value, fields in rows
 }
+"""By name; the rows of a part are of its fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,7 @@ def _routes(console: Console) -> APIRouter:
             values=values,
             chosen=chosen,
             query=urlencode(chosen),
+            links=_links(console, chosen["range"]),
             metric=METRICS[chosen["metric"]],
             metrics=[(name, each.label) for name, each in METRICS.items()],
             splits=[(each, each or "no split") for each in _SPLITS
@@ -137,7 +138,7 @@ def _routes(console: Console) -> APIRouter:
             return await shown(
                 request, chosen, errors={"view.name": problem}, values={"view.name": name}
             )
-        console.audit.add(visitor, "save a view", after=f"{name}: {urlencode(chosen)}")
+        console.audit.add(visitor.author, "save a view", after=f"{name}: {urlencode(chosen)}")
         visitor.said = f"The view “{name}” is kept."
         return console.to(f"/console/observability?{urlencode(chosen)}")
 
@@ -151,7 +152,7 @@ def _routes(console: Console) -> APIRouter:
             store.run,
             lambda connection: connection.execute(delete(VIEWS).where(VIEWS.c.id == number)),
         )
-        console.audit.add(visitor, "remove a view", before=f"{row['name']}: {row['query']}")
+        console.audit.add(visitor.author, "remove a view", before=f"{row['name']}: {row['query']}")
         return console.to("/console/observability")
 
     return routes
@@ -170,6 +171,13 @@ def _chosen(metric: str, split: str, span: str) -> dict[str, str]:
         "split": split if split in METRICS[metric].splits else "",
         "range": span,
     }
+
+
+def _links(console: Console, span: str) -> dict[str, str]:
+    """To traces and logs of a range."""
+    settings, now_s = console.dependencies.settings, time.time()
+    _, seconds, *_ = RANGES[span]
+    return settings.console.links.of(settings.notify.service, now_s - seconds, now_s)
 
 
 async def _views(console: Console) -> list[dict[str, Any]]:

@@ -107,12 +107,11 @@ def policy_routes(console: Console) -> APIRouter:
     async def apply(request: Request) -> Response:
         visitor = need(request, Role.OPERATOR)
         form = form_of(request)
-        before = dependencies.policies.current
         try:
             change = PolicyChange(
                 policy=form["text"], reason=form["reason"], if_version=_whole(form["if_version"])
             )
-            done = await change_policy(dependencies, change)
+            done = await change_policy(dependencies, change, visitor.author)
         except (ValidationError, InputError, Problem) as error:
             return await shown(
                 request,
@@ -120,12 +119,6 @@ def policy_routes(console: Console) -> APIRouter:
                 values=_values(form),
                 text=form["text"],
             )
-        console.audit.add(
-            visitor,
-            "change the policy",
-            before=before.text,
-            after=f"{form['reason']}\n{form['text']}",
-        )
         visitor.said = (
             f"Version {done.version} is in force."
             if done.recorded
@@ -147,21 +140,14 @@ def policy_routes(console: Console) -> APIRouter:
     async def restore(request: Request, number: Number) -> Response:
         visitor = need(request, Role.OPERATOR)
         form = form_of(request)
-        before = dependencies.policies.current
         try:
             change = PolicyChange(
                 version=number, reason=form["reason"], if_version=_whole(form["if_version"])
             )
-            done = await change_policy(dependencies, change)
+            done = await change_policy(dependencies, change, visitor.author)
         except (ValidationError, InputError, Problem) as error:
             found = problems_of(error, {"reason": "restore.reason"})
             return await _version(console, request, number, errors=found)
-        console.audit.add(
-            visitor,
-            "bring a policy back",
-            before=f"version {before.number}",
-            after=f"version {done.version}, as {number}: {form['reason']}",
-        )
         visitor.said = f"Version {number} is in force again, as version {done.version}."
         return console.to("/console/brownout/versions")
 
@@ -172,7 +158,7 @@ async def checked(console: Console, text: str) -> tuple[dict[str, Any] | None, d
     """What would change with a policy; or messages by field where it cannot be meant."""
     policies, balancer = console.dependencies.policies, console.dependencies.balancer
     try:
-        _, policy, _ = await policies.put(text, "", if_version=None, dry_run=True)
+        policy = await policies.read(text)
     except (InputError, Problem) as error:
         return None, _policy_problems(error)
     differences = await asyncio.to_thread(policy_difference, balancer.policy, policy)

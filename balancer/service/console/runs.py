@@ -14,10 +14,10 @@ from ..api.brownout import change_policy
 from ..api.schemas import PolicyChange
 from ..console_use import Role
 from ..problems import Problem
-from .forms import problems_of
+from .forms import problems_of, whole_number
 from .frame import Console
 from .gate import form_of, need
-from .jobs import Job
+from .jobs import LEAST_PAIRS, MOST_REPLICATIONS, Job, JobState
 from .pages import Page
 
 __all__ = ["RUNS"]
@@ -79,17 +79,17 @@ def _routes(console: Console) -> APIRouter:
             errors["run.kind"] = "Choose what to do."
         if scenario not in [name for name, _ in jobs.scenarios()]:
             errors["run.scenario"] = "Choose a scenario of the list."
-        count = form["replications"].strip() or "20"
-        if not (count.isascii() and count.isdigit() and 1 <= int(count) <= 1000):
-            errors["run.replications"] = "Enter a whole number from 1 to 1000."
-        if not errors:
+        count = whole_number(form["replications"] or "20", 1, MOST_REPLICATIONS)
+        if count is None:
+            errors["run.replications"] = f"Enter a whole number from 1 to {MOST_REPLICATIONS}."
+        if not errors and count is not None:
             text = console.dependencies.policies.current.text
             words = [scenario, "--workers", "1", "--out", "{job}/report"]
             if kind == "gate":
                 words += ["--candidate", "{job}/policy.yaml", "--replications-max",
-                          str(max(10, int(count)))]  # fmt: skip
+                          str(max(LEAST_PAIRS, count))]  # fmt: skip
             else:
-                words += ["--policy", "{job}/policy.yaml", "--replications", count]
+                words += ["--policy", "{job}/policy.yaml", "--replications", str(count)]
             title = {
                 "run": f"{scenario}, the policy in force",
                 "compare": f"{scenario}, all laws",
@@ -100,7 +100,7 @@ def _routes(console: Console) -> APIRouter:
             except Problem as problem:
                 errors[""] = problem.message
             else:
-                console.audit.add(visitor, f"start a {kind}", after=title)
+                console.audit.add(visitor.author, f"start a {kind}", after=title)
                 return console.to(f"/console/runs/{job.number}")
         values = {f"run.{name}": value for name, value in form.items()}
         return await shown(request, errors=errors, values=values)
@@ -119,7 +119,7 @@ def _routes(console: Console) -> APIRouter:
         visitor = need(request, Role.OPERATOR)
         job = jobs.get(number)
         jobs.stop(number)
-        console.audit.add(visitor, "stop a run", before=job.title)
+        console.audit.add(visitor.author, "stop a run", before=job.title)
         return console.to(f"/console/runs/{number}")
 
     @routes.post("/console/runs/{number}/apply")
@@ -128,19 +128,14 @@ def _routes(console: Console) -> APIRouter:
         visitor = need(request, Role.OPERATOR)
         job, form = jobs.get(number), form_of(request)
         candidate = jobs.folder(number) / "candidate.yaml"
-        if not candidate.exists():
-            raise Problem(404, "the run has no candidate")
+        if not candidate.exists() or job.state != JobState.DONE.value:
+            raise Problem(404, "the run has no candidate, or did not come to its end")
         text = await asyncio.to_thread(candidate.read_text, encoding="utf-8")
-        before = console.dependencies.policies.current
         try:
-            done = await change_policy(
-                console.dependencies, PolicyChange(policy=text, reason=form["reason"])
-            )
+            change = PolicyChange(policy=text, reason=form["reason"])
+            done = await change_policy(console.dependencies, change, visitor.author)
         except ValueError as error:
             return await one(request, job, errors=problems_of(error, {"reason": "apply.reason"}))
-        console.audit.add(
-            visitor, "change the policy", before=before.text, after=f"{form['reason']}\n{text}"
-        )
         visitor.said = f"Version {done.version} is in force."
         return console.to("/console/brownout/policy")
 
@@ -166,7 +161,7 @@ def _about(console: Console, job: Job) -> dict[str, Any]:
         "tail": console.jobs.tail(job.number),
         "reports": [name for name in names if name.endswith(".html")],
         "files": [name for name in names if _is_shown(File(name))],
-        "candidate": "candidate.yaml" in names,
+        "candidate": "candidate.yaml" in names and job.state == JobState.DONE.value,
     }
 
 

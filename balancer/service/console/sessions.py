@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..access import matches
+from ..audit import Author
 from ..console_use import Person, Role
 
 __all__ = ["COOKIE", "Sessions", "Visitor", "person_of"]
@@ -24,7 +25,7 @@ class Visitor:
     """Whoever asks for a page.
 
     Attributes:
-        name: for the audit log.
+        name: of the person.
         role: what they may do.
         csrf: what whatever changes something must carry, as the field `csrf` or the header
             `x-csrf-token`.
@@ -37,6 +38,11 @@ class Visitor:
     csrf: str = field(repr=False)
     logged_in: bool = False
     said: str = ""
+
+    @property
+    def author(self) -> Author:
+        """For the audit log."""
+        return Author(name=self.name, role=self.role.label, origin="console")
 
 
 @dataclass(slots=True, kw_only=True)

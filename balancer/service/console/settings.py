@@ -13,7 +13,7 @@ from ...core.errors import InputError
 from ..console_use import Role
 from ..history import StoreError
 from ..history.tables import AUDIT
-from .figures import beside
+from .beside import beside
 from .frame import Console
 from .gate import need
 from .pages import Page
@@ -67,7 +67,7 @@ def _routes(console: Console) -> APIRouter:
             )
         except InputError as error:
             return await shown(request, problem=str(error))
-        console.audit.add(visitor, "test the channels", after=f"{len(done)} channels")
+        console.audit.add(visitor.author, "test the channels", after=f"{len(done)} channels")
         trials = [
             {"name": each.channel.name, "ok": each.ok, "problem": each.problem,
              "seconds": each.seconds}

@@ -19,15 +19,18 @@ from sqlalchemy import (
 )
 
 __all__ = [
+    "ACKNOWLEDGED",
     "AUDIT",
     "INCIDENTS",
     "METADATA",
     "MIRRORED",
     "MODE_CHANGES",
+    "NOTE",
     "NOTES",
     "ORDERS",
     "POLICY_VERSIONS",
     "ROLLUPS",
+    "TOLD",
     "VIEWS",
 ]
 
@@ -101,9 +104,11 @@ INCIDENTS = Table(
     Column("changes", Integer, nullable=False),
     Column("shadow", Boolean, nullable=False),
     Column("ended", Text, nullable=False),
+    Column("trace", String(32), nullable=False, server_default=""),
 )
 """An episode of hard or emergency brownout, see `balancer.service.incidents`. `seen_at` is when
-the process that follows it was last heard of."""
+the process that follows it was last heard of; `trace` is the id of its trace, "" where none is
+sent."""
 
 MIRRORED = Table(
     "mirrored",
@@ -128,8 +133,13 @@ AUDIT = Table(
     Column("before", Text, nullable=False),
     Column("after", Text, nullable=False),
     Column("owner", String(64), nullable=False),
+    Column("origin", String(16), nullable=False, server_default="console"),
 )
-"""Somebody changed something in the console, or logged in or failed to. Never a secret."""
+"""Somebody changed something, or logged in or failed to. Never a secret. `origin` is console, api
+or file."""
+
+ACKNOWLEDGED, NOTE = "acknowledged", "note"
+"""Kinds of notes."""
 
 NOTES = Table(
     "incident_notes",
@@ -141,7 +151,22 @@ NOTES = Table(
     Column("kind", String(16), nullable=False),
     Column("text", Text, nullable=False),
 )
-"""Somebody wrote of an incident; `kind` is note, or acknowledged."""
+"""Somebody wrote of an incident, or took it up."""
+
+TOLD = Table(
+    "told",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("told_at", Float),
+    Column("channel", String(100), nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("owner", String(64), nullable=False),
+)
+"""A channel was told at `told_at` of what happened at `at`; where that is empty it was given up,
+and `problem` says why."""
 
 VIEWS = Table(
     "saved_views",

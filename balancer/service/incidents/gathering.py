@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, select
 
 from ...core.incidents import Incident
-from ..history.tables import MODE_CHANGES, ORDERS, POLICY_VERSIONS
+from ..history.tables import MIRRORED, MODE_CHANGES, NOTES, ORDERS, POLICY_VERSIONS, TOLD
 
 __all__ = ["Gathered", "gather"]
 
@@ -25,26 +25,39 @@ class Gathered:
         modes: changes of mode.
         orders: of operators, the one that held at the beginning among them.
         policies: that came into force.
+        told: who was told of it, or would have been.
+        notes: that people wrote, and who took it up.
+        mirrored: what Datadog knows of it; None: nothing.
         left_out: how many more there are.
     """
 
     modes: Rows
     orders: Rows
     policies: Rows
+    told: Rows
+    notes: Rows
+    mirrored: Mapping[str, Any] | None
     left_out: int
 
 
-def gather(connection: Connection, incident: Incident, most: int) -> Gathered:
+def gather(connection: Connection, number: int, incident: Incident, most: int) -> Gathered:
     """Look for at most so many of each kind."""
     modes, more_modes = _rows(connection, MODE_CHANGES, incident, most)
     orders, more_orders = _rows(connection, ORDERS, incident, most)
     orders = [*_held(connection, incident), *orders]
     policies, more_policies = _rows(connection, POLICY_VERSIONS, incident, most)
+    told, more_told = _rows(connection, TOLD, incident, most)
+    notes = select(NOTES).where(NOTES.c.incident == number).order_by(NOTES.c.id).limit(most)
+    mirrored = select(MIRRORED).where(MIRRORED.c.key == incident.key)
+    known = connection.execute(mirrored).mappings().first()
     return Gathered(
         modes=modes,
         orders=orders,
         policies=policies,
-        left_out=more_modes + more_orders + more_policies,
+        told=told,
+        notes=[dict(row) for row in connection.execute(notes).mappings()],
+        mirrored=None if known is None else dict(known),
+        left_out=more_modes + more_orders + more_policies + more_told,
     )
 
 

@@ -15,7 +15,7 @@ from ...core.modes import Mode
 from ..events import Events, Happening, ModeChange
 from ..history import Store, StoreError
 from ..history.tables import MODE_CHANGES
-from .rows import incident_of, left_normal, open_rows, put, seen
+from .rows import incident_of, left_normal, open_rows, put, seen, traced
 
 if TYPE_CHECKING:
     from ...core.decisions import Decision
@@ -41,6 +41,9 @@ class IncidentTracker:
         events: where it is told.
         store: where it is kept.
         clock: Unix time.
+
+    Attributes:
+        trace: gives the id of the trace of the brownout under way; "" while none is sent.
     """
 
     def __init__(
@@ -60,7 +63,9 @@ class IncidentTracker:
         self._episodes = Episodes("")
         self._read = False
         self._seen_at = 0.0
+        self._traced = ""
         self.owner = ""
+        self.trace: Callable[[], str] = lambda: ""
         events.subscribe(self._keep)
 
     @property
@@ -163,6 +168,17 @@ class IncidentTracker:
             change = self._episodes.observe(moment)
         if change is not None:
             self._events.tell(change)
+        self._note_trace()
+
+    def _note_trace(self) -> None:
+        """Once for each incident: telemetry may begin its trace a tick after it."""
+        current = self._episodes.current
+        if current is None or current.key == self._traced:
+            return
+        trace = self.trace()
+        if trace:
+            self._traced = current.key
+            self._store.later(partial(traced, key=current.key, trace=trace))
 
     def _keep(self, happening: Happening) -> None:
         if isinstance(happening, IncidentChange):

@@ -38,9 +38,10 @@ class Case:
         now_s: Unix time.
         to_s: end of the episode, in scenario seconds; of one that goes on: now.
         ours: whether it is of this service, whose journal is read.
+        trace: id of its trace; "": none is known.
     """
 
-    __slots__ = ("figures", "gathered", "incident", "now_s", "number", "ours", "to_s")
+    __slots__ = ("figures", "gathered", "incident", "now_s", "number", "ours", "to_s", "trace")
 
     def __init__(
         self,
@@ -52,8 +53,10 @@ class Case:
         now_s: float,
         to_s: float,
         ours: bool,
+        trace: str,
     ) -> None:
         self.ours = ours
+        self.trace = trace
         self.number = number
         self.incident = incident
         self.gathered = gathered
@@ -109,7 +112,9 @@ class Lookup:
         if row is None:
             return None
         incident = incident_of(row)
-        gathered = self._store.run(lambda connection: gather(connection, incident, _MOST_ROWS))
+        gathered = self._store.run(
+            lambda connection: gather(connection, number, incident, _MOST_ROWS)
+        )
         to_s = self._end_s(incident)
         ours = incident.owner == self._owner()
         return Case(
@@ -120,6 +125,7 @@ class Lookup:
             now_s=self._clock(),
             to_s=to_s,
             ours=ours,
+            trace=row["trace"],
         )
 
     def _end_s(self, incident: Incident) -> float:

@@ -12,7 +12,7 @@ from ...core.incidents import Cause, Incident
 from ...core.modes import Mode
 from ..history.tables import INCIDENTS, MODE_CHANGES
 
-__all__ = ["incident_of", "left_normal", "open_rows", "put", "seen"]
+__all__ = ["incident_of", "left_normal", "open_rows", "put", "seen", "traced"]
 
 _ENUMS = ("mode", "worst", "cause")
 _AS_THEY_ARE = tuple(field.name for field in fields(Incident) if field.name not in _ENUMS)
@@ -36,6 +36,12 @@ def put(connection: Connection, incident: Incident, seen_at: float) -> None:
 def seen(connection: Connection, key: str, seen_at: float) -> None:
     """Say that the process which follows an incident is alive."""
     connection.execute(update(INCIDENTS).where(INCIDENTS.c.key == key).values(seen_at=seen_at))
+
+
+def traced(connection: Connection, key: str, trace: str) -> None:
+    """Say which trace an incident is; the first one stays, whatever a restart begins."""
+    wanted = (INCIDENTS.c.key == key) & (INCIDENTS.c.trace == "")
+    connection.execute(update(INCIDENTS).where(wanted).values(trace=trace))
 
 
 def open_rows(connection: Connection) -> Sequence[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .integration import Health, Integration
@@ -35,6 +35,7 @@ class Integrations:
         integrations: not started.
         scraping: what answers Prometheus.
         polling: the one of them that polls, if any does.
+        trace: gives the trace of the brownout under way; None: none is sent.
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class Integrations:
         integrations: Sequence[Integration],
         scraping: Scraping | None = None,
         polling: Polling | None = None,
+        trace: Callable[[], str] | None = None,
     ) -> None:
         self._integrations = tuple(integrations)
         self.scraping = scraping
         self._polling = polling
+        self.trace = trace or (lambda: "")
 
     def start(self) -> None:
         """Start them; before the controller's first tick."""
@@ -94,11 +97,11 @@ def integrations_of(
     reporting = reporting_of(balancer, settings.otlp)
     if reporting is not None:
         found.append(reporting)
-    notifying = notifying_of(balancer, events, tracker, settings.notify)
+    notifying = notifying_of(balancer, events, store, tracker, settings.notify)
     if notifying is not None:
         found.append(notifying)
     scraping = Scraping(balancer, reporting if isinstance(reporting, Reporting) else None)
-    return Integrations(found, scraping, polling)
+    return Integrations(found, scraping, polling, reporting.trace if reporting else None)
 
 
 def _polling(balancer: Balancer, use: DatadogUse) -> Polling:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...adapters.notify import Notice, Notifier, NotifySettings
+from ...adapters.notify import Delivery, Notice, Notifier, NotifySettings
 from ...adapters.notify.words import STORY, Change, Step, notice_of, with_times
 from ...core.incidents import NORMAL_IS_BACK, OPENS_AT, Incident, IncidentChange
 from ...core.modes import Mode
 from ..events import Events, Happening, ModeChange
+from ..history.tables import TOLD
 from .integration import Health, State
 
 if TYPE_CHECKING:
     from ...runtime.balancer import Balancer
+    from ..history import Store
     from ..incidents.incident_tracker import IncidentTracker
 
 __all__ = ["Notifying", "notifying_of"]
@@ -134,7 +136,11 @@ class Notifying:
 
 
 def notifying_of(
-    balancer: Balancer, events: Events, tracker: IncidentTracker, settings: NotifySettings
+    balancer: Balancer,
+    events: Events,
+    store: Store,
+    tracker: IncidentTracker,
+    settings: NotifySettings,
 ) -> Notifying | None:
     """Notifications as the settings ask for them; None where they name no channel.
 
@@ -143,4 +149,18 @@ def notifying_of(
     """
     if not settings.channels:
         return None
-    return Notifying(balancer, events, tracker, Notifier.of(settings))
+
+    def hear(delivery: Delivery) -> None:
+        """Keep who was told, on the notifier's thread: the history's own one writes it."""
+        store.add(
+            TOLD,
+            at=delivery.notice.at,
+            told_at=delivery.told_at,
+            channel=delivery.channel[:100],
+            level=delivery.notice.level,
+            title=delivery.notice.title,
+            problem=delivery.problem,
+            owner=tracker.owner,
+        )
+
+    return Notifying(balancer, events, tracker, Notifier.of(settings, hear))

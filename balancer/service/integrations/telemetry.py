@@ -34,6 +34,10 @@ class Reporting:
         """What is sent."""
         return self._telemetry
 
+    def trace(self) -> str:
+        """Id of the trace of the brownout under way; "" where there is none."""
+        return self._telemetry.brownout_trace
+
     def start(self) -> None:
         """Listen, and send."""
         self._telemetry.start()
@@ -70,6 +74,10 @@ class Missing:
 
     def __init__(self, error: str) -> None:
         self._error = error
+
+    def trace(self) -> str:
+        """There is none."""
+        return ""
 
     def start(self) -> None:
         """There is nothing to start."""

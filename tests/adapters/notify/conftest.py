@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from balancer.adapters.notify import Notice, Notifier, Timing, parse_channels
+from balancer.adapters.notify import Delivery, Notice, Notifier, Timing, parse_channels
 from balancer.adapters.notify.notice import Level
 from tests.adapters.notify.receiver import Receiver, receiver
 
@@ -49,10 +49,16 @@ def make() -> Iterator[Make]:
     """Makes notifiers: urls, then what differs from `FAST`; all are closed."""
     made: list[Notifier] = []
 
-    def build(*urls: str, level: Level = "info", link: str = "", **differs: object) -> Notifier:
+    def build(
+        *urls: str,
+        level: Level = "info",
+        link: str = "",
+        hear: Callable[[Delivery], object] = lambda _: None,
+        **differs: object,
+    ) -> Notifier:
         timing = replace(FAST, **differs)  # type: ignore[arg-type]  # named by the tests
         channels = parse_channels(" ".join(urls))
-        found = Notifier(channels, level=level, service="shop", link=link, timing=timing)
+        found = Notifier(channels, level=level, service="shop", link=link, timing=timing, hear=hear)
         made.append(found)
         return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,14 +13,7 @@ from balancer.adapters.notify import Notifier, parse_channels
 from balancer.core.errors import InputError, MisuseError
 from tests.adapters.notify.conftest import Make, notice
 from tests.adapters.notify.receiver import Receiver, Reply
-from tests.waiting import until
-
-
-def closed_port() -> int:
-    """A port of this machine where nobody listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+from tests.waiting import free_port, until
 
 
 def test_every_channel_is_told_in_its_own_way(make: Make, there: Receiver) -> None:
@@ -124,7 +116,7 @@ def test_after_an_outage_the_newest_is_told(make: Make, there: Receiver) -> None
 
 def test_patience_ends(make: Make) -> None:
     """What nobody takes for so long is given up, and counted."""
-    notifier = make(f"http://127.0.0.1:{closed_port()}/hook", patience_s=0.2)
+    notifier = make(f"http://127.0.0.1:{free_port()}/hook", patience_s=0.2)
     notifier.tell(notice())
     until(lambda: notifier.status().channels[0].failed == 1)
     found = notifier.status().channels[0]
@@ -162,7 +154,7 @@ def test_nothing_that_is_told_raises(make: Make, there: Receiver) -> None:
 FORKING = """
 import os, sys, time, warnings
 from balancer.adapters.notify import Notice, Notifier, parse_channels
-from tests.waiting import until
+from tests.waiting import free_port, until
 warnings.simplefilter("ignore")
 notifier = Notifier(parse_channels(sys.argv[1]))
 def tell(title):

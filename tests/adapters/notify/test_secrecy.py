@@ -13,8 +13,7 @@ from balancer.adapters.notify import parse_channels
 from balancer.adapters.notify.trial import try_channels
 from tests.adapters.notify.conftest import Make, notice
 from tests.adapters.notify.receiver import MARKER, Receiver, Reply
-from tests.adapters.notify.test_notifier import closed_port
-from tests.waiting import until
+from tests.waiting import free_port, until
 
 FAULTS = [
     Reply(status=404, text=f"<p>Cannot POST /hook/{MARKER}?key={MARKER}</p>"),
@@ -71,7 +70,7 @@ def test_no_answer_makes_anything_show_an_address(
 
 def test_an_address_that_nobody_listens_at_is_not_shown(make: Make, everything: list[str]) -> None:
     """Refused connections and names that are not found: their errors quote where they went."""
-    port = closed_port()
+    port = free_port()
     notifier = make(
         f"slack+http://127.0.0.1:{port}/services/T/B/{MARKER}",
         f"http://nobody.invalid/{MARKER}?key={MARKER}",

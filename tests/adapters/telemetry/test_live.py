@@ -116,6 +116,25 @@ def test_a_mode_that_holds_already_is_no_change() -> None:
     assert "open_balancer.mode.change" not in names
 
 
+def test_the_trace_of_a_brownout_is_known_while_it_goes_on() -> None:
+    """So that an incident can lead to it."""
+    bench, kept = Bench(), Kept()
+    with Telemetry(bench.balancer, kept.destination, interval_s=60) as telemetry:
+        bench.seen()
+        before = telemetry.brownout_trace
+        bench.balancer.override(Mode.HARD, "a drill", for_s=1000)
+        bench.seen()
+        bench.seen()
+        during = telemetry.brownout_trace
+        bench.balancer.override(Mode.NORMAL, "over", for_s=1000)
+        bench.seen()
+        bench.seen()
+        after = telemetry.brownout_trace
+    assert (before, after) == ("", "")
+    traces = {f"{span.context.trace_id:032x}" for span in kept.ended_spans() if span.context}
+    assert traces == {during}
+
+
 def test_a_policy_with_other_ticks_looks_back_a_minute_too() -> None:
     """What failed more than a minute ago is forgotten, whatever a tick is."""
     bench, kept = Bench(), Kept()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from tests.browsing import launched
 from tests.service.conftest import Service, Start, serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture
@@ -24,6 +30,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def open_service(start: Start) -> Service:
     """Without a token: whoever is on this machine is the operator."""
     return start(token=None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    with launched() as found:
+        yield found
 
 
 def csrf(page: httpx.Response) -> str:
@@ -41,3 +54,17 @@ def log_in(service: Service, token: str) -> Iterator[httpx.Client]:
         assert answer.status_code == 303, answer.text
         client.headers["x-csrf-token"] = csrf(client.get("/console"))
         yield client
+
+
+@contextmanager
+def visiting(service: Service) -> Iterator[httpx.Client]:
+    """A client of whoever is on this machine, with the secret of its forms."""
+    with service.client() as client:
+        client.headers["x-csrf-token"] = csrf(client.get("/console"))
+        yield client
+
+
+def errors(page: httpx.Response) -> dict[str, str]:
+    """Messages by the id of their field."""
+    found = re.findall(r'class="error" id="([^"]*)-error">([^<]*)', page.text)
+    return {name: html.unescape(text) for name, text in found}

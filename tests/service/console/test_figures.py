@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from balancer.core.observations import ModeObservations, ModeRequests, Observati
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import RequestRecord
+from balancer.service.console.beside import fleet
 from balancer.service.console.by_key import ByKey
 from balancer.service.console.metrics import METRICS, RANGES, series
 from balancer.service.console.rollups import HOUR_S, MINUTE_S, Rollups, added, rows_since
@@ -159,3 +162,40 @@ def test_whoever_chooses_keys_does_not_choose_how_much_is_kept() -> None:
     assert found["(others)"].requests == 100
     assert sum(row.requests for row in by_key.minute().values()) == 300
     assert by_key.minute() == {}
+
+
+def stands(**differs: object) -> SimpleNamespace:
+    """A follower in a fleet of three."""
+    usual = {
+        "place": "follower", "replica": "web-1", "tick": 1200, "policy": "0.1.0-a",
+        "holds": "0.1.0-a", "differ": (), "replicas": 3, "problem": "", "leased": True,
+    }  # fmt: skip
+    return SimpleNamespace(**usual | differs)
+
+
+@pytest.mark.parametrize(
+    ("standing", "state", "said"),
+    [
+        (None, "off", "this process decides by itself"),
+        (
+            stands(),
+            "ok",
+            "web-1 follows; 3 replicas took part in decision 1,200; hard budgets are leased",
+        ),
+        (
+            stands(place="leader", replicas=1, differ=("web-2",), leased=False),
+            "warn",
+            "web-1 leads; 1 replica took part in decision 1,200; no hard budget is leased; "
+            "other policy or release: web-2",
+        ),
+        (
+            stands(place="alone", tick=-1, problem="the store does not answer"),
+            "bad",
+            "web-1 decides alone; hard budgets are leased; the store does not answer",
+        ),
+    ],
+)
+def test_a_fleet_is_told_in_words(standing: Any, state: str, said: str) -> None:
+    """Who decides, with how many, and what is not as it should be."""
+    found = fleet(standing)
+    assert (found.state, found.said) == (state, said)

@@ -6,8 +6,6 @@ import asyncio
 import gzip
 import html
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +14,7 @@ import pytest
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import Headers
 
-from balancer.core.errors import InputError
 from balancer.core.modes import Mode
-from balancer.service.api.incident_schemas import IncidentShown
 from balancer.service.app import create_app
 from balancer.service.console import Console, Page, visitor_of
 from balancer.service.console.assets import Assets
@@ -26,32 +22,16 @@ from balancer.service.console.help import search
 from balancer.service.console.jobs import Job, Jobs
 from balancer.service.console.markdown import to_html
 from balancer.service.console.pages import menu
-from balancer.service.console.procedures import procedures_for
 from balancer.service.console.words import clock, count, seconds, share, span, usd
-from balancer.service.console_use import console_use
-from balancer.service.history.tables import AUDIT, NOTES
+from balancer.service.history.tables import AUDIT
 from balancer.service.problems import Problem
 from balancer.version import VERSION
 from tests.service.conftest import KEY, Service, Start
-from tests.service.console.conftest import csrf
+from tests.service.console.conftest import errors, visiting
 from tests.service.upstream import answer
 
 PAGES = ("", "/brownout", "/brownout/policy", "/brownout/versions", "/brownout/impact",
          "/incidents", "/observability", "/runs", "/settings", "/help")  # fmt: skip
-
-
-@contextmanager
-def visiting(service: Service) -> Iterator[httpx.Client]:
-    """A client of whoever is on this machine, with the secret of its forms."""
-    with service.client() as client:
-        client.headers["x-csrf-token"] = csrf(client.get("/console"))
-        yield client
-
-
-def errors(page: httpx.Response) -> dict[str, str]:
-    """Messages by the id of their field."""
-    found = re.findall(r'class="error" id="([^"]*)-error">([^<]*)', page.text)
-    return {name: html.unescape(text) for name, text in found}
 
 
 def audited(service: Service) -> list[dict[str, str]]:
@@ -273,66 +253,6 @@ def test_a_threshold_of_the_form_fills_in_the_yaml(open_service: Service) -> Non
     assert bad.status_code == 422
     assert list(errors(bad)) == ["thresholds-soft-error_rate"]
     assert 'value="many"' in bad.text
-
-
-# ------------------------------------------------------------------------------ incidents
-
-
-def test_an_incident_is_read_taken_up_and_noted(open_service: Service) -> None:
-    """By name."""
-    open_service.wait_for_tick()
-    store = open_service.app.state.dependencies.store
-    with visiting(open_service) as client:
-        form = {"mode": "hard", "duration": "10m", "reason": "a <b>drill</b>"}
-        client.post("/console/brownout/hold", data=form)
-        open_service.wait_for_next_tick()
-        open_service.wait_for_next_tick()
-        open_service.app.state.dependencies.tracker.tend()
-        assert store.flush()
-        assert "an operator" in client.get("/console/incidents/1").text
-        client.post("/console/incidents/1/acknowledge", data={"go": ""})
-        assert "local has it" in client.get("/console/incidents").text
-        empty = client.post("/console/incidents/1/note", data={"text": " "})
-        assert "Write something" in errors(empty)["note-text"]
-        client.post("/console/incidents/1/note", data={"text": "<script>alert(1)</script>"})
-        page = client.get("/console/incidents/1").text
-        assert "&lt;script&gt;alert(1)" in page
-        assert "a &lt;b&gt;drill" in page
-        assert client.get("/console/incidents/1/summary.md").text.startswith("# ")
-        nobody = client.post("/console/incidents/1/replay", data={"policy": "77"})
-        assert "Choose a policy" in errors(nobody)["replay-policy"]
-    kinds = {row["kind"] for row in store.page(NOTES, limit=9).rows}
-    assert kinds == {"note", "acknowledged"}
-
-
-def incident(**changes: object) -> IncidentShown:
-    """One that latency opened."""
-    found = IncidentShown.model_validate(
-        {
-            "id": 7, "key": "k", "title": "hard brownout", "open": False, "mode": "normal",
-            "worst": "hard", "cause": "controller", "reason": "", "shadow": False,
-            "began_at": 0, "opened_at": 1, "closed_at": 2, "duration_s": 2.0, "changes": 2,
-            "ended": "normal is back",
-        }
-    )  # fmt: skip
-    return found.model_copy(update=changes)
-
-
-def test_procedures_fit_by_their_names(tmp_path: Path) -> None:
-    """And HTML in them is shown as it is written."""
-    for name in ("always", "latency_p95", "error_rate", "emergency"):
-        (tmp_path / f"{name}.md").write_text(f"# {name}\n<img src=x>")
-    found = procedures_for(tmp_path, incident(reason="hard: latency_p95: 6 of 6", worst="hard"))
-    assert [each.name for each in found] == ["always", "latency_p95"]
-    assert "<img" not in found[0].html
-    assert procedures_for(None, incident()) == []
-
-
-def test_a_folder_of_procedures_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """At the start, not in an incident."""
-    assert console_use({"OPEN_BALANCER_PROCEDURES": str(tmp_path)}).procedures == tmp_path
-    with pytest.raises(InputError, match="expected a folder"):
-        console_use({"OPEN_BALANCER_PROCEDURES": str(tmp_path / "none")})
 
 
 # -------------------------------------------------------------------------- observability

@@ -79,12 +79,19 @@
         const shown = signal(row.knob.signal, row.value);
         Object.assign(row.element.style, { left: `${left}px`, width: `${width}px`, top: `${y}px` });
         row.text.textContent = `${row.knob.level} ${shown}${beyond ? " \u2191" : ""}`;
-        // Grips that would lie over each other stand side by side.
+        // Grips that would lie over each other stand side by side, and below where there is no room.
         const others = (taken.get(panel.name) ?? []).filter((each) => Math.abs(each.y - y) < GRIP);
-        const across = others.reduce((sum, each) => sum + each.width + 4, 0);
-        row.grip.style.right = `${across}px`;
-        row.grip.style.top = `${Math.min(Math.max(-6, panel.top - y), panel.top + panel.height - y - GRIP + 8)}px`;
-        taken.set(panel.name, [...(taken.get(panel.name) ?? []), { y, width: row.grip.offsetWidth }]);
+        const own = row.grip.offsetWidth;
+        let across = 0, below = 0, place = 0;
+        for (const wide of [...others.map((each) => each.width), own]) {
+          if (across && across + wide > left + width) { across = 0; below += GRIP; }
+          place = across;
+          across += wide + 4;
+        }
+        const top = Math.min(Math.max(-6, panel.top - y), panel.top + panel.height - y - GRIP + 8);
+        row.grip.style.right = `${place}px`;
+        row.grip.style.top = `${top + below}px`;
+        taken.set(panel.name, [...(taken.get(panel.name) ?? []), { y, width: own }]);
         const set = (name, value) => row.element.setAttribute(name, value);
         set("aria-label", `${row.knob.level} at ${NAMES[row.knob.signal]}`);
         set("aria-valuemin", String(this.clamp(row, 0)));
