@@ -29,6 +29,8 @@ from ..modes import MODES, Mode
 from ..policy import Policy
 from ..signals import GAUGES, Signals
 from .demand import Demand
+from .doubt import Doubt
+from .evidence import ACCEPT, ALARM
 from .felt import Felt, Round
 from .illness import MOST_FAILED, MOST_RELAPSES, MOST_WIDE, Illness
 from .lock import PERIOD_S, Lock
@@ -84,6 +86,7 @@ class Mildest:
         "_signals",
         "_stance",
         "demand",
+        "doubt",
         "ill",
         "lock",
         "probe",
@@ -102,6 +105,7 @@ class Mildest:
         self.watch = Watch(policy, signals)
         self.demand = Demand(policy.tick_s)
         self.ill = Illness(self._hold)
+        self.doubt = Doubt(self._hold)
         self.lock = Lock(policy.tick_s, self.watch.usual)
         self.probe = Probe(policy, signals)
         self.mode = Mode.NORMAL
@@ -122,11 +126,11 @@ class Mildest:
         # What fails fast finishes first: the first seconds of a mode say little.
         if tick - self.entered > self._settle and self._move(tick, self.entered):
             return self._stance
-        if self.mode is Mode.NORMAL:
+        if self.probe.target is not None:
+            self._weigh(tick, self.probe.target)
+        elif self.mode is Mode.NORMAL:
             self.ill.fade(tick, self.entered)
             self.lock.rest(tick, self.entered)
-        elif self.probe.target is not None:
-            self._weigh(tick, self.probe.target)
         elif any(demand):
             self._try(tick)
         return self._stance
@@ -143,7 +147,15 @@ class Mildest:
         broken = self.watch.judge(tick, self.mode, entered, asked, probed=self.probe.target)
         if self._resettle(tick, entered, here, calm=not broken):
             return True
+        if self._on_trial and self.watch.calm >= ALARM:
+            self._calm(tick)
+            return True
         return bool(broken and self._leave(tick, broken)) or self._undo(tick)
+
+    @property
+    def _on_trial(self) -> bool:
+        """Whether a worse mode is tried beside the one that serves."""
+        return self.probe.target is not None and self.probe.target > self.mode
 
     def _loss(self, mode: Mode, users: float, *, shedding: bool) -> float:
         """What a mode loses: what it gives up, whom it sheds, and what the users of it lose."""
@@ -179,9 +191,13 @@ class Mildest:
             to = worse[0]
         if to is None and not felt:
             return False
+        if not (literal or sheds or leap is not None) and self._by_share(tick, to, here):
+            return True
+        if not (literal or leap is not None) and self._on_trial:
+            return False
         gauged = any(each.bound.rule.signal in GAUGES for each in broken)
         ruled = GAUGED if gauged else RULED if literal else 0.0
-        self._found_ill(tick, here + ruled, ruled=literal)
+        self._found_ill(tick, here + ruled, ruled=literal, brief=to is not None and not literal)
         if to is None:
             self._settle_for(tick, failed + late)
             return True
@@ -191,16 +207,49 @@ class Mildest:
         self._enter(tick, to, reasons, shedding=sheds)
         return True
 
-    def _found_ill(self, tick: int, loss: float, *, ruled: bool = False) -> None:
+    def _by_share(self, tick: int, to: Mode | None, loss: float) -> bool:
+        """Try a worse mode that helped nobody of late beside this one, and not instead of it."""
+        if self._on_trial or to is None or not self.doubt.doubtful(to, tick):
+            return False
+        calmed_at = self.doubt.calmed_at
+        if calmed_at is not None and tick - calmed_at <= self._period:
+            # It was well for as long as a share was away: that helps.
+            self.doubt.prove(to, tick)
+            return False
+        self._found_ill(tick, loss)
+        self.watch.calm = 0.0
+        self.probe.begin(tick, self.mode, to, self.demand.per_s)
+        self._serve(to)
+        return True
+
+    def _calm(self, tick: int) -> None:
+        """The mode that serves is well again: the worse one is not needed."""
+        target = self.probe.target
+        assert target is not None
+        self.ill.well(self.mode)
+        self.doubt.raise_(MODES[target:], tick)
+        self.doubt.calmed_at = tick
+        self.watch.forget()
+        self._end(f"{self.mode.label} is well again")
+
+    def _found_ill(
+        self, tick: int, loss: float, *, ruled: bool = False, brief: bool = False
+    ) -> None:
         """The mode is ill; if a probe had only just let it in, it is left alone for longer."""
         relapse = self.probed and tick - (self.entered or 0) <= self._probation
         most = MOST_RELAPSES if relapse else MOST_FAILED
-        self.ill.found(tick, self.mode, loss, most=most, ruled=ruled)
+        # The first time it may be over at once.
+        brief = brief and self.ill.times[self.mode] == 0
+        self.doubt.brief[self.mode] = brief
+        hold = min(self._hold, self.probe.ripe_after) if brief else None
+        self.ill.found(tick, self.mode, loss, most=most, ruled=ruled, hold=hold)
 
     def _undo(self, tick: int) -> bool:
         """Leave a mode in which users lose no less than in a milder one they were taken from."""
         failed, late, n = self.watch.seen
         if self.mode is Mode.NORMAL or n < COMPARED_AT or self.lock.until is not None:
+            return False
+        if self._on_trial:
             return False
         lost = self._milder(tick)
         if not lost:
@@ -220,6 +269,8 @@ class Mildest:
             slow = self.watch.answers and failed <= late
             may_help = slow or differs(self._policy, self.mode, mode)
             if promised < here and may_help and not self.ill.known(mode, tick):
+                if self._by_share(tick, mode, here):
+                    return True
                 text = f"{mode.label}: {self.mode.label} is no better than {best.label} was"
                 reasons = (Reason(kind="failed", text=text),)
                 self._enter(tick, mode, reasons, shedding=self.shedding)
@@ -248,6 +299,7 @@ class Mildest:
         again = self.lock.until is not None and best is self.mode
         until = self.lock.begin(tick, share)
         self.ill.shun(MODES[best + 1 :], until)
+        self.doubt.raise_(MODES[best + 1 :], tick, until)
         if again:
             return
         left_min = (until - tick) * self._policy.tick_s / 60.0
@@ -314,24 +366,44 @@ class Mildest:
             self.ill.shun((target,), tick + self._hold)
             self._end(f"probe of {target.label} ended, nothing was served in it")
             return
-        found = probe.weigh(tick, target, self.watch.tests[target], seen, self.demand.per_s)
+        tests = self.watch.tests[target]
+        if self._on_trial and not any(counted(bound) for _, bound in tests):
+            tests = self.watch.tests[self.mode]
+        found = probe.weigh(tick, target, tests, seen, self.demand.per_s)
         if found is None:
+            return
+        if self._on_trial and found.kind != "refused" and self.watch.calm >= ACCEPT:
+            self._calm(tick)
             return
         if found.kind == "refused":
             self._refuse(tick, target, found)
         elif found.kind == "served":
             self._serve(target)
         else:
+            if self._on_trial:
+                self.doubt.prove(target, tick)
+            elif self.doubt.brief[target] and probe.share.falls == 0:
+                self.doubt.raise_(MODES[target + 1 :], tick)
+            milder = target < self.mode
             self.ill.well(target)
             self._unlock()
             text = "; ".join([f"{target.label}: probe passed", *found.texts])
             self._enter(tick, target, (Reason(kind="passed", text=text),), shedding=self.shedding)
-            self.probed = True
+            self.probed = milder
 
     def _refuse(self, tick: int, target: Mode, found: Outcome) -> None:
         share = self.probe.share
         most = MOST_WIDE if share.value > share.first else MOST_FAILED
         loss = max(REFUSED_LOSS, self.ill.lost[target] or 0.0)
+        if self._on_trial:
+            # It is no better than what it was to remedy.
+            loss = max(loss, self.ill.lost[self.mode] or 0.0)
+            self.doubt.raise_(MODES[target:], tick)
+            self.watch.forget()
+        else:
+            self.doubt.brief[target] = False
+            if self.watch.calm >= ACCEPT:
+                self.doubt.prove(self.mode, tick)
         self.ill.found(tick, target, loss, most=most, ruled=found.literal)
         self._end(f"probe of {target.label} failed at {share.value:.1%}: {found.texts[0]}")
 
@@ -385,11 +457,12 @@ class Mildest:
         self._felt.restore(felt)
         self._stance = kept
 
-    def _parts(self) -> tuple[tuple[str, Watch | Demand | Illness | Lock | Probe], ...]:
+    def _parts(self) -> tuple[tuple[str, Watch | Demand | Doubt | Illness | Lock | Probe], ...]:
         return (
             ("watch", self.watch),
             ("demand", self.demand),
             ("ill", self.ill),
+            ("doubt", self.doubt),
             ("lock", self.lock),
             ("probe", self.probe),
         )

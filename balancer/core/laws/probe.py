@@ -76,7 +76,7 @@ class Probe:
         tried: bad and all requests under it, by rule.
     """
 
-    __slots__ = (*FIELDS, "_changes", "_policy", "_settle", "_signals", "share")
+    __slots__ = (*FIELDS, "_changes", "_policy", "ripe_after", "_signals", "share")
 
     def __init__(self, policy: Policy, signals: Signals) -> None:
         self._policy = policy
@@ -88,7 +88,7 @@ class Probe:
         self.share = Share(signals.ticks(policy.ladder.hold_s), signals.ticks(CHECK_S))
         self.tried: list[list[int]] = []
         slowest = [b.threshold for b in signals.entry if b.rule.signal in LATENCIES]
-        self._settle = math.ceil(
+        self.ripe_after = math.ceil(
             (policy.ladder.settle_s + max(slowest, default=0.0)) / policy.tick_s
         )
         self._changes = {
@@ -100,9 +100,9 @@ class Probe:
     def begin(
         self, tick: int, beside: Mode, target: Mode, per_s: float, *, failed: float = NONE
     ) -> None:
-        """Try a mode, of so many requests a second."""
+        """Try a mode, of so many requests a second; a worse one with half of them."""
         self.beside, self.target, self.since = beside, target, tick
-        self.share.begin(per_s, failed)
+        self.share.begin(per_s, failed, half=target > beside)
         self.patience = self._signals.ticks(EXPECTED / max(self.share.first * per_s, LEAST_PER_S))
         self._serve(tick)
 
@@ -181,7 +181,7 @@ class Probe:
     def _keep(self, tick: int, tests: Tests, seen: Round | None) -> Outcome | None:
         """Of a share that is kept: refused, or not."""
         # What was begun under a wider share that failed ends first.
-        if seen is not None and tick - self.round_since > self._settle:
+        if seen is not None and tick - self.round_since > self.ripe_after:
             for number, bound in tests:
                 if counted(bound):
                     change = self._changes[number]

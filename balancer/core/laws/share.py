@@ -62,14 +62,16 @@ class Share:
         self._check = check
         self.begin(1.0, NONE)
 
-    def begin(self, per_s: float, failed: float) -> None:
+    def begin(self, per_s: float, failed: float, *, half: bool = False) -> None:
         """Start with the smallest share worth trying.
 
         Args:
             per_s: requests a second.
             failed: a share that is known to fail; `NONE`: none is.
+            half: half is not too much to begin with.
         """
-        self.value = self.first = first_share(per_s)
+        least = first_share(per_s)
+        self.value = self.first = max(HALF, least) if half else least
         self.held = 0.0
         self.failed = failed
         self.kept_until: int | None = None
