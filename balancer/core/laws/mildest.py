@@ -27,7 +27,8 @@ import math
 from ..decisions import Reason, Stance
 from ..modes import MODES, Mode
 from ..policy import Policy
-from ..signals import GAUGES, Signals
+from ..signals import GAUGES, LATENCIES, Signals
+from .control_group import ControlGroup
 from .demand import Demand
 from .doubt import Doubt
 from .evidence import ACCEPT, ALARM
@@ -60,6 +61,8 @@ RULED = 0.1
 """What it is worth to keep a rule about money, or one that is taken literally: one user in ten."""
 GAUGED = 2.0
 """The same of a gauge, which is about the process itself and is not weighed against users."""
+STAY = 0.1
+"""Share of the requests that stay to the end of a trial of a worse mode."""
 PATIENCE = 3
 """Holds after which a probe of which nothing was heard ends; telemetry may be minutes late."""
 
@@ -85,6 +88,7 @@ class Mildest:
         "_settle",
         "_signals",
         "_stance",
+        "control",
         "demand",
         "doubt",
         "ill",
@@ -108,6 +112,8 @@ class Mildest:
         self.doubt = Doubt(self._hold)
         self.lock = Lock(policy.tick_s, self.watch.usual)
         self.probe = Probe(policy, signals)
+        late_after = min((b.threshold for b in signals.entry if b.rule.signal in LATENCIES), default=0.0)
+        self.control = ControlGroup(math.ceil(late_after / policy.tick_s), self.watch.usual)
         self.mode = Mode.NORMAL
         self.entered: int | None = None
         self.shedding = False
@@ -219,6 +225,7 @@ class Mildest:
         self._found_ill(tick, loss)
         self.watch.calm = 0.0
         self.probe.begin(tick, self.mode, to, self.demand.per_s)
+        self.control.begin(tick)
         self._serve(to)
         return True
 
@@ -230,7 +237,7 @@ class Mildest:
         self.doubt.raise_(MODES[target:], tick)
         self.doubt.calmed_at = tick
         self.watch.forget()
-        self._end(f"{self.mode.label} is well again")
+        self._end("well again beside what was tried")
 
     def _found_ill(
         self, tick: int, loss: float, *, ruled: bool = False, brief: bool = False
@@ -292,7 +299,12 @@ class Mildest:
         """Nothing promises less: the least bad that is known, judged by its own level."""
         lost = self._losses(tick, MODES)
         least = min(lost.values())
-        self._lock(tick, min(mode for mode in lost if lost[mode] <= least + MARGIN), share)
+        best = min(mode for mode in lost if lost[mode] <= least + MARGIN)
+        if best > self.mode and self._by_share(tick, best, lost[self.mode]):
+            # What it lost was seen in another hour, or only just begun.
+            self.lock.begin(tick, share)
+        else:
+            self._lock(tick, best, share)
 
     def _lock(self, tick: int, best: Mode, share: float) -> None:
         """Stay with the least bad mode until it is well again, or for a while."""
@@ -366,18 +378,30 @@ class Mildest:
             self.ill.shun((target,), tick + self._hold)
             self._end(f"probe of {target.label} ended, nothing was served in it")
             return
-        tests = self.watch.tests[target]
-        if self._on_trial and not any(counted(bound) for _, bound in tests):
-            tests = self.watch.tests[self.mode]
-        found = probe.weigh(tick, target, tests, seen, self.demand.per_s)
+        # A worse mode is to be what the one that serves is not.
+        tests = self.watch.tests[min(target, self.mode)]
+        if self._on_trial:
+            self.control.observe(tick, self._felt.now.get(self.mode))
+            if self.control.well:
+                self._calm(tick)
+                return
+        # Where all are served in it nobody stays who could say more.
+        stay = self._on_trial and probe.share.value < 1.0
+        found = probe.weigh(
+            tick,
+            target,
+            tests,
+            seen,
+            self.demand.per_s,
+            widens=self.control.well is False if stay else True,
+            most=1.0 - STAY if stay else 1.0,
+        )
         if found is None:
-            return
-        if self._on_trial and found.kind != "refused" and self.watch.calm >= ACCEPT:
-            self._calm(tick)
             return
         if found.kind == "refused":
             self._refuse(tick, target, found)
         elif found.kind == "served":
+            self.control.begin(tick)
             self._serve(target)
         else:
             if self._on_trial:
@@ -457,7 +481,7 @@ class Mildest:
         self._felt.restore(felt)
         self._stance = kept
 
-    def _parts(self) -> tuple[tuple[str, Watch | Demand | Doubt | Illness | Lock | Probe], ...]:
+    def _parts(self) -> tuple[tuple[str, Watch | Demand | Doubt | Illness | Lock | Probe | ControlGroup], ...]:
         return (
             ("watch", self.watch),
             ("demand", self.demand),
@@ -465,4 +489,5 @@ class Mildest:
             ("doubt", self.doubt),
             ("lock", self.lock),
             ("probe", self.probe),
+            ("control", self.control),
         )

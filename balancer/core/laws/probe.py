@@ -123,7 +123,15 @@ class Probe:
         return tick - self.heard
 
     def weigh(
-        self, tick: int, target: Mode, tests: Tests, seen: Round | None, per_s: float
+        self,
+        tick: int,
+        target: Mode,
+        tests: Tests,
+        seen: Round | None,
+        per_s: float,
+        *,
+        widens: bool = True,
+        most: float = 1.0,
     ) -> Outcome | None:
         """Judge the present share; None: go on with it.
 
@@ -133,6 +141,8 @@ class Probe:
             tests: the rules it is left by, with their numbers.
             seen: what its users felt in this tick.
             per_s: requests a second, in all modes.
+            widens: whether more of them may be served in it, if it is well.
+            most: the largest share that is tried.
         """
         kept = self.share.kept_until is not None
         for number, bound in tests:
@@ -147,16 +157,16 @@ class Probe:
             if not self.share.fall_back(tick):
                 return found
             return self._serve(tick)._replace(texts=found.texts)
-        if not (self.share.due(tick) if kept else found is not None):
+        if not (self.share.due(tick) if kept else found is not None) or not widens:
             return None
         room, dear = self._room(target, tests, per_s)
         if room < LEAST_ROOM:
             return Outcome("refused", (dear,)) if room >= 0.0 else None
-        if self.share.whole(room):
+        if self.share.whole(room, most):
             return found or Outcome("entered", (f"{self.share.value:.0%} of requests were well",))
         if kept:
-            return self._serve(tick) if self.share.rested(tick, room) else None
-        self.share.widen(tick, room)
+            return self._serve(tick) if self.share.rested(tick, min(room, most)) else None
+        self.share.widen(tick, min(room, most))
         return self._serve(tick)
 
     def _try(self, tests: Tests, seen: Round | None) -> Outcome | None:

@@ -77,9 +77,14 @@ class Share:
         self.kept_until: int | None = None
         self.falls = 0
 
-    def whole(self, room: float) -> bool:
-        """Whether a share that was found well is enough to enter the target."""
-        return self.value == 1.0 and room > 1.0
+    def whole(self, room: float, most: float) -> bool:
+        """Whether a share that was found well is enough to enter the target.
+
+        Args:
+            room: the largest share that may be served; above 1: there is room for all.
+            most: the largest that is tried.
+        """
+        return self.value >= most and room > 1.0
 
     def widen(self, tick: int, room: float) -> None:
         """The share was found well: try a wider one, or keep it where there is none.

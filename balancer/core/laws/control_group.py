@@ -1,0 +1,61 @@
+"""What becomes of those who stay while a worse mode is tried on a share of the requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .evidence import verdict
+from .felt import Round
+from .standards import bad
+
+__all__ = ["ControlGroup"]
+
+FIELDS = ("since", "k", "n")
+
+
+class ControlGroup:
+    """Requests of the mode that serves that were begun beside a trial, and not before it.
+
+    A trial that is well says nothing by itself: the trouble may have passed. It helps where those
+    who stay are ill at the same time.
+
+    Attributes:
+        since: the tick at which the trial began.
+        k, n: bad and all requests that speak for those who stay.
+
+    Args:
+        ripens: ticks after which a request is late; whoever is late before had begun before.
+        usual: share of bad requests that is allowed where all is well.
+    """
+
+    __slots__ = (*FIELDS, "_ripens", "_usual")
+
+    def __init__(self, ripens: int, usual: float) -> None:
+        self._ripens = ripens
+        self._usual = usual
+        self.since = self.k = self.n = 0
+
+    def begin(self, tick: int) -> None:
+        """A trial begins."""
+        self.since, self.k, self.n = tick, 0, 0
+
+    def observe(self, tick: int, seen: Round | None) -> None:
+        """Count what those who stay felt in a tick."""
+        if seen is not None and tick - self.since > self._ripens:
+            failed, late, n = bad(seen)
+            self.k += max(0, min(n, failed + late))
+            self.n += n
+
+    @property
+    def well(self) -> bool | None:
+        """Whether those who stay are well; None: not known yet."""
+        return verdict(self.k, self.n, self._usual)
+
+    def state(self) -> dict[str, object]:
+        """Plain values."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Take back what `state` gave."""
+        for name in FIELDS:
+            setattr(self, name, state[name])
