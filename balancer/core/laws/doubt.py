@@ -2,8 +2,7 @@
 
 A step helps where the mode that was left is ill while the one that was entered is well. Where the
 one that was left is well at once, or both are ill, the step was for nothing; and the next time it
-is tried on a part of the requests, beside the mode that serves, which says at the same time what
-would have become of them.
+is tried on a part of the requests, beside the mode that serves.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from ..modes import MODES, Mode
 __all__ = ["Doubt"]
 
 HOLDS = 15
-"""So many holds after a step for nothing the next one is by a share; and so long a proof holds."""
+"""For so many holds after a step for nothing the next one is by a share; as long a proof holds."""
 
-FIELDS = ("until", "proved_until", "brief", "calmed_at")
+FIELDS = ("until", "proved_until", "first", "needless_at")
 
 
 class Doubt:
@@ -25,39 +24,49 @@ class Doubt:
 
     Attributes:
         until: the tick before which a step into it is by a share.
-        proved_until: the tick before which nothing that is heard of others makes it doubtful.
-        brief: whether it was left only just now, for the first time of late.
-        calmed_at: the tick at which a share of a worse mode ended because the mode that serves
-            was well again; None: never.
+        proved_until: the tick before which it is not doubted.
+        first: whether the mode was left for the first time of late, and is not tried again yet.
+        needless_at: the tick at which a trial ended because those who stayed were well; None:
+            none did.
 
     Args:
         hold: ticks to leave a mode alone for the first time.
+        soon: ticks within which a mode that was well beside a trial is ill again without it.
     """
 
-    __slots__ = (*FIELDS, "_span")
+    __slots__ = (*FIELDS, "_soon", "_span")
 
-    def __init__(self, hold: int) -> None:
+    def __init__(self, hold: int, soon: int) -> None:
         self._span = HOLDS * hold
+        self._soon = soon
         self.until = [0] * len(MODES)
         self.proved_until = [0] * len(MODES)
-        self.brief = [False] * len(MODES)
-        self.calmed_at: int | None = None
+        self.first = [False] * len(MODES)
+        self.needless_at: int | None = None
 
-    def doubtful(self, mode: Mode, tick: int) -> bool:
+    def holds(self, mode: Mode, tick: int) -> bool:
         """Whether a step into a mode is by a share."""
+        if self.needless_at is not None and tick - self.needless_at <= self._soon:
+            # It was well as long as a share was away, and no longer: that is help.
+            self.prove(mode, tick)
         return tick < self.until[mode]
 
-    def raise_(self, modes: Iterable[Mode], tick: int, since: int | None = None) -> None:
+    def cast(self, modes: Iterable[Mode], tick: int, since: int | None = None) -> None:
         """A step into modes was for nothing, or would have been.
 
         Args:
             modes: which.
             tick: now.
-            since: they are left alone until this tick, and only then in doubt.
+            since: they are left alone until this tick, and in doubt from then on.
         """
         for mode in modes:
             if tick >= self.proved_until[mode]:
                 self.until[mode] = max(self.until[mode], (since or tick) + self._span)
+
+    def needless(self, modes: Iterable[Mode], tick: int) -> None:
+        """A trial of the first of these modes ended, because those who stayed were well."""
+        self.needless_at = tick
+        self.cast(modes, tick)
 
     def prove(self, mode: Mode, tick: int) -> None:
         """A mode was well while the milder one that its users came from was ill."""

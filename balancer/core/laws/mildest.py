@@ -27,14 +27,14 @@ import math
 from ..decisions import Reason, Stance
 from ..modes import MODES, Mode
 from ..policy import Policy
-from ..signals import GAUGES, LATENCIES, Signals
-from .control_group import ControlGroup
+from ..signals import GAUGES, Signals
 from .demand import Demand
 from .doubt import Doubt
 from .evidence import ACCEPT, ALARM
 from .felt import Felt, Round
 from .illness import MOST_FAILED, MOST_RELAPSES, MOST_WIDE, Illness
 from .lock import PERIOD_S, Lock
+from .losses import GAUGED, RULED, Losses
 from .probe import Outcome, Probe
 from .remedy import differs, is_load
 from .share import NONE
@@ -44,25 +44,14 @@ from .watch import LATE, Broken, Watch, because
 
 __all__ = ["Mildest"]
 
-GIVEN_UP = 0.02
-"""What each rung gives up by itself: a step must spare two users in a hundred their answer, or four
-their wait."""
 COMPARED_AT = 20
 """Least requests in a mode before it is compared with what a milder one lost."""
 DOUBT = 2.0
 """Standard errors by which a mode must be seen to be no better."""
 MEMORY_S = 1800.0
 """What a mode lost is compared with for this long."""
-MARGIN = 0.1
-"""Where nothing helped, losses that differ by less are equal, and the mildest mode is kept."""
 REFUSED_LOSS = 0.25
 """What a mode is taken to lose at least whose probe was refused."""
-RULED = 0.1
-"""What it is worth to keep a rule about money, or one that is taken literally: one user in ten."""
-GAUGED = 2.0
-"""The same of a gauge, which is about the process itself and is not weighed against users."""
-STAY = 0.1
-"""Share of the requests that stay to the end of a trial of a worse mode."""
 PATIENCE = 3
 """Holds after which a probe of which nothing was heard ends; telemetry may be minutes late."""
 
@@ -81,14 +70,13 @@ class Mildest:
         *FIELDS,
         "_felt",
         "_hold",
-        "_memory",
+        "_losses",
         "_period",
         "_policy",
         "_probation",
         "_settle",
         "_signals",
         "_stance",
-        "control",
         "demand",
         "doubt",
         "ill",
@@ -105,15 +93,13 @@ class Mildest:
         self._hold = signals.ticks(policy.ladder.hold_s)
         self._probation = signals.ticks(policy.ladder.probation_s)
         self._period = signals.ticks(PERIOD_S)
-        self._memory = signals.ticks(MEMORY_S)
         self.watch = Watch(policy, signals)
         self.demand = Demand(policy.tick_s)
         self.ill = Illness(self._hold)
-        self.doubt = Doubt(self._hold)
+        self.doubt = Doubt(self._hold, self._period)
+        self._losses = Losses(policy, self.demand, self.ill, signals.ticks(MEMORY_S))
         self.lock = Lock(policy.tick_s, self.watch.usual)
-        self.probe = Probe(policy, signals)
-        late_after = min((b.threshold for b in signals.entry if b.rule.signal in LATENCIES), default=0.0)
-        self.control = ControlGroup(math.ceil(late_after / policy.tick_s), self.watch.usual)
+        self.probe = Probe(policy, signals, self.watch.usual)
         self.mode = Mode.NORMAL
         self.entered: int | None = None
         self.shedding = False
@@ -153,21 +139,11 @@ class Mildest:
         broken = self.watch.judge(tick, self.mode, entered, asked, probed=self.probe.target)
         if self._resettle(tick, entered, here, calm=not broken):
             return True
-        if self._on_trial and self.watch.calm >= ALARM:
-            self._calm(tick)
+        if self.probe.downwards and self.watch.calm >= ALARM:
+            assert self.probe.target is not None
+            self._needless(tick, self.probe.target)
             return True
         return bool(broken and self._leave(tick, broken)) or self._undo(tick)
-
-    @property
-    def _on_trial(self) -> bool:
-        """Whether a worse mode is tried beside the one that serves."""
-        return self.probe.target is not None and self.probe.target > self.mode
-
-    def _loss(self, mode: Mode, users: float, *, shedding: bool) -> float:
-        """What a mode loses: what it gives up, whom it sheds, and what the users of it lose."""
-        shed = self._policy.strategies[mode].shed
-        away = self.demand.turned_away(shed) if shedding else 0.0
-        return GIVEN_UP * mode + away + (1.0 - away) * users
 
     # --- leaving ------------------------------------------------------------------------
 
@@ -178,7 +154,7 @@ class Mildest:
         sheds = load or (self.shedding and any(self._policy.strategies[self.mode].shed))
         failed, late = self.watch.shares(felt)
         literal = len(felt) < len(broken)
-        here = self._loss(self.mode, self.watch.loss(failed, late), shedding=self.shedding)
+        here = self._losses.of(self.mode, self.watch.loss(failed, late), shedding=self.shedding)
         # Late answers of a mode that has given none are failures that take their time.
         fails = felt != [] and (
             not self.watch.answers or all(each.bound.rule.signal == "error_rate" for each in felt)
@@ -193,19 +169,24 @@ class Mildest:
         to = None
         if leap is not None and not self.ill.known(leap, tick):
             to = leap
-        elif worse and (literal or self._loss(worse[0], 0.0, shedding=sheds) < here):
+        elif worse and (literal or self._losses.of(worse[0], 0.0, shedding=sheds) < here):
             to = worse[0]
         if to is None and not felt:
             return False
-        if not (literal or sheds or leap is not None) and self._by_share(tick, to, here):
-            return True
-        if not (literal or leap is not None) and self._on_trial:
+        told = literal or leap is not None
+        if self.probe.downwards and not told:
+            # What a worse mode would bring is being tried.
             return False
+        doubted = to is not None and not (told or sheds) and self.doubt.holds(to, tick)
         gauged = any(each.bound.rule.signal in GAUGES for each in broken)
         ruled = GAUGED if gauged else RULED if literal else 0.0
-        self._found_ill(tick, here + ruled, ruled=literal, brief=to is not None and not literal)
+        first = to is not None and not (literal or doubted)
+        self._found_ill(tick, here + ruled, ruled=literal, first=first)
         if to is None:
             self._settle_for(tick, failed + late)
+            return True
+        if doubted:
+            self._try_worse(tick, to)
             return True
         # A leap says nothing good of what it leaves out.
         self.ill.shun(MODES[self.mode + 1 : to], tick + self._hold)
@@ -213,42 +194,29 @@ class Mildest:
         self._enter(tick, to, reasons, shedding=sheds)
         return True
 
-    def _by_share(self, tick: int, to: Mode | None, loss: float) -> bool:
-        """Try a worse mode that helped nobody of late beside this one, and not instead of it."""
-        if self._on_trial or to is None or not self.doubt.doubtful(to, tick):
-            return False
-        calmed_at = self.doubt.calmed_at
-        if calmed_at is not None and tick - calmed_at <= self._period:
-            # It was well for as long as a share was away: that helps.
-            self.doubt.prove(to, tick)
-            return False
-        self._found_ill(tick, loss)
+    def _try_worse(self, tick: int, to: Mode) -> None:
+        """Serve a share in a worse mode, into which a step was for nothing of late."""
         self.watch.calm = 0.0
         self.probe.begin(tick, self.mode, to, self.demand.per_s)
-        self.control.begin(tick)
         self._serve(to)
-        return True
 
-    def _calm(self, tick: int) -> None:
-        """The mode that serves is well again: the worse one is not needed."""
-        target = self.probe.target
-        assert target is not None
+    def _needless(self, tick: int, tried: Mode) -> None:
+        """The mode that serves is well by itself: the worse one is not needed."""
         self.ill.well(self.mode)
-        self.doubt.raise_(MODES[target:], tick)
-        self.doubt.calmed_at = tick
+        self.doubt.needless(MODES[tried:], tick)
         self.watch.forget()
-        self._end("well again beside what was tried")
+        self._end(f"well without {tried.label}")
 
     def _found_ill(
-        self, tick: int, loss: float, *, ruled: bool = False, brief: bool = False
+        self, tick: int, loss: float, *, ruled: bool = False, first: bool = False
     ) -> None:
         """The mode is ill; if a probe had only just let it in, it is left alone for longer."""
         relapse = self.probed and tick - (self.entered or 0) <= self._probation
         most = MOST_RELAPSES if relapse else MOST_FAILED
-        # The first time it may be over at once.
-        brief = brief and self.ill.times[self.mode] == 0
-        self.doubt.brief[self.mode] = brief
-        hold = min(self._hold, self.probe.ripe_after) if brief else None
+        # It may be over at once: whether it was worth a step is known soon, or never.
+        first = first and self.ill.times[self.mode] == 0
+        self.doubt.first[self.mode] = first
+        hold = min(self._hold, self.probe.ripe_after) if first else None
         self.ill.found(tick, self.mode, loss, most=most, ruled=ruled, hold=hold)
 
     def _undo(self, tick: int) -> bool:
@@ -256,9 +224,7 @@ class Mildest:
         failed, late, n = self.watch.seen
         if self.mode is Mode.NORMAL or n < COMPARED_AT or self.lock.until is not None:
             return False
-        if self._on_trial:
-            return False
-        lost = self._milder(tick)
+        lost = {} if self.probe.downwards else self._losses.milder(tick, self.mode)
         if not lost:
             return False
         best = min(lost, key=lambda mode: (lost[mode], mode))
@@ -267,16 +233,17 @@ class Mildest:
         users = self.watch.loss(failed / n, late / n)
         # Whom a mode sheds for a rule's sake is what its policy asked for.
         shedding = self.shedding and not self.ill.ruled[best]
-        here = self._loss(self.mode, users, shedding=shedding)
+        here = self._losses.of(self.mode, users, shedding=shedding)
         if here - DOUBT * error <= lost[best]:
             return False
         self.ill.found(tick, self.mode, here, most=MOST_FAILED)
         for mode in MODES[self.mode + 1 :]:
-            promised = self._loss(mode, 0.0, shedding=self.shedding)
+            promised = self._losses.of(mode, 0.0, shedding=self.shedding)
             slow = self.watch.answers and failed <= late
             may_help = slow or differs(self._policy, self.mode, mode)
             if promised < here and may_help and not self.ill.known(mode, tick):
-                if self._by_share(tick, mode, here):
+                if self.doubt.holds(mode, tick):
+                    self._try_worse(tick, mode)
                     return True
                 text = f"{mode.label}: {self.mode.label} is no better than {best.label} was"
                 reasons = (Reason(kind="failed", text=text),)
@@ -285,24 +252,15 @@ class Mildest:
         self._lock(tick, best, lost[best] / LATE)
         return True
 
-    def _milder(self, tick: int) -> dict[Mode, float]:
-        """What milder modes lost that may be taken instead."""
-        lost = self._losses(tick, MODES[: self.mode])
-        return {mode: loss for mode, loss in lost.items() if loss < GAUGED}
-
-    def _losses(self, tick: int, modes: tuple[Mode, ...]) -> dict[Mode, float]:
-        return self.ill.losses(modes, tick - self._memory)
-
     # --- where nothing helps ------------------------------------------------------------
 
     def _settle_for(self, tick: int, share: float) -> None:
         """Nothing promises less: the least bad that is known, judged by its own level."""
-        lost = self._losses(tick, MODES)
-        least = min(lost.values())
-        best = min(mode for mode in lost if lost[mode] <= least + MARGIN)
-        if best > self.mode and self._by_share(tick, best, lost[self.mode]):
-            # What it lost was seen in another hour, or only just begun.
+        best = self._losses.least_bad(tick)
+        if best > self.mode and self.doubt.holds(best, tick):
+            # What it lost was seen at another time, or when it had only just begun.
             self.lock.begin(tick, share)
+            self._try_worse(tick, best)
         else:
             self._lock(tick, best, share)
 
@@ -311,7 +269,7 @@ class Mildest:
         again = self.lock.until is not None and best is self.mode
         until = self.lock.begin(tick, share)
         self.ill.shun(MODES[best + 1 :], until)
-        self.doubt.raise_(MODES[best + 1 :], tick, until)
+        self.doubt.cast(MODES[best + 1 :], tick, until)
         if again:
             return
         left_min = (until - tick) * self._policy.tick_s / 60.0
@@ -330,11 +288,11 @@ class Mildest:
         if found == "well" and calm:
             self.ill.relent(tick)
             self._unlock()
-        if found != "worse" or tick - entered < self._period:
+        if found != "worse" or tick - entered < self._period or self.probe.downwards:
             return False
         before, (failed_here, late_here, seen) = self.mode, self.watch.seen
         shares = failed_here / max(1.0, seen), late_here / max(1.0, seen)
-        loss = self._loss(before, self.watch.loss(*shares), shedding=self.shedding)
+        loss = self._losses.of(before, self.watch.loss(*shares), shedding=self.shedding)
         self._found_ill(tick, loss)
         self._settle_for(tick, sum(shares))
         return self.mode is not before
@@ -380,52 +338,39 @@ class Mildest:
             return
         # A worse mode is to be what the one that serves is not.
         tests = self.watch.tests[min(target, self.mode)]
-        if self._on_trial:
-            self.control.observe(tick, self._felt.now.get(self.mode))
-            if self.control.well:
-                self._calm(tick)
-                return
-        # Where all are served in it nobody stays who could say more.
-        stay = self._on_trial and probe.share.value < 1.0
-        found = probe.weigh(
-            tick,
-            target,
-            tests,
-            seen,
-            self.demand.per_s,
-            widens=self.control.well is False if stay else True,
-            most=1.0 - STAY if stay else 1.0,
-        )
+        stayed = self._felt.now.get(self.mode)
+        found = probe.weigh(tick, target, tests, seen, stayed, self.demand.per_s)
         if found is None:
             return
         if found.kind == "refused":
             self._refuse(tick, target, found)
+        elif found.kind == "needless":
+            self._needless(tick, target)
         elif found.kind == "served":
-            self.control.begin(tick)
             self._serve(target)
         else:
-            if self._on_trial:
+            worse = probe.downwards
+            if worse:
                 self.doubt.prove(target, tick)
-            elif self.doubt.brief[target] and probe.share.falls == 0:
-                self.doubt.raise_(MODES[target + 1 :], tick)
-            milder = target < self.mode
+            elif self.doubt.first[target] and probe.share.falls == 0:
+                self.doubt.cast(MODES[target + 1 :], tick)
             self.ill.well(target)
             self._unlock()
             text = "; ".join([f"{target.label}: probe passed", *found.texts])
             self._enter(tick, target, (Reason(kind="passed", text=text),), shedding=self.shedding)
-            self.probed = milder
+            self.probed = not worse
 
     def _refuse(self, tick: int, target: Mode, found: Outcome) -> None:
         share = self.probe.share
         most = MOST_WIDE if share.value > share.first else MOST_FAILED
         loss = max(REFUSED_LOSS, self.ill.lost[target] or 0.0)
-        if self._on_trial:
+        if self.probe.downwards:
             # It is no better than what it was to remedy.
             loss = max(loss, self.ill.lost[self.mode] or 0.0)
-            self.doubt.raise_(MODES[target:], tick)
+            self.doubt.cast(MODES[target:], tick)
             self.watch.forget()
         else:
-            self.doubt.brief[target] = False
+            self.doubt.first[target] = False
             if self.watch.calm >= ACCEPT:
                 self.doubt.prove(self.mode, tick)
         self.ill.found(tick, target, loss, most=most, ruled=found.literal)
@@ -481,7 +426,7 @@ class Mildest:
         self._felt.restore(felt)
         self._stance = kept
 
-    def _parts(self) -> tuple[tuple[str, Watch | Demand | Doubt | Illness | Lock | Probe | ControlGroup], ...]:
+    def _parts(self) -> tuple[tuple[str, Watch | Demand | Doubt | Illness | Lock | Probe], ...]:
         return (
             ("watch", self.watch),
             ("demand", self.demand),
@@ -489,5 +434,4 @@ class Mildest:
             ("doubt", self.doubt),
             ("lock", self.lock),
             ("probe", self.probe),
-            ("control", self.control),
         )

@@ -19,6 +19,7 @@ from .evidence import Change, verdict
 from .felt import Round
 from .share import NONE, Share
 from .standards import allowed, counted, sample, spent, told
+from .stayers import Stayers
 
 __all__ = ["Outcome", "Probe"]
 
@@ -51,12 +52,13 @@ class Outcome(NamedTuple):
     """What came of a share.
 
     Attributes:
-        kind: the target is refused, or to be entered, or another share of it is served from now on.
+        kind: the target is refused, or not needed, or to be entered, or another share of it is
+            served from now on.
         texts: why, for a person.
         literal: whether it is refused by a rule that is not about a share of its users.
     """
 
-    kind: Literal["refused", "entered", "served"]
+    kind: Literal["refused", "needless", "entered", "served"]
     texts: tuple[str, ...] = ()
     literal: bool = False
 
@@ -74,11 +76,13 @@ class Probe:
         heard: the tick of the last request begun in the target.
         begun: requests begun under the present share, up to each tick since it is served.
         tried: bad and all requests under it, by rule.
+        ripe_after: ticks after which requests that began before a share have ended, or are late.
+        stayers: those who are not served in the target, where it is a worse mode.
     """
 
-    __slots__ = (*FIELDS, "_changes", "_policy", "ripe_after", "_signals", "share")
+    __slots__ = (*FIELDS, "_changes", "_policy", "_signals", "ripe_after", "share", "stayers")
 
-    def __init__(self, policy: Policy, signals: Signals) -> None:
+    def __init__(self, policy: Policy, signals: Signals, usual: float) -> None:
         self._policy = policy
         self._signals = signals
         self.beside = Mode.NORMAL
@@ -87,10 +91,11 @@ class Probe:
         self.begun = [0]
         self.share = Share(signals.ticks(policy.ladder.hold_s), signals.ticks(CHECK_S))
         self.tried: list[list[int]] = []
-        slowest = [b.threshold for b in signals.entry if b.rule.signal in LATENCIES]
+        cuts = [b.threshold for b in signals.entry if b.rule.signal in LATENCIES]
         self.ripe_after = math.ceil(
-            (policy.ladder.settle_s + max(slowest, default=0.0)) / policy.tick_s
+            (policy.ladder.settle_s + max(cuts, default=0.0)) / policy.tick_s
         )
+        self.stayers = Stayers(math.ceil(min(cuts, default=0.0) / policy.tick_s), usual)
         self._changes = {
             number: Change(allowed(bound))
             for number, bound in enumerate(signals.entry)
@@ -102,11 +107,17 @@ class Probe:
     ) -> None:
         """Try a mode, of so many requests a second; a worse one with half of them."""
         self.beside, self.target, self.since = beside, target, tick
-        self.share.begin(per_s, failed, half=target > beside)
+        self.share.begin(per_s, failed, downwards=target > beside)
         self.patience = self._signals.ticks(EXPECTED / max(self.share.first * per_s, LEAST_PER_S))
         self._serve(tick)
 
+    @property
+    def downwards(self) -> bool:
+        """Whether a worse mode is tried than the one that serves."""
+        return self.target is not None and self.target > self.beside
+
     def _serve(self, tick: int) -> Outcome:
+        self.stayers.begin(tick)
         self.round_since, self.heard, self.begun = tick, tick, [0]
         self.tried = [[0, 0] for _ in self._policy.rules]
         for change in self._changes.values():
@@ -128,10 +139,8 @@ class Probe:
         target: Mode,
         tests: Tests,
         seen: Round | None,
+        stayed: Round | None,
         per_s: float,
-        *,
-        widens: bool = True,
-        most: float = 1.0,
     ) -> Outcome | None:
         """Judge the present share; None: go on with it.
 
@@ -140,9 +149,8 @@ class Probe:
             target: the mode that is tried.
             tests: the rules it is left by, with their numbers.
             seen: what its users felt in this tick.
+            stayed: what the users of the mode beside it felt.
             per_s: requests a second, in all modes.
-            widens: whether more of them may be served in it, if it is well.
-            most: the largest share that is tried.
         """
         kept = self.share.kept_until is not None
         for number, bound in tests:
@@ -157,16 +165,22 @@ class Probe:
             if not self.share.fall_back(tick):
                 return found
             return self._serve(tick)._replace(texts=found.texts)
-        if not (self.share.due(tick) if kept else found is not None) or not widens:
+        if self.downwards and self.share.value < 1.0:
+            self.stayers.observe(tick, stayed)
+            if self.stayers.well:
+                return Outcome("needless")
+            if not kept and self.stayers.well is None:
+                return None
+        if not (self.share.due(tick) if kept else found is not None):
             return None
         room, dear = self._room(target, tests, per_s)
         if room < LEAST_ROOM:
             return Outcome("refused", (dear,)) if room >= 0.0 else None
-        if self.share.whole(room, most):
+        if self.share.whole(room):
             return found or Outcome("entered", (f"{self.share.value:.0%} of requests were well",))
         if kept:
-            return self._serve(tick) if self.share.rested(tick, min(room, most)) else None
-        self.share.widen(tick, min(room, most))
+            return self._serve(tick) if self.share.rested(tick, room) else None
+        self.share.widen(tick, room)
         return self._serve(tick)
 
     def _try(self, tests: Tests, seen: Round | None) -> Outcome | None:
@@ -276,6 +290,7 @@ class Probe:
             "begun": list(self.begun),
             "tried": [list(counts) for counts in self.tried],
             "share": self.share.state(),
+            "stayers": self.stayers.state(),
             "changes": [change.state() for change in self._changes.values()],
         }
 
@@ -287,8 +302,9 @@ class Probe:
         self.target = None if self.target is None else MODES[self.target]
         self.begun = list(self.begun)
         self.tried = [list(counts) for counts in self.tried]
-        share, changes = state["share"], state["changes"]
-        assert isinstance(share, dict) and isinstance(changes, list)
+        share, stayers, changes = state["share"], state["stayers"], state["changes"]
+        assert isinstance(share, dict) and isinstance(changes, list) and isinstance(stayers, dict)
+        self.stayers.restore(stayers)
         self.share.restore(share)
         for change, values in zip(self._changes.values(), changes, strict=True):
             change.restore(values)

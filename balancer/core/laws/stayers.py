@@ -1,4 +1,8 @@
-"""What becomes of those who stay while a worse mode is tried on a share of the requests."""
+"""Those who stay with the mode that serves while a worse one is tried beside it.
+
+A trial that goes well says nothing by itself: the trouble may have passed. The worse mode helps
+where those who stay are ill at the same time.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,20 @@ from .evidence import verdict
 from .felt import Round
 from .standards import bad
 
-__all__ = ["ControlGroup"]
+__all__ = ["Stayers"]
 
 FIELDS = ("since", "k", "n")
 
 
-class ControlGroup:
-    """Requests of the mode that serves that were begun beside a trial, and not before it.
-
-    A trial that is well says nothing by itself: the trouble may have passed. It helps where those
-    who stay are ill at the same time.
+class Stayers:
+    """The control group of a trial: requests begun beside it, and not before.
 
     Attributes:
-        since: the tick at which the trial began.
+        since: the tick at which the present share of the trial began.
         k, n: bad and all requests that speak for those who stay.
 
     Args:
-        ripens: ticks after which a request is late; whoever is late before had begun before.
+        ripens: ticks after which a request is late; whoever is late earlier had begun before.
         usual: share of bad requests that is allowed where all is well.
     """
 
@@ -36,7 +37,7 @@ class ControlGroup:
         self.since = self.k = self.n = 0
 
     def begin(self, tick: int) -> None:
-        """A trial begins."""
+        """A share of the trial begins."""
         self.since, self.k, self.n = tick, 0, 0
 
     def observe(self, tick: int, seen: Round | None) -> None:
