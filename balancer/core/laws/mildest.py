@@ -40,14 +40,11 @@ from .remedy import differs, is_load
 from .share import NONE
 from .stances import probing, stance
 from .standards import bad, counted
+from .stayers import COMPARED_AT, DOUBT
 from .watch import LATE, Broken, Watch, because
 
 __all__ = ["Mildest"]
 
-COMPARED_AT = 20
-"""Least requests in a mode before it is compared with what a milder one lost."""
-DOUBT = 2.0
-"""Standard errors by which a mode must be seen to be no better."""
 MEMORY_S = 1800.0
 """What a mode lost is compared with for this long."""
 REFUSED_LOSS = 0.25
@@ -370,10 +367,13 @@ class Mildest:
             self.doubt.cast(MODES[target:], tick)
             self.watch.forget()
         else:
-            self.doubt.first[target] = False
             if self.watch.calm >= ACCEPT:
                 self.doubt.prove(self.mode, tick)
-        self.ill.found(tick, target, loss, most=most, ruled=found.literal)
+        # The first look, before its time, does not put off the next.
+        early = self.doubt.first[target]
+        hold = max(1, self._hold - (tick - (self.entered or 0))) if early else None
+        self.doubt.first[target] = False
+        self.ill.found(tick, target, loss, most=most, ruled=found.literal, hold=hold)
         self._end(f"probe of {target.label} failed at {share.value:.1%}: {found.texts[0]}")
 
     def _end(self, text: str) -> None:

@@ -161,16 +161,15 @@ class Probe:
                 if broken is not None:
                     return Outcome("refused", (broken,), literal=True)
         found = self._keep(tick, tests, seen) if kept else self._try(tests, seen)
+        if self.downwards and not kept and self.share.value < 1.0:
+            self.stayers.observe(tick, stayed)
+            found = self._compared(found)
+        if found is not None and found.kind == "needless":
+            return found
         if found is not None and found.kind == "refused":
             if not self.share.fall_back(tick):
                 return found
             return self._serve(tick)._replace(texts=found.texts)
-        if self.downwards and self.share.value < 1.0:
-            self.stayers.observe(tick, stayed)
-            if self.stayers.well:
-                return Outcome("needless")
-            if not kept and self.stayers.well is None:
-                return None
         if not (self.share.due(tick) if kept else found is not None):
             return None
         room, dear = self._room(target, tests, per_s)
@@ -201,6 +200,18 @@ class Probe:
         if most == 0:
             well = well and self.begun[-1] >= LEAST_PROBED
         return Outcome("entered", tuple(texts)) if well else None
+
+    def _compared(self, found: Outcome | None) -> Outcome | None:
+        """Of a worse mode on trial: needless, refused or well beside those who stay."""
+        if self.stayers.well:
+            return Outcome("needless")
+        if found is None or found.kind == "entered":
+            return None if self.stayers.well is None else found
+        k, n = max(self.tried, key=lambda counts: counts[0] / max(1, counts[1]))
+        worse = self.stayers.fare_worse(k, n)
+        if worse is None:
+            return None
+        return Outcome("entered", found.texts) if worse else found
 
     def _keep(self, tick: int, tests: Tests, seen: Round | None) -> Outcome | None:
         """Of a share that is kept: refused, or not."""
