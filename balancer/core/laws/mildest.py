@@ -37,7 +37,7 @@ from .lock import PERIOD_S, Lock
 from .losses import GAUGED, RULED, Losses
 from .probe import Outcome, Probe
 from .remedy import differs, is_load
-from .share import NONE
+from .share import NONE, SCARCE_PER_S
 from .stances import probing, stance
 from .standards import bad, counted
 from .stayers import COMPARED_AT, DOUBT
@@ -174,7 +174,7 @@ class Mildest:
         if self.probe.downwards and not told:
             # What a worse mode would bring is being tried.
             return False
-        doubted = to is not None and not (told or sheds) and self.doubt.holds(to, tick)
+        doubted = to is not None and not (told or sheds) and self._doubted(tick, to)
         gauged = any(each.bound.rule.signal in GAUGES for each in broken)
         ruled = GAUGED if gauged else RULED if literal else 0.0
         first = to is not None and not (literal or doubted)
@@ -190,6 +190,10 @@ class Mildest:
         reasons = tuple(because(each, to) for each in broken)
         self._enter(tick, to, reasons, shedding=sheds)
         return True
+
+    def _doubted(self, tick: int, worse: Mode) -> bool:
+        """Whether a worse mode is to be tried on a share; of few requests that takes minutes."""
+        return self.demand.per_s > SCARCE_PER_S and self.doubt.holds(worse, tick)
 
     def _try_worse(self, tick: int, to: Mode) -> None:
         """Serve a share in a worse mode, into which a step was for nothing of late."""
@@ -239,7 +243,7 @@ class Mildest:
             slow = self.watch.answers and failed <= late
             may_help = slow or differs(self._policy, self.mode, mode)
             if promised < here and may_help and not self.ill.known(mode, tick):
-                if self.doubt.holds(mode, tick):
+                if self._doubted(tick, mode):
                     self._try_worse(tick, mode)
                     return True
                 text = f"{mode.label}: {self.mode.label} is no better than {best.label} was"
@@ -254,7 +258,7 @@ class Mildest:
     def _settle_for(self, tick: int, share: float) -> None:
         """Nothing promises less: the least bad that is known, judged by its own level."""
         best = self._losses.least_bad(tick)
-        if best > self.mode and self.doubt.holds(best, tick):
+        if best > self.mode and self._doubted(tick, best):
             # What it lost was seen at another time, or when it had only just begun.
             self.lock.begin(tick, share)
             self._try_worse(tick, best)

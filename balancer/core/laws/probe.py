@@ -161,7 +161,7 @@ class Probe:
                 if broken is not None:
                     return Outcome("refused", (broken,), literal=True)
         found = self._keep(tick, tests, seen) if kept else self._try(tests, seen)
-        if self.downwards and not kept and self.share.value < 1.0:
+        if self.downwards and not kept:
             self.stayers.observe(tick, stayed)
             found = self._compared(found)
         if found is not None and found.kind == "needless":

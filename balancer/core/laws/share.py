@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-__all__ = ["NONE", "Share", "first_share"]
+__all__ = ["NONE", "SCARCE_PER_S", "Share", "first_share"]
 
 REQUESTS, WITHIN_S = 15.0, 30.0
 """A probe's share is what brings so many requests in so long."""
@@ -75,8 +75,8 @@ class Share:
                 half of the requests is not too much to begin with, and a tenth stays.
         """
         least = first_share(per_s)
-        self.value = self.first = max(HALF, least) if downwards else least
-        self.most = 1.0 - STAY if downwards and self.value < 1.0 else 1.0
+        self.value = self.first = HALF if downwards else least
+        self.most = 1.0 - STAY if downwards else 1.0
         self.held = 0.0
         self.failed = failed
         self.kept_until: int | None = None
