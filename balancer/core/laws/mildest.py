@@ -5,11 +5,12 @@ next worse one that is not known to be ill. What was found ill is remembered (`I
 entered again by a probe, whose share is widened until it is the whole, or kept where there is room
 for no more (`Probe`). A mode in which users lose no less than they did in a milder one is left
 again; where nothing helps, the law stays with the least bad and tries anew after a quarter of an
-hour, doubling (`Lock`).
+hour, doubling (`Lock`). Where a step helped nobody of late (`Futility`), the next one is tried on a
+share of the requests first, beside those who stay.
 
 Once a tick, first match wins:
 
-    own rules of a higher level broken, and a worse mode promises less -> that mode
+    own rules of a higher level broken, and a worse mode promises less -> that mode, or a trial
     the same, and none does                         -> the least bad, locked
     a milder mode lost no more than this one        -> the next worse, or the least bad, locked
     a probe has its verdict                         -> another share, enter; or remember it as ill
@@ -29,9 +30,9 @@ from ..modes import MODES, Mode
 from ..policy import Policy
 from ..signals import GAUGES, Signals
 from .demand import Demand
-from .doubt import Doubt
 from .evidence import ACCEPT, ALARM
 from .felt import Felt, Round
+from .futility import Futility
 from .illness import MOST_FAILED, MOST_RELAPSES, MOST_WIDE, Illness
 from .lock import PERIOD_S, Lock
 from .losses import GAUGED, RULED, Losses
@@ -60,7 +61,7 @@ class Mildest:
 
     Its memory is public, as plain attributes: `mode` and `entered`; `shedding`, whether the mode's
     shedding is in force; `probed`, whether it was entered by a probe; and `watch`, `demand`, `ill`,
-    `lock` and `probe`.
+    `futility`, `lock` and `probe`.
     """
 
     __slots__ = (
@@ -75,7 +76,7 @@ class Mildest:
         "_signals",
         "_stance",
         "demand",
-        "doubt",
+        "futility",
         "ill",
         "lock",
         "probe",
@@ -93,7 +94,7 @@ class Mildest:
         self.watch = Watch(policy, signals)
         self.demand = Demand(policy.tick_s)
         self.ill = Illness(self._hold)
-        self.doubt = Doubt(self._hold, self._period)
+        self.futility = Futility(self._hold, self._period)
         self._losses = Losses(policy, self.demand, self.ill, signals.ticks(MEMORY_S))
         self.lock = Lock(policy.tick_s, self.watch.usual)
         self.probe = Probe(policy, signals, self.watch.usual)
@@ -174,15 +175,15 @@ class Mildest:
         if self.probe.downwards and not told:
             # What a worse mode would bring is being tried.
             return False
-        doubted = to is not None and not (told or sheds) and self._doubted(tick, to)
+        futile = to is not None and not (told or sheds) and self._futile(tick, to)
         gauged = any(each.bound.rule.signal in GAUGES for each in broken)
         ruled = GAUGED if gauged else RULED if literal else 0.0
-        first = to is not None and not (literal or doubted)
+        first = to is not None and not (literal or futile)
         self._found_ill(tick, here + ruled, ruled=literal, first=first)
         if to is None:
             self._settle_for(tick, failed + late)
             return True
-        if doubted:
+        if futile:
             self._try_worse(tick, to)
             return True
         # A leap says nothing good of what it leaves out.
@@ -191,9 +192,9 @@ class Mildest:
         self._enter(tick, to, reasons, shedding=sheds)
         return True
 
-    def _doubted(self, tick: int, worse: Mode) -> bool:
+    def _futile(self, tick: int, worse: Mode) -> bool:
         """Whether a worse mode is to be tried on a share; of few requests that takes minutes."""
-        return self.demand.per_s > SCARCE_PER_S and self.doubt.holds(worse, tick)
+        return self.demand.per_s > SCARCE_PER_S and self.futility.suspects(worse, tick)
 
     def _try_worse(self, tick: int, to: Mode) -> None:
         """Serve a share in a worse mode, into which a step was for nothing of late."""
@@ -204,7 +205,7 @@ class Mildest:
     def _needless(self, tick: int, tried: Mode) -> None:
         """The mode that serves is well by itself: the worse one is not needed."""
         self.ill.well(self.mode)
-        self.doubt.needless(MODES[tried:], tick)
+        self.futility.needless(MODES[tried:], tick)
         self.watch.forget()
         self._end(f"well without {tried.label}")
 
@@ -216,7 +217,7 @@ class Mildest:
         most = MOST_RELAPSES if relapse else MOST_FAILED
         # It may be over at once: whether it was worth a step is known soon, or never.
         first = first and self.ill.times[self.mode] == 0
-        self.doubt.first[self.mode] = first
+        self.futility.first[self.mode] = first
         hold = min(self._hold, self.probe.ripe_after) if first else None
         self.ill.found(tick, self.mode, loss, most=most, ruled=ruled, hold=hold)
 
@@ -243,7 +244,7 @@ class Mildest:
             slow = self.watch.answers and failed <= late
             may_help = slow or differs(self._policy, self.mode, mode)
             if promised < here and may_help and not self.ill.known(mode, tick):
-                if self._doubted(tick, mode):
+                if self._futile(tick, mode):
                     self._try_worse(tick, mode)
                     return True
                 text = f"{mode.label}: {self.mode.label} is no better than {best.label} was"
@@ -258,7 +259,7 @@ class Mildest:
     def _settle_for(self, tick: int, share: float) -> None:
         """Nothing promises less: the least bad that is known, judged by its own level."""
         best = self._losses.least_bad(tick)
-        if best > self.mode and self._doubted(tick, best):
+        if best > self.mode and self._futile(tick, best):
             # What it lost was seen at another time, or when it had only just begun.
             self.lock.begin(tick, share)
             self._try_worse(tick, best)
@@ -270,7 +271,7 @@ class Mildest:
         again = self.lock.until is not None and best is self.mode
         until = self.lock.begin(tick, share)
         self.ill.shun(MODES[best + 1 :], until)
-        self.doubt.cast(MODES[best + 1 :], tick, until)
+        self.futility.suspect(MODES[best + 1 :], tick, until)
         if again:
             return
         left_min = (until - tick) * self._policy.tick_s / 60.0
@@ -352,9 +353,9 @@ class Mildest:
         else:
             worse = probe.downwards
             if worse:
-                self.doubt.prove(target, tick)
-            elif self.doubt.first[target] and probe.share.falls == 0:
-                self.doubt.cast(MODES[target + 1 :], tick)
+                self.futility.prove(target, tick)
+            elif self.futility.first[target] and probe.share.falls == 0:
+                self.futility.suspect(MODES[target + 1 :], tick)
             self.ill.well(target)
             self._unlock()
             text = "; ".join([f"{target.label}: probe passed", *found.texts])
@@ -368,15 +369,14 @@ class Mildest:
         if self.probe.downwards:
             # It is no better than what it was to remedy.
             loss = max(loss, self.ill.lost[self.mode] or 0.0)
-            self.doubt.cast(MODES[target:], tick)
+            self.futility.suspect(MODES[target:], tick)
             self.watch.forget()
-        else:
-            if self.watch.calm >= ACCEPT:
-                self.doubt.prove(self.mode, tick)
+        elif self.watch.calm >= ACCEPT:
+            self.futility.prove(self.mode, tick)
         # The first look, before its time, does not put off the next.
-        early = self.doubt.first[target]
+        early = self.futility.first[target]
         hold = max(1, self._hold - (tick - (self.entered or 0))) if early else None
-        self.doubt.first[target] = False
+        self.futility.first[target] = False
         self.ill.found(tick, target, loss, most=most, ruled=found.literal, hold=hold)
         self._end(f"probe of {target.label} failed at {share.value:.1%}: {found.texts[0]}")
 
@@ -430,12 +430,12 @@ class Mildest:
         self._felt.restore(felt)
         self._stance = kept
 
-    def _parts(self) -> tuple[tuple[str, Watch | Demand | Doubt | Illness | Lock | Probe], ...]:
+    def _parts(self) -> tuple[tuple[str, Watch | Demand | Futility | Illness | Lock | Probe], ...]:
         return (
             ("watch", self.watch),
             ("demand", self.demand),
             ("ill", self.ill),
-            ("doubt", self.doubt),
+            ("futility", self.futility),
             ("lock", self.lock),
             ("probe", self.probe),
         )

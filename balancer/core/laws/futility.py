@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from ..modes import MODES, Mode
 
-__all__ = ["Doubt"]
+__all__ = ["Futility"]
 
 HOLDS = 15
 """For so many holds after a step for nothing the next one is by a share; as long a proof holds."""
@@ -19,12 +19,12 @@ HOLDS = 15
 FIELDS = ("until", "proved_until", "first", "needless_at")
 
 
-class Doubt:
+class Futility:
     """What is remembered of the steps into each mode.
 
     Attributes:
         until: the tick before which a step into it is by a share.
-        proved_until: the tick before which it is not doubted.
+        proved_until: the tick before which it is not suspected.
         first: whether the mode was left for the first time of late, and is not tried again yet.
         needless_at: the tick at which a trial ended because those who stayed were well; None:
             none did.
@@ -44,20 +44,20 @@ class Doubt:
         self.first = [False] * len(MODES)
         self.needless_at: int | None = None
 
-    def holds(self, mode: Mode, tick: int) -> bool:
+    def suspects(self, mode: Mode, tick: int) -> bool:
         """Whether a step into a mode is by a share."""
         if self.needless_at is not None and tick - self.needless_at <= self._soon:
             # It was well as long as a share was away, and no longer: that is help.
             self.prove(mode, tick)
         return tick < self.until[mode]
 
-    def cast(self, modes: Iterable[Mode], tick: int, since: int | None = None) -> None:
+    def suspect(self, modes: Iterable[Mode], tick: int, since: int | None = None) -> None:
         """A step into modes was for nothing, or would have been.
 
         Args:
             modes: which.
             tick: now.
-            since: they are left alone until this tick, and in doubt from then on.
+            since: they are left alone until this tick, and suspected from then on.
         """
         for mode in modes:
             if tick >= self.proved_until[mode]:
@@ -66,7 +66,7 @@ class Doubt:
     def needless(self, modes: Iterable[Mode], tick: int) -> None:
         """A trial of the first of these modes ended, because those who stayed were well."""
         self.needless_at = tick
-        self.cast(modes, tick)
+        self.suspect(modes, tick)
 
     def prove(self, mode: Mode, tick: int) -> None:
         """A mode was well while the milder one that its users came from was ill."""
