@@ -297,7 +297,7 @@ class Mildest:
         loss = self._losses.of(before, self.watch.loss(*shares), shedding=self.shedding)
         self._found_ill(tick, loss)
         self._settle_for(tick, sum(shares))
-        return self.mode is not before
+        return self.mode is not before or self.probe.downwards
 
     def _unlock(self) -> None:
         self.lock.end()

@@ -141,6 +141,20 @@ def test_a_worse_mode_is_no_refuge_from_its_own_slowness() -> None:
     assert all(step.tick < 1000 for step in run.steps)
 
 
+def test_a_mode_that_no_longer_helps_is_left_for_a_share_in_the_next() -> None:
+    """Soft was a help, and is slow more often than normal was; hard is suspected since the blip."""
+    rules = (*table("error_rate", 0.05, 0.1, 0.2), *table("latency_p95", 2.0, 10.0, 20.0))
+
+    def slower(at: int, mode: Mode) -> Health:
+        if mode is SOFT and at >= 1100:
+            return SLOW
+        return SLOW if mode is NORMAL and at >= 1000 and at % 3 == 0 else Health()
+
+    run = loop(after_a_blip(slower), mildest(rules)).run(2200)
+    assert [step.after for step in run.steps if step.tick >= 1000][:2] == [SOFT, HARD]
+    assert any("soft: probing hard with 50.0%" in text for _, text in probes(run))
+
+
 def test_a_proof_keeps_suspicion_away() -> None:
     """Soft was well while normal was seen to be ill: what comes later says nothing against it."""
     run = loop(during(range(100, 400), normal=SLOW)).run(600)

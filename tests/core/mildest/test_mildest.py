@@ -48,7 +48,7 @@ def test_where_all_are_ill_alike_it_stays_in_normal_and_tries_again_ever_more_se
     run = loop(during(range(100, 5000), **ALL_FAILING)).run(3000)
     assert run.path == [SOFT, NORMAL]
     tries = [at for at, text in probes(run) if "probing soft" in text]
-    assert [later - earlier for earlier, later in pairwise(tries)] == [1816]
+    assert [later - earlier for earlier, later in pairwise(tries)] == [1820]
 
 
 def test_where_all_are_slow_alike_every_mode_is_tried_once_and_normal_is_kept() -> None:
