@@ -62,7 +62,16 @@ class Illness:
             return True
         return self.requests < self.due[mode] and tick < self.until[mode] + MOST_HOLDS * self._hold
 
-    def found(self, tick: int, mode: Mode, loss: float, *, most: int, ruled: bool = False) -> None:
+    def found(
+        self,
+        tick: int,
+        mode: Mode,
+        loss: float,
+        *,
+        most: int,
+        ruled: bool = False,
+        hold: int | None = None,
+    ) -> None:
         """A mode was found ill.
 
         Args:
@@ -71,13 +80,14 @@ class Illness:
             loss: of its users.
             most: the hold is not doubled beyond this many times, less one.
             ruled: see the attribute.
+            hold: ticks to leave it alone, where it is not the usual time.
         """
         times = self.times[mode]
         self.times[mode] = max(times, min(times + 1, most))
         self.at[mode], self.lost[mode], self.ruled[mode] = tick, loss, ruled
         if most == MOST_RELAPSES:
             self.relapse_at[mode] = tick
-        self.until[mode] = tick + self._doubled(mode, self._hold)
+        self.until[mode] = tick + (self._doubled(mode, self._hold) if hold is None else hold)
         self.due[mode] = self.requests + self._doubled(mode, HOLD_REQUESTS)
 
     def _doubled(self, mode: int, once: int) -> int:

@@ -5,11 +5,12 @@ next worse one that is not known to be ill. What was found ill is remembered (`I
 entered again by a probe, whose share is widened until it is the whole, or kept where there is room
 for no more (`Probe`). A mode in which users lose no less than they did in a milder one is left
 again; where nothing helps, the law stays with the least bad and tries anew after a quarter of an
-hour, doubling (`Lock`).
+hour, doubling (`Lock`). Where a step helped nobody of late (`Futility`), the next one is tried on a
+share of the requests first, beside those who stay.
 
 Once a tick, first match wins:
 
-    own rules of a higher level broken, and a worse mode promises less -> that mode
+    own rules of a higher level broken, and a worse mode promises less -> that mode, or a trial
     the same, and none does                         -> the least bad, locked
     a milder mode lost no more than this one        -> the next worse, or the least bad, locked
     a probe has its verdict                         -> another share, enter; or remember it as ill
@@ -29,35 +30,26 @@ from ..modes import MODES, Mode
 from ..policy import Policy
 from ..signals import GAUGES, Signals
 from .demand import Demand
+from .evidence import ACCEPT, ALARM
 from .felt import Felt, Round
+from .futility import Futility
 from .illness import MOST_FAILED, MOST_RELAPSES, MOST_WIDE, Illness
 from .lock import PERIOD_S, Lock
+from .losses import GAUGED, RULED, Losses
 from .probe import Outcome, Probe
 from .remedy import differs, is_load
-from .share import NONE
+from .share import NONE, SCARCE_PER_S
 from .stances import probing, stance
 from .standards import bad, counted
+from .stayers import COMPARED_AT, DOUBT
 from .watch import LATE, Broken, Watch, because
 
 __all__ = ["Mildest"]
 
-GIVEN_UP = 0.02
-"""What each rung gives up by itself: a step must spare two users in a hundred their answer, or four
-their wait."""
-COMPARED_AT = 20
-"""Least requests in a mode before it is compared with what a milder one lost."""
-DOUBT = 2.0
-"""Standard errors by which a mode must be seen to be no better."""
 MEMORY_S = 1800.0
 """What a mode lost is compared with for this long."""
-MARGIN = 0.1
-"""Where nothing helped, losses that differ by less are equal, and the mildest mode is kept."""
 REFUSED_LOSS = 0.25
 """What a mode is taken to lose at least whose probe was refused."""
-RULED = 0.1
-"""What it is worth to keep a rule about money, or one that is taken literally: one user in ten."""
-GAUGED = 2.0
-"""The same of a gauge, which is about the process itself and is not weighed against users."""
 PATIENCE = 3
 """Holds after which a probe of which nothing was heard ends; telemetry may be minutes late."""
 
@@ -69,14 +61,14 @@ class Mildest:
 
     Its memory is public, as plain attributes: `mode` and `entered`; `shedding`, whether the mode's
     shedding is in force; `probed`, whether it was entered by a probe; and `watch`, `demand`, `ill`,
-    `lock` and `probe`.
+    `futility`, `lock` and `probe`.
     """
 
     __slots__ = (
         *FIELDS,
         "_felt",
         "_hold",
-        "_memory",
+        "_losses",
         "_period",
         "_policy",
         "_probation",
@@ -84,6 +76,7 @@ class Mildest:
         "_signals",
         "_stance",
         "demand",
+        "futility",
         "ill",
         "lock",
         "probe",
@@ -98,12 +91,13 @@ class Mildest:
         self._hold = signals.ticks(policy.ladder.hold_s)
         self._probation = signals.ticks(policy.ladder.probation_s)
         self._period = signals.ticks(PERIOD_S)
-        self._memory = signals.ticks(MEMORY_S)
         self.watch = Watch(policy, signals)
         self.demand = Demand(policy.tick_s)
         self.ill = Illness(self._hold)
+        self.futility = Futility(self._hold, self._period)
+        self._losses = Losses(policy, self.demand, self.ill, signals.ticks(MEMORY_S))
         self.lock = Lock(policy.tick_s, self.watch.usual)
-        self.probe = Probe(policy, signals)
+        self.probe = Probe(policy, signals, self.watch.usual)
         self.mode = Mode.NORMAL
         self.entered: int | None = None
         self.shedding = False
@@ -122,11 +116,11 @@ class Mildest:
         # What fails fast finishes first: the first seconds of a mode say little.
         if tick - self.entered > self._settle and self._move(tick, self.entered):
             return self._stance
-        if self.mode is Mode.NORMAL:
+        if self.probe.target is not None:
+            self._weigh(tick, self.probe.target)
+        elif self.mode is Mode.NORMAL:
             self.ill.fade(tick, self.entered)
             self.lock.rest(tick, self.entered)
-        elif self.probe.target is not None:
-            self._weigh(tick, self.probe.target)
         elif any(demand):
             self._try(tick)
         return self._stance
@@ -143,13 +137,11 @@ class Mildest:
         broken = self.watch.judge(tick, self.mode, entered, asked, probed=self.probe.target)
         if self._resettle(tick, entered, here, calm=not broken):
             return True
+        if self.probe.downwards and self.watch.calm >= ALARM:
+            assert self.probe.target is not None
+            self._needless(tick, self.probe.target)
+            return True
         return bool(broken and self._leave(tick, broken)) or self._undo(tick)
-
-    def _loss(self, mode: Mode, users: float, *, shedding: bool) -> float:
-        """What a mode loses: what it gives up, whom it sheds, and what the users of it lose."""
-        shed = self._policy.strategies[mode].shed
-        away = self.demand.turned_away(shed) if shedding else 0.0
-        return GIVEN_UP * mode + away + (1.0 - away) * users
 
     # --- leaving ------------------------------------------------------------------------
 
@@ -160,7 +152,7 @@ class Mildest:
         sheds = load or (self.shedding and any(self._policy.strategies[self.mode].shed))
         failed, late = self.watch.shares(felt)
         literal = len(felt) < len(broken)
-        here = self._loss(self.mode, self.watch.loss(failed, late), shedding=self.shedding)
+        here = self._losses.of(self.mode, self.watch.loss(failed, late), shedding=self.shedding)
         # Late answers of a mode that has given none are failures that take their time.
         fails = felt != [] and (
             not self.watch.answers or all(each.bound.rule.signal == "error_rate" for each in felt)
@@ -175,15 +167,24 @@ class Mildest:
         to = None
         if leap is not None and not self.ill.known(leap, tick):
             to = leap
-        elif worse and (literal or self._loss(worse[0], 0.0, shedding=sheds) < here):
+        elif worse and (literal or self._losses.of(worse[0], 0.0, shedding=sheds) < here):
             to = worse[0]
         if to is None and not felt:
             return False
+        told = literal or leap is not None
+        if self.probe.downwards and not told:
+            # What a worse mode would bring is being tried.
+            return False
+        futile = to is not None and not (told or sheds) and self._futile(tick, to)
         gauged = any(each.bound.rule.signal in GAUGES for each in broken)
         ruled = GAUGED if gauged else RULED if literal else 0.0
-        self._found_ill(tick, here + ruled, ruled=literal)
+        first = to is not None and not (literal or futile)
+        self._found_ill(tick, here + ruled, ruled=literal, first=first)
         if to is None:
             self._settle_for(tick, failed + late)
+            return True
+        if futile:
+            self._try_worse(tick, to)
             return True
         # A leap says nothing good of what it leaves out.
         self.ill.shun(MODES[self.mode + 1 : to], tick + self._hold)
@@ -191,18 +192,41 @@ class Mildest:
         self._enter(tick, to, reasons, shedding=sheds)
         return True
 
-    def _found_ill(self, tick: int, loss: float, *, ruled: bool = False) -> None:
+    def _futile(self, tick: int, worse: Mode) -> bool:
+        """Whether a worse mode is to be tried on a share; of few requests that takes minutes."""
+        return self.demand.per_s > SCARCE_PER_S and self.futility.suspects(worse, tick)
+
+    def _try_worse(self, tick: int, to: Mode) -> None:
+        """Serve a share in a worse mode, into which a step was for nothing of late."""
+        self.watch.calm = 0.0
+        self.probe.begin(tick, self.mode, to, self.demand.per_s)
+        self._serve(to)
+
+    def _needless(self, tick: int, tried: Mode) -> None:
+        """The mode that serves is well by itself: the worse one is not needed."""
+        self.ill.well(self.mode)
+        self.futility.needless(MODES[tried:], tick)
+        self.watch.forget()
+        self._end(f"well without {tried.label}")
+
+    def _found_ill(
+        self, tick: int, loss: float, *, ruled: bool = False, first: bool = False
+    ) -> None:
         """The mode is ill; if a probe had only just let it in, it is left alone for longer."""
         relapse = self.probed and tick - (self.entered or 0) <= self._probation
         most = MOST_RELAPSES if relapse else MOST_FAILED
-        self.ill.found(tick, self.mode, loss, most=most, ruled=ruled)
+        # It may be over at once: whether it was worth a step is known soon, or never.
+        first = first and self.ill.times[self.mode] == 0
+        self.futility.first[self.mode] = first
+        hold = min(self._hold, self.probe.ripe_after) if first else None
+        self.ill.found(tick, self.mode, loss, most=most, ruled=ruled, hold=hold)
 
     def _undo(self, tick: int) -> bool:
         """Leave a mode in which users lose no less than in a milder one they were taken from."""
         failed, late, n = self.watch.seen
         if self.mode is Mode.NORMAL or n < COMPARED_AT or self.lock.until is not None:
             return False
-        lost = self._milder(tick)
+        lost = {} if self.probe.downwards else self._losses.milder(tick, self.mode)
         if not lost:
             return False
         best = min(lost, key=lambda mode: (lost[mode], mode))
@@ -211,15 +235,18 @@ class Mildest:
         users = self.watch.loss(failed / n, late / n)
         # Whom a mode sheds for a rule's sake is what its policy asked for.
         shedding = self.shedding and not self.ill.ruled[best]
-        here = self._loss(self.mode, users, shedding=shedding)
+        here = self._losses.of(self.mode, users, shedding=shedding)
         if here - DOUBT * error <= lost[best]:
             return False
         self.ill.found(tick, self.mode, here, most=MOST_FAILED)
         for mode in MODES[self.mode + 1 :]:
-            promised = self._loss(mode, 0.0, shedding=self.shedding)
+            promised = self._losses.of(mode, 0.0, shedding=self.shedding)
             slow = self.watch.answers and failed <= late
             may_help = slow or differs(self._policy, self.mode, mode)
             if promised < here and may_help and not self.ill.known(mode, tick):
+                if self._futile(tick, mode):
+                    self._try_worse(tick, mode)
+                    return True
                 text = f"{mode.label}: {self.mode.label} is no better than {best.label} was"
                 reasons = (Reason(kind="failed", text=text),)
                 self._enter(tick, mode, reasons, shedding=self.shedding)
@@ -227,27 +254,24 @@ class Mildest:
         self._lock(tick, best, lost[best] / LATE)
         return True
 
-    def _milder(self, tick: int) -> dict[Mode, float]:
-        """What milder modes lost that may be taken instead."""
-        lost = self._losses(tick, MODES[: self.mode])
-        return {mode: loss for mode, loss in lost.items() if loss < GAUGED}
-
-    def _losses(self, tick: int, modes: tuple[Mode, ...]) -> dict[Mode, float]:
-        return self.ill.losses(modes, tick - self._memory)
-
     # --- where nothing helps ------------------------------------------------------------
 
     def _settle_for(self, tick: int, share: float) -> None:
         """Nothing promises less: the least bad that is known, judged by its own level."""
-        lost = self._losses(tick, MODES)
-        least = min(lost.values())
-        self._lock(tick, min(mode for mode in lost if lost[mode] <= least + MARGIN), share)
+        best = self._losses.least_bad(tick)
+        if best > self.mode and self._futile(tick, best):
+            # What it lost was seen at another time, or when it had only just begun.
+            self.lock.begin(tick, share)
+            self._try_worse(tick, best)
+        else:
+            self._lock(tick, best, share)
 
     def _lock(self, tick: int, best: Mode, share: float) -> None:
         """Stay with the least bad mode until it is well again, or for a while."""
         again = self.lock.until is not None and best is self.mode
         until = self.lock.begin(tick, share)
         self.ill.shun(MODES[best + 1 :], until)
+        self.futility.suspect(MODES[best + 1 :], tick, until)
         if again:
             return
         left_min = (until - tick) * self._policy.tick_s / 60.0
@@ -266,14 +290,14 @@ class Mildest:
         if found == "well" and calm:
             self.ill.relent(tick)
             self._unlock()
-        if found != "worse" or tick - entered < self._period:
+        if found != "worse" or tick - entered < self._period or self.probe.downwards:
             return False
         before, (failed_here, late_here, seen) = self.mode, self.watch.seen
         shares = failed_here / max(1.0, seen), late_here / max(1.0, seen)
-        loss = self._loss(before, self.watch.loss(*shares), shedding=self.shedding)
+        loss = self._losses.of(before, self.watch.loss(*shares), shedding=self.shedding)
         self._found_ill(tick, loss)
         self._settle_for(tick, sum(shares))
-        return self.mode is not before
+        return self.mode is not before or self.probe.downwards
 
     def _unlock(self) -> None:
         self.lock.end()
@@ -314,25 +338,46 @@ class Mildest:
             self.ill.shun((target,), tick + self._hold)
             self._end(f"probe of {target.label} ended, nothing was served in it")
             return
-        found = probe.weigh(tick, target, self.watch.tests[target], seen, self.demand.per_s)
+        # A worse mode is to be what the one that serves is not.
+        tests = self.watch.tests[min(target, self.mode)]
+        stayed = self._felt.now.get(self.mode)
+        found = probe.weigh(tick, target, tests, seen, stayed, self.demand.per_s)
         if found is None:
             return
         if found.kind == "refused":
             self._refuse(tick, target, found)
+        elif found.kind == "needless":
+            self._needless(tick, target)
         elif found.kind == "served":
             self._serve(target)
         else:
+            worse = probe.downwards
+            if worse:
+                self.futility.prove(target, tick)
+            elif self.futility.first[target] and probe.share.falls == 0:
+                self.futility.suspect(MODES[target + 1 :], tick)
             self.ill.well(target)
             self._unlock()
             text = "; ".join([f"{target.label}: probe passed", *found.texts])
             self._enter(tick, target, (Reason(kind="passed", text=text),), shedding=self.shedding)
-            self.probed = True
+            self.probed = not worse
 
     def _refuse(self, tick: int, target: Mode, found: Outcome) -> None:
         share = self.probe.share
         most = MOST_WIDE if share.value > share.first else MOST_FAILED
         loss = max(REFUSED_LOSS, self.ill.lost[target] or 0.0)
-        self.ill.found(tick, target, loss, most=most, ruled=found.literal)
+        if self.probe.downwards:
+            # It is no better than what it was to remedy.
+            loss = max(loss, self.ill.lost[self.mode] or 0.0)
+            self.futility.suspect(MODES[target:], tick)
+            self.watch.forget()
+        elif self.watch.calm >= ACCEPT:
+            self.futility.prove(self.mode, tick)
+        # The first look, before its time, does not put off the next.
+        early = self.futility.first[target]
+        hold = max(1, self._hold - (tick - (self.entered or 0))) if early else None
+        self.futility.first[target] = False
+        self.ill.found(tick, target, loss, most=most, ruled=found.literal, hold=hold)
         self._end(f"probe of {target.label} failed at {share.value:.1%}: {found.texts[0]}")
 
     def _end(self, text: str) -> None:
@@ -385,11 +430,12 @@ class Mildest:
         self._felt.restore(felt)
         self._stance = kept
 
-    def _parts(self) -> tuple[tuple[str, Watch | Demand | Illness | Lock | Probe], ...]:
+    def _parts(self) -> tuple[tuple[str, Watch | Demand | Futility | Illness | Lock | Probe], ...]:
         return (
             ("watch", self.watch),
             ("demand", self.demand),
             ("ill", self.ill),
+            ("futility", self.futility),
             ("lock", self.lock),
             ("probe", self.probe),
         )

@@ -19,6 +19,7 @@ from .evidence import Change, verdict
 from .felt import Round
 from .share import NONE, Share
 from .standards import allowed, counted, sample, spent, told
+from .stayers import Stayers
 
 __all__ = ["Outcome", "Probe"]
 
@@ -51,12 +52,13 @@ class Outcome(NamedTuple):
     """What came of a share.
 
     Attributes:
-        kind: the target is refused, or to be entered, or another share of it is served from now on.
+        kind: the target is refused, or not needed, or to be entered, or another share of it is
+            served from now on.
         texts: why, for a person.
         literal: whether it is refused by a rule that is not about a share of its users.
     """
 
-    kind: Literal["refused", "entered", "served"]
+    kind: Literal["refused", "needless", "entered", "served"]
     texts: tuple[str, ...] = ()
     literal: bool = False
 
@@ -74,11 +76,13 @@ class Probe:
         heard: the tick of the last request begun in the target.
         begun: requests begun under the present share, up to each tick since it is served.
         tried: bad and all requests under it, by rule.
+        ripe_after: ticks after which requests that began before a share have ended, or are late.
+        stayers: those who are not served in the target, where it is a worse mode.
     """
 
-    __slots__ = (*FIELDS, "_changes", "_policy", "_settle", "_signals", "share")
+    __slots__ = (*FIELDS, "_changes", "_policy", "_signals", "ripe_after", "share", "stayers")
 
-    def __init__(self, policy: Policy, signals: Signals) -> None:
+    def __init__(self, policy: Policy, signals: Signals, usual: float) -> None:
         self._policy = policy
         self._signals = signals
         self.beside = Mode.NORMAL
@@ -87,10 +91,11 @@ class Probe:
         self.begun = [0]
         self.share = Share(signals.ticks(policy.ladder.hold_s), signals.ticks(CHECK_S))
         self.tried: list[list[int]] = []
-        slowest = [b.threshold for b in signals.entry if b.rule.signal in LATENCIES]
-        self._settle = math.ceil(
-            (policy.ladder.settle_s + max(slowest, default=0.0)) / policy.tick_s
+        cuts = [b.threshold for b in signals.entry if b.rule.signal in LATENCIES]
+        self.ripe_after = math.ceil(
+            (policy.ladder.settle_s + max(cuts, default=0.0)) / policy.tick_s
         )
+        self.stayers = Stayers(math.ceil(min(cuts, default=0.0) / policy.tick_s), usual)
         self._changes = {
             number: Change(allowed(bound))
             for number, bound in enumerate(signals.entry)
@@ -100,13 +105,19 @@ class Probe:
     def begin(
         self, tick: int, beside: Mode, target: Mode, per_s: float, *, failed: float = NONE
     ) -> None:
-        """Try a mode, of so many requests a second."""
+        """Try a mode, of so many requests a second; a worse one with half of them."""
         self.beside, self.target, self.since = beside, target, tick
-        self.share.begin(per_s, failed)
+        self.share.begin(per_s, failed, downwards=target > beside)
         self.patience = self._signals.ticks(EXPECTED / max(self.share.first * per_s, LEAST_PER_S))
         self._serve(tick)
 
+    @property
+    def downwards(self) -> bool:
+        """Whether a worse mode is tried than the one that serves."""
+        return self.target is not None and self.target > self.beside
+
     def _serve(self, tick: int) -> Outcome:
+        self.stayers.begin(tick)
         self.round_since, self.heard, self.begun = tick, tick, [0]
         self.tried = [[0, 0] for _ in self._policy.rules]
         for change in self._changes.values():
@@ -123,7 +134,13 @@ class Probe:
         return tick - self.heard
 
     def weigh(
-        self, tick: int, target: Mode, tests: Tests, seen: Round | None, per_s: float
+        self,
+        tick: int,
+        target: Mode,
+        tests: Tests,
+        seen: Round | None,
+        stayed: Round | None,
+        per_s: float,
     ) -> Outcome | None:
         """Judge the present share; None: go on with it.
 
@@ -132,6 +149,7 @@ class Probe:
             target: the mode that is tried.
             tests: the rules it is left by, with their numbers.
             seen: what its users felt in this tick.
+            stayed: what the users of the mode beside it felt.
             per_s: requests a second, in all modes.
         """
         kept = self.share.kept_until is not None
@@ -143,6 +161,11 @@ class Probe:
                 if broken is not None:
                     return Outcome("refused", (broken,), literal=True)
         found = self._keep(tick, tests, seen) if kept else self._try(tests, seen)
+        if self.downwards and not kept:
+            self.stayers.observe(tick, stayed)
+            found = self._compared(found)
+        if found is not None and found.kind == "needless":
+            return found
         if found is not None and found.kind == "refused":
             if not self.share.fall_back(tick):
                 return found
@@ -178,10 +201,22 @@ class Probe:
             well = well and self.begun[-1] >= LEAST_PROBED
         return Outcome("entered", tuple(texts)) if well else None
 
+    def _compared(self, found: Outcome | None) -> Outcome | None:
+        """Of a worse mode on trial: needless, refused or well beside those who stay."""
+        if self.stayers.well:
+            return Outcome("needless")
+        if found is None or found.kind == "entered":
+            return None if self.stayers.well is None else found
+        k, n = max(self.tried, key=lambda counts: counts[0] / max(1, counts[1]))
+        worse = self.stayers.fare_worse(k, n)
+        if worse is None:
+            return None
+        return Outcome("entered", found.texts) if worse else found
+
     def _keep(self, tick: int, tests: Tests, seen: Round | None) -> Outcome | None:
         """Of a share that is kept: refused, or not."""
         # What was begun under a wider share that failed ends first.
-        if seen is not None and tick - self.round_since > self._settle:
+        if seen is not None and tick - self.round_since > self.ripe_after:
             for number, bound in tests:
                 if counted(bound):
                     change = self._changes[number]
@@ -266,6 +301,7 @@ class Probe:
             "begun": list(self.begun),
             "tried": [list(counts) for counts in self.tried],
             "share": self.share.state(),
+            "stayers": self.stayers.state(),
             "changes": [change.state() for change in self._changes.values()],
         }
 
@@ -277,8 +313,9 @@ class Probe:
         self.target = None if self.target is None else MODES[self.target]
         self.begun = list(self.begun)
         self.tried = [list(counts) for counts in self.tried]
-        share, changes = state["share"], state["changes"]
-        assert isinstance(share, dict) and isinstance(changes, list)
+        share, stayers, changes = state["share"], state["stayers"], state["changes"]
+        assert isinstance(share, dict) and isinstance(changes, list) and isinstance(stayers, dict)
+        self.stayers.restore(stayers)
         self.share.restore(share)
         for change, values in zip(self._changes.values(), changes, strict=True):
             change.restore(values)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-__all__ = ["NONE", "Share", "first_share"]
+__all__ = ["NONE", "SCARCE_PER_S", "Share", "first_share"]
 
 REQUESTS, WITHIN_S = 15.0, 30.0
 """A probe's share is what brings so many requests in so long."""
@@ -21,6 +21,8 @@ HALF = 0.5
 """Where a wider share would be more than half, all is tried: it costs hardly more users."""
 SCARCE_PER_S = 0.35
 """Below this rate a probe is served everything, above it at most half to begin with."""
+STAY = 0.1
+"""Share of the requests that stay with the mode that serves while a worse one is tried."""
 CLOSE = 1.25
 """A share is kept when no larger one can be tried that is larger by this much."""
 MOST_RESTS = 2
@@ -28,7 +30,7 @@ MOST_RESTS = 2
 NONE = 2.0
 """Above every share: none is known to fail, or there is room for all."""
 
-FIELDS = ("value", "first", "held", "failed", "kept_until", "falls")
+FIELDS = ("value", "first", "most", "held", "failed", "kept_until", "falls")
 
 
 def first_share(per_s: float) -> float:
@@ -45,6 +47,7 @@ class Share:
     Attributes:
         value: served now.
         first: the one it began with.
+        most: the largest that is tried.
         held: the largest that was found well; 0: none yet.
         failed: the smallest that is known to fail; `NONE`: none is.
         kept_until: the tick until which `value` is kept; None: it is on trial.
@@ -62,14 +65,18 @@ class Share:
         self._check = check
         self.begin(1.0, NONE)
 
-    def begin(self, per_s: float, failed: float) -> None:
+    def begin(self, per_s: float, failed: float, *, downwards: bool = False) -> None:
         """Start with the smallest share worth trying.
 
         Args:
             per_s: requests a second.
             failed: a share that is known to fail; `NONE`: none is.
+            downwards: a worse mode is tried, of whom nobody has more to fear than they suffer:
+                half of the requests is not too much to begin with, and a tenth stays.
         """
-        self.value = self.first = first_share(per_s)
+        least = first_share(per_s)
+        self.value = self.first = HALF if downwards else least
+        self.most = 1.0 - STAY if downwards else 1.0
         self.held = 0.0
         self.failed = failed
         self.kept_until: int | None = None
@@ -77,7 +84,7 @@ class Share:
 
     def whole(self, room: float) -> bool:
         """Whether a share that was found well is enough to enter the target."""
-        return self.value == 1.0 and room > 1.0
+        return self.value >= self.most and room > 1.0
 
     def widen(self, tick: int, room: float) -> None:
         """The share was found well: try a wider one, or keep it where there is none.
@@ -86,6 +93,7 @@ class Share:
             tick: now.
             room: the largest share that may be served, whatever is found.
         """
+        room = min(room, self.most)
         self.held = min(self.value, room)
         wider = WIDER * self.held
         if wider >= HALF:
@@ -93,7 +101,7 @@ class Share:
         if wider >= self.failed:
             wider = math.sqrt(self.held * self.failed)
         wider = min(wider, room)
-        if wider < CLOSE * self.held and (wider < 1.0 or self.held == 1.0):
+        if wider < CLOSE * self.held and (wider < self.most or self.held == self.most):
             rest = self._check if self.failed == NONE else self._rest << min(self.falls, MOST_RESTS)
             self.value, self.kept_until = self.held, tick + rest
         else:

@@ -10,7 +10,7 @@ from ..modes import MODES, Mode
 from ..policy import Policy
 from ..rules import shown
 from ..signals import Bound, Signals
-from .evidence import Change, Spending
+from .evidence import Change, Spending, likelihood
 from .felt import Round
 from .standards import allowed, bad, counted, limit, sample, spent, tested, told
 
@@ -43,6 +43,7 @@ class Watch:
         answers: whether the mode has answered any since entry.
         ended: late requests that were answered, and that failed or were given up, since entry.
         streaks: for how many ticks each literal rule has been broken.
+        calm: evidence that the mode is well, since entry or since it was asked for.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Watch:
         "_signals",
         "_spending",
         "answers",
+        "calm",
         "ended",
         "seen",
         "streaks",
@@ -77,6 +79,7 @@ class Watch:
         self.answers = False
         self.ended = [0.0, 0.0]
         self.streaks = [0] * len(policy.rules)
+        self.calm = 0.0
 
     @property
     def usual(self) -> float:
@@ -89,6 +92,7 @@ class Watch:
         self.answers = False
         self.ended = [0.0, 0.0]
         self.streaks = [0] * len(self.streaks)
+        self.calm = 0.0
         self.forget()
         self._spending.reset(tick)
 
@@ -101,6 +105,8 @@ class Watch:
         """Take in what the mode's users felt in a tick, at so many requests a second."""
         failed, late, n = self.seen
         failed_now, late_now, n_now = bad(seen)
+        k_now = min(n_now, failed_now + late_now)
+        self.calm = max(0.0, self.calm + likelihood(k_now, n_now, self.usual))
         failed += failed_now
         # One that was late before the mode was entered may fail in it.
         late = max(0.0, late + late_now)
@@ -216,6 +222,7 @@ class Watch:
         return {
             "seen": list(self.seen),
             "answers": self.answers,
+            "calm": self.calm,
             "ended": list(self.ended),
             "streaks": list(self.streaks),
             "spending": self._spending.state(),
@@ -230,6 +237,9 @@ class Watch:
         assert isinstance(seen, list) and isinstance(ended, list) and isinstance(streaks, list)
         assert isinstance(spending, list) and isinstance(changes, list)
         self.answers = bool(state["answers"])
+        calm = state["calm"]
+        assert isinstance(calm, float)
+        self.calm = calm
         self.seen, self.ended, self.streaks = list(seen), list(ended), list(streaks)
         self._spending.restore(spending)
         for change, values in zip(self._changes.values(), changes, strict=True):

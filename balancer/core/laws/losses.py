@@ -1,0 +1,56 @@
+"""What modes lose: what they give up, whom they shed, and what their users lose."""
+
+from __future__ import annotations
+
+from ..modes import MODES, Mode
+from ..policy import Policy
+from .demand import Demand
+from .illness import Illness
+
+__all__ = ["GAUGED", "RULED", "Losses"]
+
+GIVEN_UP = 0.02
+"""What each rung gives up by itself: a step must spare two users in a hundred their answer, or four
+their wait."""
+MARGIN = 0.1
+"""Where nothing helped, losses that differ by less are equal, and the mildest mode is kept."""
+RULED = 0.1
+"""What it is worth to keep a rule about money, or one that is taken literally: one user in ten."""
+GAUGED = 2.0
+"""The same of a gauge, which is about the process itself and is not weighed against users."""
+
+
+class Losses:
+    """What modes lose, of 1: every user is lost.
+
+    Args:
+        policy: whom its modes shed.
+        demand: how many come.
+        ill: what modes lost when they were found ill.
+        memory: ticks for which that is compared.
+    """
+
+    __slots__ = ("_demand", "_ill", "_memory", "_policy")
+
+    def __init__(self, policy: Policy, demand: Demand, ill: Illness, memory: int) -> None:
+        self._policy = policy
+        self._demand = demand
+        self._ill = ill
+        self._memory = memory
+
+    def of(self, mode: Mode, users: float, *, shedding: bool) -> float:
+        """What a mode loses whose users lose so much."""
+        shed = self._policy.strategies[mode].shed
+        away = self._demand.turned_away(shed) if shedding else 0.0
+        return GIVEN_UP * mode + away + (1.0 - away) * users
+
+    def milder(self, tick: int, mode: Mode) -> dict[Mode, float]:
+        """What milder modes lost that may be taken instead."""
+        lost = self._ill.losses(MODES[:mode], tick - self._memory)
+        return {mode: loss for mode, loss in lost.items() if loss < GAUGED}
+
+    def least_bad(self, tick: int) -> Mode:
+        """The mildest mode that lost hardly more than any; one was found ill just now."""
+        lost = self._ill.losses(MODES, tick - self._memory)
+        least = min(lost.values())
+        return min(mode for mode in lost if lost[mode] <= least + MARGIN)

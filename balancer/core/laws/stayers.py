@@ -1,0 +1,85 @@
+"""Those who stay with the mode that serves while a worse one is tried beside it.
+
+A trial that goes well says nothing by itself: the trouble may have passed. The worse mode helps
+where those who stay are ill at the same time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from .evidence import verdict
+from .felt import Round
+from .standards import bad
+
+__all__ = ["COMPARED_AT", "DOUBT", "Stayers"]
+
+COMPARED_AT = 20
+"""Least requests in a mode before it is compared with another one."""
+LEAST_STAYED = 10
+"""Of those who stay, since they are few by intent."""
+DOUBT = 2.0
+"""Standard errors by which a mode must be seen to be better, or no better."""
+
+FIELDS = ("since", "k", "n")
+
+
+class Stayers:
+    """The control group of a trial: requests begun beside it, and not before.
+
+    Attributes:
+        since: the tick at which the present share of the trial began.
+        k, n: bad and all requests that speak for those who stay.
+
+    Args:
+        ripens: ticks after which a request is late; whoever is late earlier had begun before.
+        usual: share of bad requests that is allowed where all is well.
+    """
+
+    __slots__ = (*FIELDS, "_ripens", "_usual")
+
+    def __init__(self, ripens: int, usual: float) -> None:
+        self._ripens = ripens
+        self._usual = usual
+        self.since = self.k = self.n = 0
+
+    def begin(self, tick: int) -> None:
+        """A share of the trial begins."""
+        self.since, self.k, self.n = tick, 0, 0
+
+    def observe(self, tick: int, seen: Round | None) -> None:
+        """Count what those who stay felt in a tick."""
+        if seen is not None and tick - self.since > self._ripens:
+            failed, late, n = bad(seen)
+            self.k += max(0, min(n, failed + late))
+            self.n += n
+
+    @property
+    def well(self) -> bool | None:
+        """Whether those who stay are well; None: not known yet."""
+        return verdict(self.k, self.n, self._usual)
+
+    def fare_worse(self, k: int, n: int) -> bool | None:
+        """Whether they fare worse than those on trial, of whom k of n are bad; None: wait.
+
+        By the difference of two proportions, two standard errors.
+        """
+        few = n < COMPARED_AT or self.n < LEAST_STAYED
+        if few and (self.n == 0 or k * self.n < self.k * n):
+            return None
+        here, there = self.k / self.n, k / n
+        variance = sum(
+            max(share * (1.0 - share), 1.0 / count) / count
+            for share, count in ((here, self.n), (there, n))
+        )
+        return here - there > DOUBT * math.sqrt(variance)
+
+    def state(self) -> dict[str, object]:
+        """Plain values."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Take back what `state` gave."""
+        for name in FIELDS:
+            setattr(self, name, state[name])
