@@ -11,7 +11,6 @@ from balancer.core.modes import Mode
 from tests.core.builders import table
 from tests.core.loop import Health, World, during
 from tests.core.mildest.rungs import (
-    ALL_FAILING,
     ALL_SLOW,
     BROKEN,
     EMERGENCY,
