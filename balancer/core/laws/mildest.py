@@ -41,13 +41,16 @@ from .remedy import differs, is_load
 from .share import NONE, SCARCE_PER_S
 from .stances import probing, stance
 from .standards import bad, counted
-from .stayers import COMPARED_AT, DOUBT
 from .watch import LATE, Broken, Watch, because
 
 __all__ = ["Mildest"]
 
 MEMORY_S = 1800.0
 """What a mode lost is compared with for this long."""
+COMPARED_AT = 20
+"""Least requests in a mode before it is compared with what a milder one lost."""
+DOUBT = 2.0
+"""Standard errors by which a mode must be seen to be no better."""
 REFUSED_LOSS = 0.25
 """What a mode is taken to lose at least whose probe was refused."""
 PATIENCE = 3
@@ -175,13 +178,13 @@ class Mildest:
         if self.probe.downwards and not told:
             # What a worse mode would bring is being tried.
             return False
-        futile = to is not None and not (told or sheds) and self._futile(tick, to)
+        futile = to is not None and not (told or sheds) and self._futile(tick, to, failed, late)
         gauged = any(each.bound.rule.signal in GAUGES for each in broken)
         ruled = GAUGED if gauged else RULED if literal else 0.0
         first = to is not None and not (literal or futile)
         self._found_ill(tick, here + ruled, ruled=literal, first=first)
         if to is None:
-            self._settle_for(tick, failed + late)
+            self._settle_for(tick, failed, late)
             return True
         if futile:
             self._try_worse(tick, to)
@@ -192,9 +195,14 @@ class Mildest:
         self._enter(tick, to, reasons, shedding=sheds)
         return True
 
-    def _futile(self, tick: int, worse: Mode) -> bool:
-        """Whether a worse mode is to be tried on a share; of few requests that takes minutes."""
-        return self.demand.per_s > SCARCE_PER_S and self.futility.suspects(worse, tick)
+    def _futile(self, tick: int, worse: Mode, failed: float, late: float) -> bool:
+        """Whether a worse mode is to be tried on a share, which takes minutes of few requests.
+
+        Not where requests fail: those on trial and those who stay are refused by the same quota,
+        and what would become of all of them cannot be seen on a part.
+        """
+        enough = self.demand.per_s > SCARCE_PER_S
+        return enough and late > failed and self.futility.suspects(worse, tick)
 
     def _try_worse(self, tick: int, to: Mode) -> None:
         """Serve a share in a worse mode, into which a step was for nothing of late."""
@@ -244,7 +252,7 @@ class Mildest:
             slow = self.watch.answers and failed <= late
             may_help = slow or differs(self._policy, self.mode, mode)
             if promised < here and may_help and not self.ill.known(mode, tick):
-                if self._futile(tick, mode):
+                if self._futile(tick, mode, failed, late):
                     self._try_worse(tick, mode)
                     return True
                 text = f"{mode.label}: {self.mode.label} is no better than {best.label} was"
@@ -256,10 +264,11 @@ class Mildest:
 
     # --- where nothing helps ------------------------------------------------------------
 
-    def _settle_for(self, tick: int, share: float) -> None:
+    def _settle_for(self, tick: int, failed: float, late: float) -> None:
         """Nothing promises less: the least bad that is known, judged by its own level."""
         best = self._losses.least_bad(tick)
-        if best > self.mode and self._futile(tick, best):
+        share = failed + late
+        if best > self.mode and self._futile(tick, best, failed, late):
             # What it lost was seen at another time, or when it had only just begun.
             self.lock.begin(tick, share)
             self._try_worse(tick, best)
@@ -296,7 +305,7 @@ class Mildest:
         shares = failed_here / max(1.0, seen), late_here / max(1.0, seen)
         loss = self._losses.of(before, self.watch.loss(*shares), shedding=self.shedding)
         self._found_ill(tick, loss)
-        self._settle_for(tick, sum(shares))
+        self._settle_for(tick, *shares)
         return self.mode is not before or self.probe.downwards
 
     def _unlock(self) -> None:

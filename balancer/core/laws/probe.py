@@ -202,16 +202,11 @@ class Probe:
         return Outcome("entered", tuple(texts)) if well else None
 
     def _compared(self, found: Outcome | None) -> Outcome | None:
-        """Of a worse mode on trial: needless, refused or well beside those who stay."""
+        """Of a worse mode on trial: needless, refused or well while those who stay are ill."""
         if self.stayers.well:
             return Outcome("needless")
-        if found is None or found.kind == "entered":
-            return None if self.stayers.well is None else found
-        k, n = max(self.tried, key=lambda counts: counts[0] / max(1, counts[1]))
-        worse = self.stayers.fare_worse(k, n)
-        if worse is None:
-            return None
-        return Outcome("entered", found.texts) if worse else found
+        known = self.stayers.well is not None or found is None or found.kind == "refused"
+        return found if known else None
 
     def _keep(self, tick: int, tests: Tests, seen: Round | None) -> Outcome | None:
         """Of a share that is kept: refused, or not."""

@@ -6,21 +6,13 @@ where those who stay are ill at the same time.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from .evidence import verdict
 from .felt import Round
 from .standards import bad
 
-__all__ = ["COMPARED_AT", "DOUBT", "Stayers"]
-
-COMPARED_AT = 20
-"""Least requests in a mode before it is compared with another one."""
-LEAST_STAYED = 10
-"""Of those who stay, since they are few by intent."""
-DOUBT = 2.0
-"""Standard errors by which a mode must be seen to be better, or no better."""
+__all__ = ["Stayers"]
 
 FIELDS = ("since", "k", "n")
 
@@ -59,21 +51,6 @@ class Stayers:
     def well(self) -> bool | None:
         """Whether those who stay are well; None: not known yet."""
         return verdict(self.k, self.n, self._usual)
-
-    def fare_worse(self, k: int, n: int) -> bool | None:
-        """Whether they fare worse than those on trial, of whom k of n are bad; None: wait.
-
-        By the difference of two proportions, two standard errors.
-        """
-        few = n < COMPARED_AT or self.n < LEAST_STAYED
-        if few and (self.n == 0 or k * self.n < self.k * n):
-            return None
-        here, there = self.k / self.n, k / n
-        variance = sum(
-            max(share * (1.0 - share), 1.0 / count) / count
-            for share, count in ((here, self.n), (there, n))
-        )
-        return here - there > DOUBT * math.sqrt(variance)
 
     def state(self) -> dict[str, object]:
         """Plain values."""

@@ -7,12 +7,11 @@ import json
 import pytest
 
 from balancer.core.controller import Controller
-from balancer.core.laws.stayers import Stayers
+from balancer.core.laws.evidence import Change
 from balancer.core.modes import Mode
 from tests.core.builders import table
 from tests.core.loop import Health, World, during
 from tests.core.mildest.rungs import (
-    ALL_FAILING,
     ALL_SLOW,
     BROKEN,
     EMERGENCY,
@@ -49,7 +48,7 @@ def test_what_was_left_for_the_first_time_is_looked_at_soon() -> None:
 
 def test_bursts_move_nobody_after_the_first() -> None:
     """Ten seconds in every five minutes: over before anybody could be helped."""
-    run = loop(lambda t, m: BROKEN if t >= 100 and (t - 100) % 300 < 10 else Health()).run(3600)
+    run = loop(lambda t, m: SLOW if t >= 100 and (t - 100) % 300 < 10 else Health()).run(3600)
     assert run.path[-1] is NORMAL
     assert len(run.path) <= 4
     degraded = sum(decision.mode is not NORMAL for decision in run.decisions)
@@ -70,7 +69,7 @@ def test_a_worse_mode_that_helps_is_entered_after_a_trial() -> None:
 
 def test_those_who_stay_and_are_well_end_a_trial() -> None:
     """The trouble is over by itself: nobody is moved."""
-    run = loop(after_a_blip(during(range(1000, 1004), normal=BROKEN))).run(1200)
+    run = loop(after_a_blip(during(range(1000, 1004), normal=SLOW))).run(1200)
     assert any(text == "normal: well without soft" for text in run.texts)
     assert run.now.mode is NORMAL
     assert all(step.tick < 1000 for step in run.steps)
@@ -99,7 +98,7 @@ def test_a_mode_that_is_well_only_beside_a_trial_is_left_at_once_the_next_time()
 
     def crowded(at: int, mode: Mode) -> Health:
         share = run.now.mixes[1][NORMAL] if run.decisions else 1.0
-        return BROKEN if mode is NORMAL and at in range(1000, 1500) and share > 0.6 else Health()
+        return SLOW if mode is NORMAL and at in range(1000, 1500) and share > 0.6 else Health()
 
     run = loop(after_a_blip(crowded)).run(1000)
     assert run.until(SOFT) < 1100
@@ -107,17 +106,9 @@ def test_a_mode_that_is_well_only_beside_a_trial_is_left_at_once_the_next_time()
     assert run.now.reasons[0].kind == "rule"
 
 
-def test_where_both_are_ill_the_less_ill_is_entered() -> None:
-    """Of those on trial four in ten fail, of those who stay all."""
-    world = during(range(1000, 4000), **ALL_FAILING)
-    run = loop(after_a_blip(lambda t, m: BROKEN if m is NORMAL and t >= 1000 else world(t, m)))
-    run.run(999)
-    assert run.until(SOFT) < 1060
-
-
 def test_where_the_worse_mode_is_as_ill_the_next_one_is_tried_and_then_none() -> None:
     """No step: all is tried beside normal."""
-    run = loop(after_a_blip(during(range(1000, 4000), **ALL_FAILING))).run(1100)
+    run = loop(after_a_blip(during(range(1000, 4000), **ALL_SLOW))).run(1100)
     failed = [text for text in run.texts if "at 50.0%" in text and "failed" in text]
     assert [text.split()[3] for text in failed] == ["soft", "hard", "emergency"]
     assert all(step.tick < 1000 for step in run.steps)
@@ -131,6 +122,26 @@ def test_what_helped_nobody_is_tried_on_a_share_after_the_lock() -> None:
     run.run(1000)
     assert len(run.path) == moved
     assert any("probing soft with 50.0%" in text for _, text in probes(run))
+
+
+def test_when_the_least_bad_becomes_slower_another_one_is_tried_on_a_share() -> None:
+    """Locked in normal, where three in ten are late, beside a soft that lost less and is suspected.
+
+    Such a memory is written by hand: it takes hours of changing troubles to come by.
+    """
+    run = loop(during(range(300, 900), normal=SLOW)).run(300)
+    state = run.controller.state()
+    law = memory(run)
+    law["lock"] |= {"until": 5000, "level": 0.4, "scores": Change(0.4).state()}
+    law["ill"]["at"][SOFT], law["ill"]["lost"][SOFT] = 250, 0.1
+    law["ill"]["until"][SOFT] = law["futility"]["until"][SOFT] = 5000
+    memory_of = state["memory"]
+    assert isinstance(memory_of, dict)
+    memory_of["law"] = law
+    run.controller = Controller.restore(mildest(), state)
+    run.until(SOFT)
+    shares = [text.partition("probing ")[2] for _, text in probes(run)]
+    assert shares == ["soft with 50.0% of requests", "soft with 90.0% of requests"]
 
 
 def test_a_worse_mode_is_no_refuge_from_its_own_slowness() -> None:
@@ -193,7 +204,7 @@ def test_a_law_that_was_saved_during_a_trial_goes_on_as_if_it_had_not_been(stop:
     """At every share, and with what is remembered of steps."""
     for world in (
         after_a_blip(during(range(1000, 1300), normal=SLOW)),
-        after_a_blip(during(range(1000, 1300), **ALL_FAILING)),
+        after_a_blip(during(range(1000, 1300), **ALL_SLOW)),
     ):
         whole, halved = loop(world), loop(world)
         whole.run(1400)
@@ -205,25 +216,11 @@ def test_a_law_that_was_saved_during_a_trial_goes_on_as_if_it_had_not_been(stop:
         assert halved.controller.state() == whole.controller.state()
 
 
-@pytest.mark.parametrize(
-    ("stayed", "tried", "worse"),
-    [
-        ((0, 0), (2, 2), None),
-        ((0, 0), (1, 5), None),
-        ((4, 4), (2, 4), None),
-        ((2, 4), (2, 4), False),
-        ((10, 10), (8, 20), True),
-        ((6, 12), (8, 20), False),
-        ((0, 0), (8, 20), None),
-    ],
-)
-def test_a_few_requests_of_each_are_compared_by_two_standard_errors(
-    stayed: tuple[int, int], tried: tuple[int, int], worse: bool | None
-) -> None:
-    """None: it may be better, and more are waited for."""
-    group = Stayers(0, 0.05)
-    group.k, group.n = stayed
-    assert group.fare_worse(*tried) is worse
+def test_where_requests_fail_a_part_would_not_show_what_becomes_of_all() -> None:
+    """A quota refuses those on trial as well: all are moved, as without suspicion."""
+    run = loop(after_a_blip(during(range(1000, 2000), normal=BROKEN))).run(999)
+    assert memory(run)["futility"]["until"][SOFT] > 1000
+    assert run.until(SOFT) < 1005
 
 
 def test_models_that_fail_in_turns_are_not_suspected() -> None:
