@@ -379,7 +379,8 @@ class Mildest:
             # It is no better than what it was to remedy.
             loss = max(loss, self.ill.lost[self.mode] or 0.0)
             self.futility.suspect(MODES[target:], tick)
-            self.watch.forget()
+            # The next one is not tried for what began before this was known.
+            self.watch.pause(tick + self.probe.stayers.ripens)
         elif self.watch.calm >= ACCEPT:
             self.futility.prove(self.mode, tick)
         # The first look, before its time, does not put off the next.

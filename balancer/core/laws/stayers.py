@@ -29,10 +29,10 @@ class Stayers:
         usual: share of bad requests that is allowed where all is well.
     """
 
-    __slots__ = (*FIELDS, "_ripens", "_usual")
+    __slots__ = (*FIELDS, "_usual", "ripens")
 
     def __init__(self, ripens: int, usual: float) -> None:
-        self._ripens = ripens
+        self.ripens = ripens
         self._usual = usual
         self.since = self.k = self.n = 0
 
@@ -42,7 +42,7 @@ class Stayers:
 
     def observe(self, tick: int, seen: Round | None) -> None:
         """Count what those who stay felt in a tick."""
-        if seen is not None and tick - self.since > self._ripens:
+        if seen is not None and tick - self.since > self.ripens:
             failed, late, n = bad(seen)
             self.k += max(0, min(n, failed + late))
             self.n += n

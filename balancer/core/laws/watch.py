@@ -44,6 +44,7 @@ class Watch:
         ended: late requests that were answered, and that failed or were given up, since entry.
         streaks: for how many ticks each literal rule has been broken.
         calm: evidence that the mode is well, since entry or since it was asked for.
+        paused_until: the tick up to which shares of requests are not judged.
     """
 
     __slots__ = (
@@ -55,6 +56,7 @@ class Watch:
         "answers",
         "calm",
         "ended",
+        "paused_until",
         "seen",
         "streaks",
         "tests",
@@ -80,6 +82,7 @@ class Watch:
         self.ended = [0.0, 0.0]
         self.streaks = [0] * len(policy.rules)
         self.calm = 0.0
+        self.paused_until = 0
 
     @property
     def usual(self) -> float:
@@ -93,6 +96,7 @@ class Watch:
         self.ended = [0.0, 0.0]
         self.streaks = [0] * len(self.streaks)
         self.calm = 0.0
+        self.paused_until = 0
         self.forget()
         self._spending.reset(tick)
 
@@ -100,6 +104,11 @@ class Watch:
         """Judge shares of requests anew."""
         for change in self._changes.values():
             change.reset()
+
+    def pause(self, until: int) -> None:
+        """Judge shares anew, after a tick: what began before says nothing more."""
+        self.forget()
+        self.paused_until = until
 
     def average(self, seen: Round, per_s: float) -> None:
         """Take in what the mode's users felt in a tick, at so many requests a second."""
@@ -143,6 +152,8 @@ class Watch:
         found = []
         for number, bound in self.tests[mode]:
             if number in self._changes:
+                if tick <= self.paused_until:
+                    continue
                 broken = self._too_many(number, bound, mode, entered, seen)
             elif number in self._limits:
                 broken = self._too_much(tick, number, bound) if finished else None
@@ -223,6 +234,7 @@ class Watch:
             "seen": list(self.seen),
             "answers": self.answers,
             "calm": self.calm,
+            "paused_until": self.paused_until,
             "ended": list(self.ended),
             "streaks": list(self.streaks),
             "spending": self._spending.state(),
@@ -237,9 +249,9 @@ class Watch:
         assert isinstance(seen, list) and isinstance(ended, list) and isinstance(streaks, list)
         assert isinstance(spending, list) and isinstance(changes, list)
         self.answers = bool(state["answers"])
-        calm = state["calm"]
-        assert isinstance(calm, float)
-        self.calm = calm
+        calm, paused_until = state["calm"], state["paused_until"]
+        assert isinstance(calm, float) and isinstance(paused_until, int)
+        self.calm, self.paused_until = calm, paused_until
         self.seen, self.ended, self.streaks = list(seen), list(ended), list(streaks)
         self._spending.restore(spending)
         for change, values in zip(self._changes.values(), changes, strict=True):
