@@ -42,6 +42,7 @@ def policy_check(
     with told():
         from ..core.doubts import doubts
         from ..core.fit import findings
+        from ..policy_fit import as_paid
         from ..runtime.ahead import ahead
         from ..runtime.ends import ends
 
@@ -52,7 +53,8 @@ def policy_check(
         if journal:
             traffic, opened = _traffic(journal)
             # What was measured says more than what a baseline declares.
-            warnings = [finding.text for finding in findings(policy, traffic)]
+            then = as_paid(policy, opened)
+            warnings = [finding.text for finding in findings(then, traffic)]
     for warning in warnings:
         warn(warning)
     rules = f"{len(policy.rules)} rule{'' if len(policy.rules) == 1 else 's'}"
@@ -116,6 +118,7 @@ def policy_fit(
             str(policy),
             base=None if policy is None else policy.parent,
             to=None if out is None else out.parent,
+            name="" if out is None else out.stem,
         )
         if out is None:
             typer.echo(fit.text.rstrip())
