@@ -33,6 +33,7 @@ from ..run.result import STATIC
 from ..traffic.traces.own import NEEDED, ROLES, guessed_columns, sheet
 from ..traffic.traces.recognition import COLUMNS, recognised
 from .fit import LEAST_CALLS, LEAST_S, fit_journal
+from .fitted import NO_FAULTS
 from .recorded import Recorded, read_calls, write_journal
 from .scenario_text import scenario_text
 
@@ -137,6 +138,8 @@ def own_data(
         scenario = _checked(text, name, path, work)
         fitted, why = _policy(journal, work, scenario, policy, path.name)
         said.append(why)
+        if not scenario.faults:
+            said.append(NO_FAULTS)
     head = f"# Made of {path.name} by `open-balancer new {name} --from`.\n#\n"
     tail = (
         "\n# Its thresholds fit this traffic; say what you need and not only what it bears.\n"

@@ -45,6 +45,7 @@ def test_a_file_with_latencies_becomes_a_scenario_and_a_policy(
     assert "mine.csv: columns are separated by ';', times are Unix time in s" in done.stdout
     assert "latencies are in ms" in done.stdout
     assert "thresholds fit the latencies of the file" in done.stdout
+    assert "no faults were seen: add those you fear before you tune" in done.stdout
     found = load(tmp_path / "mine.yaml")
     assert found.policy == load_policy(tmp_path / "mine-policy.yaml")
     assert found.scenario.workload.arrivals.rate == pytest.approx(0.5, rel=0.1)
