@@ -40,16 +40,15 @@ def policy_check(
     With --journal: about thresholds that healthy traffic crosses, or that no fault would reach.
     """
     with told():
-        from ..core.doubts import doubts
         from ..core.fit import findings
         from ..policy_fit import as_paid
-        from ..runtime.ahead import ahead
+        from ..runtime.ahead import doubts_from
         from ..runtime.ends import ends
 
         policy = policy_given(file)
         today = read_day(day)
         warn_of_ends(ends(policy, policy.catalog, today))
-        warnings = [*doubts(policy.on(today.isoformat())), *ahead(policy, today)]
+        warnings = list(doubts_from(policy, today))
         if journal:
             traffic, opened = _traffic(journal)
             # What was measured says more than what a baseline declares.
