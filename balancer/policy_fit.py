@@ -1,11 +1,13 @@
 """A policy calibrated on a journal: thresholds that fit its traffic, and the traffic as baseline.
 
 What fits is worked out in `core.fit`. The text of the policy stays as it is, comments included,
-but for the thresholds and the baseline; `docs/how-to/fit-a-policy-to-your-traffic.md` shows it.
+but for the thresholds and the baseline; what is made of the default policy has a name and a header
+of its own. `docs/how-to/fit-a-policy-to-your-traffic.md` shows it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -24,7 +26,7 @@ from .policy_show import shown_threshold
 from .policy_text import rewritten, threshold_table
 from .units import show_seconds
 
-__all__ = ["Fitted", "check_follows", "fit_policy", "names_of", "traffic_of"]
+__all__ = ["Fitted", "as_paid", "check_follows", "fit_policy", "names_of", "traffic_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,18 @@ def names_of(journals: Sequence[Journal]) -> str:
     return first.where if first is last else f"{first.where} to {last.where}"
 
 
+def as_paid(policy: Policy, journals: Sequence[Journal]) -> Policy:
+    """A policy at the prices that a journal's calls were paid at, the last of its files.
+
+    As it is, where the journal does not say the day, or prices of that day make none of it.
+    """
+    day = journals[-1].policy.catalog.as_of
+    try:
+        return policy.on(day) if day else policy
+    except PolicyError:
+        return policy
+
+
 def _tick_before(journal: Journal) -> object:
     """The last tick before a journal's first; None: it begins afresh."""
     return None if journal.state is None else journal.state.get("tick")
@@ -114,37 +128,51 @@ def fit_policy(
     *,
     base: Path | None = None,
     to: Path | None = None,
+    name: str = "",
+    source: str = "",
 ) -> Fitted:
     """Calibrate a policy on the traffic of a journal.
 
     Args:
         traffic: what `traffic_of` made of the journal's files.
-        journals: those; the last one names the workload.
+        journals: those; the last one names the workload, and says whose prices were paid.
         text: of a policy file; None: of the policy that ships.
         where: what errors call it.
         base: directory of that file, where relative paths start.
         to: the same of the fitted one; None: the same.
+        name: of the policy, where it is made of the one that ships; "": that of the workload.
+        source: the file that the workload is called after; "": the last journal.
 
     Raises:
         InputError: calls are too few for one of its rules.
         PolicyError: the policy is wrong.
     """
+    source = source or Path(journals[-1].where).name
     if text is None:
-        text, where, before = default_text(), "the default policy", default_policy()
+        text = _renamed(default_text(), name or Path(source).stem, source)
+        where, before = "the default policy", default_policy()
     else:
         before = parse_policy(text, where, base=base)
     try:
         thresholds = fitted(before, traffic)
     except ValueError as error:
         raise InputError(str(error), where=names_of(journals)) from None
-    baseline = _baseline(traffic, before, Path(journals[-1].where).name)
-    rules = [
-        replace(r, threshold=thresholds[r.name], at_rest=None) if r.name in thresholds else r
-        for r in before.rules
-    ]
+    baseline = _baseline(traffic, before, source)
     places = rule_places(text, where)
 
     def made(baseline: Baseline | None, kept: str = "") -> Fitted:
+        try:
+            usual = before if baseline is None else replace(before, baseline=baseline)
+            costs = as_paid(usual, journals).at_rest()
+        except PolicyError:
+            # Reading the text, below, says where as well.
+            costs = {}
+        rules = [
+            _with(rule, thresholds[rule.name], costs.get(rule.signal))
+            if rule.name in thresholds
+            else rule
+            for rule in before.rules
+        ]
         refitted = _rewritten(text, places, rules, baseline)
         after = parse_policy(refitted, f"{where}, fitted", base=to or base)
         return Fitted(text=refitted, before=before, after=after, kept=kept)
@@ -156,6 +184,31 @@ def fit_policy(
     except PolicyError as error:
         # Modes that differ on the traffic they were made for need not differ on any.
         return made(None, f"with the journal's, {error.problem}")
+
+
+def _renamed(text: str, name: str, source: str) -> str:
+    """The default policy's text as that of another one, which its header does not speak of."""
+    lines = text.splitlines(keepends=True)
+    begin = next(place for place, line in enumerate(lines) if not line.startswith("#"))
+    header = (
+        f"# The default policy, fitted to {' '.join(source.split())}: thresholds and baseline are\n"
+        "# those of its traffic while nothing is wrong, all else is as it ships.\n"
+    )
+
+    def change(tree: Any) -> None:
+        tree["name"] = name
+
+    return rewritten(header + "".join(lines[begin:]), change)
+
+
+def _with(rule: Rule, threshold: float, usual: float | None) -> Rule:
+    """A rule with another threshold; a multiple stays one, so that it follows prices."""
+    if rule.at_rest is None or not usual:
+        return replace(rule, threshold=threshold, at_rest=None)
+    # Three figures, and not below what fits.
+    digits = 2 - math.floor(math.log10(threshold / usual))
+    multiple = math.ceil(round(threshold / usual * 10**digits, 6)) / 10**digits
+    return replace(rule, threshold=threshold, at_rest=multiple)
 
 
 def _baseline(traffic: Traffic, before: Policy, workload: str) -> Baseline | None:

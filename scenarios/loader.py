@@ -137,6 +137,9 @@ def _policy(scenario: Scenario, document: Document) -> Policy | None:
     if scenario.policy is None:
         return None
     if isinstance(scenario.policy, str):
+        if not Path(scenario.policy).exists():
+            problem = f"policy: {scenario.policy}: no such file"
+            raise ScenarioError(problem, where=document.where(("policy",)))
         return load_policy(scenario.policy)
     base = Path(document.name).parent
     policy = policy_of(document.part(("policy",)), base=base)

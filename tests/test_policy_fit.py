@@ -85,6 +85,35 @@ def test_the_policy_that_ships_is_fitted_without_another() -> None:
     assert "# What the caller wrote" in found.text
 
 
+def test_what_is_made_of_the_policy_that_ships_is_another() -> None:
+    """A name, a header and a workload of its own; multiples of the baseline stay multiples."""
+    opened = [journal(steady(1.0, 1.1, median_s=SLOW_S))]
+    traffic = traffic_of(opened)
+    found = fit_policy(traffic, opened, name="mine", source="a.csv")
+    assert found.text.startswith("# The default policy, fitted to a.csv: ")
+    assert "conversation" not in found.text
+    assert found.after.baseline is not None
+    assert (found.after.name, found.after.baseline.workload) == ("mine", "a.csv")
+    assert fit_policy(traffic, opened).after.name == "calls"
+    multiples = [rule.at_rest for rule in found.after.rules if "cost" in rule.signal]
+    assert all(multiples)
+    assert "token_cost_per_hour: x" in found.text and "$" not in found.text
+    assert findings(found.after, traffic) == ()
+
+
+def test_multiples_are_of_what_the_journal_was_paid_at() -> None:
+    """As of another day the same journal costs another sum, and gives another multiple."""
+    opened = journal(steady(1.0, 1.1))
+    traffic = traffic_of([opened])
+    found = []
+    for day in ("2026-12-31", "2027-01-01"):
+        opened.policy = opened.policy.on(day)
+        after = fit_policy(traffic, [opened]).after
+        found += [rule.at_rest for rule in after.rules if rule.name == "soft token_cost_per_hour"]
+    before, dearer = found
+    assert before is not None and dearer is not None and dearer < before
+
+
 def test_a_fitted_policy_fits() -> None:
     """Nothing is found, and it can be fitted again."""
     opened = journal(steady(1.0, 1.1, median_s=SLOW_S))

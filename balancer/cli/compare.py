@@ -30,7 +30,10 @@ def compare(
     ] = None,
     policy: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Rules and modes, instead of the scenario's or ours."),
+        typer.Option(
+            metavar="FILE",
+            help="Rules and modes, instead of the scenario's or the default policy's.",
+        ),
     ] = None,
     replications: Replications = None,
     seed: Seed = None,

@@ -43,6 +43,7 @@ def fit(
 
         require(extras=("sim",))
         from sim.fitting.fit import fit_journal
+        from sim.fitting.fitted import NO_FAULTS
         from sim.fitting.scenario_text import slug
 
         if out.suffix not in (".yaml", ".yml"):
@@ -50,10 +51,12 @@ def fit(
         if out.is_dir():
             raise InputError("is a directory; a file is written there", where=str(out))
         fitted = fit_journal(journals)
-        text, _ = fitted_scenario(fitted, slug(out.stem))
+        text, scenario = fitted_scenario(fitted, slug(out.stem))
         write_whole(out.parent, {out.name: text})
     if not quiet:
         _tell_fit(fitted)
+        if not scenario.faults:
+            typer.echo(NO_FAULTS)
         typer.echo(f"scenario: {out}")
 
 

@@ -14,6 +14,7 @@ from .asked import asked, command_words
 from .endings import FAIL, INCONCLUSIVE, PASS, kept, told
 from .options import Cluster, LibraryScenarios, Quiet, Seed, Workers
 from .progress import Finished, beforehand, progress
+from .warned import warn_of_traffic
 from .workers import asked_workers
 
 __all__ = ["gate"]
@@ -27,7 +28,9 @@ def gate(
     baseline: Annotated[
         Path | None,
         typer.Option(
-            metavar="POLICY", help="The policy in use. Without it: ours.", show_default=False
+            metavar="POLICY",
+            help="The policy in use. Without it: the default policy.",
+            show_default=False,
         ),
     ] = None,
     margin: Annotated[
@@ -107,8 +110,9 @@ def _gate(
 
     from ..policy_file import load_policy
 
+    scenarios = [each.scenario for each in asked(sources or list(library()))]
     pair = Gate(
-        [each.scenario for each in asked(sources or list(library()))],
+        scenarios,
         baseline=load_policy(baseline_file),
         candidate=load_policy(candidate_file),
         margins=parse_margins(DEFAULT_MARGINS if margin is None else margin),
@@ -123,6 +127,9 @@ def _gate(
         "--seed": seed,
     }
     with report_directory(out) as work, progress(quiet=quiet) as bar:
+        if not quiet:
+            policies = (pair.baseline, pair.candidate)
+            warn_of_traffic((policy, each) for policy in policies for each in scenarios)
         with kept(lambda: pair.looked_at) as interruption, asked_workers(workers, cluster) as hands:
             beforehand(pair.simulated_s, hands.size, quiet=quiet, at_least=True)
             line = Finished([each.scenario for each in pair.scenarios], quiet=quiet)

@@ -40,19 +40,20 @@ def policy_check(
     With --journal: about thresholds that healthy traffic crosses, or that no fault would reach.
     """
     with told():
-        from ..core.doubts import doubts
         from ..core.fit import findings
-        from ..runtime.ahead import ahead
+        from ..policy_fit import as_paid
+        from ..runtime.ahead import doubts_from
         from ..runtime.ends import ends
 
         policy = policy_given(file)
         today = read_day(day)
         warn_of_ends(ends(policy, policy.catalog, today))
-        warnings = [*doubts(policy.on(today.isoformat())), *ahead(policy, today)]
+        warnings = list(doubts_from(policy, today))
         if journal:
             traffic, opened = _traffic(journal)
             # What was measured says more than what a baseline declares.
-            warnings = [finding.text for finding in findings(policy, traffic)]
+            then = as_paid(policy, opened)
+            warnings = [finding.text for finding in findings(then, traffic)]
     for warning in warnings:
         warn(warning)
     rules = f"{len(policy.rules)} rule{'' if len(policy.rules) == 1 else 's'}"
@@ -116,6 +117,7 @@ def policy_fit(
             str(policy),
             base=None if policy is None else policy.parent,
             to=None if out is None else out.parent,
+            name="" if out is None else out.stem,
         )
         if out is None:
             typer.echo(fit.text.rstrip())

@@ -18,7 +18,7 @@ from .json_file import check_writable, write_too
 from .options import Cluster, OneSeed, Overrides, PolicyFile, Quiet, Replications, Workers
 from .progress import Finished, beforehand, progress
 from .telemetry import Export, OtlpProtocol
-from .warned import policy_given, warn_of
+from .warned import policy_given, warn_of, warn_of_traffic
 from .workers import asked_workers
 
 if TYPE_CHECKING:
@@ -129,6 +129,12 @@ def _run(
     check_writable(json_file)
     if not quiet:
         warn_of(policies)
+        # What a scenario brings is made for it.
+        warn_of_traffic(
+            (policy, each.scenario)
+            for policy, each in zip(policies, loaded, strict=True)
+            if policy is not each.policy
+        )
     records: list[Mapping[str, Any]] = []
     with report_directory(out) as work, progress(quiet=quiet) as bar:
         with kept(lambda: records) as interruption, asked_workers(workers, cluster) as hands:

@@ -16,6 +16,7 @@ from .asked import asked, command_words
 from .endings import FAIL, told
 from .options import Cluster, Quiet, Seed, Workers
 from .progress import CORE_S_PER_HOUR, progress
+from .warned import warn, warn_of_check
 from .workers import asked_workers
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["tune"]
 
 KNEE = "knee"
+_NO_FAULT = (
+    "no scenario has a fault: a policy can be tuned for availability and latency only on what goes "
+    "wrong; add the faults you fear"
+)
 
 
 def tune(
@@ -42,7 +47,11 @@ def tune(
     ] = None,
     policy: Annotated[
         Path | None,
-        typer.Option(metavar="BASE", help="Policy to tune. Without it: ours.", show_default=False),
+        typer.Option(
+            metavar="BASE",
+            help="Policy to tune. Without it: the default policy.",
+            show_default=False,
+        ),
     ] = None,
     space: Annotated[
         Path | None,
@@ -65,7 +74,7 @@ def tune(
         ),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Policies to try: 60.")
+        int | None, typer.Option(metavar="N", min=1, help="Policies to try, in whole dozens: 60.")
     ] = None,
     time: Annotated[
         str | None,
@@ -140,6 +149,8 @@ def tune(
         gate += [each for each in named if each != NONE]
         with asked_workers(workers, cluster) as hands:
             if not quiet:
+                if not any(each.faults for each in (*request.scenarios, *request.held_out)):
+                    warn(_NO_FAULT)
                 typer.echo(_beforehand(request, hands.size))
             tuned = _tune(
                 request, out, workers=hands, choose=wanted, quiet=quiet, command=words, gate=gate
@@ -150,7 +161,7 @@ def tune(
 
 def _beforehand(request: Asked, cores: int) -> str:
     """What it will take."""
-    from sim.tuning.tune import simulated_s
+    from sim.tuning.tune import drawn, simulated_s
 
     on = f"scenarios: {len(request.scenarios)} to tune on, {len(request.held_out)} held out"
     if request.limit_s is not None:
@@ -158,7 +169,8 @@ def _beforehand(request: Asked, cores: int) -> str:
     hours = simulated_s(request) / 3600.0
     minutes = hours * CORE_S_PER_HOUR / cores / 60.0
     return (
-        f"{on}; at most {hours:,.0f} simulated hours, about {max(minutes, 0.1):.2g} minutes of "
+        f"{on}; {drawn(request)} trials (whole dozens), at most {hours:,.0f} "
+        f"simulated hours, about {max(minutes, 0.1):.2g} minutes of "
         f"{cores} quiet core{'s' if cores > 1 else ''}"
     )
 
@@ -290,6 +302,9 @@ def _tune(
         show(tuning_tables(TUNING.read(out)), sys.stdout)
         for line in _last_words(study, out, place, last):
             typer.echo(line)
+        if there or last:
+            name = CHOSEN if there else files[front[place].trial]
+            warn_of_check(front[place].policy, str(out / name))
     if front and choose is not None and not there:
         raise InputError(
             f"the front has {len(front)} policies, and none with the number {choose}; everything "

@@ -273,6 +273,15 @@ def _line(text: str, most: int = LONGEST_LINE) -> str:
     return text + "\n"
 
 
+def _of_csv(line: str, place: str) -> str:
+    """What to do with a file of columns that was taken for a journal, or ""."""
+    file, _, number = place.rpartition(":")
+    heads = number == "1" and "{" not in line and any(line.count(each) > 1 for each in ",;\t|")
+    if not (heads or file.lower().endswith(".csv")):
+        return ""
+    return "; a CSV file? see open-balancer new --from"
+
+
 def _parse(
     line: str, place: str, *, final: bool, most: int = LONGEST_LINE
 ) -> dict[str, Any] | None:
@@ -292,7 +301,7 @@ def _parse(
     except (ValueError, RecursionError) as error:
         if final or not line:
             return None
-        raise JournalError(f"not JSON: {error}", where=place) from None
+        raise JournalError(f"not JSON: {error}{_of_csv(line, place)}", where=place) from None
     if not isinstance(values, dict):
         raise JournalError(f"found {type(values).__name__}, expected an object", where=place)
     return values

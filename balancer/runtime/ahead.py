@@ -10,7 +10,20 @@ from ..core.errors import PolicyError
 from ..core.policy import Policy
 from .ends import WITHIN_DAYS
 
-__all__ = ["ahead"]
+__all__ = ["ahead", "doubts_from"]
+
+
+def doubts_from(policy: Policy, day: date) -> tuple[str, ...]:
+    """What is doubtful in a policy today, and what will be from a day to come on.
+
+    Args:
+        policy: whose thresholds and models.
+        day: today.
+
+    Raises:
+        PolicyError: today's prices make none of it.
+    """
+    return (*doubts(policy.on(day.isoformat())), *ahead(policy, day))
 
 
 def ahead(policy: Policy, day: date, within_days: int = WITHIN_DAYS) -> Iterator[str]:

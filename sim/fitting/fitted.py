@@ -12,7 +12,9 @@ from ..study.soundness import check_scenarios
 from .fit import Fit
 from .scenario_text import scenario_text
 
-__all__ = ["fitted_scenario", "scenario_of_text"]
+__all__ = ["NO_FAULTS", "fitted_scenario", "scenario_of_text"]
+
+NO_FAULTS = "no faults were seen: add those you fear before you tune"
 
 
 def fitted_scenario(found: Fit, name: str) -> tuple[str, Scenario]:

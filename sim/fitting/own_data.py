@@ -33,6 +33,7 @@ from ..run.result import STATIC
 from ..traffic.traces.own import NEEDED, ROLES, guessed_columns, sheet
 from ..traffic.traces.recognition import COLUMNS, recognised
 from .fit import LEAST_CALLS, LEAST_S, fit_journal
+from .fitted import NO_FAULTS
 from .recorded import Recorded, read_calls, write_journal
 from .scenario_text import scenario_text
 
@@ -134,8 +135,11 @@ def own_data(
             said.append(
                 "its requests are replayed; no latencies, so models are the calibrated ones"
             )
-        fitted, why = _policy(journal, work, _checked(text, name, path, work), policy)
+        scenario = _checked(text, name, path, work)
+        fitted, why = _policy(journal, work, scenario, policy, path.name)
         said.append(why)
+        if not scenario.faults:
+            said.append(NO_FAULTS)
     head = f"# Made of {path.name} by `open-balancer new {name} --from`.\n#\n"
     tail = (
         "\n# Its thresholds fit this traffic; say what you need and not only what it bears.\n"
@@ -154,13 +158,18 @@ def _checked(text: str, name: str, trace: Path, work: Path) -> Scenario:
     return load(path).scenario
 
 
-def _policy(journal: Path, work: Path, scenario: Scenario, policy: Policy) -> tuple[Fitted, str]:
+def _policy(
+    journal: Path, work: Path, scenario: Scenario, policy: Policy, source: str
+) -> tuple[Fitted, str]:
     """The default policy with thresholds that fit, and what they were fitted to."""
+    name = scenario.scenario
     if journal.is_file():
         try:
-            return _fitted([open_journal(journal)]), "thresholds fit the latencies of the file"
+            found = _fitted(open_journal(journal), name, source)
         except InputError as error:
             short = error.problem
+        else:
+            return found, "thresholds fit the latencies of the file"
     else:
         short = "the file has no latencies"
     rate = scenario.workload.arrivals.rate
@@ -168,12 +177,12 @@ def _policy(journal: Path, work: Path, scenario: Scenario, policy: Policy) -> tu
     quiet = scenario.model_copy(update={"duration": math.ceil(length_s), "faults": ()})
     simulated = work / "simulated.jsonl"
     simulate(quiet, policy, replication=0, arm=STATIC, journal=simulated)
-    found = _fitted([open_journal(simulated)])
+    found = _fitted(open_journal(simulated), name, source)
     return found, f"thresholds fit the scenario, simulated without its faults: {short}"
 
 
-def _fitted(journals: list[Journal]) -> Fitted:
-    return fit_policy(traffic_of(journals), journals)
+def _fitted(journal: Journal, name: str, source: str) -> Fitted:
+    return fit_policy(traffic_of([journal]), [journal], name=name, source=source)
 
 
 def _replayed(

@@ -31,7 +31,7 @@ from .space import Space
 from .study import GENERATION, Study, Tried
 from .trials import BLOCKS, Race
 
-__all__ = ["AROUND", "FRESH", "Progress", "Tuned", "simulated_s", "tune"]
+__all__ = ["AROUND", "FRESH", "Progress", "Tuned", "drawn", "simulated_s", "tune"]
 
 FRESH = 12
 """Replications on fresh seeds."""
@@ -151,11 +151,11 @@ def tune(
 def simulated_s(asked: Asked) -> float:
     """Simulated seconds of a tuning by its number of trials, at most; what explains it too."""
     tuned_s = sum(each.duration for each in asked.scenarios)
-    return (_drawn(asked) + 2) * BLOCKS[-1] * tuned_s + _fresh_s(asked)
+    return (drawn(asked) + 2) * BLOCKS[-1] * tuned_s + _fresh_s(asked)
 
 
-def _drawn(asked: Asked) -> int:
-    """Trials in whole generations."""
+def drawn(asked: Asked) -> int:
+    """Trials of a tuning by their number, in whole generations of a dozen."""
     return math.ceil(asked.trials / GENERATION) * GENERATION
 
 
@@ -166,7 +166,7 @@ def _search(
     began: float,
     report: Callable[[float, int], None],
 ) -> None:
-    most = _drawn(asked)
+    most = drawn(asked)
     rounds = 0
     while len(study.tried) < most or asked.limit_s is not None:
         report(len(study.tried), max(most, len(study.tried)))

@@ -53,6 +53,34 @@ def test_a_candidate_that_decides_alike_passes_with_0(command: Command, files: P
     ]
 
 
+def test_policies_for_other_traffic_are_warned_of(command: Command, files: Path) -> None:
+    """Dollars either way, multiples where they would act at rest; silent where asked to be."""
+    baseline = (
+        "baseline: {workload: mine, requests_per_s: 0.5, prompt_tokens: 1155, output_tokens: 211,\n"
+        "  thinking_tokens: 1021, model: gemini-3.8-flash}\n"
+    )
+    (files / "mine.yaml").write_text(
+        f"name: mine\n{baseline}thresholds: {{soft: {{token_cost_per_hour: $20}}}}\n"
+    )
+    (files / "multiple.yaml").write_text(
+        f"name: multiple\n{baseline}thresholds: {{soft: {{token_cost_per_hour: x2}}}}\n"
+    )
+    words = ("--replications-max", "10", "--margin", "latency_p95=5%", "--baseline", "mine.yaml")
+    gate = ("gate", "tiny.yaml", "--candidate", "multiple.yaml", *words)
+    assert command(*gate).stderr.splitlines() == [
+        "warning: policy mine is for 0.5 requests/s, scenario tiny has 5: its thresholds in "
+        "dollars may not fit",
+        "warning: policy multiple is for 0.5 requests/s, scenario tiny has 5: its thresholds on "
+        "spending, multiples of the baseline's, may not fit",
+    ]
+    assert command(*gate, "--quiet").stderr == ""
+    run = ("run", "tiny.yaml", "--replications", "1", "--set", "workload.arrivals.rate=0.1")
+    assert "warning: policy mine is for 0.5 requests/s, scenario tiny has 0.1: " in (
+        command(*run, "--policy", "mine.yaml").stderr
+    )
+    assert "requests/s, scenario" not in command(*run, "--policy", "multiple.yaml").stderr
+
+
 def test_a_worse_candidate_fails_with_1_and_a_better_one_passes(
     command: Command, files: Path
 ) -> None:

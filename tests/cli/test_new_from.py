@@ -45,6 +45,7 @@ def test_a_file_with_latencies_becomes_a_scenario_and_a_policy(
     assert "mine.csv: columns are separated by ';', times are Unix time in s" in done.stdout
     assert "latencies are in ms" in done.stdout
     assert "thresholds fit the latencies of the file" in done.stdout
+    assert "no faults were seen: add those you fear before you tune" in done.stdout
     found = load(tmp_path / "mine.yaml")
     assert found.policy == load_policy(tmp_path / "mine-policy.yaml")
     assert found.scenario.workload.arrivals.rate == pytest.approx(0.5, rel=0.1)
@@ -54,6 +55,28 @@ def test_a_file_with_latencies_becomes_a_scenario_and_a_policy(
     }
     assert 19.0 < soft["latency_p95"] < 30.0
     assert soft["token_cost_per_hour"] < 20.0
+
+
+def test_a_policy_made_of_a_file_is_its_own_and_follows_prices(
+    command: Command, tmp_path: Path
+) -> None:
+    """Name, header and workload are the file's; a change of prices that is known breaks nothing."""
+    calls(tmp_path / "calls.csv", "ts;input_tokens;completion_tokens;latency_ms;status", timed=True)
+    assert command("new", "mine", "--from", "calls.csv").exit_code == 0
+    text = (tmp_path / "mine-policy.yaml").read_text()
+    assert text.startswith("# The default policy, fitted to calls.csv: ")
+    found = load_policy(tmp_path / "mine-policy.yaml")
+    assert found.baseline is not None
+    assert (found.name, found.baseline.workload) == ("mine", "calls.csv")
+    assert "conversation" not in text and "$" not in text
+    costs = [rule for rule in found.rules if rule.signal == "token_cost_per_hour"]
+    usual = found.at_rest()["token_cost_per_hour"]
+    assert [rule.threshold / usual for rule in costs] == pytest.approx(
+        [rule.at_rest for rule in costs], rel=0.01
+    )
+    for day in ("2026-12-31", "2027-01-01"):
+        done = command("policy", "check", "mine-policy.yaml", "--date", day)
+        assert (done.exit_code, "token_cost_per_hour" in done.stderr) == (0, False), done.stderr
 
 
 def test_a_file_without_latencies_is_replayed(command: Command, tmp_path: Path) -> None:

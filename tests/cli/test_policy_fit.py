@@ -146,6 +146,11 @@ def test_what_cannot_be_read_or_written_exits_with_2(
     """A journal that is none, a place that is none, and a policy left unwise is warned about."""
     (tmp_path / "mine.yaml").write_text(POLICY)
     assert "no such file" in command("policy", "fit", "none.jsonl").stderr
+    (tmp_path / "calls.csv").write_text("ts,in,out\n1,2,3\n")
+    for words in (("fit", "calls.csv"), ("check", "mine.yaml", "--journal", "calls.csv")):
+        said = command("policy", *words).stderr
+        assert said.startswith("error: calls.csv:1: not JSON: ")
+        assert said.endswith("; a CSV file? see open-balancer new --from\n")
     assert "mine.yaml:1: not JSON" in command("policy", "fit", "mine.yaml").stderr
     found = command("policy", "fit", slow, "--out", "nowhere/fitted.yaml")
     assert (found.exit_code, "in no directory" in found.stderr) == (2, True)

@@ -42,7 +42,9 @@ def test_a_front_is_written_ready_for_the_gate(command: Command, files: Path) ->
     """Policy files, a report, and the gate's command as the last line; then it goes on."""
     asked = (*ASKED, "--objective", "latency_p95", "--choose", "knee")
     done = command(*asked)
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.exit_code == 0
+    about = f"warning: {TUNING}/candidate.yaml: latency_p95 "
+    assert all(line.startswith(about) for line in done.stderr.splitlines())
     out = files / TUNING
     assert sorted(path.name for path in out.iterdir()) == [
         "candidate.yaml",
@@ -53,7 +55,9 @@ def test_a_front_is_written_ready_for_the_gate(command: Command, files: Path) ->
         "tuning.json",
     ]
     first, *_, last = done.stdout.splitlines()
-    assert first.startswith("scenarios: 1 to tune on, 0 held out; at most ")
+    assert first.startswith(
+        "scenarios: 1 to tune on, 0 held out; 12 trials (whole dozens), at most "
+    )
     assert "every interval is of 3 replications" in done.stdout
     assert last == (
         "next: open-balancer gate --candidate balancer-reports/tuning/candidate.yaml "
@@ -67,6 +71,24 @@ def test_a_front_is_written_ready_for_the_gate(command: Command, files: Path) ->
     again = command(*asked)
     assert "12 trials were taken from the study" in again.stdout
     assert record(files) == before
+
+
+def test_what_policy_check_says_of_the_candidate_is_said(command: Command, files: Path) -> None:
+    """In its words; and that nothing is wrong in any scenario, before it begins."""
+    (files / "slow.yaml").write_text(SLOW.format(name="slow", factor=4).partition("faults:")[0])
+    baseline = (
+        "baseline: {workload: mine, requests_per_s: 5, prompt_tokens: 1155, output_tokens: 211,\n"
+        "  thinking_tokens: 1021, latency_p95: 900s, model: gemini-3.8-flash}\n"
+    )
+    (files / "blind.yaml").write_text(BLIND + baseline)
+    done = command(*ASKED, "--objective", "latency_p95", "--choose", "1")
+    assert done.exit_code == 0
+    assert done.stderr.startswith("warning: no scenario has a fault: ")
+    candidate = f"{TUNING}/candidate.yaml"
+    said = command("policy", "check", candidate).stderr
+    assert "latency_p95 at rest on mine is 900 s, at or above the lowest entry threshold" in said
+    expected = said.replace("warning: ", f"warning: {candidate}: ")
+    assert done.stderr.endswith(expected)
 
 
 def test_a_number_that_is_not_in_the_table_costs_nothing_but_the_choice(

@@ -226,3 +226,21 @@ def test_modes_are_written_by_name() -> None:
     lines = journalled([Entry(tick(0, served(Mode.HARD, latencies=[1.0])), calm(0, Mode.HARD))])
     assert json.loads(lines[1])["decision"] == {"mode": "hard"}
     assert json.loads(lines[1])["observations"]["served"][0]["mode"] == "hard"
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "told"),
+    [
+        ("calls.csv", "x", True),
+        ("calls.CSV", "1;2", True),
+        ("calls.txt", "ts,prompt_tokens,output_tokens", True),
+        ("calls.txt", "ts;prompt;output", True),
+        ("calls.jsonl", '{"ts", 1, 2', False),
+        ("calls.jsonl", "journal, of sorts", False),
+    ],
+)
+def test_a_file_of_columns_is_told_what_takes_it(name: str, line: str, told: bool) -> None:
+    """By its name, or by a first line that looks like a header."""
+    with pytest.raises(JournalError, match="not JSON") as error:
+        read([f"{line}\n", f"{line}\n"], name)
+    assert ("; a CSV file? see open-balancer new --from" in str(error.value)) == told

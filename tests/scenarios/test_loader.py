@@ -256,6 +256,7 @@ def test_faults_are_read_in_their_units(tmp_path: Path) -> None:
         ("expectations: [{never_above: sotf}]", "(did you mean 'soft'?)"),
         ("expectations: [{recovers: {within: 1m, of: x, after: 1m}}]", "found of and after"),
         ("policy: nowhere.yaml", "nowhere.yaml: no such file"),
+        ("policy: nowhere.yaml", ":3: policy: /"),
         ("policy: {law: lader}", ":3: policy.law: unknown law 'lader'"),
         ("starts_at: tomorrow", ":3: starts_at: found 'tomorrow'"),
     ],
