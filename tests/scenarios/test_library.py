@@ -23,12 +23,6 @@ MISSED: Mapping[str, Sequence[str]] = {
     "batch_starves_chat": ("quality at least 0.85",),
     "diurnal_budget": ("cost saved against static at least 15%",),
     "malformed_calls": ("cost saved against static at least 20%",),
-    "neighbour_in_bursts": (
-        "quality at least 0.97",
-        "never above soft",
-        "transitions per hour at most 4",
-    ),
-    "sibling_slows": ("latency p95 at most 40s",),
     "silent_reroute": ("quality at least 0.8",),
     "slow_by_nature": ("quality at least 0.97",),
     "spend_limit_at_rest": ("never above soft",),

@@ -115,9 +115,9 @@ def test_a_request_that_is_dropped_while_a_report_is_made_cannot_lock_it_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A finaliser may run in the midst of whoever holds the lock, and must not wait for it."""
-    from balancer.runtime import requests as requests_module
+    from balancer.runtime import accounts
 
-    monkeypatch.setattr(requests_module, "MOST_PENDING", 0)
+    monkeypatch.setattr(accounts, "MOST_PENDING", 0)
     bench, kept = Bench(), Kept()
     with Telemetry(bench.balancer, kept.destination, interval_s=60) as telemetry:
         request = bench.balancer.request(session="a")
