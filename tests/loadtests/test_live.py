@@ -206,6 +206,7 @@ def test_two_locust_workers_play_every_request_once() -> None:
     assert numbers == [planned.number for planned in plan_traffic(scenario, 0)]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_leaves_no_process_and_no_report(tmp_path: Path) -> None:
     """Whatever was under way."""
     out = tmp_path / "report"

@@ -16,11 +16,11 @@ from sim.child_start import start_child
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_inside_the_start_leaves_no_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It takes effect, after the child has ended; also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """It takes effect, after the child has ended."""
     born: list[subprocess.Popen[Any]] = []
     popen = subprocess.Popen
 
@@ -30,11 +30,8 @@ def test_an_interruption_inside_the_start_leaves_no_process(
         return born[0]
 
     monkeypatch.setattr("sim.child_start.subprocess.Popen", interrupted)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            start_child(SLEEPER, stdin=subprocess.PIPE)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt):
+        start_child(SLEEPER, stdin=subprocess.PIPE)
     assert born[0].returncode == -signal.SIGKILL
     assert not Path(f"/proc/{born[0].pid}").exists()
 

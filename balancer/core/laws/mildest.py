@@ -199,10 +199,13 @@ class Mildest:
         """Whether a worse mode is to be tried on a share, which takes minutes of few requests.
 
         Not where requests fail: those on trial and those who stay are refused by the same quota,
-        and what would become of all of them cannot be seen on a part.
+        and what would become of all of them cannot be seen on a part. Nor where they are shed.
         """
-        enough = self.demand.per_s > SCARCE_PER_S
-        return enough and late > failed and self.futility.suspects(worse, tick)
+        if late <= failed or self.demand.per_s <= SCARCE_PER_S:
+            return False
+        if self.shedding and any(self._policy.strategies[worse].shed):
+            return False
+        return self.futility.suspects(worse, tick)
 
     def _try_worse(self, tick: int, to: Mode) -> None:
         """Serve a share in a worse mode, into which a step was for nothing of late."""

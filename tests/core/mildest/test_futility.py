@@ -233,3 +233,18 @@ def test_models_that_fail_in_turns_are_not_suspected() -> None:
     run = loop(in_turns).run(3700)
     assert not any("probing soft with 50.0%" in text for _, text in probes(run))
     assert HARD not in run.path
+
+
+def test_a_mode_that_sheds_is_not_tried_on_a_share() -> None:
+    """Nobody who is turned away says how it is. Normal is too dear, all others are slow."""
+    rules = (
+        *table("error_rate", 0.05, 0.1, 0.2),
+        *table("latency_p95", 2.0, 10.0, 20.0),
+        *table("token_cost_per_hour", 50.0, 5000.0, 10_000.0),
+    )
+    dear = Health(nano_usd=4_000_000)
+    world = after_a_blip(lambda t, m: dear if m is NORMAL else SLOW)
+    run = loop(world, mildest(rules), per_tick=(0, 5, 5))
+    assert run.until(EMERGENCY) < 1100
+    tried = [text.partition("probing ")[2] for at, text in probes(run) if at >= 1000]
+    assert tried == ["hard with 50.0% of requests", "hard with 90.0% of requests"]
