@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..modes import MODES, Mode
+from .fields import put_back, saved
 
 __all__ = ["Futility"]
 
@@ -75,11 +76,8 @@ class Futility:
 
     def state(self) -> dict[str, object]:
         """Plain values."""
-        values = {name: getattr(self, name) for name in FIELDS}
-        return {n: list(value) if isinstance(value, list) else value for n, value in values.items()}
+        return saved(self, FIELDS)
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Take back what `state` gave."""
-        for name in FIELDS:
-            value = state[name]
-            setattr(self, name, list(value) if isinstance(value, list) else value)
+        put_back(self, FIELDS, state)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..modes import MODES, Mode
+from .fields import put_back, saved
 
 __all__ = ["MOST_FAILED", "MOST_RELAPSES", "MOST_WIDE", "Illness"]
 
@@ -136,11 +137,8 @@ class Illness:
 
     def state(self) -> dict[str, object]:
         """Plain values."""
-        values = {name: getattr(self, name) for name in FIELDS}
-        return {n: list(value) if isinstance(value, list) else value for n, value in values.items()}
+        return saved(self, FIELDS)
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Take back what `state` gave."""
-        for name in FIELDS:
-            value = state[name]
-            setattr(self, name, list(value) if isinstance(value, list) else value)
+        put_back(self, FIELDS, state)

@@ -383,7 +383,7 @@ class Mildest:
             loss = max(loss, self.ill.lost[self.mode] or 0.0)
             self.futility.suspect(MODES[target:], tick)
             # The next one is not tried for what began before this was known.
-            self.watch.pause(tick + self.probe.stayers.ripens)
+            self.watch.pause(tick + self.probe.control.ripens)
         elif self.watch.calm >= ACCEPT:
             self.futility.prove(self.mode, tick)
         # The first look, before its time, does not put off the next.

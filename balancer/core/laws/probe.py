@@ -15,11 +15,11 @@ from ..policy import Policy
 from ..rules import SPEND_WINDOW_S, shown
 from ..signals import LATENCIES, SPENT, Bound, Signals, describe
 from ..windows import FINISHED, NANO, TOKENS, Row
+from .control_group import ControlGroup
 from .evidence import Change, verdict
 from .felt import Round
 from .share import NONE, Share
 from .standards import allowed, counted, sample, spent, told
-from .stayers import Stayers
 
 __all__ = ["Outcome", "Probe"]
 
@@ -77,10 +77,10 @@ class Probe:
         begun: requests begun under the present share, up to each tick since it is served.
         tried: bad and all requests under it, by rule.
         ripe_after: ticks after which requests that began before a share have ended, or are late.
-        stayers: those who are not served in the target, where it is a worse mode.
+        control: those who are not served in the target, where it is a worse mode.
     """
 
-    __slots__ = (*FIELDS, "_changes", "_policy", "_signals", "ripe_after", "share", "stayers")
+    __slots__ = (*FIELDS, "_changes", "_policy", "_signals", "ripe_after", "share", "control")
 
     def __init__(self, policy: Policy, signals: Signals, usual: float) -> None:
         self._policy = policy
@@ -95,7 +95,7 @@ class Probe:
         self.ripe_after = math.ceil(
             (policy.ladder.settle_s + max(cuts, default=0.0)) / policy.tick_s
         )
-        self.stayers = Stayers(math.ceil(min(cuts, default=0.0) / policy.tick_s), usual)
+        self.control = ControlGroup(math.ceil(min(cuts, default=0.0) / policy.tick_s), usual)
         self._changes = {
             number: Change(allowed(bound))
             for number, bound in enumerate(signals.entry)
@@ -117,7 +117,7 @@ class Probe:
         return self.target is not None and self.target > self.beside
 
     def _serve(self, tick: int) -> Outcome:
-        self.stayers.begin(tick)
+        self.control.begin(tick)
         self.round_since, self.heard, self.begun = tick, tick, [0]
         self.tried = [[0, 0] for _ in self._policy.rules]
         for change in self._changes.values():
@@ -162,7 +162,7 @@ class Probe:
                     return Outcome("refused", (broken,), literal=True)
         found = self._keep(tick, tests, seen) if kept else self._try(tests, seen)
         if self.downwards and not kept:
-            self.stayers.observe(tick, stayed)
+            self.control.observe(tick, stayed)
             found = self._compared(found)
         if found is not None and found.kind == "needless":
             return found
@@ -203,9 +203,9 @@ class Probe:
 
     def _compared(self, found: Outcome | None) -> Outcome | None:
         """Of a worse mode on trial: needless, refused or well while those who stay are ill."""
-        if self.stayers.well:
+        if self.control.well:
             return Outcome("needless")
-        known = self.stayers.well is not None or found is None or found.kind == "refused"
+        known = self.control.well is not None or found is None or found.kind == "refused"
         return found if known else None
 
     def _keep(self, tick: int, tests: Tests, seen: Round | None) -> Outcome | None:
@@ -296,7 +296,7 @@ class Probe:
             "begun": list(self.begun),
             "tried": [list(counts) for counts in self.tried],
             "share": self.share.state(),
-            "stayers": self.stayers.state(),
+            "control": self.control.state(),
             "changes": [change.state() for change in self._changes.values()],
         }
 
@@ -308,9 +308,9 @@ class Probe:
         self.target = None if self.target is None else MODES[self.target]
         self.begun = list(self.begun)
         self.tried = [list(counts) for counts in self.tried]
-        share, stayers, changes = state["share"], state["stayers"], state["changes"]
-        assert isinstance(share, dict) and isinstance(changes, list) and isinstance(stayers, dict)
-        self.stayers.restore(stayers)
+        share, control, changes = state["share"], state["control"], state["changes"]
+        assert isinstance(share, dict) and isinstance(changes, list) and isinstance(control, dict)
+        self.control.restore(control)
         self.share.restore(share)
         for change, values in zip(self._changes.values(), changes, strict=True):
             change.restore(values)

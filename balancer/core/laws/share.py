@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from .fields import put_back, saved
+
 __all__ = ["NONE", "SCARCE_PER_S", "Share", "first_share"]
 
 REQUESTS, WITHIN_S = 15.0, 30.0
@@ -132,9 +134,8 @@ class Share:
 
     def state(self) -> dict[str, object]:
         """Plain values."""
-        return {name: getattr(self, name) for name in FIELDS}
+        return saved(self, FIELDS)
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Take back what `state` gave."""
-        for name in FIELDS:
-            setattr(self, name, state[name])
+        put_back(self, FIELDS, state)

@@ -6,6 +6,7 @@ sibling, and there is no fallback inside a request. A fault starts at tick 100.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +31,7 @@ __all__ = [
     "QUEUE",
     "SLOW",
     "SOFT",
+    "assert_goes_on",
     "loop",
     "memory",
     "mildest",
@@ -78,3 +80,15 @@ def probes(run: Loop) -> list[tuple[int, str]]:
             if reason.kind == "probe" and (not found or found[-1][1] != reason.text):
                 found.append((decision.tick, reason.text))
     return found
+
+
+def assert_goes_on(world: World, stop: int, ticks: int) -> None:
+    """A law that is saved at a tick decides for so many ticks as if it had not been."""
+    whole, halved = loop(world), loop(world)
+    whole.run(ticks)
+    halved.run(stop)
+    saved = json.loads(json.dumps(halved.controller.state(), allow_nan=False))
+    halved.controller = Controller.restore(mildest(), saved)
+    halved.run(ticks - stop)
+    assert halved.decisions == whole.decisions
+    assert halved.controller.state() == whole.controller.state()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from balancer.core.controller import Controller
@@ -20,6 +18,7 @@ from tests.core.mildest.rungs import (
     NORMAL,
     SLOW,
     SOFT,
+    assert_goes_on,
     loop,
     memory,
     mildest,
@@ -206,14 +205,7 @@ def test_a_law_that_was_saved_during_a_trial_goes_on_as_if_it_had_not_been(stop:
         after_a_blip(during(range(400, 600), normal=SLOW), 400),
         after_a_blip(during(range(400, 600), **ALL_SLOW), 400),
     ):
-        whole, halved = loop(world), loop(world)
-        whole.run(700)
-        halved.run(stop)
-        saved = json.loads(json.dumps(halved.controller.state(), allow_nan=False))
-        halved.controller = Controller.restore(mildest(), saved)
-        halved.run(700 - stop)
-        assert halved.decisions == whole.decisions
-        assert halved.controller.state() == whole.controller.state()
+        assert_goes_on(world, stop, 700)
 
 
 def test_where_requests_fail_a_part_would_not_show_what_becomes_of_all() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 
 import pytest
@@ -25,6 +24,7 @@ from tests.core.mildest.rungs import (
     QUEUE,
     SLOW,
     SOFT,
+    assert_goes_on,
     loop,
     memory,
     mildest,
@@ -168,11 +168,4 @@ def test_a_law_that_was_saved_at_any_time_goes_on_as_if_it_had_not_been(stop: in
     slow = during(range(100, 900), **ALL_SLOW)
     failing = during(range(100, 900), **ALL_FAILING)
     for chosen in (world, slow, failing):
-        whole, halved = loop(chosen), loop(chosen)
-        whole.run(1400)
-        halved.run(stop)
-        saved = json.loads(json.dumps(halved.controller.state(), allow_nan=False))
-        halved.controller = Controller.restore(mildest(), saved)
-        halved.run(1400 - stop)
-        assert halved.decisions == whole.decisions
-        assert halved.controller.state() == whole.controller.state()
+        assert_goes_on(chosen, stop, 1400)

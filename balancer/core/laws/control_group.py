@@ -10,14 +10,15 @@ from collections.abc import Mapping
 
 from .evidence import verdict
 from .felt import Round
+from .fields import put_back, saved
 from .standards import bad
 
-__all__ = ["Stayers"]
+__all__ = ["ControlGroup"]
 
 FIELDS = ("since", "k", "n")
 
 
-class Stayers:
+class ControlGroup:
     """The control group of a trial: requests begun beside it, and not before.
 
     Attributes:
@@ -54,9 +55,8 @@ class Stayers:
 
     def state(self) -> dict[str, object]:
         """Plain values."""
-        return {name: getattr(self, name) for name in FIELDS}
+        return saved(self, FIELDS)
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Take back what `state` gave."""
-        for name in FIELDS:
-            setattr(self, name, state[name])
+        put_back(self, FIELDS, state)
