@@ -71,7 +71,7 @@ def _draw(timeline: Timeline, layout: Layout) -> Figure:
     used = TITLE_HEIGHT + labels
     modes = panel_axes(figure, layout, height, used, MODE_HEIGHT)
     _mode_band(modes, timeline)
-    note = "Mode (outlined: a share in a milder one)" if timeline.controlled.probes else "Mode"
+    note = "Mode (outlined: a share in another one)" if timeline.controlled.probes else "Mode"
     set_title(modes, note, layout, above=labels)
     used += MODE_HEIGHT
     for panel in shown:

@@ -58,7 +58,7 @@ class Series:
         offered_per_s, answered_per_s, shed_per_s: requests offered (callers' mistakes are not)
             and shed, and attempts that ended in an answer.
         modes: the modes the controller was in, in order.
-        probes: when it was trying a milder mode, and which.
+        probes: when it was trying another mode beside the one in force, and which.
     """
 
     window_s: float
@@ -181,9 +181,9 @@ def mode_spans(changes: Iterable[tuple[float, Mode]], duration_s: float) -> tupl
 
 
 def _probed(decision: Decision) -> Mode | None:
-    """The milder mode a part of the traffic is served in, if any."""
-    for mode in MODES[: decision.mode]:
-        if decision.mix[mode] > 0:
+    """The other mode that a part of the traffic is served in, if any: the mildest."""
+    for mode in MODES:
+        if mode is not decision.mode and decision.mix[mode] > 0:
             return mode
     return None
 

@@ -96,14 +96,15 @@ def test_a_decision_holds_from_the_next_tick_on() -> None:
     )
 
 
-def test_a_mix_that_reaches_into_a_milder_mode_is_a_probe() -> None:
-    """The band shows when the law tries a mode, and which."""
+@pytest.mark.parametrize("tried", [Mode.SOFT, Mode.EMERGENCY])
+def test_a_mix_that_reaches_into_another_mode_is_a_probe(tried: Mode) -> None:
+    """The band shows when the law tries a mode, milder or worse, and which."""
     ticks = [
-        (Observations(tick=k), decision(k, Mode.HARD, probing=Mode.SOFT if k == 2 else None))
+        (Observations(tick=k), decision(k, Mode.HARD, probing=tried if k == 2 else None))
         for k in range(5)
     ]
     series = series_of(ticks, tick_s=1.0, duration_s=5.0)
-    assert series.probes == (ModeSpan(from_s=3.0, to_s=4.0, mode=Mode.SOFT),)
+    assert series.probes == (ModeSpan(from_s=3.0, to_s=4.0, mode=tried),)
 
 
 @pytest.mark.parametrize(
