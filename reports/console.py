@@ -2,7 +2,8 @@
 
 A log has no width of its own, may know few signs, and is read with `grep`: lines there are
 at most `LOG_WIDTH` wide, or what COLUMNS says, and end where their text ends. Where a table has
-no room, its last columns go and are named; what a line is about stays.
+no room, its last columns go and are named; what a line is about stays, and so does a column
+without a name: what was found.
 """
 
 from __future__ import annotations
@@ -78,12 +79,16 @@ class Fitting(Table):
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table, and below it what was left out."""
         shown = copy(self)
-        while len(shown.columns) > 2 and width_of(shown, console, options) > options.max_width:
-            shown.columns = shown.columns[:-1]
+        shown.columns = list(self.columns)
+        named = [column for column in self.columns[1:] if str(column.header)]
+        gone: list[str] = []
+        while len(named) > 1 and width_of(shown, console, options) > options.max_width:
+            last = named.pop()
+            shown.columns = [column for column in shown.columns if column is not last]
+            gone.insert(0, " ".join(str(last.header).split()))
         yield from Table.__rich_console__(shown, console, options)
-        gone = [str(column.header) for column in self.columns[len(shown.columns) :]]
         if gone:
-            names = ", ".join(" ".join(name.split()) for name in gone)
+            names = ", ".join(gone)
             yield Text(f"no room for: {names}; widen the terminal, or see the report", style="dim")
 
 

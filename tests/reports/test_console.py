@@ -128,6 +128,17 @@ def test_what_a_line_is_about_stays_and_columns_go(monkeypatch: pytest.MonkeyPat
     assert not any("no room for" in line for line in whole)
 
 
+def test_what_was_found_stays_where_columns_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column without a name is what a line comes to."""
+    rows = table()
+    for name in ("figure", "live", "simulated", "tolerance", ""):
+        rows.add_column(name, no_wrap=True)
+    rows.add_row("Latency P50", "12 min 16 s", "6.55 s", "10.00 %", "DISAGREES")
+    lines = narrow(monkeypatch, 44, rows)
+    assert any("Latency P50" in line and "DISAGREES" in line for line in lines)
+    assert any(line.startswith("no room for: simulated, tolerance;") for line in lines)
+
+
 @pytest.mark.parametrize("said", ["", "0", "wide"])
 def test_a_width_that_is_none_is_passed_over(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     """The log keeps its own."""
