@@ -52,7 +52,8 @@ _DRAG = """async ([turns]) => {
   const found = [];
   at('pointerdown', box.y + 8);
   for (let turn = 1; turn <= turns; turn += 1) {
-    const drawn = new Promise((resolve) => {
+    const drawn = new Promise((resolve, reject) => {
+      setTimeout(() => reject(new Error(`move ${turn} was not drawn within 20 s`)), 20000);
       const watch = new MutationObserver(() => {
         watch.disconnect();
         requestAnimationFrame(() => resolve(performance.now()));

@@ -24,6 +24,8 @@
     }
 
     one(answer, ghost) {
+      // What is below must stay under the pointer that drags it.
+      this.host.style.minHeight = `${this.host.getBoundingClientRect().height}px`;
       this.host.classList.add("one");
       this.counted.textContent = "one replication; let go for ten";
       const mine = answer.arms.policy.metrics, before = ghost?.arms.policy.metrics ?? answer.arms.static.metrics;
@@ -36,6 +38,7 @@
     }
 
     ten(settled) {
+      this.host.style.minHeight = "";
       this.host.classList.remove("one");
       this.counted.textContent = `${settled.replications} replications, the same requests; intervals of 95 %`;
       const names = { ghost: "last", static: "static" };
