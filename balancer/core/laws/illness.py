@@ -22,7 +22,7 @@ probe that failed when it was widened, after a relapse."""
 RELAPSE_HOLDS = 15
 """A relapse says for so many holds that there is not room for all."""
 
-FIELDS = ("at", "until", "due", "times", "lost", "ruled", "relapse_at", "faded", "requests")
+FIELDS = ("at", "until", "due", "times", "lost", "ruled", "dear", "relapse_at", "faded", "requests")
 
 
 class Illness:
@@ -35,6 +35,7 @@ class Illness:
         times: how often the hold has been doubled, plus one.
         lost: what its users lost then, 0..1 and a little for the rung.
         ruled: whether it was left for a rule that is not about a share of its users.
+        dear: whether it was refused for what it would have cost.
         relapse_at: the tick at which it last fell soon after it was entered again.
         faded: the tick at which the times were last made fewer.
         requests: that the upstream was to serve, so far.
@@ -54,6 +55,7 @@ class Illness:
         self.times = [0] * len(MODES)
         self.lost: list[float | None] = [None] * len(MODES)
         self.ruled = [False] * len(MODES)
+        self.dear = [False] * len(MODES)
         self.relapse_at: list[int | None] = [None] * len(MODES)
         self.faded = 0
 
@@ -71,6 +73,7 @@ class Illness:
         *,
         most: int,
         ruled: bool = False,
+        dear: bool = False,
         hold: int | None = None,
     ) -> None:
         """A mode was found ill.
@@ -80,12 +83,13 @@ class Illness:
             mode: which.
             loss: of its users.
             most: the hold is not doubled beyond this many times, less one.
-            ruled: see the attribute.
+            ruled, dear: see the attributes.
             hold: ticks to leave it alone, where it is not the usual time.
         """
         times = self.times[mode]
         self.times[mode] = max(times, min(times + 1, most))
-        self.at[mode], self.lost[mode], self.ruled[mode] = tick, loss, ruled
+        self.at[mode], self.lost[mode] = tick, loss
+        self.ruled[mode], self.dear[mode] = ruled, dear
         if most == MOST_RELAPSES:
             self.relapse_at[mode] = tick
         self.until[mode] = tick + (self._doubled(mode, self._hold) if hold is None else hold)

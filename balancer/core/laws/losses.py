@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..modes import MODES, Mode
 from ..policy import Policy
 from .demand import Demand
@@ -48,6 +50,11 @@ class Losses:
         """What milder modes lost that may be taken instead."""
         lost = self._ill.losses(MODES[:mode], tick - self._memory)
         return {mode: loss for mode, loss in lost.items() if loss < GAUGED}
+
+    def least_of_late(self, tick: int, modes: Iterable[Mode]) -> float:
+        """The least that any of these modes lost when it was found ill of late; 0: one was not."""
+        lost = self._ill.losses(MODES, tick - self._memory)
+        return min(lost.get(mode, 0.0) for mode in modes)
 
     def least_bad(self, tick: int) -> Mode:
         """The mildest mode that lost hardly more than any; one was found ill just now."""

@@ -38,7 +38,7 @@ from .lock import PERIOD_S, Lock
 from .losses import GAUGED, RULED, Losses
 from .probe import Outcome, Probe
 from .remedy import differs, is_load
-from .share import NONE, SCARCE_PER_S
+from .share import HALF, NONE, SCARCE_PER_S, first_share
 from .stances import probing, stance
 from .standards import bad, counted
 from .watch import LATE, Broken, Watch, because
@@ -178,16 +178,18 @@ class Mildest:
         if self.probe.downwards and not told:
             # What a worse mode would bring is being tried.
             return False
-        futile = to is not None and not (told or sheds) and self._futile(tick, to, failed, late)
+        trial = None
+        if to is not None and not (told or sheds):
+            trial = self._trial(tick, to, failed, late, here)
         gauged = any(each.bound.rule.signal in GAUGES for each in broken)
         ruled = GAUGED if gauged else RULED if literal else 0.0
-        first = to is not None and not (literal or futile)
+        first = to is not None and not literal and trial is None
         self._found_ill(tick, here + ruled, ruled=literal, first=first)
         if to is None:
             self._settle_for(tick, failed, late)
             return True
-        if futile:
-            self._try_worse(tick, to)
+        if trial is not None:
+            self._try_worse(tick, to, trial)
             return True
         # A leap says nothing good of what it leaves out.
         self.ill.shun(MODES[self.mode + 1 : to], tick + self._hold)
@@ -195,22 +197,27 @@ class Mildest:
         self._enter(tick, to, reasons, shedding=sheds)
         return True
 
-    def _futile(self, tick: int, worse: Mode, failed: float, late: float) -> bool:
-        """Whether a worse mode is to be tried on a share, which takes minutes of few requests.
+    def _trial(
+        self, tick: int, worse: Mode, failed: float, late: float, here: float
+    ) -> float | None:
+        """The share on which a worse mode is to be tried, which takes minutes of few requests.
 
-        Not where requests fail: those on trial and those who stay are refused by the same quota,
-        and what would become of all of them cannot be seen on a part. Nor where they are shed.
+        None: it is to be entered. Not tried where requests fail: those on trial and those who stay
+        are refused by the same quota, and what would become of all of them cannot be seen on a
+        part; but where all worse modes lost more of late than this one does. Nor where they are shed.
         """
-        if late <= failed or self.demand.per_s <= SCARCE_PER_S:
-            return False
         if self.shedding and any(self._policy.strategies[worse].shed):
-            return False
-        return self.futility.suspects(worse, tick)
+            return None
+        if self._losses.least_of_late(tick, MODES[self.mode + 1 :]) > here:
+            return first_share(self.demand.per_s)
+        if late <= failed or self.demand.per_s <= SCARCE_PER_S:
+            return None
+        return HALF if self.futility.suspects(worse, tick) else None
 
-    def _try_worse(self, tick: int, to: Mode) -> None:
+    def _try_worse(self, tick: int, to: Mode, share: float) -> None:
         """Serve a share in a worse mode, into which a step was for nothing of late."""
         self.watch.calm = 0.0
-        self.probe.begin(tick, self.mode, to, self.demand.per_s)
+        self.probe.begin(tick, self.mode, to, self.demand.per_s, first=share)
         self._serve(to)
 
     def _needless(self, tick: int, tried: Mode) -> None:
@@ -255,8 +262,9 @@ class Mildest:
             slow = self.watch.answers and failed <= late
             may_help = slow or differs(self._policy, self.mode, mode)
             if promised < here and may_help and not self.ill.known(mode, tick):
-                if self._futile(tick, mode, failed, late):
-                    self._try_worse(tick, mode)
+                trial = self._trial(tick, mode, failed, late, here)
+                if trial is not None:
+                    self._try_worse(tick, mode, trial)
                     return True
                 text = f"{mode.label}: {self.mode.label} is no better than {best.label} was"
                 reasons = (Reason(kind="failed", text=text),)
@@ -271,10 +279,11 @@ class Mildest:
         """Nothing promises less: the least bad that is known, judged by its own level."""
         best = self._losses.least_bad(tick)
         share = failed + late
-        if best > self.mode and self._futile(tick, best, failed, late):
+        trial = self._trial(tick, best, failed, late, share) if best > self.mode else None
+        if trial is not None:
             # What it lost was seen at another time, or when it had only just begun.
             self.lock.begin(tick, share)
-            self._try_worse(tick, best)
+            self._try_worse(tick, best, trial)
         else:
             self._lock(tick, best, share)
 
@@ -293,13 +302,15 @@ class Mildest:
     def _resettle(self, tick: int, entered: int, here: Round | None, *, calm: bool) -> bool:
         """Where nothing helps: has the mode become well, or worse than was taken for granted?
 
-        Not well while it still breaks a rule of another kind (not `calm`).
+        Not well while it still breaks a rule of another kind (not `calm`), nor where it was left or
+        refused for one: that is taken for granted, too, until the next try.
         """
         if self.lock.until is None or here is None:
             return False
         failed, late, n = bad(here)
         found = self.lock.weigh(tick, min(n, failed + late), n)
-        if found == "well" and calm:
+        taken = self.ill.ruled[self.mode] or self.ill.dear[self.mode]
+        if found == "well" and calm and not taken:
             self.ill.relent(tick)
             self._unlock()
         if found != "worse" or tick - entered < self._period or self.probe.downwards:
@@ -322,7 +333,9 @@ class Mildest:
         for mode in MODES[: self.mode]:
             if not self.ill.known(mode, tick):
                 failed = 1.0 if self.ill.relapsed(mode, tick) else NONE
-                self.probe.begin(tick, self.mode, mode, self.demand.per_s, failed=failed)
+                per_s = self.demand.per_s
+                first = first_share(per_s)
+                self.probe.begin(tick, self.mode, mode, per_s, first=first, failed=failed)
                 self._serve(mode)
                 return
 
@@ -390,7 +403,9 @@ class Mildest:
         early = self.futility.first[target]
         hold = max(1, self._hold - (tick - (self.entered or 0))) if early else None
         self.futility.first[target] = False
-        self.ill.found(tick, target, loss, most=most, ruled=found.literal, hold=hold)
+        self.ill.found(
+            tick, target, loss, most=most, ruled=found.literal, dear=found.dear, hold=hold
+        )
         self._end(f"probe of {target.label} failed at {share.value:.1%}: {found.texts[0]}")
 
     def _end(self, text: str) -> None:

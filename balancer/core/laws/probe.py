@@ -56,11 +56,13 @@ class Outcome(NamedTuple):
             served from now on.
         texts: why, for a person.
         literal: whether it is refused by a rule that is not about a share of its users.
+        dear: whether it is refused for what it would cost.
     """
 
     kind: Literal["refused", "needless", "entered", "served"]
     texts: tuple[str, ...] = ()
     literal: bool = False
+    dear: bool = False
 
 
 class Probe:
@@ -103,11 +105,18 @@ class Probe:
         }
 
     def begin(
-        self, tick: int, beside: Mode, target: Mode, per_s: float, *, failed: float = NONE
+        self,
+        tick: int,
+        beside: Mode,
+        target: Mode,
+        per_s: float,
+        *,
+        first: float,
+        failed: float = NONE,
     ) -> None:
-        """Try a mode, of so many requests a second; a worse one with half of them."""
+        """Try a mode, of so many requests a second, with a share of them."""
         self.beside, self.target, self.since = beside, target, tick
-        self.share.begin(per_s, failed, downwards=target > beside)
+        self.share.begin(first, failed, downwards=target > beside)
         self.patience = self._signals.ticks(EXPECTED / max(self.share.first * per_s, LEAST_PER_S))
         self._serve(tick)
 
@@ -174,7 +183,7 @@ class Probe:
             return None
         room, dear = self._room(target, tests, per_s)
         if room < LEAST_ROOM:
-            return Outcome("refused", (dear,)) if room >= 0.0 else None
+            return Outcome("refused", (dear,), dear=True) if room >= 0.0 else None
         if self.share.whole(room):
             return found or Outcome("entered", (f"{self.share.value:.0%} of requests were well",))
         if kept:

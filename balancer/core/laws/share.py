@@ -67,17 +67,15 @@ class Share:
         self._check = check
         self.begin(1.0, NONE)
 
-    def begin(self, per_s: float, failed: float, *, downwards: bool = False) -> None:
-        """Start with the smallest share worth trying.
+    def begin(self, first: float, failed: float, *, downwards: bool = False) -> None:
+        """Start with a share.
 
         Args:
-            per_s: requests a second.
-            failed: a share that is known to fail; `NONE`: none is.
-            downwards: a worse mode is tried, of whom nobody has more to fear than they suffer:
-                half of the requests is not too much to begin with, and a tenth stays.
+            first: the share.
+            failed: one that is known to fail; `NONE`: none is.
+            downwards: a worse mode is tried, beside a tenth that stays.
         """
-        least = first_share(per_s)
-        self.value = self.first = HALF if downwards else least
+        self.value = self.first = min(first, 1.0 - STAY) if downwards else first
         self.most = 1.0 - STAY if downwards else 1.0
         self.held = 0.0
         self.failed = failed

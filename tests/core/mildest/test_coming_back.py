@@ -105,6 +105,17 @@ def test_a_wider_share_that_fails_is_given_up_for_the_one_that_held() -> None:
     assert run.until(NORMAL) < 8000
 
 
+def test_money_that_no_mode_saves_at_a_price_worth_paying_is_taken_for_granted() -> None:
+    """Until the next try, in a quarter of an hour and then in half of one: normal is well else."""
+    dear, slow = Health(nano_usd=4_000_000), Health(slow=0.6)
+    world = during(range(100, 4000), normal=dear, soft=slow, hard=slow, emergency=slow)
+    run = loop(world).run(3500)
+    left = [step.tick for step in run.steps if run.decisions[step.tick - 2].mode is NORMAL]
+    assert any("next try in 15 min" in text for text in run.texts)
+    assert len(left) == 3
+    assert left[1] - left[0] > 900 and left[2] - left[1] > 1800
+
+
 def test_a_probe_whose_calls_have_not_ended_says_nothing_of_their_cost() -> None:
     """Normal was too dear; now it hangs, which no rule of this policy is about."""
     dear, hangs = Health(nano_usd=4_000_000), Health(hangs=True)
