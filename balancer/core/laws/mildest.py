@@ -203,8 +203,8 @@ class Mildest:
         """The share on which a worse mode is to be tried, which takes minutes of few requests.
 
         None: it is to be entered. Not tried where requests fail: those on trial and those who stay
-        are refused by the same quota, and what would become of all of them cannot be seen on a
-        part; but where all worse modes lost more of late than this one does. Nor where they are shed.
+        are refused by the same quota, and what would become of all cannot be seen on a part; but
+        where all worse modes lost more of late than this one does. Nor where they are shed.
         """
         if self.shedding and any(self._policy.strategies[worse].shed):
             return None
