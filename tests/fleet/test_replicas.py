@@ -105,6 +105,36 @@ def test_an_order_to_one_is_followed_by_all_from_one_tick_on(make: Make, tmp_pat
     assert len(first_hard) == 1
 
 
+def test_each_names_the_leader_and_the_others_with_their_last_ticks(make: Make) -> None:
+    """One that leaves is named for a while, with the last line it had a part in."""
+    first, second = make(), make(replace(POLICY, name="another"))
+    follows(first, second)
+    leaders = {standing(each).leader for each in (first, second)}
+    (leader,) = [each for each in (first, second) if standing(each).place == "leader"]
+    assert leaders == {standing(leader).replica}
+    for each in (first, second):
+        found = standing(each).seen
+        assert [peer.replica for peer in found] == ["r0", "r1"]
+        assert {peer.policy for peer in found} == {
+            standing(first).policy,
+            standing(second).policy,
+        }
+    second.close()
+    until(lambda: standing(first).replicas == 1, "one is left", 30.0)
+    mine, gone = standing(first).seen
+    assert mine.tick == standing(first).tick > gone.tick
+
+
+def test_a_replica_that_is_alone_names_no_leader(make: Make, store: Server) -> None:
+    """It does not know of one; whom it saw last is still named."""
+    first, second = make(), make()
+    follows(first, second)
+    store.stop()
+    until(lambda: standing(second).place == "alone", "it is alone", 30.0)
+    assert standing(second).leader == ""
+    assert [peer.replica for peer in standing(second).seen] == ["r0", "r1"]
+
+
 def test_one_replica_s_part_is_not_replayed_as_if_it_were_all(make: Make, tmp_path: Path) -> None:
     """The message names the file that is meant."""
     balancer = make(journal=tmp_path / "j.jsonl")
