@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from socket import AF_UNIX, socket
@@ -20,13 +20,19 @@ SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
 class Server:
     """A redis-server on a socket, without files; it can be killed and started again.
 
+    Args:
+        home: of its socket.
+        options: more of the command's.
+        within: words before the command's.
+
     Attributes:
         url: of its socket.
     """
 
-    def __init__(self, home: Path, *options: str) -> None:
+    def __init__(self, home: Path, *options: str, within: Sequence[str] = ()) -> None:
         self._home = home
         self._options = options
+        self._within = within
         self._process: subprocess.Popen[bytes] | None = None
         self.socket = home / "socket"
         self.url = f"unix://{self.socket}"
@@ -43,7 +49,16 @@ class Server:
         assert SERVER is not None
         self._process = subprocess.Popen(
             [
-                *(SERVER, "--port", "0", "--unixsocket", str(self.socket), "--save", ""),
+                *(
+                    *self._within,
+                    SERVER,
+                    "--port",
+                    "0",
+                    "--unixsocket",
+                    str(self.socket),
+                    "--save",
+                    "",
+                ),
                 *("--appendonly", "no", "--dir", str(self._home), *self._options),
             ],
             stdout=subprocess.DEVNULL,

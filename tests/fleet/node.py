@@ -40,16 +40,17 @@ def main(url: str, name: str, folder: Path) -> None:
     price = policy.catalog.card("gemini-2.5-flash").price
     spent = (folder / f"{name}.spent").open("a", buffering=1)
     over = threading.Event()
-    slowest = 0.0
+    slowest, calls = 0.0, 0
 
     def stream(seed: int) -> None:
-        nonlocal slowest
+        nonlocal slowest, calls
         chance = random.Random(f"{name} {seed}")
         while not over.is_set():
             began = time.perf_counter()
             request = balancer.request(asked=Asked(prompt_tokens=PROMPT, output_cap_tokens=CAP))
             attempt = request.start()
             slowest = max(slowest, time.perf_counter() - began)
+            calls += 1
             if attempt is None:
                 request.close()
                 over.wait(0.2)
@@ -79,6 +80,7 @@ def main(url: str, name: str, folder: Path) -> None:
                         "leased": status.fleet.leased,
                         "problems": status.problems,
                         "slowest_s": slowest,
+                        "calls": calls,
                         "used": budget.used,
                     }
                 )
