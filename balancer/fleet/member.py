@@ -120,7 +120,9 @@ class Member:
         except JournalError as error:
             self.fails(StoreError(str(error), "format"))
         else:
-            self.problem = self._kind = ""
+            # A store that can only be read answers, too, until a log is to be begun in it.
+            if self.joined:
+                self.problem = self._kind = ""
             return self.leads
         self.leads = False
         return False

@@ -12,7 +12,8 @@ from socket import AF_UNIX, socket
 
 import pytest
 
-from tests.waiting import until
+from tests.certificates import self_signed
+from tests.waiting import free_port, until
 
 SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
 
@@ -63,7 +64,12 @@ class Server:
             ],
             stdout=subprocess.DEVNULL,
         )
-        until(self._listens, "the store listens")
+        until(lambda: self._listens() or self.ended, "the store listens")
+
+    @property
+    def ended(self) -> bool:
+        """Whether it does not run."""
+        return self._process is None or self._process.poll() is not None
 
     def _listens(self) -> bool:
         # Its socket is there a moment before it is listened at.
@@ -97,6 +103,24 @@ def store() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="fleet") as home:
         server = Server(Path(home))
         try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[Server]:
+    """A store that speaks TLS on a port, by a certificate in `tmp_path` that nobody trusts."""
+    if SERVER is None:
+        pytest.skip("no redis-server or valkey-server on this machine")
+    made, port = str(self_signed(tmp_path / "certificate.pem")), str(free_port())
+    options = ("--tls-port", port, "--bind", "127.0.0.1", "--tls-auth-clients", "no")
+    with tempfile.TemporaryDirectory(prefix="fleet") as home:
+        server = Server(Path(home), *options, "--tls-cert-file", made, "--tls-key-file", made)
+        server.url = f"rediss://127.0.0.1:{port}/0"
+        try:
+            if server.ended:
+                pytest.skip("the store of this machine was built without TLS")
             yield server
         finally:
             server.stop()

@@ -25,6 +25,7 @@ from balancer.runtime.calls import Asked, CallSettings, Outcome
 LIMIT_USD = 0.4
 WINDOW_S = 20.0
 PROMPT, CAP = 500, 400
+STREAMS = 128
 
 
 def main(url: str, name: str, folder: Path) -> None:
@@ -53,7 +54,7 @@ def main(url: str, name: str, folder: Path) -> None:
             calls += 1
             if attempt is None:
                 request.close()
-                over.wait(0.2)
+                over.wait(1.0)
                 continue
             over.wait(chance.expovariate(1.0))
             output = chance.randint(10, attempt.output_cap_tokens or CAP)
@@ -62,7 +63,9 @@ def main(url: str, name: str, folder: Path) -> None:
             attempt.finish(Outcome(prompt_tokens=PROMPT, output_tokens=output))
             request.close()
 
-    streams = [threading.Thread(target=stream, args=(each,), daemon=True) for each in range(26)]
+    streams = [
+        threading.Thread(target=stream, args=(each,), daemon=True) for each in range(STREAMS)
+    ]
     with balancer:
         for each in streams:
             each.start()

@@ -282,6 +282,10 @@ def test_another_policy_goes_on_alone_or_not() -> None:
         ({"url": "http://store"}, "no URL of a store; expected one such as redis://"),
         ({"url": "redis://"}, "no URL of a store"),
         ({"url": "redis://host:port"}, "no URL of a store"),
+        (
+            {"url": "rediss://:secret@host?ssl_ca_certs=/nowhere/ca.pem"},
+            "ssl_ca_certs of its URL names /nowhere/ca.pem, and there is no such file",
+        ),
         ({"prefix": "a b"}, "fleet prefix is 'a b'"),
         ({"replica": "{x}"}, "fleet replica is '{x}'"),
         ({"alone_after_ticks": 0}, "expected 1 to 1000"),
