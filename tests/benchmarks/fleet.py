@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ _CALLS = 2000
 
 def main() -> None:
     """Print a line each."""
-    for name, figure in (*simulated(), *calls(), *on_a_store()):
+    for name, figure in chain(simulated(), calls(), on_a_store()):
         sys.stdout.write(f"{name}: {figure}\n")
         sys.stdout.flush()
 
