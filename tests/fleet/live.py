@@ -101,7 +101,7 @@ class Nodes:
             and all(each["replicas"] == len(self.all) for each in found)
         )
 
-    def until_together(self, within_s: float = 30.0) -> None:
+    def until_together(self, within_s: float = 60.0) -> None:
         """Wait for that."""
         until(self.together, "the fleet is together", within_s)
 
@@ -167,7 +167,7 @@ def together(
     """Processes that are together."""
     found = Nodes(store, folder, within)
     try:
-        found.until_together(60.0)
+        found.until_together(120.0)
         yield found
     finally:
         for node in found.all:

@@ -54,7 +54,7 @@ def main(url: str, name: str, folder: Path) -> None:
             calls += 1
             if attempt is None:
                 request.close()
-                over.wait(1.0)
+                over.wait(chance.uniform(1.0, 3.0))
                 continue
             over.wait(chance.expovariate(1.0))
             output = chance.randint(10, attempt.output_cap_tokens or CAP)
