@@ -393,6 +393,20 @@ FLEET_ALONE: Final = Metric(
     "come; 0 while it follows or leads. Processes by themselves have none.",
     live_only=True,
 )
+FLEET_LEADS: Final = Metric(
+    name="open_balancer.fleet.leads",
+    unit="1",
+    kind=Kind.GAUGE,
+    meaning="1 while this replica leads its fleet, 0 otherwise: the sum over a fleet is 1.",
+    live_only=True,
+)
+FLEET_REPLICAS: Final = Metric(
+    name="open_balancer.fleet.replicas",
+    unit="{replica}",
+    kind=Kind.GAUGE,
+    meaning="Replicas that had a part in the fleet's last decision that this one has heard of.",
+    live_only=True,
+)
 CURRENT_MODE: Final = Metric(
     name="open_balancer.mode.current",
     alias="brownout.current_mode",

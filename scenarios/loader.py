@@ -29,10 +29,12 @@ from .tiers import tier_models
 from .upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
 
 __all__ = [
+    "PATHS",
     "Loaded",
     "calibrated_profiles",
     "library",
     "load",
+    "load_document",
     "place_of",
     "profiles",
     "project_quota",
@@ -41,7 +43,8 @@ __all__ = [
 
 OF_POLICIES = {"thresholds", "alerts", "rules", "modes", "ladder", "law", "budget", "baseline"}
 """Keys of a policy that no scenario has."""
-_PATHS = (("policy",), ("workload", "arrivals", "trace"))
+PATHS = (("policy",), ("workload", "arrivals", "trace"))
+"""Keys that may name a file, beside the `process` of a fault."""
 
 
 class Loaded(NamedTuple):
@@ -77,15 +80,30 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Loaded:
     """
     path = _find(source)
     document = parse(read_text(path, ScenarioError), str(path), ScenarioError)
+    return load_document(document, path.parent, overrides)
+
+
+def load_document(document: Document, folder: Path, overrides: Sequence[str] = ()) -> Loaded:
+    """A scenario from a document that was read already.
+
+    Args:
+        document: that.
+        folder: where relative paths in it start.
+        overrides: see `load`.
+
+    Raises:
+        ScenarioError, PolicyError: see `load`.
+    """
     if not isinstance(document.values, dict):
-        raise ScenarioError("found no mapping, expected the keys of a scenario", where=str(path))
+        problem = "found no mapping, expected the keys of a scenario"
+        raise ScenarioError(problem, where=document.name)
     if "scenario" not in document.values and (mine := document.values.keys() & OF_POLICIES):
         raise ScenarioError(
             "found a policy, expected a scenario; a policy is given beside one: open-balancer run "
-            f"SCENARIO --policy {path}",
+            f"SCENARIO --policy {document.name}",
             where=document.where((min(mine, key=lambda name: document.lines[name,]),)),
         )
-    document = _from_here(document, path.parent)
+    document = _from_here(document, folder)
     for text in overrides:
         document = _override(document, text)
     catalog, day = default_policy().catalog, document.values.get("date")
@@ -152,7 +170,7 @@ def _policy(scenario: Scenario, document: Document) -> Policy | None:
 def _from_here(document: Document, folder: Path) -> Document:
     """The document with relative paths in it made complete from a folder."""
     values = copy.deepcopy(document.values)
-    for key in _PATHS:
+    for key in PATHS:
         _complete(values, key, folder)
     faults = values.get("faults")
     for fault in faults if isinstance(faults, list) else ():

@@ -46,6 +46,7 @@ def operator(
         import asyncio
 
         from reports.gate.words import answer
+        from scenarios.elsewhere import load_elsewhere
 
         from ..operator.gating import Gates
         from ..operator.handlers import operate
@@ -60,6 +61,7 @@ def operator(
         async def run() -> None:
             await operate(
                 Gates(answer, workers=workers),
+                load_elsewhere,
                 namespaces=namespace or (),
                 # Kubelets ask at the pod's address.
                 liveness=None

@@ -18,7 +18,7 @@ from ..core.observations import (
     merge_replicas,
     merge_ticks,
 )
-from .lines import Line, Part
+from .lines import MOST_NAMED, Line, Part
 
 __all__ = ["Gathering", "together"]
 
@@ -78,6 +78,10 @@ class Gathering:
             for replica, (since, gauges) in self._gauges.items()
             if replica not in merged and since < GAUGE_LINES
         ]
+        policies = {
+            replica: "" if own[-1].policy == self.policy else own[-1].policy
+            for replica, own in sorted(by_replica.items())
+        }
         everything = merge_replicas([*merged.values(), *silent, Observations(tick)])
         self._remember(merged)
         return Line(
@@ -88,14 +92,12 @@ class Gathering:
             offset=offset,
             policy=self.policy,
             replicas=len(merged),
-            differ=tuple(
-                replica
-                for replica, own in sorted(by_replica.items())
-                if own[-1].policy != self.policy
-            ),
+            differ=tuple(filter(policies.__getitem__, policies)),
             # What was counted in more ticks than this line closes cannot be told apart.
             observations=everything._replace(ticks=min(everything.ticks, max(1, tick - after))),
             changes=tuple(change for part in parts for change in part.changes),
+            # Those who differ are named first, by a sort that keeps the order of the others.
+            policies=dict(sorted(policies.items(), key=_alike)[:MOST_NAMED]),
         )
 
     def _remember(self, merged: dict[str, Observations]) -> None:
@@ -106,6 +108,10 @@ class Gathering:
                 del self._gauges[replica]
         for replica, seen in merged.items():
             self._gauges[replica] = 0, _gauges(seen)
+
+
+def _alike(named: tuple[str, str]) -> bool:
+    return not named[1]
 
 
 def _gauges(seen: Observations) -> Observations:

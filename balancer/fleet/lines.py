@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.errors import JournalError
@@ -20,10 +20,13 @@ from ..core.value_codec import LARGEST_INT
 from ..version import VERSION
 from .changes import Change, digest
 
-__all__ = ["BEGINNING", "FORMAT", "Line", "Part", "Snapshot", "fingerprint", "form"]
+__all__ = ["BEGINNING", "FORMAT", "MOST_NAMED", "Line", "Part", "Snapshot", "fingerprint", "form"]
 
 FORMAT = 1
 """Of parts, lines and snapshots."""
+
+MOST_NAMED = 100
+"""Replicas that a line names."""
 
 BEGINNING = -1
 """Tick of a log in which nothing was closed yet."""
@@ -101,6 +104,8 @@ class Line:
         policy: fingerprint of the policy that holds: the leader's.
         replicas: how many sent a part.
         differ: those of them that decide by another policy or another release.
+        policies: fingerprints of theirs by name, "" for the one that holds; of the first
+            `MOST_NAMED` of those who sent a part. Lines of the first releases have none.
         observations: of all of them.
         changes: of the policy, which hold after this line, each after the other.
     """
@@ -115,6 +120,7 @@ class Line:
     differ: tuple[str, ...]
     observations: Observations
     changes: tuple[Change, ...] = ()
+    policies: Mapping[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
         """As it stands in the log."""
@@ -129,6 +135,7 @@ class Line:
                 "policy": self.policy,
                 "replicas": self.replicas,
                 "differ": list(self.differ),
+                "policies": dict(self.policies),
                 "observations": observations_to_plain(self.observations),
                 "changes": [change.plain() for change in self.changes],
             }
@@ -148,6 +155,9 @@ class Line:
         differ = found.get("differ")
         if not isinstance(differ, list):
             raise JournalError("differ: expected a list", where=_WHERE)
+        policies = found.get("policies", {})
+        if not isinstance(policies, dict):
+            raise JournalError("policies: expected an object", where=_WHERE)
         return cls(
             generation=_text(found, "generation"),
             tick=tick,
@@ -159,6 +169,7 @@ class Line:
             differ=tuple(map(str, differ)),
             observations=observations_from_plain(tick, found.get("observations")),
             changes=_changes(found),
+            policies={name: str(policy) for name, policy in policies.items()},
         )
 
 

@@ -18,6 +18,7 @@ from ..core.observations import Observations
 from .gathering import Gathering, together
 from .lines import BEGINNING, Line, Part, Snapshot
 from .link import Link
+from .roster import Roster
 from .store import AWAY, Head, Store, StoreError
 
 __all__ = ["LEAD_TICKS", "SNAPSHOT_TICKS", "Member"]
@@ -58,6 +59,7 @@ class Member:
         leads: whether this replica had the leader's lease when it last asked.
         joined: whether it follows a log.
         line: the last one that was handed on.
+        roster: of the lines that were.
         problem: why it does not take part, as a sentence; "": it does.
     """
 
@@ -94,6 +96,7 @@ class Member:
         self.leads = False
         self.joined = False
         self.line: Line | None = None
+        self.roster = Roster()
         self.problem = ""
 
     def use(self, policy: str, form: str, tick_s: float) -> None:
@@ -117,7 +120,9 @@ class Member:
         except JournalError as error:
             self.fails(StoreError(str(error), "format"))
         else:
-            self.problem = self._kind = ""
+            # A store that can only be read answers, too, until a log is to be begun in it.
+            if self.joined:
+                self.problem = self._kind = ""
             return self.leads
         self.leads = False
         return False
@@ -348,6 +353,7 @@ class Member:
         while sent and _covers(line.offset, sent[0][1]):
             sent.popleft()
         self.last, self.line = line.tick, line
+        self.roster.hear(line)
         self._link.news.append(line)
 
     async def leave(self) -> None:

@@ -33,6 +33,9 @@ _LARGEST = 2**53 - 1
 
 _UNAUTHORIZED = ("NOAUTH", "WRONGPASS", "unauthenticated", "username-password pair")
 
+_HUNG_UP = ("reset by peer", "closed by server")
+_MAYBE_TLS = "; if this port speaks TLS, the URL begins with rediss://"
+
 _SCRIPTS = ("beat", "close", "found", "save", "leave", "lease")
 
 
@@ -253,4 +256,5 @@ def explain(error: Exception, timeout_s: float) -> StoreError:
         return StoreError(f"the store refuses a command: {text}", "refused")
     if isinstance(error, TimeoutError | wrong.TimeoutError):
         return StoreError(f"the store does not answer within {timeout_s:g} s", AWAY)
-    return StoreError(f"the store cannot be reached: {text or type(error).__name__}", AWAY)
+    hint = _MAYBE_TLS if any(sign in text for sign in _HUNG_UP) else ""
+    return StoreError(f"the store cannot be reached: {text or type(error).__name__}{hint}", AWAY)

@@ -257,11 +257,13 @@ class Replica:
         return Standing(
             place=place,
             replica=self.name,
+            leader="" if member is None or place == "alone" else member.head.leader,
             tick=self.course.tick,
             policy=self.course.fingerprint,
             holds="" if line is None else line.policy,
             differ=() if line is None else line.differ,
             replicas=0 if line is None else line.replicas,
+            seen=() if member is None else member.roster.peers,
             problem=(member.problem if member is not None else "")
             or self.course.refused
             or self._leasing.problem,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from ..core.errors import InputError
 
 __all__ = ["Fleet"]
 
 _PREFIX = re.compile(r"[A-Za-z0-9_.:/-]{1,100}")
+_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _SCHEMES = ("redis", "rediss", "unix")
 
 
@@ -49,6 +51,11 @@ class Fleet:
                 "fleet (--fleet or OPEN_BALANCER_FLEET) is no URL of a store; expected one such as "
                 "redis://HOST:6379/0, rediss://USER:PASSWORD@HOST:6380/0 or unix:///run/redis.sock"
             )
+        for name, value in parse_qsl(parts.query):
+            if name in _FILES and not Path(value).exists():
+                raise InputError(
+                    f"fleet: {name} of its URL names {value}, and there is no such file"
+                )
         if not _PREFIX.fullmatch(self.prefix):
             raise InputError(
                 f"fleet prefix is {self.prefix!r}; expected letters, digits and . : / _ -"
@@ -70,7 +77,7 @@ class Fleet:
             )
 
 
-def _parts(url: str) -> object | None:
+def _parts(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         _ = parts.port

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,17 @@ from typing import Any
 from ..core.errors import InputError
 from ..units import parse_seconds
 
-__all__ = ["GROUP", "KIND", "PLURAL", "VERSION", "Asked", "ConfigMapKey", "Target", "read_asked"]
+__all__ = [
+    "GROUP",
+    "KIND",
+    "PLURAL",
+    "VERSION",
+    "Asked",
+    "ConfigMapKey",
+    "ConfigMapKeys",
+    "Target",
+    "read_asked",
+]
 
 GROUP = "open-balancer.dev"
 VERSION = "v1alpha1"
@@ -28,6 +37,14 @@ class ConfigMapKey:
 
     name: str
     key: str = KEY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigMapKeys:
+    """Where several documents stand in the resource's namespace: a key each; () for all keys."""
+
+    name: str
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +72,7 @@ class Asked:
         policy: the document itself; None: it stands in `source`.
         source: a ConfigMap that has the document.
         scenarios: of the library, by name, on which it is gated.
+        own_scenarios: a ConfigMap that has more of them; None: there are no more.
         margin: how much worse it may be, as of `open-balancer gate`; "": the command's own.
         replications_max: of a scenario; None: the command's own.
         target: who follows it.
@@ -67,16 +85,11 @@ class Asked:
     policy: str | None
     source: ConfigMapKey | None
     scenarios: tuple[str, ...]
+    own_scenarios: ConfigMapKeys | None
     margin: str
     replications_max: int | None
     target: Target
     probation_s: float
-
-    @property
-    def gate_digest(self) -> str:
-        """Of all that a gate is asked beside the two policies."""
-        asked = repr((self.scenarios, self.margin, self.replications_max))
-        return hashlib.sha256(asked.encode()).hexdigest()[:12]
 
 
 def read_asked(resource: Mapping[str, Any]) -> Asked:
@@ -96,9 +109,9 @@ def read_asked(resource: Mapping[str, Any]) -> Asked:
         probation_s = parse_seconds(spec.get("probation", PROBATION))
     except ValueError as error:
         raise InputError(str(error), where="spec.probation") from None
-    scenarios = tuple(gate.get("scenarios") or ())
-    if not scenarios:
-        raise InputError("names no scenario", where="spec.gate.scenarios")
+    scenarios, own = tuple(gate.get("scenarios") or ()), gate.get("scenariosFrom")
+    if not scenarios and own is None:
+        raise InputError("names no scenario, and scenariosFrom none", where="spec.gate.scenarios")
     return Asked(
         name=metadata["name"],
         namespace=metadata["namespace"],
@@ -106,6 +119,7 @@ def read_asked(resource: Mapping[str, Any]) -> Asked:
         policy=policy,
         source=None if source is None else _document(source, "spec.policyFrom"),
         scenarios=scenarios,
+        own_scenarios=None if own is None else _documents(own, "spec.gate.scenariosFrom"),
         margin=gate.get("margin", ""),
         replications_max=gate.get("replicationsMax"),
         target=Target(
@@ -119,6 +133,10 @@ def read_asked(resource: Mapping[str, Any]) -> Asked:
 
 def _document(said: Mapping[str, Any], where: str) -> ConfigMapKey:
     return ConfigMapKey(name=_named(said, "configMap", where), key=said.get("key", KEY))
+
+
+def _documents(said: Mapping[str, Any], where: str) -> ConfigMapKeys:
+    return ConfigMapKeys(name=_named(said, "configMap", where), keys=tuple(said.get("keys") or ()))
 
 
 def _named(said: Mapping[str, Any], key: str, where: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -111,6 +111,11 @@ class Cluster:
             return Document(text=data[at.key], owner=owner)
         problem = f"ConfigMap {at.name!r} has no key {at.key!r}{nearest(at.key, data)}"
         return Document(text=None, owner=owner, problem=problem)
+
+    async def texts(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        """All keys of a ConfigMap with their texts; None where there is none."""
+        found = await self._read(_config_map(namespace, name))
+        return None if found is None else found.get("data") or {}
 
     async def write_document(
         self, namespace: str, at: ConfigMapKey, text: str, *, owner: str

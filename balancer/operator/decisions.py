@@ -6,16 +6,18 @@ runs. Both may be done twice, so that a round that was cut short is taken again 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .asked import Asked
 from .complete import CompletePolicy
 from .memory import Condition, Memory, Outcome, Previous, Rollout, time_of
+from .own_scenarios import OwnScenario
 from .probation import on_probation, probation_ends, watched
 from .replicas import Replica
 
-__all__ = ["Decision", "GateAsked", "Seen", "decide", "refuse"]
+__all__ = ["Decision", "GateAsked", "Seen", "decide", "gate_digest", "refuse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,9 @@ class Seen:
         replicas: of the target, those that are ready.
         no_replica: what to say where there is none.
         gate_trouble: why the gate ended without a verdict; "": it did not.
+        scenarios: of one's own.
+        unfit: why there are none, though they are asked for: a reason and a message; None: they
+            are there.
     """
 
     candidate: CompletePolicy | None
@@ -38,6 +43,8 @@ class Seen:
     replicas: tuple[Replica, ...] = ()
     no_replica: str = "no replica is ready"
     gate_trouble: str = ""
+    scenarios: tuple[OwnScenario, ...] = ()
+    unfit: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +54,8 @@ class GateAsked:
     Attributes:
         baseline, candidate: the policy in force, and the one that may replace it.
         scenarios, margin, replications_max: as in `Asked`.
-        digest: of these three.
+        own_scenarios: as in `Seen`.
+        digest: of these four.
     """
 
     baseline: CompletePolicy
@@ -56,6 +64,7 @@ class GateAsked:
     margin: str
     replications_max: int | None
     digest: str
+    own_scenarios: tuple[OwnScenario, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +86,14 @@ class Decision:
     gate: GateAsked | None = None
     busy: bool = False
     trouble: bool = False
+
+
+def gate_digest(asked: Asked, own: tuple[OwnScenario, ...]) -> str:
+    """Of all that a gate is asked beside the two policies; `own` as in `Seen.scenarios`."""
+    words: tuple[object, ...] = (asked.scenarios, asked.margin, asked.replications_max)
+    if own:
+        words += tuple((each.name, each.text) for each in own)
+    return hashlib.sha256(repr(words).encode()).hexdigest()[:12]
 
 
 def refuse(memory: Memory, reason: str, message: str) -> Decision:
@@ -140,11 +157,14 @@ def decide(asked: Asked, memory: Memory, seen: Seen, now: datetime) -> Decision:
     if undo:
         message = "it was in force before; the way back from a policy on probation has no gate"
         return _written(memory, valid, _yes("Gated", "Undo", message), candidate)
+    if seen.unfit is not None:
+        stays = _no("RolledOut", "NotGated", f"{_told(in_force)} stays in force")
+        return _decision(memory, valid, _no("Gated", *seen.unfit), stays, busy=on_probation(memory))
     known = memory.gate
     if known is None or (known.candidate, known.baseline, known.asked) != (
         candidate.digest,
         in_force.digest,
-        asked.gate_digest,
+        gate_digest(asked, seen.scenarios),
     ):
         return _gating(asked, memory, seen, valid, candidate, in_force)
     gated = _gate_condition(memory, candidate)
@@ -201,7 +221,8 @@ def _gating(
     in_force: CompletePolicy,
 ) -> Decision:
     """The candidate has to be gated."""
-    message = f"{_told(candidate)} against {_told(in_force)} on {', '.join(asked.scenarios)}"
+    names = (*asked.scenarios, *(each.name for each in seen.scenarios))
+    message = f"{_told(candidate)} against {_told(in_force)} on {', '.join(names)}"
     gated = _unknown("Gated", "Gating", message)
     if seen.gate_trouble:
         gated = _unknown("Gated", "GateBroke", f"{message}: {seen.gate_trouble}")
@@ -216,7 +237,8 @@ def _gating(
             scenarios=asked.scenarios,
             margin=asked.margin,
             replications_max=asked.replications_max,
-            digest=asked.gate_digest,
+            digest=gate_digest(asked, seen.scenarios),
+            own_scenarios=seen.scenarios,
         ),
         busy=on_probation(memory),
         trouble=bool(seen.gate_trouble),

@@ -75,10 +75,15 @@ class Gates:
             words += ["--replications-max", str(asked.replications_max)]
         if self._workers is not None:
             words += ["--workers", str(self._workers)]
+        files = [folder / "scenarios" / each.name for each in asked.own_scenarios]
+        for file, each in zip(files, asked.own_scenarios, strict=True):
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(each.text, encoding="utf-8")
         process = await asyncio.create_subprocess_exec(
             *words,
             "--",
             *asked.scenarios,
+            *map(str, files),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

@@ -20,6 +20,7 @@ from ..core.errors import InputError
 from .asked import GROUP, PLURAL, VERSION
 from .cluster import Cluster
 from .keeper import Keeper, RunGate, Times
+from .own_scenarios import CheckScenario
 
 __all__ = ["log_in", "operate"]
 
@@ -48,6 +49,7 @@ def log_in(settings: kopf.OperatorSettings) -> kopf.ConnectionInfo:
 
 async def operate(
     run_gate: RunGate,
+    check_scenario: CheckScenario,
     *,
     namespaces: Collection[str],
     liveness: str | None = None,
@@ -59,6 +61,7 @@ async def operate(
 
     Args:
         run_gate: decides whether a policy may replace another.
+        check_scenario: one of those that a gate is run on.
         namespaces: that are looked after; empty: all.
         liveness: URL to be served for a liveness probe.
         now: the time.
@@ -90,6 +93,7 @@ async def operate(
                     cluster=cluster,
                     replicas=replicas,
                     run_gate=run_gate,
+                    check_scenario=check_scenario,
                     now=now,
                     times=times or Times(),
                 )

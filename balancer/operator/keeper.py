@@ -19,6 +19,7 @@ from .complete import CompletePolicy, complete
 from .decisions import Decision, GateAsked, Seen, decide, refuse
 from .gating import GateBroke
 from .memory import Gated, Memory, Outcome, status_of, time_of
+from .own_scenarios import CheckScenario, OwnScenario, Unfit, read_scenarios
 from .replicas import ask_all
 
 __all__ = ["Keeper", "RunGate", "Times"]
@@ -54,6 +55,7 @@ class Keeper:
         cluster: where it is.
         replicas: a session for asking them.
         run_gate: decides whether a policy may replace another.
+        check_scenario: one of those that a gate is run on.
         now: the time.
         times: between looks.
     """
@@ -66,6 +68,7 @@ class Keeper:
         cluster: Cluster,
         replicas: aiohttp.ClientSession,
         run_gate: RunGate,
+        check_scenario: CheckScenario,
         now: Callable[[], datetime],
         times: Times,
     ) -> None:
@@ -73,6 +76,7 @@ class Keeper:
         self._cluster = cluster
         self._replicas = replicas
         self._run_gate = run_gate
+        self._check_scenario = check_scenario
         self._now = now
         self._times = times
         self._failures = 0
@@ -173,13 +177,31 @@ class Keeper:
         replicas = await ask_all(self._replicas, addresses)
         candidate, refusal = await self._candidate(asked, document.owner)
         in_force = _read(document.text, asked.target.document.name)
+        scenarios, unfit = await self._scenarios(asked)
         return Seen(
             candidate=candidate,
             refusal=refusal,
             in_force=in_force or next((each.policy for each in replicas if each.policy), None),
             replicas=replicas,
             no_replica=f"no replica is ready behind the Service {asked.target.service!r}",
+            scenarios=scenarios,
+            unfit=unfit,
         )
+
+    async def _scenarios(
+        self, asked: Asked
+    ) -> tuple[tuple[OwnScenario, ...], tuple[str, str] | None]:
+        """Scenarios of one's own, or a reason and a message why there are none."""
+        own = asked.own_scenarios
+        if own is None:
+            return (), None
+        texts = await self._cluster.texts(self._namespace, own.name)
+        try:
+            # In a thread: other resources are looked after while files are read.
+            found = await asyncio.to_thread(read_scenarios, own, texts, self._check_scenario)
+        except Unfit as unfit:
+            return (), (unfit.reason, str(unfit))
+        return found, None
 
     async def _candidate(
         self, asked: Asked, owner: str

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.fleet.test_many_keys import Replica
+from tests.fleet.test_many_keys import Replica, policy
 
 FEW, MANY, ROUNDS = 1_000, 100_000, 15
 _CALLS = 200
@@ -18,7 +18,7 @@ _CALLS = 200
 
 def main() -> None:
     """Print a line each."""
-    both = Replica(FEW), Replica(MANY)
+    both = Replica(policy(FEW)), Replica(policy(MANY))
     now_s = [100.0]
 
     def tick(replica: Replica) -> None:

@@ -157,6 +157,55 @@ def test_monitors_are_read_as_they_are_written(tmp_path: Path) -> None:
     assert sorted(found) == [f"{KEY_TAG}one", f"{KEY_TAG}two"]
 
 
+def planned(folder: Path, **given: str) -> subprocess.CompletedProcess[str]:
+    """The settings of the Cloud Run module, as Terraform makes them of its inputs; no provider."""
+    terraform = shutil.which("terraform")
+    if terraform is None:
+        pytest.skip("terraform is not installed: it checks and merges what a module is given")
+    module = TERRAFORM / "modules" / "cloud-run"
+    text = (module / "main.tf").read_text(encoding="utf-8")
+    (made,) = re.findall(r"^locals {\n.*?^}", text, re.MULTILINE | re.DOTALL)
+    (folder / "main.tf").write_text(f'{made}\noutput "settings" {{ value = local.settings }}\n')
+    shutil.copy(module / "variables.tf", folder)
+    inputs = dict.fromkeys(("region", "image", "network", "subnet", "policy_secret"), "x")
+    inputs |= {"service_account": "x", "secrets": "{}"} | given
+    return subprocess.run(
+        [
+            *(terraform, "apply", "-auto-approve", "-input=false", "-no-color"),
+            *(word for name, value in inputs.items() for word in ("-var", f"{name}={value}")),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_terraform_itself_makes_the_settings_of_the_service(tmp_path: Path) -> None:
+    """With what is given over what is usual; without a store it is no fleet."""
+    done = planned(tmp_path, fleet="redis://h:1/0", settings='{OPEN_BALANCER_DRAIN="4s"}')
+    assert done.returncode == 0, done.stderr
+    made = dict(re.findall(r'"(OPEN_BALANCER_\w+)"\s+= "(.*)"', done.stdout))
+    assert (made["OPEN_BALANCER_FLEET"], made["OPEN_BALANCER_DRAIN"]) == ("redis://h:1/0", "4s")
+    assert Settings.from_environment({**made, "OPEN_BALANCER_TOKEN": "x" * 32}).fleet is not None
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    assert "OPEN_BALANCER_FLEET" not in planned(alone).stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [("min_instances", "0", "is at least 1"), ("max_instances", "11", "is at most 10")],
+)
+def test_terraform_refuses_instances_that_no_service_may_have(
+    name: str, value: str, told: str, tmp_path: Path
+) -> None:
+    """By the module's own words."""
+    done = planned(tmp_path, **{name: value})
+    assert done.returncode == 1
+    assert f"{name} {told}" in " ".join(done.stderr.split())
+
+
 def test_terraform_files_are_formatted() -> None:
     """Which reads them all, too."""
     terraform = shutil.which("terraform")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -211,6 +213,47 @@ def test_the_files_of_the_laptop_know_each_other() -> None:
     (grafana,) = documents((folder / "grafana" / "dashboards.yaml").read_text(encoding="utf-8"))
     (provider,) = grafana["providers"]
     assert Path(provider["options"]["path"]).name == GRAFANA
+
+
+def docker(*plugin: str) -> str:
+    """The command, if it has a plugin."""
+    command = shutil.which("docker")
+    if command is None:
+        pytest.skip(f"docker is not installed: its {plugin[0]} reads the file")
+    found = subprocess.run([command, *plugin, "version"], capture_output=True, check=False)
+    if found.returncode:
+        pytest.skip(f"docker has no {plugin[0]} here: it reads the file")
+    return command
+
+
+def test_compose_reads_its_file() -> None:
+    """By Compose itself: a secret that is missing is told, and with all of them nothing is."""
+    words = [docker("compose"), "compose", "-f", str(DEPLOY / "compose/compose.yaml"), "config"]
+    names = set(re.findall(r"\$\{(\w+):\?", (DEPLOY / "compose/compose.yaml").read_text()))
+    given = {"PATH": os.environ["PATH"], **dict.fromkeys(names, "x" * 32)}
+    for missing in (None, *sorted(names)):
+        environment = {name: value for name, value in given.items() if name != missing}
+        done = subprocess.run(
+            [*words, "--quiet"], env=environment, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode == 0) == (missing is None), done.stderr
+        assert missing is None or missing in done.stderr
+
+
+def test_docker_finds_nothing_to_say_of_the_file_of_the_images() -> None:
+    """By its own checks, which build nothing."""
+    command = docker("buildx")
+    if subprocess.run([command, "info"], capture_output=True, check=False).returncode:
+        pytest.skip("no Docker daemon answers: it checks the file")
+    file = str(DEPLOY / "docker" / "Dockerfile")
+    for target in ("service", "mock"):
+        done = subprocess.run(
+            [command, "buildx", "build", "--check", "-f", file, "--target", target, str(ROOT)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_no_file_holds_a_secret() -> None:

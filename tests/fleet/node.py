@@ -25,6 +25,7 @@ from balancer.runtime.calls import Asked, CallSettings, Outcome
 LIMIT_USD = 0.4
 WINDOW_S = 20.0
 PROMPT, CAP = 500, 400
+STREAMS = 128
 
 
 def main(url: str, name: str, folder: Path) -> None:
@@ -40,19 +41,20 @@ def main(url: str, name: str, folder: Path) -> None:
     price = policy.catalog.card("gemini-2.5-flash").price
     spent = (folder / f"{name}.spent").open("a", buffering=1)
     over = threading.Event()
-    slowest = 0.0
+    slowest, calls = 0.0, 0
 
     def stream(seed: int) -> None:
-        nonlocal slowest
+        nonlocal slowest, calls
         chance = random.Random(f"{name} {seed}")
         while not over.is_set():
             began = time.perf_counter()
             request = balancer.request(asked=Asked(prompt_tokens=PROMPT, output_cap_tokens=CAP))
             attempt = request.start()
             slowest = max(slowest, time.perf_counter() - began)
+            calls += 1
             if attempt is None:
                 request.close()
-                over.wait(0.2)
+                over.wait(chance.uniform(1.0, 3.0))
                 continue
             over.wait(chance.expovariate(1.0))
             output = chance.randint(10, attempt.output_cap_tokens or CAP)
@@ -61,7 +63,9 @@ def main(url: str, name: str, folder: Path) -> None:
             attempt.finish(Outcome(prompt_tokens=PROMPT, output_tokens=output))
             request.close()
 
-    streams = [threading.Thread(target=stream, args=(each,), daemon=True) for each in range(26)]
+    streams = [
+        threading.Thread(target=stream, args=(each,), daemon=True) for each in range(STREAMS)
+    ]
     with balancer:
         for each in streams:
             each.start()
@@ -79,6 +83,7 @@ def main(url: str, name: str, folder: Path) -> None:
                         "leased": status.fleet.leased,
                         "problems": status.problems,
                         "slowest_s": slowest,
+                        "calls": calls,
                         "used": budget.used,
                     }
                 )

@@ -16,8 +16,10 @@ from balancer.core.observations import Alert, ModeObservations, Observations
 from balancer.fleet import Fleet
 from balancer.fleet.course import Course
 from balancer.fleet.gathering import Gathering, together
-from balancer.fleet.lines import Line, Part, Snapshot, fingerprint
+from balancer.fleet.lines import MOST_NAMED, Line, Part, Snapshot, fingerprint
 from balancer.fleet.link import Link
+from balancer.fleet.roster import LATE_TICKS, Roster
+from balancer.fleet.standing import Peer
 from balancer.policy_file import default_policy
 
 POLICY = default_policy()
@@ -83,6 +85,7 @@ def test_texts_read_back_as_what_they_were() -> None:
         ({"tick": 1.5}, "expected a whole number"),
         ({"offset": 3}, "offset: found 3, expected a text"),
         ({"differ": "a"}, "expected a list"),
+        ({"policies": ["a"]}, "policies: expected an object"),
         ({"observations": {"nonsense": 1}}, "unknown key 'nonsense'"),
     ],
 )
@@ -148,6 +151,40 @@ def test_the_line_names_those_who_decide_by_another_policy() -> None:
     """The leader's holds."""
     found = line(part("a", 1, seen(1)), part("b", 1, seen(1), policy="0.0.1-other"))
     assert (found.policy, found.differ) == (MARK, ("b",))
+
+
+def test_a_line_names_its_replicas_with_the_policies_that_differ_first() -> None:
+    """As many as it has room for; how many there were is said all the same."""
+    many = [part(f"r{number:03}", 1, seen(1)) for number in range(MOST_NAMED)]
+    found = line(*many, part("z", 1, seen(1), policy="0.0.1-other"))
+    assert found.replicas == MOST_NAMED + 1
+    assert list(found.policies)[:2] == ["z", "r000"]
+    assert len(found.policies) == MOST_NAMED
+    assert (found.policies["z"], found.policies["r000"]) == ("0.0.1-other", "")
+
+
+def test_a_line_of_an_older_release_names_nobody() -> None:
+    """It is stepped as any other."""
+    plain = json.loads(line(part("a", 1, seen(1))).text())
+    del plain["policies"]
+    assert Line.from_text(json.dumps(plain)).policies == {}
+
+
+def test_who_had_a_part_of_late_is_known_with_the_last_tick_and_the_policy() -> None:
+    """For a minute after it."""
+    roster = Roster()
+
+    def named() -> list[Peer]:
+        return list(roster.peers)
+
+    roster.hear(line(part("b", 1, seen(1)), part("a", 1, seen(1), policy="0.0.1-other"), tick=10))
+    roster.hear(line(part("b", 2, seen(2)), tick=11))
+    silent = Peer(replica="a", tick=10, policy="0.0.1-other")
+    assert named() == [silent, Peer(replica="b", tick=11, policy=MARK)]
+    roster.hear(line(part("b", 3, seen(3)), tick=9 + LATE_TICKS))
+    assert named()[0] == silent
+    roster.hear(line(part("b", 4, seen(4)), tick=10 + LATE_TICKS))
+    assert named() == [Peer(replica="b", tick=10 + LATE_TICKS, policy=MARK)]
 
 
 def test_orders_to_any_replica_are_everybody_s() -> None:
@@ -245,6 +282,10 @@ def test_another_policy_goes_on_alone_or_not() -> None:
         ({"url": "http://store"}, "no URL of a store; expected one such as redis://"),
         ({"url": "redis://"}, "no URL of a store"),
         ({"url": "redis://host:port"}, "no URL of a store"),
+        (
+            {"url": "rediss://:secret@host?ssl_ca_certs=/nowhere/ca.pem"},
+            "ssl_ca_certs of its URL names /nowhere/ca.pem, and there is no such file",
+        ),
         ({"prefix": "a b"}, "fleet prefix is 'a b'"),
         ({"replica": "{x}"}, "fleet replica is '{x}'"),
         ({"alone_after_ticks": 0}, "expected 1 to 1000"),

@@ -4,6 +4,7 @@ not grow with them, and what a key takes is bounded.
 
 from __future__ import annotations
 
+import random
 import tracemalloc
 from dataclasses import replace
 
@@ -22,18 +23,31 @@ MOST_BYTES = 1500
 """Of a key with one limit, in a replica."""
 
 
-def policy(keys: int) -> Policy:
-    """A dollar an hour for each, and some for all together."""
-    limits = [BudgetLimit(key=f"k{number}", usd=1.0, window_s=3600.0) for number in range(keys)]
+REPLICAS = 20
+WINDOW_S = 300
+CALL_NANO = 280_000
+"""That a call of 100 tokens and at most 100 more reserves."""
+
+
+def policy(keys: int, usd: float = 1.0, window_s: float = 3600.0) -> Policy:
+    """A dollar an hour for each, unless it is said, and some for all together."""
+    limits = [BudgetLimit(key=f"k{number}", usd=usd, window_s=window_s) for number in range(keys)]
     return replace(default_policy(), budgets=(BudgetLimit(usd=1e5, window_s=3600.0), *limits))
 
 
 class Replica:
-    """A ledger, its leases, and the store that they are taken from."""
+    """A ledger, its leases, and the store that they are taken from.
 
-    def __init__(self, keys: int) -> None:
-        self.pool = Pool()
-        self.ledger = Ledger(policy(keys))
+    Args:
+        limits: the policy that has them.
+        pool: the store; None: one of its own.
+        name: of the replica.
+    """
+
+    def __init__(self, limits: Policy, pool: Pool | None = None, name: str = "a") -> None:
+        self.name = name
+        self.pool = Pool() if pool is None else pool
+        self.ledger = Ledger(limits)
         self.leases = Leases()
         self.ledger.lend(self.leases, lambda: None, 1.0)
         self._number = 0
@@ -48,7 +62,7 @@ class Replica:
             asks = self.leases.asks(names[first : first + 1000], now_s)
             self._number += 1
             answer = self.pool.lease(
-                "a",
+                self.name,
                 self._number,
                 asks,
                 round(now_s * 1000),
@@ -73,7 +87,7 @@ class Replica:
 @pytest.fixture(scope="module")
 def replica() -> Replica:
     """With all its leases."""
-    return Replica(KEYS)
+    return Replica(policy(KEYS))
 
 
 def test_the_store_hears_of_the_limits_that_were_used_and_of_no_other(replica: Replica) -> None:
@@ -118,6 +132,46 @@ def test_a_tick_rolls_no_row_until_it_is_used() -> None:
             if claim is not None:
                 each.settle(claim, 9_000_000)
     assert lazy.state() == eager.state()
+
+
+def usable(keys: int, used: int) -> list[float]:
+    """Part of its budget that each key in use spends, by twenty replicas with twice the demand.
+
+    Args:
+        keys: that have a budget.
+        used: of them, by all replicas alike.
+
+    Returns:
+        Of each of those, over the second of two windows.
+    """
+    afforded = 300  # calls in a window
+    limits = policy(keys, usd=afforded * CALL_NANO / 1e9, window_s=float(WINDOW_S))
+    pool, chance = Pool(), random.Random(1)
+    replicas = [Replica(limits, pool, f"r{number}") for number in range(REPLICAS)]
+    card = default_policy().catalog.card("gemini-2.5-flash")
+    spent = dict.fromkeys((f"k{number}" for number in range(used)), 0)
+    rate_per_s = 2 * afforded / WINDOW_S / REPLICAS
+    for now_s in range(20, 20 + 2 * WINDOW_S):
+        for replica in replicas:
+            replica.ledger.advance(now_s)
+            for key in spent:
+                if chance.random() >= rate_per_s:
+                    continue
+                claim = replica.ledger.reserve(
+                    card, prompt_tokens=100, cap_tokens=100, thinking_tokens=0, key=key
+                )
+                if claim is not None:
+                    cost = chance.randint(CALL_NANO // 4, CALL_NANO)
+                    replica.ledger.settle(claim, cost)
+                    spent[key] += cost if now_s >= 20 + WINDOW_S else 0
+            replica.look(float(now_s))
+    return [each / (afforded * CALL_NANO) for each in spent.values()]
+
+
+def test_most_of_each_key_s_budget_is_usable_by_twenty_replicas() -> None:
+    """And never more than all of it."""
+    found = usable(100, 5)
+    assert 0.85 <= min(found) <= max(found) <= 1.0
 
 
 def test_a_key_takes_no_more_than_it_should() -> None:

@@ -39,8 +39,10 @@ def make(store: Server) -> Iterator[Make]:
     """Makes started balancers whose ticks take a fifth of a second."""
     made: list[Balancer] = []
 
-    def start(policy: Policy = POLICY, *, prefix: str = "p", **options: Any) -> Balancer:
-        fleet = Fleet(url=store.url, prefix=prefix, replica=f"r{len(made)}", timeout_s=2.0)
+    def start(
+        policy: Policy = POLICY, *, prefix: str = "p", url: str = "", **options: Any
+    ) -> Balancer:
+        fleet = Fleet(url=url or store.url, prefix=prefix, replica=f"r{len(made)}", timeout_s=2.0)
         balancer = Balancer(
             policy,
             settings=SETTINGS,
@@ -76,16 +78,22 @@ def follows(*balancers: Balancer) -> None:
     )
 
 
-def alone(balancer: Balancer, told: str) -> None:
+def alone(balancer: Balancer, says: str) -> None:
     """Wait until it is alone, and says why; its calls go on, by its own decisions."""
     until(lambda: standing(balancer).place == "alone", "it is alone", 30.0)
-    assert told in until(lambda: standing(balancer).problem)
+    assert says in until(lambda: standing(balancer).problem)
     status = balancer.status()
     assert status.problems == {}
     assert status.enforced
     call = balancer.begin()
     assert call.admitted
     balancer.finish(call)
+
+
+def told(caplog: pytest.LogCaptureFixture, words: str) -> int:
+    """How often it was logged as an error."""
+    found = [record for record in caplog.records if words in record.getMessage()]
+    return sum(record.levelno == logging.ERROR for record in found)
 
 
 def test_an_order_to_one_is_followed_by_all_from_one_tick_on(make: Make, tmp_path: Path) -> None:
@@ -103,6 +111,39 @@ def test_an_order_to_one_is_followed_by_all_from_one_tick_on(make: Make, tmp_pat
         entries = list(open_journal(path))
         first_hard.add(next(e.decision.tick for e in entries if e.decision.mode is Mode.HARD))
     assert len(first_hard) == 1
+
+
+def test_each_names_the_leader_and_the_others_with_their_last_ticks(make: Make) -> None:
+    """One that leaves is named for a while, with the last line it had a part in."""
+    first, second = make(), make(replace(POLICY, name="another"))
+    follows(first, second)
+
+    def agreed() -> bool:
+        found = standing(first), standing(second)
+        leads = {each.replica for each in found if each.place == "leader"}
+        return {each.leader for each in found} == leads and len(leads) == 1
+
+    until(agreed, "both name the one who leads", 30.0)
+    policies = [("r0", standing(first).policy), ("r1", standing(second).policy)]
+    for found in (standing(first), standing(second)):
+        assert [(peer.replica, peer.policy) for peer in found.seen] == policies
+    second.close()
+    until(lambda: _last(first, "r0") > _last(first, "r1") + 3, "the other one is silent", 30.0)
+
+
+def _last(balancer: Balancer, replica: str) -> int:
+    (found,) = [peer.tick for peer in standing(balancer).seen if peer.replica == replica]
+    return found
+
+
+def test_a_replica_that_is_alone_names_no_leader(make: Make, store: Server) -> None:
+    """It does not know of one; whom it saw last is still named."""
+    first, second = make(), make()
+    follows(first, second)
+    store.stop()
+    until(lambda: standing(second).place == "alone", "it is alone", 30.0)
+    assert standing(second).leader == ""
+    assert [peer.replica for peer in standing(second).seen] == ["r0", "r1"]
 
 
 def test_one_replica_s_part_is_not_replayed_as_if_it_were_all(make: Make, tmp_path: Path) -> None:
@@ -178,8 +219,33 @@ def test_a_wrong_password_is_told_once_and_calls_go_on(
     store.tell("CONFIG", "SET", "requirepass", "right")
     balancer = make()
     alone(balancer, "the store refuses user or password: set OPEN_BALANCER_FLEET")
-    told = [r for r in caplog.records if "refuses user or password" in r.getMessage()]
-    assert len([r for r in told if r.levelno == logging.ERROR]) == 1
+    assert told(caplog, "refuses user or password") == 1
+
+
+def test_a_store_that_can_only_be_read_is_told_once_and_calls_go_on(
+    make: Make, store: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the address of a follower is."""
+    store.tell("REPLICAOF", "127.0.0.1", "1")
+    alone(make(), "the store can only be read: give the fleet the address of the primary")
+    assert told(caplog, "can only be read") == 1
+
+
+def test_a_certificate_that_nobody_trusts_is_told_once_and_calls_go_on(
+    make: Make, secure: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With what OpenSSL said of it."""
+    alone(make(url=secure.url), "no TLS connection to the store: check that it speaks TLS")
+    assert told(caplog, "self-signed certificate") == 1
+
+
+def test_a_port_with_tls_takes_rediss_and_a_plain_url_is_told_so(
+    make: Make, secure: Server, tmp_path: Path
+) -> None:
+    """Trusted, the replica joins."""
+    plain = secure.url.replace("rediss", "redis")
+    alone(make(url=plain), "if this port speaks TLS, the URL begins with rediss://")
+    follows(make(url=f"{secure.url}?ssl_ca_certs={tmp_path / 'certificate.pem'}"))
 
 
 def test_a_store_that_is_away_from_the_start_is_told(make: Make, store: Server) -> None:

@@ -121,8 +121,12 @@ class ApiServer:
 
     def put_document(self, name: str, text: str, key: str = "policy.yaml") -> None:
         """Make a ConfigMap."""
+        self.put_documents(name, {key: text})
+
+    def put_documents(self, name: str, data: dict[str, str]) -> None:
+        """Make a ConfigMap of several keys."""
         with self._lock:
-            body: dict[str, Any] = {"metadata": {"name": name}, "data": {key: text}}
+            body: dict[str, Any] = {"metadata": {"name": name}, "data": data}
             self._keep(f"/api/v1/namespaces/{NAMESPACE}/configmaps/{name}", body)
 
     def document(self, name: str, key: str = "policy.yaml") -> str | None:

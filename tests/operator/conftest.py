@@ -18,6 +18,7 @@ from balancer.operator.handlers import operate
 from balancer.operator.keeper import Times
 from balancer.operator.memory import Outcome
 from balancer.policy_file import load_policy
+from scenarios.elsewhere import load_elsewhere
 from tests.operator.api_server import NAMESPACE, ApiServer, api_server
 from tests.service.conftest import Service, serving
 
@@ -96,7 +97,7 @@ def operating(api: ApiServer, gate: ScriptedGate) -> Iterator[None]:
         stop = asyncio.Event()
         running.append((asyncio.get_running_loop(), stop))
         started.set()
-        await operate(gate, namespaces=[NAMESPACE], times=QUICK, stop=stop)
+        await operate(gate, load_elsewhere, namespaces=[NAMESPACE], times=QUICK, stop=stop)
 
     def run() -> None:
         try:

@@ -10,7 +10,7 @@ import pytest
 
 from balancer.operator.asked import Asked, read_asked
 from balancer.operator.complete import CompletePolicy, complete
-from balancer.operator.decisions import Decision, Seen, decide
+from balancer.operator.decisions import Decision, Seen, decide, gate_digest
 from balancer.operator.memory import Gated, Memory, Previous, Rollback, Rollout, status_of
 from balancer.operator.replicas import Incident, Replica
 from tests.operator.conftest import FIRST, SECOND, THIRD, spec
@@ -30,7 +30,7 @@ ONE, TWO, THREE = policy(FIRST), policy(SECOND), policy(THIRD)
 PASSED = Gated(
     candidate=TWO.digest,
     baseline=ONE.digest,
-    asked=ASKED.gate_digest,
+    asked=gate_digest(ASKED, ()),
     verdict="pass",
     words="Yes",
     at="2026-01-31T11:00:00Z",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from balancer.operator.complete import complete
 from balancer.operator.decisions import GateAsked
 from balancer.operator.gating import GateBroke, Gates
+from balancer.operator.own_scenarios import OwnScenario
 from reports.gate.words import answer
 from tests.operator.conftest import FIRST, SECOND
 from tests.waiting import until
@@ -39,6 +41,20 @@ def test_a_gate_is_the_command_s(tmp_path: Path) -> None:
     verdict, words = asyncio.run(Gates(answer, workers=1)(question))
     assert verdict == "inconclusive"
     assert words.startswith("Not decided: 1 of 1 comparison open (Availability in tiny")
+
+
+def test_a_gate_runs_on_scenarios_of_one_s_own(tmp_path: Path) -> None:
+    """Their files are written for the command, and are gone after it."""
+    script = (
+        "import pathlib, sys\n"
+        "sys.stderr.write('error: ' + repr([sys.argv[-2], pathlib.Path(sys.argv[-1]).name, "
+        "pathlib.Path(sys.argv[-1]).read_text()]))\n"
+        "sys.exit(2)"
+    )
+    own = OwnScenario(name="launch.yaml", text="scenario: launch")
+    gates = Gates(answer, command=(sys.executable, "-c", script))
+    found = asyncio.run(gates(replace(asked("steady"), own_scenarios=(own,))))
+    assert found == ("refused", "['steady', 'launch.yaml', 'scenario: launch']")
 
 
 def test_a_question_that_cannot_be_asked_is_refused() -> None:

@@ -247,5 +247,50 @@ def test_a_policy_may_stand_in_a_config_map(
     assert "second" in str(api.document("policy"))
 
 
+LAUNCH = (
+    "scenario: launch\ntitle: Is it as good for a minute?\nduration: 1m\nwarm_up: 10s\n"
+    "workload: {arrivals: {process: poisson, rate: 1}}\n"
+)
+
+
+def test_a_policy_is_gated_on_scenarios_of_a_config_map(
+    api: ApiServer, operator: Operating, gate: ScriptedGate
+) -> None:
+    """What is wrong with them is told; once they are mended, or change, there is a gate."""
+    api.put_document("policy", FIRST)
+    gate.verdicts["second"] = "fail"
+    own = {"scenarios": ["steady"], "scenariosFrom": {"configMap": "ours"}}
+    with operator(), api.replica("policy"):
+        api.put_policy("chat", spec(gate=own))
+        assert api.wait("chat", "Gated", "NoScenario") == (
+            "spec.gate.scenariosFrom: there is no ConfigMap 'ours'"
+        )
+        api.put_documents("ours", {"launch.yaml": LAUNCH.replace("rate", "raet")})
+        message = api.wait("chat", "Gated", "ScenarioRefused")
+        assert message.startswith("ours/launch.yaml:5: unknown key 'raet'"), message
+        assert "did you mean 'rate'?" in message
+        assert gate.asked == []
+        api.put_documents("ours", {"launch.yaml": LAUNCH})
+        api.wait("chat", "Gated", "Failed")
+        gate.verdicts["second"] = "pass"
+        api.put_documents("ours", {"launch.yaml": LAUNCH.replace("1m", "2m")})
+        api.wait("chat", "Ready", "OnProbation")
+    first, second = gate.asked
+    assert [each.name for each in first.own_scenarios] == ["launch.yaml"]
+    assert (first.scenarios, second.scenarios) == (("steady",), ("steady",))
+    assert first.digest != second.digest
+
+
+def test_a_policy_in_force_needs_its_scenarios_no_more(
+    api: ApiServer, operator: Operating, gate: ScriptedGate
+) -> None:
+    """A ConfigMap that is deleted afterwards takes nothing back, and makes nothing unready."""
+    api.put_document("policy", SECOND)
+    with operator(), api.replica("policy"):
+        api.put_policy("chat", spec(gate={"scenariosFrom": {"configMap": "ours"}}))
+        api.wait("chat", "Ready", "InForce")
+    assert gate.asked == []
+
+
 def _until_mode(service: Service, mode: Mode) -> None:
     until(lambda: service.balancer.decision.mode is mode, f"mode {mode.label}")

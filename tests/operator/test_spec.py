@@ -131,6 +131,9 @@ def test_an_example_of_the_page_is_a_resource() -> None:
         {"gate": {"scenarios": ["../etc/passwd"]}},
         {"gate": {"scenarios": ["--out"]}},
         {"gate": {"scenarios": ["steady"], "margin": "--out=x"}},
+        {"gate": {"scenariosFrom": {"configMap": "../secrets/x"}}},
+        {"gate": {"scenariosFrom": {"configMap": "x", "keys": ["../launch.yaml"]}}},
+        {"gate": {"scenariosFrom": {"configMap": "x", "keys": []}}},
         {"probation": "soon"},
         {"target": {"service": "balancer"}},
         {"target": {"service": "balancer", "configMap": "../secrets/x"}},
@@ -148,6 +151,10 @@ def test_the_schema_refuses_what_cannot_be_meant(changed: dict[str, Any]) -> Non
     [
         ({"policyFrom": {"configMap": "x"}}, "spec: give policy or policyFrom, one of both"),
         ({"gate": {}}, "spec.gate.scenarios: names no scenario"),
+        (
+            {"gate": {"scenariosFrom": {"keys": ["a.yaml"]}}},
+            "spec.gate.scenariosFrom.configMap: is missing; expected a name",
+        ),
         ({"probation": "30 x"}, "spec.probation: found '30 x'"),
         ({"target": {"configMap": "x"}}, "spec.target.service: is missing; expected a name"),
     ],

@@ -330,6 +330,8 @@ class Telemetry:
         series.set(metrics.BYPASS, int(bool(status.bypass)))
         if status.fleet is not None:
             series.set(metrics.FLEET_ALONE, int(status.fleet.place == "alone"))
+            series.set(metrics.FLEET_LEADS, int(status.fleet.place == "leader"))
+            series.set(metrics.FLEET_REPLICAS, status.fleet.replicas)
         before, self._mistakes = self._mistakes, status.mistakes
         for caller, count in status.mistakes.items():
             more = count - before.get(caller, 0)

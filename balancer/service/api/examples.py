@@ -203,8 +203,17 @@ BROWNOUT_STATUS: Final[JsonDict] = {
     "fleet": {
         "place": "follower",
         "replica": "web-1-812-6f01c2",
+        "leader": "web-2-801-9be310",
         "tick": 1795989409,
-        "replicas": 5,
+        "replicas": 2,
+        "seen": [
+            {"replica": replica, "tick": tick, "policy": "0.1.0-12c355d086ae"}
+            for replica, tick in (
+                ("web-1-812-6f01c2", 1795989409),
+                ("web-2-801-9be310", 1795989409),
+                ("web-3-799-41aa07", 1795989371),
+            )
+        ],
         "policy": "0.1.0-12c355d086ae",
         "holds": "0.1.0-12c355d086ae",
         "differ": [],

@@ -199,6 +199,14 @@ class OrderTaken(BaseModel):
     shadow: bool = Field(description="Whether modes are journalled only, and no call is changed")
 
 
+class FleetPeer(BaseModel):
+    """A replica of the fleet, as the log last showed it."""
+
+    replica: str = Field(description="Its name")
+    tick: int = Field(description="Of the last decision of the fleet that it had a part in")
+    policy: str = Field(description="Release and fingerprint of its policy then")
+
+
 class FleetStatus(BaseModel):
     """How this replica stands in its fleet."""
 
@@ -206,8 +214,12 @@ class FleetStatus(BaseModel):
         description="alone: it decides by itself, because the fleet's decisions do not come"
     )
     replica: str = Field(description="Its name")
+    leader: str = Field(description="Name of who leads; empty: nobody, or this replica is alone")
     tick: int = Field(description="Of the last decision of the fleet; -1: there was none yet")
     replicas: int = Field(description="How many took part in it")
+    seen: list[FleetPeer] = Field(
+        description="Replicas that had a part in a decision of the last 60 ticks, by name"
+    )
     policy: str = Field(description="Release and fingerprint of this replica's policy")
     holds: str = Field(description="The same of the leader's")
     differ: list[str] = Field(description="Replicas that decide by another policy or release")

@@ -11,6 +11,9 @@ from ..api.integration_views import integrations
 
 __all__ = ["Beside", "beside", "fleet"]
 
+_SILENT_TICKS = 3
+"""Ticks without a part of a replica's, after which it is said when it had one."""
+
 _BESIDE = {
     "telemetry": "Telemetry",
     "datadog_poll": "Datadog, its signals",
@@ -77,13 +80,21 @@ def fleet(standing: Standing | None) -> Beside:
     if standing is None:
         return Beside(name="Fleet", state="off", said="this process decides by itself")
     who = {"leader": "leads", "follower": "follows", "alone": "decides alone"}[standing.place]
-    said = [f"{standing.replica} {who}"]
+    whom = f" {standing.leader}" if standing.place == "follower" and standing.leader else ""
+    said = [f"{standing.replica} {who}{whom}"]
     if standing.tick >= 0:
         took = "replica" if standing.replicas == 1 else "replicas"
         said.append(f"{standing.replicas} {took} took part in decision {standing.tick:,}")
+    said += [
+        f"{peer.replica} has been silent since decision {peer.tick:,}"
+        for peer in standing.seen
+        if peer.tick < standing.tick - _SILENT_TICKS and peer.replica != standing.replica
+    ]
     said.append("hard budgets are leased" if standing.leased else "no hard budget is leased")
     if standing.differ:
-        said.append(f"other policy or release: {', '.join(standing.differ)}")
+        theirs = {peer.replica: f" ({peer.policy})" for peer in standing.seen}
+        names = (f"{name}{theirs.get(name, '')}" for name in standing.differ)
+        said.append(f"other policy or release than {standing.holds}: {', '.join(names)}")
     if standing.problem:
         said.append(standing.problem)
     state = "warn" if standing.place == "alone" or standing.differ else "ok"

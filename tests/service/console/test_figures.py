@@ -11,6 +11,7 @@ import pytest
 from balancer.core.histogram import Histogram
 from balancer.core.modes import Mode, Priority
 from balancer.core.observations import ModeObservations, ModeRequests, Observations
+from balancer.fleet.standing import Peer
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import RequestRecord
@@ -167,7 +168,8 @@ def test_whoever_chooses_keys_does_not_choose_how_much_is_kept() -> None:
 def stands(**differs: object) -> SimpleNamespace:
     """A follower in a fleet of three."""
     usual = {
-        "place": "follower", "replica": "web-1", "tick": 1200, "policy": "0.1.0-a",
+        "place": "follower", "replica": "web-1", "leader": "web-2", "tick": 1200,
+        "policy": "0.1.0-a", "seen": (Peer(replica="web-2", tick=1200, policy="0.1.0-b"),),
         "holds": "0.1.0-a", "differ": (), "replicas": 3, "problem": "", "leased": True,
     }  # fmt: skip
     return SimpleNamespace(**usual | differs)
@@ -180,13 +182,19 @@ def stands(**differs: object) -> SimpleNamespace:
         (
             stands(),
             "ok",
-            "web-1 follows; 3 replicas took part in decision 1,200; hard budgets are leased",
+            "web-1 follows web-2; 3 replicas took part in decision 1,200; hard budgets are leased",
         ),
         (
             stands(place="leader", replicas=1, differ=("web-2",), leased=False),
             "warn",
             "web-1 leads; 1 replica took part in decision 1,200; no hard budget is leased; "
-            "other policy or release: web-2",
+            "other policy or release than 0.1.0-a: web-2 (0.1.0-b)",
+        ),
+        (
+            stands(seen=(Peer(replica="web-3", tick=1190, policy="0.1.0-a"),)),
+            "ok",
+            "web-1 follows web-2; 3 replicas took part in decision 1,200; "
+            "web-3 has been silent since decision 1,190; hard budgets are leased",
         ),
         (
             stands(place="alone", tick=-1, problem="the store does not answer"),
