@@ -18,7 +18,7 @@ from balancer.core.surcharges import MODALITIES
 
 from .members import member
 
-__all__ = ["FeesByTool", "Found", "find_media", "most_media", "read_fees", "read_media"]
+__all__ = ["FeesByTool", "Found", "find_media", "most_media", "read_fees"]
 
 
 class Found(NamedTuple):
@@ -49,20 +49,15 @@ FeesByTool: Mapping[str, str] = {
 """What a built-in tool is charged as (`balancer.core.surcharges.FEES`)."""
 
 
-def read_media(body: Any, prompt_tokens: int | None = None) -> tuple[tuple[str, int], ...]:
-    """Modalities of a request's prompt beside text, and the most tokens of each.
-
-    Args:
-        body: of generateContent or streamGenerateContent.
-        prompt_tokens: where the caller knows how many the prompt has.
-    """
-    return most_media(find_media(body), prompt_tokens)
-
-
 def most_media(
     found: Iterable[Found], prompt_tokens: int | None = None
 ) -> tuple[tuple[str, int], ...]:
-    """The same of media that were found."""
+    """Modalities of a request's prompt beside text, and the most tokens of each.
+
+    Args:
+        found: media of the prompt.
+        prompt_tokens: where the caller knows how many the prompt has.
+    """
     most: dict[str, int] = {}
     for mime, size, _ in found:
         modality = _modality(mime)

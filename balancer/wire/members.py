@@ -11,6 +11,8 @@ __all__ = ["camel", "child", "key_of", "member", "snake"]
 
 _JOINT = re.compile(r"(?<=.)_([a-z0-9])")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_OBJECT = (dict, Mapping)
+"""Nearly every object is a dict, which is told much sooner than that it is a mapping."""
 
 
 @lru_cache(maxsize=256)
@@ -48,7 +50,7 @@ def member(body: Any, name: str) -> Any:
         body: any JSON value.
         name: the member in camelCase.
     """
-    if not isinstance(body, Mapping):
+    if body is None or not isinstance(body, _OBJECT):
         return None
     value = body.get(name)
     return body.get(snake(name)) if value is None else value
@@ -57,4 +59,4 @@ def member(body: Any, name: str) -> Any:
 def child(body: Any, name: str) -> Mapping[str, Any]:
     """A member that is an object; an empty one where it is missing or something else."""
     value = member(body, name)
-    return value if isinstance(value, Mapping) else {}
+    return {} if value is None or not isinstance(value, _OBJECT) else value
