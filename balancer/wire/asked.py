@@ -10,7 +10,7 @@ from typing import Any
 from balancer.core.catalog import LEVEL_TOKENS, Catalog, Thinking
 
 from .media import find_media, most_media, read_fees
-from .members import child, member
+from .members import child, is_object, member
 from .models import bare_model, find_card
 from .needs import kinds_of, read_needs
 from .tiers import read_tier
@@ -224,7 +224,7 @@ def estimate_tokens(body: Any) -> int:
 
 def _leaves(body: Any) -> Iterator[tuple[str, str]]:
     """Texts of what a model reads, each with the name of the member that holds it."""
-    if not isinstance(body, Mapping):
+    if not is_object(body):
         return
     names = ("contents", "systemInstruction", "tools")
     stack: list[tuple[str, Any]] = [(name, member(body, name)) for name in names]
@@ -232,7 +232,7 @@ def _leaves(body: Any) -> Iterator[tuple[str, str]]:
         key, value = stack.pop()
         if isinstance(value, str):
             yield key, value
-        elif isinstance(value, Mapping):
+        elif is_object(value):
             stack.extend((str(inner), item) for inner, item in value.items())
         elif isinstance(value, list):
             stack.extend((key, item) for item in value)

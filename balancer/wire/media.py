@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from balancer.core.surcharges import MODALITIES
 
-from .members import member
+from .members import is_object, member
 
 __all__ = ["FeesByTool", "Found", "find_media", "most_media", "read_fees"]
 
@@ -99,7 +99,7 @@ def find_media(body: Any) -> Iterator[Found]:
         item = stack.pop()
         if isinstance(item, list):
             stack.extend(item)
-        elif isinstance(item, Mapping):
+        elif is_object(item):
             mime = str(member(item, "mimeType") or "")
             data = item.get("data")
             if isinstance(data, str) and mime:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
-__all__ = ["camel", "child", "key_of", "member", "snake"]
+__all__ = ["camel", "child", "is_object", "key_of", "member", "snake"]
 
 _JOINT = re.compile(r"(?<=.)_([a-z0-9])")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -43,6 +43,11 @@ def key_of(body: Mapping[str, Any], name: str) -> str:
     return other if other in body else name
 
 
+def is_object(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Whether a JSON value is an object."""
+    return value is not None and isinstance(value, _OBJECT)
+
+
 def member(body: Any, name: str) -> Any:
     """A member's value, or None where it is missing or the body is no object.
 
@@ -59,4 +64,4 @@ def member(body: Any, name: str) -> Any:
 def child(body: Any, name: str) -> Mapping[str, Any]:
     """A member that is an object; an empty one where it is missing or something else."""
     value = member(body, name)
-    return {} if value is None or not isinstance(value, _OBJECT) else value
+    return value if is_object(value) else {}
