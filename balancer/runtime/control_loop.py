@@ -121,6 +121,8 @@ class ControlLoop:
             MisuseError: another replica of a fleet has the ledger.
             InputError: the client of the fleet's store is not installed.
         """
+        if self._opened:  # every call asks, several times
+            return
         with self._lock:
             if self._opened:
                 return

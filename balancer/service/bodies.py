@@ -6,8 +6,7 @@ Nobody waits for room: whose body does not fit is refused, and may try again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Self
 
 __all__ = ["FULL", "RETRY_S", "Bodies", "Held"]
 
@@ -34,14 +33,9 @@ class Bodies:
         self._most = most
         self.size = 0
 
-    @contextmanager
-    def one(self) -> Iterator[Held]:
-        """Of one request, for as long as it is under way."""
-        held = Held(self)
-        try:
-            yield held
-        finally:
-            self.size -= held.size
+    def one(self) -> Held:
+        """Of one request, for as long as it is under way: a context."""
+        return Held(self)
 
     def fit(self, size: int) -> bool:
         """Whether there is room for so many bytes."""
@@ -68,6 +62,13 @@ class Held:
 
     def __init__(self, bodies: Bodies) -> None:
         self.bodies = bodies
+        self.size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bodies.size -= self.size
         self.size = 0
 
     def add(self, size: int) -> bool:

@@ -9,10 +9,10 @@ from typing import Any
 
 from balancer.core.catalog import LEVEL_TOKENS, Catalog, Thinking
 
-from .media import read_fees, read_media
-from .members import child, member
+from .media import find_media, most_media, read_fees
+from .members import child, is_object, member
 from .models import bare_model, find_card
-from .needs import read_needs
+from .needs import kinds_of, read_needs
 from .tiers import read_tier
 
 __all__ = ["Asked", "answers_a_tool", "completed", "estimate_tokens", "read_asked"]
@@ -169,6 +169,9 @@ def read_asked(
     generation = child(body, "generationConfig")
     calling = child(child(body, "toolConfig"), "functionCallingConfig")
     structured = _structured(generation)
+    media = tuple(find_media(body))
+    if kinds is None:
+        kinds = kinds_of(media)
     if answers_tool is None:
         answers_tool = answers_a_tool(member(body, "contents"))
     forced = str(member(calling, "mode")).upper() in _TOOL_MODES
@@ -185,7 +188,7 @@ def read_asked(
         pinned=bool(member(body, "cachedContent") or member(body, "continuationToken")),
         service_tier=read_tier(member(body, "serviceTier")),
         needs=read_needs(body, kinds=kinds, answers_tool=answers_tool, structured=structured),
-        media=read_media(body, prompt_tokens),
+        media=most_media(media, prompt_tokens),
         fees=read_fees(member(body, "tools")),
     )
 
@@ -221,7 +224,7 @@ def estimate_tokens(body: Any) -> int:
 
 def _leaves(body: Any) -> Iterator[tuple[str, str]]:
     """Texts of what a model reads, each with the name of the member that holds it."""
-    if not isinstance(body, Mapping):
+    if not is_object(body):
         return
     names = ("contents", "systemInstruction", "tools")
     stack: list[tuple[str, Any]] = [(name, member(body, name)) for name in names]
@@ -229,7 +232,7 @@ def _leaves(body: Any) -> Iterator[tuple[str, str]]:
         key, value = stack.pop()
         if isinstance(value, str):
             yield key, value
-        elif isinstance(value, Mapping):
+        elif is_object(value):
             stack.extend((str(inner), item) for inner, item in value.items())
         elif isinstance(value, list):
             stack.extend((key, item) for item in value)

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from balancer.core.surcharges import MODALITIES
 
-from .members import member
+from .members import is_object, member
 
-__all__ = ["FeesByTool", "Found", "find_media", "most_media", "read_fees", "read_media"]
+__all__ = ["FeesByTool", "Found", "find_media", "most_media", "read_fees"]
 
 
 class Found(NamedTuple):
@@ -49,20 +49,15 @@ FeesByTool: Mapping[str, str] = {
 """What a built-in tool is charged as (`balancer.core.surcharges.FEES`)."""
 
 
-def read_media(body: Any, prompt_tokens: int | None = None) -> tuple[tuple[str, int], ...]:
-    """Modalities of a request's prompt beside text, and the most tokens of each.
-
-    Args:
-        body: of generateContent or streamGenerateContent.
-        prompt_tokens: where the caller knows how many the prompt has.
-    """
-    return most_media(find_media(body), prompt_tokens)
-
-
 def most_media(
     found: Iterable[Found], prompt_tokens: int | None = None
 ) -> tuple[tuple[str, int], ...]:
-    """The same of media that were found."""
+    """Modalities of a request's prompt beside text, and the most tokens of each.
+
+    Args:
+        found: media of the prompt.
+        prompt_tokens: where the caller knows how many the prompt has.
+    """
     most: dict[str, int] = {}
     for mime, size, _ in found:
         modality = _modality(mime)
@@ -104,7 +99,7 @@ def find_media(body: Any) -> Iterator[Found]:
         item = stack.pop()
         if isinstance(item, list):
             stack.extend(item)
-        elif isinstance(item, Mapping):
+        elif is_object(item):
             mime = str(member(item, "mimeType") or "")
             data = item.get("data")
             if isinstance(data, str) and mime:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
-__all__ = ["camel", "child", "key_of", "member", "snake"]
+__all__ = ["camel", "child", "is_object", "key_of", "member", "snake"]
 
 _JOINT = re.compile(r"(?<=.)_([a-z0-9])")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_OBJECT = (dict, Mapping)
+"""Nearly every object is a dict, which is told much sooner than that it is a mapping."""
 
 
 @lru_cache(maxsize=256)
@@ -41,6 +43,11 @@ def key_of(body: Mapping[str, Any], name: str) -> str:
     return other if other in body else name
 
 
+def is_object(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Whether a JSON value is an object."""
+    return value is not None and isinstance(value, _OBJECT)
+
+
 def member(body: Any, name: str) -> Any:
     """A member's value, or None where it is missing or the body is no object.
 
@@ -48,7 +55,7 @@ def member(body: Any, name: str) -> Any:
         body: any JSON value.
         name: the member in camelCase.
     """
-    if not isinstance(body, Mapping):
+    if body is None or not isinstance(body, _OBJECT):
         return None
     value = body.get(name)
     return body.get(snake(name)) if value is None else value
@@ -57,4 +64,4 @@ def member(body: Any, name: str) -> Any:
 def child(body: Any, name: str) -> Mapping[str, Any]:
     """A member that is an object; an empty one where it is missing or something else."""
     value = member(body, name)
-    return value if isinstance(value, Mapping) else {}
+    return value if is_object(value) else {}

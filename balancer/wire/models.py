@@ -19,6 +19,8 @@ def bare_model(name: str) -> str:
     tuned model keeps its collection: `tunedModels/mine`. What is longer than any name is cut: it
     is counted and told by its name, and a body may hold megabytes of one.
     """
+    if "/" not in name and ":" not in name:
+        return name[:_LONGEST]
     name = name[-_LONGEST:] if "/" in name[:-_LONGEST] else name[:_LONGEST]
     for own in _OWN:
         _, rest, tuned = name.rpartition(own)

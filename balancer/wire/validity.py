@@ -68,6 +68,8 @@ def is_plausible(body: Any) -> bool:
 
 
 def _in_range(config: Mapping[str, Any]) -> bool:
+    if not config:
+        return True
     stops = member(config, "stopSequences")
     if isinstance(stops, list) and len(stops) > MOST_STOPS:
         return False

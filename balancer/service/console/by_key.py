@@ -59,18 +59,17 @@ class ByKey:
     def add(self, record: RequestRecord) -> None:
         """Take in a request; on its caller's time."""
         minute = int(self._now_s() // _MINUTE_S)
-        row = KeyRow(
-            requests=1,
-            answered=int(record.answered),
-            refused=int(bool(record.refusal)),
-            nano_usd=sum(call.nano_usd for call in record.calls),
-        )
+        nano_usd = sum(call.nano_usd for call in record.calls)
         name = NO_KEY if record.key is None else record.key
         with self._lock:
             if not self._minutes or self._minutes[-1][0] != minute:
                 self._minutes.append((minute, {}))
-            _add(self._minutes[-1][1], name, row)
-            _add(self._untold, name, row)
+            for rows in (self._minutes[-1][1], self._untold):
+                row = _row(rows, name)
+                row.requests += 1
+                row.answered += record.answered
+                row.refused += bool(record.refusal)
+                row.nano_usd += nano_usd
 
     def minute(self) -> dict[str, KeyRow]:
         """By key, since this was asked last: for whoever writes it down."""
@@ -91,8 +90,9 @@ class ByKey:
         return dict(order)
 
 
-def _add(rows: dict[str, KeyRow], name: str, row: KeyRow) -> None:
+def _row(rows: dict[str, KeyRow], name: str) -> KeyRow:
     # Whoever may choose keys must not choose how much is kept.
-    if name not in rows and len(rows) >= _MOST_KEYS:
-        name = OTHERS
-    rows.setdefault(name, KeyRow()).take(row)
+    found = rows.get(name)
+    if found is None:
+        found = rows.setdefault(name if len(rows) < _MOST_KEYS else OTHERS, KeyRow())
+    return found

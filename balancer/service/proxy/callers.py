@@ -45,11 +45,8 @@ class Callers:
             Refusal: 401, 403 or 429.
         """
         client = scope.get("client")
-        peer = Peer(
-            client[0] if client else None,
-            {name.decode("latin-1"): value.decode("latin-1") for name, value in known.items()},
-        )
-        wait_s = self._rates.wait_s(peer.address)
+        address = client[0] if client else ""
+        wait_s = self._rates.wait_s(address)
         if wait_s:
             raise Refusal(
                 429,
@@ -62,13 +59,18 @@ class Callers:
             found = [matches(given, key) for key in self._settings.client_keys]
             if not (any(found) or invited):
                 raise Refusal(401, "API key not valid: it is none of this service's client keys.")
-        elif own_key and not peer.local:
+        elif own_key and not _is_local(address, known):
             # The service's key pays: no stranger may spend it.
             raise Refusal(
                 401,
                 "this service pays for its callers and has no client keys, so that only this "
                 "machine may call; set OPEN_BALANCER_CLIENT_KEYS where it runs",
             )
+
+
+def _is_local(address: str, known: Mapping[bytes, bytes]) -> bool:
+    said = {name.decode("latin-1"): value.decode("latin-1") for name, value in known.items()}
+    return Peer(address, said).local
 
 
 def given_key(query: bytes, known: Mapping[bytes, bytes]) -> str:

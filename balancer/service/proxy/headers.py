@@ -39,6 +39,8 @@ _OURS = {
 """Written anew, or nobody's business upstream."""
 _OF_ANSWERS = {b"accept-encoding", b"x-server-timeout"}
 _KEYS = {b"x-goog-api-key", b"authorization"}
+_NOT_UP = frozenset(_HOP | _OURS)
+_NOT_UP_AS_IS = frozenset(_HOP | (_OURS - _OF_ANSWERS))
 _UNSENDABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NO_NAME = re.compile(rb"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 """What no header has (RFC 9110, section 5.5), whoever sends it: it stays on the upstream's side."""
@@ -62,7 +64,7 @@ def upstream(
         kept_here: keys that are good for this service alone.
     """
     kept = list(headers)
-    dropped = _HOP | _named(kept) | (_OURS - _OF_ANSWERS if as_is else _OURS)
+    dropped = (_NOT_UP_AS_IS if as_is else _NOT_UP) | _named(kept)
     if own_key:
         dropped |= _KEYS
     return [

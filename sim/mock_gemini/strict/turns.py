@@ -60,11 +60,10 @@ def _content(content: Any, index: int) -> None:
 
 def _pairs(contents: Sequence[Any]) -> None:
     """As many responses as calls, directly after them; told, in several reports."""
-    for index, content in enumerate(contents):
+    before, called = None, 0
+    for content in contents:
         calls = _count(content, "functionCall")
         responses = _count(content, "functionResponse")
-        before = contents[index - 1] if index else None
-        called = 0 if before is None else _count(before, "functionCall")
         if calls and (before is None or member(before, "role") == "model"):
             raise invalid_argument(
                 "Please ensure that function call turn comes immediately after a user turn or "
@@ -80,7 +79,8 @@ def _pairs(contents: Sequence[Any]) -> None:
                 "Please ensure that the number of function response parts is equal to the number "
                 "of function call parts of the function call turn."
             )
-    if contents and _count(contents[-1], "functionCall"):
+        before, called = content, calls
+    if called:
         raise invalid_argument("Please ensure that a function call turn has its response turn.")
 
 
