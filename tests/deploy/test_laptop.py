@@ -45,7 +45,6 @@ def test_the_replicas_decide_together(tmp_path: Path) -> None:
         until(
             lambda: {status(each)["fleet"]["place"] for each in clients} == {"leader", "follower"},
             "one leads",
-            30.0,
         )
         order = {"mode": "soft", "reason": "a drill", "duration": "10m"}
         assert clients[0].post("/api/brownout", json=order).status_code == 200

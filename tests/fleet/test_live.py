@@ -21,7 +21,7 @@ import pytest
 
 from balancer.core.replay import replay
 from balancer.journal_file import open_journal
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 from .conftest import Server
 from .node import LIMIT_USD, WINDOW_S
@@ -65,7 +65,7 @@ class Node:
         assert self.process.stdin is not None
         if self.process.poll() is None:
             self.process.stdin.close()
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=GIVE_UP_S)
         self.close()
 
     def close(self) -> None:
@@ -104,9 +104,9 @@ class Nodes:
             and all(each["replicas"] == len(self.all) for each in found)
         )
 
-    def until_together(self, within_s: float = 30.0) -> None:
+    def until_together(self) -> None:
         """Wait for that."""
-        until(self.together, "the fleet is together", within_s)
+        until(self.together, "the fleet is together")
 
     def leader(self) -> Node:
         """Whoever leads."""
@@ -133,7 +133,7 @@ def nodes(store: Server, tmp_path: Path) -> Iterator[Nodes]:
     """Five processes that are together."""
     found = Nodes(store, tmp_path)
     try:
-        found.until_together(60.0)
+        found.until_together()
         yield found
     finally:
         for node in found.all:
@@ -198,15 +198,15 @@ def test_five_processes_decide_together_and_keep_to_one_budget(
     stopped = nodes.leader()
     stopped.send(signal.SIGSTOP)
     others = [node for node in nodes.all if node is not stopped]
-    until(lambda: any(node.ask()["place"] == "leader" for node in others), "another leads", 30.0)
+    until(lambda: any(node.ask()["place"] == "leader" for node in others), "another leads")
     ten_s = time.monotonic() + 10.0
-    until(lambda: time.monotonic() > ten_s, "it was stopped for ten seconds", 20.0)
+    until(lambda: time.monotonic() > ten_s, "it was stopped for ten seconds")
     stopped.send(signal.SIGCONT)
     nodes.until_together()
 
     # The store hangs: everybody is alone, nobody's call waits, and all come back.
     nodes.store.tell("CLIENT", "PAUSE", "12000", "ALL")
-    until(lambda: set(nodes.places()) == {"alone"}, "all are alone", 30.0)
+    until(lambda: set(nodes.places()) == {"alone"}, "all are alone")
     nodes.until_together()
 
     # The store loses everything, once what the dead have spent has left the window.
@@ -215,7 +215,7 @@ def test_five_processes_decide_together_and_keep_to_one_budget(
 
     # It is killed, and starts again without a file.
     nodes.store.stop()
-    until(lambda: set(nodes.places()) == {"alone"}, "all are alone", 30.0)
+    until(lambda: set(nodes.places()) == {"alone"}, "all are alone")
     nodes.store.start()
     nodes.until_together()
 

@@ -19,7 +19,7 @@ from loadtests.scene import Scene
 from loadtests.spending import URL_VARIABLE
 from loadtests.traffic import plan_traffic
 from sim.mock_gemini.process import spawn
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 pytestmark = pytest.mark.live
 
@@ -215,7 +215,7 @@ def test_an_interrupt_leaves_no_process_and_no_report(tmp_path: Path) -> None:
         try:
             children = _children_once_there(running.pid, 3)
             running.send_signal(signal.SIGINT)
-            assert running.wait(60) == 130
+            assert running.wait(GIVE_UP_S) == 130
         finally:
             running.kill()
     assert not out.exists()
@@ -224,7 +224,7 @@ def test_an_interrupt_leaves_no_process_and_no_report(tmp_path: Path) -> None:
 
 def _children_once_there(pid: int, count: int) -> list[int]:
     """Process ids of the children of a process, when there are as many as that."""
-    until(lambda: len(_child_file(pid).split()) >= count, f"{count} children", within_s=60.0)
+    until(lambda: len(_child_file(pid).split()) >= count, f"{count} children")
     return [int(child) for child in _child_file(pid).split()]
 
 

@@ -15,6 +15,7 @@ from sybil import Example
 from typer.testing import CliRunner
 
 from balancer.cli import app
+from tests.waiting import GIVE_UP_S
 
 from .examples import COMMAND
 
@@ -201,7 +202,7 @@ class Reader:
 
 def _end(server: subprocess.Popen[str]) -> None:
     server.terminate()
-    server.communicate(timeout=60)
+    server.communicate(timeout=GIVE_UP_S)
 
 
 def _lines(text: str) -> list[str]:

@@ -13,6 +13,7 @@ from balancer.core.modes import Mode
 from balancer.service.settings import Settings
 from balancer.webhook import WEBHOOK_PATH
 from tests.service.conftest import TOKEN, Service, Start
+from tests.waiting import GIVE_UP_S
 from tests.webhook.test_delivery import body
 
 SECRET = "0123456789abcdef" * 2
@@ -24,7 +25,9 @@ def deliver(
     """What the service answers to a delivery about just now."""
     payload = body(**({"date": round(time.time() * 1000)} | said)) if content is None else content
     headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
-    return httpx.post(service.url + WEBHOOK_PATH, content=payload, headers=headers, timeout=20)
+    return httpx.post(
+        service.url + WEBHOOK_PATH, content=payload, headers=headers, timeout=GIVE_UP_S
+    )
 
 
 def ask(service: Service) -> Any:

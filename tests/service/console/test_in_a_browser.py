@@ -17,6 +17,7 @@ import pytest
 from balancer.service.console_use import ConsoleUse, Person, Role
 from tests.browsing import listening, settled, violations
 from tests.service.conftest import TOKEN, Start
+from tests.waiting import GIVE_UP_S
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -51,7 +52,7 @@ pytestmark = pytest.mark.live
 def lead_through_all_modes(url: str) -> None:
     """Watch the stream of the console until every mode was seen and normal is back."""
     seen: set[str] = set()
-    with urllib.request.urlopen(f"{url}/console/live/standing", timeout=60) as stream:  # noqa: S310
+    with urllib.request.urlopen(f"{url}/console/live/standing", timeout=GIVE_UP_S) as stream:  # noqa: S310
         for line in stream:
             found = re.search(rb'class="mode (\w+)', line)
             if found:
@@ -83,7 +84,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(GIVE_UP_S)
         if process.stdout is not None:
             process.stdout.close()
 
