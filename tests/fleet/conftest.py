@@ -44,7 +44,8 @@ class Server:
         self._process = subprocess.Popen(
             [
                 *(SERVER, "--port", "0", "--unixsocket", str(self.socket), "--save", ""),
-                *("--appendonly", "no", "--dir", str(self._home), *self._options),
+                # It looks ten times a second whose wait for lines is over, unless it is told to.
+                *("--hz", "500", "--appendonly", "no", "--dir", str(self._home), *self._options),
             ],
             stdout=subprocess.DEVNULL,
         )
