@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from balancer.service.console import Page
 from balancer.service.server import Server, config_of
 from balancer.service.settings import Settings
 from tests.service.upstream import Script, scripted_upstream
-from tests.waiting import GIVE_UP_S
+from tests.waiting import GIVE_UP_S, until
 
 TOKEN = "a-token-for-tests-only"  # noqa: S105
 KEY = "the-services-own-gemini-key"
@@ -84,6 +85,17 @@ class Service:
             return await work
 
         return asyncio.run_coroutine_threadsafe(inside(), self.loop).result(GIVE_UP_S)
+
+    def leave(self, verb: str, path: str, body: bytes, once: Callable[[], object]) -> None:
+        """Ask, as one who has the token, and hang up once something is so."""
+        address = httpx.URL(self.url)
+        head = (
+            f"{verb} {path} HTTP/1.1\r\nHost: {address.host}\r\nContent-Length: {len(body)}\r\n"
+            f"Content-Type: application/json\r\nAuthorization: Bearer {self.settings.token}\r\n\r\n"
+        )
+        with socket.create_connection((address.host, address.port or 80)) as caller:
+            caller.sendall(head.encode() + body)
+            until(once, "what the caller waits for before it leaves")
 
     def wait_for_tick(self) -> None:
         """Until the controller has decided once: until then everybody is served normally."""

@@ -156,7 +156,7 @@ def test_a_stream_that_breaks_off_says_so_at_its_end(service: Service, path: str
 
 def test_a_deadline_ends_a_stream_with_an_error(start: Start) -> None:
     """504, after what came in time."""
-    service = start(policy=ONCE.replace("retries: 0", "retries: 0, timeout: 300ms"))
+    service = start(policy=ONCE.replace("retries: 0", "retries: 0, timeout: 2s"))
     service.script.say(sse(CHUNKS[0], after=hang))
     with service.client() as client:
         found = client.post(EVENTS, json=BODY)
