@@ -51,7 +51,6 @@ REAL: tuple[str, ...] = (
     "workload.arrivals.rate=3",
 )
 REAL += ("--set", "duration=10s", "--set", "warm_up=0s")
-WITHIN_S = 180
 
 
 def command(
@@ -62,7 +61,7 @@ def command(
         [sys.executable, "-m", "balancer.cli", *words],
         capture_output=True,
         text=True,
-        timeout=WITHIN_S,
+        timeout=GIVE_UP_S,
         check=False,
         env={**os.environ, **(environment or {})},
     )
@@ -196,7 +195,7 @@ def test_two_locust_workers_play_every_request_once() -> None:
             for words in (master, [*common, *roles[1]], [*common, *roles[1]])
         ]
         try:
-            codes = [child.wait(WITHIN_S) for child in children]
+            codes = [child.wait(GIVE_UP_S) for child in children]
         finally:
             for child in children:
                 child.kill()
