@@ -3,7 +3,7 @@
 #   make run     simulate the main scenario, judge it, and say where the report is
 #   make test    the quick tests (a few minutes)
 #   make slow    the tests of over twenty seconds each (some minutes)
-#   make live    load tests from beginning to end (three minutes or so)
+#   make live    load tests from beginning to end (seven minutes or so)
 #   make browser   the quick part of the tests in a real browser (a minute or so; needs Chromium)
 #   make bench   the benchmarks: a table, and bench.json
 #   make prove   the long proofs, written to docs/proofs.md (an hour or so)

@@ -51,7 +51,7 @@ LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 
 _READY_WITHIN_S = 120.0
 _BEGINS_IN_S = 1.0
-_LATE_S = 30.0
+_LATE_S = 120.0
 _NAP_S = 0.05
 _REAL_PROBES = 3
 

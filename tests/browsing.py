@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+from tests.waiting import GIVE_UP_S, until
 
-__all__ = ["launched", "listening", "settled", "violations"]
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+__all__ = ["fits", "launched", "listening", "opened", "settled", "violations"]
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 _WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
@@ -31,8 +33,21 @@ def launched() -> Iterator[Browser]:
             executable_path=_CHROMIUM,
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )
+        api.expect.set_options(timeout=GIVE_UP_S * 1000)
         yield browser
         browser.close()
+
+
+def opened(browser: Browser, **options: Any) -> BrowserContext:
+    """A context whose pages wait for as long as a busy machine needs.
+
+    Args:
+        browser: of `launched`.
+        options: of `Browser.new_context`.
+    """
+    context = browser.new_context(**options)
+    context.set_default_timeout(GIVE_UP_S * 1000)
+    return context
 
 
 @contextmanager
@@ -55,6 +70,13 @@ def settled(page: Page, address: str) -> None:
     page.goto(address)
     # No function to wait for: it would be evaluated in the page, whose CSP forbids that.
     page.wait_for_selector("#pulse.good")
+
+
+def fits(page: Page, width: int) -> None:
+    """Make a window so many pixels wide, and wait until nothing sticks out of it."""
+    page.set_viewport_size({"width": width, "height": 900})
+    wide = "document.documentElement.scrollWidth"
+    until(lambda: page.evaluate(wide) <= width, f"nothing sticks out of {width} pixels")
 
 
 def violations(page: Page) -> list[str]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 __all__ = ["python_beside"]
 
 
-def python_beside(name: str, *packages: str, within: Path = Path(sys.prefix)) -> Path:
+def python_beside(
+    name: str, *packages: str, within: Path = Path(sys.prefix), on_ours: bool = False
+) -> Path:
     """Interpreter of an environment with some packages.
 
     It is made when it is first asked for.
@@ -19,6 +22,8 @@ def python_beside(name: str, *packages: str, within: Path = Path(sys.prefix)) ->
         name: of the environment.
         packages: as pip takes them.
         within: the directory it lives in; the development environment's.
+        on_ours: whether it has everything of the development environment too, below what is its
+            own; then nothing is installed that the packages need themselves.
 
     Raises:
         subprocess.CalledProcessError: it cannot be made.
@@ -32,6 +37,14 @@ def python_beside(name: str, *packages: str, within: Path = Path(sys.prefix)) ->
             run = [sys.executable, "-m"]
             subprocess.run([*run, "venv", "--clear", "--without-pip", home], check=True)
             install = ["pip", "--python", str(python), "install", "--quiet"]
+            install += ["--no-deps"] if on_ours else []
             subprocess.run([*run, *install, *packages], check=True)
+            if on_ours:
+                ours = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+                _site_packages(home).joinpath("ours.pth").write_text(ours, encoding="utf-8")
             stamp.touch()
     return python
+
+
+def _site_packages(home: Path) -> Path:
+    return Path(sysconfig.get_path("purelib", "venv", {"base": str(home)}))

@@ -9,9 +9,8 @@ from tests.environments import python_beside
 __all__ = ["OLDER", "older_python"]
 
 OLDER = "google-genai==2.20.*"
-_BESIDE = ("aiohttp", "hypothesis", "pydantic", "pytest", "rich", "ruamel.yaml", "typer")
 
 
 def older_python() -> Path:
     """Its interpreter."""
-    return python_beside("google-genai-2", OLDER, *_BESIDE)
+    return python_beside("older-genai", OLDER, on_ours=True)

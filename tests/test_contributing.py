@@ -18,6 +18,7 @@ from scenarios.loader import load
 from sim.study.expectations import expected
 from tests.core.builders import make_policy
 from tests.core.loop import Health, Loop, during
+from tests.waiting import GIVE_UP_S
 
 PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
 
@@ -63,7 +64,7 @@ def test_the_adapter_sends_a_datagram_a_tick() -> None:
     statsd = module("Add an adapter", "balancer.adapters")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
-        server.settimeout(60.0)
+        server.settimeout(GIVE_UP_S)
         clock = ManualClock()
         balancer = Balancer(clock=clock)
         close = statsd.follow(balancer, *server.getsockname())

@@ -8,33 +8,46 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["free_port", "listens", "until", "until_ready"]
+__all__ = ["GIVE_UP_S", "at_once", "free_port", "listens", "until", "until_ready"]
 
 Found = TypeVar("Found")
 
+GIVE_UP_S = 300.0
+"""Wall seconds after which what has not come is taken to hang.
+
+No measure of anything: a slow machine that does much else is given the time that it needs.
+"""
 _AGAIN_S = 0.005
 
 
-def until(look: Callable[[], Found], what: str = "", within_s: float = 10.0) -> Found:
+def until(look: Callable[[], Found], what: str = "") -> Found:
     """What is seen, once there is something to see.
 
     Args:
         look: gives something true once it is so.
         what: is waited for, for the message.
-        within_s: wall seconds.
 
     Raises:
-        AssertionError: it did not come to be in time.
+        AssertionError: it did not come to be; see `GIVE_UP_S`.
     """
-    end_s = time.monotonic() + within_s
+    end_s = time.monotonic() + GIVE_UP_S
     while not (found := look()):
         assert time.monotonic() < end_s, f"it did not happen: {what} (last seen: {found!r})"
         time.sleep(_AGAIN_S)
     return found
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """What is done within the block waits for nothing that does not come: for `GIVE_UP_S`, say."""
+    begun_s = time.monotonic()
+    yield
+    assert time.monotonic() - begun_s < GIVE_UP_S / 2, "it waited"
 
 
 def until_ready(process: subprocess.Popen[bytes], log: Path, ready: Callable[[], bool]) -> None:
@@ -49,13 +62,13 @@ def until_ready(process: subprocess.Popen[bytes], log: Path, ready: Callable[[],
             raise RuntimeError(f"it ended before it was ready: {log.read_text()[-2000:]}")
         return ready()
 
-    until(look, f"{process.args!r} is ready", within_s=60.0)
+    until(look, f"{process.args!r} is ready")
 
 
 def listens(port: int) -> bool:
     """Whether somebody takes connections there, on 127.0.0.1."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
+        with socket.create_connection(("127.0.0.1", port), timeout=GIVE_UP_S):
             return True
     except OSError:
         return False

@@ -157,7 +157,7 @@ def together(server: Server) -> Iterator[list[Balancer]]:
             )
             for each in range(REPLICAS)
         ]
-        until(lambda: all(_in(each) for each in made), "they are together", 120.0)
+        until(lambda: all(_in(each) for each in made), "they are together")
         yield made
 
 

@@ -178,7 +178,7 @@ def _running(name: str) -> Iterator[int]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        until(lambda: listens(port), name, within_s=60)
+        until(lambda: listens(port), name)
         yield port
     finally:
         child.terminate()

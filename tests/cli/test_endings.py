@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from balancer.cli.endings import BAD_INPUT, UNHEARD, kept, told
+from tests.waiting import GIVE_UP_S
 
 COMMAND = (sys.executable, "-m", "balancer.cli")
 
@@ -61,7 +62,7 @@ def test_a_reader_that_leaves_is_no_verdict_and_no_news() -> None:
         assert child.stderr is not None
         child.stdout.close()
         assert child.stderr.read() == b""
-        assert child.wait(30) == UNHEARD
+        assert child.wait(GIVE_UP_S) == UNHEARD
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt(), SystemExit(143)])

@@ -16,6 +16,7 @@ import pytest
 from tests.adapters.notify.receiver import MARKER, Receiver, Reply, receiver
 from tests.certificates import self_signed
 from tests.cli.conftest import Command
+from tests.waiting import GIVE_UP_S
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +118,7 @@ def secure(certificate: Path) -> Iterator[str]:
     yield f"slack+https://127.0.0.1:{server.server_address[1]}/services/T0/B0/{MARKER}"
     server.shutdown()
     server.server_close()
-    thread.join(5.0)
+    thread.join(GIVE_UP_S)
 
 
 @pytest.mark.parametrize("trusted", [True, False])
@@ -131,7 +132,7 @@ def test_certificates_are_checked(secure: str, certificate: Path, trusted: bool)
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=GIVE_UP_S,
     )
     assert (found.returncode == 0) is trusted, found.stdout + found.stderr
     assert trusted or "has a TLS certificate that is not trusted" in found.stdout

@@ -15,7 +15,7 @@ from balancer.core.policy import Policy
 from scenarios.schema import Scenario
 from sim.study import experiment
 from tests.cli.conftest import Command
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 SCENARIO = """\
 scenario: tiny
@@ -251,12 +251,10 @@ def test_a_terminal_that_closes_leaves_nothing_half_written(scenario: Path) -> N
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
     ) as child:
         written = "balancer-reports/.run-*.partial/*.jsonl"
-        until(
-            lambda: list(scenario.parent.glob(written)) or child.poll() is not None, within_s=60.0
-        )
+        until(lambda: list(scenario.parent.glob(written)) or child.poll() is not None)
         assert child.poll() is None, "it ended by itself"
         child.send_signal(signal.SIGHUP)
-        assert child.wait(30) == 128 + signal.SIGHUP
+        assert child.wait(GIVE_UP_S) == 128 + signal.SIGHUP
     assert [path.name for path in scenario.parent.iterdir()] == ["tiny.yaml"]
 
 

@@ -94,7 +94,7 @@ class Trial:
             with self._service.client() as http:
                 order = {"mode": mode, "reason": "compatibility", "duration": "24h"}
                 http.post("/api/brownout", json=order).raise_for_status()
-        until(lambda: balancer.decision.mode.label == mode, f"{mode} is in force", _WITHIN_S)
+        until(lambda: balancer.decision.mode.label == mode, f"{mode} is in force")
         self._chance.refuses = column == SHED
 
     def _ask(self, driver: Driver, call: str, column: str, within_s: float) -> Seen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -45,10 +46,14 @@ def test_the_replicas_decide_together(tmp_path: Path) -> None:
         until(
             lambda: {status(each)["fleet"]["place"] for each in clients} == {"leader", "follower"},
             "one leads",
-            30.0,
         )
         order = {"mode": "soft", "reason": "a drill", "duration": "10m"}
         assert clients[0].post("/api/brownout", json=order).status_code == 200
         for each in clients:
-            assert status_with(each, mode="soft")["fleet"]["replicas"] == 2
+            status_with(each, mode="soft")
+            until(partial(_both, each), "it knows of both")
             assert each.get("/readyz", headers={"host": "balancer:8080"}).status_code == 200
+
+
+def _both(client: httpx.Client) -> bool:
+    return bool(status(client)["fleet"]["replicas"] == 2)

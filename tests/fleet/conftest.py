@@ -50,17 +50,10 @@ class Server:
         assert SERVER is not None
         self._process = subprocess.Popen(
             [
-                *(
-                    *self._within,
-                    SERVER,
-                    "--port",
-                    "0",
-                    "--unixsocket",
-                    str(self.socket),
-                    "--save",
-                    "",
-                ),
-                *("--appendonly", "no", "--dir", str(self._home), *self._options),
+                *(*self._within, SERVER, "--port", "0", "--unixsocket", str(self.socket)),
+                # It looks ten times a second whose wait for lines is over, unless it is told to.
+                *("--save", "", "--hz", "500", "--appendonly", "no"),
+                *("--dir", str(self._home), *self._options),
             ],
             stdout=subprocess.DEVNULL,
         )

@@ -16,7 +16,7 @@ from typing import Any
 
 from balancer.core.replay import replay
 from balancer.journal_file import open_journal
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 from .conftest import Server
 from .node import WINDOW_S
@@ -60,7 +60,7 @@ class Node:
         assert self.process.stdin is not None
         if self.process.poll() is None:
             self.process.stdin.close()
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=GIVE_UP_S)
         self.close()
 
     def close(self) -> None:
@@ -101,9 +101,9 @@ class Nodes:
             and all(each["replicas"] == len(self.all) for each in found)
         )
 
-    def until_together(self, within_s: float = 60.0) -> None:
+    def until_together(self) -> None:
         """Wait for that."""
-        until(self.together, "the fleet is together", within_s)
+        until(self.together, "the fleet is together")
 
     def leader(self) -> Node:
         """Whoever leads."""
@@ -167,7 +167,7 @@ def together(
     """Processes that are together."""
     found = Nodes(store, folder, within)
     try:
-        found.until_together(120.0)
+        found.until_together()
         yield found
     finally:
         for node in found.all:

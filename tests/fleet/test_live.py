@@ -49,15 +49,15 @@ def test_five_processes_decide_together_and_keep_to_one_budget(
     stopped = nodes.leader()
     stopped.send(signal.SIGSTOP)
     others = [node for node in nodes.all if node is not stopped]
-    until(lambda: any(node.ask()["place"] == "leader" for node in others), "another leads", 30.0)
+    until(lambda: any(node.ask()["place"] == "leader" for node in others), "another leads")
     ten_s = time.monotonic() + 10.0
-    until(lambda: time.monotonic() > ten_s, "it was stopped for ten seconds", 20.0)
+    until(lambda: time.monotonic() > ten_s, "it was stopped for ten seconds")
     stopped.send(signal.SIGCONT)
     nodes.until_together()
 
     # The store hangs: everybody is alone, nobody's call waits, and all come back.
     nodes.store.tell("CLIENT", "PAUSE", "12000", "ALL")
-    until(lambda: set(nodes.places()) == {"alone"}, "all are alone", 30.0)
+    until(lambda: set(nodes.places()) == {"alone"}, "all are alone")
     nodes.until_together()
 
     # The store loses everything, once what the dead have spent has left the window.
@@ -66,13 +66,13 @@ def test_five_processes_decide_together_and_keep_to_one_budget(
 
     # It is killed, and starts again without a file.
     nodes.store.stop()
-    until(lambda: set(nodes.places()) == {"alone"}, "all are alone", 30.0)
+    until(lambda: set(nodes.places()) == {"alone"}, "all are alone")
     nodes.store.start()
     nodes.until_together()
 
     # What is spent in the end is spent by all, and calls have not waited for any of it.
     full = time.monotonic() + WINDOW_S
-    until(lambda: time.monotonic() > full, "a window passes", WINDOW_S + 5)
+    until(lambda: time.monotonic() > full, "a window passes")
     found = [node.ask() for node in nodes.all]
     for node in nodes.all:
         node.end()

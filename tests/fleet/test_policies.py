@@ -32,7 +32,7 @@ def two(store: Server, tmp_path: Path) -> Iterator[Two]:
             )
             folder = tmp_path / f"data-{number}"
             made.append(stack.enter_context(serving(folder, balancer=balancer, fleet=fleet)))
-        until(lambda: all(_replicas(each) == 2 for each in made), "they are together", 30.0)
+        until(lambda: all(_replicas(each) == 2 for each in made), "they are together")
         yield made[0], made[1]
 
 
@@ -55,20 +55,20 @@ def test_a_policy_put_at_one_service_is_in_force_at_both(two: Two) -> None:
         taken = client.put("/api/brownout", json=policy)
         assert taken.status_code == 200, taken.text
         assert first.balancer.policy.name == "firm"
-    until(lambda: second.balancer.policy.name == "firm", "the other has it", 30.0)
-    until(lambda: _version(second)["name"] == "firm", "it is in its history", 30.0)
+    until(lambda: second.balancer.policy.name == "firm", "the other has it")
+    until(lambda: _version(second)["name"] == "firm", "it is in its history")
     assert _version(second)["reason"] == "a trial (by replica r0)"
     with second.client() as client:
         taken = client.put("/api/brownout", json={"version": 1, "reason": "back"})
         assert taken.status_code == 200, taken.text
-    until(lambda: first.balancer.policy.name == "unchanged", "it is back at both", 30.0)
+    until(lambda: first.balancer.policy.name == "unchanged", "it is back at both")
 
 
 def test_a_service_that_is_alone_takes_no_policy_and_says_why(two: Two, store: Server) -> None:
     """Nothing is changed, so that nothing differs when it is back."""
     first, _ = two
     store.stop()
-    until(lambda: _replicas(first) == 0, "it is alone", 30.0)
+    until(lambda: _replicas(first) == 0, "it is alone")
     with first.client() as client:
         policy = {"policy": UNCHANGED.replace("unchanged", "firm"), "reason": "a trial"}
         refused = client.put("/api/brownout", json=policy)

@@ -74,13 +74,12 @@ def follows(*balancers: Balancer) -> None:
             and all(standing(each).replicas == len(balancers) for each in balancers)
         ),
         "they are together",
-        30.0,
     )
 
 
 def alone(balancer: Balancer, says: str) -> None:
     """Wait until it is alone, and says why; its calls go on, by its own decisions."""
-    until(lambda: standing(balancer).place == "alone", "it is alone", 30.0)
+    until(lambda: standing(balancer).place == "alone", "it is alone")
     assert says in until(lambda: standing(balancer).problem)
     status = balancer.status()
     assert status.problems == {}
@@ -123,12 +122,12 @@ def test_each_names_the_leader_and_the_others_with_their_last_ticks(make: Make) 
         leads = {each.replica for each in found if each.place == "leader"}
         return {each.leader for each in found} == leads and len(leads) == 1
 
-    until(agreed, "both name the one who leads", 30.0)
+    until(agreed, "both name the one who leads")
     policies = [("r0", standing(first).policy), ("r1", standing(second).policy)]
     for found in (standing(first), standing(second)):
         assert [(peer.replica, peer.policy) for peer in found.seen] == policies
     second.close()
-    until(lambda: _last(first, "r0") > _last(first, "r1") + 3, "the other one is silent", 30.0)
+    until(lambda: _last(first, "r0") > _last(first, "r1") + 3, "the other one is silent")
 
 
 def _last(balancer: Balancer, replica: str) -> int:
@@ -141,7 +140,7 @@ def test_a_replica_that_is_alone_names_no_leader(make: Make, store: Server) -> N
     first, second = make(), make()
     follows(first, second)
     store.stop()
-    until(lambda: standing(second).place == "alone", "it is alone", 30.0)
+    until(lambda: standing(second).place == "alone", "it is alone")
     assert standing(second).leader == ""
     assert [peer.replica for peer in standing(second).seen] == ["r0", "r1"]
 
@@ -266,16 +265,16 @@ def test_a_policy_given_to_one_replica_is_that_of_all(make: Make, tmp_path: Path
     firm = replace(POLICY, name="firm", law="ladder", budgets=(budget,))
     all_of_them[1].use_in_fleet(firm, "a trial", within_s=30.0)
     assert all_of_them[1].policy.name == "firm"
-    until(lambda: all(each.policy.name == "firm" for each in all_of_them), "all have it", 30.0)
+    until(lambda: all(each.policy.name == "firm" for each in all_of_them), "all have it")
     for each in all_of_them:
         assert [found.limit for found in each.budgets()] == [10_000_000_000]
         change = each.fleet_change
         assert change is not None
         assert (change.replica, change.reason, change.number) == ("r1", "a trial", 1)
     joined = make(journal=tmp_path / "j3.jsonl")
-    until(lambda: joined.policy.name == "firm", "who joins has it", 30.0)
+    until(lambda: joined.policy.name == "firm", "who joins has it")
     follows(*all_of_them, joined)
-    until(lambda: standing(joined).differ == (), "nobody differs", 30.0)
+    until(lambda: standing(joined).differ == (), "nobody differs")
     for each in (*all_of_them, joined):
         each.close()
     decided: dict[int, set[str]] = {}
@@ -294,7 +293,7 @@ def test_a_policy_that_the_fleet_cannot_be_given_changes_nothing(make: Make, sto
     with pytest.raises(ChangeError, match="ticks are of 2 s, and those of the fleet of 1 s"):
         balancer.use_in_fleet(replace(POLICY, tick_s=2.0))
     store.stop()
-    until(lambda: standing(balancer).place == "alone", "it is alone", 30.0)
+    until(lambda: standing(balancer).place == "alone", "it is alone")
     with pytest.raises(ChangeError, match=r"this replica is alone \(the store .* nothing was"):
         balancer.use_in_fleet(replace(POLICY, name="other"))
     assert balancer.policy.name == POLICY.name
@@ -320,12 +319,12 @@ def test_a_hard_budget_is_leased_and_refuses_without_a_store(make: Make, store: 
     assert until(lambda: call(first), "a call is granted")
     spent = 1000 * 300 + 1000 * 2500
     both = (first, second)
-    until(lambda: all(each.budgets()[0].used >= spent for each in both), "both know of it", 30.0)
+    until(lambda: all(each.budgets()[0].used >= spent for each in both), "both know of it")
     for each in both:
         (budget,) = each.budgets()
         assert budget.used + budget.reserved + budget.left == budget.limit == 10_000_000_000
     store.stop()
-    until(lambda: not call(first), "the lease is used up", 30.0)
+    until(lambda: not call(first), "the lease is used up")
     assert first.status().problems == {}
 
 

@@ -11,6 +11,7 @@ import pytest
 from loadtests.children import Child
 from loadtests.live import LoadTestError, wait_until_ready
 from loadtests.rendezvous import Meeting
+from tests.waiting import GIVE_UP_S
 
 ECHO = """
 import sys
@@ -49,7 +50,7 @@ def test_a_child_that_was_killed_is_no_trouble(tmp_path: Path) -> None:
     """Stopping it again does nothing."""
     with Child("echoing", log=tmp_path / "log", told={}) as child:
         os.kill(child.pid, signal.SIGKILL)
-        assert child.wait(10.0) == -signal.SIGKILL
+        assert child.wait(GIVE_UP_S) == -signal.SIGKILL
     child.stop()
 
 

@@ -19,7 +19,7 @@ from loadtests.scene import Scene
 from loadtests.spending import URL_VARIABLE
 from loadtests.traffic import plan_traffic
 from sim.mock_gemini.process import spawn
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 pytestmark = pytest.mark.live
 
@@ -51,7 +51,6 @@ REAL: tuple[str, ...] = (
     "workload.arrivals.rate=3",
 )
 REAL += ("--set", "duration=10s", "--set", "warm_up=0s")
-WITHIN_S = 180
 
 
 def command(
@@ -62,7 +61,7 @@ def command(
         [sys.executable, "-m", "balancer.cli", *words],
         capture_output=True,
         text=True,
-        timeout=WITHIN_S,
+        timeout=GIVE_UP_S,
         check=False,
         env={**os.environ, **(environment or {})},
     )
@@ -196,7 +195,7 @@ def test_two_locust_workers_play_every_request_once() -> None:
             for words in (master, [*common, *roles[1]], [*common, *roles[1]])
         ]
         try:
-            codes = [child.wait(WITHIN_S) for child in children]
+            codes = [child.wait(GIVE_UP_S) for child in children]
         finally:
             for child in children:
                 child.kill()
@@ -215,7 +214,7 @@ def test_an_interrupt_leaves_no_process_and_no_report(tmp_path: Path) -> None:
         try:
             children = _children_once_there(running.pid, 3)
             running.send_signal(signal.SIGINT)
-            assert running.wait(60) == 130
+            assert running.wait(GIVE_UP_S) == 130
         finally:
             running.kill()
     assert not out.exists()
@@ -224,7 +223,7 @@ def test_an_interrupt_leaves_no_process_and_no_report(tmp_path: Path) -> None:
 
 def _children_once_there(pid: int, count: int) -> list[int]:
     """Process ids of the children of a process, when there are as many as that."""
-    until(lambda: len(_child_file(pid).split()) >= count, f"{count} children", within_s=60.0)
+    until(lambda: len(_child_file(pid).split()) >= count, f"{count} children")
     return [int(child) for child in _child_file(pid).split()]
 
 

@@ -15,6 +15,7 @@ import random
 import sys
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from google import genai
@@ -106,10 +107,7 @@ def _options(url: str, kind: str) -> types.HttpOptions:
         base_url=url, timeout=TIMEOUT_MS, headers={"X-Server-Timeout": "10"}
     )
     if kind == "httpx":
-        try:
-            import httpx2 as httpx
-        except ImportError:  # google-genai 2
-            import httpx  # type: ignore[no-redef]
+        httpx = import_module("httpx" if genai.__version__.startswith("2.") else "httpx2")
         options.async_client_args = {"transport": httpx.AsyncHTTPTransport()}
     return options
 

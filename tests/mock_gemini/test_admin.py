@@ -16,6 +16,7 @@ import pytest
 from balancer.core.errors import InputError
 from sim.mock_gemini.admin_client import Admin
 from sim.mock_gemini.server import Addresses, MockServer
+from tests.waiting import GIVE_UP_S
 
 from .caller import FLASH, call, settings
 
@@ -40,7 +41,7 @@ def ask(
     mock: Addresses, verb: str, path: str, body: bytes = b"", token: str | None = None
 ) -> tuple[int, Any]:
     """Status and answer of the admin API."""
-    connection = HTTPConnection(urlsplit(mock.admin_url).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(mock.admin_url).netloc, timeout=GIVE_UP_S)
     headers = {"authorization": f"Bearer {mock.token if token is None else token}"}
     try:
         connection.request(verb, path, body, headers)

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from balancer.operator.asked import GROUP, PLURAL, VERSION
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 __all__ = ["NAMESPACE", "ApiServer", "api_server"]
 
@@ -175,7 +175,7 @@ class ApiServer:
             return found if now and found["reason"] == reason else None
 
         try:
-            return str((until(look, f"{kind} {reason}", 20) or {})["message"])
+            return str((until(look, f"{kind} {reason}") or {})["message"])
         except AssertionError as error:
             raise AssertionError(f"{error}: {json.dumps(self.status(name), indent=1)}") from None
 
@@ -308,13 +308,13 @@ def api_server() -> Iterator[ApiServer]:
 
     thread = threading.Thread(target=lambda: asyncio.run(main()), name="API server")
     thread.start()
-    assert started.wait(20), "the API server did not start"
+    assert started.wait(GIVE_UP_S), "the API server did not start"
     try:
         yield server
     finally:
         assert server.loop is not None
         server.loop.call_soon_threadsafe(ended.set)
-        thread.join(20)
+        thread.join(GIVE_UP_S)
 
 
 def _merged(before: Any, change: Any) -> Any:

@@ -21,6 +21,7 @@ from balancer.policy_file import load_policy
 from scenarios.elsewhere import load_elsewhere
 from tests.operator.api_server import NAMESPACE, ApiServer, api_server
 from tests.service.conftest import Service, serving
+from tests.waiting import GIVE_UP_S
 
 __all__ = ["FIRST", "SECOND", "THIRD", "Operating", "ScriptedGate", "kubeconfig", "spec"]
 
@@ -109,13 +110,13 @@ def operating(api: ApiServer, gate: ScriptedGate) -> Iterator[None]:
 
     thread = threading.Thread(target=run, name="operator under test")
     thread.start()
-    assert started.wait(20), "the operator did not start"
+    assert started.wait(GIVE_UP_S), "the operator did not start"
     try:
         yield
     finally:
         loop, stop = running[0]
         loop.call_soon_threadsafe(stop.set)
-        thread.join(20)
+        thread.join(GIVE_UP_S)
         assert not thread.is_alive(), "the operator did not stop"
     assert failed == []
 

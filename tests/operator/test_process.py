@@ -12,7 +12,7 @@ import httpx
 
 from tests.operator.api_server import NAMESPACE, ApiServer
 from tests.operator.conftest import kubeconfig, spec
-from tests.waiting import free_port, listens, until
+from tests.waiting import GIVE_UP_S, free_port, listens, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,11 +36,11 @@ def test_it_works_until_it_is_told_to_stop(api: ApiServer, tmp_path: Path) -> No
         until(lambda: listens(port), "liveness")
         assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
         child.send_signal(signal.SIGTERM)
-        _, said = child.communicate(timeout=30)
+        _, said = child.communicate(timeout=GIVE_UP_S)
     finally:
         if child.poll() is None:
             child.kill()
-            child.communicate(timeout=30)
+            child.communicate(timeout=GIVE_UP_S)
     assert child.returncode == 0, said
     assert "shop/chat: Valid is False (PolicyRefused): spec.policy:1:" in said
     assert "Traceback" not in said

@@ -15,6 +15,7 @@ from sybil import Example
 from typer.testing import CliRunner
 
 from balancer.cli import app
+from tests.waiting import GIVE_UP_S
 
 from .examples import COMMAND
 
@@ -135,7 +136,7 @@ class Reader:
             _check_target(words)
             return
         words[0] = words[0].removeprefix(".venv/bin/")
-        shell = self._whole or words[0] != "open-balancer" or set("|>&$;") & set(command)
+        shell = self._whole or words[0] != "open-balancer" or _needs_shell(command)
         code, said = self._bash(command) if shell else self._in_here(words[1:])
         judged = words[0] == "pytest" or (len(words) > 1 and words[1] in _JUDGES)
         assert code in (_VERDICTS if judged else (0,)), f"{command}\nexit code {code}\n{said}"
@@ -201,13 +202,19 @@ class Reader:
 
 def _end(server: subprocess.Popen[str]) -> None:
     server.terminate()
-    server.communicate(timeout=60)
+    server.communicate(timeout=GIVE_UP_S)
 
 
 def _lines(text: str) -> list[str]:
     """The commands of a block, each in one line; their output is left out."""
     joined = re.sub(r"\\\n\s*", " ", text)
     return [line for line in joined.splitlines() if COMMAND.match(line)]
+
+
+def _needs_shell(command: str) -> bool:
+    """Whether a command is more than words: it has a pipe, a redirection or a variable."""
+    signs = shlex.shlex(command, posix=False, punctuation_chars=True)
+    return "$" in command or any(set(sign) <= set("|>&;<") for sign in signs)
 
 
 def _expanded(value: str) -> str:

@@ -20,7 +20,7 @@ from sim.playground.values import Hour
 from sim.run.engine import simulate
 from tests.playground.conftest import FEW
 from tests.service.conftest import Service, serving
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 HOME = "/console/playground"
 SPIKE = {"on": "latency_spike", "base": "default"}
@@ -29,7 +29,7 @@ SPIKE = {"on": "latency_spike", "base": "default"}
 @pytest.fixture
 def client(service: Service) -> Iterator[httpx.Client]:
     """Of the service that all tests share."""
-    with httpx.Client(base_url=service.url, timeout=300) as found:
+    with httpx.Client(base_url=service.url, timeout=GIVE_UP_S) as found:
         yield found
 
 
@@ -106,9 +106,9 @@ def test_whoever_hangs_up_is_waited_for_no_more(service: Service, playground: Pl
 
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(request.encode())
-        until(waiting, "the question is under way", within_s=120.0)
-    until(lambda: not waiting(), "the question is dropped", within_s=120.0)
-    until(lambda: len(playground._free) == SLOTS, "its runs have ended", within_s=120.0)
+        until(waiting, "the question is under way")
+    until(lambda: not waiting(), "the question is dropped")
+    until(lambda: len(playground._free) == SLOTS, "its runs have ended")
     done = [
         arm for (subject, _, arm, _) in playground._runs if subject.name == "overload_for_hours"
     ]

@@ -19,6 +19,7 @@ from balancer.journal_file import open_journal
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import Clock
+from tests.waiting import GIVE_UP_S
 
 from .bench import Bench
 
@@ -376,7 +377,7 @@ def test_a_thread_steps_the_controller_until_it_is_closed() -> None:
         assert balancer.start() is balancer
         assert balancer.status().running
         balancer.finish(balancer.begin())
-        assert stepped.wait(20.0)
+        assert stepped.wait(GIVE_UP_S)
         balancer.finish(balancer.begin(Priority.HIGH))
     balancer.close()
     assert offered == [0, 1, 1]
@@ -397,7 +398,7 @@ def test_a_task_of_an_event_loop_steps_it_too() -> None:
         async with balancer:
             assert balancer.status().running
             async with balancer:
-                await asyncio.wait_for(stepped.wait(), 20.0)
+                await asyncio.wait_for(stepped.wait(), GIVE_UP_S)
         assert threading.active_count() == before
         return balancer.status().tick or 0
 

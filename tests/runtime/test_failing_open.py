@@ -28,6 +28,7 @@ from balancer.runtime.health import OFF_VARIABLE
 from balancer.runtime.journal import JournalFiles
 from balancer.runtime.ledger import Ledger
 from balancer.runtime.ticker import ThreadTicker
+from tests.waiting import GIVE_UP_S
 
 from .bench import ANSWER, Bench
 
@@ -137,7 +138,7 @@ def test_a_ticker_that_dies_lets_calls_through(
         balancer.start()
         ticker = balancer._control._ticker
         assert isinstance(ticker, ThreadTicker)
-        ticker._thread.join(20.0)
+        ticker._thread.join(GIVE_UP_S)
     assert passes_through(balancer)
     status = balancer.status()
     assert not status.running

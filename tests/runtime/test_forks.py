@@ -12,6 +12,7 @@ import pytest
 
 from balancer.core.replay import replay
 from balancer.journal_file import open_journal
+from tests.waiting import GIVE_UP_S
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -34,7 +35,7 @@ def main():
     stepped.clear()
     if child == 0:
         status = balancer.status()
-        ticked = stepped.wait(20.0)
+        ticked = stepped.wait(300.0)
         found = {
             "running": status.running, "in_flight": status.in_flight, "ticked": ticked,
             "reserved": balancer.ledger.reserved_nano_usd, "held": held,
@@ -54,7 +55,7 @@ if sys.argv[3] == "thread":
 else:
     async def run():
         async with balancer:
-            await asyncio.to_thread(stepped.wait, 20.0)
+            await asyncio.to_thread(stepped.wait, 300.0)
             stepped.wait = lambda timeout: False
             main()
     asyncio.run(run())
@@ -68,7 +69,7 @@ def forked(tmp_path: Path, ticker: str) -> tuple[dict[str, object], str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=GIVE_UP_S,
     )
     values: dict[str, object] = json.loads(found.stdout)
     return values, found.stderr

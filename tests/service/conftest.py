@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from balancer.service.console import Page
 from balancer.service.server import Server, config_of
 from balancer.service.settings import Settings
 from tests.service.upstream import Script, scripted_upstream
+from tests.waiting import GIVE_UP_S, until
 
 TOKEN = "a-token-for-tests-only"  # noqa: S105
 KEY = "the-services-own-gemini-key"
@@ -70,7 +72,10 @@ class Service:
         """An HTTP client that has the token."""
         headers = {"authorization": f"Bearer {self.settings.token}"} if self.settings.token else {}
         return httpx.Client(
-            base_url=self.url, headers=headers | options.pop("headers", {}), timeout=20, **options
+            base_url=self.url,
+            headers=headers | options.pop("headers", {}),
+            timeout=GIVE_UP_S,
+            **options,
         )
 
     def run(self, work: Awaitable[Value]) -> Value:
@@ -79,16 +84,27 @@ class Service:
         async def inside() -> Value:
             return await work
 
-        return asyncio.run_coroutine_threadsafe(inside(), self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(inside(), self.loop).result(GIVE_UP_S)
+
+    def leave(self, verb: str, path: str, body: bytes, once: Callable[[], object]) -> None:
+        """Ask, as one who has the token, and hang up once something is so."""
+        address = httpx.URL(self.url)
+        head = (
+            f"{verb} {path} HTTP/1.1\r\nHost: {address.host}\r\nContent-Length: {len(body)}\r\n"
+            f"Content-Type: application/json\r\nAuthorization: Bearer {self.settings.token}\r\n\r\n"
+        )
+        with socket.create_connection((address.host, address.port or 80)) as caller:
+            caller.sendall(head.encode() + body)
+            until(once, "what the caller waits for before it leaves")
 
     def wait_for_tick(self) -> None:
         """Until the controller has decided once: until then everybody is served normally."""
-        assert self.ticked.wait(60), "the controller never decided"
+        assert self.ticked.wait(GIVE_UP_S), "the controller never decided"
 
     def wait_for_next_tick(self) -> None:
         """Until the controller has decided once more."""
         self.ticked.clear()
-        assert self.ticked.wait(60), "the controller stopped deciding"
+        assert self.ticked.wait(GIVE_UP_S), "the controller stopped deciding"
 
 
 Start = Callable[..., Service]
@@ -202,13 +218,13 @@ def serving(
 
     runner = threading.Thread(target=thread, name="service under test")
     runner.start()
-    assert started.wait(60), "the service neither started nor failed"
+    assert started.wait(GIVE_UP_S), "the service neither started nor failed"
     assert made, "the service did not start"
     try:
         yield made[0]
     finally:
         server[0].end()
-        runner.join(30)
+        runner.join(GIVE_UP_S)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from tests.service.conftest import TOKEN
+from tests.waiting import GIVE_UP_S
 
 __all__ = ["process"]
 
@@ -43,9 +44,9 @@ def process(
         line = child.stdout.readline()
         assert line.startswith("open-balancer serves on http://127.0.0.1:"), child.stderr.read()
         headers = {"authorization": f"Bearer {TOKEN}"}
-        with httpx.Client(base_url=line.split()[-1], headers=headers, timeout=20) as client:
+        with httpx.Client(base_url=line.split()[-1], headers=headers, timeout=GIVE_UP_S) as client:
             yield child, client
     finally:
         if child.poll() is None:
             child.kill()
-        child.communicate(timeout=30)
+        child.communicate(timeout=GIVE_UP_S)

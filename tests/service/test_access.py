@@ -212,11 +212,11 @@ def test_malformed_json_is_refused(service: Service, body: bytes) -> None:
 
 def test_too_many_requests_are_refused_and_may_come_again(start: Start) -> None:
     """Guesses at the token are limited like all else."""
-    service = start(mutations_per_s=0.2)
+    service = start(mutations_per_s=1e-6)
     with httpx.Client(base_url=service.url, headers={"authorization": "Bearer no"}) as client:
-        codes = [client.post("/api/brownout", json=ORDER).status_code for _ in range(5)]
+        first = client.post("/api/brownout", json=ORDER)
         last = client.post("/api/brownout", json=ORDER)
-    assert codes[:2] == [401, 401]
+    assert first.status_code == 401
     assert last.status_code == 429
     assert int(last.headers["retry-after"]) >= 1
 

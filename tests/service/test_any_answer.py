@@ -16,6 +16,7 @@ from balancer.service.proxy.large import read_answer
 from balancer.service.proxy.upstream import TooLarge
 from tests.service.conftest import KEY, UNCHANGED, Service, Start
 from tests.service.upstream import Connection, Writer, answer, body_of, response
+from tests.waiting import GIVE_UP_S
 
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
 STREAM = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
@@ -105,7 +106,7 @@ def answered(service: Service, path: str, prompt: str = "hi") -> bytes:
         else b""
     )
     head = f"{verb} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=GIVE_UP_S) as connection:
         connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         found = b""
         while data := connection.recv(1 << 16):

@@ -16,7 +16,7 @@ from balancer.service.proxy.answers import Refusal
 from balancer.service.proxy.reading import read_body
 from tests.service.conftest import KEY, Start
 from tests.service.upstream import answer
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 MOST = 1000
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
@@ -93,7 +93,7 @@ def test_bodies_that_do_not_fit_are_refused_at_once_and_taken_when_there_is_room
 
         def connected() -> socket.socket:
             made = socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2])))
-            made.settimeout(30)
+            made.settimeout(GIVE_UP_S)
             return stack.enter_context(made)
 
         slow = [connected(), connected()]

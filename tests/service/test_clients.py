@@ -111,7 +111,7 @@ def test_an_upstreams_error_is_raised_as_its_own(start: Start) -> None:
 
 def test_a_stream_that_breaks_off_is_raised(start: Start) -> None:
     """Instead of passing for complete, as one that just ends does."""
-    service = start(policy=ONCE.replace("retries: 0", "retries: 0, timeout: 300ms"))
+    service = start(policy=ONCE.replace("retries: 0", "retries: 0, timeout: 2s"))
     service.script.say(sse(CHUNKS[0], after=hang))
     with client(service) as google:
         stream = google.models.generate_content_stream(model=MODEL, contents="hi")

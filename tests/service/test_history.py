@@ -17,6 +17,7 @@ from balancer.core.errors import InputError
 from balancer.service.history import Store, StoreError
 from balancer.service.history.migrate import downgrade, head, revision, upgrade
 from balancer.service.history.tables import METADATA, MODE_CHANGES, ORDERS, POLICY_VERSIONS
+from tests.waiting import GIVE_UP_S
 
 ORDER = {"at": 1.0, "kind": "override", "mode": "soft", "until": 61.0, "reason": "a drill"}
 
@@ -70,7 +71,7 @@ def test_processes_that_start_together_take_turns(url: str, tmp_path: Path) -> N
         "store = Store(sys.argv[1]); store.open(); sys.exit(store.broken is not None)"
     )
     running = [subprocess.Popen([sys.executable, "-c", script, url]) for _ in range(3)]
-    assert [process.wait(60) for process in running] == [0, 0, 0]
+    assert [process.wait(GIVE_UP_S) for process in running] == [0, 0, 0]
 
 
 def test_what_was_added_is_read_page_by_page_newest_first(url: str) -> None:

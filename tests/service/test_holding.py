@@ -6,23 +6,21 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import pytest
 
 from balancer.core.errors import InputError
 from balancer.service.folder import held
-from tests.service.conftest import Service, Start
+from tests.service.conftest import Start
 from tests.service.processes import process
 from tests.service.test_process import BODY, PATH, ROOT, script
 from tests.service.upstream import Connection, Script, answer
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 __all__ = ["script"]
 
@@ -37,7 +35,7 @@ def second(data: Path, url: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "OPEN_BALANCER_DATA": str(data), "OPEN_BALANCER_UPSTREAM": url},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=GIVE_UP_S,
         check=False,
     )
 
@@ -50,7 +48,7 @@ def test_a_data_folder_has_one_owner(tmp_path: Path, script: Script) -> None:
         assert f"is in use by process {child.pid} on " in refused.stderr
         assert "Traceback" not in refused.stderr
         child.send_signal(signal.SIGKILL)
-        child.wait(20)
+        child.wait(GIVE_UP_S)
     with process(tmp_path, script.url) as (_, client):
         assert client.get("/healthz").status_code == 200
 
@@ -71,7 +69,7 @@ def test_a_killed_service_keeps_its_budget(tmp_path: Path, script: Script) -> No
             assert client.post(PATH, json=BODY).status_code == 200
         (before,) = client.get("/api/metrics").json()["llm"]["budgets"]
         child.send_signal(signal.SIGKILL)
-        child.wait(20)
+        child.wait(GIVE_UP_S)
     assert before["used_usd"] > 0
     assert before["reserved_usd"] == 0
     assert before["used_usd"] + before["left_usd"] == pytest.approx(1.0)
@@ -133,9 +131,7 @@ def test_what_a_caller_left_is_charged_what_it_came_to(start: Start) -> None:
         await connection.write(answer("late", prompt=1000, output=2000))
 
     service.script.say(slow, answer("x", prompt=1000, output=2000))
-    impatient = threading.Thread(target=lambda: hang_up(service, begun))
-    impatient.start()
-    impatient.join(20)
+    service.leave("POST", PATH, json.dumps(BODY).encode(), begun.is_set)
     service.loop.call_soon_threadsafe(go_on.set)
     until(lambda: service.balancer.budgets()[0].reserved == 0)
     left_alone = service.balancer.budgets()[0].used
@@ -145,14 +141,3 @@ def test_what_a_caller_left_is_charged_what_it_came_to(start: Start) -> None:
     service.balancer.close()
     settled = sum(entry.nano_usd for seen in service.seen for entry in seen.served)
     assert settled == 2 * left_alone
-
-
-def hang_up(service: Service, begun: threading.Event) -> None:
-    """Ask, and leave once the upstream is at it."""
-    address = httpx.URL(service.url)
-    with socket.create_connection((address.host, address.port or 80)) as connection:
-        body = json.dumps(BODY).encode()
-        head = f"POST {PATH} HTTP/1.1\r\nhost: {address.host}\r\ncontent-length: {len(body)}\r\n"
-        token = f"authorization: Bearer {service.settings.token}\r\n"
-        connection.sendall(f"{head}{token}content-type: application/json\r\n\r\n".encode() + body)
-        assert begun.wait(20)

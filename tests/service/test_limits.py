@@ -17,7 +17,7 @@ from balancer.service.server import _files
 from balancer.service.settings import Settings
 from tests.service.conftest import Service, Start
 from tests.service.upstream import answer
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
 LIVE = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -32,7 +32,7 @@ def connected(service: Service, receive_buffer: int | None = None) -> Iterator[s
     with socket.socket() as made:
         if receive_buffer is not None:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        made.settimeout(20)
+        made.settimeout(GIVE_UP_S)
         made.connect((host, int(port)))
         yield made
 

@@ -14,7 +14,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.service.conftest import KEY, Service, Start
-from tests.waiting import free_port, until
+from tests.waiting import GIVE_UP_S, free_port, until
 
 GEMINI = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 TOKENS = "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained"
@@ -116,7 +116,7 @@ def test_messages_pass_both_ways(start: Start, port: int, path: str) -> None:
                 assert await here.recv() == message
             assert there.paths == [f"{path}?key=k&a=%20"]
             await here.close(4001, "enough")
-            await asyncio.wait_for(there.ended.wait(), 10)
+            await asyncio.wait_for(there.ended.wait(), GIVE_UP_S)
             assert there.ends == [(4001, "enough")]
 
     asyncio.run(talk())

@@ -51,10 +51,10 @@ def test_without_client_keys_the_services_key_serves_this_machine(start: Start) 
 
 def test_the_rate_of_an_address_counts_all_calls(start: Start) -> None:
     """So many, whatever they are of."""
-    service = start(proxied_per_s=0.2)
+    service = start(proxied_per_s=1e-6)
     with httpx.Client(base_url=service.url) as client:
-        statuses = [client.get("/v1beta/files").status_code for _ in range(3)]
-    assert statuses == [200, 200, 429]
+        statuses = [client.get("/v1beta/files").status_code for _ in range(2)]
+    assert statuses == [200, 429]
 
 
 def upload_script(service: Service) -> None:

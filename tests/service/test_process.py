@@ -35,7 +35,7 @@ from tests.service.upstream import (
     scripted_upstream,
     sse,
 )
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 ROOT = Path(__file__).parents[2]
 MODEL = "gemini-2.5-flash"
@@ -57,10 +57,10 @@ def script() -> Iterator[Script]:
 
     thread = threading.Thread(target=asyncio.run, args=(main(),))
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(GIVE_UP_S)
     yield found[0]
     found[1].call_soon_threadsafe(stop.set)
-    thread.join(10)
+    thread.join(GIVE_UP_S)
 
 
 def journalled(data: Path) -> Observations:
@@ -88,10 +88,10 @@ def test_a_stop_drains_what_is_in_flight_and_loses_no_observation(
         for _ in range(2):
             client.post(PATH, json=BODY)
         call = pool.submit(client.post, PATH, json=BODY)
-        assert begun.wait(10)
+        assert begun.wait(GIVE_UP_S)
         child.send_signal(signal.SIGTERM)
-        assert "late but whole" in call.result(20).text
-        assert child.wait(20) == 0
+        assert "late but whole" in call.result(GIVE_UP_S).text
+        assert child.wait(GIVE_UP_S) == 0
     seen = journalled(tmp_path)
     assert sum(seen.offered) == 3
     (entry,) = seen.served
@@ -112,7 +112,7 @@ def test_a_stop_says_so_first_takes_no_new_work_and_ends_streams_with_a_word(
         script.say(hang)
         whole = pool.submit(gemini.models.generate_content, model=MODEL, contents="hi")
         until(lambda: len(script.asked) == 2, "both calls are under way")
-        idle = [httpx.Client(base_url=base, timeout=20) for _ in range(3)]
+        idle = [httpx.Client(base_url=base, timeout=GIVE_UP_S) for _ in range(3)]
         for each in idle:
             assert each.get("/readyz").status_code == 200
         child.send_signal(signal.SIGTERM)
@@ -132,8 +132,8 @@ def test_a_stop_says_so_first_takes_no_new_work_and_ends_streams_with_a_word(
             list(stream)
         assert (told.value.code, told.value.status) == (503, "UNAVAILABLE")
         with pytest.raises(errors.ServerError, match="the service stops"):
-            whole.result(20)
-        assert child.wait(20) == 0
+            whole.result(GIVE_UP_S)
+        assert child.wait(GIVE_UP_S) == 0
         assert child.stderr is not None
         said = child.stderr.read()
     assert "Traceback" not in said
@@ -151,9 +151,9 @@ def test_what_is_under_way_when_its_time_is_up_is_told_so(tmp_path: Path, script
         call = pool.submit(client.post, PATH, json=BODY)
         until(lambda: len(script.asked) == 1, "the call is under way")
         child.send_signal(signal.SIGTERM)
-        found = call.result(20)
+        found = call.result(GIVE_UP_S)
         assert (found.status_code, found.json()["error"]["status"]) == (503, "UNAVAILABLE")
-        assert child.wait(20) == 0
+        assert child.wait(GIVE_UP_S) == 0
 
 
 def test_a_kill_loses_at_most_one_tick_and_a_restart_goes_on(
@@ -171,7 +171,7 @@ def test_a_kill_loses_at_most_one_tick_and_a_restart_goes_on(
         # What is lost is the tick under way: the one of the change must be over.
         status_with(client, tick=tick + 2)
         child.kill()
-        child.wait(20)
+        child.wait(GIVE_UP_S)
     seen = journalled(tmp_path)
     assert seen.tick >= tick
     assert sum(seen.offered) == 5
@@ -204,12 +204,12 @@ def test_ticks_that_come_late_are_caught_up(tmp_path: Path, script: Script) -> N
         start_s = away.now_s()
         until(lambda: away.now_s() > start_s + 40, "40 ticks pass")
         child.send_signal(signal.SIGCONT)
-        assert call.result(20).status_code == 200
+        assert call.result(GIVE_UP_S).status_code == 200
         found = status_with(client, mode="normal")
         assert found["tick"] >= before + 40
         assert (found["problems"], found["override"]) == ({}, None)
         child.terminate()
-        assert child.wait(20) == 0
+        assert child.wait(GIVE_UP_S) == 0
     seen = journalled(tmp_path)
     assert sum(seen.offered) == 4
     assert sum(entry.finished for entry in seen.served) == 4
@@ -236,7 +236,7 @@ def test_a_kill_in_the_middle_of_an_incident_makes_no_second_one(
             come(["active"])
             status_with(client, tick=tick + 2)
             child.kill()
-            child.wait(20)
+            child.wait(GIVE_UP_S)
         with process(tmp_path, script.url, "--datadog", "mirror", **more) as (child, client):
             status_with(client, mode="hard")
             client.post("/api/brownout", json={**order, "mode": "normal"})
@@ -270,7 +270,7 @@ def test_what_cannot_be_meant_ends_with_one_message(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=GIVE_UP_S,
         check=False,
     )
     assert done.returncode == 2
@@ -286,7 +286,7 @@ def test_a_port_in_use_is_named(tmp_path: Path, script: Script) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=GIVE_UP_S,
         check=False,
     )
     assert done.returncode == 2

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import threading
 from typing import Any
 
-import httpx
 import pytest
 
 from balancer.core.modes import Mode
 from balancer.core.observations import FAILURES, ModeObservations, Observations, merge_ticks
 from balancer.runtime.calls import CallSettings, RequestRecord
 from balancer.service.proxy import gateway
-from tests.service.conftest import TOKEN, Service, Start
+from tests.service.conftest import Service, Start
 from tests.service.upstream import Connection, answer, error, hang, response
+from tests.waiting import GIVE_UP_S
 
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
 BODY = {"contents": [{"parts": [{"text": "hi"}]}]}
@@ -160,9 +159,8 @@ def test_a_caller_who_leaves_takes_the_call_along(
     monkeypatch.setattr(gateway, "_AWAITED_S", 0.2)
     service = start(policy=ONCE)
     service.script.say(hang)
-    with service.client() as client, pytest.raises(httpx.ReadTimeout):
-        client.post(PATH, json=BODY, timeout=0.2)
-    service.run(asyncio.wait_for(service.script.hung_up.wait(), 10))
+    service.leave("POST", PATH, json.dumps(BODY).encode(), lambda: service.script.asked)
+    service.run(asyncio.wait_for(service.script.hung_up.wait(), GIVE_UP_S))
     entry = only(service)
     assert (entry.started, entry.failed) == (1, 0)
     assert service.balancer.status().in_flight == 0
@@ -176,12 +174,8 @@ def test_a_caller_who_leaves_between_attempts_is_made_no_more(start: Start) -> N
     ended, over = threading.Event(), threading.Event()
     service.balancer.listeners.calls.add(lambda _record: ended.set())
     service.balancer.listeners.requests.add(lambda _record: over.set())
-    body = json.dumps(BODY).encode()
-    with socket.create_connection(("127.0.0.1", httpx.URL(service.url).port or 0)) as caller:
-        head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
-        caller.sendall(f"{head}Authorization: Bearer {TOKEN}\r\n\r\n".encode() + body)
-        assert ended.wait(20)
-    assert over.wait(20)
+    service.leave("POST", PATH, json.dumps(BODY).encode(), ended.is_set)
+    assert over.wait(GIVE_UP_S)
     assert len(service.script.asked) == 1
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.service.conftest import Service, Start
 from tests.service.test_proxy_plans import BODY, ONCE, RETRIES, failed, only
 from tests.service.upstream import Connection, answer, body_of, error, hang, response, sse
+from tests.waiting import GIVE_UP_S
 
 PATH = "/v1beta/models/gemini-2.5-flash:streamGenerateContent"
 EVENTS = f"{PATH}?alt=sse"
@@ -155,7 +156,7 @@ def test_a_stream_that_breaks_off_says_so_at_its_end(service: Service, path: str
 
 def test_a_deadline_ends_a_stream_with_an_error(start: Start) -> None:
     """504, after what came in time."""
-    service = start(policy=ONCE.replace("retries: 0", "retries: 0, timeout: 300ms"))
+    service = start(policy=ONCE.replace("retries: 0", "retries: 0, timeout: 2s"))
     service.script.say(sse(CHUNKS[0], after=hang))
     with service.client() as client:
         found = client.post(EVENTS, json=BODY)
@@ -169,7 +170,7 @@ def test_a_caller_who_leaves_a_stream_takes_the_call_along(service: Service) -> 
     service.script.say(sse(CHUNKS[0], after=hang))
     with service.client() as client, client.stream("POST", EVENTS, json=BODY) as found:
         next(found.iter_raw())
-    service.run(asyncio.wait_for(service.script.hung_up.wait(), 10))
+    service.run(asyncio.wait_for(service.script.hung_up.wait(), GIVE_UP_S))
     entry = only(service)
     assert (entry.started, entry.failed) == (1, 0)
     assert service.balancer.status().in_flight == 0
@@ -205,7 +206,7 @@ def test_many_streams_at_once_do_not_mix(service: Service) -> None:
         return texts == [name, name]
 
     async def all_of_them() -> list[bool]:
-        async with httpx.AsyncClient(base_url=service.url, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=service.url, timeout=GIVE_UP_S) as client:
             return await asyncio.gather(*(ask(client, f"n{i}") for i in range(40)))
 
     assert all(asyncio.run(all_of_them()))

@@ -15,6 +15,7 @@ from tests.service.conftest import Service, Start
 from tests.service.test_clients import MODEL, client
 from tests.service.test_proxy_plans import ONCE, RETRIES, failed, only
 from tests.service.upstream import Connection, Writer, answer, body_of, error, hang, response, sse
+from tests.waiting import GIVE_UP_S
 
 genai = pytest.importorskip("google.genai")
 
@@ -148,7 +149,7 @@ def test_an_error_in_a_list_after_chunks_is_raised(start: Start, pause_s: float)
     service.script.say(sse(CHUNKS[0], LIST, pause_s=pause_s, after=hang))
     with pytest.raises(genai.errors.ClientError, match="429"):
         stream(service)
-    service.run(asyncio.wait_for(service.script.hung_up.wait(), 10))
+    service.run(asyncio.wait_for(service.script.hung_up.wait(), GIVE_UP_S))
     assert failed(only(service)) == {"quota_minute": 1}
 
 
@@ -283,7 +284,7 @@ def test_a_caller_who_leaves_a_stream_is_charged_what_was_reported(start: Start)
                 break
 
     asyncio.run(leave())
-    service.run(asyncio.wait_for(service.script.hung_up.wait(), 10))
+    service.run(asyncio.wait_for(service.script.hung_up.wait(), GIVE_UP_S))
     entry = only(service)
     assert (entry.prompt_tokens, entry.output_tokens, entry.failed) == (1000, 200, 0)
     assert entry.nano_usd == 300_000 + 500_000

@@ -11,7 +11,7 @@ import pytest
 from balancer.wire import Usage, find_card
 from tests.service.conftest import Start
 from tests.service.upstream import Connection, answer, body_of, sse
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 MODEL = "gemini-2.5-flash"
 PATH = f"/v1beta/models/{MODEL}:generateContent"
@@ -41,7 +41,7 @@ def test_calls_whose_callers_left_are_in_the_figures_as_billed(start: Start, pat
     def left() -> None:
         host, port = service.url.removeprefix("http://").split(":")
         head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(BODY)}\r\n\r\n"
-        with socket.create_connection((host, int(port)), timeout=20) as connection:
+        with socket.create_connection((host, int(port)), timeout=GIVE_UP_S) as connection:
             connection.sendall(head.encode() + BODY)
             if path == STREAM:
                 assert connection.recv(1 << 16)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from balancer.core.errors import InputError
@@ -12,6 +10,7 @@ from balancer.runtime.clock import ManualClock
 from balancer.service.integrations.integration import State
 from balancer.service.integrations.telemetry import Reporting, reporting_of
 from balancer.service.otlp import Otlp
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -76,13 +75,9 @@ def test_why_nothing_arrives_is_told_without_secrets(
     found = reporting_of(Balancer(clock=ManualClock()), "environment")
     assert isinstance(found, Reporting)
     found.start()
-    for _ in range(500):
-        health = found.health()
-        if health.state is State.TROUBLE:
-            break
-        threading.Event().wait(0.02)
+    until(lambda: found.health().state is State.TROUBLE)
+    health = found.health()
     found.close(0.1)
-    assert health.state is State.TROUBLE
     assert health.error.startswith("metrics do not arrive: ")
     assert "metrics do not arrive at http://127.0.0.1:1 (" in caplog.text
     assert "s3cr3t" not in health.error + caplog.text

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sim.child_start import start_child
+from tests.waiting import GIVE_UP_S
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 
@@ -40,5 +41,5 @@ def test_signals_are_as_before_afterwards() -> None:
     """Whatever handled them."""
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     child = start_child([sys.executable, "-c", ""])
-    assert child.wait(30) == 0
+    assert child.wait(GIVE_UP_S) == 0
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

@@ -28,7 +28,7 @@ from opentelemetry.sdk.metrics.export import (
 
 from balancer.metrics import metric_named
 from balancer.prometheus_names import Translation, label_name, metric_name
-from tests.waiting import free_port, until_ready
+from tests.waiting import GIVE_UP_S, free_port, until_ready
 
 __all__ = ["Kept", "Prometheus", "prometheus"]
 
@@ -181,7 +181,7 @@ class Prometheus:
                     "X-Prometheus-Remote-Write-Version": "0.1.0",
                 },
             )
-            with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+            with urllib.request.urlopen(request, timeout=GIVE_UP_S):  # noqa: S310
                 pass
 
     def query(self, expression: str, from_s: float, to_s: float, step_s: float) -> list[Any]:
@@ -191,7 +191,7 @@ class Prometheus:
 
     def _get(self, what: str, words: Mapping[str, Any]) -> Any:
         address = f"{self._address}/api/v1/{what}?{urllib.parse.urlencode(words)}"
-        with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(address, timeout=GIVE_UP_S) as answer:  # noqa: S310
             return json.load(answer)["data"]
 
 
@@ -216,12 +216,12 @@ def prometheus(directory: Path) -> Iterator[Prometheus]:
         yield Prometheus(f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(GIVE_UP_S)
 
 
 def _ready(address: str) -> bool:
     try:
-        with urllib.request.urlopen(address, timeout=5):  # noqa: S310
+        with urllib.request.urlopen(address, timeout=GIVE_UP_S):  # noqa: S310
             return True
     except OSError:
         return False

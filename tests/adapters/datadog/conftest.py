@@ -9,6 +9,7 @@ import pytest
 from balancer.adapters.datadog.client import Client
 from balancer.adapters.datadog.settings import Settings
 from tests.adapters.datadog.fake import API_KEY, APP_KEY, Fake, a_datadog
+from tests.waiting import GIVE_UP_S
 
 
 @pytest.fixture
@@ -28,5 +29,5 @@ def waits() -> list[float]:
 def client(fake: Fake, waits: list[float]) -> Iterator[Client]:
     """The real client."""
     settings = Settings(api_key=API_KEY, app_key=APP_KEY, host=fake.url)
-    with Client(settings, read_s=0.5, sleep=waits.append) as client:
+    with Client(settings, read_s=GIVE_UP_S, sleep=waits.append) as client:
         yield client

@@ -11,6 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from balancer.adapters.datadog.client import Client
+from tests.waiting import GIVE_UP_S
+
 API_KEY, APP_KEY = "api-key-of-the-fake", "app-key-of-the-fake"
 
 Answer = tuple[int, Any]
@@ -288,7 +291,7 @@ def _handler(fake: Fake) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if broken == "hang":
-                fake.released.wait(10)
+                fake.released.wait(GIVE_UP_S)
             content = b"" if found is None else json.dumps(found).encode()
             self.send_response(status)
             for name, value in fake.limits.items():
@@ -320,6 +323,11 @@ def _handler(fake: Fake) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def hurry(client: Client) -> None:
+    """Let a client soon give up what will not be answered."""
+    client._client.configuration.request_timeout = (GIVE_UP_S, 0.3)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from balancer.adapters.datadog.errors import DatadogError, Trouble
 from balancer.adapters.datadog.monitors import Target
 from balancer.core.errors import InputError
 from balancer.policy_file import default_policy, parse_policy
-from tests.adapters.datadog.fake import Fake
+from tests.adapters.datadog.fake import Fake, hurry
 
 SECRET = "s3cret-" * 6
 URL = "https://balancer.example.org"
@@ -130,6 +130,8 @@ def test_a_creation_whose_answer_is_lost_is_not_repeated(
 ) -> None:
     """It was made all the same: it is looked for before it is made again."""
     fake.failures = [("POST", path, how)]
+    if how == "hang":
+        hurry(client)
     applied(client)
     assert fake.failures == []
     assert fake.things() == len(wanted())

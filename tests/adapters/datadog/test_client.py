@@ -12,7 +12,7 @@ from balancer.adapters.datadog.client import Client
 from balancer.adapters.datadog.errors import DatadogError, Trouble
 from balancer.adapters.datadog.settings import Settings, settings_from
 from balancer.core.errors import InputError
-from tests.adapters.datadog.fake import API_KEY, APP_KEY, Fake
+from tests.adapters.datadog.fake import API_KEY, APP_KEY, Fake, hurry
 
 KEYS = {"DD_API_KEY": "a" * 32, "DD_APP_KEY": "b" * 40}
 LIST = "v1.dashboards.list_dashboards"
@@ -41,6 +41,8 @@ def test_trouble_is_one_line_and_a_state(
 ) -> None:
     """After three tries where it may be repeated."""
     fake.failures = [("GET", "/api/v1/dashboard", how)] * 3
+    if how == "hang":
+        hurry(client)
     with pytest.raises(DatadogError, match=problem) as caught:
         client.read(LIST)
     assert caught.value.trouble is trouble

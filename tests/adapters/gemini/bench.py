@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from google import genai
@@ -188,4 +187,5 @@ class _Credentials(AnonymousCredentials):
 
 def _httpx_transport() -> Any:
     # google-genai 3 brings httpx2, and 2 httpx.
-    return import_module("httpx2" if find_spec("httpx2") else "httpx").AsyncHTTPTransport()
+    name = "httpx" if genai.__version__.startswith("2.") else "httpx2"
+    return import_module(name).AsyncHTTPTransport()

@@ -16,6 +16,7 @@ from balancer.policy_file import default_model
 from sim.mock_gemini.admin_client import Admin
 from sim.mock_gemini.server import Addresses, MockServer
 from tests.mock_gemini.caller import settings
+from tests.waiting import GIVE_UP_S
 
 from .bench import FLASH, LITE, Bench, failures, policy, served_models
 from .test_answers import CHAIN
@@ -87,7 +88,7 @@ def test_the_example_runs_as_printed(page: str) -> None:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=GIVE_UP_S,
             check=False,
         )
     assert found.returncode == 0, found.stderr

@@ -12,11 +12,12 @@ import pytest
 from balancer.adapters.notify import Delivery, Notice, Notifier, Timing, parse_channels
 from balancer.adapters.notify.notice import Level
 from tests.adapters.notify.receiver import Receiver, receiver
+from tests.waiting import GIVE_UP_S
 
 FAST = Timing(
     per_window=1000,
     gaps_s=(0.0,),
-    timeout_s=2.0,
+    timeout_s=GIVE_UP_S,
     first_retry_s=0.02,
     longest_retry_s=0.05,
 )

@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block
 
+from tests.waiting import GIVE_UP_S
+
 __all__ = ["MARKER", "Post", "Receiver", "Reply", "receiver"]
 
 MARKER = "KpQ7vXw2Zr9TmB4s"
@@ -52,7 +54,7 @@ class Reply:
 
 
 class Receiver:
-    """What came, and what is to be answered."""
+    """What came, and what is to be answered, while `answering` is set."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -60,6 +62,8 @@ class Receiver:
         self.replies: deque[Reply] = deque()
         self.over = threading.Event()
         self.hanging = threading.Event()
+        self.answering = threading.Event()
+        self.answering.set()
         self._came = threading.Condition()
 
     @property
@@ -84,10 +88,10 @@ class Receiver:
             self.posts.append(post)
             self._came.notify_all()
 
-    def wait(self, count: int, timeout_s: float = 10.0) -> list[Post]:
+    def wait(self, count: int) -> list[Post]:
         """So many posts, once they have come."""
         with self._came:
-            assert self._came.wait_for(lambda: len(self.posts) >= count, timeout_s), self.posts
+            assert self._came.wait_for(lambda: len(self.posts) >= count, GIVE_UP_S), self.posts
             return list(self.posts)
 
     @property
@@ -149,9 +153,10 @@ class _Handler(BaseHTTPRequestHandler):
                 status=reply.status if reply.status > 0 else 599,
             )
         )
+        kept.answering.wait(GIVE_UP_S)
         if reply.status < 0:
             kept.hanging.set()
-            kept.over.wait(30.0)
+            kept.over.wait(GIVE_UP_S)
         if reply.status <= 0:
             self.close_connection = True
             return
@@ -187,4 +192,4 @@ def receiver() -> Iterator[Receiver]:
         server.receiver.over.set()
         server.shutdown()
         server.server_close()
-        thread.join(5.0)
+        thread.join(GIVE_UP_S)

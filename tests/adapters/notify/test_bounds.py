@@ -5,13 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 
 from balancer.adapters.notify import Notice
 from balancer.adapters.notify.story_filter import StoryFilter
 from tests.adapters.notify.conftest import Make, notice
 from tests.adapters.notify.receiver import Receiver, Reply
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, at_once, until
 
 
 def test_a_hanging_receiver_holds_up_nobody(make: Make, there: Receiver) -> None:
@@ -19,18 +18,16 @@ def test_a_hanging_receiver_holds_up_nobody(make: Make, there: Receiver) -> None
     there.replies.append(Reply(status=-1))
     notifier = make(there.slack)
     notifier.tell(notice())
-    assert there.hanging.wait(5.0)
-    began_s = time.perf_counter()
-    for _ in range(10_000):
-        notifier.tell(notice())
-    assert time.perf_counter() - began_s < 1.0
+    assert there.hanging.wait(GIVE_UP_S)
+    with at_once():
+        for _ in range(10_000):
+            notifier.tell(notice())
     both = make(there.teams, there.hook)
     there.replies.append(Reply(status=-1))
     both.tell(notice())
     until(lambda: len(there.taken) == 1)
-    began_s = time.perf_counter()
-    notifier.close(0.3)
-    assert 0.2 < time.perf_counter() - began_s < 1.2
+    with at_once():
+        notifier.close(0.3)
     found = notifier.status()
     assert not found.running
     counted = found.channels[0].failed + found.dropped + found.waiting
@@ -43,7 +40,7 @@ def test_a_hanging_receiver_is_given_up_and_tried_again(make: Make, there: Recei
     notifier = make(there.slack, timeout_s=0.2)
     notifier.tell(notice())
     until(lambda: notifier.status().channels[0].messages == 1)
-    assert notifier.status().channels[0].attempts == 2
+    assert notifier.status().channels[0].attempts >= 2
 
 
 def test_what_does_not_fit_is_counted(make: Make, there: Receiver) -> None:
@@ -51,7 +48,7 @@ def test_what_does_not_fit_is_counted(make: Make, there: Receiver) -> None:
     there.replies.append(Reply(status=-1))
     notifier = make(there.hook)
     notifier.tell(notice(key="first"))
-    assert there.hanging.wait(5.0)
+    assert there.hanging.wait(GIVE_UP_S)
     for number in range(5_000):
         notifier.tell(notice(key=str(number)))
     until(lambda: notifier.status().waiting == 0)
@@ -69,12 +66,12 @@ def test_the_thread_has_a_bounded_inbox(make: Make, there: Receiver) -> None:
     class Holding(StoryFilter):
         def passes(self, notice: Notice) -> bool:
             held.set()
-            assert go_on.wait(10.0)
+            assert go_on.wait(GIVE_UP_S)
             return super().passes(notice)
 
     notifier._filter = Holding("info")
     notifier.tell(notice())
-    assert held.wait(5.0)
+    assert held.wait(GIVE_UP_S)
     for _ in range(300):
         notifier.tell(notice())
     assert (notifier.status().waiting, notifier.status().dropped) == (256, 44)
@@ -98,13 +95,12 @@ def test_close_tells_what_waits(make: Make, there: Receiver) -> None:
 
 def test_close_does_not_wait_for_a_pause_that_is_longer(make: Make, there: Receiver) -> None:
     """Nor does it disturb a channel that asked for one."""
-    there.replies.append(Reply(status=429, headers={"Retry-After": "60"}))
+    there.replies.append(Reply(status=429, headers={"Retry-After": "3600"}))
     notifier = make(there.slack)
     notifier.tell(notice())
     until(lambda: notifier.status().channels[0].problem != "")
-    began_s = time.perf_counter()
-    notifier.close(5.0)
-    assert time.perf_counter() - began_s < 1.0
+    with at_once():
+        notifier.close(GIVE_UP_S)
     assert notifier.status().channels[0].failed == 1
     assert len(there.posts) == 1
 
@@ -115,23 +111,25 @@ from balancer.adapters.notify import Notice, Notifier, parse_channels
 looked = threading.Event()
 def look(*_given):
     looked.set()
-    threading.Event().wait(60.0)
+    threading.Event().wait()
 socket.getaddrinfo = look
 notifier = Notifier(parse_channels("https://hooks.slack.com/services/T/B/X"))
 notifier.tell(
     Notice(kind="mode", level="info", title="t", text="", at=time.time(), key="k")
 )
-assert looked.wait(10.0)
-began = time.monotonic()
+looked.wait()
 notifier.close(0.2)
 print(notifier.status().channels[0].failed, flush=True)
-assert time.monotonic() - began < 2.0
 """
 
 
 def test_a_name_server_that_hangs_does_not_keep_a_process_alive() -> None:
     """As the threads of an executor would: an interpreter waits for those."""
     found = subprocess.run(
-        [sys.executable, "-c", SLOW_NAMES], capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, "-c", SLOW_NAMES],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=GIVE_UP_S,
     )
     assert (found.returncode, found.stdout) == (0, "1\n"), found.stderr

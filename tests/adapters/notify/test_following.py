@@ -7,7 +7,7 @@ from balancer.adapters.notify import Notice
 from balancer.adapters.notify.following import follow
 from tests.adapters.notify.conftest import Make
 from tests.adapters.notify.receiver import Receiver
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 
 def led(balancer: Balancer, clock: ManualClock, *modes: Mode) -> None:
@@ -88,10 +88,10 @@ def test_a_balancer_that_ticks_hears_nothing_of_a_hanging_receiver(
     there.replies.append(Reply(status=-1))
     clock = ManualClock()
     balancer = Balancer(clock=clock)
-    notifier = make(there.slack, timeout_s=30.0)
+    notifier = make(there.slack)
     notifier.attach(balancer)
     led(balancer, clock, Mode.SOFT)
-    assert there.hanging.wait(5.0)
+    assert there.hanging.wait(GIVE_UP_S)
     led(balancer, clock, Mode.HARD, Mode.NORMAL, Mode.SOFT, Mode.NORMAL)
     until(lambda: notifier.status().channels[0].waiting == 5)
     assert balancer.status().problems == {}

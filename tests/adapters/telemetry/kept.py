@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from balancer.adapters.telemetry.destination import Destination
+from tests.waiting import GIVE_UP_S
 
 __all__ = ["Exporter", "Kept"]
 
@@ -27,7 +28,7 @@ class Exporter:
 
     def export(self, items: Any) -> Any:
         """Keep it, or fail."""
-        self.gate.wait(10)
+        self.gate.wait(GIVE_UP_S)
         if self.broken:
             raise OSError("no route")
         if self.away:

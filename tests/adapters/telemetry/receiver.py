@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.environments import python_beside
-from tests.waiting import free_port, listens, until_ready
+from tests.waiting import GIVE_UP_S, free_port, listens, until_ready
 
 __all__ = ["Receiver", "receiver", "values"]
 
@@ -33,12 +33,13 @@ class Receiver:
         self.grpc = f"http://127.0.0.1:{grpc}"
 
     def _read(self, what: str) -> Any:
-        with urllib.request.urlopen(f"{self.http}/test/session/{what}", timeout=10) as answer:  # noqa: S310
+        address = f"{self.http}/test/session/{what}"
+        with urllib.request.urlopen(address, timeout=GIVE_UP_S) as answer:  # noqa: S310
             return json.load(answer)
 
     def clear(self) -> None:
         """Forget what came so far."""
-        with urllib.request.urlopen(f"{self.http}/test/session/clear", timeout=10):  # noqa: S310
+        with urllib.request.urlopen(f"{self.http}/test/session/clear", timeout=GIVE_UP_S):  # noqa: S310
             pass
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -105,4 +106,4 @@ def receiver(log: Path) -> Iterator[Receiver]:
         yield found
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(GIVE_UP_S)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.waiting import GIVE_UP_S
+
 __all__ = ["Taker", "taker"]
 
 
@@ -53,4 +55,4 @@ def taker() -> Iterator[Taker]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(GIVE_UP_S)

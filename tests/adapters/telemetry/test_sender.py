@@ -17,6 +17,7 @@ from balancer.adapters.telemetry.destination import Destination
 from balancer.adapters.telemetry.outbox import LogBox, SpanBox
 from balancer.adapters.telemetry.sender import Sender
 from balancer.adapters.telemetry.series import Series
+from tests.waiting import GIVE_UP_S
 
 
 class Exporter:
@@ -30,7 +31,7 @@ class Exporter:
 
     def export(self, items: Any) -> Any:
         """Keep it, or fail."""
-        self.gate.wait(10)
+        self.gate.wait(GIVE_UP_S)
         if self.broken:
             raise OSError("no route")
         metric = isinstance(items, MetricsData)

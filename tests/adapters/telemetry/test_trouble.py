@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from functools import partial
 
 import pytest
@@ -13,7 +12,7 @@ from balancer.adapters.telemetry.live import Telemetry
 from balancer.runtime.calls import Outcome
 from tests.adapters.telemetry.kept import Kept
 from tests.runtime.bench import ANSWER, Bench
-from tests.waiting import until
+from tests.waiting import at_once, until
 
 DROPPED = "open_balancer.telemetry.dropped"
 MOST = 16
@@ -55,11 +54,10 @@ def test_a_receiver_that_hangs_costs_spans_and_logs_but_no_call_and_no_count() -
     for exporter in (kept.metrics, kept.spans, kept.logs):
         exporter.gate.clear()
     telemetry = Telemetry(bench.balancer, kept.destination, interval_s=0.1).start()
-    began_s = time.monotonic()
-    ask(bench, 200)
-    ask(bench, 200, Outcome(kind="internal", status=500))
-    assert bench.seen().admitted != (0, 0, 0)
-    assert time.monotonic() - began_s < 5.0
+    with at_once():
+        ask(bench, 200)
+        ask(bench, 200, Outcome(kind="internal", status=500))
+        assert bench.seen().admitted != (0, 0, 0)
     assert len(telemetry.sender._spans.box) == len(telemetry.sender._logs.box) == MOST
     # One batch of each may be in the hands of the exporter.
     lost = bench.balancer.status().dropped["telemetry"]
@@ -104,9 +102,8 @@ def test_closing_is_bounded_while_the_receiver_hangs() -> None:
     bench, kept = Bench(), Kept()
     kept.metrics.gate.clear()
     telemetry = Telemetry(bench.balancer, kept.destination, interval_s=60).start()
-    began_s = time.monotonic()
-    telemetry.close(timeout_s=0.2)
-    assert time.monotonic() - began_s < 5.0
+    with at_once():
+        telemetry.close(timeout_s=0.2)
     kept.metrics.gate.set()
     telemetry.sender.close(10)
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.browsing import launched
 from tests.service.conftest import Service, Start, serving
+from tests.waiting import GIVE_UP_S
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -49,7 +50,7 @@ def csrf(page: httpx.Response) -> str:
 @contextmanager
 def log_in(service: Service, token: str) -> Iterator[httpx.Client]:
     """A client with a session, whose forms carry the session's secret."""
-    with httpx.Client(base_url=service.url, timeout=20) as client:
+    with httpx.Client(base_url=service.url, timeout=GIVE_UP_S) as client:
         answer = client.post("/console/login", data={"token": token})
         assert answer.status_code == 303, answer.text
         client.headers["x-csrf-token"] = csrf(client.get("/console"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browsing import listening, settled, violations
+from tests.browsing import fits, listening, opened, settled, violations
 from tests.service.conftest import TOKEN, Service, serving
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def hold(service: Service, mode: str) -> None:
 @pytest.fixture(scope="module")
 def page(browser: Browser, locked: Service) -> Iterator[Page]:
     """Logged in, by the form."""
-    context = browser.new_context(
-        base_url=locked.url, viewport={"width": 1280, "height": 900}, bypass_csp=True
+    context = opened(
+        browser, base_url=locked.url, viewport={"width": 1280, "height": 900}, bypass_csp=True
     )
     found = context.new_page()
     # Of a form with a mistake and of a wrong token the browser says so itself.
@@ -115,6 +115,5 @@ def test_a_page_is_accessible(page: Page, path: str) -> None:
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert violations(page) == []
-    page.set_viewport_size({"width": 360, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    fits(page, 360)
     page.set_viewport_size({"width": 1280, "height": 900})

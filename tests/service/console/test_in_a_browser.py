@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from balancer.service.console_use import ConsoleUse, Person, Role
-from tests.browsing import listening, settled, violations
+from tests.browsing import fits, listening, opened, settled, violations
 from tests.service.conftest import TOKEN, Start
+
+pytest.importorskip("playwright", reason="Playwright is not installed")
+
+from playwright.sync_api import expect
+
+from tests.waiting import GIVE_UP_S
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -41,8 +47,6 @@ PAGES = (
 )
 MODES = ("normal", "soft", "hard", "emergency")
 FIRST_PAGE_BYTES = 600_000
-RUN_MS = 600_000
-"""When to give a run up, on a machine that does much else."""
 VERA = Person(name="vera", role=Role.VIEWER, token="a-viewers-own-token")  # noqa: S106
 
 pytestmark = pytest.mark.live
@@ -51,7 +55,7 @@ pytestmark = pytest.mark.live
 def lead_through_all_modes(url: str) -> None:
     """Watch the stream of the console until every mode was seen and normal is back."""
     seen: set[str] = set()
-    with urllib.request.urlopen(f"{url}/console/live/standing", timeout=60) as stream:  # noqa: S310
+    with urllib.request.urlopen(f"{url}/console/live/standing", timeout=GIVE_UP_S) as stream:  # noqa: S310
         for line in stream:
             found = re.search(rb'class="mode (\w+)', line)
             if found:
@@ -83,7 +87,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(GIVE_UP_S)
         if process.stdout is not None:
             process.stdout.close()
 
@@ -91,7 +95,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page in which nothing goes wrong that a test does not want."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = opened(browser, viewport={"width": 1440, "height": 900})
     found = context.new_page()
     # A form with a mistake is answered by 422 and a log-in that fails by 401; the browser says so.
     # So it does of a connection that a test has cut, as does htmx.
@@ -119,7 +123,7 @@ def test_a_change_is_simulated_on_the_last_hour_and_then_put_in_force(
     page.click("text=Simulate it")
     page.wait_for_selector("text=the last hour again")
     # It may say that the fit is not to be trusted; that is no failure.
-    page.wait_for_selector("#progress a[href$='report.html']", timeout=RUN_MS)
+    page.wait_for_selector("#progress a[href$='report.html']")
     page.reload()
     page.fill("#apply-reason", "it was better")
     page.click("text=Put it in force")
@@ -134,7 +138,7 @@ def test_an_incident_is_played_again_under_another_policy(demo: str, page: Page)
     page.select_option("#replay-policy", "default")
     page.click("text=Simulate it")
     page.wait_for_selector("text=again, under the policy as it ships")
-    page.wait_for_selector("#progress a[href$='report.html']", timeout=RUN_MS)
+    page.wait_for_selector("#progress a[href$='report.html']")
 
 
 # ----------------------------------------------------------------------------------- pages
@@ -145,16 +149,14 @@ def test_a_page_opens_without_a_fault(demo: str, page: Page, path: str) -> None:
     """In a wide window and a narrow one, where nothing sticks out."""
     settled(page, demo + path)
     for width in (1440, 360, 3840):
-        page.set_viewport_size({"width": width, "height": 900})
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width, f"{wide} pixels wide in {width}"
+        fits(page, width)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_accessible(demo: str, browser: Browser, path: str, scheme: str) -> None:
     """WCAG 2.2 AA, as far as axe can tell."""
-    context = browser.new_context(color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
+    context = opened(browser, color_scheme=scheme, bypass_csp=True)
     page = context.new_page()
     settled(page, demo + path)
     found = violations(page)
@@ -207,10 +209,10 @@ def test_a_broken_stream_is_said_and_mended(demo: str, page: Page) -> None:
     page.context.set_offline(offline=True)
     page.evaluate("htmx.find('#stream')._htmx.sse.reader.cancel()")
     page.wait_for_selector("body.stale")
-    assert "stale since" in page.inner_text("#pulse")
+    expect(page.locator("#pulse")).to_contain_text("stale since")
     page.unroute("**/console/live/**")
     page.context.set_offline(offline=False)
-    page.wait_for_selector("body:not(.stale)", timeout=60_000)
+    page.wait_for_selector("body:not(.stale)")
 
 
 def test_light_and_dark_are_kept(demo: str, page: Page) -> None:
@@ -265,8 +267,8 @@ def test_a_form_with_a_mistake_says_so_at_the_field(demo: str, page: Page) -> No
     page.fill("#hold-duration", "soon")
     page.fill("#hold-reason", "a drill")
     page.click("text=Hold it")
-    assert "expected a duration" in page.inner_text("#hold-duration-error")
-    assert page.get_attribute("#hold-duration", "aria-invalid") == "true"
+    expect(page.locator("#hold-duration-error")).to_contain_text("expected a duration")
+    expect(page.locator("#hold-duration")).to_have_attribute("aria-invalid", "true")
     assert page.input_value("#hold-reason") == "a drill"
     assert page.locator("#standing .tag.warn").count() == 0
 
@@ -291,10 +293,10 @@ def test_a_prompt_goes_through_all_four_modes(demo: str, page: Page) -> None:
     settled(page, demo + "/console/brownout")
     page.fill("#try-prompt", "Say something.")
     page.click("text=Try it in all four")
-    page.wait_for_selector(".four article", timeout=90_000)
+    page.wait_for_selector(".four article")
     assert page.locator(".four article").count() == 4
     for mode in MODES:
-        assert "$" in page.inner_text(f".four article[aria-label={mode}]")
+        expect(page.locator(f".four article[aria-label={mode}]")).to_contain_text("$")
 
 
 def test_a_policy_is_checked_applied_and_brought_back(demo: str, page: Page) -> None:
@@ -302,20 +304,22 @@ def test_a_policy_is_checked_applied_and_brought_back(demo: str, page: Page) -> 
     settled(page, demo + "/console/brownout/policy")
     page.fill("#thresholds-soft-latency_p95", "soon")
     page.click("text=Look at the change")
-    assert "expected a duration" in page.inner_text("#thresholds-soft-latency_p95-error")
+    expect(page.locator("#thresholds-soft-latency_p95-error")).to_contain_text(
+        "expected a duration"
+    )
     page.fill("#thresholds-soft-latency_p95", "14s")
     page.click("text=Look at the change")
-    assert "soft begins at P95 latency 14s, was 16s" in page.inner_text("#checked")
+    expect(page.locator("#checked")).to_contain_text("soft begins at P95 latency 14s, was 16s")
     text = page.input_value("#policy-text")
     page.fill("#policy-text", text.replace("law:", "lwa:"))
     page.fill("#policy-reason", "a try")
     page.click("button:text('Apply it')")
-    assert re.match(r"Line \d+: .*lwa", page.inner_text("#policy-text-error"))
+    expect(page.locator("#policy-text-error")).to_contain_text(re.compile(r"^Line \d+: .*lwa"))
     page.fill("#policy-text", text)
     page.click("button:text('Apply it')")
     page.wait_for_selector("text=is in force.")
     page.goto(demo + "/console/brownout/versions/1")
-    assert "soft begins at P95 latency 16s, was 14s" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("soft begins at P95 latency 16s, was 14s")
     page.fill("#restore-reason", "it was better")
     page.click("text=Bring it back")
     page.wait_for_selector("text=Version 1 is in force again")
@@ -330,7 +334,7 @@ def test_an_incident_is_taken_up_and_noted(demo: str, page: Page) -> None:
     page.click("text=I have it")
     page.wait_for_selector("text=local, since")
     page.click("text=Add it")
-    assert "Write something" in page.inner_text("#note-text-error")
+    expect(page.locator("#note-text-error")).to_contain_text("Write something")
     page.fill("#note-text", "The model was slow.")
     page.click("text=Add it")
     page.wait_for_selector(".note >> text=The model was slow.")
@@ -349,7 +353,7 @@ def test_a_metric_is_split_kept_and_taken_away(demo: str, page: Page) -> None:
     page.wait_for_selector(".views >> text=Cost by mode")
     page.fill("#view-name", "Cost by mode")
     page.click("text=Keep it")
-    assert "of this name" in page.inner_text("#view-name-error")
+    expect(page.locator("#view-name-error")).to_contain_text("of this name")
     with page.expect_download() as download:
         page.click("text=CSV")
     lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
@@ -377,11 +381,11 @@ def test_a_run_is_started_and_watched_to_its_report(demo: str, page: Page) -> No
     page.select_option("#run-scenario", "steady")
     page.fill("#run-replications", "many")
     page.click("text=Start it")
-    assert "whole number" in page.inner_text("#run-replications-error")
+    expect(page.locator("#run-replications-error")).to_contain_text("whole number")
     page.fill("#run-replications", "2")
     page.click("text=Start it")
     page.wait_for_selector("h1 >> text=steady, the policy in force")
-    page.wait_for_selector("#progress .tag.good", timeout=RUN_MS)
+    page.wait_for_selector("#progress .tag.good")
     page.click("#progress a[href$='.html']")
     page.wait_for_selector("h1")
 
@@ -395,7 +399,7 @@ def test_a_viewer_logs_in_looks_and_leaves(start: Start, page: Page) -> None:
     page.goto(service.url + "/console/brownout")
     page.fill("#token", "not this one")
     page.keyboard.press("Enter")
-    assert "No such token" in page.inner_text("#token-error")
+    expect(page.locator("#token-error")).to_contain_text("No such token")
     page.fill("#token", VERA.token)
     page.keyboard.press("Enter")
     page.wait_for_url("**/console/brownout")

@@ -9,10 +9,11 @@ import pytest
 
 from balancer.service.console.live import Live, event, html
 from balancer.service.problems import Problem
+from tests.waiting import GIVE_UP_S
 
 
 async def _next(stream: AsyncIterator[bytes]) -> bytes:
-    return await asyncio.wait_for(anext(stream), 20)
+    return await asyncio.wait_for(anext(stream), GIVE_UP_S)
 
 
 def test_messages_have_the_form_of_server_sent_events() -> None:

@@ -11,6 +11,7 @@ from balancer.adapters.datadog.client import Client
 from balancer.adapters.datadog.settings import Settings
 from balancer.service.history import Store
 from tests.adapters.datadog.fake import API_KEY, APP_KEY, Fake, a_datadog
+from tests.waiting import GIVE_UP_S
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def settings(fake: Fake) -> Settings:
 @pytest.fixture
 def client(settings: Settings) -> Iterator[Client]:
     """The real client, which waits for nothing."""
-    with Client(settings, read_s=0.3, sleep=lambda _seconds: None) as client:
+    with Client(settings, read_s=GIVE_UP_S, sleep=lambda _seconds: None) as client:
         yield client
 
 

@@ -18,7 +18,7 @@ from balancer.service.integrations.datadog.delivery_queue import LONGEST_S, MOST
 from balancer.service.integrations.datadog.mirror import Mirror
 from balancer.service.integrations.datadog.mirror_state import CLOSED, GONE, Mirrored, MirrorState
 from balancer.service.integrations.integration import State
-from tests.adapters.datadog.fake import Fake
+from tests.adapters.datadog.fake import Fake, hurry
 
 NOW_S = 1_763_800_000.0
 EPISODE = Incident(
@@ -237,9 +237,10 @@ def test_a_key_that_is_refused_is_tried_rarely(rig: Rig, fake: Fake) -> None:
     assert len(fake.incidents) == 1
 
 
-def test_no_answer_in_time_is_trouble_too(rig: Rig, fake: Fake) -> None:
+def test_no_answer_in_time_is_trouble_too(rig: Rig, client: Client, fake: Fake) -> None:
     """It may have been made, so that it is looked for."""
     fake.failures = [("POST", "/api/v2/incidents", "hang"), *[("GET", "/", 500)] * 3]
+    hurry(client)
     rig.tell(EPISODE)
     rig.work()
     assert rig.mirror.health().state is State.TROUBLE
@@ -248,9 +249,10 @@ def test_no_answer_in_time_is_trouble_too(rig: Rig, fake: Fake) -> None:
     assert created(fake) == 1
 
 
-def test_an_event_without_an_answer_is_told_again(rig: Rig, fake: Fake) -> None:
+def test_an_event_without_an_answer_is_told_again(rig: Rig, client: Client, fake: Fake) -> None:
     """Twice is better than not at all."""
     fake.failures = [("POST", "/api/v1/events", "hang")]
+    hurry(client)
     rig.mirror.tell(ModeChange(at_s=NOW_S, tick=1, before=Mode.SOFT, after=Mode.HARD))
     rig.work()
     assert "did not answer in time" in rig.mirror.health().error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +19,8 @@ from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import ManualClock
 from balancer.service.integrations.datadog.polling import Polling
 from balancer.service.integrations.integration import State
-from tests.adapters.datadog.fake import Fake
+from tests.adapters.datadog.fake import Fake, hurry
+from tests.waiting import GIVE_UP_S, at_once, until
 
 RULES = "thresholds:\n  soft: {latency_p95: 2s}\n  hard: {error_rate: 10%}\n"
 OTHER = "thresholds:\n  soft: {error_rate: 10%}\n"
@@ -122,12 +122,19 @@ def test_a_value_that_goes_stale_does_not_clear_what_it_raised(rig: Rig) -> None
     ],
 )
 def test_trouble_is_named_and_the_controller_goes_on(
-    rig: Rig, fake: Fake, failure: int | str, said: str, caplog: pytest.LogCaptureFixture
+    rig: Rig,
+    client: Client,
+    fake: Fake,
+    failure: int | str,
+    said: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """By its own signals; and it is well again when Datadog is."""
     for _ in range(3):
         rig.answer([9.0], [0.9])
     fake.failures = [("POST", "/api/v2/query", failure)] * 3
+    if failure == "hang":
+        hurry(client)
     with caplog.at_level(logging.WARNING):
         assert rig.polling.poll() >= 60.0
         health = rig.polling.health()
@@ -190,12 +197,8 @@ def test_the_thread_polls_and_ends_at_once(client: Client, fake: Fake) -> None:
     rig = Rig(client, fake)
     rig.answer([1.0], [0.0])
     rig.polling.start()
-    for _ in range(200):
-        if rig.polling.polled().at is not None:
-            break
-        threading.Event().wait(0.02)
-    begun = time.monotonic()
-    rig.polling.close(5.0)
-    assert time.monotonic() - begun < 2.0
+    until(lambda: rig.polling.polled().at is not None)
+    with at_once():
+        rig.polling.close(GIVE_UP_S)
     assert [reading.value for reading in rig.polling.polled().readings] == [1.0, 0.0]
     rig.balancer.close()
