@@ -22,7 +22,7 @@ def notify() -> None:
 
 @notify_app.command("test")
 def test() -> None:
-    """Send a test notice through every channel of OPEN_BALANCER_NOTIFY.
+    """Send a test notice through every channel of OPEN_BALANCER_NOTIFY and of the escalation.
 
     Exit code 0: all took it; 1: one did not; 2: no channel, or one that cannot be used.
     """
@@ -40,7 +40,9 @@ def test() -> None:
                 where=VARIABLE,
             )
         failed = False
-        for trial in try_channels(settings.channels, service=settings.service, link=settings.link):
+        for trial in try_channels(
+            settings.every_channel, service=settings.service, link=settings.link
+        ):
             came = f"ok ({trial.seconds:.2f} s)" if trial.ok else f"FAILED: {trial.problem}"
             typer.echo(f"{trial.channel.name}: {came}")
             failed = failed or not trial.ok

@@ -182,7 +182,7 @@ async def _life(dependencies: Dependencies, console: Console) -> AsyncIterator[N
     tasks = [
         asyncio.create_task(_lasting(dependencies.policies.watch, "watching the policy file")),
         asyncio.create_task(_lasting(dependencies.policies.follow, "following the fleet's policy")),
-        asyncio.create_task(_lasting(partial(_tend, dependencies.tracker), "tending incidents")),
+        asyncio.create_task(_lasting(partial(_tend, dependencies), "tending incidents")),
     ]
     try:
         yield
@@ -210,7 +210,8 @@ async def _lasting(work: Callable[[], Awaitable[None]], what: str) -> None:
             await asyncio.sleep(1.0)
 
 
-async def _tend(tracker: IncidentTracker) -> None:
+async def _tend(dependencies: Dependencies) -> None:
     while True:
         await asyncio.sleep(_TEND_S)
-        await asyncio.to_thread(tracker.tend)
+        await asyncio.to_thread(dependencies.tracker.tend)
+        await asyncio.to_thread(dependencies.integrations.tend)

@@ -347,10 +347,8 @@ def _assumptions(found: Fit, unknown: Sequence[str]) -> list[str]:
         "is offered as many requests all the same (reasks 0%)"
     )
     said.append("users' patience is 2m, and nobody gave up earlier than was seen")
-    said.append(
-        "quality is not told by a journal: answers are worth what the calibrated profiles say"
-    )
-    said.append("the true bill is what usage and the price table of the journal's day say")
+    said.append("quality is not told: answers are worth what the calibrated profiles say")
+    said.append("the true bill is what usage and the price table of that day say")
     quiet = [model for model in found.calls.profiles if model not in found.quotas]
     if quiet:
         said.append(

@@ -128,7 +128,7 @@ def own_data(
         timed = [call for call in recorded.calls if math.isfinite(call.latency_s)]
         if LEAST_S <= recorded.span_s <= LONGEST_GAP_S and len(timed) >= 1.2 * LEAST_CALLS:
             write_journal(recorded, policy, journal)
-            text = scenario_text(fit_journal([journal]), name)
+            text = scenario_text(fit_journal([journal]), name, path.name)
             said.append("its traffic, its latencies and its faults are fitted")
         else:
             text = _replayed(path, name, folder, columns, unit, recorded, policy)

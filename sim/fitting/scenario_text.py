@@ -27,11 +27,17 @@ def slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")[:60] or "fitted"
 
 
-def scenario_text(fit: Fit, name: str) -> str:
-    """The text of the scenario file."""
+def scenario_text(fit: Fit, name: str, file: str = "") -> str:
+    """The text of the scenario file.
+
+    Args:
+        fit: what was found.
+        name: of the scenario.
+        file: that the journal was made of, where a service did not write it.
+    """
     return "\n".join(
         [
-            *_head(fit, name),
+            *_head(fit, name, file),
             "",
             *_workload(fit),
             "",
@@ -56,14 +62,18 @@ def _comment(text: str, indent: int = 0) -> list[str]:
     return [f"{' ' * indent}# {each}" for each in [*lines, line]]
 
 
-def _head(fit: Fit, name: str) -> list[str]:
-    columns = fit.columns
+def _head(fit: Fit, name: str, file: str) -> list[str]:
+    requests = f"{show_seconds(fit.duration_s)} with {fit.columns.offered.sum():,} requests"
     lines = _comment(
-        f"Fitted to a journal of {show_seconds(fit.duration_s)} with "
-        f"{columns.offered.sum():,} requests under policy {fit.policy.name}. Numbers say how well "
-        "they are known: ± is a standard error, n the calls behind them."
+        (
+            f"Fitted to the calls of {file}: {requests}."
+            if file
+            else f"Fitted to a journal of {requests} under policy {fit.policy.name}."
+        )
+        + " Numbers say how well they are known: ± is a standard error, n the calls behind them."
     )
-    lines += ["#", "# What the journal cannot tell, and what is taken for true in its place:"]
+    kind = "file" if file else "journal"
+    lines += ["#", f"# What the {kind} cannot tell, and what is taken for true in its place:"]
     for each in fit.assumptions:
         wrapped = _comment(each)
         lines += ["# - " + wrapped[0][2:], *("#   " + line[2:] for line in wrapped[1:])]
@@ -75,7 +85,7 @@ def _head(fit: Fit, name: str) -> list[str]:
         ),
         f"scenario: {json.dumps(name)}",
         f"title: {json.dumps(f'Would another policy have served this better? ({name})')}",
-        f"source: {json.dumps(f'journal of policy {fit.policy.name}')}",
+        f"source: {json.dumps(file or f'journal of policy {fit.policy.name}')}",
         f"duration: {show_seconds(fit.duration_s)}",
         f"warm_up: {show_seconds(fit.warm_up_s)}  # the simulation begins empty",
         f"date: {fit.policy.catalog.as_of}  # whose prices hold",

@@ -46,19 +46,19 @@ def is_cancelled(slot: int | None) -> bool:
 
 
 def heard(
-    slot: int | None, seen: Callable[[Observations], None] | None = None
+    slot: int | None, seen: Callable[[Observations, Decision], None] | None = None
 ) -> Callable[[Observations, Decision], None]:
     """A listener of `simulate` that ends the run once its job is cancelled.
 
     Args:
         slot: of the job.
-        seen: given what was observed in every tick.
+        seen: given what was observed in every tick, and decided on it.
     """
 
-    def listen(observations: Observations, _decision: Decision) -> None:
+    def listen(observations: Observations, decision: Decision) -> None:
         if observations.tick % EVERY_TICKS == 0 and is_cancelled(slot):
             raise SupersededError("nobody waits for it any more")
         if seen is not None:
-            seen(observations)
+            seen(observations, decision)
 
     return listen

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from balancer.core.decisions import Decision, Mix
+from balancer.core.modes import MODES, Mode
 from balancer.core.observations import Observations
 from balancer.core.policy import SIGNALS, Policy
 from balancer.core.pricing import NANO_USD
@@ -22,7 +24,16 @@ from balancer.core.signals import QUANTILES
 
 from .quantiles import sliding_quantile
 
-__all__ = ["ALWAYS", "MOST_POINTS", "REQUESTS", "Line", "Observed", "reduced", "signals_of"]
+__all__ = [
+    "ALWAYS",
+    "MOST_POINTS",
+    "REQUESTS",
+    "Line",
+    "Observed",
+    "Tried",
+    "reduced",
+    "signals_of",
+]
 
 Column = np.ndarray[Any, Any]
 
@@ -70,6 +81,44 @@ def signals_of(policy: Policy) -> dict[str, float]:
     return found | ruled
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A stretch in which a share of the requests was served in another mode.
+
+    Attributes:
+        mode: its label.
+        share: of the admitted requests.
+        from_s, to_s: seconds of the run.
+    """
+
+    mode: str
+    share: float
+    from_s: float
+    to_s: float
+
+
+class _Trial:
+    """A trial in the making: the mix takes priorities for equally many, so requests are counted."""
+
+    __slots__ = ("_all", "_there", "from_tick", "mixes", "mode", "to_tick")
+
+    def __init__(self, mode: Mode, mixes: tuple[Mix, Mix, Mix], from_tick: int) -> None:
+        self.mode = mode
+        self.mixes = mixes
+        self.from_tick = self.to_tick = from_tick
+        self._all, self._there = 0, 0.0
+
+    def add(self, admitted: Sequence[int]) -> None:
+        self._all += sum(admitted)
+        self._there += sum(n * mix[self.mode] for n, mix in zip(admitted, self.mixes, strict=True))
+
+    @property
+    def share(self) -> float:
+        if self._all == 0:
+            return sum(mix[self.mode] for mix in self.mixes) / len(self.mixes)
+        return self._there / self._all
+
+
 class Observed:
     """What a run showed, tick by tick.
 
@@ -78,16 +127,39 @@ class Observed:
         tick_s: length of a tick.
     """
 
-    __slots__ = ("_seen", "_tick_s", "_ticks")
+    __slots__ = ("_seen", "_tick_s", "_ticks", "_trials")
 
     def __init__(self, duration_s: float, tick_s: float) -> None:
         self._tick_s = tick_s
         self._ticks = max(1, math.ceil(duration_s / tick_s - 1e-9))
         self._seen: list[Observations] = []
+        self._trials: list[_Trial] = []
 
-    def add(self, observations: Observations) -> None:
+    def add(self, observations: Observations, decision: Decision) -> None:
         """Take in the next tick."""
         self._seen.append(observations)
+        if decision.mix[decision.mode] == 1.0:
+            return
+        first = observations.tick + 1
+        last = self._trials[-1] if self._trials else None
+        if last is None or last.mixes != decision.mixes or last.to_tick != first:
+            mode = next(m for m in MODES if m is not decision.mode and decision.mix[m] > 0)
+            last = _Trial(mode, decision.mixes, first)
+            self._trials.append(last)
+        last.to_tick = first + 1
+        last.add(observations.admitted)
+
+    @property
+    def tried(self) -> tuple[Tried, ...]:
+        """When a share of the requests was served in another mode, in order."""
+        return tuple(
+            Tried(
+                each.mode.label,
+                each.share,
+                *(t * self._tick_s for t in (each.from_tick, each.to_tick)),
+            )
+            for each in self._trials
+        )
 
     def lines(self, signals: Mapping[str, float], *, objective: float = 0.0) -> dict[str, Line]:
         """The signals, and the lines of `REQUESTS`, by name.

@@ -18,7 +18,7 @@ from ..streams import replication_key
 from ..study.replications import Plan, replication_s
 from ..traffic.workload import Traffic
 from .cancelling import heard
-from .series import Line, Observed, signals_of
+from .series import Line, Observed, Tried, signals_of
 
 __all__ = ["BESIDE", "Drawn", "Session"]
 
@@ -38,11 +38,13 @@ class Drawn:
         key: of an arm beside: the same as long as it is the same; "" of the policy's.
         run: what came of it.
         lines: by signal, see `sim.playground.series`.
+        tried: what a share of the requests was tried in, see there.
     """
 
     key: str
     run: Run
     lines: dict[str, Line]
+    tried: tuple[Tried, ...]
 
 
 class Session:
@@ -141,7 +143,12 @@ class Session:
             monitored=False,
         )
         objective = next((r.objective for r in policy.rules if r.objective is not None), 0.0)
-        return Drawn(key="", run=run, lines=observed.lines(signals_of(policy), objective=objective))
+        return Drawn(
+            key="",
+            run=run,
+            lines=observed.lines(signals_of(policy), objective=objective),
+            tried=observed.tried,
+        )
 
     def _check_size(self, policy: Policy) -> None:
         plan = Plan(scenario=self.scenario, arms={POLICY: policy}, replications=range(1))

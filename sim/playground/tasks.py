@@ -141,6 +141,7 @@ def _arm(drawn: Drawn) -> dict[str, Any]:
              "reason": each.reason}
             for each in drawn.run.transitions
         ],
+        "tried": [asdict(each) for each in drawn.tried],
         "lines": {name: line.plain() for name, line in drawn.lines.items()},
     }  # fmt: skip
 

@@ -38,10 +38,10 @@ def test_a_fit_is_a_scenario_that_loads(command: Command, tmp_path: Path, journa
     done = command("fit", journal, "--out", "incident.yaml")
     assert done.exit_code == 0, done.output
     assert "seen: overloaded of " in done.output
-    assert "assumed: quality is not told by a journal" in done.output
+    assert "assumed: quality is not told" in done.output
     scenario = load(tmp_path / "incident.yaml").scenario
     assert (scenario.scenario, scenario.duration) == ("incident", 900.0)
-    assert "# - quality is not told by a journal" in (tmp_path / "incident.yaml").read_text()
+    assert "# - quality is not told" in (tmp_path / "incident.yaml").read_text()
 
 
 def test_a_backtest_compares_candidates_with_what_was_live(

@@ -65,6 +65,9 @@ def test_a_policy_made_of_a_file_is_its_own_and_follows_prices(
     assert command("new", "mine", "--from", "calls.csv").exit_code == 0
     text = (tmp_path / "mine-policy.yaml").read_text()
     assert text.startswith("# The default policy, fitted to calls.csv: ")
+    scenario = (tmp_path / "mine.yaml").read_text()
+    assert "# Fitted to the calls of calls.csv: " in scenario
+    assert "policy default" not in scenario
     found = load_policy(tmp_path / "mine-policy.yaml")
     assert found.baseline is not None
     assert (found.name, found.baseline.workload) == ("mine", "calls.csv")

@@ -7,6 +7,8 @@ their output. Comments in a page's source say what its reader has or does meanwh
     <!-- given: COMMAND -->         what is there before: a policy of the reader's own, say
     <!-- background -->             the next command goes on until the page ends: a server
     <!-- slow: REASON -->           the next block is run among the slow tests only
+    <!-- prints -->                 the next block is what the commands before print: its words are
+                                    compared, and their exit code with 0, or that of `prints: 1`
     <!-- skip: next "REASON" -->    the next block is not run: it needs keys, or Docker
 """
 
@@ -27,7 +29,7 @@ COMMAND = re.compile(
     r"(?:open-balancer(?! serves)|pip|pytest|make|curl|dask|locust|python|git|promtool)\b)"
 )
 _INDENTED = re.compile(r"(?:(?<=\n\n)|\A)(?: {4}.*\n)+")
-_MARKS = ("file", "given", "background", "slow")
+_MARKS = ("file", "given", "background", "slow", "prints")
 
 Evaluate = Callable[[Example], None]
 
@@ -38,7 +40,7 @@ def parsed(page: Path, evaluators: dict[str, Evaluate]) -> Document:
     Args:
         page: a Markdown file.
         evaluators: of `commands` (their text), `text` (of a block that is no command), and of the
-            marks `file`, `given`, `background` and `slow` (what they say).
+            marks `file`, `given`, `background`, `slow` and `prints` (what they say).
     """
     return Sybil(
         parsers=[

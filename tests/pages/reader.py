@@ -34,6 +34,7 @@ _LESS = {
 }
 """What makes each quick; the slow tests do without."""
 _JUDGES = (*_LESS, "replay")
+_WORD = re.compile(r"[A-Za-z]{3,}")
 _SERVERS = ("open-balancer mock-gemini", "open-balancer serve", "open-balancer demo")
 _READY = ("serves on ", "admin API", "Ctrl-C ends it")
 
@@ -51,6 +52,8 @@ class Reader:
         self._whole = whole
         self._file = ""
         self._slow = self._background = False
+        self._prints: str | None = None
+        self._told: list[tuple[str, int, str]] = []
         self._exports: dict[str, str] = {}
         self._servers: dict[str, subprocess.Popen[str]] = {}
         self.commands = 0
@@ -63,6 +66,7 @@ class Reader:
             "given": self._given,
             "background": self._go_on,
             "slow": self._take_time,
+            "prints": self._expect,
             "commands": self._commands,
             "text": self._text,
         }
@@ -100,6 +104,9 @@ class Reader:
     def _take_time(self, _example: Example) -> None:
         self._slow = True
 
+    def _expect(self, example: Example) -> None:
+        self._prints = example.parsed
+
     # --- blocks -----------------------------------------------------------------------------
 
     def _text(self, example: Example) -> None:
@@ -109,10 +116,25 @@ class Reader:
             path = self._folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(example.parsed.rstrip("\n") + "\n", encoding="utf-8")
+        expected, self._prints = self._prints, None
+        if expected is not None and self._told:
+            self._compare(int(expected or 0), example.parsed)
+
+    def _compare(self, expected: int, shown: str) -> None:
+        """Hold what the last block's commands printed against what the page shows of it.
+
+        Words only: numbers are of the machine that wrote the page, and `…` stands for the rest.
+        """
+        said = " ".join(text for _, _, text in self._told)
+        missing = [word for word in _WORD.findall(shown) if word not in said]
+        codes = {command: code for command, code, _ in self._told}
+        assert not missing, f"{codes}: {missing} are shown and not printed:\n{said}"
+        assert set(codes.values()) == {expected}, f"{codes}: the page says {expected}\n{said}"
 
     def _commands(self, example: Example) -> None:
         slow, self._slow = self._slow, False
         background, self._background = self._background, False
+        self._told = []
         if slow and not self._whole:
             return
         for command in _lines(example.parsed):
@@ -139,6 +161,8 @@ class Reader:
         shell = self._whole or words[0] != "open-balancer" or _needs_shell(command)
         code, said = self._bash(command) if shell else self._in_here(words[1:])
         judged = words[0] == "pytest" or (len(words) > 1 and words[1] in _JUDGES)
+        if self._whole or shell or words[1] not in _LESS:
+            self._told.append((command, code, said))
         assert code in (_VERDICTS if judged else (0,)), f"{command}\nexit code {code}\n{said}"
 
     def _in_here(self, words: list[str]) -> tuple[int, str]:

@@ -97,6 +97,33 @@ def test_a_dragged_line_draws_the_hour_again_over_the_last_answer(page: Page) ->
     assert float(soft.get_attribute("aria-valuenow") or 0) == pytest.approx(value, rel=0.01)
 
 
+@pytest.mark.browser
+def test_each_move_of_a_drag_is_drawn_and_the_picture_stays_under_the_pointer(page: Page) -> None:
+    """Whatever the figures above it say meanwhile, and however long they are."""
+    grip = page.locator(f"#handles {SOFT} .grip")
+    box = grip.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    at_rest = page.locator("#picture").bounding_box()
+    page.mouse.move(x, y)
+    page.mouse.down()
+    drawn = {page.locator("body").get_attribute("data-drawn")}
+    for by in (15, 30, 45, 30, -15):
+        page.mouse.move(x, y + by)
+        value = f"thresholds.soft.latency_p95={page.locator(f'#handles {SOFT}').get_attribute('aria-valuetext')}"
+        expect(page.locator("body")).to_have_attribute(
+            "data-drawn", re.compile(re.escape(value.replace(" ", "")))
+        )
+        drawn.add(page.locator("body").get_attribute("data-drawn"))
+        assert page.locator("#picture").bounding_box() == at_rest
+        now = grip.bounding_box()
+        assert now is not None
+        assert now["y"] + now["height"] / 2 == pytest.approx(y + by, abs=2)
+    assert len(drawn) == 5
+    page.mouse.up()
+    settled(page, "thresholds.soft.latency_p95=")
+
+
 @pytest.mark.live
 def test_lines_are_moved_by_keys_and_bound_each_other(page: Page) -> None:
     """A milder mode is not entered after a worse one, whatever is pressed."""

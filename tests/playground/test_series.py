@@ -7,12 +7,16 @@ import math
 import numpy as np
 import pytest
 
+from balancer.core.decisions import Decision
 from balancer.core.histogram import Histogram, merge
 from balancer.core.modes import Mode
 from balancer.core.observations import ModeObservations, Observations
 from balancer.policy_file import default_policy
+from balancer.runtime.balancer import Balancer
 from sim.playground.quantiles import sliding_quantile
 from sim.playground.series import MOST_POINTS, Observed, reduced, signals_of
+
+ALONE = Balancer(default_policy()).decision
 
 
 def test_a_sliding_quantile_is_that_of_the_merged_histograms() -> None:
@@ -75,9 +79,29 @@ def test_windows_slide_over_what_was_seen() -> None:
             failures=(*ill, *([0] * (len(ModeObservations(Mode.NORMAL, "m").failures) - 1))),
             nano_usd=1_000_000_000,
         )
-        observed.add(Observations(tick, (entry,), offered=(0, 2, 0), waiting=tick))
+        observed.add(Observations(tick, (entry,), offered=(0, 2, 0), waiting=tick), ALONE)
     found = observed.lines({"error_rate": 3.0, "token_cost_per_hour": 3.0, "queue_depth": 60.0})
     assert found["error_rate"].values.tolist() == pytest.approx([0, 0, 1 / 6, 1 / 6, 1 / 6, 0])
     assert found["token_cost_per_hour"].values.tolist() == pytest.approx([3600.0] * 6)
     assert found["queue_depth"].values.tolist() == [0, 1, 2, 3, 4, 5]
     assert found["offered_per_s"].values.tolist() == pytest.approx([2.0] * 6)
+
+
+def _half_tried(share: float) -> Decision:
+    """Of normal priority alone, which is all there is."""
+    alone, some = (1.0, 0.0, 0.0, 0.0), (1.0 - share, share, 0.0, 0.0)
+    mix = (1.0 - share / 3, share / 3, 0.0, 0.0)
+    return ALONE._replace(mix=mix, mixes=(alone, some, alone))
+
+
+def test_what_is_tried_beside_the_mode_is_a_stretch_for_each_share() -> None:
+    """From the tick after the decision, until one that tries nothing, or another share."""
+    observed = Observed(10.0, 0.1)
+    half, fifth = (_half_tried(share) for share in (0.5, 0.2))
+    for tick, decision in enumerate([ALONE, half, half, half, fifth, ALONE, fifth]):
+        observed.add(Observations(tick, admitted=(0, 9, 0)), decision)
+    spans = [(each.mode, each.share, round(each.from_s, 3), round(each.to_s, 3))
+             for each in observed.tried]  # fmt: skip
+    assert spans == [
+        ("soft", 0.5, 0.2, 0.5), ("soft", 0.2, 0.5, 0.6), ("soft", 0.2, 0.7, 0.8),
+    ]  # fmt: skip

@@ -11,19 +11,36 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import Float, MetaData, String, Table, create_engine, select
 
 from balancer.service.history import Store
 from balancer.service.history.migrate import downgrade, revision, upgrade
-from balancer.service.history.tables import METADATA, MODE_CHANGES, ORDERS
+from balancer.service.history.tables import (
+    ACKNOWLEDGED,
+    AUDIT,
+    ESCALATED,
+    INCIDENTS,
+    METADATA,
+    MODE_CHANGES,
+    NOTES,
+    ORDERS,
+    TOLD,
+)
+from balancer.service.incidents.escalation import Escalation
 from balancer.service.incidents.gathering import gather
-from balancer.service.incidents.rows import incident_of, open_rows, put
+from balancer.service.incidents.rows import incident_of, open_rows, put, traced
 from balancer.service.integrations.datadog.mirror_state import CLOSED, Mirrored, MirrorState
 from tests.service.datadog.test_mirror import EPISODE, OVER
+
+if TYPE_CHECKING:
+    from balancer.service.incidents.incident_tracker import IncidentTracker
+    from balancer.service.integrations.notifications import Notifying
 
 ORDER = {"at": 1.0, "kind": "override", "mode": "soft", "until": 61.0, "reason": "a drill"}
 
@@ -46,11 +63,17 @@ def url() -> Iterator[str]:
         pytest.skip("no PostgreSQL server is installed")
     # Not among pytest's own directories, which only their owner may enter.
     directory = Path(tempfile.mkdtemp(prefix="open-balancer-"))
-    # The server refuses to run as root.
+    # The server refuses to run as root; where its own user is missing, nobody will do.
     user: list[str] = []
     if os.geteuid() == 0:
-        user = ["runuser", "-u", "postgres", "--"]
-        shutil.chown(directory, "postgres")
+        import pwd
+
+        if shutil.which("runuser") is None:
+            pytest.skip("a PostgreSQL server does not run as root, and there is no runuser")
+        known = {entry.pw_name for entry in pwd.getpwall()}
+        name = "postgres" if "postgres" in known else "nobody"
+        user = ["runuser", "-u", name, "--"]
+        shutil.chown(directory, name)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     data = directory / "data"
@@ -121,6 +144,71 @@ def test_incidents_and_what_datadog_knows_of_them_are_kept(url: str) -> None:
     found = store.run(lambda connection: gather(connection, 1, opened, 10))
     assert (found.modes, found.left_out) == ([], 0)
     store.close()
+
+
+def test_who_was_told_and_who_took_it_up_are_kept(url: str) -> None:
+    """With the way a change came and the incident's trace, and told again from the same rows."""
+    store = Store(url)
+    store.open()
+    opened = replace(EPISODE, key="told-again", opened_at=1000.0, began_at=999.0)
+    store.run(lambda connection: put(connection, opened, 1000.0))
+    store.run(lambda connection: traced(connection, opened.key, "6c9d" * 8))
+    row = next(each for each in store.run(open_rows) if each["key"] == opened.key)
+    assert row["trace"] == "6c9d" * 8
+    for told_at, problem in ((1001.0, ""), (None, "answered 404")):
+        store.add(TOLD, at=1000.0, told_at=told_at, channel="slack hooks.slack.com #3fa9",
+                  level="warning", title="incident opened", problem=problem,
+                  owner=opened.owner)  # fmt: skip
+    store.add(AUDIT, at=1.0, who="otto", role="operator", what="note", before="", after="x",
+              owner=opened.owner, origin="api")  # fmt: skip
+    assert store.flush()
+    assert store.lost == 0
+    now = [1000.0 + 900.0]
+    tracker = SimpleNamespace(current=opened)
+    again: list[int] = []
+    notifying = SimpleNamespace(
+        reach=lambda _steps: None, tell_again=lambda _incident, _at_s, step: again.append(step)
+    )
+    escalation = Escalation(store, cast("IncidentTracker", tracker), cast("Notifying", notifying),
+                            after_s=900.0, steps=["a", "b"], clock=lambda: now[0])  # fmt: skip
+    escalation.tend()
+    escalation.tend()
+    assert again == [0]
+    store.add_now(NOTES, incident=row["id"], at=now[0], who="otto", kind=ACKNOWLEDGED, text="")
+    now[0] += 9000.0
+    escalation.tend()
+    assert again == [0]
+    found = store.run(lambda connection: gather(connection, row["id"], opened, 10))
+    assert [(each["told_at"], each["problem"]) for each in found.told] == [
+        (1001.0, ""), (None, "answered 404"),
+    ]  # fmt: skip
+    assert [each["kind"] for each in found.notes] == [ESCALATED, ACKNOWLEDGED]
+    assert store.page(AUDIT, limit=1).rows[0]["origin"] == "api"
+    store.close()
+
+
+def test_what_an_earlier_version_wrote_is_taken_along(url: str) -> None:
+    """Revision 0004 gives it the console as its origin, and no trace; and takes both away again."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    upgrade(engine)
+    downgrade(engine, "0003")
+    changed = {"at": 7.0, "who": "otto", "role": "admin", "what": "log in", "before": "",
+               "after": "", "owner": "me"}  # fmt: skip
+    before = Table("audit", MetaData(), autoload_with=engine)
+    assert "origin" not in before.c
+    incidents = Table("incidents", MetaData(), autoload_with=engine)
+    values = {column.name: 1.0 for column in incidents.c if isinstance(column.type, Float)}
+    words = {column.name: "hard" for column in incidents.c if isinstance(column.type, String)}
+    with engine.begin() as connection:
+        connection.execute(before.insert().values(**changed))
+        connection.execute(incidents.delete())
+        connection.execute(incidents.insert().values(**values, **words, changes=0, shadow=False))
+    upgrade(engine)
+    with engine.connect() as connection:
+        rows = connection.execute(select(AUDIT).where(AUDIT.c.at == 7.0)).mappings().all()
+        assert [row["origin"] for row in rows] == ["console"]
+        assert connection.execute(select(INCIDENTS.c.trace)).scalars().all() == [""]
+    engine.dispose()
 
 
 def test_every_step_goes_back(url: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final, cast
 from urllib.parse import urlsplit
 
 from balancer.core.errors import InputError, nearest
+from balancer.units import parse_seconds
 
 from .channels import VARIABLE, Channel, parse_channels
 from .notice import LEVELS, Level
@@ -17,6 +18,8 @@ __all__ = ["LEVEL_VARIABLE", "LINK_VARIABLE", "RATE_VARIABLE", "NotifySettings"]
 
 LEVEL_VARIABLE: Final = "OPEN_BALANCER_NOTIFY_LEVEL"
 RATE_VARIABLE: Final = "OPEN_BALANCER_NOTIFY_PER_MINUTE"
+NEXT_VARIABLE: Final = "OPEN_BALANCER_ESCALATION"
+AFTER_VARIABLE: Final = "OPEN_BALANCER_ESCALATE_AFTER"
 LINK_VARIABLE: Final = "OPEN_BALANCER_PUBLIC_URL"
 SERVICE_VARIABLE: Final = "OTEL_SERVICE_NAME"
 
@@ -31,6 +34,10 @@ class NotifySettings:
         per_minute: most messages to a channel in a minute (`OPEN_BALANCER_NOTIFY_PER_MINUTE`).
         service: name of the application (`OTEL_SERVICE_NAME`).
         link: where to look (`OPEN_BALANCER_PUBLIC_URL`), or "".
+        escalation: who is told of an incident that nobody takes up, one after the other
+            (`OPEN_BALANCER_ESCALATION`); none: `channels` again, once.
+        escalate_after_s: how long each step waits (`OPEN_BALANCER_ESCALATE_AFTER`); None: no
+            incident is told again.
     """
 
     channels: tuple[Channel, ...] = field(default=())
@@ -38,6 +45,13 @@ class NotifySettings:
     per_minute: int = 6
     service: str = "open-balancer"
     link: str = ""
+    escalation: tuple[Channel, ...] = field(default=())
+    escalate_after_s: float | None = 900.0
+
+    @property
+    def every_channel(self) -> tuple[Channel, ...]:
+        """All that may ever be told, each once."""
+        return tuple(dict.fromkeys((*self.channels, *self.escalation)))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> NotifySettings:
@@ -46,12 +60,15 @@ class NotifySettings:
         Raises:
             InputError: one that cannot be used. The message never shows a channel's address.
         """
+        channels = parse_channels(environment.get(VARIABLE, ""))
         return cls(
-            channels=parse_channels(environment.get(VARIABLE, "")),
+            channels=channels,
             level=_level(environment.get(LEVEL_VARIABLE, "")),
             per_minute=_per_minute(environment.get(RATE_VARIABLE, "")),
             service=environment.get(SERVICE_VARIABLE, "").strip() or "open-balancer",
             link=_link(environment.get(LINK_VARIABLE, "")),
+            escalation=_escalation(environment.get(NEXT_VARIABLE, ""), channels),
+            escalate_after_s=_after_s(environment.get(AFTER_VARIABLE, "")),
         )
 
 
@@ -72,6 +89,31 @@ def _per_minute(said: str) -> int:
             f"found {text[:40]!r}, expected messages in a minute, 1 to 60", where=RATE_VARIABLE
         )
     return int(text)
+
+
+def _escalation(said: str, first: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    steps = parse_channels(said, NEXT_VARIABLE)
+    if steps and not first:
+        raise InputError(
+            f"found steps and no {VARIABLE}, which is who is told first", where=NEXT_VARIABLE
+        )
+    return steps
+
+
+def _after_s(said: str) -> float | None:
+    text = said.strip().lower() or "15m"
+    if text == "off":
+        return None
+    try:
+        seconds = parse_seconds(text)
+    except ValueError:
+        seconds = 0.0
+    if seconds < 60.0:
+        raise InputError(
+            f"found {text[:40]!r}, expected a time of a minute or longer, such as 15m, or off",
+            where=AFTER_VARIABLE,
+        )
+    return seconds
 
 
 def _link(said: str) -> str:

@@ -27,7 +27,7 @@ __all__ = [
 STORY: Final = "brownout"
 """Key of all changes of mode, and of all incidents: when they come fast, they are one story."""
 
-Step = Literal["none", "opened", "changed", "closed"]
+Step = Literal["none", "opened", "changed", "waiting", "closed"]
 
 _LEVELS: Final[dict[Mode, Level]] = {
     Mode.NORMAL: "resolved",
@@ -50,7 +50,7 @@ class Change:
         since: Unix time at which normal was left; None when it is not known.
         strategy: what the mode does to calls.
         normal: what normal does to them.
-        incident: what became of an incident with it.
+        incident: what became of an incident with it; one that is waiting has nobody.
         incident_key: names the incident, or "".
         worst: deepest mode of the incident.
         shadow: it is only journalled; calls are not changed.
@@ -113,6 +113,8 @@ def _title(change: Change) -> str:
     if change.incident == "changed":
         way = "worse" if change.after > change.before else "better"
         return f"incident gets {way}, {after} brownout (was {before})"
+    if change.incident == "waiting":
+        return f"nobody has taken up the incident, {after} brownout"
     lasted = ""
     if change.since is not None:
         lasted = f" after {_duration(change.at - change.since)}"

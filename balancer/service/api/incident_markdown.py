@@ -152,6 +152,7 @@ def _escalation(summary: IncidentSummary) -> Iterator[str]:
     if not found.told:
         yield "No channel was told of it."
     yield from (_told(each) for each in found.told)
+    yield from (f"- Told again, {_clock(each.at)}: {_plain(each.text)}" for each in found.again)
     if found.datadog is not None:
         yield f"- Datadog has it as incident {_plain(found.datadog)}"
     if found.acknowledged_by is None or found.acknowledged_at is None:

@@ -119,9 +119,15 @@ _SUMMARY: JsonDict = {
                 "problem": "",
             }
         ],
+        "again": [
+            {
+                "at": "2026-01-31T12:17:30Z",
+                "text": "nobody had taken it up for 15m: json pager.example.org #c07e",
+            }
+        ],
         "datadog": None,
         "acknowledged_by": "otto",
-        "acknowledged_at": "2026-01-31T12:04:10Z",
+        "acknowledged_at": "2026-01-31T12:19:10Z",
     },
     "trace": "6c9d1f0a5e3b47c2a8d4e6f09b1c2d3e",
     "journal": {"complete": True, "episode_s": 772.0, "known_s": 772.0, "notes": []},
@@ -270,10 +276,18 @@ class Told(BaseModel):
     problem: str = Field(description="Why it was given up; empty: it was not")
 
 
+class ToldAgain(BaseModel):
+    """A step of the escalation, told because nobody had taken the incident up."""
+
+    at: datetime
+    text: str = Field(description="How long nobody had, and which channels are told")
+
+
 class Escalation(BaseModel):
     """Who was told of the incident, and who took it up."""
 
     told: list[Told]
+    again: list[ToldAgain] = Field(description="Steps that were told as nobody had taken it up")
     datadog: str | None = Field(description="Datadog's id of it; null: it has none that is known")
     acknowledged_by: str | None = Field(description="null: nobody has taken it up")
     acknowledged_at: datetime | None

@@ -11,7 +11,7 @@ from ...core.incidents import Incident
 from ...core.modes import PRIORITIES, Mode
 from ...core.observations import FAILURES, ILLNESSES
 from ...core.pricing import NANO_USD
-from ..history.tables import ACKNOWLEDGED
+from ..history.tables import ACKNOWLEDGED, ESCALATED
 from ..incidents.figures import AROUND_S, Figures, Phase
 from ..incidents.lookup import Case
 from .incident_schemas import (
@@ -28,6 +28,7 @@ from .incident_schemas import (
     PhaseShown,
     TimelineEntry,
     Told,
+    ToldAgain,
 )
 from .schemas import ModeName, mode_name
 
@@ -182,6 +183,11 @@ def _escalation(case: Case) -> Escalation:
                 problem=row["problem"],
             )
             for row in gathered.told
+        ],
+        again=[
+            ToldAgain(at=_time(row["at"]), text=row["text"])
+            for row in gathered.notes
+            if row["kind"] == ESCALATED
         ],
         datadog=None if gathered.mirrored is None else gathered.mirrored["remote_id"],
         acknowledged_by=None if taken is None else taken["who"],

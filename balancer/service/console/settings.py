@@ -63,7 +63,7 @@ def _routes(console: Console) -> APIRouter:
         notify = settings.notify
         try:
             done = await asyncio.to_thread(
-                try_channels, notify.channels, service=notify.service, link=notify.link
+                try_channels, notify.every_channel, service=notify.service, link=notify.link
             )
         except InputError as error:
             return await shown(request, problem=str(error))

@@ -8,7 +8,9 @@ from datetime import datetime
 
 from ..api.brownout import brownout_status
 from ..api.dependencies import Dependencies
+from ..recent import MINUTE_S
 from ..ticks import wall_time
+from .tried import tried
 
 __all__ = ["Standing", "standing"]
 
@@ -21,6 +23,7 @@ class Standing:
         mode: its label.
         since: when it was entered; None: not since the service started.
         reasons: why, in words.
+        tried: another mode that a share of the requests is served in, and that share.
         held: whether an operator's order holds it.
         held_until: end of that order; None where there is none, or no calendar.
         held_reason: of that order.
@@ -34,6 +37,7 @@ class Standing:
     mode: str
     since: datetime | None
     reasons: tuple[str, ...]
+    tried: tuple[str, float] | None
     held: bool
     held_until: datetime | None
     held_reason: str
@@ -57,10 +61,13 @@ def standing(dependencies: Dependencies) -> Standing:
     troubles += [live.budget_loss] if live.budget_loss else []
     troubles += live.closed
     order = status.override
+    seen = dependencies.recent.last(MINUTE_S).observations
+    beside = tried(dependencies.balancer.decision, () if seen is None else seen.admitted)
     return Standing(
         mode=status.mode,
         since=None if since_s is None else wall_time(dependencies.balancer.clock, since_s),
         reasons=tuple(status.reasons),
+        tried=None if beside is None else (beside[0].label, beside[1]),
         held=order is not None,
         held_until=None if order is None else order.until,
         held_reason="" if order is None else order.reason,

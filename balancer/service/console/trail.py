@@ -13,6 +13,7 @@ from ...core.decisions import Decision
 from ...core.histogram import Histogram
 from ...core.observations import Observations
 from ...core.pricing import NANO_USD
+from .tried import tried
 
 __all__ = ["COLUMNS", "Point", "Trail"]
 
@@ -22,9 +23,10 @@ _MOST_POINTS = 3600
 Point = tuple[float | None, ...]
 COLUMNS = (
     "at_ms", "mode", "latency_p95_s", "error_rate", "request_error_rate", "usd_per_hour",
-    "requests_per_s", "in_flight", "waiting",
+    "requests_per_s", "in_flight", "waiting", "tried", "tried_share",
 )  # fmt: skip
-"""Of a point: Unix milliseconds, the mode's number, and figures; None is unknown."""
+"""Of a point: Unix milliseconds, the mode's number, and figures; None is unknown. `tried` is
+another mode that a share of the requests is served in beside it; None: there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class _Tick:
     failed: int
     nano_usd: int
     offered: int
+    admitted: tuple[int, ...]
 
 
 class Trail:
@@ -69,20 +72,22 @@ class Trail:
         self._latency.update(tick.latency)
         while self._ticks[0].ends_s <= tick.ends_s - _WINDOW_S:
             self._latency.subtract(self._ticks.popleft().latency)
-        point = self._point(observations, int(decision.mode))
+        point = self._point(observations, decision)
         with self._lock:
             self._points.append(point)
 
-    def _point(self, observations: Observations, mode: int) -> Point:
+    def _point(self, observations: Observations, decision: Decision) -> Point:
         self._latency = +self._latency
         p95 = Histogram.from_counts(self._latency).quantile(0.95)
         seconds = sum(tick.seconds for tick in self._ticks)
         judged = sum(tick.judged for tick in self._ticks)
         over = sum(tick.answered + tick.failed for tick in self._ticks)
         nano = sum(tick.nano_usd for tick in self._ticks)
+        admitted = [sum(each) for each in zip(*(t.admitted for t in self._ticks), strict=True)]
+        beside = tried(decision, admitted)
         return (
             math.floor(self._now_s() * 1000),
-            mode,
+            int(decision.mode),
             None if math.isnan(p95) else round(p95, 4),
             _over(sum(tick.ill for tick in self._ticks), judged),
             _over(sum(tick.failed for tick in self._ticks), over),
@@ -90,6 +95,8 @@ class Trail:
             _over(sum(tick.offered for tick in self._ticks), seconds),
             observations.in_flight,
             observations.waiting,
+            None if beside is None else int(beside[0]),
+            0.0 if beside is None else round(beside[1], 4),
         )
 
     def points(self, most: int = _MOST_POINTS) -> list[Point]:
@@ -120,6 +127,7 @@ def _tick(observations: Observations, tick_s: float) -> _Tick:
         failed=sum(entry.failed.total for entry in requests),
         nano_usd=sum(entry.nano_usd for entry in served),
         offered=sum(observations.offered),
+        admitted=observations.admitted,
     )
 
 

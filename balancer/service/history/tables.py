@@ -21,6 +21,7 @@ from sqlalchemy import (
 __all__ = [
     "ACKNOWLEDGED",
     "AUDIT",
+    "ESCALATED",
     "INCIDENTS",
     "METADATA",
     "MIRRORED",
@@ -138,7 +139,7 @@ AUDIT = Table(
 """Somebody changed something, or logged in or failed to. Never a secret. `origin` is console, api
 or file."""
 
-ACKNOWLEDGED, NOTE = "acknowledged", "note"
+ACKNOWLEDGED, NOTE, ESCALATED = "acknowledged", "note", "escalated"
 """Kinds of notes."""
 
 NOTES = Table(
@@ -151,7 +152,7 @@ NOTES = Table(
     Column("kind", String(16), nullable=False),
     Column("text", Text, nullable=False),
 )
-"""Somebody wrote of an incident, or took it up."""
+"""Somebody wrote of an incident or took it up, or it was told again because nobody had."""
 
 TOLD = Table(
     "told",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .integration import Health, Integration
-from .notifications import notifying_of
+from .notifications import Notifying, notifying_of
 from .scraping import Scraping
 from .telemetry import Reporting, reporting_of
 
@@ -36,6 +36,7 @@ class Integrations:
         scraping: what answers Prometheus.
         polling: the one of them that polls, if any does.
         trace: gives the trace of the brownout under way; None: none is sent.
+        notifying: the one of them that tells people, if any does.
     """
 
     def __init__(
@@ -44,16 +45,23 @@ class Integrations:
         scraping: Scraping | None = None,
         polling: Polling | None = None,
         trace: Callable[[], str] | None = None,
+        notifying: Notifying | None = None,
     ) -> None:
         self._integrations = tuple(integrations)
         self.scraping = scraping
         self._polling = polling
         self.trace = trace or (lambda: "")
+        self._notifying = notifying
 
     def start(self) -> None:
         """Start them; before the controller's first tick."""
         for integration in self._integrations:
             integration.start()
+
+    def tend(self) -> None:
+        """What is due every few seconds: tell again what nobody has taken up. Blocks."""
+        if self._notifying is not None and self._notifying.escalation is not None:
+            self._notifying.escalation.tend()
 
     async def close(self) -> None:
         """Close them side by side; after the last tick."""
@@ -101,7 +109,8 @@ def integrations_of(
     if notifying is not None:
         found.append(notifying)
     scraping = Scraping(balancer, reporting if isinstance(reporting, Reporting) else None)
-    return Integrations(found, scraping, polling, reporting.trace if reporting else None)
+    trace = reporting.trace if reporting else None
+    return Integrations(found, scraping, polling, trace, notifying)
 
 
 def _polling(balancer: Balancer, use: DatadogUse) -> Polling:

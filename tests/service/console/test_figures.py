@@ -80,6 +80,19 @@ def test_a_point_is_of_the_minute_before_it() -> None:
     assert trail.points(50)[-1] == trail.newest()
 
 
+def test_a_point_says_what_is_tried_beside_the_mode() -> None:
+    """Half of the requests in a worse one, while the mode is normal; nothing where none are."""
+    trail = Trail(lambda: 1.0, lambda: NOON)
+    trail.add(tick(0), DECISION)
+    before = dict(zip(COLUMNS, trail.newest() or (), strict=True))
+    assert (before["tried"], before["tried_share"]) == (None, 0.0)
+    alone, half = (1.0, 0.0, 0.0, 0.0), (0.5, 0.5, 0.0, 0.0)
+    mix = (5 / 6, 1 / 6, 0.0, 0.0)  # over priorities alike; all that comes is of normal priority
+    trail.add(tick(1), DECISION._replace(mix=mix, mixes=(alone, half, alone)))
+    beside = dict(zip(COLUMNS, trail.newest() or (), strict=True))
+    assert (beside["mode"], beside["tried"], beside["tried_share"]) == (0, 1, 0.5)
+
+
 def test_a_clock_that_was_set_begins_the_line_anew() -> None:
     """Its minute is of comparable ticks only."""
     trail = Trail(lambda: 1.0, lambda: NOON)

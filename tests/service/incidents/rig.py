@@ -20,6 +20,7 @@ class Rig:
 
     Attributes:
         told: to the events.
+        watch: subscribes to the events, too.
         now_s: Unix time.
         made: all of them, to be closed.
     """
@@ -34,7 +35,8 @@ class Rig:
         self.store, self.now_s = store, 5000.0
         self.told: list[Happening] = []
         events = Events()
-        events.subscribe(self.told.append)
+        self.watch = events.subscribe
+        self.watch(self.told.append)
         self.tracker = IncidentTracker(self.balancer, events, store, lambda: self.now_s)
         self.balancer.listeners.ticks.add(self.tracker.observe)
         self.tracker.open(owner)

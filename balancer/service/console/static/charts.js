@@ -33,6 +33,12 @@ window.charts = (() => {
     data: found.filter((each) => each[2] >= least).map(([from, to, mode]) => [
       { xAxis: from, itemStyle: { color: css(MODES[mode]), opacity } }, { xAxis: to }]),
   });
+  // The same for a mode that a share is tried in: as high a part of the band as its share is of it.
+  const parts = (times, modes, shares) => spans(times, times.map((_, i) => modes[i] === null ? "" : modes[i] + ":" + shares[i]))
+    .filter((each) => each[2] !== "").map(([from, to, key]) => {
+      const [mode, share] = key.split(":");
+      return [{ xAxis: from, yAxis: 0, itemStyle: { color: css(MODES[mode]), opacity: 1 } }, { xAxis: to, yAxis: Math.max(+share, 0.25) }];
+    });
   const axis = () => ({
     axisLine: { lineStyle: { color: css("grid") } },
     axisTick: { show: false },
@@ -54,5 +60,5 @@ window.charts = (() => {
     return size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : size >= 1 ? value.toFixed(2) : value === 0 ? "0" : value.toPrecision(2);
   };
   const scale = (value) => short(value).replace(/(\.\d*?)0+(?=$| )/, "$1").replace(/\.(?=$| )/, "");
-  return { MODES, css, make, spans, areas, axis, tooltip, at, short, scale };
+  return { MODES, css, make, spans, areas, parts, axis, tooltip, at, short, scale };
 })();

@@ -1,12 +1,12 @@
 // The last hour: four panels over one time axis, the mode as a band above and behind them.
 "use strict";
 (async () => {
-  const { MODES, css, make, spans, areas, axis, tooltip, at, short, scale } = charts;
+  const { MODES, css, make, spans, areas, parts, axis, tooltip, at, short, scale } = charts;
   const box = document.getElementById("line");
   const answer = await fetch("/console/dashboard/trail");
   const { points } = await answer.json();
   const MOST = 3600;
-  const [AT, MODE, P95, ERRORS, REQUEST_ERRORS, COST, RATE, FLYING, WAITING] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+  const [AT, MODE, P95, ERRORS, REQUEST_ERRORS, COST, RATE, FLYING, WAITING, TRIED, SHARE] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
   const PANELS = [
     { title: "P95 latency, s", lines: [["P95", P95, "accent", (v) => short(v) + " s"]] },
     { title: "Error rate, %", lines: [["attempts", ERRORS, "bad", (v) => short(v * 100) + " %"], ["requests", REQUEST_ERRORS, "unsure", (v) => short(v * 100) + " %"]], scale: 100 },
@@ -18,6 +18,8 @@
   const option = () => {
     const times = points.map((p) => p[AT]);
     const found = spans(times, points.map((p) => p[MODE]));
+    const band = areas(found, 1, 0);
+    band.data.push(...parts(times, points.map((p) => p[TRIED]), points.map((p) => p[SHARE])));
     const height = box.clientHeight || 430;
     const tall = (height - BAND - 24 - PANELS.length * GAP) / PANELS.length;
     const last = times.length ? times[times.length - 1] : Date.now();
@@ -34,9 +36,9 @@
       tooltip: tooltip((items) => {
         const p = points[items[0].dataIndex];
         if (!p) return "";
-        return [`${at(p[AT])} UTC · ${MODES[p[MODE]]}`].concat(PANELS.flatMap((panel) => panel.lines.map(([name, column, , show]) => `${name}: ${p[column] === null ? "–" : show(p[column])}`))).join("\n");
+        return [`${at(p[AT])} UTC · ${MODES[p[MODE]]}${p[TRIED] === null ? "" : `, ${short(p[SHARE] * 100)} % tried in ${MODES[p[TRIED]]}`}`].concat(PANELS.flatMap((panel) => panel.lines.map(([name, column, , show]) => `${name}: ${p[column] === null ? "–" : show(p[column])}`))).join("\n");
       }),
-      series: [{ type: "line", xAxisIndex: 0, yAxisIndex: 0, data: times.map((t) => [t, 0]), symbol: "none", lineStyle: { width: 0 }, markArea: areas(found, 1, 0) }].concat(
+      series: [{ type: "line", xAxisIndex: 0, yAxisIndex: 0, data: times.map((t) => [t, 0]), symbol: "none", lineStyle: { width: 0 }, markArea: band }].concat(
         PANELS.flatMap((panel, i) => panel.lines.map(([name, column, colour], j) => ({
           name, type: "line", xAxisIndex: i + 1, yAxisIndex: i + 1, symbol: "none", sampling: "lttb",
           color: css(colour), lineStyle: { width: 1.6, color: css(colour), type: j === 1 ? "dashed" : j === 2 ? "dotted" : "solid" },

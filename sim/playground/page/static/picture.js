@@ -179,7 +179,7 @@
 
     paintBands() {
       const { left, width } = this.box;
-      const band = (top, height, transitions, kind) => {
+      const band = (top, height, { transitions, tried }, kind) => {
         const row = document.createElement("div");
         row.className = `band ${kind}`;
         Object.assign(row.style, { left: `${left}px`, width: `${width}px`, top: `${top}px`, height: `${height}px` });
@@ -192,14 +192,23 @@
           if (height === BAND && size > each.mode.length * 7 + 6) part.textContent = each.mode;
           row.append(part);
         }
+        // What is tried in another mode: as high a part of the band as its share is of the requests.
+        for (const each of tried) {
+          const part = document.createElement("span");
+          part.className = `${each.mode} tried`;
+          part.style.left = `${(each.from_s / this.answer.duration_s) * width}px`;
+          part.style.width = `${Math.max(1, ((each.to_s - each.from_s) / this.answer.duration_s) * width)}px`;
+          part.style.height = `${Math.max(each.share, 0.25) * 100}%`;
+          row.append(part);
+        }
         return row;
       };
       const name = document.createElement("div");
       name.className = "band-name";
       name.textContent = "mode";
       name.style.top = "1px";
-      const rows = [name, band(0, BAND, this.answer.arms.policy.transitions, "now")];
-      if (this.ghost) rows.push(band(BAND + 2, GHOST_BAND, this.ghost.arms.policy.transitions, "ghost"));
+      const rows = [name, band(0, BAND, this.answer.arms.policy, "now")];
+      if (this.ghost) rows.push(band(BAND + 2, GHOST_BAND, this.ghost.arms.policy, "ghost"));
       this.bands.replaceChildren(...rows);
     }
   }

@@ -313,6 +313,8 @@
     why.className = "why";
     why.textContent = last?.reason ?? "";
     const parts = [title, why];
+    const tried = answer.arms.policy.tried.find((each) => each.from_s <= s && s < each.to_s);
+    if (tried) parts.splice(1, 0, Object.assign(document.createElement("div"), { textContent: `${+(tried.share * 100).toFixed(1)} % of the requests tried in ${tried.mode}` }));
     const panel = picture.panels.find((each) => y >= each.top - 20 && y <= each.top + each.height + 4);
     if (panel) {
       const list = document.createElement("dl");
