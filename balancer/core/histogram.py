@@ -22,6 +22,7 @@ __all__ = [
     "MAX_INDEX",
     "MIN_INDEX",
     "Histogram",
+    "Known",
     "bucket_index",
     "edge_s",
     "merge",

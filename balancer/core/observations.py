@@ -22,6 +22,7 @@ from .modes import Mode
 __all__ = [
     "FAILURES",
     "ILLNESSES",
+    "NO_FAILURES",
     "Alert",
     "ModeObservations",
     "ModeRequests",
@@ -113,7 +114,8 @@ class ModeObservations(NamedTuple):
     @property
     def unjudged(self) -> int:
         """Attempts that failed by another's fault, and say nothing of the upstream."""
-        return sum(self.failures[ILLNESSES:])
+        failures = self.failures
+        return 0 if failures is NO_FAILURES else sum(failures[ILLNESSES:])
 
     @property
     def judged(self) -> int:

@@ -32,6 +32,8 @@ class Orders:
     def observe(self, observations: Observations) -> None:
         """Take in the messages of a tick; their order among themselves does not matter."""
         self.tick = observations.tick
+        if not (observations.alerts or observations.overrides or self._alerts):
+            return
         for alert in observations.alerts:
             known = self._alerts.get(alert.key)
             if known is None or _newness(alert) > _newness(known):

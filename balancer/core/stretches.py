@@ -245,10 +245,13 @@ class Stretches:
             nano_squared += nano * nano
             tokens_squared += tokens * tokens
         self._waiting.clear()
+        duration, first = merge(latencies), merge(ttfts)
+        # Where one model answers all at once, its calls are the requests.
+        answer = duration if answers == latencies else merge(answers)
         self._open = Stretch(
             0, offered, started, answered, failed, prompt_tokens, output_tokens,
             thinking_tokens, nano_usd, tokens_squared, nano_squared,
-            *map(merge, (latencies, ttfts, answers, losses)),
+            duration, first, answer, merge(losses),
         )  # fmt: skip
 
     def state(self) -> dict[str, object]:

@@ -17,7 +17,13 @@ from operator import add, sub
 
 from .histogram import Histogram, merge
 from .modes import MODES, Mode
-from .observations import FAILURES, ILLNESSES, ModeObservations, Observations
+from .observations import (
+    FAILURES,
+    ILLNESSES,
+    NO_FAILURES,
+    ModeObservations,
+    Observations,
+)
 
 __all__ = [
     "ALL",
@@ -128,14 +134,18 @@ class Ledger:
 
     def _increment(self, entry: ModeObservations) -> Row:
         failures = entry.failures
-        unjudged = sum(failures[ILLNESSES:])
+        unjudged = failed = quota = 0
+        if failures is not NO_FAILURES:
+            unjudged = sum(failures[ILLNESSES:])
+            failed = sum(failures) - unjudged
+            quota = failures[_QUOTA_KINDS[0]] + failures[_QUOTA_KINDS[1]]
         timed, slow = entry.latency.counted(self.latency_cuts)
         firsts, late = entry.ttft.counted(self.ttft_cuts) if self.ttft_cuts else (0, ())
         return (
             entry.started - unjudged,
             entry.finished - unjudged,
-            sum(failures) - unjudged,
-            failures[_QUOTA_KINDS[0]] + failures[_QUOTA_KINDS[1]],
+            failed,
+            quota,
             entry.prompt_tokens + entry.output_tokens + entry.thinking_tokens,
             entry.nano_usd,
             timed,

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from balancer.core import budget
-from balancer.core.histogram import EMPTY, MIN_INDEX, Histogram
+from balancer.core.histogram import EMPTY, MIN_INDEX, Histogram, Known
 from balancer.core.modes import MODES
 from balancer.core.observations import (
     FAILURES,
+    NO_FAILURES,
     NONE_UNJUDGED,
     ModeObservations,
     ModeRequests,
@@ -35,9 +36,11 @@ __all__ = ["Record", "close_tick"]
 # of histograms.
 _HEAD = 17
 _KINDS = len(FAILURES)
-# Place, started, finished, failures, tokens and cost, rerouted and downgraded, bucket counts; then
-# what is above the cuts of latencies and of ages: all samples, and those above each cut.
-_ROW = 3 + _KINDS + 5 + 2 + 3
+# Place, started, finished, tokens and cost, rerouted and downgraded, bucket counts, failures in all
+# and by kind; then what is above the cuts of latencies and of ages: all samples, and those above
+# each cut.
+_TOKENS, _SIZES, _FAILED = 3, 10, 13
+_ROW = _FAILED + 1 + _KINDS
 # Mode, begun, bucket counts, unjudged by priority; then what is above the cuts of all three. A
 # bucket count of -1 - k is the k-th row's histogram.
 _MODE_ROW = 8
@@ -75,55 +78,38 @@ class Record:
         """
         values: list[int] = self.numbers[:size].tolist()
         packed = self.buckets[: values[16]].tobytes()
-        cuts = self._cuts
-        counts = 1 + len(cuts)
+        counts = 1 + len(self._cuts)
         served = []
         start = 0
         at = _HEAD
         for _ in range(values[0]):
-            place, started, finished = values[at : at + 3]
-            rest = at + 3 + _KINDS
-            failures = tuple(values[at + 3 : rest])
-            prompt, cached, output, thinking, cost, rerouted, downgraded, latency, ttft, ages = (
-                values[rest : rest + 10]
-            )
+            kinds = at + _ROW - _KINDS
+            (
+                place, started, finished, prompt, cached, output, thinking, cost, rerouted,
+                downgraded, latency, ttft, ages, failed,
+            ) = values[at:kinds]  # fmt: skip
             at += _ROW
-            mode, model = self._keys[place]
+            failures = tuple(values[kinds:at]) if failed else NO_FAILURES
             # In bytes, of which an index and a count take eight.
             middle = start + 8 * latency
             last = middle + 8 * ttft
             stop = last + 8 * ages
             latencies = firsts = under_way = EMPTY
             if latency:
-                known = cuts, (values[at], tuple(values[at + 1 : at + counts]))
-                latencies = Histogram(packed[start:middle], known)
+                latencies = Histogram(packed[start:middle], self._known(values, at))
             if ttft:
                 firsts = Histogram(packed[middle:last])
             at += counts
             if ages:
-                known = cuts, (values[at], tuple(values[at + 1 : at + counts]))
-                under_way = Histogram(packed[last:stop], known)
+                under_way = Histogram(packed[last:stop], self._known(values, at))
             at += counts
             start = stop
-            served.append(
-                ModeObservations(
-                    mode,
-                    model,
-                    started,
-                    finished,
-                    failures,
-                    latencies,
-                    firsts,
-                    under_way,
-                    prompt,
-                    cached,
-                    output,
-                    thinking,
-                    cost,
-                    rerouted,
-                    downgraded,
-                )
-            )
+            mode, model = self._keys[place]
+            row = (
+                mode, model, started, finished, failures, latencies, firsts, under_way, prompt,
+                cached, output, thinking, cost, rerouted, downgraded,
+            )  # fmt: skip
+            served.append(ModeObservations._make(row))
         requests = []
         while at < size:
             place, begun, *sizes, low, normal, high = values[at : at + _MODE_ROW]
@@ -131,19 +117,15 @@ class Record:
             found = [EMPTY, EMPTY, EMPTY]
             for which, buckets in enumerate(sizes):
                 if buckets < 0:
-                    row = served[-1 - buckets]
-                    found[which] = row.latency if which == ANSWERED else row.ages
+                    only = served[-1 - buckets]
+                    found[which] = only.latency if which == ANSWERED else only.ages
                 elif buckets:
                     stop = start + 8 * buckets
-                    known = cuts, (values[at], tuple(values[at + 1 : at + counts]))
-                    found[which] = Histogram(packed[start:stop], known)
+                    found[which] = Histogram(packed[start:stop], self._known(values, at))
                     start = stop
                 at += counts
             unjudged = (low, normal, high) if low or normal or high else NONE_UNJUDGED
-            answers, gave_up, under_way = found
-            requests.append(
-                ModeRequests(MODES[place], begun, answers, gave_up, under_way, unjudged)
-            )
+            requests.append(ModeRequests._make((MODES[place], begun, *found, unjudged)))
         return Observations(
             tick,
             tuple(served),
@@ -158,6 +140,11 @@ class Record:
             (),
             tuple(requests),
         )
+
+    def _known(self, values: list[int], at: int) -> Known:
+        """What is written there of a histogram's samples: all of them, and those above each cut."""
+        cuts = self._cuts
+        return cuts, (values[at], tuple(values[at + 1 : at + 1 + len(cuts)]))
 
 
 @compiled
@@ -256,17 +243,19 @@ def _write_row(world: World, place: int, row: Any, buckets: Any, cuts: Any, writ
     tally = world.tallies[place]
     row[1] = tally.started
     row[2] = tally.finished
+    failed = 0
     for kind in range(_KINDS):
-        row[3 + kind] = tally.failures[kind]
+        failed += tally.failures[kind]
+        row[_FAILED + 1 + kind] = tally.failures[kind]
         tally.failures[kind] = 0
-    rest = 3 + _KINDS
-    row[rest] = tally.prompt
-    row[rest + 1] = tally.cached
-    row[rest + 2] = tally.output
-    row[rest + 3] = tally.thinking
-    row[rest + 4] = tally.nano_usd
-    row[rest + 5] = tally.rerouted
-    row[rest + 6] = tally.downgraded
+    row[_FAILED] = failed
+    row[_TOKENS] = tally.prompt
+    row[_TOKENS + 1] = tally.cached
+    row[_TOKENS + 2] = tally.output
+    row[_TOKENS + 3] = tally.thinking
+    row[_TOKENS + 4] = tally.nano_usd
+    row[_TOKENS + 5] = tally.rerouted
+    row[_TOKENS + 6] = tally.downgraded
     tally.started = 0
     tally.finished = 0
     tally.prompt = 0
@@ -283,7 +272,7 @@ def _write_row(world: World, place: int, row: Any, buckets: Any, cuts: Any, writ
         )
         tally.low[which] = BUCKETS
         tally.high[which] = -1
-        row[rest + 7 + which] = size
+        row[_SIZES + which] = size
         if which == LATENCY:
             _count_above(buckets, written, size, cuts, row, _ROW)
         written += 2 * size
@@ -291,7 +280,7 @@ def _write_row(world: World, place: int, row: Any, buckets: Any, cuts: Any, writ
     if tally.in_flight:
         low, high = _count_ages(world, place)
         size = _pack(world.scratch, low, high, buckets, written)
-    row[rest + 9] = size
+    row[_SIZES + 2] = size
     _count_above(buckets, written, size, cuts, row, _ROW + 1 + len(cuts))
     return written + 2 * size
 
@@ -369,9 +358,9 @@ def _pack(counts: Any, low: int, high: int, buckets: Any, written: int) -> int:
     """Move the non-zero counts into the buffer, indices first; returns how many there are."""
     found = 0
     for bucket in range(low, high + 1):
-        if counts[bucket]:
-            buckets[written + found] = bucket + MIN_INDEX
-            found += 1
+        # Written whether or not it is to stay: a branch that goes either way costs more.
+        buckets[written + found] = bucket + MIN_INDEX
+        found += int(counts[bucket] != 0)
     for k in range(found):
         bucket = buckets[written + k] - MIN_INDEX
         buckets[written + found + k] = counts[bucket]

@@ -36,13 +36,16 @@ class Demand:
         """Take in a tick. The first ones weigh alike, so that a start is no slow rise."""
         self.elapsed += 1
         tick_s = self._tick_s
-        span_s = min(LONGEST_SPAN_S, max(SPAN_S, REQUESTS / max(self.per_s, 1e-9)))
+        span_s = SPAN_S
+        if self.per_s < REQUESTS / SPAN_S:
+            span_s = min(LONGEST_SPAN_S, REQUESTS / max(self.per_s, 1e-9))
         weight = 1.0 / min(float(self.elapsed), max(1.0, span_s / tick_s))
-        self.rates = [
-            max(0.0, rate + (count / tick_s - rate) * weight)
-            for rate, count in zip(self.rates, offered, strict=True)
-        ]
-        self.per_s = sum(self.rates)
+        rates = self.rates
+        for place, count in enumerate(offered):
+            rate = rates[place]
+            if count or rate:
+                rates[place] = max(0.0, rate + (count / tick_s - rate) * weight)
+        self.per_s = sum(rates)
 
     def shares(self) -> ByPriority:
         """Share of each priority among the requests; 0 where none come."""

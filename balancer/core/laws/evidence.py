@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
+from functools import lru_cache
 
 __all__ = ["ALPHA", "Change", "Spending", "likelihood", "verdict"]
 
@@ -105,8 +106,15 @@ def likelihood(k: int, n: int, share: float) -> float:
         k, n: bad requests, and all.
         share: the share that is allowed.
     """
+    bad, good = _weights(share)
+    return k * bad + (n - k) * good
+
+
+@lru_cache(maxsize=64)
+def _weights(share: float) -> tuple[float, float]:
+    """What a bad request and a good one say for a healthy target."""
     well, ill = share / 2.0, max(ILL, min(0.95, share + 0.2))
-    return k * math.log(well / ill) + (n - k) * math.log((1.0 - well) / (1.0 - ill))
+    return math.log(well / ill), math.log((1.0 - well) / (1.0 - ill))
 
 
 def verdict(k: int, n: int, share: float) -> bool | None:

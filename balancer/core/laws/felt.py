@@ -64,10 +64,6 @@ class Round(NamedTuple):
         above = self.slow[place] + self.late_failed[place] + self.old[place]
         return max(0, above - self.old_before[place] - self.surplus)
 
-    def timely(self, place: int) -> int:
-        """Requests answered in time by a cut."""
-        return self.answered - self.slow[place]
-
 
 class Felt:
     """Reads off what the users of each mode felt.
@@ -87,7 +83,9 @@ class Felt:
 
     def observe(self) -> None:
         """Count the tick that the signals have just taken in."""
-        self.now = {entry.mode: self._count(entry) for entry in self._signals.seen.requests}
+        self.now = now = {}
+        for entry in self._signals.seen.requests:
+            now[entry.mode] = self._count(entry)
 
     def _count(self, entry: ModeRequests) -> Round:
         ledger = self._signals.ledger
@@ -106,18 +104,19 @@ class Felt:
         if ledger.ttft_cuts:
             counts = ledger.since(mode, ledger.tick - 1)
             firsts, tardy = counts[FIRST_TOKENS], counts[CUTS + len(cuts) :]
+        gone, surplus = (-surplus, 0) if surplus < 0 else (0, surplus)
         return Round(
             begun,
             answered,
             failed,
-            max(0, -surplus),
+            gone,
             firsts,
             tardy,
             slow,
             late_failed,
             old,
             old_before,
-            max(0, surplus),
+            surplus,
         )
 
     def state(self) -> list[object]:

@@ -138,7 +138,11 @@ class Mildest:
         # Where nothing helps, what is taken for granted is no reason to move.
         asked = here if self.lock.until is None else None
         broken = self.watch.judge(tick, self.mode, entered, asked, probed=self.probe.target)
-        if self._resettle(tick, entered, here, calm=not broken):
+        if (
+            here is not None
+            and self.lock.until is not None
+            and self._resettle(tick, entered, here, calm=not broken)
+        ):
             return True
         if self.probe.downwards and self.watch.calm >= ALARM:
             assert self.probe.target is not None
@@ -299,14 +303,12 @@ class Mildest:
         text = f"{best.label}: no mode that was tried is better; next try in {left_min:.0f} min"
         self._enter(tick, best, (Reason(kind="failed", text=text),), shedding=self.shedding)
 
-    def _resettle(self, tick: int, entered: int, here: Round | None, *, calm: bool) -> bool:
+    def _resettle(self, tick: int, entered: int, here: Round, *, calm: bool) -> bool:
         """Where nothing helps: has the mode become well, or worse than was taken for granted?
 
         Not well while it still breaks a rule of another kind (not `calm`), nor where it was left or
         refused for one: that is taken for granted, too, until the next try.
         """
-        if self.lock.until is None or here is None:
-            return False
         failed, late, n = bad(here)
         found = self.lock.weigh(tick, min(n, failed + late), n)
         taken = self.ill.ruled[self.mode] or self.ill.dear[self.mode]

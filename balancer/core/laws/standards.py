@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..modes import Mode
 from ..rules import shown
-from ..signals import GAUGES, LATENCIES, QUANTILES, SPENDING, SPENT, Bound
+from ..signals import GAUGES, QUANTILES, SPENDING, SPENT, Bound
 from ..windows import CUTS
 from .felt import Round
 
@@ -50,13 +50,13 @@ def tested(bounds: tuple[Bound, ...], mode: Mode) -> tuple[tuple[int, Bound], ..
 def sample(bound: Bound, seen: Round) -> tuple[int, int]:
     """Bad and all requests of a tick, by a rule that counts them."""
     signal = bound.rule.signal
-    if signal in LATENCIES:
-        place = bound.column - CUTS
-        late = seen.late(place)
-        return late, late + seen.timely(place)
+    if signal == "error_rate":
+        return seen.failed, seen.failed + seen.answered
+    place = bound.column - CUTS
     if signal == "ttft_p95":
-        return seen.tardy[bound.column - CUTS - len(seen.slow)], seen.firsts
-    return seen.failed, seen.failed + seen.answered
+        return seen.tardy[place - len(seen.slow)], seen.firsts
+    late = seen.late(place)
+    return late, late + seen.answered - seen.slow[place]
 
 
 def bad(seen: Round) -> tuple[int, int, int]:
@@ -64,11 +64,11 @@ def bad(seen: Round) -> tuple[int, int, int]:
 
     Who was late before and fails is late no more, so late may be negative.
     """
-    failed = seen.failed
+    failed, answered = seen.failed, seen.answered
     if not seen.slow:
-        return failed, 0, failed + seen.answered
+        return failed, 0, failed + answered
     late = seen.late(0) - seen.late_failed[0]
-    return failed, late, failed + late + seen.timely(0)
+    return failed, late, failed + late + answered - seen.slow[0]
 
 
 def limit(bound: Bound, tick_s: float) -> tuple[int, float]:

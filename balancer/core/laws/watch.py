@@ -43,6 +43,7 @@ class Watch:
         answers: whether the mode has answered any since entry.
         ended: late requests that were answered, and that failed or were given up, since entry.
         streaks: for how many ticks each literal rule has been broken.
+        usual: the share of bad requests that is allowed: what P95 allows, or the strictest rule.
         calm: evidence that the mode is well, since entry or since it was asked for.
         paused_until: the tick up to which shares of requests are not judged.
     """
@@ -60,6 +61,7 @@ class Watch:
         "seen",
         "streaks",
         "tests",
+        "usual",
     )
 
     def __init__(self, policy: Policy, signals: Signals) -> None:
@@ -76,6 +78,7 @@ class Watch:
             for number, bound in enumerate(signals.entry)
             if spent(bound)
         }
+        self.usual = min([0.05, *(change.share for change in self._changes.values())])
         self._spending = Spending(signals.ticks(LEAST_SPENDING_S))
         self.seen = [0.0, 0.0, 0.0]
         self.answers = False
@@ -83,11 +86,6 @@ class Watch:
         self.streaks = [0] * len(policy.rules)
         self.calm = 0.0
         self.paused_until = 0
-
-    @property
-    def usual(self) -> float:
-        """The share of bad requests that is allowed: what P95 allows, or the strictest rule."""
-        return min([0.05, *(change.share for change in self._changes.values())])
 
     def begin(self, tick: int) -> None:
         """A mode was entered."""
@@ -151,10 +149,11 @@ class Watch:
         self._spending.add(tick, finished, nano_usd, tokens)
         found = []
         for number, bound in self.tests[mode]:
-            if number in self._changes:
-                if tick <= self.paused_until:
+            change = self._changes.get(number)
+            if change is not None:
+                if seen is None or tick <= self.paused_until:
                     continue
-                broken = self._too_many(number, bound, mode, entered, seen)
+                broken = self._too_many(change, bound, mode, entered, seen)
             elif number in self._limits:
                 broken = self._too_much(tick, number, bound) if finished else None
             else:
@@ -195,11 +194,11 @@ class Watch:
         return min(1.0, failed + weight * late)
 
     def _too_many(
-        self, number: int, bound: Bound, mode: Mode, entered: int, seen: Round | None
+        self, change: Change, bound: Bound, mode: Mode, entered: int, seen: Round
     ) -> Broken | None:
         """Whether a rule about a share of requests is broken."""
-        change = self._changes[number]
-        if seen is None or not change.add(*sample(bound, seen)):
+        k, n = sample(bound, seen)
+        if not change.add(k, n):
             return None
         k, n = change.since()
         if bound.rule.signal == "error_rate":
