@@ -12,9 +12,11 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Barrier, Event
 
 import httpx
 
@@ -111,13 +113,27 @@ def _week(client: httpx.Client) -> float:
 
 @contextmanager
 def _watched(url: str) -> Iterator[None]:
-    """While so many browsers look at the dashboard."""
-    with ExitStack() as stack:
-        for _ in range(_VIEWERS):
-            client = stack.enter_context(httpx.Client(base_url=url, timeout=60))
-            stream = stack.enter_context(client.stream("GET", "/console/live/dashboard-5m"))
-            next(stream.iter_raw())
+    """While so many browsers look at the dashboard, and read what they are sent."""
+    done, look = Event(), Barrier(_VIEWERS + 1)
+
+    def view() -> None:
+        with (
+            httpx.Client(base_url=url, timeout=60) as client,
+            client.stream("GET", "/console/live/dashboard-5m") as stream,
+        ):
+            messages = stream.iter_raw()
+            next(messages)
+            look.wait()
+            while not done.is_set():
+                next(messages)
+
+    with ThreadPoolExecutor(_VIEWERS) as pool:
+        viewers = [pool.submit(view) for _ in range(_VIEWERS)]
+        look.wait(timeout=60)
         yield
+        done.set()
+        for viewer in viewers:
+            viewer.result()
 
 
 def _share(pid: int) -> float:
