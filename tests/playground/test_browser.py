@@ -110,7 +110,8 @@ def test_each_move_of_a_drag_is_drawn_and_the_picture_stays_under_the_pointer(pa
     drawn = {page.locator("body").get_attribute("data-drawn")}
     for by in (15, 30, 45, 30, -15):
         page.mouse.move(x, y + by)
-        value = f"thresholds.soft.latency_p95={page.locator(f'#handles {SOFT}').get_attribute('aria-valuetext')}"
+        shown = page.locator(f"#handles {SOFT}").get_attribute("aria-valuetext")
+        value = f"thresholds.soft.latency_p95={shown}"
         expect(page.locator("body")).to_have_attribute(
             "data-drawn", re.compile(re.escape(value.replace(" ", "")))
         )

@@ -32,10 +32,10 @@ from balancer.service.history.tables import (
     ORDERS,
     TOLD,
 )
-from balancer.service.incidents.escalation import Escalation
 from balancer.service.incidents.gathering import gather
 from balancer.service.incidents.rows import incident_of, open_rows, put, traced
 from balancer.service.integrations.datadog.mirror_state import CLOSED, Mirrored, MirrorState
+from balancer.service.integrations.escalation import Escalation
 from tests.service.datadog.test_mirror import EPISODE, OVER
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ...core.incidents import NORMAL_IS_BACK, OPENS_AT, Incident, IncidentChange
 from ...core.modes import Mode
 from ..events import Events, Happening, ModeChange
 from ..history.tables import TOLD
-from ..incidents.escalation import Escalation
+from .escalation import Escalation
 from .integration import Health, State
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from balancer.service.api.incident_views import shown_summary
 from balancer.service.events import Events
 from balancer.service.history import Store
 from balancer.service.history.tables import ACKNOWLEDGED, ESCALATED, NOTES
-from balancer.service.incidents.escalation import Escalation
 from balancer.service.incidents.lookup import Lookup
+from balancer.service.integrations.escalation import Escalation
 from balancer.service.integrations.notifications import Notifying
 from tests.service.incidents.rig import Rig
 from tests.service.test_notifying import Listening

@@ -16,8 +16,8 @@ from ..history import Store, StoreError
 from ..history.tables import ACKNOWLEDGED, ESCALATED, INCIDENTS, NOTES
 
 if TYPE_CHECKING:
-    from ..integrations.notifications import Notifying
-    from .incident_tracker import IncidentTracker
+    from ..incidents.incident_tracker import IncidentTracker
+    from .notifications import Notifying
 
 __all__ = ["Escalation"]
 
