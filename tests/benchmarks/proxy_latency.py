@@ -21,7 +21,7 @@ from statistics import median, quantiles
 
 from sim.mock_gemini.process import spawn
 
-__all__ = ["measure_proxy"]
+__all__ = ["added_ms", "measure_proxy", "served"]
 
 RATE_PER_S = 100.0
 WARM_UP = 200
@@ -37,7 +37,7 @@ def measure_proxy(calls: int = 2000) -> dict[str, float]:
     Args:
         calls: of each kind, at 100 a second.
     """
-    with spawn(latency=False) as mock, _service(mock.addresses.url) as url:
+    with spawn(latency=False) as mock, served(mock.addresses.url) as url:
         direct, proxied = asyncio.run(_load(mock.addresses.url, url, WARM_UP + calls))
     direct, proxied = direct[WARM_UP:], proxied[WARM_UP:]
     return {
@@ -48,8 +48,15 @@ def measure_proxy(calls: int = 2000) -> dict[str, float]:
     }
 
 
+async def added_ms(direct_url: str, proxy_url: str, calls: int) -> float:
+    """The difference of the medians alone, in milliseconds."""
+    direct, proxied = await _load(direct_url, proxy_url, WARM_UP + calls)
+    return (median(proxied[WARM_UP:]) - median(direct[WARM_UP:])) * 1e3
+
+
 @contextmanager
-def _service(upstream: str) -> Iterator[str]:
+def served(upstream: str) -> Iterator[str]:
+    """A service of its own, before an upstream; its URL."""
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "-m", "balancer.cli", "serve", "--port", "0"]
         environment = {**os.environ, "OPEN_BALANCER_DATA": data, "OPEN_BALANCER_UPSTREAM": upstream}

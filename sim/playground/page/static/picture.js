@@ -84,7 +84,7 @@
       this.scale(answer);
       if (!this.chart) this.chart = echarts.init(this.canvas, null, { renderer: "canvas" });
       if (!again) { this.chart.resize(); this.chart.setOption(this.whole(), { notMerge: true }); }
-      else this.chart.setOption({ yAxis: this.panels.map((panel, i) => ({ id: `y${i}`, min: panel.min, max: panel.max, axisLabel: { customValues: this.ticks(panel) }, axisTick: { customValues: this.ticks(panel) } })), series: this.series() });
+      else this.chart.setOption({ ...(this.frozen ? {} : { yAxis: this.panels.map((panel, i) => ({ id: `y${i}`, min: panel.min, max: panel.max, axisLabel: { customValues: this.ticks(panel) }, axisTick: { customValues: this.ticks(panel) } })) }), series: this.series(true) });
       this.paintBands();
     }
 
@@ -98,7 +98,9 @@
       this.canvas.dispatchEvent(new CustomEvent("laid-out"));
     }
 
-    series() {
+    // All lines, or those that are not drawn yet: while something is dragged only the policy's are new.
+    series(fresh = false) {
+      if (!fresh) this.drawn = new Map();
       const arms = this.answer.arms, before = this.ghost?.arms.policy;
       const styles = {
         ghost: { color: colour("ghost"), width: 5 }, none: { color: colour("without"), width: 1.2, type: "dotted" },
@@ -106,12 +108,19 @@
       };
       const found = [];
       this.panels.forEach((panel, place) => {
-        const line = (arm, name, lines, more = {}) => found.push({
-          id: `${panel.name} ${name}`, type: "line", xAxisIndex: place, yAxisIndex: place, data: points(lines?.[more.of ?? panel.name]),
-          showSymbol: false, silent: true, lineStyle: { ...styles[arm], ...more.style }, areaStyle: more.area, z: more.z ?? 3, clip: true,
-        });
+        const line = (arm, name, lines, more = {}) => {
+          const id = `${panel.name} ${name}`;
+          const what = more.same ?? lines;
+          if (this.drawn.has(id) && this.drawn.get(id) === what) return;
+          this.drawn.set(id, what);
+          found.push({
+            // What moves has a layer of its own, so that the rest is not painted again.
+            id, zlevel: arm === "policy" ? 1 : 0, type: "line", xAxisIndex: place, yAxisIndex: place, data: points(lines?.[more.of ?? panel.name]),
+            showSymbol: false, silent: true, lineStyle: { ...styles[arm], ...more.style }, areaStyle: more.area, z: more.z ?? 3, clip: true,
+          });
+        };
         const of = panel.name === "requests" ? "answered_per_s" : panel.name;
-        if (panel.name === "requests") line("none", "offered", arms.policy.lines, { of: "offered_per_s", z: 1, style: { width: 0 }, area: { color: colour("grid"), opacity: 1 } });
+        if (panel.name === "requests") line("none", "offered", arms.policy.lines, { of: "offered_per_s", same: String(arms.policy.lines.offered_per_s?.values), z: 1, style: { width: 0 }, area: { color: colour("grid"), opacity: 1 } });
         line("ghost", "ghost", before?.lines, { of, z: 2 });
         line("none", "none", arms.none.lines, { of });
         line("static", "static", arms.static.lines, { of });
