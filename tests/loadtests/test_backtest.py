@@ -39,7 +39,7 @@ def test_a_live_journal_is_reproduced(tmp_path: Path) -> None:
     source = tmp_path / "scene.yaml"
     source.write_text(SCENE)
     (tmp_path / "work").mkdir()
-    played = play(Scene(source=str(source), speed=8.0), target="proxy", work=tmp_path / "work")
+    played = play(Scene(source=str(source), speed=6.0), target="proxy", work=tmp_path / "work")
     journal = tmp_path / "live.jsonl"
     write_journal(journal, played.journal, played.scenario, played.policy, replication=0)
     found, scenario, _ = fitted(journal)
