@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .modes import MODES, Mode, Priority
+from .modes import MODES, PRIORITIES, Mode, Priority
 from .policy import Strategy
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "one_hot",
     "plan",
     "probe_mixes",
+    "tried",
     "with_admission",
 ]
 
@@ -203,6 +205,21 @@ def _gate(admit: float, mix: Mix, strategies: tuple[Strategy, ...], refused: Pla
             rows.append((upper, Plan(mode, strategies[mode])))
     rows.append((float("inf"), refused))
     return tuple(rows)
+
+
+def tried(decision: Decision, admitted: Sequence[int]) -> tuple[Mode, float] | None:
+    """The other mode that is tried, and the share of the requests in it; None where none is.
+
+    Args:
+        decision: that holds. Its `mix` takes the priorities for equally many, which they are not.
+        admitted: requests by priority, low first; none known: they are taken for equally many.
+    """
+    weights = admitted if sum(admitted) > 0 else (1,) * len(PRIORITIES)
+    for mode in MODES:
+        if mode is not decision.mode and decision.mix[mode] > 0:
+            there = sum(n * mix[mode] for n, mix in zip(weights, decision.mixes, strict=True))
+            return mode, there / sum(weights)
+    return None
 
 
 def plan(decision: Decision, priority: Priority, u: float) -> Plan:

@@ -33,7 +33,8 @@ _LARGEST = 2**53 - 1
 
 _UNAUTHORIZED = ("NOAUTH", "WRONGPASS", "unauthenticated", "username-password pair")
 
-_HUNG_UP = ("reset by peer", "closed by server")
+# As redis-py says it of a connection that was open, whichever of the two noticed first.
+_HUNG_UP = ("closed by server", "while reading from", "while writing to")
 _MAYBE_TLS = "; if this port speaks TLS, the URL begins with rediss://"
 
 _SCRIPTS = ("beat", "close", "found", "save", "leave", "lease")

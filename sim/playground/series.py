@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from balancer.core.decisions import Decision, Mix
-from balancer.core.modes import MODES, Mode
+from balancer.core.decisions import Decision, tried
+from balancer.core.modes import PRIORITIES
 from balancer.core.observations import Observations
 from balancer.core.policy import SIGNALS, Policy
 from balancer.core.pricing import NANO_USD
@@ -97,26 +97,24 @@ class Tried:
     to_s: float
 
 
+@dataclass(slots=True)
 class _Trial:
-    """A trial in the making: the mix takes priorities for equally many, so requests are counted."""
+    """A trial in the making."""
 
-    __slots__ = ("_all", "_there", "from_tick", "mixes", "mode", "to_tick")
+    decision: Decision
+    from_tick: int
+    to_tick: int
+    admitted: list[int]
 
-    def __init__(self, mode: Mode, mixes: tuple[Mix, Mix, Mix], from_tick: int) -> None:
-        self.mode = mode
-        self.mixes = mixes
-        self.from_tick = self.to_tick = from_tick
-        self._all, self._there = 0, 0.0
+    def add(self, observations: Observations) -> None:
+        self.to_tick = observations.tick + 2
+        self.admitted = [a + b for a, b in zip(self.admitted, observations.admitted, strict=True)]
 
-    def add(self, admitted: Sequence[int]) -> None:
-        self._all += sum(admitted)
-        self._there += sum(n * mix[self.mode] for n, mix in zip(admitted, self.mixes, strict=True))
-
-    @property
-    def share(self) -> float:
-        if self._all == 0:
-            return sum(mix[self.mode] for mix in self.mixes) / len(self.mixes)
-        return self._there / self._all
+    def told(self, tick_s: float) -> Tried | None:
+        found = tried(self.decision, self.admitted)
+        return found and Tried(
+            found[0].label, found[1], self.from_tick * tick_s, self.to_tick * tick_s
+        )
 
 
 class Observed:
@@ -142,24 +140,16 @@ class Observed:
             return
         first = observations.tick + 1
         last = self._trials[-1] if self._trials else None
-        if last is None or last.mixes != decision.mixes or last.to_tick != first:
-            mode = next(m for m in MODES if m is not decision.mode and decision.mix[m] > 0)
-            last = _Trial(mode, decision.mixes, first)
+        if last is None or last.decision.mixes != decision.mixes or last.to_tick != first:
+            last = _Trial(decision, first, first, [0] * len(PRIORITIES))
             self._trials.append(last)
-        last.to_tick = first + 1
-        last.add(observations.admitted)
+        last.add(observations)
 
     @property
     def tried(self) -> tuple[Tried, ...]:
         """When a share of the requests was served in another mode, in order."""
-        return tuple(
-            Tried(
-                each.mode.label,
-                each.share,
-                *(t * self._tick_s for t in (each.from_tick, each.to_tick)),
-            )
-            for each in self._trials
-        )
+        told = (each.told(self._tick_s) for each in self._trials)
+        return tuple(each for each in told if each is not None)
 
     def lines(self, signals: Mapping[str, float], *, objective: float = 0.0) -> dict[str, Line]:
         """The signals, and the lines of `REQUESTS`, by name.

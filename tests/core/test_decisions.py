@@ -16,6 +16,7 @@ from balancer.core.decisions import (
     one_hot,
     plan,
     probe_mixes,
+    tried,
 )
 from balancer.core.modes import Mode, Priority
 from tests.core.builders import STRATEGIES
@@ -111,3 +112,14 @@ def test_a_stance_admits_all_unless_it_says_otherwise() -> None:
     stance = Stance(mode=Mode.NORMAL, mixes=(one_hot(Mode.NORMAL),) * 3)
     assert stance.admit == ADMIT_ALL == (1.0, 1.0, 1.0)
     assert stance.limits == Limits(max_in_flight=None, max_starts=None)
+
+
+def test_what_is_tried_is_weighed_by_the_requests_of_each_priority() -> None:
+    """A tenth of low is a twentieth where half are low, and a thirtieth where none is known."""
+    mixes = ((0.1, 0.9, 0.0, 0.0), SOFT_ONLY, SOFT_ONLY)
+    decision = decide(Stance(mode=Mode.SOFT, mixes=mixes))
+    mode, share = tried(decision, (50, 30, 20)) or (None, 0.0)
+    assert mode is Mode.NORMAL
+    assert share == pytest.approx(0.05)
+    assert (tried(decision, ()) or (None, 0.0))[1] == pytest.approx(0.1 / 3)
+    assert tried(decide(Stance(mode=Mode.SOFT, mixes=(SOFT_ONLY,) * 3)), (1, 1, 1)) is None

@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
+from ...core.decisions import tried
 from ..api.brownout import brownout_status
 from ..api.dependencies import Dependencies
 from ..recent import MINUTE_S
 from ..ticks import wall_time
-from .tried import tried
 
 __all__ = ["Standing", "standing"]
 

@@ -9,11 +9,10 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...core.decisions import Decision
+from ...core.decisions import Decision, tried
 from ...core.histogram import Histogram
 from ...core.observations import Observations
 from ...core.pricing import NANO_USD
-from .tried import tried
 
 __all__ = ["COLUMNS", "Point", "Trail"]
 
