@@ -12,6 +12,7 @@ import pytest
 from balancer.core.modes import Mode
 from tests.service.conftest import KEY, TOKEN, Service, Start
 from tests.service.upstream import answer, body_of, error, response
+from tests.waiting import until
 
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
 BODY = {"contents": [{"parts": [{"text": "hi"}]}]}
@@ -259,8 +260,10 @@ def test_the_history_is_read_page_by_page(service: Service) -> None:
             given = {"mode": "auto", "reason": f"number {number}"}
             client.post("/api/brownout", json=given)
         service.balancer.close()
-        first = client.get("/api/history/orders?limit=2").json()
-        last = client.get(f"/api/history/orders?limit=2&before={first['before']}").json()
+        orders = "/api/history/orders"
+        until(lambda: len(client.get(orders).json()["entries"]) == 3, "all are written")
+        first = client.get(f"{orders}?limit=2").json()
+        last = client.get(f"{orders}?limit=2&before={first['before']}").json()
     assert [row["reason"] for row in first["entries"]] == ["number 2", "number 1"]
     assert [row["reason"] for row in last["entries"]] == ["number 0"]
     assert last["before"] is None

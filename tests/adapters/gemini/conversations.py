@@ -39,8 +39,8 @@ _LOOK = types.Tool(function_declarations=[types.FunctionDeclaration(name="look")
 
 
 def plan_of(mode: Mode) -> Strategy:
-    """What the default policy does in a mode, with nothing shed."""
-    return replace(default_policy().strategies[mode], shed=(0.0, 0.0, 0.0))
+    """What the default policy does in a mode, with nothing shed, and time for a busy machine."""
+    return replace(default_policy().strategies[mode], shed=(0.0, 0.0, 0.0), timeout_s=600.0)
 
 
 def _thoughts(card: ModelCard) -> list[types.ThinkingConfig | None]:
