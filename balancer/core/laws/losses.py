@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ..modes import MODES, Mode
 from ..policy import Policy
 from .demand import Demand
@@ -51,10 +49,9 @@ class Losses:
         lost = self._ill.losses(MODES[:mode], tick - self._memory)
         return {mode: loss for mode, loss in lost.items() if loss < GAUGED}
 
-    def least_of_late(self, tick: int, modes: Iterable[Mode]) -> float:
-        """The least that any of these modes lost when it was found ill of late; 0: one was not."""
-        lost = self._ill.losses(MODES, tick - self._memory)
-        return min(lost.get(mode, 0.0) for mode in modes)
+    def of_late(self, tick: int, mode: Mode) -> float | None:
+        """What a mode lost when it was found ill of late; None: it was not."""
+        return self._ill.losses((mode,), tick - self._memory).get(mode)
 
     def least_bad(self, tick: int) -> Mode:
         """The mildest mode that lost hardly more than any; one was found ill just now."""

@@ -4,13 +4,14 @@ A mode is left when a sequential test says that its users fare worse than a rule
 next worse one that is not known to be ill. What was found ill is remembered (`Illness`). It is
 entered again by a probe, whose share is widened until it is the whole, or kept where there is room
 for no more (`Probe`). A mode in which users lose no less than they did in a milder one is left
-again; where nothing helps, the law stays with the least bad and tries anew after a quarter of an
-hour, doubling (`Lock`). Where a step helped nobody of late (`Futility`), the next one is tried on a
-share of the requests first, beside those who stay.
+again, and the next is tried on a share; where nothing helps, the law stays with the least bad and
+tries anew after a quarter of an hour, doubling (`Lock`). Where a step helped nobody of late
+(`Futility`), the next one is tried on a share of the requests first, beside those who stay.
 
 Once a tick, first match wins:
 
-    own rules of a higher level broken, and a worse mode promises less -> that mode, or a trial
+    own rules of a higher level broken, and a milder mode lost less -> that one, and a trial
+    the same, and a worse mode promises less        -> that mode, or a trial
     the same, and none does                         -> the least bad, locked
     a milder mode lost no more than this one        -> the next worse, or the least bad, locked
     a probe has its verdict                         -> another share, enter; or remember it as ill
@@ -24,6 +25,7 @@ What users felt is counted in `felt`, the mode that serves is judged in `watch`,
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from ..decisions import Reason, Stance
 from ..modes import MODES, Mode
@@ -35,7 +37,7 @@ from .felt import Felt, Round
 from .futility import Futility
 from .illness import MOST_FAILED, MOST_RELAPSES, MOST_WIDE, Illness
 from .lock import PERIOD_S, Lock
-from .losses import GAUGED, RULED, Losses
+from .losses import GAUGED, MARGIN, RULED, Losses
 from .probe import Outcome, Probe
 from .remedy import differs, is_load
 from .share import HALF, NONE, SCARCE_PER_S, first_share
@@ -184,6 +186,10 @@ class Mildest:
             return False
         trial = None
         if to is not None and not (told or sheds):
+            harm = self._harm(tick, failed, late, by=MARGIN)
+            if harm is not None:
+                self._take_back(tick, harm[0], to, here)
+                return True
             trial = self._trial(tick, to, failed, late, here)
         gauged = any(each.bound.rule.signal in GAUGES for each in broken)
         ruled = GAUGED if gauged else RULED if literal else 0.0
@@ -208,12 +214,12 @@ class Mildest:
 
         None: it is to be entered. Not tried where requests fail: those on trial and those who stay
         are refused by the same quota, and what would become of all cannot be seen on a part; but
-        where all worse modes lost more of late than this one does. Nor where they are shed.
+        where the worse mode lost more of late than this one does. Nor where they are shed.
         """
         if self.shedding and any(self._policy.strategies[worse].shed):
             return None
-        if self._losses.least_of_late(tick, MODES[self.mode + 1 :]) > here:
-            return first_share(self.demand.per_s)
+        if (self._losses.of_late(tick, worse) or 0.0) > here + MARGIN:
+            return self._few
         if late <= failed or self.demand.per_s <= SCARCE_PER_S:
             return None
         return HALF if self.futility.suspects(worse, tick) else None
@@ -223,6 +229,42 @@ class Mildest:
         self.watch.calm = 0.0
         self.probe.begin(tick, self.mode, to, self.demand.per_s, first=share)
         self._serve(to)
+
+    def _harm(
+        self, tick: int, failed: float, late: float, *, by: float = 0.0
+    ) -> tuple[Mode, float] | None:
+        """The milder mode that lost less than this one beyond doubt, and what this one loses.
+
+        Args:
+            tick: now.
+            failed, late: shares of those who are served.
+            by: how much less at least.
+        """
+        if self.lock.until is not None or self.probe.downwards:
+            return None
+        lost = self._losses.milder(tick, self.mode)
+        if not lost:
+            return None
+        best = min(lost, key=lambda mode: (lost[mode], mode))
+        share, n = min(1.0, failed + late), max(1.0, self.watch.seen[2])
+        error = math.sqrt(max(share * (1.0 - share), 1.0 / n) / n)
+        # Whom a mode sheds for a rule's sake is what its policy asked for.
+        shedding = self.shedding and not self.ill.ruled[best]
+        here = self._losses.of(self.mode, self.watch.loss(failed, late), shedding=shedding)
+        return (best, here) if here - DOUBT * error > lost[best] + by else None
+
+    def _take_back(self, tick: int, best: Mode, to: Mode, here: float) -> None:
+        """A step was harm: go back to what was better, and try the next from there."""
+        self._found_ill(tick, here)
+        reason = Reason(kind="failed", text=f"{best.label}: {self.mode.label} is worse than it was")
+        self._enter(tick, best, (reason,), shedding=self.shedding)
+        self._try_worse(tick, to, self._few)
+        self._stance = replace(self._stance, reasons=(reason, *self._stance.reasons))
+
+    @property
+    def _few(self) -> float:
+        """The share on which a mode is tried that may well be worse."""
+        return min(HALF, first_share(self.demand.per_s))
 
     def _needless(self, tick: int, tried: Mode) -> None:
         """The mode that serves is well by itself: the worse one is not needed."""
@@ -246,20 +288,12 @@ class Mildest:
     def _undo(self, tick: int) -> bool:
         """Leave a mode in which users lose no less than in a milder one they were taken from."""
         failed, late, n = self.watch.seen
-        if self.mode is Mode.NORMAL or n < COMPARED_AT or self.lock.until is not None:
+        if n < COMPARED_AT:
             return False
-        lost = {} if self.probe.downwards else self._losses.milder(tick, self.mode)
-        if not lost:
+        harm = self._harm(tick, failed / n, late / n)
+        if harm is None:
             return False
-        best = min(lost, key=lambda mode: (lost[mode], mode))
-        share = min(1.0, (failed + late) / n)
-        error = math.sqrt(max(share * (1.0 - share), 1.0 / n) / n)
-        users = self.watch.loss(failed / n, late / n)
-        # Whom a mode sheds for a rule's sake is what its policy asked for.
-        shedding = self.shedding and not self.ill.ruled[best]
-        here = self._losses.of(self.mode, users, shedding=shedding)
-        if here - DOUBT * error <= lost[best]:
-            return False
+        best, here = harm
         self.ill.found(tick, self.mode, here, most=MOST_FAILED)
         for mode in MODES[self.mode + 1 :]:
             promised = self._losses.of(mode, 0.0, shedding=self.shedding)
@@ -274,7 +308,7 @@ class Mildest:
                 reasons = (Reason(kind="failed", text=text),)
                 self._enter(tick, mode, reasons, shedding=self.shedding)
                 return True
-        self._lock(tick, best, lost[best] / LATE)
+        self._lock(tick, best, (self.ill.lost[best] or 0.0) / LATE)
         return True
 
     # --- where nothing helps ------------------------------------------------------------
@@ -392,7 +426,9 @@ class Mildest:
     def _refuse(self, tick: int, target: Mode, found: Outcome) -> None:
         share = self.probe.share
         most = MOST_WIDE if share.value > share.first else MOST_FAILED
-        loss = max(REFUSED_LOSS, self.ill.lost[target] or 0.0)
+        # What was seen of all its users says more than a probe of which the first few failed.
+        known = self._losses.of_late(tick, target)
+        loss = max(REFUSED_LOSS, found.lost if known is None else known)
         if self.probe.downwards:
             # It is no better than what it was to remedy.
             loss = max(loss, self.ill.lost[self.mode] or 0.0)

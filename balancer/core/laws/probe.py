@@ -20,6 +20,7 @@ from .evidence import Change, verdict
 from .felt import Round
 from .share import NONE, Share
 from .standards import allowed, counted, sample, spent, told
+from .watch import LATE
 
 __all__ = ["Outcome", "Probe"]
 
@@ -63,6 +64,7 @@ class Outcome(NamedTuple):
     texts: tuple[str, ...] = ()
     literal: bool = False
     dear: bool = False
+    lost: float = 0.0
 
 
 class Probe:
@@ -201,7 +203,9 @@ class Probe:
                 k, n = self._add(number, bound, seen)
                 found = verdict(k, n, allowed(bound))
                 if found is False:
-                    return Outcome("refused", (told(bound, k, n),))
+                    weight = 1.0 if bound.rule.signal == "error_rate" else LATE
+                    lost = weight * k / n
+                    return Outcome("refused", (told(bound, k, n),), lost=lost)
                 ripe = max(k, min(n, self._ripe(bound)))
                 well = well and verdict(k, ripe, allowed(bound)) is True
                 most = max(most, n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from balancer.core.controller import Controller
 from balancer.core.modes import Mode
 from balancer.core.observations import Observations
-from tests.core.builders import table
+from tests.core.builders import STRATEGIES, table
 from tests.core.loop import Health, Step, during
 from tests.core.mildest.rungs import (
     ALL_FAILING,
@@ -28,7 +29,11 @@ from tests.core.mildest.rungs import (
     loop,
     memory,
     mildest,
+    probes,
 )
+
+APART = (*STRATEGIES[:2], replace(STRATEGIES[2], fallback_models=("big",)), STRATEGIES[3])
+"""Hard asks a model that soft does not."""
 
 # --- where little helps -------------------------------------------------------------------
 
@@ -85,6 +90,27 @@ def test_models_that_are_ill_in_turns_are_followed() -> None:
     run = loop(in_turns).run(3700)
     assert run.path == [SOFT, NORMAL] * 6
     assert all((step.tick - 100) % 300 <= 2 for step in run.steps)
+
+
+def test_a_step_that_is_harm_is_taken_back_and_the_next_one_is_tried_from_there() -> None:
+    """Normal is slow and soft gone: hard is entered once a share of normal's was well in it."""
+    run = loop(during(range(100, 2000), normal=SLOW, soft=BROKEN), mildest(strategies=APART))
+    assert run.until(HARD) < 200
+    soft, back, hard = run.steps
+    assert [soft.after, back.after, hard.after] == [SOFT, NORMAL, HARD]
+    assert back.tick - soft.tick <= 12
+    assert "normal: soft is worse than it was" in run.texts
+    tried = [text for at, text in probes(run) if at >= back.tick]
+    assert tried[0] == "normal: probing hard with 5.0% of requests"
+
+
+def test_where_every_step_is_harm_few_are_moved_a_second_time() -> None:
+    """What was seen of soft holds for half an hour, of hard and emergency by a share alone."""
+    gone = during(range(100, 5000), normal=SLOW, soft=BROKEN, hard=BROKEN, emergency=BROKEN)
+    run = loop(gone, mildest(strategies=APART)).run(1500)
+    assert run.path == [SOFT, NORMAL]
+    tries = [text for at, text in probes(run) if at >= 1000]
+    assert tries[0] == "normal: probing soft with 5.0% of requests"
 
 
 def test_when_the_least_bad_becomes_worse_another_one_may_be_better() -> None:
