@@ -8,8 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,9 @@ from balancer.journal_file import open_journal
 from tests.waiting import GIVE_UP_S, until
 
 from .conftest import Server
-from .node import WINDOW_S
+from .node import LIMIT_USD, WINDOW_S
 
-__all__ = ["Node", "Nodes", "check_journals", "most_spent", "together"]
+__all__ = ["Node", "Nodes", "keeps_its_word", "together"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -158,6 +159,30 @@ def check_journals(folder: Path) -> int:
             assert found == expected, (path, entry.observations.tick)
             shared += expected is not found
     return shared
+
+
+def keeps_its_word(nodes: Nodes, record: Callable[[str, object], None]) -> list[float]:
+    """A window later all end: nothing is wrong, most of the limit was spent and no more.
+
+    Args:
+        nodes: of which none has ended.
+        record: told the figures, by name.
+
+    Returns:
+        Seconds of the slowest call of each.
+    """
+    full_s = time.monotonic() + WINDOW_S
+    until(lambda: time.monotonic() > full_s, "a window passes")
+    found = [node.ask() for node in nodes.all]
+    for node in nodes.all:
+        node.end()
+    assert all(each["problems"] == {} for each in found)
+    most, slowest = most_spent(nodes.folder), [float(str(each["slowest_s"])) for each in found]
+    record("most of the limit", most / LIMIT_USD)
+    record("slowest calls, s", str(slowest))
+    assert 0.5 * LIMIT_USD < most <= LIMIT_USD
+    assert check_journals(nodes.folder) > 100
+    return slowest
 
 
 @contextmanager

@@ -15,8 +15,7 @@ import pytest
 from tests.waiting import until
 
 from .conftest import Server
-from .live import Nodes, check_journals, most_spent, together
-from .node import LIMIT_USD, WINDOW_S
+from .live import Nodes, keeps_its_word, together
 
 pytestmark = pytest.mark.live
 
@@ -71,17 +70,4 @@ def test_five_processes_decide_together_and_keep_to_one_budget(
     nodes.until_together()
 
     # What is spent in the end is spent by all, and calls have not waited for any of it.
-    full = time.monotonic() + WINDOW_S
-    until(lambda: time.monotonic() > full, "a window passes")
-    found = [node.ask() for node in nodes.all]
-    for node in nodes.all:
-        node.end()
-    for each in found:
-        assert each["problems"] == {}
-    most = most_spent(nodes.folder)
-    shared = check_journals(nodes.folder)
-    slowest = [each["slowest_s"] for each in found]
-    record_property("most of the limit", most / LIMIT_USD)
-    record_property("slowest calls, s", str(slowest))
-    assert 0.5 * LIMIT_USD < most <= LIMIT_USD
-    assert shared > 100
+    keeps_its_word(nodes, record_property)

@@ -44,10 +44,26 @@ class Losses:
         away = self._demand.turned_away(shed) if shedding else 0.0
         return GIVEN_UP * mode + away + (1.0 - away) * users
 
-    def milder(self, tick: int, mode: Mode) -> dict[Mode, float]:
-        """What milder modes lost that may be taken instead."""
+    def better(
+        self, tick: int, mode: Mode, users: float, by: float, *, shedding: bool
+    ) -> tuple[Mode, float] | None:
+        """The milder mode that lost less, and what this one loses; None: there is none.
+
+        Args:
+            tick: now.
+            mode: this one.
+            users: what its users lose who are served.
+            by: how much less the other must have lost.
+            shedding: whether its shedding is in force.
+        """
         lost = self._ill.losses(MODES[:mode], tick - self._memory)
-        return {mode: loss for mode, loss in lost.items() if loss < GAUGED}
+        lost = {milder: loss for milder, loss in lost.items() if loss < GAUGED}
+        if not lost:
+            return None
+        best = min(lost, key=lambda milder: (lost[milder], milder))
+        # Whom a mode sheds for a rule's sake is what its policy asked for.
+        here = self.of(mode, users, shedding=shedding and not self._ill.ruled[best])
+        return (best, here) if here - by > lost[best] else None
 
     def of_late(self, tick: int, mode: Mode) -> float | None:
         """What a mode lost when it was found ill of late; None: it was not."""

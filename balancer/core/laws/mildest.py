@@ -242,16 +242,10 @@ class Mildest:
         """
         if self.lock.until is not None or self.probe.downwards:
             return None
-        lost = self._losses.milder(tick, self.mode)
-        if not lost:
-            return None
-        best = min(lost, key=lambda mode: (lost[mode], mode))
         share, n = min(1.0, failed + late), max(1.0, self.watch.seen[2])
         error = math.sqrt(max(share * (1.0 - share), 1.0 / n) / n)
-        # Whom a mode sheds for a rule's sake is what its policy asked for.
-        shedding = self.shedding and not self.ill.ruled[best]
-        here = self._losses.of(self.mode, self.watch.loss(failed, late), shedding=shedding)
-        return (best, here) if here - DOUBT * error > lost[best] + by else None
+        users, by = self.watch.loss(failed, late), by + DOUBT * error
+        return self._losses.better(tick, self.mode, users, by, shedding=self.shedding)
 
     def _take_back(self, tick: int, best: Mode, to: Mode, here: float) -> None:
         """A step was harm: go back to what was better, and try the next from there."""
