@@ -175,8 +175,12 @@ class Connection(HttpToolsProtocol):
 
     def _watch(self) -> None:
         """Look again when it is due. One timer serves for all that is awaited in the meantime."""
-        if self._timer is None:
-            self._timer = self.loop.call_at(self._due_s, self._look)
+        if self._timer is not None:
+            if self._timer.when() <= self._due_s:
+                return
+            # What is awaited now is awaited for less long.
+            self._timer.cancel()
+        self._timer = self.loop.call_at(self._due_s, self._look)
 
     def _look(self) -> None:
         self._timer = None

@@ -188,8 +188,8 @@ def test_a_caller_who_says_nothing_is_let_go(start: Start, line: bytes) -> None:
     ],
 )
 def test_a_body_that_does_not_come_is_not_awaited(start: Start, path: str, begun: bytes) -> None:
-    """Governed or not; nothing is left of it."""
-    service = start(token=None, bounds=Bounds(body_time_s=SOON))
+    """Governed or not, however long headers may take; nothing is left of it."""
+    service = start(token=None, bounds=Bounds(body_time_s=SOON, header_time_s=GIVE_UP_S))
     status, _, error = asked(service, begun.replace(PATH.encode(), path.encode()))
     assert (status, error["status"]) == (408, "DEADLINE_EXCEEDED")
     until(lambda: not service.connections(), "the connection is gone")
