@@ -12,8 +12,14 @@ __all__ = ["status", "status_with"]
 
 
 def status(client: httpx.Client) -> dict[str, Any]:
-    """As it is now."""
-    found: dict[str, Any] = client.get("/api/brownout").json()
+    """As it is now; who asks too often is told to wait."""
+
+    def look() -> dict[str, Any] | None:
+        answer = client.get("/api/brownout")
+        return None if answer.status_code == 429 else answer.json()
+
+    found = until(look, "the status is told")
+    assert found is not None
     return found
 
 
