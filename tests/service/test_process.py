@@ -24,7 +24,7 @@ from balancer.journal_file import open_journal
 from balancer.runtime.clock import Clock
 from tests.adapters.datadog.fake import API_KEY, APP_KEY, a_datadog
 from tests.service.processes import process
-from tests.service.status import status_with
+from tests.service.status import status, status_with
 from tests.service.upstream import (
     Connection,
     Script,
@@ -169,7 +169,9 @@ def test_a_kill_loses_at_most_one_tick_and_a_restart_goes_on(
         client.post("/api/brownout", json=order)
         tick = status_with(client, mode="soft")["tick"]
         # What is lost is the tick under way: the one of the change must be over.
-        status_with(client, tick=tick + 2)
+        until(lambda: status(client)["tick"] >= tick + 2, "the tick of the change is over")
+        # The history is written by a thread that nobody waits for.
+        until(lambda: client.get("/api/history/modes").json().get("entries"), "it is written")
         child.kill()
         child.wait(GIVE_UP_S)
     seen = journalled(tmp_path)
@@ -234,7 +236,7 @@ def test_a_kill_in_the_middle_of_an_incident_makes_no_second_one(
             client.post("/api/brownout", json=order)
             tick = status_with(client, mode="hard")["tick"]
             come(["active"])
-            status_with(client, tick=tick + 2)
+            until(lambda: status(client)["tick"] >= tick + 2, "two ticks pass")
             child.kill()
             child.wait(GIVE_UP_S)
         with process(tmp_path, script.url, "--datadog", "mirror", **more) as (child, client):
