@@ -7,8 +7,10 @@ from ..policy import Policy
 from .demand import Demand
 from .illness import Illness
 
-__all__ = ["GAUGED", "RULED", "Losses"]
+__all__ = ["GAUGED", "LATE", "MARGIN", "RULED", "Losses"]
 
+LATE = 0.5
+"""What a late answer loses, where one that never came loses 1."""
 GIVEN_UP = 0.02
 """What each rung gives up by itself: a step must spare two users in a hundred their answer, or four
 their wait."""

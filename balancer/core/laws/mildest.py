@@ -10,9 +10,10 @@ tries anew after a quarter of an hour, doubling (`Lock`). Where a step helped no
 
 Once a tick, first match wins:
 
-    own rules of a higher level broken, and a milder mode lost less -> that one, and a trial
-    the same, and a worse mode promises less        -> that mode, or a trial
-    the same, and none does                         -> the least bad, locked
+    own rules of a higher level broken,
+        and a milder mode lost less                 -> that one, and a trial from there
+        and a worse mode promises less              -> that mode, or a trial
+        and none does                               -> the least bad, locked
     a milder mode lost no more than this one        -> the next worse, or the least bad, locked
     a probe has its verdict                         -> another share, enter; or remember it as ill
     a milder mode is no longer known to be ill      -> probe it, the mildest first
@@ -37,13 +38,13 @@ from .felt import Felt, Round
 from .futility import Futility
 from .illness import MOST_FAILED, MOST_RELAPSES, MOST_WIDE, Illness
 from .lock import PERIOD_S, Lock
-from .losses import GAUGED, MARGIN, RULED, Losses
+from .losses import GAUGED, LATE, MARGIN, RULED, Losses
 from .probe import Outcome, Probe
 from .remedy import differs, is_load
 from .share import HALF, NONE, SCARCE_PER_S, first_share
 from .stances import probing, stance
 from .standards import bad, counted
-from .watch import LATE, Broken, Watch, because
+from .watch import Broken, Watch, because
 
 __all__ = ["Mildest"]
 

@@ -18,9 +18,9 @@ from ..windows import FINISHED, NANO, TOKENS, Row
 from .control_group import ControlGroup
 from .evidence import Change, verdict
 from .felt import Round
+from .losses import LATE
 from .share import NONE, Share
 from .standards import allowed, counted, sample, spent, told
-from .watch import LATE
 
 __all__ = ["Outcome", "Probe"]
 
@@ -58,6 +58,7 @@ class Outcome(NamedTuple):
         texts: why, for a person.
         literal: whether it is refused by a rule that is not about a share of its users.
         dear: whether it is refused for what it would cost.
+        lost: what the users lost by whom it is refused, 0..1; 0: it is refused for something else.
     """
 
     kind: Literal["refused", "needless", "entered", "served"]

@@ -12,12 +12,11 @@ from ..rules import shown
 from ..signals import Bound, Signals
 from .evidence import Change, Spending, likelihood
 from .felt import Round
+from .losses import LATE
 from .standards import allowed, bad, counted, limit, sample, spent, tested, told
 
 __all__ = ["Broken", "Watch", "because"]
 
-LATE = 0.5
-"""What a late answer loses, where one that never came loses 1."""
 AVERAGED, AVERAGED_S = 400.0, 120.0
 """How a mode's users fare is averaged over so many requests, and over so long."""
 LEAST_EARLIER, NO_BETTER = 20, 3.0
