@@ -79,23 +79,19 @@ class Histogram:
         known: cuts, and what `counted` says of them.
     """
 
-    __slots__ = ("_known", "packed")
-
-    packed: bytes
-    _known: Known | None
+    __slots__ = ("_known", "_packed")
 
     def __init__(self, packed: bytes = b"", known: Known | None = None) -> None:
-        _set_packed(self, packed)
-        _set_known(self, known)
+        self._packed = packed
+        self._known = known
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"Histogram is immutable: cannot set {name!r}")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"Histogram is immutable: cannot delete {name!r}")
+    @property
+    def packed(self) -> bytes:
+        """Indices and counts."""
+        return self._packed
 
     def __reduce__(self) -> tuple[type[Histogram], tuple[bytes]]:
-        return Histogram, (self.packed,)
+        return Histogram, (self._packed,)
 
     @classmethod
     def of(cls, durations_s: Iterable[float]) -> Histogram:
@@ -124,7 +120,7 @@ class Histogram:
         return cls(values.tobytes()) if kept else EMPTY
 
     def _halves(self) -> tuple[list[int], list[int]]:
-        values = array("i", self.packed).tolist()
+        values = array("i", self._packed).tolist()
         middle = len(values) // 2
         return values[:middle], values[middle:]
 
@@ -146,9 +142,9 @@ class Histogram:
         """
         known = self._known
         if known is None or known[0] != cuts:
-            values = array("i", self.packed)
+            values = array("i", self._packed)
             known = cuts, (sum(values[len(values) // 2 :]), _above(values, cuts))
-            _set_known(self, known)
+            self._known = known
         return known[1]
 
     def above(self, cuts: Sequence[int]) -> tuple[int, ...]:
@@ -158,15 +154,15 @@ class Histogram:
     @property
     def highest(self) -> int:
         """Index of the highest bucket that holds a sample, or the lowest there is."""
-        middle = len(self.packed) // 2
-        return array("i", self.packed[middle - 4 : middle])[0] if middle else MIN_INDEX
+        middle = len(self._packed) // 2
+        return array("i", self._packed[middle - 4 : middle])[0] if middle else MIN_INDEX
 
     def quantile(self, q: float) -> float:
         """The q-quantile in seconds, within 0.55 %; NaN of an empty histogram.
 
         The sample of rank ceil(q n), as its bucket's geometric middle.
         """
-        if not self.packed:
+        if not self._packed:
             return math.nan
         indices, counts = self._halves()
         below = list(accumulate(counts))
@@ -175,7 +171,7 @@ class Histogram:
 
     def mean(self) -> float:
         """Mean in seconds, within 0.55 %; NaN of an empty histogram."""
-        if not self.packed:
+        if not self._packed:
             return math.nan
         indices, counts = self._halves()
         middle: float = 2.0 ** (0.5 / BUCKETS_PER_OCTAVE)
@@ -186,13 +182,13 @@ class Histogram:
         return merge((self, other))
 
     def __bool__(self) -> bool:
-        return bool(self.packed)
+        return bool(self._packed)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Histogram) and self.packed == other.packed
+        return isinstance(other, Histogram) and self._packed == other._packed
 
     def __hash__(self) -> int:
-        return hash(self.packed)
+        return hash(self._packed)
 
     def __repr__(self) -> str:
         return f"Histogram.from_counts({self.counts()})"
@@ -211,9 +207,6 @@ def _above(values: array[int], cuts: Sequence[int]) -> tuple[int, ...]:
         found.append(count)
     return tuple(reversed(found))
 
-
-# An immutable value is set up past its own `__setattr__`.
-_set_packed, _set_known = (vars(Histogram)[name].__set__ for name in ("packed", "_known"))
 
 EMPTY = Histogram()
 

@@ -120,7 +120,8 @@ class ModeObservations(NamedTuple):
     @property
     def judged(self) -> int:
         """Attempts that say something of the upstream: finished, and not failed by another's."""
-        return self.finished - self.unjudged
+        failures = self.failures
+        return self.finished if failures is NO_FAILURES else self.finished - self.unjudged
 
 
 class ModeRequests(NamedTuple):

@@ -10,6 +10,7 @@ Arrivals stop at the horizon; the ticks go on while the run drains.
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -218,7 +219,7 @@ class _Simulation:
 
     def _ticks(self) -> Generator[Event, Any, None]:
         # This loop runs every simulated second, so it looks up nothing twice.
-        plant, replicas, env = self._plant, self._replicas, self._env
+        plant, replicas, env, monitors = self._plant, self._replicas, self._env, self._monitors
         advance, observe, timeout, peek = plant.advance, plant.observe, env.timeout, env.peek
         # A law that never moves has decided everything once each replica has decided once: what
         # happens then is read for a journal alone.
@@ -227,6 +228,8 @@ class _Simulation:
         horizon_s = self._scenario.duration
         last_s = horizon_s + self._longest_drain_s()
         tick, end_s = 0, tick_s
+        # So that there is always something to come: an empty agenda says so by an exception.
+        timeout(math.inf)
         while True:
             # Where no other process has anything to do before, there is nobody to wait for.
             if peek() <= end_s:
@@ -237,10 +240,10 @@ class _Simulation:
                     plant.close(tick, replica.place)
             else:
                 seen = [observe(tick, replica.place) for replica in replicas]
-                if self._monitors is not None:
-                    self._tell(self._monitors.observe(merge_replicas(seen)))
-                for replica, observations in zip(replicas, seen, strict=True):
-                    for decision in replica.decide(observations):
+                if monitors is not None:
+                    self._tell(monitors.observe(merge_replicas(seen)))
+                for replica in replicas:
+                    for decision in replica.decide(seen[replica.place]):
                         if env.now < end_s:
                             yield timeout(end_s - env.now)
                         self._deploy(replica.place, decision)

@@ -58,9 +58,9 @@ class Replica:
 
     def decide(self, observations: Observations) -> list[Decision]:
         """What its controller makes of a tick: the decisions that change something, in order."""
+        telemetry = self.telemetry
         changed = []
-        clear = self.telemetry.clear
-        for arrived in (observations,) if clear else self.telemetry.carry(observations):
+        for arrived in (observations,) if telemetry.clear else telemetry.carry(observations):
             decision = self._step(arrived)
             if self._write is not None:
                 self._write(arrived, decision)

@@ -148,9 +148,9 @@ def test_an_index_outside_the_range_is_refused(index: int) -> None:
 def test_a_histogram_cannot_be_changed() -> None:
     """It is shared between ticks and replicas."""
     histogram = Histogram.of([1.0])
-    with pytest.raises(AttributeError, match="immutable: cannot set 'packed'"):
-        histogram.packed = b""
-    with pytest.raises(AttributeError, match="immutable: cannot delete 'packed'"):
+    with pytest.raises(AttributeError, match="packed"):
+        histogram.packed = b""  # type: ignore[misc]
+    with pytest.raises(AttributeError, match="packed"):
         del histogram.packed
 
 

@@ -24,10 +24,11 @@ class Demand:
         elapsed: ticks seen.
     """
 
-    __slots__ = ("_tick_s", "elapsed", "per_s", "rates")
+    __slots__ = ("_span", "_tick_s", "elapsed", "per_s", "rates")
 
     def __init__(self, tick_s: float) -> None:
         self._tick_s = tick_s
+        self._span = max(1.0, SPAN_S / tick_s)
         self.rates = [0.0, 0.0, 0.0]
         self.per_s = 0.0
         self.elapsed = 0
@@ -36,10 +37,11 @@ class Demand:
         """Take in a tick. The first ones weigh alike, so that a start is no slow rise."""
         self.elapsed += 1
         tick_s = self._tick_s
-        span_s = SPAN_S
+        span = self._span
         if self.per_s < REQUESTS / SPAN_S:
             span_s = min(LONGEST_SPAN_S, REQUESTS / max(self.per_s, 1e-9))
-        weight = 1.0 / min(float(self.elapsed), max(1.0, span_s / tick_s))
+            span = max(1.0, span_s / tick_s)
+        weight = 1.0 / min(self.elapsed, span)
         rates = self.rates
         for place, count in enumerate(offered):
             rate = rates[place]

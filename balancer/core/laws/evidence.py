@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 
-__all__ = ["ALPHA", "Change", "Spending", "likelihood", "verdict"]
+__all__ = ["ALPHA", "Change", "Spending", "likelihood", "verdict", "weights"]
 
 ALPHA = 1e-6
 """Chance, at each beginning, that a score passes its bound though nothing is wrong. Scores begin
@@ -53,7 +53,7 @@ class Change:
         share: q, the share of bad requests that is allowed, in (0, 1).
     """
 
-    __slots__ = ("_bad", "_good", "counts", "scores", "share")
+    __slots__ = ("_bad", "_good", "_highest", "counts", "scores", "share")
 
     def __init__(self, share: float) -> None:
         self.share = share
@@ -66,10 +66,11 @@ class Change:
         """Forget what was seen."""
         self.scores = [0.0] * len(STEPS)
         self.counts = [(0, 0)] * len(STEPS)
+        self._highest = 0.0
 
     def add(self, k: int, n: int) -> bool:
         """Take in k bad of n requests; True: an alarm."""
-        if n == 0 or (k == 0 and not any(self.scores)):
+        if n == 0 or (k == 0 and self._highest == 0.0):
             return False
         for i, before in enumerate(self.scores):
             score = before + k * self._bad[i] + (n - k) * self._good[i]
@@ -79,7 +80,8 @@ class Change:
             else:
                 # If anything has changed, then after this.
                 self.scores[i], self.counts[i] = 0.0, (0, 0)
-        return max(self.scores) >= ALARM
+        self._highest = max(self.scores)
+        return self._highest >= ALARM
 
     def since(self) -> tuple[int, int]:
         """Bad and all requests since the change, by the score that says most."""
@@ -94,6 +96,7 @@ class Change:
         scores, counts = state
         assert isinstance(scores, list) and isinstance(counts, list)
         self.scores = list(scores)
+        self._highest = max(scores)
         self.counts = [(k, n) for k, n in counts]
 
 
@@ -106,13 +109,13 @@ def likelihood(k: int, n: int, share: float) -> float:
         k, n: bad requests, and all.
         share: the share that is allowed.
     """
-    bad, good = _weights(share)
+    bad, good = weights(share)
     return k * bad + (n - k) * good
 
 
 @lru_cache(maxsize=64)
-def _weights(share: float) -> tuple[float, float]:
-    """What a bad request and a good one say for a healthy target."""
+def weights(share: float) -> tuple[float, float]:
+    """What a bad request and a good one say for a healthy target, of which `likelihood` is made."""
     well, ill = share / 2.0, max(ILL, min(0.95, share + 0.2))
     return math.log(well / ill), math.log((1.0 - well) / (1.0 - ill))
 

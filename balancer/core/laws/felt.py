@@ -62,7 +62,8 @@ class Round(NamedTuple):
     def late(self, place: int) -> int:
         """Requests that became late by a cut."""
         above = self.slow[place] + self.late_failed[place] + self.old[place]
-        return max(0, above - self.old_before[place] - self.surplus)
+        late = above - self.old_before[place] - self.surplus
+        return max(0, late)
 
 
 class Felt:
@@ -105,19 +106,11 @@ class Felt:
             counts = ledger.since(mode, ledger.tick - 1)
             firsts, tardy = counts[FIRST_TOKENS], counts[CUTS + len(cuts) :]
         gone, surplus = (-surplus, 0) if surplus < 0 else (0, surplus)
-        return Round(
-            begun,
-            answered,
-            failed,
-            gone,
-            firsts,
-            tardy,
-            slow,
-            late_failed,
-            old,
-            old_before,
-            surplus,
-        )
+        row = (
+            begun, answered, failed, gone, firsts, tardy,
+            slow, late_failed, old, old_before, surplus,
+        )  # fmt: skip
+        return Round._make(row)
 
     def state(self) -> list[object]:
         """Plain values."""

@@ -283,7 +283,7 @@ class Mildest:
     def _undo(self, tick: int) -> bool:
         """Leave a mode in which users lose no less than in a milder one they were taken from."""
         failed, late, n = self.watch.seen
-        if n < COMPARED_AT:
+        if self.mode is Mode.NORMAL or n < COMPARED_AT:
             return False
         harm = self._harm(tick, failed / n, late / n)
         if harm is None:

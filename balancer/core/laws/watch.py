@@ -10,7 +10,7 @@ from ..modes import MODES, Mode
 from ..policy import Policy
 from ..rules import shown
 from ..signals import Bound, Signals
-from .evidence import Change, Spending, likelihood
+from .evidence import Change, Spending, weights
 from .felt import Round
 from .losses import LATE
 from .standards import allowed, bad, counted, limit, sample, spent, tested, told
@@ -53,6 +53,8 @@ class Watch:
         "_policy",
         "_signals",
         "_spending",
+        "_tests",
+        "_weights",
         "answers",
         "calm",
         "ended",
@@ -78,6 +80,11 @@ class Watch:
             if spent(bound)
         }
         self.usual = min([0.05, *(change.share for change in self._changes.values())])
+        self._weights = weights(self.usual)
+        self._tests = tuple(
+            tuple((number, bound, self._changes.get(number)) for number, bound in tests)
+            for tests in self.tests
+        )
         self._spending = Spending(signals.ticks(LEAST_SPENDING_S))
         self.seen = [0.0, 0.0, 0.0]
         self.answers = False
@@ -112,18 +119,20 @@ class Watch:
         failed, late, n = self.seen
         failed_now, late_now, n_now = bad(seen)
         k_now = min(n_now, failed_now + late_now)
-        self.calm = max(0.0, self.calm + likelihood(k_now, n_now, self.usual))
+        ill, well = self._weights
+        self.calm = max(0.0, self.calm + (k_now * ill + (n_now - k_now) * well))
         failed += failed_now
         # One that was late before the mode was entered may fail in it.
         late = max(0.0, late + late_now)
         n = max(n + n_now, failed + late)
         self.seen = [failed, late, n]
         self.answers = self.answers or seen.answered > 0
-        if seen.slow:
+        slow, gone = seen.slow, seen.gone
+        if slow and (slow[0] or gone or seen.late_failed[0]):
             # Who gives up is taken to have waited for long.
-            self.ended[0] += seen.slow[0]
-            self.ended[1] += seen.late_failed[0] + seen.gone
-        if n > max(AVERAGED, AVERAGED_S * per_s):
+            self.ended[0] += slow[0]
+            self.ended[1] += seen.late_failed[0] + gone
+        if n > AVERAGED and n > AVERAGED_S * per_s:
             self.seen = [count / 2.0 for count in self.seen]
             self.ended = [count / 2.0 for count in self.ended]
 
@@ -147,12 +156,14 @@ class Watch:
                 tokens += entry.prompt_tokens + entry.output_tokens + entry.thinking_tokens
         self._spending.add(tick, finished, nano_usd, tokens)
         found = []
-        for number, bound in self.tests[mode]:
-            change = self._changes.get(number)
+        for number, bound, change in self._tests[mode]:
             if change is not None:
                 if seen is None or tick <= self.paused_until:
                     continue
-                broken = self._too_many(change, bound, mode, entered, seen)
+                k, n = sample(bound, seen)
+                if not change.add(k, n):
+                    continue
+                broken: Broken | None = self._too_many(change, bound, mode, entered)
             elif number in self._limits:
                 broken = self._too_much(tick, number, bound) if finished else None
             else:
@@ -192,13 +203,8 @@ class Watch:
             weight = LATE if self.answers else 1.0
         return min(1.0, failed + weight * late)
 
-    def _too_many(
-        self, change: Change, bound: Bound, mode: Mode, entered: int, seen: Round
-    ) -> Broken | None:
-        """Whether a rule about a share of requests is broken."""
-        k, n = sample(bound, seen)
-        if not change.add(k, n):
-            return None
+    def _too_many(self, change: Change, bound: Bound, mode: Mode, entered: int) -> Broken:
+        """A rule about a share of requests that is broken."""
         k, n = change.since()
         if bound.rule.signal == "error_rate":
             return Broken(bound, k, n, k / n)
