@@ -7,11 +7,16 @@ little, and does not lengthen it; one that fails when it is widened does, and a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from ..modes import MODES, Mode
 from .fields import put_back, saved
 
-__all__ = ["MOST_FAILED", "MOST_RELAPSES", "MOST_WIDE", "Illness"]
+__all__ = ["MOST_FAILED", "MOST_RELAPSES", "MOST_WIDE", "Cause", "Illness"]
+
+Cause = Literal["users", "rule", "cost"]
+"""Why a mode is ill: a share of its users is badly off, or a rule of another kind is broken in it,
+or it would cost too much."""
 
 HOLD_REQUESTS, MOST_HOLDS = 30, 10
 """A hold lasts until so many requests have come as well, but no longer than so many holds more."""
@@ -22,7 +27,7 @@ probe that failed when it was widened, after a relapse."""
 RELAPSE_HOLDS = 15
 """A relapse says for so many holds that there is not room for all."""
 
-FIELDS = ("at", "until", "due", "times", "lost", "ruled", "dear", "relapse_at", "faded", "requests")
+FIELDS = ("at", "until", "due", "times", "lost", "cause", "relapse_at", "faded", "requests")
 
 
 class Illness:
@@ -34,8 +39,7 @@ class Illness:
         due: the number of requests before which it is, too.
         times: how often the hold has been doubled, plus one.
         lost: what its users lost then, 0..1 and a little for the rung.
-        ruled: whether it was left for a rule that is not about a share of its users.
-        dear: whether it was refused for what it would have cost.
+        cause: why it was found ill then.
         relapse_at: the tick at which it last fell soon after it was entered again.
         faded: the tick at which the times were last made fewer.
         requests: that the upstream was to serve, so far.
@@ -54,8 +58,7 @@ class Illness:
         self.requests = 0
         self.times = [0] * len(MODES)
         self.lost: list[float | None] = [None] * len(MODES)
-        self.ruled = [False] * len(MODES)
-        self.dear = [False] * len(MODES)
+        self.cause: list[Cause] = ["users"] * len(MODES)
         self.relapse_at: list[int | None] = [None] * len(MODES)
         self.faded = 0
 
@@ -72,8 +75,7 @@ class Illness:
         loss: float,
         *,
         most: int,
-        ruled: bool = False,
-        dear: bool = False,
+        cause: Cause = "users",
         hold: int | None = None,
     ) -> None:
         """A mode was found ill.
@@ -83,13 +85,13 @@ class Illness:
             mode: which.
             loss: of its users.
             most: the hold is not doubled beyond this many times, less one.
-            ruled, dear: see the attributes.
+            cause: why.
             hold: ticks to leave it alone, where it is not the usual time.
         """
         times = self.times[mode]
         self.times[mode] = max(times, min(times + 1, most))
         self.at[mode], self.lost[mode] = tick, loss
-        self.ruled[mode], self.dear[mode] = ruled, dear
+        self.cause[mode] = cause
         if most == MOST_RELAPSES:
             self.relapse_at[mode] = tick
         self.until[mode] = tick + (self._doubled(mode, self._hold) if hold is None else hold)

@@ -64,7 +64,7 @@ class Losses:
             return None
         best = min(lost, key=lambda milder: (lost[milder], milder))
         # Whom a mode sheds for a rule's sake is what its policy asked for.
-        here = self.of(mode, users, shedding=shedding and not self._ill.ruled[best])
+        here = self.of(mode, users, shedding=shedding and self._ill.cause[best] != "rule")
         return (best, here) if here - by > lost[best] else None
 
     def of_late(self, tick: int, mode: Mode) -> float | None:

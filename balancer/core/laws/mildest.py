@@ -36,7 +36,7 @@ from .demand import Demand
 from .evidence import ACCEPT, ALARM
 from .felt import Felt, Round
 from .futility import Futility
-from .illness import MOST_FAILED, MOST_RELAPSES, MOST_WIDE, Illness
+from .illness import MOST_FAILED, MOST_RELAPSES, MOST_WIDE, Cause, Illness
 from .lock import PERIOD_S, Lock
 from .losses import GAUGED, LATE, MARGIN, RULED, Losses
 from .probe import Outcome, Probe
@@ -195,7 +195,7 @@ class Mildest:
         gauged = any(each.bound.rule.signal in GAUGES for each in broken)
         ruled = GAUGED if gauged else RULED if literal else 0.0
         first = to is not None and not literal and trial is None
-        self._found_ill(tick, here + ruled, ruled=literal, first=first)
+        self._found_ill(tick, here + ruled, cause="rule" if literal else "users", first=first)
         if to is None:
             self._settle_for(tick, failed, late)
             return True
@@ -269,7 +269,7 @@ class Mildest:
         self._end(f"well without {tried.label}")
 
     def _found_ill(
-        self, tick: int, loss: float, *, ruled: bool = False, first: bool = False
+        self, tick: int, loss: float, *, cause: Cause = "users", first: bool = False
     ) -> None:
         """The mode is ill; if a probe had only just let it in, it is left alone for longer."""
         relapse = self.probed and tick - (self.entered or 0) <= self._probation
@@ -278,7 +278,7 @@ class Mildest:
         first = first and self.ill.times[self.mode] == 0
         self.futility.first[self.mode] = first
         hold = min(self._hold, self.probe.ripe_after) if first else None
-        self.ill.found(tick, self.mode, loss, most=most, ruled=ruled, hold=hold)
+        self.ill.found(tick, self.mode, loss, most=most, cause=cause, hold=hold)
 
     def _undo(self, tick: int) -> bool:
         """Leave a mode in which users lose no less than in a milder one they were taken from."""
@@ -340,8 +340,7 @@ class Mildest:
         """
         failed, late, n = bad(here)
         found = self.lock.weigh(tick, min(n, failed + late), n)
-        taken = self.ill.ruled[self.mode] or self.ill.dear[self.mode]
-        if found == "well" and calm and not taken:
+        if found == "well" and calm and self.ill.cause[self.mode] == "users":
             self.ill.relent(tick)
             self._unlock()
         if found != "worse" or tick - entered < self._period or self.probe.downwards:
@@ -436,9 +435,7 @@ class Mildest:
         early = self.futility.first[target]
         hold = max(1, self._hold - (tick - (self.entered or 0))) if early else None
         self.futility.first[target] = False
-        self.ill.found(
-            tick, target, loss, most=most, ruled=found.literal, dear=found.dear, hold=hold
-        )
+        self.ill.found(tick, target, loss, most=most, cause=found.cause, hold=hold)
         self._end(f"probe of {target.label} failed at {share.value:.1%}: {found.texts[0]}")
 
     def _end(self, text: str) -> None:

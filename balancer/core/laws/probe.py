@@ -18,6 +18,7 @@ from ..windows import FINISHED, NANO, TOKENS, Row
 from .control_group import ControlGroup
 from .evidence import Change, verdict
 from .felt import Round
+from .illness import Cause
 from .losses import LATE
 from .share import NONE, Share
 from .standards import allowed, counted, sample, spent, told
@@ -56,15 +57,13 @@ class Outcome(NamedTuple):
         kind: the target is refused, or not needed, or to be entered, or another share of it is
             served from now on.
         texts: why, for a person.
-        literal: whether it is refused by a rule that is not about a share of its users.
-        dear: whether it is refused for what it would cost.
+        cause: why it is refused.
         lost: what the users lost by whom it is refused, 0..1; 0: it is refused for something else.
     """
 
     kind: Literal["refused", "needless", "entered", "served"]
     texts: tuple[str, ...] = ()
-    literal: bool = False
-    dear: bool = False
+    cause: Cause = "users"
     lost: float = 0.0
 
 
@@ -171,7 +170,7 @@ class Probe:
                 ahead = bound.rule.signal == SPENT and not kept
                 broken = self._broken(self._signals.exits[number] if ahead else bound, target)
                 if broken is not None:
-                    return Outcome("refused", (broken,), literal=True)
+                    return Outcome("refused", (broken,), cause="rule")
         found = self._keep(tick, tests, seen) if kept else self._try(tests, seen)
         if self.downwards and not kept:
             self.control.observe(tick, stayed)
@@ -186,7 +185,7 @@ class Probe:
             return None
         room, dear = self._room(target, tests, per_s)
         if room < LEAST_ROOM:
-            return Outcome("refused", (dear,), dear=True) if room >= 0.0 else None
+            return Outcome("refused", (dear,), cause="cost") if room >= 0.0 else None
         if self.share.whole(room):
             return found or Outcome("entered", (f"{self.share.value:.0%} of requests were well",))
         if kept:
