@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 from io import StringIO
 from typing import Any
 
@@ -55,7 +56,12 @@ def shown_threshold(rule: Rule) -> str:
 
 def show_policy(policy: Policy) -> str:
     """YAML of a policy, complete; as of the day that policies are read for, whatever its own is."""
-    policy = policy.on(default_catalog().as_of)
+    return _shown(policy.on(default_catalog().as_of))
+
+
+@lru_cache(maxsize=32)
+def _shown(policy: Policy) -> str:
+    # A service, its console and its fleet ask for the same one again and again; it takes 25 ms.
     document = CommentedMap(
         name=policy.name,
         law=policy.law,

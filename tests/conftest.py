@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from balancer.prices import default_catalog
 from balancer.runtime import clock
+from tests.certificates import self_signed
+from tests.environments import TRUSTED, TRUSTED_BEFORE
 
 # A busy machine must not decide whether a test passes, nor the luck of a draw: whoever wants
 # fresh examples gives --hypothesis-profile=explore.
@@ -19,6 +25,20 @@ settings.register_profile(
 )
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("steady")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Trust one certificate in place of all that the machine trusts.
+
+    Tests speak to 127.0.0.1 alone, and every client of httpx reads what is trusted: of the
+    machine's certificates, which are hundreds, that takes 25 ms each time.
+    """
+    if not hasattr(config, "workerinput"):
+        # Workers, and all processes that tests start, inherit it.
+        os.environ.setdefault(TRUSTED_BEFORE, os.environ.get(TRUSTED, ""))
+        folder = Path(mkdtemp(prefix="open-balancer-trusted-"))
+        config.add_cleanup(lambda: rmtree(folder))
+        os.environ[TRUSTED] = str(self_signed(folder / "certificate.pem"))
 
 
 def pytest_collection_finish() -> None:

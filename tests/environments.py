@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
-__all__ = ["python_beside"]
+__all__ = ["TRUSTED", "TRUSTED_BEFORE", "python_beside"]
+
+TRUSTED, TRUSTED_BEFORE = "SSL_CERT_FILE", "SSL_CERT_FILE_BEFORE_TESTS"
+"""Variables that name the file of trusted certificates: of the tests, and of the machine."""
 
 
 def python_beside(
@@ -38,12 +42,23 @@ def python_beside(
             subprocess.run([*run, "venv", "--clear", "--without-pip", home], check=True)
             install = ["pip", "--python", str(python), "install", "--quiet"]
             install += ["--no-deps"] if on_ours else []
-            subprocess.run([*run, *install, *packages], check=True)
+            subprocess.run([*run, *install, *packages], check=True, env=_of_the_machine())
             if on_ours:
                 ours = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
                 _site_packages(home).joinpath("ours.pth").write_text(ours, encoding="utf-8")
             stamp.touch()
     return python
+
+
+def _of_the_machine() -> dict[str, str]:
+    """The environment as it was before the tests, which trust nobody on the network."""
+    found = dict(os.environ)
+    before = found.pop(TRUSTED_BEFORE, None)
+    if before:
+        found[TRUSTED] = before
+    elif before is not None:
+        found.pop(TRUSTED, None)
+    return found
 
 
 def _site_packages(home: Path) -> Path:
