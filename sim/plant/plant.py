@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from .totals import Totals, read_totals
 from .upstream_records import CALL
 from .world import GATES, SLOT, World
 
-__all__ = ["Plant", "Totals"]
+__all__ = ["Plant", "Totals", "plant_key"]
 
 _NO_LIMIT = 1 << 62
 _NOBODY = np.zeros(0, REQUEST)
@@ -34,6 +34,17 @@ _NOBODY = np.zeros(0, REQUEST)
 
 _ENTRIES: dict[object, tuple[Callable[..., int], Callable[..., int]]] = {}
 """`advance` and `close_tick` for worlds of each kind."""
+
+
+def plant_key(policy: Policy) -> Hashable:
+    """What of a policy a plant depends on, beside the cuts above which it counts latencies."""
+    return (
+        policy.strategies,
+        policy.catalog,
+        policy.budgets,
+        policy.priority_budgets,
+        policy.tick_s,
+    )
 
 
 def _entries(world: World, record: Record) -> tuple[Callable[..., int], Callable[..., int]]:

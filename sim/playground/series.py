@@ -16,7 +16,7 @@ import numpy as np
 
 from balancer.core.decisions import Decision, tried
 from balancer.core.modes import PRIORITIES
-from balancer.core.observations import Observations
+from balancer.core.observations import NO_FAILURES, Observations
 from balancer.core.policy import SIGNALS, Policy
 from balancer.core.pricing import NANO_USD
 from balancer.core.rules import SPEND_WINDOW_S
@@ -173,10 +173,9 @@ class Observed:
         for each in seen:
             judged = ill = nano = tokens = 0
             for entry in each.served:
-                failures = sum(entry.failures) if any(entry.failures) else 0
-                ill_here = entry.ill if failures else 0
-                judged += entry.finished - failures + ill_here
-                ill += ill_here
+                judged += entry.judged
+                if entry.failures is not NO_FAILURES:
+                    ill += entry.ill
                 nano += entry.nano_usd
                 tokens += entry.prompt_tokens + entry.output_tokens + entry.thinking_tokens
             rows.append((judged, ill, nano, tokens, each.waiting, each.memory_ppm,

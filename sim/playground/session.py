@@ -12,6 +12,7 @@ from balancer.policy_file import show_policy
 from balancer.units import show_seconds
 from scenarios.schema import Scenario
 
+from ..run.alike import Alike
 from ..run.engine import arm_policy, simulate
 from ..run.result import NONE, POLICY, STATIC, Run
 from ..streams import replication_key
@@ -57,11 +58,12 @@ class Session:
         InputError: it is too long to play with.
     """
 
-    __slots__ = ("_drawn", "_runs", "_traffic", "scenario")
+    __slots__ = ("_alike", "_drawn", "_runs", "_traffic", "scenario")
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self._traffic = Traffic(scenario, replication_key(scenario.seed, 0))
+        self._alike = Alike()
         self._drawn: list[tuple[Policy, str, dict[str, float], Drawn]] = []
         self._runs: list[tuple[Policy, str, int, Run]] = []
 
@@ -141,6 +143,7 @@ class Session:
             traffic=self._traffic,
             listen=heard(slot, observed.add),
             monitored=False,
+            alike=self._alike,
         )
         objective = next((r.objective for r in policy.rules if r.objective is not None), 0.0)
         return Drawn(

@@ -31,9 +31,10 @@ from scenarios.loader import provisioned_usd
 from scenarios.schema import Scenario
 
 from ..days import of_its_day
-from ..plant.plant import Plant
+from ..plant.plant import Plant, Totals, plant_key
 from ..streams import replication_key
 from ..traffic.workload import Traffic
+from .alike import Alike, Course, same
 from .faults import Stage, start
 from .fleet import Fleet, Replica, Write
 from .header import run_header, versions
@@ -76,6 +77,7 @@ def simulate(
     traffic: Iterable[np.ndarray[Any, Any]] | None = None,
     listen: Write | None = None,
     monitored: bool = True,
+    alike: Alike | None = None,
 ) -> Run:
     """Simulate one arm of one replication.
 
@@ -88,6 +90,7 @@ def simulate(
         traffic: `sim.traffic.workload.Traffic` of this replication, if other arms have the same.
         listen: told what a journal would be, tick by tick; what it raises ends the run.
         monitored: whether replication 0 looks if the policy fits (`Run.misfits`).
+        alike: what other arms of this replication have shown; this one is added.
 
     Raises:
         InputError: a trace or a Python process of the scenario that cannot be used, or a
@@ -98,23 +101,23 @@ def simulate(
     key = replication_key(scenario.seed, replication)
     if traffic is None:
         traffic = Traffic(scenario, key)
-    simulation = partial(
-        _Simulation,
+    simulation = _Simulation(
         scenario=scenario,
         policy=policy,
-        plant=Plant(scenario, policy, traffic, key),
+        traffic=traffic,
         key=key,
         # Of the others nobody asks whether the policy fits.
         monitored=monitored and replication == 0,
+        alike=alike,
     )
     if journal is None:
-        return simulation(write=listen).run(arm, replication)
+        return simulation.run(arm, replication, listen)
     try:
         with journal.open("w", encoding="utf-8", newline="\n") as stream:
             write: Write = _writer(stream, scenario, policy, arm, replication).write
             if listen is not None:
                 write = _both(write, listen)
-            return simulation(write=write).run(arm, replication)
+            return simulation.run(arm, replication, write)
     except OSError as error:
         problem = f"the journal cannot be written: {error.strerror}"
         raise InputError(problem, where=str(journal)) from None
@@ -136,17 +139,27 @@ def _both(one: Write, other: Write) -> Write:
 
 
 class _Simulation:
-    """The processes of one run."""
+    """The processes of one run.
+
+    Attributes:
+        _early: decisions that changed something, by tick, of the ticks before `_known`: what these
+            showed is known from another run.
+        _course: what this one shows.
+    """
 
     __slots__ = (
+        "_alike",
+        "_course",
+        "_early",
         "_env",
         "_fleet",
+        "_known",
+        "_make_plant",
         "_monitors",
         "_plant",
         "_policy",
         "_replicas",
         "_scenario",
-        "_written",
     )
 
     def __init__(
@@ -154,21 +167,17 @@ class _Simulation:
         *,
         scenario: Scenario,
         policy: Policy,
-        plant: Plant,
+        traffic: Iterable[np.ndarray[Any, Any]],
         key: int,
         monitored: bool,
-        write: Write | None,
+        alike: Alike | None,
     ) -> None:
         self._scenario = scenario
         self._policy = policy
-        self._plant = plant
-        self._written = write is not None
         self._env = Environment()
         # What the law wants before it has seen anything; of most laws, normal.
         begin = Controller(policy).step(Observations(0))
         self._fleet = Fleet(scenario.replicas, begin)
-        for place in range(scenario.replicas):
-            plant.apply(begin, place)
         self._monitors = _monitors(scenario, policy, key)
         self._replicas = [
             Replica(
@@ -179,34 +188,56 @@ class _Simulation:
                     tick_s=policy.tick_s,
                     faults=len(scenario.faults),
                 ),
-                # A journal is of one controller: the first.
-                None if place else write,
                 monitored=monitored and place == 0,
             )
             for place in range(scenario.replicas)
         ]
+        # What several replicas see, or somebody outside, is not one controller's alone.
+        own = scenario.replicas > 1 or self._monitors is not None
+        self._alike = Alike(0) if own or alike is None else alike
+        self._course = Course(key=plant_key(policy), began=begin)
+        self._early: dict[int, list[Decision]] = {}
+        self._known = 0
+        self._make_plant = partial(Plant, scenario, policy, traffic, key)
+        self._plant: Plant | None = None
+        if self._other() is None:
+            self._begin()
+
+    def _begin(self) -> Plant:
+        """Set up the plant, and the faults that strike it."""
+        self._plant = plant = self._make_plant()
+        for replica in self._replicas:
+            plant.apply(self._course.began, replica.place)
         start(
             Stage(
                 env=self._env,
                 plant=plant,
                 telemetry=[replica.telemetry for replica in self._replicas],
-                scenario=scenario,
-                tick_s=policy.tick_s,
+                scenario=self._scenario,
+                tick_s=self._policy.tick_s,
             )
         )
+        return plant
 
-    def run(self, arm: str, replication: int) -> Run:
+    def run(self, arm: str, replication: int, write: Write | None) -> Run:
         """Run to the end and account for it."""
+        # A journal is of one controller: the first.
+        self._replicas[0].write = write
         with _no_collections():
-            self._env.run(until=self._env.process(self._ticks()))
-        self._plant.drain()
+            totals = self._follow()
+            if totals is None:
+                plant = self._plant or self._begin()
+                self._env.run(until=self._env.process(self._ticks(plant)))
+                plant.drain()
+                totals = plant.totals()
+        self._alike.end(self._course if self._written_down else None, totals)
         horizon_s, fleet = self._scenario.duration, self._fleet
         return Run(
             arm=arm,
             replication=replication,
             duration_s=horizon_s,
             metrics=metrics(
-                self._plant.totals(),
+                totals,
                 worth=self._scenario.worth,
                 transitions=fleet.moves(horizon_s),
                 duration_s=horizon_s,
@@ -217,13 +248,61 @@ class _Simulation:
             misfits=tuple(finding.text for finding in self._replicas[0].controller.misfits),
         )
 
-    def _ticks(self) -> Generator[Event, Any, None]:
+    def _other(self) -> Course | None:
+        """A run that is this one, as far as it is known."""
+        course = self._course
+        return self._alike.find(course.key, course.began, self._early, self._known)
+
+    def _follow(self) -> Totals | None:
+        """Decide on what other runs have shown, for as long as one has; all of it: their totals."""
+        replica, still = self._replicas[0], self._policy.law in FIXED_LAWS
+        other = self._other()
+        while other is not None:
+            settled = still and self._settled
+            if settled:
+                self._known = other.next_change(self._known)
+            if self._known == len(other.arrived):
+                decisions = (each for tick in self._early for each in self._early[tick])
+                for at_s, decision in zip(other.governed, decisions, strict=False):
+                    self._fleet.govern(at_s, 0, decision)
+                self._course = other
+                return other.totals
+            made = [] if settled else replica.decide(other.arrived[self._known])
+            theirs = other.changes.get(self._known, ())
+            if made:
+                self._early[self._known] = made
+            self._known += 1
+            if not same(made, theirs):
+                self._course.arrived = other.arrived[: self._known]
+                self._course.changes = dict(self._early)
+                other = self._other()
+        return None
+
+    @property
+    def _written_down(self) -> bool:
+        """Whether what this run shows is kept for others."""
+        moves = self._policy.law not in FIXED_LAWS
+        return moves and self._alike.wants(self._scenario.duration / self._policy.tick_s)
+
+    @property
+    def _settled(self) -> bool:
+        """A law that never moves has decided everything once each replica has decided once.
+
+        What happens then is read for a journal alone.
+        """
+        return (
+            self._policy.law in FIXED_LAWS
+            and all(replica.decided is not None for replica in self._replicas)
+            and self._replicas[0].write is None
+        )
+
+    def _ticks(self, plant: Plant) -> Generator[Event, Any, None]:
         # This loop runs every simulated second, so it looks up nothing twice.
-        plant, replicas, env, monitors = self._plant, self._replicas, self._env, self._monitors
+        replicas, env, monitors, course = self._replicas, self._env, self._monitors, self._course
         advance, observe, timeout, peek = plant.advance, plant.observe, env.timeout, env.peek
-        # A law that never moves has decided everything once each replica has decided once: what
-        # happens then is read for a journal alone.
-        still, settled = self._policy.law in FIXED_LAWS and not self._written, False
+        still = self._policy.law in FIXED_LAWS
+        settled = still and self._settled
+        kept = self._written_down
         tick_s = self._policy.tick_s
         horizon_s = self._scenario.duration
         last_s = horizon_s + self._longest_drain_s()
@@ -235,7 +314,17 @@ class _Simulation:
             if peek() <= end_s:
                 yield timeout(end_s - env.now)
             advance(end_s)
-            if settled:
+            if tick < self._known:
+                if replicas[0].telemetry.clear:
+                    plant.close(tick)
+                else:
+                    # It has been decided on, but what is under way comes after it.
+                    replicas[0].arrives(observe(tick))
+                for decision in self._early.get(tick, ()):
+                    if env.now < end_s:
+                        yield timeout(end_s - env.now)
+                    self._deploy(0, decision)
+            elif settled:
                 for replica in replicas:
                     plant.close(tick, replica.place)
             else:
@@ -243,11 +332,17 @@ class _Simulation:
                 if monitors is not None:
                     self._tell(monitors.observe(merge_replicas(seen)))
                 for replica in replicas:
-                    for decision in replica.decide(seen[replica.place]):
+                    arrived = replica.arrives(seen[replica.place])
+                    made = replica.decide(arrived)
+                    if kept:
+                        course.arrived.append(arrived)
+                        if made:
+                            course.changes[tick] = made
+                    for decision in made:
                         if env.now < end_s:
                             yield timeout(end_s - env.now)
                         self._deploy(replica.place, decision)
-                settled = still and all(replica.decided is not None for replica in replicas)
+                settled = still and self._settled
             if end_s >= horizon_s and (plant.empty or end_s >= last_s):
                 return
             tick += 1
@@ -267,12 +362,15 @@ class _Simulation:
             self._govern(place, decision)
 
     def _deployed(self, place: int, decision: Decision) -> Generator[Event, Any, None]:
+        assert self._plant is not None
         yield self._env.timeout(self._scenario.decision_lag)
         self._plant.advance(self._env.now)
         self._govern(place, decision)
 
     def _govern(self, place: int, decision: Decision) -> None:
+        assert self._plant is not None
         self._plant.apply(decision, place)
+        self._course.governed.append(self._env.now)
         self._fleet.govern(self._env.now, place, decision)
 
     def _longest_drain_s(self) -> float:
@@ -283,13 +381,21 @@ class _Simulation:
 
 @contextmanager
 def _no_collections() -> Iterator[None]:
-    """Look for no garbage in cycles meanwhile: a tick leaves none, and makes many objects."""
+    """Look for no garbage in cycles meanwhile: a tick leaves none, and makes many objects.
+
+    Those that somebody keeps count as old from then on, as if they had been looked at: to walk
+    through those of an hour takes as long as a tenth of it.
+    """
     before = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if before:
+            # Whoever has frozen objects wants them to stay so.
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

@@ -6,7 +6,7 @@ the mean over its replicas. One replica is a fleet of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from balancer.core.controller import Controller
 from balancer.core.decisions import Decision
@@ -30,22 +30,21 @@ class Replica:
         place: from 0.
         policy: of its controller.
         telemetry: the way from the plant to the controller.
-        write: its journal; None keeps none.
         monitored: whether its controller watches if the policy fits.
 
     Attributes:
         controller: decides.
+        write: its journal; None keeps none.
         decided: what was decided last, whether or not it governs already.
     """
 
-    __slots__ = ("_step", "_write", "controller", "decided", "place", "telemetry")
+    __slots__ = ("_step", "controller", "decided", "place", "telemetry", "write")
 
     def __init__(
         self,
         place: int,
         policy: Policy,
         telemetry: Telemetry,
-        write: Write | None,
         *,
         monitored: bool,
     ) -> None:
@@ -54,16 +53,20 @@ class Replica:
         self.decided: Decision | None = None
         self.controller = Controller(policy, monitored=monitored)
         self._step = self.controller.step
-        self._write = write
+        self.write: Write | None = None
 
-    def decide(self, observations: Observations) -> list[Decision]:
-        """What its controller makes of a tick: the decisions that change something, in order."""
+    def arrives(self, observations: Observations) -> Sequence[Observations]:
+        """What reaches its controller at the end of a tick in which this happened, oldest first."""
         telemetry = self.telemetry
+        return (observations,) if telemetry.clear else telemetry.carry(observations)
+
+    def decide(self, arrived: Sequence[Observations]) -> list[Decision]:
+        """What its controller makes of that: the decisions that change something, in order."""
         changed = []
-        for arrived in (observations,) if telemetry.clear else telemetry.carry(observations):
-            decision = self._step(arrived)
-            if self._write is not None:
-                self._write(arrived, decision)
+        for observations in arrived:
+            decision = self._step(observations)
+            if self.write is not None:
+                self.write(observations, decision)
             if self.decided is None or decision.gates is not self.decided.gates:
                 self.decided = decision
                 changed.append(decision)

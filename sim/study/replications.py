@@ -17,6 +17,7 @@ from balancer.core.errors import InputError, ScenarioError
 from balancer.core.policy import Policy
 from scenarios.schema import ProcessFault, Scenario
 
+from ..run.alike import Alike
 from ..run.engine import simulate
 from ..run.fault_process import load
 from ..run.fault_windows import check_faults
@@ -232,6 +233,7 @@ def _run_replications(batch: _Batch) -> list[dict[str, Run]]:
 def _run_arms(batch: _Batch, replication: int) -> dict[str, Run]:
     scenario = batch.plan.scenario
     traffic = Traffic(scenario, replication_key(scenario.seed, replication))
+    alike = Alike(len(batch.plan.arms))
     found = {}
     for done, (arm, policy) in enumerate(batch.plan.arms.items()):
         journal = None
@@ -245,6 +247,7 @@ def _run_arms(batch: _Batch, replication: int) -> dict[str, Run]:
                 arm=arm,
                 journal=journal,
                 traffic=watched(traffic, scenario.duration, done),
+                alike=alike,
             )
         except Exception as error:
             error.add_note(

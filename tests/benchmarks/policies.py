@@ -3,11 +3,15 @@
 One policy hour is one simulated hour of 50 requests a second with a step of the controller every
 second. Policies of one scenario are run as a search runs them: arms of a plan, on two worker
 processes. What it takes to start those is left out, as the difference of a long and a short run.
+
+Once for policies that differ in a threshold and decide alike, as most trials of a search do for
+most of the time, and once for such as serve otherwise, which share nothing but their requests.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from balancer.core.policy import Policy
@@ -27,14 +31,20 @@ _RUNS = 3
 
 
 def measure_policies() -> dict[str, float]:
-    """The figure, by its name in `bench.json`."""
-    short_s, long_s = (min(_run_s(count) for _ in range(_RUNS)) for count in (SHORT, LONG))
-    hours = POLICIES * (LONG - SHORT)
-    return {"policy_hours_per_minute": hours / (long_s - short_s) * 60.0}
+    """The figures, by their names in `bench.json`."""
+    return {
+        "policy_hours_per_minute": _hours_per_minute(_policy),
+        "policy_hours_per_minute_apart": _hours_per_minute(_apart),
+    }
 
 
-def _run_s(replications: int) -> float:
-    arms = {f"policy {number}": _policy(number) for number in range(POLICIES)}
+def _hours_per_minute(policy: Callable[[int], Policy]) -> float:
+    short_s, long_s = (min(_run_s(count, policy) for _ in range(_RUNS)) for count in (SHORT, LONG))
+    return POLICIES * (LONG - SHORT) / (long_s - short_s) * 60.0
+
+
+def _run_s(replications: int, policy: Callable[[int], Policy]) -> float:
+    arms = {f"policy {number}": policy(number) for number in range(POLICIES)}
     plan = Plan(scenario=steady(RATE), arms=arms, replications=range(replications))
     began = time.perf_counter()
     (runs,) = replicate([plan], workers=WORKERS)
@@ -53,6 +63,14 @@ def _policy(number: int) -> Policy:
 
     policy = policy_for(RATE)
     return replace(policy, rules=tuple(map(of, policy.rules)))
+
+
+def _apart(number: int) -> Policy:
+    """The same with time-outs that differ too."""
+    policy = _policy(number)
+    normal, soft, hard, emergency = policy.strategies
+    normal = replace(normal, timeout_s=60.0 + number)
+    return replace(policy, strategies=(normal, soft, hard, emergency))
 
 
 if __name__ == "__main__":

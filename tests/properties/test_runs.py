@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +17,7 @@ from balancer.core.pricing import NANO_USD
 from balancer.core.replay import replay
 from balancer.journal_file import open_journal
 from scenarios.schema import Scenario
+from sim.run.alike import Alike
 from sim.run.engine import simulate
 from sim.run.result import ARMS, Run
 from tests.sim.small_world import world, world_policy
@@ -140,3 +142,15 @@ def test_a_run_can_be_repeated_to_the_bit(scenario: Scenario, policy: Policy) ->
     """Nothing outlives a run that could change the next."""
     first, second = (simulate(scenario, policy, replication=1, arm="policy") for _ in range(2))
     assert repr(first) == repr(second)
+
+
+@settings(max_examples=20, deadline=None)
+@given(scenario=SCENARIOS, policy=POLICIES, factor=st.sampled_from([0.3, 1.0, 3.0]))
+def test_a_run_is_the_same_beside_others(scenario: Scenario, policy: Policy, factor: float) -> None:
+    """Whether its controller decides as another one did, for a while, or never."""
+    rules = tuple(replace(rule, threshold=rule.threshold * factor) for rule in policy.rules)
+    other = replace(policy, rules=rules)
+    alike = Alike()
+    for arm, under in {"policy": policy, "other": other, "static": policy}.items():
+        beside = simulate(scenario, under, replication=0, arm=arm, alike=alike)
+        assert repr(beside) == repr(simulate(scenario, under, replication=0, arm=arm))

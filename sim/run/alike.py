@@ -1,0 +1,104 @@
+"""Policies that decide alike: their runs are one run, which is simulated once.
+
+A plant knows of a policy what it serves, bills and forbids (`plant_key`), and of a controller only
+what that decides. So another controller that is shown what the first one was, and decides the same,
+has the same run, and only its decisions need to be worked out. Where it first decides otherwise,
+its own plant is brought there by those decisions, which nobody has to read; from there on it is a
+run like any other. What comes of it is the same to the bit as without.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from balancer.core.decisions import Decision
+from balancer.core.observations import Observations
+
+from ..plant.totals import Totals
+
+__all__ = ["Alike", "Course", "same"]
+
+MOST_COURSES = 4
+"""Kept at once."""
+MOST_TICKS = 20_000
+"""Longer runs are not kept: of 50 requests a second, a tick takes two kilobytes."""
+
+
+@dataclass(slots=True, eq=False)
+class Course:
+    """What a run showed its controller, and what that decided.
+
+    Attributes:
+        key: what the plant knew of the policy.
+        began: what held before anything was decided.
+        arrived: observations that reached the controller at the end of each tick.
+        changes: decisions that changed something, by the tick at whose end they were taken.
+        governed: seconds at which these took hold, in the same order.
+        totals: the plant's account at the end; None: the run has not come to its end.
+    """
+
+    key: Hashable
+    began: Decision
+    arrived: list[Sequence[Observations]] = field(default_factory=list)
+    changes: dict[int, list[Decision]] = field(default_factory=dict)
+    governed: list[float] = field(default_factory=list)
+    totals: Totals | None = None
+
+    def next_change(self, tick: int) -> int:
+        """The first tick from this one on that changed something, or the end."""
+        later = (at for at in self.changes if at >= tick)
+        return min(later, default=len(self.arrived))
+
+
+class Alike:
+    """The courses of one replication of a scenario, which later arms may turn out to take.
+
+    Args:
+        expected: how many arms there are; of the last one nothing is kept. None: nobody knows.
+    """
+
+    __slots__ = ("_courses", "_expected")
+
+    def __init__(self, expected: int | None = None) -> None:
+        self._expected = math.inf if expected is None else expected
+        self._courses: list[Course] = []
+
+    def wants(self, ticks: float) -> bool:
+        """Whether the course of the present arm is of use, which has so many ticks."""
+        return self._expected > 1 and ticks <= MOST_TICKS
+
+    def end(self, course: Course | None, totals: Totals) -> None:
+        """The present arm has come to its end, and its course was written down, or is known."""
+        self._expected -= 1
+        if course is not None and course not in self._courses:
+            course.totals = totals
+            self._courses = [*self._courses[1 - MOST_COURSES :], course]
+
+    def find(
+        self,
+        key: Hashable,
+        began: Decision,
+        changes: Mapping[int, Sequence[Decision]],
+        ticks: int,
+    ) -> Course | None:
+        """A course that began alike and changed alike in its first so many ticks."""
+        for course in self._courses:
+            if course.key != key or len(course.arrived) < ticks or not _same(course.began, began):
+                continue
+            theirs = {at: made for at, made in course.changes.items() if at < ticks}
+            if theirs.keys() == changes.keys() and all(
+                same(theirs[at], made) for at, made in changes.items()
+            ):
+                return course
+        return None
+
+
+def same(made: Sequence[Decision], others: Sequence[Decision]) -> bool:
+    """Whether decisions do the same to a plant; their reasons may differ."""
+    return len(made) == len(others) and all(map(_same, made, others))
+
+
+def _same(one: Decision, other: Decision) -> bool:
+    return one.mode is other.mode and one.limits == other.limits and one.gates == other.gates
