@@ -146,8 +146,8 @@ def _find(source: str | Path) -> Path:
     if looks_like_path or path.exists():
         return path
     raise ScenarioError(
-        f"no scenario is called {str(source)!r}{nearest(str(source), known)}; "
-        f"known: {', '.join(known)}, or the path of a .yaml file"
+        f"no scenario is called {str(source)!r}{nearest(str(source), known)}; expected one of the "
+        f"{len(known)} that 'open-balancer scenarios' lists, or the path of a .yaml file"
     )
 
 

@@ -20,10 +20,8 @@ from ..plant.totals import Totals
 
 __all__ = ["Alike", "Course", "same"]
 
-MOST_COURSES = 4
-"""Kept at once."""
-MOST_TICKS = 20_000
-"""Longer runs are not kept: of 50 requests a second, a tick takes two kilobytes."""
+MOST_TICKS = 30_000
+"""Kept at once: of 50 requests a second, a tick takes two to three kilobytes."""
 
 
 @dataclass(slots=True, eq=False)
@@ -74,7 +72,9 @@ class Alike:
         self._expected -= 1
         if course is not None and course not in self._courses:
             course.totals = totals
-            self._courses = [*self._courses[1 - MOST_COURSES :], course]
+            self._courses.append(course)
+            while sum(len(each.arrived) for each in self._courses) > MOST_TICKS:
+                del self._courses[0]
 
     def find(
         self,

@@ -182,8 +182,11 @@ def test_of_long_runs_nothing_is_kept(
     assert len(plants) == 2
 
 
-def test_of_many_courses_the_newest_are_kept(plants: list[Policy]) -> None:
-    """A fifth takes the place of the first."""
+def test_of_many_courses_the_newest_are_kept(
+    monkeypatch: pytest.MonkeyPatch, plants: list[Policy]
+) -> None:
+    """Where there is room for four, a fifth takes the place of the first."""
+    monkeypatch.setattr(module, "MOST_TICKS", 4 * 330)
     alike = Alike()
     timeouts = (21.0, 22.0, 23.0, 24.0, 25.0, 21.0, 25.0)
     for timeout_s in timeouts:
