@@ -33,7 +33,7 @@ _LESS = {
     "tune": ("--trials", "6"),
 }
 """What makes each quick; the slow tests do without."""
-_JUDGES = (*_LESS, "replay")
+_JUDGES = (*_LESS, "replay", "load")
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _SERVERS = ("open-balancer mock-gemini", "open-balancer serve", "open-balancer demo")
 _READY = ("serves on ", "admin API", "Ctrl-C ends it")
