@@ -14,10 +14,15 @@ from cryptography.x509.oid import NameOID
 __all__ = ["self_signed"]
 
 
-def self_signed(path: Path) -> Path:
-    """Write one of 127.0.0.1, signed by itself; the key is in the same file."""
+def self_signed(path: Path, owner: str = "a test") -> Path:
+    """Write one of 127.0.0.1, signed by itself; the key is in the same file.
+
+    Args:
+        path: of the file.
+        owner: its name. Of two by the same name that are trusted, OpenSSL finds one.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, owner)])
     now = datetime.now(UTC)
     found = (
         x509.CertificateBuilder()

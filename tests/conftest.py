@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault(TRUSTED_BEFORE, os.environ.get(TRUSTED, ""))
         folder = Path(mkdtemp(prefix="open-balancer-trusted-"))
         config.add_cleanup(lambda: rmtree(folder))
-        os.environ[TRUSTED] = str(self_signed(folder / "certificate.pem"))
+        os.environ[TRUSTED] = str(self_signed(folder / "certificate.pem", "nobody"))
 
 
 def pytest_collection_finish() -> None:
