@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 
-__all__ = ["ALPHA", "Change", "Spending", "likelihood", "verdict", "weights"]
+__all__ = ["ALPHA", "Change", "Spending", "likelihood", "verdict"]
 
 ALPHA = 1e-6
 """Chance, at each beginning, that a score passes its bound though nothing is wrong. Scores begin
@@ -109,13 +109,13 @@ def likelihood(k: int, n: int, share: float) -> float:
         k, n: bad requests, and all.
         share: the share that is allowed.
     """
-    bad, good = weights(share)
+    bad, good = _weights(share)
     return k * bad + (n - k) * good
 
 
 @lru_cache(maxsize=64)
-def weights(share: float) -> tuple[float, float]:
-    """What a bad request and a good one say for a healthy target, of which `likelihood` is made."""
+def _weights(share: float) -> tuple[float, float]:
+    """What a bad request and a good one say for a healthy target."""
     well, ill = share / 2.0, max(ILL, min(0.95, share + 0.2))
     return math.log(well / ill), math.log((1.0 - well) / (1.0 - ill))
 

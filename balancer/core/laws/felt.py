@@ -62,8 +62,7 @@ class Round(NamedTuple):
     def late(self, place: int) -> int:
         """Requests that became late by a cut."""
         above = self.slow[place] + self.late_failed[place] + self.old[place]
-        late = above - self.old_before[place] - self.surplus
-        return max(0, late)
+        return max(0, above - self.old_before[place] - self.surplus)
 
 
 class Felt:

@@ -10,7 +10,7 @@ from ..modes import MODES, Mode
 from ..policy import Policy
 from ..rules import shown
 from ..signals import Bound, Signals
-from .evidence import Change, Spending, weights
+from .evidence import Change, Spending, likelihood
 from .felt import Round
 from .losses import LATE
 from .standards import allowed, bad, counted, limit, sample, spent, tested, told
@@ -54,7 +54,6 @@ class Watch:
         "_signals",
         "_spending",
         "_tests",
-        "_weights",
         "answers",
         "calm",
         "ended",
@@ -80,7 +79,6 @@ class Watch:
             if spent(bound)
         }
         self.usual = min([0.05, *(change.share for change in self._changes.values())])
-        self._weights = weights(self.usual)
         self._tests = tuple(
             tuple((number, bound, self._changes.get(number)) for number, bound in tests)
             for tests in self.tests
@@ -119,8 +117,7 @@ class Watch:
         failed, late, n = self.seen
         failed_now, late_now, n_now = bad(seen)
         k_now = min(n_now, failed_now + late_now)
-        ill, well = self._weights
-        self.calm = max(0.0, self.calm + (k_now * ill + (n_now - k_now) * well))
+        self.calm = max(0.0, self.calm + likelihood(k_now, n_now, self.usual))
         failed += failed_now
         # One that was late before the mode was entered may fail in it.
         late = max(0.0, late + late_now)
