@@ -12,9 +12,9 @@ from balancer.policy_file import show_policy
 from balancer.units import show_seconds
 from scenarios.schema import Scenario
 
-from ..run.alike import Alike
 from ..run.engine import arm_policy, simulate
 from ..run.result import NONE, POLICY, STATIC, Run
+from ..run.trajectories import Trajectories
 from ..streams import replication_key
 from ..study.replications import Plan, replication_s
 from ..traffic.workload import Traffic
@@ -58,12 +58,12 @@ class Session:
         InputError: it is too long to play with.
     """
 
-    __slots__ = ("_alike", "_drawn", "_runs", "_traffic", "scenario")
+    __slots__ = ("_drawn", "_runs", "_traffic", "_trajectories", "scenario")
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self._traffic = Traffic(scenario, replication_key(scenario.seed, 0))
-        self._alike = Alike()
+        self._trajectories = Trajectories()
         self._drawn: list[tuple[Policy, str, dict[str, float], Drawn]] = []
         self._runs: list[tuple[Policy, str, int, Run]] = []
 
@@ -143,7 +143,7 @@ class Session:
             traffic=self._traffic,
             listen=heard(slot, observed.add),
             monitored=False,
-            alike=self._alike,
+            trajectories=self._trajectories,
         )
         objective = next((r.objective for r in policy.rules if r.objective is not None), 0.0)
         return Drawn(

@@ -34,7 +34,6 @@ from ..days import of_its_day
 from ..plant.plant import Plant, Totals, plant_key
 from ..streams import replication_key
 from ..traffic.workload import Traffic
-from .alike import Alike, Course, same
 from .faults import Stage, start
 from .fleet import Fleet, Replica, Write
 from .header import run_header, versions
@@ -42,6 +41,7 @@ from .metrics import metrics
 from .monitors import Message, MonitoringService
 from .result import CHEAPEST, NONE, STATIC, Run
 from .telemetry import Telemetry
+from .trajectories import Trajectories, Trajectory, same
 
 __all__ = ["arm_policy", "simulate"]
 
@@ -77,7 +77,7 @@ def simulate(
     traffic: Iterable[np.ndarray[Any, Any]] | None = None,
     listen: Write | None = None,
     monitored: bool = True,
-    alike: Alike | None = None,
+    trajectories: Trajectories | None = None,
 ) -> Run:
     """Simulate one arm of one replication.
 
@@ -90,7 +90,7 @@ def simulate(
         traffic: `sim.traffic.workload.Traffic` of this replication, if other arms have the same.
         listen: told what a journal would be, tick by tick; what it raises ends the run.
         monitored: whether replication 0 looks if the policy fits (`Run.misfits`).
-        alike: what other arms of this replication have shown; this one is added.
+        trajectories: what other arms of this replication have shown; this one is added.
 
     Raises:
         InputError: a trace or a Python process of the scenario that cannot be used, or a
@@ -108,7 +108,7 @@ def simulate(
         key=key,
         # Of the others nobody asks whether the policy fits.
         monitored=monitored and replication == 0,
-        alike=alike,
+        trajectories=trajectories,
     )
     if journal is None:
         return simulation.run(arm, replication, listen)
@@ -144,12 +144,10 @@ class _Simulation:
     Attributes:
         _early: decisions that changed something, by tick, of the ticks before `_known`: what these
             showed is known from another run.
-        _course: what this one shows.
+        _trajectory: what this one shows.
     """
 
     __slots__ = (
-        "_alike",
-        "_course",
         "_early",
         "_env",
         "_fleet",
@@ -160,6 +158,8 @@ class _Simulation:
         "_policy",
         "_replicas",
         "_scenario",
+        "_trajectories",
+        "_trajectory",
     )
 
     def __init__(
@@ -170,7 +170,7 @@ class _Simulation:
         traffic: Iterable[np.ndarray[Any, Any]],
         key: int,
         monitored: bool,
-        alike: Alike | None,
+        trajectories: Trajectories | None,
     ) -> None:
         self._scenario = scenario
         self._policy = policy
@@ -194,8 +194,8 @@ class _Simulation:
         ]
         # What several replicas see, or somebody outside, is not one controller's alone.
         own = scenario.replicas > 1 or self._monitors is not None
-        self._alike = Alike(0) if own or alike is None else alike
-        self._course = Course(key=plant_key(policy), began=begin)
+        self._trajectories = Trajectories(0) if own or trajectories is None else trajectories
+        self._trajectory = Trajectory(key=plant_key(policy), began=begin)
         self._early: dict[int, list[Decision]] = {}
         self._known = 0
         self._make_plant = partial(Plant, scenario, policy, traffic, key)
@@ -207,7 +207,7 @@ class _Simulation:
         """Set up the plant, and the faults that strike it."""
         self._plant = plant = self._make_plant()
         for replica in self._replicas:
-            plant.apply(self._course.began, replica.place)
+            plant.apply(self._trajectory.began, replica.place)
         start(
             Stage(
                 env=self._env,
@@ -230,7 +230,7 @@ class _Simulation:
                 self._env.run(until=self._env.process(self._ticks(plant)))
                 plant.drain()
                 totals = plant.totals()
-        self._alike.end(self._course if self._written_down else None, totals)
+        self._trajectories.end(self._trajectory if self._written_down else None, totals)
         horizon_s, fleet = self._scenario.duration, self._fleet
         return Run(
             arm=arm,
@@ -248,10 +248,10 @@ class _Simulation:
             misfits=tuple(finding.text for finding in self._replicas[0].controller.misfits),
         )
 
-    def _other(self) -> Course | None:
+    def _other(self) -> Trajectory | None:
         """A run that is this one, as far as it is known."""
-        course = self._course
-        return self._alike.find(course.key, course.began, self._early, self._known)
+        trajectory = self._trajectory
+        return self._trajectories.find(trajectory.key, trajectory.began, self._early, self._known)
 
     def _follow(self) -> Totals | None:
         """Decide on what other runs have shown, for as long as one has; all of it: their totals."""
@@ -265,7 +265,7 @@ class _Simulation:
                 decisions = (each for tick in self._early for each in self._early[tick])
                 for at_s, decision in zip(other.governed, decisions, strict=False):
                     self._fleet.govern(at_s, 0, decision)
-                self._course = other
+                self._trajectory = other
                 return other.totals
             made = [] if settled else replica.decide(other.arrived[self._known])
             theirs = other.changes.get(self._known, ())
@@ -273,8 +273,8 @@ class _Simulation:
                 self._early[self._known] = made
             self._known += 1
             if not same(made, theirs):
-                self._course.arrived = other.arrived[: self._known]
-                self._course.changes = dict(self._early)
+                self._trajectory.arrived = other.arrived[: self._known]
+                self._trajectory.changes = dict(self._early)
                 other = self._other()
         return None
 
@@ -282,7 +282,7 @@ class _Simulation:
     def _written_down(self) -> bool:
         """Whether what this run shows is kept for others."""
         moves = self._policy.law not in FIXED_LAWS
-        return moves and self._alike.wants(self._scenario.duration / self._policy.tick_s)
+        return moves and self._trajectories.wants(self._scenario.duration / self._policy.tick_s)
 
     @property
     def _settled(self) -> bool:
@@ -298,7 +298,12 @@ class _Simulation:
 
     def _ticks(self, plant: Plant) -> Generator[Event, Any, None]:
         # This loop runs every simulated second, so it looks up nothing twice.
-        replicas, env, monitors, course = self._replicas, self._env, self._monitors, self._course
+        replicas, env, monitors, trajectory = (
+            self._replicas,
+            self._env,
+            self._monitors,
+            self._trajectory,
+        )
         advance, observe, timeout, peek = plant.advance, plant.observe, env.timeout, env.peek
         still = self._policy.law in FIXED_LAWS
         settled = still and self._settled
@@ -335,9 +340,9 @@ class _Simulation:
                     arrived = replica.arrives(seen[replica.place])
                     made = replica.decide(arrived)
                     if kept:
-                        course.arrived.append(arrived)
+                        trajectory.arrived.append(arrived)
                         if made:
-                            course.changes[tick] = made
+                            trajectory.changes[tick] = made
                     for decision in made:
                         if env.now < end_s:
                             yield timeout(end_s - env.now)
@@ -370,7 +375,7 @@ class _Simulation:
     def _govern(self, place: int, decision: Decision) -> None:
         assert self._plant is not None
         self._plant.apply(decision, place)
-        self._course.governed.append(self._env.now)
+        self._trajectory.governed.append(self._env.now)
         self._fleet.govern(self._env.now, place, decision)
 
     def _longest_drain_s(self) -> float:

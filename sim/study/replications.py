@@ -17,11 +17,11 @@ from balancer.core.errors import InputError, ScenarioError
 from balancer.core.policy import Policy
 from scenarios.schema import ProcessFault, Scenario
 
-from ..run.alike import Alike
 from ..run.engine import simulate
 from ..run.fault_process import load
 from ..run.fault_windows import check_faults
 from ..run.result import Run
+from ..run.trajectories import Trajectories
 from ..run.watching import watched, watching
 from ..streams import replication_key
 from ..traffic.workload import Traffic
@@ -233,7 +233,7 @@ def _run_replications(batch: _Batch) -> list[dict[str, Run]]:
 def _run_arms(batch: _Batch, replication: int) -> dict[str, Run]:
     scenario = batch.plan.scenario
     traffic = Traffic(scenario, replication_key(scenario.seed, replication))
-    alike = Alike(len(batch.plan.arms))
+    trajectories = Trajectories(len(batch.plan.arms))
     found = {}
     for done, (arm, policy) in enumerate(batch.plan.arms.items()):
         journal = None
@@ -247,7 +247,7 @@ def _run_arms(batch: _Batch, replication: int) -> dict[str, Run]:
                 arm=arm,
                 journal=journal,
                 traffic=watched(traffic, scenario.duration, done),
-                alike=alike,
+                trajectories=trajectories,
             )
         except Exception as error:
             error.add_note(

@@ -17,9 +17,9 @@ from balancer.core.pricing import NANO_USD
 from balancer.core.replay import replay
 from balancer.journal_file import open_journal
 from scenarios.schema import Scenario
-from sim.run.alike import Alike
 from sim.run.engine import simulate
 from sim.run.result import ARMS, Run
+from sim.run.trajectories import Trajectories
 from tests.sim.small_world import world, world_policy
 
 DURATION_S = 90
@@ -150,7 +150,7 @@ def test_a_run_is_the_same_beside_others(scenario: Scenario, policy: Policy, fac
     """Whether its controller decides as another one did, for a while, or never."""
     rules = tuple(replace(rule, threshold=rule.threshold * factor) for rule in policy.rules)
     other = replace(policy, rules=rules)
-    alike = Alike()
+    trajectories = Trajectories()
     for arm, under in {"policy": policy, "other": other, "static": policy}.items():
-        beside = simulate(scenario, under, replication=0, arm=arm, alike=alike)
+        beside = simulate(scenario, under, replication=0, arm=arm, trajectories=trajectories)
         assert repr(beside) == repr(simulate(scenario, under, replication=0, arm=arm))

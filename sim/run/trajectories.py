@@ -1,4 +1,4 @@
-"""Policies that decide alike: their runs are one run, which is simulated once.
+"""Trajectories: runs of controllers that decide alike are one run, which is simulated once.
 
 A plant knows of a policy what it serves, bills and forbids (`plant_key`), and of a controller only
 what that decides. So another controller that is shown what the first one was, and decides the same,
@@ -18,14 +18,14 @@ from balancer.core.observations import Observations
 
 from ..plant.totals import Totals
 
-__all__ = ["Alike", "Course", "same"]
+__all__ = ["Trajectories", "Trajectory", "same"]
 
 MOST_TICKS = 30_000
 """Kept at once: of 50 requests a second, a tick takes two to three kilobytes."""
 
 
 @dataclass(slots=True, eq=False)
-class Course:
+class Trajectory:
     """What a run showed its controller, and what that decided.
 
     Attributes:
@@ -50,31 +50,31 @@ class Course:
         return min(later, default=len(self.arrived))
 
 
-class Alike:
-    """The courses of one replication of a scenario, which later arms may turn out to take.
+class Trajectories:
+    """The trajectories of one replication of a scenario, which later arms may turn out to take.
 
     Args:
         expected: how many arms there are; of the last one nothing is kept. None: nobody knows.
     """
 
-    __slots__ = ("_courses", "_expected")
+    __slots__ = ("_expected", "_kept")
 
     def __init__(self, expected: int | None = None) -> None:
         self._expected = math.inf if expected is None else expected
-        self._courses: list[Course] = []
+        self._kept: list[Trajectory] = []
 
     def wants(self, ticks: float) -> bool:
-        """Whether the course of the present arm is of use, which has so many ticks."""
+        """Whether the trajectory of the present arm is of use, which has so many ticks."""
         return self._expected > 1 and ticks <= MOST_TICKS
 
-    def end(self, course: Course | None, totals: Totals) -> None:
-        """The present arm has come to its end, and its course was written down, or is known."""
+    def end(self, trajectory: Trajectory | None, totals: Totals) -> None:
+        """The present arm has come to its end, and its trajectory was written down, or is known."""
         self._expected -= 1
-        if course is not None and course not in self._courses:
-            course.totals = totals
-            self._courses.append(course)
-            while sum(len(each.arrived) for each in self._courses) > MOST_TICKS:
-                del self._courses[0]
+        if trajectory is not None and trajectory not in self._kept:
+            trajectory.totals = totals
+            self._kept.append(trajectory)
+            while sum(len(each.arrived) for each in self._kept) > MOST_TICKS:
+                del self._kept[0]
 
     def find(
         self,
@@ -82,16 +82,20 @@ class Alike:
         began: Decision,
         changes: Mapping[int, Sequence[Decision]],
         ticks: int,
-    ) -> Course | None:
-        """A course that began alike and changed alike in its first so many ticks."""
-        for course in self._courses:
-            if course.key != key or len(course.arrived) < ticks or not _same(course.began, began):
+    ) -> Trajectory | None:
+        """A trajectory that began alike and changed alike in its first so many ticks."""
+        for trajectory in self._kept:
+            if (
+                trajectory.key != key
+                or len(trajectory.arrived) < ticks
+                or not _same(trajectory.began, began)
+            ):
                 continue
-            theirs = {at: made for at, made in course.changes.items() if at < ticks}
+            theirs = {at: made for at, made in trajectory.changes.items() if at < ticks}
             if theirs.keys() == changes.keys() and all(
                 same(theirs[at], made) for at, made in changes.items()
             ):
-                return course
+                return trajectory
         return None
 
 

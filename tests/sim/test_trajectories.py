@@ -13,10 +13,10 @@ import pytest
 from balancer.core.policy import BudgetLimit, Policy
 from scenarios.schema import Scenario
 from sim.plant.plant import Plant
-from sim.run import alike as module
-from sim.run.alike import Alike
+from sim.run import trajectories as module
 from sim.run.engine import simulate
 from sim.run.result import CHEAPEST, NONE, POLICY, STATIC, Run
+from sim.run.trajectories import Trajectories
 from tests.sim.small_world import SLOW, world, world_policy
 
 MILD = world_policy(law="mildest")
@@ -53,10 +53,14 @@ def both(
     scenario: Scenario, policies: Mapping[str, Policy], **options: Any
 ) -> list[tuple[object, object]]:
     """Each arm beside those before it, and alone."""
-    alike = Alike(len(policies))
+    trajectories = Trajectories(len(policies))
     return [
         (
-            shown(simulate(scenario, policy, replication=0, arm=arm, alike=alike, **options)),
+            shown(
+                simulate(
+                    scenario, policy, replication=0, arm=arm, trajectories=trajectories, **options
+                )
+            ),
             shown(simulate(scenario, policy, replication=0, arm=arm, **options)),
         )
         for arm, policy in policies.items()
@@ -108,20 +112,20 @@ def test_so_it_is_under_a_budget() -> None:
 
 def test_a_journal_is_the_same_beside_others(tmp_path: Path) -> None:
     """Line by line, for one that decides as another did and for one that does for a while."""
-    alike = Alike()
+    trajectories = Trajectories()
     for name, policy in {POLICY: MILD, "again": MILD, "later": scaled(MILD, 2.5)}.items():
         one, other = tmp_path / f"{name}.jsonl", tmp_path / f"{name}.alone.jsonl"
         given: dict[str, Any] = {"replication": 0, "arm": name}
-        simulate(world(faults=[SLOW]), policy, journal=one, alike=alike, **given)
+        simulate(world(faults=[SLOW]), policy, journal=one, trajectories=trajectories, **given)
         simulate(world(faults=[SLOW]), policy, journal=other, **given)
         assert one.read_text() == other.read_text()
 
 
 def test_who_decides_alike_is_not_simulated_again(plants: list[Policy]) -> None:
     """One that stays in normal has the run of none, and of thresholds that nothing reaches."""
-    alike = Alike(4)
+    trajectories = Trajectories(4)
     for arm, policy in {POLICY: MILD, STATIC: MILD, "high": scaled(MILD, 2.0), "b": MILD}.items():
-        simulate(world(), policy, replication=0, arm=arm, alike=alike)
+        simulate(world(), policy, replication=0, arm=arm, trajectories=trajectories)
     assert plants == [MILD]
 
 
@@ -136,19 +140,23 @@ def test_who_decides_alike_for_a_while_reads_nothing_of_it_again(
         read.append(tick)
         return observe(self, tick, replica)
 
-    scenario, alike = world(faults=[SLOW]), Alike(2)
-    left = simulate(scenario, MILD, replication=0, arm=POLICY, alike=alike).transitions[0].at_s
+    scenario, trajectories = world(faults=[SLOW]), Trajectories(2)
+    left = (
+        simulate(scenario, MILD, replication=0, arm=POLICY, trajectories=trajectories)
+        .transitions[0]
+        .at_s
+    )
     monkeypatch.setattr(Plant, "observe", noted)
-    simulate(scenario, scaled(MILD, 2.5), replication=0, arm="later", alike=alike)
+    simulate(scenario, scaled(MILD, 2.5), replication=0, arm="later", trajectories=trajectories)
     assert read[0] == round(left)
 
 
 def test_others_that_went_the_same_way_are_followed_from_there(plants: list[Policy]) -> None:
     """The second of two that leave the first one at the same place has the run of the other."""
-    scenario, alike = world(faults=[SLOW]), Alike(3)
+    scenario, trajectories = world(faults=[SLOW]), Trajectories(3)
     for name in ("first", "other", "same"):
         policy = MILD if name == "first" else scaled(MILD, 2.5)
-        simulate(scenario, policy, replication=0, arm=name, alike=alike)
+        simulate(scenario, policy, replication=0, arm=name, trajectories=trajectories)
     assert len(plants) == 2
 
 
@@ -165,9 +173,11 @@ def test_a_policy_that_serves_otherwise_has_a_run_of_its_own(
     changes: dict[str, Any], plants: list[Policy]
 ) -> None:
     """It may decide the same, and something else comes of it."""
-    alike = Alike(2)
-    simulate(world(), MILD, replication=0, arm=POLICY, alike=alike)
-    simulate(world(), replace(MILD, **changes), replication=0, arm="other", alike=alike)
+    trajectories = Trajectories(2)
+    simulate(world(), MILD, replication=0, arm=POLICY, trajectories=trajectories)
+    simulate(
+        world(), replace(MILD, **changes), replication=0, arm="other", trajectories=trajectories
+    )
     assert len(plants) == 2
 
 
@@ -176,22 +186,22 @@ def test_of_long_runs_nothing_is_kept(
 ) -> None:
     """They would take gigabytes."""
     monkeypatch.setattr(module, "MOST_TICKS", 299)
-    alike = Alike(2)
+    trajectories = Trajectories(2)
     for arm in (POLICY, "again"):
-        simulate(world(), MILD, replication=0, arm=arm, alike=alike)
+        simulate(world(), MILD, replication=0, arm=arm, trajectories=trajectories)
     assert len(plants) == 2
 
 
-def test_of_many_courses_the_newest_are_kept(
+def test_of_many_kept_the_newest_are_kept(
     monkeypatch: pytest.MonkeyPatch, plants: list[Policy]
 ) -> None:
     """Where there is room for four, a fifth takes the place of the first."""
     monkeypatch.setattr(module, "MOST_TICKS", 4 * 330)
-    alike = Alike()
+    trajectories = Trajectories()
     timeouts = (21.0, 22.0, 23.0, 24.0, 25.0, 21.0, 25.0)
     for timeout_s in timeouts:
         first = replace(MILD.strategies[0], timeout_s=timeout_s)
         policy = replace(MILD, strategies=(first, *MILD.strategies[1:]))
-        simulate(world(), policy, replication=0, arm=POLICY, alike=alike)
+        simulate(world(), policy, replication=0, arm=POLICY, trajectories=trajectories)
     # The first of those whose time-out is 21 s was forgotten, that of 25 s was not.
     assert len(plants) == len(timeouts) - 1
