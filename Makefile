@@ -23,6 +23,8 @@ BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # One more than the two cores these are made for: many tests wait for servers and clocks.
 WORKERS ?= 3
+# Tests start hundreds of processes; where no bytecode may be kept, each would compile the house anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
