@@ -10,15 +10,16 @@ run like any other. What comes of it is the same to the bit as without.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from balancer.core.decisions import Decision
 from balancer.core.observations import Observations
 
 from ..plant.totals import Totals
 
-__all__ = ["Trajectories", "Trajectory", "same"]
+__all__ = ["Followed", "Trajectories", "Trajectory"]
 
 MOST_TICKS = 30_000
 """Kept at once: of 50 requests a second, a tick takes two to three kilobytes."""
@@ -50,6 +51,20 @@ class Trajectory:
         return min(later, default=len(self.arrived))
 
 
+class Followed(NamedTuple):
+    """How far other runs were this one.
+
+    Attributes:
+        early: decisions of this one that changed something, by tick.
+        known: so many ticks are known; before any others, its plant is brought there.
+        whole: the run that it was to its end; None: it parted from all.
+    """
+
+    early: dict[int, list[Decision]]
+    known: int
+    whole: Trajectory | None
+
+
 class Trajectories:
     """The trajectories of one replication of a scenario, which later arms may turn out to take.
 
@@ -76,30 +91,62 @@ class Trajectories:
             while sum(len(each.arrived) for each in self._kept) > MOST_TICKS:
                 del self._kept[0]
 
-    def find(
+    def known(self, own: Trajectory) -> bool:
+        """Whether one of them begins as a run does, whose own trajectory has only begun."""
+        return self._find(own, {}, 0) is not None
+
+    def follow(
         self,
-        key: Hashable,
-        began: Decision,
-        changes: Mapping[int, Sequence[Decision]],
-        ticks: int,
+        own: Trajectory,
+        decide: Callable[[Sequence[Observations]], list[Decision]],
+        settled: Callable[[], bool],
+    ) -> Followed:
+        """Decide on what other runs have shown, for as long as one is this one.
+
+        Args:
+            own: of this run; what it has in common with others is written there.
+            decide: what its controller makes of what reaches it.
+            settled: whether that has decided everything, and need not be asked any more.
+        """
+        early: dict[int, list[Decision]] = {}
+        tick = 0
+        other = self._find(own, early, tick)
+        while other is not None:
+            over = settled()
+            if over:
+                tick = other.next_change(tick)
+            if tick == len(other.arrived):
+                break
+            made = [] if over else decide(other.arrived[tick])
+            theirs = other.changes.get(tick, ())
+            if made:
+                early[tick] = made
+            tick += 1
+            if not _alike(made, theirs):
+                own.arrived, own.changes = other.arrived[:tick], dict(early)
+                other = self._find(own, early, tick)
+        return Followed(early, tick, other)
+
+    def _find(
+        self, own: Trajectory, changes: Mapping[int, Sequence[Decision]], ticks: int
     ) -> Trajectory | None:
-        """A trajectory that began alike and changed alike in its first so many ticks."""
+        """A trajectory that began as this one and changed alike in its first so many ticks."""
         for trajectory in self._kept:
             if (
-                trajectory.key != key
+                trajectory.key != own.key
                 or len(trajectory.arrived) < ticks
-                or not _same(trajectory.began, began)
+                or not _same(trajectory.began, own.began)
             ):
                 continue
             theirs = {at: made for at, made in trajectory.changes.items() if at < ticks}
             if theirs.keys() == changes.keys() and all(
-                same(theirs[at], made) for at, made in changes.items()
+                _alike(theirs[at], made) for at, made in changes.items()
             ):
                 return trajectory
         return None
 
 
-def same(made: Sequence[Decision], others: Sequence[Decision]) -> bool:
+def _alike(made: Sequence[Decision], others: Sequence[Decision]) -> bool:
     """Whether decisions do the same to a plant; their reasons may differ."""
     return len(made) == len(others) and all(map(_same, made, others))
 
