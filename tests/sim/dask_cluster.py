@@ -62,8 +62,11 @@ def _started(words: list[str], said: str) -> Iterator[tuple[int, str]]:
                     break
             else:
                 raise AssertionError("".join(lines))
-            # What nobody reads would fill the pipe and stop the process.
-            Thread(target=_read, args=(process.stderr,), daemon=True).start()
+            # What nobody reads would fill the pipe and stop the process. The pipe is closed only
+            # after its reader has ended, which it does with the process.
+            reader = Thread(target=_read, args=(process.stderr,), daemon=True)
+            reader.start()
+            stack.callback(reader.join)
             yield process.pid, found[1]
         finally:
             process.kill()
