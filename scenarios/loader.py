@@ -26,7 +26,7 @@ from balancer.policy_file import default_model, default_policy, load_policy, pol
 from .model_words import with_names
 from .schema import GeminiUpstream, ModelProfile, Quota, Scenario, UpstreamFault
 from .tiers import tier_models
-from .upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING
+from .upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING, Tier
 
 __all__ = [
     "PATHS",
@@ -282,6 +282,22 @@ def calibrated_profiles() -> dict[str, ModelProfile]:
     }
 
 
+@cache
+def tier_profiles(tier: Tier) -> dict[str, ModelProfile]:
+    """The same of a project in one of Gemini's tiers, with what it allows.
+
+    Raises:
+        ScenarioError: a file of ours is damaged.
+    """
+    allowed, document = tier_models(tier), Document(name="tiers.yaml", values={})
+    return {
+        model: _profile(_merge(profile.model_dump(), allowed[model]), document)
+        if model in allowed
+        else profile
+        for model, profile in calibrated_profiles().items()
+    }
+
+
 def profiles(scenario: Scenario) -> dict[str, ModelProfile]:
     """Profile of every model, the scenario's changes included.
 
@@ -297,8 +313,9 @@ def profiles(scenario: Scenario) -> dict[str, ModelProfile]:
 
 
 def _profiles(upstream: GeminiUpstream, document: Document) -> dict[str, ModelProfile]:
-    found = dict(calibrated_profiles())
-    tier = {} if upstream.tier is None else tier_models(upstream.tier)
+    known = calibrated_profiles() if upstream.tier is None else tier_profiles(upstream.tier)
+    allowed = {} if upstream.tier is None else tier_models(upstream.tier)
+    found = dict(known)
     for model in dict.fromkeys((*found, *upstream.models)):
         key = ("upstream", "models", model)
         changes = upstream.models.get(model, {})
@@ -306,14 +323,13 @@ def _profiles(upstream: GeminiUpstream, document: Document) -> dict[str, ModelPr
             if nearest(model, ROUTES):
                 raise ScenarioError(_unknown(key, model, found), where=document.where(key))
             found[model] = _profile(changes, document.part(key))
-        elif changes or model in tier:
-            own = _merge(found[model].model_dump(), tier.get(model, {}))
-            place = document.part(key) if changes else document
-            found[model] = _profile(_merge(own, changes), place)
+        elif changes:
+            own = _merge(found[model].model_dump(), changes)
+            found[model] = _profile(own, document.part(key))
         if found[model].quota.limited:
             quota = _counted(found[model].quota, upstream.quota, document, key)
             found[model] = found[model].model_copy(update={"quota": quota})
-        elif upstream.tier is not None and model not in tier:
+        elif upstream.tier is not None and model not in allowed:
             raise ScenarioError(
                 f"{'.'.join(key)}: tier {upstream.tier} says no limits of this model; "
                 "give it a quota (and a capacity)",

@@ -54,6 +54,7 @@ def tier_dated() -> str:
     return _tiers().dated.isoformat()
 
 
+@cache
 def tier_models(tier: Tier) -> Mapping[str, Mapping[str, Any]]:
     """What a tier says of each model, as keys of a profile: quota, capacity, slowdown.
 
