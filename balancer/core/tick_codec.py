@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Mapping
-from itertools import pairwise
+from operator import ge
 from typing import Any
 
 from .decisions import ADMIT_ALL, ByPriority, Decision, Limits, Mix, Reason, Stance, gates, one_hot
@@ -363,9 +363,9 @@ def _histogram(plain: object, what: str) -> Histogram:
     if len(flat) % 2:
         raise JournalError(f"{what}: an odd number of values; expected index and count in turn")
     indices, counts = flat[::2], flat[1::2]
-    if not all(type(value) is int and abs(value) <= _ROOM for value in flat):
+    if not {int}.issuperset(map(type, flat)) or max(map(abs, flat), default=0) > _ROOM:
         raise JournalError(f"{what}: a bucket or count is no whole number, or too large")
-    if any(low >= high for low, high in pairwise(indices)):
+    if any(map(ge, indices, indices[1:])):
         raise JournalError(f"{what}: buckets are not in ascending order")
     if min(counts, default=1) < 1:
         raise JournalError(f"{what}: a count is not positive")
