@@ -13,7 +13,7 @@ import gc
 import math
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from typing import Any
 
@@ -282,10 +282,16 @@ def _no_collections() -> Iterator[None]:
     finally:
         if before:
             # Whoever has frozen objects wants them to stay so.
-            if not gc.get_freeze_count():
+            if not _frozen_by_others():
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()
+
+
+@cache
+def _frozen_by_others() -> bool:
+    """Asked once: they are counted one by one, which takes as long as minutes of a run."""
+    return gc.get_freeze_count() > 0
 
 
 def _monitors(scenario: Scenario, policy: Policy, key: int) -> MonitoringService | None:
