@@ -120,14 +120,10 @@ class Illness:
         self.until[mode] = self.due[mode] = 0
         self.at[mode] = self.lost[mode] = None
 
-    def losses(self, modes: Iterable[Mode], since: int) -> dict[Mode, float]:
-        """What modes lost that were found ill at a tick or later."""
-        found = {}
-        for mode in modes:
-            at, lost = self.at[mode], self.lost[mode]
-            if at is not None and lost is not None and at >= since:
-                found[mode] = lost
-        return found
+    def lost_since(self, mode: Mode, since: int) -> float | None:
+        """What a mode lost, if it was found ill at a tick or later."""
+        at = self.at[mode]
+        return None if at is None or at < since else self.lost[mode]
 
     def fade(self, tick: int, since: int) -> None:
         """Halve the holds when all has been well for four of them.

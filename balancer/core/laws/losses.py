@@ -58,21 +58,24 @@ class Losses:
             by: how much less the other must have lost.
             shedding: whether its shedding is in force.
         """
-        lost = self._ill.losses(MODES[:mode], tick - self._memory)
-        lost = {milder: loss for milder, loss in lost.items() if loss < GAUGED}
-        if not lost:
+        best, least = None, GAUGED
+        for milder in MODES[:mode]:
+            lost = self.of_late(tick, milder)
+            if lost is not None and lost < least:
+                best, least = milder, lost
+        if best is None:
             return None
-        best = min(lost, key=lambda milder: (lost[milder], milder))
         # Whom a mode sheds for a rule's sake is what its policy asked for.
         here = self.of(mode, users, shedding=shedding and self._ill.cause[best] != "rule")
-        return (best, here) if here - by > lost[best] else None
+        return (best, here) if here - by > least else None
 
     def of_late(self, tick: int, mode: Mode) -> float | None:
         """What a mode lost when it was found ill of late; None: it was not."""
-        return self._ill.losses((mode,), tick - self._memory).get(mode)
+        return self._ill.lost_since(mode, tick - self._memory)
 
     def least_bad(self, tick: int) -> Mode:
         """The mildest mode that lost hardly more than any; one was found ill just now."""
-        lost = self._ill.losses(MODES, tick - self._memory)
+        known = ((mode, self.of_late(tick, mode)) for mode in MODES)
+        lost = {mode: loss for mode, loss in known if loss is not None}
         least = min(lost.values())
         return min(mode for mode in lost if lost[mode] <= least + MARGIN)
