@@ -20,7 +20,7 @@ from sim.study.replications import Plan, replicate
 
 from .speed import policy_for, steady
 
-__all__ = ["measure_policies"]
+__all__ = ["apart", "measure_policies"]
 
 RATE = 50.0
 POLICIES = 12
@@ -34,7 +34,9 @@ def measure_policies() -> dict[str, float]:
     """The figures, by their names in `bench.json`."""
     return {
         "policy_hours_per_minute": _hours_per_minute(_policy),
-        "policy_hours_per_minute_apart": _hours_per_minute(_apart),
+        "policy_hours_per_minute_apart": _hours_per_minute(
+            lambda number: apart(_policy(number), number)
+        ),
     }
 
 
@@ -65,11 +67,10 @@ def _policy(number: int) -> Policy:
     return replace(policy, rules=tuple(map(of, policy.rules)))
 
 
-def _apart(number: int) -> Policy:
-    """The same with time-outs that differ too."""
-    policy = _policy(number)
+def apart(policy: Policy, number: int) -> Policy:
+    """A policy that serves otherwise than its other numbers: time-outs differ."""
     normal, soft, hard, emergency = policy.strategies
-    normal = replace(normal, timeout_s=60.0 + number)
+    normal = replace(normal, timeout_s=(normal.timeout_s or 60.0) + number)
     return replace(policy, strategies=(normal, soft, hard, emergency))
 
 

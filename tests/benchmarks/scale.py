@@ -16,18 +16,17 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
 
 from distributed import Client
 
-from balancer.core.policy import Policy
 from balancer.policy_file import default_policy
 from scenarios.loader import library, load
 from sim.study.replications import Plan, replicate
 from sim.workers.cluster import cluster_workers
 from sim.workers.pool import Workers, fan_out, local_workers
+from tests.benchmarks.policies import apart
 from tests.sim.dask_cluster import scheduler, worker
 
 __all__ = ["main"]
@@ -73,14 +72,8 @@ def main() -> None:
 def _plan(name: str, replications: int) -> Plan:
     """Arms that share nothing but their requests: no controller decides for another's plant."""
     scenario, own = load(name)
-    arms = {str(number): _apart(own or default_policy(), number) for number in range(ARMS)}
+    arms = {str(number): apart(own or default_policy(), number) for number in range(ARMS)}
     return Plan(scenario=scenario, arms=arms, replications=range(replications))
-
-
-def _apart(policy: Policy, number: int) -> Policy:
-    normal, soft, hard, emergency = policy.strategies
-    own = replace(normal, timeout_s=(normal.timeout_s or 60.0) + number)
-    return replace(policy, strategies=(own, soft, hard, emergency))
 
 
 def _library(most: int | None) -> None:
