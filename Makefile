@@ -21,8 +21,8 @@ VENV ?= .venv
 
 BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# One more than the two cores these are made for: many tests wait for servers and clocks.
-WORKERS ?= 3
+# Two more than the two cores these are made for: many tests wait for servers and clocks.
+WORKERS ?= 4
 # Tests start hundreds of processes; where no bytecode may be kept, each would compile the house anew.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -40,10 +40,11 @@ run: $(VENV)/.for-run
 	exit $$status
 
 # The core's own tests must reach every branch of it; they run by themselves because tracing
-# would make the simulations of the other tests several times slower.
+# would make the simulations of the others several times slower. The others are given out by the
+# file, so that what a file sets up once is set up once.
 test: $(VENV)/.for-development
 	$(BIN)/python -m pytest -q -n $(WORKERS) tests/core --cov --cov-report=term
-	$(BIN)/python -m pytest -q -n $(WORKERS) --ignore=tests/core --durations=20 --durations-min=20
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --ignore=tests/core --durations=20 --durations-min=20
 
 slow: $(VENV)/.for-development
 	# None that carries the mark is no failure.
