@@ -283,7 +283,7 @@ def calibrated_profiles() -> dict[str, ModelProfile]:
 
 
 @cache
-def tier_profiles(tier: Tier) -> dict[str, ModelProfile]:
+def _tier_profiles(tier: Tier) -> dict[str, ModelProfile]:
     """The same of a project in one of Gemini's tiers, with what it allows.
 
     Raises:
@@ -313,7 +313,7 @@ def profiles(scenario: Scenario) -> dict[str, ModelProfile]:
 
 
 def _profiles(upstream: GeminiUpstream, document: Document) -> dict[str, ModelProfile]:
-    known = calibrated_profiles() if upstream.tier is None else tier_profiles(upstream.tier)
+    known = calibrated_profiles() if upstream.tier is None else _tier_profiles(upstream.tier)
     allowed = {} if upstream.tier is None else tier_models(upstream.tier)
     found = dict(known)
     for model in dict.fromkeys((*found, *upstream.models)):

@@ -110,7 +110,7 @@ class Histogram:
             ValueError: a count that is negative or above 2**31 - 1, or an index outside the
                 range.
         """
-        # By functions of the language alone: a journal of a day has millions of these.
+        # Built-in functions over whole lists: a journal of a day has millions of these.
         indices = sorted(filter(counts.__getitem__, counts))
         if not indices:
             return EMPTY

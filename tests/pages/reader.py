@@ -164,7 +164,8 @@ class Reader:
         code, said = self._bash(command) if shell else self._in_here(words[1:])
         expected: tuple[int, ...] = (0,)
         if words[0] == "pytest":
-            expected = (*_VERDICTS, _NONE_CHOSEN)
+            chosen = {"-k", "-m"}.intersection(words)
+            expected = (*_VERDICTS, _NONE_CHOSEN) if chosen else _VERDICTS
         elif len(words) > 1 and words[1] in _JUDGES:
             expected = _VERDICTS
         if self._whole or shell or words[1] not in _LESS:
