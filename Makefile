@@ -1,8 +1,10 @@
 # From a bare clone, with nothing but Python 3.11 or newer and make:
 #
 #   make run     simulate the main scenario, judge it, and say where the report is
-#   make test    the quick tests (a few minutes)
-#   make slow    the tests of over twenty seconds each (some minutes)
+#   make test    the quick tests (three minutes or so)
+#   make slow    the tests that take seconds each: other programs, whole simulations (eight minutes or so)
+#   make cover   the core's own tests, which must reach every branch of it (a minute or so)
+#   make pages   every command of the documentation, to the letter (half an hour or so)
 #   make live    load tests from beginning to end (seven minutes or so)
 #   make browser   the quick part of the tests in a real browser (a minute or so; needs Chromium)
 #   make bench   the benchmarks: a table, and bench.json
@@ -28,7 +30,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test slow live browser bench prove abuse compat datadog-schemas wheel lint clean
+.PHONY: help run test slow cover pages live browser bench prove abuse compat datadog-schemas wheel lint clean
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -39,16 +41,21 @@ run: $(VENV)/.for-run
 	if [ -f "$$out/report.html" ]; then echo "The report is at $$(cd "$$out" && pwd -P)/report.html"; fi; \
 	exit $$status
 
-# The core's own tests must reach every branch of it; they run by themselves because tracing
-# would make the simulations of the others several times slower. The others are given out by the
-# file, so that what a file sets up once is set up once.
+# Tests are given out by the file, so that what a file sets up once is set up once.
 test: $(VENV)/.for-development
-	$(BIN)/python -m pytest -q -n $(WORKERS) tests/core --cov --cov-report=term
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --ignore=tests/core --durations=20 --durations-min=20
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
+# What attacks the service runs by itself, as it measures how others fare meanwhile.
 slow: $(VENV)/.for-development
-	# None that carries the mark is no failure.
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m slow || test $$? -eq 5
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m slow --ignore=tests/abuse/test_abuse.py
+	$(BIN)/python -m pytest -q -m slow tests/abuse/test_abuse.py
+
+# By themselves, as tracing makes tests several times slower.
+cover: $(VENV)/.for-development
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "slow or not slow" tests/core --cov --cov-report=term
+
+pages: $(VENV)/.for-development
+	$(BIN)/python -m pytest -q -m pages --durations=20
 
 # By themselves, as they measure: two at once would disturb each other.
 live: $(VENV)/.for-development

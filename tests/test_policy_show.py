@@ -40,6 +40,7 @@ def test_what_is_shown_reads_back_as_the_same_policy(text: str) -> None:
     assert parse_policy(show_policy(policy)) == policy
 
 
+@pytest.mark.slow
 @given(st.floats(min_value=0.002, max_value=10_000), st.floats(min_value=1e-5, max_value=0.999))
 @settings(max_examples=25, deadline=None)
 def test_any_threshold_is_shown_exactly(latency_s: float, errors: float) -> None:

@@ -19,6 +19,7 @@ from scenarios.schema import Scenario
 HOUR = FaultBounds(from_s=300.0, until_s=3600.0)
 
 
+@pytest.mark.slow
 @given(st.data(), st.sampled_from(LAWS))
 def test_policies_have_the_law_that_was_asked_for(data: st.DataObject, law: str) -> None:
     """Any policy is one that its own checks accept."""

@@ -11,6 +11,7 @@ import pytest
 from .crashes import crash
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
 def test_no_kill_forgets_what_was_billed(tmp_path: Path) -> None:
     """Two dozen, at random moments; nothing is forgotten, lost or overspent."""

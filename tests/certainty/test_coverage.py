@@ -30,6 +30,7 @@ def plausible(rows: Sequence[Covered]) -> None:
         assert not row.points and not row.outside, row
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", QUICK, ids=lambda each: f"{each.name}-{each.metric}")
 def test_intervals_hold_the_truth(family: Family) -> None:
     """Rare, skewed and rounded metrics, with few replications and with a scenario's."""

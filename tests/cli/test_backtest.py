@@ -17,6 +17,8 @@ from tests.cli.conftest import Command
 from tests.core.builders import tick
 from tests.fitting.worlds import lived
 
+pytestmark = pytest.mark.slow
+
 QUICK = "name: quick\nthresholds: {soft: {latency_p95: 12s, error_rate: 5%}}\nbaseline: null\n"
 
 

@@ -11,6 +11,8 @@ from tests.cli.conftest import Command
 from tests.cli.test_gate import SCENARIO
 from tests.sim.dask_cluster import scheduler, worker
 
+pytestmark = pytest.mark.slow
+
 TRACED = """\
 scenario: traced
 title: Recorded traffic and a fault in Python

@@ -33,6 +33,7 @@ def scenario(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_all_laws_are_compared_and_written_down(
     command: Command, scenario: Path, tmp_path: Path
 ) -> None:
@@ -49,6 +50,7 @@ def test_all_laws_are_compared_and_written_down(
     assert (tmp_path / "balancer-reports" / "latest" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_the_file_says_how_to_compare_again(
     command: Command, scenario: Path, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def test_a_bug_keeps_its_traceback() -> None:
         raise ZeroDivisionError
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no such device here")
 @pytest.mark.parametrize("words", [("scenarios", "--long"), ("policy", "show")])
 def test_output_that_cannot_be_written_is_one_message(words: tuple[str, ...]) -> None:
@@ -53,6 +54,7 @@ def test_output_that_cannot_be_written_is_one_message(words: tuple[str, ...]) ->
     assert (done.returncode, done.stderr) == (BAD_INPUT, "error: No space left on device\n")
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_verdict_and_no_news() -> None:
     """As with `| head`: silent, and the exit code of a broken pipe."""
     with subprocess.Popen(

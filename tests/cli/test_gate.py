@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.conftest import Command
 
+pytestmark = pytest.mark.slow
+
 SCENARIO = """\
 scenario: tiny
 title: Is it as good for three minutes?

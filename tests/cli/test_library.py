@@ -11,6 +11,8 @@ from typer.testing import Result
 
 from scenarios.loader import library, load
 
+pytestmark = pytest.mark.slow
+
 Command = Callable[..., Result]
 
 

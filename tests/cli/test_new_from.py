@@ -35,6 +35,7 @@ def calls(path: Path, header: str, *, timed: bool) -> None:
     path.write_text("\n".join(lines))
 
 
+@pytest.mark.slow
 def test_a_file_with_latencies_becomes_a_scenario_and_a_policy(
     command: Command, tmp_path: Path
 ) -> None:
@@ -57,6 +58,7 @@ def test_a_file_with_latencies_becomes_a_scenario_and_a_policy(
     assert soft["token_cost_per_hour"] < 20.0
 
 
+@pytest.mark.slow
 def test_a_policy_made_of_a_file_is_its_own_and_follows_prices(
     command: Command, tmp_path: Path
 ) -> None:
@@ -82,6 +84,7 @@ def test_a_policy_made_of_a_file_is_its_own_and_follows_prices(
         assert (done.exit_code, "token_cost_per_hour" in done.stderr) == (0, False), done.stderr
 
 
+@pytest.mark.slow
 def test_a_file_without_latencies_is_replayed(command: Command, tmp_path: Path) -> None:
     """From where the scenario is written, with its columns named."""
     calls(tmp_path / "mine.csv", "when;in;out", timed=False)

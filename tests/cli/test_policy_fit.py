@@ -14,6 +14,8 @@ from tests.cli.conftest import Command
 from tests.core.builders import make_policy
 from tests.core.steady import steady
 
+pytestmark = pytest.mark.slow
+
 POLICY = "law: mildest\nbaseline: null\nthresholds:\n  soft: {latency_p95: 15s, error_rate: 5%}\n"
 
 

@@ -17,6 +17,8 @@ from sim.study import experiment
 from tests.cli.conftest import Command
 from tests.waiting import GIVE_UP_S, until
 
+pytestmark = pytest.mark.slow
+
 SCENARIO = """\
 scenario: tiny
 title: Does it hold for two minutes?

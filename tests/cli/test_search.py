@@ -31,6 +31,7 @@ def night(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_what_was_found_is_a_scenario_that_fails(command: Command, night: Path) -> None:
     """Run as it is, with the policy it names, it gives the verdict the search gave."""
     done = command("search", "hasty.yaml", *OPTIONS, *FEW, "--out", "sub")

@@ -179,6 +179,7 @@ def test_what_cannot_be_meant_is_one_message(
 # ------------------------------------------------------------------------------ run --otlp
 
 
+@pytest.mark.slow
 def test_a_run_is_exported_with_all_arms(command: Command, agent: Receiver, tmp_path: Path) -> None:
     """Its report is as without; what was sent is said."""
     done = command("run", scenario(tmp_path), "--otlp", agent.grpc)
@@ -214,6 +215,7 @@ def first_ns(agent: Receiver) -> int:
     )
 
 
+@pytest.mark.slow
 def test_simulated_times_begin_with_the_scenario(
     command: Command, agent: Receiver, tmp_path: Path
 ) -> None:
@@ -228,6 +230,7 @@ def test_simulated_times_begin_with_the_scenario(
     assert first_ns(agent) == (int(midnight.timestamp()) + 10) * 10**9
 
 
+@pytest.mark.slow
 def test_simulated_times_can_end_now(command: Command, agent: Receiver, tmp_path: Path) -> None:
     """Whatever the scenario says."""
     starts = scenario(tmp_path, more="starts_at: 2026-03-01T08:00:00-08:00\n")
@@ -275,6 +278,7 @@ def test_a_receiver_that_is_away_is_found_before_anything_runs(
     assert not (tmp_path / "balancer-reports").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "after", "code", "why"),
     [

@@ -14,6 +14,8 @@ from sim.tuning import tune as tunings
 from tests.cli.conftest import Command
 from tests.tuning.asking import BLIND, SLOW, SPACE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -22,6 +22,8 @@ from tests.control.contest import (
     tuning_rows,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def law(name: str, **changes: Any) -> dict[str, Any]:
     """A law in a scenario that it does well in."""

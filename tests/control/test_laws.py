@@ -10,6 +10,8 @@ import pytest
 from balancer.core.modes import Mode
 from tests.control.laws import Claim, Comparison, claims, compare_laws, days_of_steady_traffic
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def comparisons() -> tuple[Comparison, ...]:

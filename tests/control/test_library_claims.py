@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from tests.control.library import MINUTES, library_claims, run_library
 
 NO_HARM = {"estimate": 0.0, "found": False}
@@ -60,6 +62,7 @@ def test_a_result_that_depends_on_the_workers_is_found() -> None:
     assert failing(again=[]) == ["one"]
 
 
+@pytest.mark.slow
 def test_records_come_in_the_order_asked_for() -> None:
     """Though the longest scenario is run first."""
     seen = []

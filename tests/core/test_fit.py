@@ -266,6 +266,7 @@ def test_traffic_without_a_level_is_not_judged() -> None:
     assert Traffic(parts * 2, policy).missing == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rate", "hours"),
     [(0.02, 12.0), (0.05, 6.0), (0.2, 3.0), (1.0, 2.0), (5.5, 2.0), (50.0, 2.0), (500.0, 2.0)],

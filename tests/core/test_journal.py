@@ -53,6 +53,7 @@ def histories(draw: st.DrawFn) -> list[Entry]:
     return entries
 
 
+@pytest.mark.slow
 @given(histories())
 def test_what_was_written_is_read_back(entries: list[Entry]) -> None:
     """Policy, run and every tick come back equal."""

@@ -59,6 +59,7 @@ def test_the_service_takes_what_a_container_is_told(container: Container) -> Non
     assert str(settings.data) == container.environment["OPEN_BALANCER_DATA"]
 
 
+@pytest.mark.slow
 def test_the_service_takes_what_is_rendered() -> None:
     """With patches applied: the store of the fleet, and the sidecar's own address."""
     settings = {
@@ -256,6 +257,7 @@ def test_docker_finds_nothing_to_say_of_the_file_of_the_images() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_no_file_holds_a_secret() -> None:
     """They come from the environment, a Secret or Secret Manager, and have no default."""
     word = r"\w*(?:TOKEN|PASSWORD|_KEYS?|SECRET)"

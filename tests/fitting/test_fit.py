@@ -21,6 +21,8 @@ from sim.fitting.column_reader import read_columns
 from sim.fitting.fit import fit_journal
 from tests.fitting.worlds import fitted, lived
 
+pytestmark = pytest.mark.slow
+
 SHORT = ("duration=25m", "faults.0.at=8m", "faults.0.for=6m", "expectations=[]")
 
 LIBRARY = {

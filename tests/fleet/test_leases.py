@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -177,6 +178,7 @@ def test_another_limit_is_taken_up_with_what_was_spent() -> None:
     assert owner.leases.limit(owner.row) == 2 * LIMIT
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32),
@@ -208,6 +210,7 @@ def test_together_they_never_exceed_a_limit(seed: int, loss: float, share: float
         assert window <= LIMIT
 
 
+@pytest.mark.slow
 def test_twenty_owners_of_a_hundred_thousand_limits_find_room_in_each() -> None:
     """Every limit is leased in its own slices; a handful of them at full size are asked here."""
     pool = begun()

@@ -17,6 +17,8 @@ from balancer.policy_file import default_policy
 from balancer.runtime.key_rows import MOST_SHOWN
 from balancer.runtime.ledger import Ledger
 
+pytestmark = pytest.mark.slow
+
 KEYS = 100_000
 USED = 40
 MOST_BYTES = 1500

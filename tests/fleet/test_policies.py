@@ -47,6 +47,7 @@ def _version(service: Service) -> dict[str, object]:
     return dict(found["entries"][0])
 
 
+@pytest.mark.slow
 def test_a_policy_put_at_one_service_is_in_force_at_both(two: Two) -> None:
     """And in the history of both; the other one's API takes it back for both."""
     first, second = two

@@ -11,6 +11,8 @@ from balancer.policy_file import default_policy, parse_policy
 from sim.fleet.actor import Spending
 from sim.fleet.world import World
 
+pytestmark = pytest.mark.slow
+
 POLICY = default_policy()
 
 

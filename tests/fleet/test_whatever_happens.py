@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -13,6 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from balancer.policy_file import default_policy
 from sim.fleet.actor import Spending
 from sim.fleet.world import World
+
+pytestmark = pytest.mark.slow
 
 POLICY = default_policy()
 SPENDING = Spending(

@@ -11,6 +11,8 @@ from sim.study.margins import parse_margins
 from tests.gate.error_rates import ErrorRate, Pairs, error_rates, shifted
 from tests.sim.samples import run
 
+pytestmark = pytest.mark.slow
+
 GATES = 100
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from .comparison import LARGEST_Z, Case, replicate, scores
 
+pytestmark = pytest.mark.slow
+
 REPLICATIONS = 8
 
 FAULT = ("duration=10m", "warm_up=2m", "faults.0.at=3m", "faults.0.for=4m")

@@ -9,6 +9,8 @@ import pytest
 
 from loadtests.live import LOCUSTFILE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("words", "says"),

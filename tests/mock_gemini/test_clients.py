@@ -18,6 +18,8 @@ from tests.older_genai import older_python
 
 from .caller import settings
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 VERSIONS: dict[str, Callable[[], str | Path]] = {"3": lambda: sys.executable, "2": older_python}
 

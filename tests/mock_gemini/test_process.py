@@ -11,6 +11,8 @@ from sim.mock_gemini.process import spawn
 
 from .caller import call
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_answers_once_it_is_spawned_and_is_gone_once_it_is_stopped() -> None:
     """Under its own address, with a token of its own."""

@@ -17,6 +17,8 @@ from reports.gate.words import answer
 from tests.operator.conftest import FIRST, SECOND
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 
 def asked(*scenarios: str, candidate: str = SECOND, margin: str = "") -> GateAsked:
     """Whether one may replace the other."""

@@ -36,6 +36,7 @@ def test_a_policy_that_passes_its_gate_is_rolled_out(
     assert {path.rpartition("/")[2] for path, _ in api.writes} == {"status", "policy"}
 
 
+@pytest.mark.slow
 def test_an_incident_on_probation_takes_the_policy_back(
     api: ApiServer, operator: Operating, gate: ScriptedGate, replica: Service
 ) -> None:

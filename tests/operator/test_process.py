@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.operator.api_server import NAMESPACE, ApiServer
 from tests.operator.conftest import kubeconfig, spec
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 REFUSAL = "shop/chat: Valid is False (PolicyRefused): spec.policy:1:"
 
 
+@pytest.mark.slow
 def test_it_works_until_it_is_told_to_stop(api: ApiServer, tmp_path: Path) -> None:
     """Its liveness is asked meanwhile; then it exits with 0."""
     port = free_port()

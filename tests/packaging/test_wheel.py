@@ -25,6 +25,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         return set(archive.namelist())
 
 
+@pytest.mark.slow
 def test_every_module_and_its_data_ship(wheel: set[str]) -> None:
     """A user's pipeline needs only an install."""
     for package in SHIPPED:

@@ -1,7 +1,7 @@
 """What README, tutorial and how-tos show works: every command, on what the page sets up.
 
-The quick tests ask for fewer replications than a page's commands do; the slow ones call them to
-the letter.
+The slow tests ask for fewer replications than a page's commands do; those marked `pages` call them
+to the letter.
 """
 
 from __future__ import annotations
@@ -62,13 +62,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=TITLES)
 def test_what_a_page_shows_works(page: Path, folder: Path) -> None:
     """With fewer replications."""
     work_through(page, folder, whole=False)
 
 
-@pytest.mark.slow
+@pytest.mark.pages
 @pytest.mark.parametrize("page", PAGES, ids=TITLES)
 def test_what_a_page_shows_works_to_the_letter(page: Path, folder: Path) -> None:
     """In a shell, and what takes minutes too."""

@@ -18,6 +18,8 @@ from sim.playground.cancelling import SLOTS, SupersededError
 from sim.playground.playground import CPU_BURST_S, BusyError, Playground, Who
 from sim.playground.values import Subject, Trial
 
+pytestmark = pytest.mark.slow
+
 SCENARIO = """\
 scenario: short
 title: A short one

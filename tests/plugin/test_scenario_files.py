@@ -12,6 +12,8 @@ import pytest
 import sim.study.experiment  # noqa: F401  # numpy refuses to be imported again inside a test
 from sim.compiled import cache_directory
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 COMPILED = cache_directory()

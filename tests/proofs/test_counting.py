@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sim.run.result import NONE, POLICY, STATIC, Run
 from tests.proofs.counting import SETTINGS, Case, claims, exceptions, sweep
+
+pytestmark = pytest.mark.slow
 
 
 def runs(arm: str, availability: float, cost_usd: float) -> tuple[Run, ...]:

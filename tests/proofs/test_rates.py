@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.proofs.rates import prove_absorbed, prove_ill, prove_steady
 
 
+@pytest.mark.slow
 def test_a_law_that_never_moves_leaves_healthy_traffic_alone_and_finds_nothing() -> None:
     """So it holds what is claimed of quiet, and of errors that are absorbed, and no more."""
     steady = prove_steady(1, "none", 1, [0.02])

@@ -24,6 +24,8 @@ from tests.proofs.tuning import (
     tune,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("law", SPACES)
 def test_every_law_can_have_its_published_constants_and_all_of_its_space(law: str) -> None:

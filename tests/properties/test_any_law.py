@@ -30,6 +30,8 @@ from tests.core.builders import served, tick
 from tests.properties.retellings import split, with_mistakes, without_ticks
 from tests.properties.traffic import shifted
 
+pytestmark = pytest.mark.slow
+
 LATER = 1000
 """Ticks by which the controller at another time is ahead."""
 

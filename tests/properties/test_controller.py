@@ -18,6 +18,8 @@ from tests.core.builders import make_policy
 from tests.properties.retellings import split, without_ticks
 from tests.properties.traffic import SETTINGS, decisions_of, few, policies, runs, shifted
 
+pytestmark = pytest.mark.slow
+
 
 @few
 @given(policies(), runs(), st.integers(2, 5), st.integers(0, 2**32))

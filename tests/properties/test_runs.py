@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ from sim.run.engine import simulate
 from sim.run.result import ARMS, Run
 from sim.run.trajectories import Trajectories
 from tests.sim.small_world import world, world_policy
+
+pytestmark = pytest.mark.slow
 
 DURATION_S = 90
 

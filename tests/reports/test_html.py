@@ -72,6 +72,7 @@ def test_the_page_is_one_file_without_references(tmp_path: Path, journals: dict[
     assert not re.search(r"url\((?!#)", page)
 
 
+@pytest.mark.slow
 def test_the_page_is_well_formed(tmp_path: Path, journals: dict[str, str]) -> None:
     """Every element is closed, ids are unique, and links within the page lead somewhere."""
     outline = Outline(report(tmp_path, [short(), short(scenario="again")], journals))
@@ -118,6 +119,7 @@ def test_a_section_holds_all_its_parts(tmp_path: Path, journals: dict[str, str])
     assert places == sorted(places)
 
 
+@pytest.mark.slow
 def test_several_scenarios_begin_with_a_summary(tmp_path: Path, journals: dict[str, str]) -> None:
     """A table at the top leads to each section."""
     verdicts = [short(), short(scenario="steady", verdict="fail")]
@@ -227,6 +229,7 @@ def test_a_thousand_transitions_are_counted_and_not_listed(
     assert "800 more are in verdict.json" in page
 
 
+@pytest.mark.slow
 def test_a_day_makes_no_larger_page_than_an_hour(tmp_path: Path) -> None:
     """Points are bounded, so length costs nothing."""
     verdict = short(duration_s=3600.0, journals={"policy": "policy.jsonl"})
@@ -252,6 +255,7 @@ def test_a_journal_outside_the_directory_is_not_read(tmp_path: Path) -> None:
         write_report(inside)
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_page(tmp_path: Path, journals: dict[str, str]) -> None:
     """Two reports of one run can be compared byte for byte."""
     assert report(tmp_path, [short()], journals) == report(tmp_path, [short()], journals)

@@ -187,6 +187,7 @@ LOSSES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("after_loss", ["full", "last", "nothing"])
 def test_what_is_lost_is_charged_in_full_unless_told_otherwise(
@@ -247,6 +248,7 @@ def test_a_budget_that_a_policy_brings_while_it_runs_is_kept(tmp_path: Path) -> 
     assert lefts(after) == [USD // 2 - billed, 2 * USD - billed_later]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 10**6])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_disk_that_fails_at_any_call_loses_no_spend(

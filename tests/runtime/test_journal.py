@@ -23,6 +23,8 @@ from balancer.runtime.journal import JournalFiles
 
 from .bench import Bench
 
+pytestmark = pytest.mark.slow
+
 ENDLESS = """
 import sys
 from balancer import Balancer, Clock

@@ -17,6 +17,8 @@ from balancer.runtime.ledger import Ledger
 
 from .budget_load import AfterTheFact, spend
 
+pytestmark = pytest.mark.slow
+
 POLICY = default_policy()
 CARD = POLICY.catalog.card("gemini-2.5-flash")
 USD = 1_000_000_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ from balancer.runtime.listeners import Listeners
 from balancer.runtime.recorder import Recorder
 
 from .bench import Bench
+
+pytestmark = pytest.mark.slow
 
 POLICY: Policy = default_policy()
 THREADS, EACH = 8, 20_000

@@ -11,6 +11,8 @@ from balancer.policy_file import default_policy
 from scenarios.loader import load
 from sim.study.experiment import run_scenario
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-scenario.md"
 
 

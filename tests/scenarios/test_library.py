@@ -80,6 +80,7 @@ def test_a_library_scenario_asks_for_quality_and_for_no_harm(name: str) -> None:
     assert any(each.no_harm is not None for each in asked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_one_run_of_a_library_scenario_meets_what_is_expected(name: str) -> None:
     """One replication has no interval; its figures must lie on the right side all the same."""

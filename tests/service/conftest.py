@@ -9,7 +9,9 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import httpx
@@ -24,6 +26,8 @@ from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import CallSettings
 from balancer.service.app import create_app
 from balancer.service.console import Page
+from balancer.service.history.engine import new_engine
+from balancer.service.history.migrate import upgrade
 from balancer.service.server import Server, config_of
 from balancer.service.settings import Settings
 from tests.service.upstream import Script, scripted_upstream
@@ -129,6 +133,17 @@ class _Server(Server):
             self.loop.call_soon_threadsafe(self._end.set)
 
 
+@cache
+def _empty_history() -> bytes:
+    """A database that was opened once: its tables take longer to make than to copy."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "history.sqlite3"
+        engine = new_engine(f"sqlite:///{file}")
+        upgrade(engine)
+        engine.dispose()
+        return file.read_bytes()
+
+
 @contextmanager
 def serving(
     directory: Path,
@@ -152,6 +167,10 @@ def serving(
     if balancer is None:
         found = parse_policy(policy) if isinstance(policy, str) else policy
         balancer = Balancer(found, settings=call_settings or AT_ONCE)
+    history = directory / "history.sqlite3"
+    if not directory.exists():
+        directory.mkdir(parents=True)
+        history.write_bytes(_empty_history())
     ticks: list[Observations] = []
     ticked = threading.Event()
 
@@ -256,3 +275,10 @@ def start(directory: Path) -> Iterator[Start]:
 def service(start: Start) -> Service:
     """With a token and without a key of its own, under a policy that changes no call."""
     return start()
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Such a service, one for all of a file's tests that ask for what changes nothing."""
+    with serving(tmp_path_factory.mktemp("untouched") / "data") as made:
+        yield made

@@ -203,11 +203,11 @@ def test_a_body_that_is_too_large_is_refused(start: Start, chunked: bool) -> Non
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'"text"', b"NaN"])
-def test_malformed_json_is_refused(service: Service, body: bytes) -> None:
+def test_malformed_json_is_refused(untouched: Service, body: bytes) -> None:
     """With 400, or 422 where it is JSON but no object."""
-    with service.client(headers={"content-type": "application/json"}) as client:
+    with untouched.client(headers={"content-type": "application/json"}) as client:
         found = client.post("/api/brownout", content=body)
-    refused(service, found, 422 if body in (b"", b"[]", b'"text"', b"NaN") else 400)
+    refused(untouched, found, 422 if body in (b"", b"[]", b'"text"', b"NaN") else 400)
 
 
 def test_too_many_requests_are_refused_and_may_come_again(start: Start) -> None:

@@ -18,6 +18,8 @@ from sim.mock_gemini.process import MockProcess, spawn
 from tests.service.conftest import Service, serving
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
 BODY = {"contents": [{"role": "user", "parts": [{"text": "Why is the sky blue?"}]}]}
 QUICK = """\

@@ -120,6 +120,7 @@ def answered(service: Service, path: str, prompt: str = "hi") -> bytes:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_every_caller_gets_an_answer(start: Start, name: str, caplog: Any) -> None:
     """Governed or not, streamed or whole; and nothing is a bug of ours."""

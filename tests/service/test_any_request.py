@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from tests.service.conftest import KEY, Service, serving
 
+pytestmark = pytest.mark.slow
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: (

@@ -10,6 +10,8 @@ import pytest
 
 from tests.service.conftest import KEY, Service, Start
 
+pytestmark = pytest.mark.slow
+
 TEXTS = (
     "\ud800", "a\udfffb", "\x00", "a\x00b", "\x1b[31m", "\uffff", "\U0010ffff", "\u202e", "", " ",
     "9" * 400, "1e999", "NaN", "-Infinity", "' OR 1=1 --", "<script>", "${x}", "%00", "../../x",

@@ -246,9 +246,9 @@ def test_an_upstreams_refusal_is_told_as_its_own(start: Start, said: bytes, stat
 
 
 @pytest.mark.parametrize("query", ["?limit=0", "?limit=501", "?limit=x", "?before=0"])
-def test_a_page_is_bounded(service: Service, query: str) -> None:
+def test_a_page_is_bounded(untouched: Service, query: str) -> None:
     """By what it may ask for."""
-    with service.client() as client:
+    with untouched.client() as client:
         assert client.get(f"/api/history/modes{query}").status_code == 422
         assert client.get("/api/history/secrets").status_code == 422
 

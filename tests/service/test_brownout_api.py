@@ -112,9 +112,9 @@ def test_the_kill_switch_lets_calls_through_unchanged(start: Start) -> None:
         {"mode": "auto", "colour": "red"} | WHY,
     ],
 )
-def test_an_order_that_cannot_be_meant_is_refused(service: Service, given: Any) -> None:
+def test_an_order_that_cannot_be_meant_is_refused(untouched: Service, given: Any) -> None:
     """With what was expected; nothing is held."""
-    with service.client() as client:
+    with untouched.client() as client:
         found = client.post("/api/brownout", json=given)
         assert found.status_code == 422, found.text
         assert found.json()["error"]["message"]
@@ -209,18 +209,18 @@ def test_of_two_who_change_it_the_slower_one_is_told(service: Service) -> None:
     ],
 )
 def test_an_invalid_policy_leaves_the_old_one_in_force(
-    service: Service, policy: Any, status_code: int, problem: str
+    untouched: Service, policy: Any, status_code: int, problem: str
 ) -> None:
     """With where, what was found and what was expected."""
-    before = service.balancer.policy
-    with service.client() as client:
+    before = untouched.balancer.policy
+    with untouched.client() as client:
         found = put(client, policy)
         assert found.status_code == status_code, found.text
         assert problem in found.json()["error"]["message"]
         assert "root:" not in found.text
         assert status(client)["policy"]["version"] == 1
         assert len(client.get("/api/history/policies").json()["entries"]) == 1
-    assert service.balancer.policy is before
+    assert untouched.balancer.policy is before
 
 
 # ------------------------------------------------------------------------------- its file

@@ -93,6 +93,7 @@ def converse(client: httpx.Client, model: str, thinking: dict[str, Any]) -> None
     ask(asked, response_format={"type": "json_object"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("card", MODELS, ids=lambda card: card.name)
 def test_no_mode_makes_the_upstream_refuse_a_model(
     quick: Addresses, service: Service, card: ModelCard

@@ -19,6 +19,8 @@ from balancer.service.history.migrate import downgrade, head, revision, upgrade
 from balancer.service.history.tables import METADATA, MODE_CHANGES, ORDERS, POLICY_VERSIONS
 from tests.waiting import GIVE_UP_S
 
+pytestmark = pytest.mark.slow
+
 ORDER = {"at": 1.0, "kind": "override", "mode": "soft", "until": 61.0, "reason": "a drill"}
 
 

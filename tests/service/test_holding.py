@@ -22,6 +22,8 @@ from tests.service.test_process import BODY, PATH, ROOT, script
 from tests.service.upstream import Connection, Script, answer
 from tests.waiting import GIVE_UP_S, until
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["script"]
 
 POLICY = "baseline: null\nbudget: {per_hour: $1}\n"

@@ -21,6 +21,8 @@ from tests.service.conftest import Service, Start, serving
 from tests.service.otlp_sink import Sink, an_otlp_sink
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
 BODY = {"contents": [{"parts": [{"text": "hi"}]}]}
 POLICY = "thresholds: {soft: {latency_p95: 2s}}\nmodes: {normal: {model: null}}"

@@ -238,6 +238,7 @@ def test_a_failed_attempt_is_made_again(start: Start) -> None:
     assert len(service.script.asked) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("last", "verb", "path"),
     [

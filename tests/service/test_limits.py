@@ -135,10 +135,10 @@ def test_a_socket_with_more_than_its_parser_takes_is_told_so(service: Service) -
         (head("Connection: Upgrade", "Upgrade: h2c", f"Content-Length: {len(BODY)}") + BODY, 400),
     ],
 )
-def test_what_is_no_request_is_told_so(service: Service, raw: bytes, status: int) -> None:
+def test_what_is_no_request_is_told_so(untouched: Service, raw: bytes, status: int) -> None:
     """In the form that Gemini's errors have."""
-    assert asked(service, raw)[0] == status
-    assert service.script.asked == []
+    assert asked(untouched, raw)[0] == status
+    assert untouched.script.asked == []
 
 
 def test_nonsense_after_a_request_does_not_take_its_answer(service: Service) -> None:

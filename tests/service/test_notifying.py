@@ -164,6 +164,7 @@ def test_a_channel_in_trouble_is_named_without_its_address(start: Start, there: 
     assert MARKER not in answer.text
 
 
+@pytest.mark.slow
 def test_the_end_of_the_service_tells_what_waits(tmp_path: Path, there: Receiver) -> None:
     """The second change had to wait for a minute to pass."""
     settings = NotifySettings(channels=parse_channels(there.hook), per_minute=1)

@@ -92,6 +92,7 @@ def url() -> Iterator[str]:
         shutil.rmtree(directory)
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_take_turns(url: str) -> None:
     """Each finds the tables there."""
 

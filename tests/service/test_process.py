@@ -37,6 +37,8 @@ from tests.service.upstream import (
 )
 from tests.waiting import GIVE_UP_S, until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 MODEL = "gemini-2.5-flash"
 PATH = f"/v1beta/models/{MODEL}:generateContent"

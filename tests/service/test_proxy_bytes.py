@@ -83,10 +83,10 @@ def test_every_form_of_a_path_arrives_in_one_form(
         "//evil.example/v1beta/models/m:generateContent",
     ],
 )
-def test_no_other_path_reaches_the_upstream(service: Service, path: str) -> None:
+def test_no_other_path_reaches_the_upstream(untouched: Service, path: str) -> None:
     """The host is fixed, a path begins with a version of the API, and nothing in it leads out."""
-    assert raw_status(service.url, "POST", path) in (400, 401, 403, 404, 415)
-    assert service.script.asked == []
+    assert raw_status(untouched.url, "POST", path) in (400, 401, 403, 404, 415)
+    assert untouched.script.asked == []
 
 
 @pytest.mark.parametrize(
@@ -312,12 +312,12 @@ def test_no_header_makes_another_verb_of_a_call(service: Service, path: str) -> 
 
 @pytest.mark.parametrize("path", [PATH, "/v1beta/openai/chat/completions", "/v1beta/interactions"])
 @pytest.mark.parametrize("verb", ["GET", "PUT", "DELETE", "PATCH"])
-def test_a_governed_path_has_one_verb(service: Service, path: str, verb: str) -> None:
+def test_a_governed_path_has_one_verb(untouched: Service, path: str, verb: str) -> None:
     """Any other is refused here."""
-    with service.client() as client:
+    with untouched.client() as client:
         found = client.request(verb, path)
     assert (found.status_code, found.headers["allow"]) == (405, "POST")
-    assert service.script.asked == []
+    assert untouched.script.asked == []
 
 
 @pytest.mark.parametrize("method", ["generateContent", "streamGenerateContent"])
@@ -333,10 +333,10 @@ def test_a_governed_path_has_one_verb(service: Service, path: str, verb: str) ->
     ],
 )
 def test_no_spelling_of_a_generation_goes_past_its_plan(
-    service: Service, written: str, method: str
+    untouched: Service, written: str, method: str
 ) -> None:
     """What is nearly its path is refused as Google would refuse it."""
-    with service.client() as client:
+    with untouched.client() as client:
         found = client.post(written.format(method), content=BODY, headers=JSON)
     assert (found.status_code, found.json()["error"]["status"]) == (404, "NOT_FOUND")
-    assert service.script.asked == []
+    assert untouched.script.asked == []

@@ -23,7 +23,10 @@ from tests.wire.valid_requests import CARDS, Valid, requests
 genai = pytest.importorskip("google.genai")
 types = genai.types
 
-pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession"),
+]
 
 
 def only(mode: Mode) -> Policy:

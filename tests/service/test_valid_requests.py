@@ -21,6 +21,8 @@ from tests.service.conftest import serving
 from tests.service.strict_upstream import StrictUpstream
 from tests.wire.valid_requests import CARDS, Valid, requests
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("balancer.core.routes", reason="without routes every model becomes another one")
 
 

@@ -23,6 +23,8 @@ from tests.sim.small_world import SLOW, world, world_policy
 
 from .worlds import policy, requests, scenario
 
+pytestmark = pytest.mark.slow
+
 KEY = replication_key(5, 0)
 DURATION_S = 60
 

@@ -22,6 +22,8 @@ from tests.sim.dask_cluster import scheduler, worker
 from tests.sim.small_world import SLOW, world, world_policy
 from tests.sim.test_pool import refuse, square
 
+pytestmark = pytest.mark.slow
+
 POLICY = world_policy()
 
 KILLER = """\

@@ -44,6 +44,7 @@ def rows(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {row["law"]: row for row in record["scenarios"][0]["laws"]}
 
 
+@pytest.mark.slow
 def test_the_laws_stand_in_the_order_asked_for(record: dict[str, Any]) -> None:
     """In the scenario and in the summary."""
     assert tuple(rows(record)) == LAWS
@@ -236,6 +237,7 @@ def test_a_law_that_meets_nothing_has_no_regret_in_the_summary() -> None:
     assert row["largest_regret"] is None and row["mean_regret"] is None
 
 
+@pytest.mark.slow
 def test_the_record_does_not_depend_on_the_number_of_workers() -> None:
     """To the last byte."""
     one, two = (json.dumps(compared("a", "b", workers=workers).record()) for workers in (1, 2))

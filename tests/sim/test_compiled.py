@@ -11,6 +11,8 @@ import pytest
 
 from sim import compiled
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(compiled.__file__).parents[1]
 PROGRAM = (
     "from sim.compiled import cache_directory\n"

@@ -38,6 +38,7 @@ MOMENTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(MOMENTS, st.none()), max_size=60), st.sampled_from([1.0, 8.0]))
 def test_events_come_by_time_and_ties_in_the_order_they_were_made(
     script: list[float | None], per_s: float

@@ -48,6 +48,7 @@ def test_all_arms_of_a_replication_see_the_same_requests(result: Result) -> None
         assert difference["offered"] == difference["reasked"]
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_number_of_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,8 @@ from sim.run.engine import simulate
 from sim.run.result import POLICY, STATIC, Run
 from sim.study.experiment import run_scenario
 
+pytestmark = pytest.mark.slow
+
 TEXT = "law: mildest\nbaseline: null\n"
 HALF = {model: {"tokens_per_s": 88} for model in calibrated_profiles()}
 SLOW = {"name": "slow", "kind": "latency", "factor": 5, "at": 1200, "for": 900}

@@ -83,6 +83,7 @@ def _scenario(faults: list[dict[str, Any]], project: dict[str, Any] | None = Non
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*FAULTS, *PROJECTS])
 def test_the_kernel_agrees_with_processes(name: str) -> None:
     """Requests, attempts, bills and every latency, with the controller in the loop.

@@ -122,6 +122,7 @@ def test_a_decision_governs_the_requests_that_come_after_it() -> None:
     assert run.totals().served_by_mode == (1, 0, 1, 0)
 
 
+@pytest.mark.slow
 @given(
     admit=st.tuples(*[st.floats(0, 1)] * 3),
     share=st.floats(0, 1),

@@ -16,6 +16,8 @@ import pytest
 from balancer.core.errors import InputError, ScenarioError
 from sim.workers.pool import WorkerError, fan_out, local_workers
 
+pytestmark = pytest.mark.slow
+
 
 def square(value: int) -> int:
     """A task."""

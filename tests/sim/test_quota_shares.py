@@ -21,6 +21,7 @@ def granted(quota: Quota, until_s: float = HOUR_S, after_s: float = 0.0) -> floa
     return float(np.mean([answer for t, answer in answers if t >= after_s]))
 
 
+@pytest.mark.slow
 def test_every_counting_grants_the_quota_s_share_of_a_constant_overload() -> None:
     """Two thirds; a bucket, full at first, one minute's quota more over all the time."""
     share = 1 / OVERLOAD

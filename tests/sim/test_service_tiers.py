@@ -478,6 +478,7 @@ def test_a_flex_call_holds_what_its_fallback_would_cost() -> None:
     assert 0.0 < refused("priority", 1.01 * least_usd) < 1.0
 
 
+@pytest.mark.slow
 def test_priority_has_a_budget_of_its_own() -> None:
     """Beyond it calls are sent as standard, and nobody is refused."""
     of = scenario(duration="2h", clients={"output_cap": 200})

@@ -19,6 +19,8 @@ from sim.run.result import CHEAPEST, NONE, POLICY, STATIC, Run
 from sim.run.trajectories import Trajectories
 from tests.sim.small_world import SLOW, world, world_policy
 
+pytestmark = pytest.mark.slow
+
 MILD = world_policy(law="mildest")
 DELAY = {"kind": "delay", "by": 40, "at": 120, "for": 100}
 LOSS = {"kind": "loss", "at": 90, "for": 30, "share": 0.5}

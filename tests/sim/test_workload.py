@@ -103,6 +103,7 @@ PATTERNS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(PATTERNS)
 @settings(max_examples=40, deadline=None)
 def test_arrivals_of_a_pattern_follow_the_integral_of_its_rate(pattern: list[Any]) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from .table import QUICK, Queue
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("queue", [pytest.param(queue, id=queue.name) for queue in QUICK])
 def test_the_simulator_agrees_with_theory(queue: Queue) -> None:

@@ -14,6 +14,8 @@ from sim.tuning.default_space import default_space
 from sim.tuning.fields import policy_fields
 from tests.tuning.asking import BLIND, asking
 
+pytestmark = pytest.mark.slow
+
 TRACED = """\
 scenario: traced
 title: Recorded traffic and a fault in Python

@@ -252,6 +252,7 @@ def told_by_trials(count: int) -> Importances:
     return importances(study, ["cost", "quality"])
 
 
+@pytest.mark.slow
 def test_the_number_that_decides_is_found_important() -> None:
     """For each objective, whichever way it is better, and the same every time."""
     found = told_by_trials(80)
@@ -289,6 +290,7 @@ def record(moved: Sensitivity, off: Robustness) -> dict[str, Any]:
     )
 
 
+@pytest.mark.slow
 def test_a_record_is_read_back_as_it_was(
     moved: Sensitivity, off: Robustness, tmp_path: Path
 ) -> None:

@@ -16,6 +16,8 @@ from sim.tuning.fields import policy_fields
 from sim.tuning.space import Dimension, Space, read_space
 from tests.tuning.asking import space
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 BASES = {

@@ -26,6 +26,8 @@ from sim.tuning.trials import Race
 from sim.tuning.tune import FRESH, Tuned, simulated_s, tune
 from tests.tuning.asking import SLOW, asking, slow
 
+pytestmark = pytest.mark.slow
+
 
 def outline(found: Tuned) -> Any:
     """All of a tuning that can be compared."""

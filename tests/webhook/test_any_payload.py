@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,6 +73,7 @@ HEADERS = st.sampled_from(
 DELIVERIES = st.lists(st.tuples(bodies(), HEADERS, st.integers(0, 5)), min_size=8, max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=125)
 @given(DELIVERIES)
 def test_no_delivery_breaks_anything(deliveries: list[tuple[bytes, dict[str, str], int]]) -> None:

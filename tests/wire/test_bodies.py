@@ -223,6 +223,7 @@ EDITS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(BODIES, EDITS)
 def test_any_body_is_edited_without_being_changed(body: dict[str, Any], change: Edits) -> None:
     """Members that no edit names stay the same objects, and a second time changes nothing."""
@@ -234,6 +235,7 @@ def test_any_body_is_edited_without_being_changed(body: dict[str, Any], change: 
     assert repr(apply(found, change)) == repr(found)
 
 
+@pytest.mark.slow
 @given(BODIES, EDITS, st.sampled_from([None, 1]))
 def test_bytes_are_edited_as_values_are(
     body: dict[str, Any], change: Edits, indent: int | None

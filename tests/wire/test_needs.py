@@ -115,6 +115,7 @@ NAMES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(NAMES, JSON | st.dictionaries(NAMES, JSON)) | JSON)
 def test_any_body_has_needs_that_a_card_can_be_asked_about(body: Any) -> None:
     """Whatever stands in it."""

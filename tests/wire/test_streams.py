@@ -28,6 +28,7 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
+@pytest.mark.slow
 @given(st.lists(BODIES, max_size=4), st.lists(st.integers(0, 4000)), st.sampled_from([None, 1]))
 def test_the_cuts_between_reads_mean_nothing(
     chunks: list[Any], cuts: list[int], indent: int | None
@@ -98,6 +99,7 @@ def read(data: bytes, cuts: list[int]) -> tuple[list[Any], bytes]:
     return found + reader.close(), passed + reader.passed()
 
 
+@pytest.mark.slow
 @given(st.lists(BODIES, max_size=4), st.lists(st.integers(0, 4000)))
 def test_what_clients_can_read_is_passed_on_byte_by_byte(
     chunks: list[Any], cuts: list[int]

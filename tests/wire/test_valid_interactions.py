@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from sim.mock_gemini.strict import check
 from .test_valid_requests import BUDGETS, DEFAULT
 from .valid_interactions import valid_interactions
 from .valid_requests import CARDS, Valid, strategies
+
+pytestmark = pytest.mark.slow
 
 
 def refusal(body: dict[str, Any], card: ModelCard) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ from sim.mock_gemini.refusals import Refusal
 from sim.mock_gemini.strict import check
 
 from .valid_requests import CARDS, Valid, requests, strategies
+
+pytestmark = pytest.mark.slow
 
 DEFAULT = st.sampled_from([default_policy().strategies[mode] for mode in MODES])
 BUDGETS = st.none() | st.integers(1, 70_000)

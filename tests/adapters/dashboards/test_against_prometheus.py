@@ -25,10 +25,13 @@ from scenarios.loader import load
 from sim.study.experiment import run_scenario
 from tests.adapters.dashboards.remote_write import Kept, Prometheus, prometheus
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("prometheus") is None,
-    reason="Prometheus is not installed (Debian's package prometheus has it)",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("prometheus") is None,
+        reason="Prometheus is not installed (Debian's package prometheus has it)",
+    ),
+]
 
 SERVICE = "shop"
 ENDS_S = 1_790_000_010.0

@@ -196,6 +196,7 @@ def test_silence_is_an_alert(default: Policy, promtool: Promtool) -> None:
     )
 
 
+@pytest.mark.slow
 def test_flapping_is_counted_once_for_all_replicas(default: Policy, promtool: Promtool) -> None:
     """A change a minute, by two replicas: more than 12 in an hour, and over when it stops."""
     firing = FIRING.format("OpenBalancerModeFlapping")

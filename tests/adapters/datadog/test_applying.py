@@ -114,6 +114,7 @@ def test_an_interrupted_apply_is_finished_by_the_next(
     assert actions(plan(client, TARGET, wanted())) == {Action.KEEP}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["late", "drop", "hang"])
 @pytest.mark.parametrize(
     "path",
@@ -189,6 +190,7 @@ def test_somebody_elses_tag_configuration_keeps_its_tags(client: Client, fake: F
     assert list(fake.tag_configurations) == ["open_balancer.request.duration"]
 
 
+@pytest.mark.slow
 def test_destroy_removes_only_its_own(client: Client, fake: Fake) -> None:
     """Other people's monitors, and those of another service of ours, stay."""
     other = Target(service="other", webhook="other")

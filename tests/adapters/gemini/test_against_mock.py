@@ -21,7 +21,10 @@ from tests.waiting import GIVE_UP_S
 from .bench import FLASH, LITE, Bench, failures, policy, served_models
 from .test_answers import CHAIN
 
-pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession"),
+]
 
 ROOT = Path(__file__).parents[3]
 PAGES = ("README.md", "docs/how-to/wrap-google-genai.md")

@@ -18,6 +18,8 @@ from tests.older_genai import older_python
 from .conversations import MODELS, everything, plan_of
 from .test_interactions_against_mock import bench, counters
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def quick() -> Iterator[Addresses]:

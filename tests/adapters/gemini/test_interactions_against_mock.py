@@ -41,6 +41,7 @@ def bench(mock: Addresses, plan: Strategy, kind: str = "sync", **more: Any) -> B
     return Bench(url=mock.url, kind=kind, policy=policy(plan), api_key=mock.api_key, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [FLASH, LITE, "gemini-3.8-flash", "gemini-3.1-flash-lite"])
 @pytest.mark.parametrize("mode", MODES)
 def test_no_mode_makes_the_upstream_refuse_anything(

@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.older_genai import older_python
+
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 ESSENTIAL = (

@@ -24,6 +24,8 @@ from sim.run.result import ARMS
 from tests.adapters.telemetry.kept import Kept
 from tests.adapters.telemetry.receiver import Receiver, values
 
+pytestmark = pytest.mark.slow
+
 START_NS = 1_790_000_000_000_000_000
 POLICY = """\
 law: ladder

@@ -187,6 +187,7 @@ def test_no_requests_at_all_shed_nobody() -> None:
 # --- memory -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [50, 105, 118, 240, 300, 330, 400, 1200])
 def test_a_law_that_was_saved_at_any_time_goes_on_as_if_it_had_not_been(stop: int) -> None:
     """In normal, in soft, locked, in a probe and at every share of it."""

@@ -198,6 +198,7 @@ def policy_text(client: httpx.Client) -> str:
     return html.unescape(found[1])
 
 
+@pytest.mark.slow
 def test_a_policy_is_checked_applied_and_brought_back(open_service: Service) -> None:
     """Each version is one."""
     policies = open_service.app.state.dependencies.policies
@@ -311,6 +312,7 @@ def test_a_run_is_the_commands_own(tmp_path: Path) -> None:
     assert (jobs.folder(1) / "a.yaml").read_text() == "x: 1"
 
 
+@pytest.mark.slow
 def test_runs_wait_in_a_bounded_queue(tmp_path: Path) -> None:
     """One that cannot run says why."""
 

@@ -88,9 +88,9 @@ def test_the_list_is_bounded_and_goes_on(start: Start) -> None:
         ("/api/incidents/1/summary?format=pdf", 422),
     ],
 )
-def test_what_cannot_be_meant_is_refused(service: Service, path: str, status: int) -> None:
+def test_what_cannot_be_meant_is_refused(untouched: Service, path: str, status: int) -> None:
     """With a message."""
-    with service.client() as client:
+    with untouched.client() as client:
         found = client.get(path)
     assert found.status_code == status
     assert found.json()["error"]["message"]

@@ -130,6 +130,7 @@ def test_a_summary_names_the_rules_that_were_broken(store: Store, journal: Path)
     assert found.incident.began_at < found.incident.opened_at
 
 
+@pytest.mark.slow
 def test_what_was_rotated_away_is_said_to_be(store: Store, journal: Path) -> None:
     """Its beginning at first."""
     files = JournalFiles(journal, max_bytes=20_000, keep=1)
@@ -141,6 +142,7 @@ def test_what_was_rotated_away_is_said_to_be(store: Store, journal: Path) -> Non
     assert any("no longer has" in note for note in found.journal.notes)
 
 
+@pytest.mark.slow
 def test_a_journal_that_is_gone_leaves_what_the_database_has(store: Store, journal: Path) -> None:
     """Modes and their reasons; no figure is made up."""
     rig = Rig(store, journal=journal, policy=FREE)
@@ -229,6 +231,7 @@ def test_ticks_that_a_late_ticker_closed_together_are_no_gap(
     assert found.known_s == pytest.approx(found.episode_s)
 
 
+@pytest.mark.slow
 def test_another_life_of_the_controller_is_not_mixed_in(store: Store, tmp_path: Path) -> None:
     """Its scenario seconds count from elsewhere."""
     path = tmp_path / "j.jsonl"
@@ -311,6 +314,7 @@ def test_budgets_are_shown_with_what_the_episode_took(store: Store, journal: Pat
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_no_longer_changes_is_read_once(
     store: Store, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
