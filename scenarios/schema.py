@@ -1,7 +1,8 @@
 """The scenario format: one page of YAML says traffic, upstream, clients, faults, expectations.
 
-Every model here refuses unknown keys. Durations come out in seconds, shares in 0..1, money
-in dollars; `balancer.units` reads them as users write them.
+Every model here is `Frozen`, which refuses unknown keys; `balancer.documents` words the message.
+Durations come out in seconds, shares in 0..1, money in dollars; `balancer.units` reads them as
+users write them.
 """
 
 from __future__ import annotations

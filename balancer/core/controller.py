@@ -157,7 +157,7 @@ class Controller:
             "bounds": _bounds(self.policy),
             "tick_s": self.policy.tick_s,
             "tick": self._tick,
-            "signals": self._signals.ledger.state(),
+            "signals": self._signals.windows.state(),
             "orders": self._orders.state(),
             "stretches": None if self._monitor is None else self._monitor.state(),
             "memory": self._law.state(),
@@ -181,14 +181,14 @@ class Controller:
             raise MisuseError("the state was taken under a policy with ticks of another length")
         signals, orders, memory = state["signals"], state["orders"], state["memory"]
         assert isinstance(signals, dict) and isinstance(orders, dict) and isinstance(memory, dict)
-        ledger = controller._signals.ledger
+        windows = controller._signals.windows
         cuts = (signals["latency_cuts"], signals["ttft_cuts"])
-        if cuts != (list(ledger.latency_cuts), list(ledger.ttft_cuts)):
+        if cuts != (list(windows.latency_cuts), list(windows.ttft_cuts)):
             raise MisuseError("the state was taken under a policy with another exit ratio")
         tick, stance = state["tick"], state["stance"]
         if isinstance(tick, int):
             controller._tick = tick
-            ledger.restore(signals["tick"], signals["rows"], signals["latencies"])
+            windows.restore(signals["tick"], signals["rows"], signals["latencies"])
             controller._orders.restore(orders)
             controller._remember(state)
         # A law that took over from another one may have had no step yet.
@@ -245,7 +245,7 @@ class Controller:
             return controller, "nothing: no tick was stepped"
         assert isinstance(orders, dict) and isinstance(memory, dict)
         controller._tick = tick
-        controller._signals.ledger.restore(tick, [], [])
+        controller._signals.windows.restore(tick, [], [])
         controller._orders.restore(orders)
         controller._remember(state)
         law = controller._law

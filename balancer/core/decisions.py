@@ -38,7 +38,8 @@ class Reason:
     """Why a decision is what it is.
 
     Attributes:
-        kind: rule, probe, passed, failed, override or alert.
+        kind: rule, probe, passed, failed (a probe, or a mode that helped nobody), override, alert
+            or policy.
         text: for a person: "hard: latency_p95: 12 of 31 above 5.02 s, 5.0% allowed".
         rule: name of the rule, alert or order.
         value: what was measured, in the signal's unit; NaN where nothing was.

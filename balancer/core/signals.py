@@ -8,6 +8,9 @@ and a share q allowed, a signal is in breach when
 
 (z standard deviations of the binomial above its mean). Too few samples is no verdict:
 neither a breach nor proof of health.
+
+The default law asks the same of requests instead, each counted once (`laws.felt`), by a sequential
+test (`laws.evidence`), unless a rule is to hold for a span of time; see `laws.watch`.
 """
 
 from __future__ import annotations
@@ -32,8 +35,8 @@ from .windows import (
     STARTED,
     TIMED,
     TOKENS,
-    Ledger,
     Row,
+    Windows,
 )
 
 __all__ = ["Bound", "Measurement", "Signals", "breach", "describe", "latency_cuts"]
@@ -68,7 +71,7 @@ class Bound:
         rule: the rule.
         threshold: in the signal's unit; of a latency, the snapped edge.
         cut: of a latency or first-token rule, the edge's index.
-        column: of the same, the ledger's column of samples above it.
+        column: of the same, the windows' column of samples above it.
     """
 
     rule: Rule
@@ -99,7 +102,7 @@ LONGEST_LAW_WINDOW_S = 120.0
 
 
 class Signals:
-    """Judges the rules of a policy on what the ledger holds.
+    """Judges the rules of a policy on what its windows hold.
 
     `entry` and `exits` are the two bounds of each rule, in the policy's order; `seen` is the tick
     that was taken in last.
@@ -111,8 +114,8 @@ class Signals:
         "_tick_s",
         "entry",
         "exits",
-        "ledger",
         "seen",
+        "windows",
     )
 
     def __init__(self, policy: Policy) -> None:
@@ -127,7 +130,7 @@ class Signals:
         windows = [bound.window_ticks for bound in self.entry]
         latencies = [b.window_ticks for b in self.entry if b.rule.signal in LATENCIES]
         hold = math.ceil(policy.ladder.hold_s * policy.ladder.multiplier_max / policy.tick_s)
-        self.ledger = Ledger(
+        self.windows = Windows(
             max([hold, self.ticks(LONGEST_LAW_WINDOW_S), *windows]),
             max([self.ticks(60.0), *latencies]),
             cuts,
@@ -162,7 +165,7 @@ class Signals:
     def observe(self, observations: Observations) -> None:
         """Take in the next tick."""
         self.seen = observations
-        self.ledger.add(observations)
+        self.windows.add(observations)
         self._aged.clear()
         self._ages = None
 
@@ -185,11 +188,11 @@ class Signals:
         """
         found = self._aged.get((row, since))
         if found is None:
-            cuts = self.ledger.latency_cuts
+            cuts = self.windows.latency_cuts
             # All modes together is the view of those who do not look at calls in flight.
             ages = self._in_flight().get(MODES[row], EMPTY) if row != ALL else EMPTY
             found = ages.above(cuts)
-            before = snap((self.ledger.tick - since) * self._tick_s)
+            before = snap((self.windows.tick - since) * self._tick_s)
             if ages.highest >= before:
                 earlier = ages.above((before,))[0]
                 found = tuple([max(0, count - earlier) for count in found])
@@ -199,24 +202,24 @@ class Signals:
     def samples(self, row: int, since: int) -> int:
         """Attempts finished after tick `since`, or in flight beyond the lowest cut."""
         aged = self.aged(row, since)
-        return self.ledger.since(row, since)[FINISHED] + (aged[0] if aged else 0)
+        return self.windows.since(row, since)[FINISHED] + (aged[0] if aged else 0)
 
     def starts_per_s(self) -> float:
         """Attempts started a second in all modes, over the last minute."""
         ticks = self.ticks(60.0)
-        return self._rate(self.ledger.since(ALL, self.ledger.tick - ticks)[STARTED], ticks)
+        return self._rate(self.windows.since(ALL, self.windows.tick - ticks)[STARTED], ticks)
 
     def offered_per_s(self) -> float:
         """Requests offered a second, over the last minute."""
         ticks = self.ticks(60.0)
-        return self._rate(sum(self.offered_since(self.ledger.tick - ticks)), ticks)
+        return self._rate(sum(self.offered_since(self.windows.tick - ticks)), ticks)
 
     def _rate(self, count: int, ticks: int) -> float:
         return max(0, count) / (ticks * self._tick_s)
 
     def offered_since(self, since: int) -> Row:
         """Requests offered after tick `since`, by priority, but for those that are unjudged."""
-        low, normal, high = self.ledger.since(ALL, since)[OFFERED]
+        low, normal, high = self.windows.since(ALL, since)[OFFERED]
         return max(0, low), max(0, normal), max(0, high)
 
     def in_flight(self) -> int:
@@ -225,7 +228,7 @@ class Signals:
 
     def mostly_quota(self, row: int, since: int) -> bool:
         """Whether most failures after tick `since` are 429s, the one error that is load."""
-        counts = self.ledger.since(row, since)
+        counts = self.windows.since(row, since)
         return 2 * counts[QUOTA] > counts[FAILED]
 
     def evidence(self, bound: Bound, row: int, since: int, start: int) -> tuple[int, int, float]:
@@ -237,7 +240,7 @@ class Signals:
             since: calls in flight count when they were started after this tick.
             start: finished ones count when they finished after this tick.
         """
-        counts = self.ledger.since(row, start)
+        counts = self.windows.since(row, start)
         rule = bound.rule
         if rule.signal in LATENCIES:
             aged = self.aged(row, since)
@@ -264,12 +267,12 @@ class Signals:
         signal = bound.rule.signal
         if signal in GAUGES:
             return self._gauge(signal) > bound.threshold
-        tick = self.ledger.tick
+        tick = self.windows.tick
         if signal == SPENT:
             return self._spent_usd(bound) > bound.threshold
         start = max(since, tick - bound.window_ticks)
         if signal in SPENDING:
-            counts = self.ledger.since(row, start)
+            counts = self.windows.since(row, start)
             if counts[FINISHED] < min_samples:
                 return None
             return self._spending(signal, counts, bound.window_ticks) > bound.threshold
@@ -285,13 +288,13 @@ class Signals:
 
     def _spent_usd(self, bound: Bound) -> float:
         """Dollars settled in a bound's window, in all modes and whenever they were entered."""
-        ledger = self.ledger
-        return ledger.since(ALL, ledger.tick - bound.window_ticks)[NANO] / 1e9
+        windows = self.windows
+        return windows.since(ALL, windows.tick - bound.window_ticks)[NANO] / 1e9
 
     def _spending(self, signal: str, counts: Row, window_ticks: int) -> float:
         """Mean settled per attempt of the row, times the attempts started in all modes."""
-        ledger = self.ledger
-        started = ledger.since(ALL, ledger.tick - window_ticks)[STARTED]
+        windows = self.windows
+        started = windows.since(ALL, windows.tick - window_ticks)[STARTED]
         per_s = self._rate(started, window_ticks) / counts[FINISHED]
         if signal == "token_cost_per_hour":
             return counts[NANO] / 1e9 * per_s * 3600.0
@@ -302,18 +305,18 @@ class Signals:
     def measure(self, bound: Bound, row: int, since: int, start: int) -> Measurement:
         """The signal's value, for a person; the exact quantile is computed here only."""
         signal = bound.rule.signal
-        ledger = self.ledger
+        windows = self.windows
         if signal in GAUGES:
             return Measurement(value=self._gauge(signal))
         if signal == SPENT:
             return Measurement(value=self._spent_usd(bound))
         if signal in SPENDING:
-            counts = ledger.since(row, start)
+            counts = windows.since(row, start)
             value = self._spending(signal, counts, bound.window_ticks) if counts[FINISHED] else None
             return Measurement(value=value, n=counts[FINISHED])
         k, n, share = self.evidence(bound, row, since, start)
         if signal in LATENCIES:
-            seen = merge((ledger.latency(row, start), self._old(row, since)))
+            seen = merge((windows.latency(row, start), self._old(row, since)))
             return Measurement(value=seen.quantile(1.0 - share) if seen else None, k=k, n=n)
         if signal == "ttft_p95" or n == 0:
             return Measurement(value=None, k=k, n=n)
@@ -323,14 +326,14 @@ class Signals:
         """Ages that `aged` counts, as a histogram."""
         if not any(self.aged(row, since)):
             return EMPTY
-        low = self.ledger.latency_cuts[0]
-        high = snap((self.ledger.tick - since) * self._tick_s)
+        low = self.windows.latency_cuts[0]
+        high = snap((self.windows.tick - since) * self._tick_s)
         counts = self._in_flight()[MODES[row]].counts()
         return Histogram.from_counts({i: c for i, c in counts.items() if low <= i < high})
 
     def projected(self, bound: Bound, row: int, since: int) -> float | None:
         """What a spending signal would be if all traffic were served as `row` was."""
-        counts = self.ledger.since(row, since)
+        counts = self.windows.since(row, since)
         if counts[FINISHED] == 0:
             return None
         return self._spending(bound.rule.signal, counts, bound.window_ticks)

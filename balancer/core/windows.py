@@ -37,8 +37,8 @@ __all__ = [
     "STARTED",
     "TIMED",
     "TOKENS",
-    "Ledger",
     "Row",
+    "Windows",
 ]
 
 STARTED, FINISHED, FAILED, QUOTA, TOKENS, NANO, TIMED, FIRST_TOKENS = range(8)
@@ -56,7 +56,7 @@ _NO_REQUESTS = (0,) * (CUTS - OFFERED.start)
 _QUOTA_KINDS = (FAILURES.index("quota_minute"), FAILURES.index("quota_day"))
 
 
-class Ledger:
+class Windows:
     """Counts of the last ticks.
 
     Args:

@@ -1,4 +1,4 @@
-"""The account of one request: what its attempts came to, and who is told when it is over."""
+"""The account of one request: how long it may take, what its attempts came to, who is told so."""
 
 from __future__ import annotations
 

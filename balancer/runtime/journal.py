@@ -1,8 +1,9 @@
-"""The live journal: files of bounded size and number, each of which can be replayed by itself.
+"""Files of the live journal, of bounded size and number; each can be replayed by itself.
 
 Every file begins with a header that holds the policy and what the controller remembered at that
 point, so a rotated file replays to the bit without the ones before it. A tick is written and
-flushed at once: a process that is killed loses at most the tick under way.
+flushed at once: a process that is killed loses at most the tick under way. What a line
+holds is said in `balancer.core.journal`.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ from .attempts import BEGUN, OVER, RESERVED, Attempt
 from .calls import Asked, Outcome
 from .closed import Refusal
 from .flights import ABANDONED, ANSWER, FAILED, UNJUDGED
-from .reservations import bound, reserve
+from .reservations import limit_tokens, reserve
 from .withdrawn import Edit
 
 __all__ = ["Request"]
@@ -217,7 +217,7 @@ class Request:
         if self._as_written or admission.only_priced(name):
             strategy = UNTOUCHED.strategy
         card = admission.card(name)
-        bound(attempt, strategy, asked, card)
+        limit_tokens(attempt, strategy, asked, card)
         # What is sent as it was written keeps its tier, whatever that costs.
         yields = tier == PRIORITY and card is not None and self._says_tier
         may = reserve(admission, attempt, asked, card, self.key, yields=yields)

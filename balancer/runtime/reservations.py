@@ -11,13 +11,15 @@ from .bills import in_tier
 from .calls import Asked
 from .claim import Claim
 
-__all__ = ["bound", "reserve"]
+__all__ = ["limit_tokens", "reserve"]
 
 _LARGE = 1 << 30
 _TEXT = frozenset(("text",))
 
 
-def bound(attempt: Attempt, strategy: Strategy, asked: Asked, card: ModelCard | None) -> None:
+def limit_tokens(
+    attempt: Attempt, strategy: Strategy, asked: Asked, card: ModelCard | None
+) -> None:
     """Write into an attempt how long it may answer and think: the lesser of plan and caller.
 
     A plan's cap that would tear an answer, or that the model's least thinking fills, is none. What

@@ -19,10 +19,10 @@ from . import chat, interactions
 from .answers import Answer, AnswerReader, read_answer
 from .asked import Asked, completed, estimate_tokens, read_asked
 from .attempts import AttemptPlan, GrantedAttempt, plan_attempt
+from .blame import Sent, project_of, remedy, shape_of
 from .bodies import apply
 from .edits import Edits, budget_alone, edits, edits_within
 from .failures import UpstreamError, error_of, read_error
-from .faults import Sent, project_of, remedy, shape_of
 from .history import first_kept, speaks
 from .media import Found, most_media
 from .models import bare_model, find_card

@@ -9,8 +9,8 @@ from balancer.core.catalog import Catalog, ModelCard
 from balancer.core.strategy import Strategy
 
 from .asked import Asked
+from .blame import Sent
 from .edits import Edits, budget_alone, edits, edits_within
-from .faults import Sent
 from .models import find_card
 
 __all__ = ["AttemptPlan", "GrantedAttempt", "plan_attempt"]

@@ -1,4 +1,7 @@
-"""What an error response means: its kind, and how long the upstream asks to wait."""
+"""What an error response means: its kind, and how long the upstream asks to wait.
+
+Of a 429 the kind says whether the quota of the minute or of the day is spent.
+"""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class MonitoringService:
         self._late.append(observations)
         while self._late and self._late[0].tick + self._lag_ticks <= tick:
             self._signals.observe(self._late.popleft())
-        if (tick + 1) % self._every_ticks or self._signals.ledger.tick < 0:
+        if (tick + 1) % self._every_ticks or self._signals.windows.tick < 0:
             return []
         told: list[Message] = []
         both = zip(self._signals.entry, self._signals.exits, strict=True)
@@ -98,7 +98,7 @@ class MonitoringService:
 
     def _beyond(self, bound: Bound) -> bool | None:
         """A plain threshold on everything in the window; None without data."""
-        since = self._signals.ledger.tick - bound.window_ticks
+        since = self._signals.windows.tick - bound.window_ticks
         return self._signals.judge(bound, ALL, since, z=0.0, min_samples=1)
 
     def _send(self, place: int, tick: int, *, raised: bool) -> list[Message]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from balancer.core.decisions import ADMIT_ALL, Limits, one_hot
-from balancer.core.laws.stances import alerted, because, ordered, stance
+from balancer.core.laws.stances import alerted, measured_reason, ordered, stance
 from balancer.core.modes import Mode
 from balancer.core.observations import Alert, Override
 from balancer.core.policy import Policy
@@ -50,7 +50,7 @@ def test_a_broken_rule_is_a_reason_with_what_was_measured() -> None:
     signals.observe(tick(0, served(overloaded=100)))
     for index in range(1, 100):
         signals.observe(tick(index, served(latencies=[1.0] * 9, overloaded=1)))
-    reason = because(signals, signals.entry[3], Mode.NORMAL, -1, Mode.SOFT)
+    reason = measured_reason(signals, signals.entry[3], Mode.NORMAL, -1, Mode.SOFT)
     assert reason.text == "soft: error_rate 10.0% > 5.0% over 1m"
     assert (reason.kind, reason.rule, reason.k, reason.n) == ("rule", "error_rate soft", 60, 600)
 

@@ -68,7 +68,7 @@ def test_a_longer_or_shorter_memory_keeps_what_it_can_hold() -> None:
         other = replace(policy, ladder=LadderSettings(hold_s=hold_s, multiplier_max=1))
         again, kept = Controller.succeed(other, state_of(loop.controller))
         assert kept == "everything"
-        ledger, before = again._signals.ledger, loop.controller._signals.ledger
+        ledger, before = again._signals.windows, loop.controller._signals.windows
         for row in range(5):
             for since in (899, 890, 850):
                 assert ledger.since(row, since) == before.since(row, since)

@@ -21,16 +21,16 @@ from balancer.core.windows import (
     STARTED,
     TIMED,
     TOKENS,
-    Ledger,
+    Windows,
 )
 from tests.core.builders import served, tick
 
 TWO_S, FIVE_S = snap(2.0), snap(5.0)
 
 
-def ledger(*ticks: Observations, length: int = 10) -> Ledger:
+def ledger(*ticks: Observations, length: int = 10) -> Windows:
     """A ledger with cuts at 2 s and 5 s, and at 2 s to the first token."""
-    found = Ledger(length, length, (TWO_S, FIVE_S), (TWO_S,))
+    found = Windows(length, length, (TWO_S, FIVE_S), (TWO_S,))
     for observations in ticks:
         found.add(observations)
     return found
@@ -113,7 +113,7 @@ def test_latencies_older_than_their_window_are_dropped() -> None:
 
 def test_a_ledger_without_first_token_cuts_counts_none() -> None:
     """The columns are not even there."""
-    found = Ledger(10, 10, (TWO_S,), ())
+    found = Windows(10, 10, (TWO_S,), ())
     found.add(tick(0, served(latencies=[3.0], ttft=[1.0])))
     row = found.since(Mode.NORMAL, -1)
     assert (row[FIRST_TOKENS], row[CUTS:]) == (0, (1,))

@@ -1,8 +1,8 @@
-"""From what the controller sees and decides to metrics: the one place that says how.
+"""From the ticks that the controller sees and decides to metrics: the one place that says how.
 
 The same code serves the live Balancer and a journal read later: both give observations and
 decisions, tick by tick. What only single calls can tell (the GenAI histograms) comes beside
-them, where there are calls.
+them, where there are calls; the process, the fleet and what is passed on are told by `live`.
 """
 
 from __future__ import annotations

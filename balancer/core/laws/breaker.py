@@ -69,7 +69,7 @@ class Breaker:
 
     def _seen(self, since: int) -> tuple[int, int]:
         """Calls of normal that finished after a tick, and the bad ones among them."""
-        counts = self._signals.ledger.since(Mode.NORMAL, since)
+        counts = self._signals.windows.since(Mode.NORMAL, since)
         slow = counts[self._column] if self._column is not None else 0
         # A timeout is slow and failed; it is one bad call.
         return counts[FINISHED], min(counts[FINISHED], max(counts[FAILED], slow))

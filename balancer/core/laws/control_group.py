@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from .evidence import verdict
 from .felt import Round
 from .fields import put_back, saved
-from .standards import bad
+from .standards import bad_counts
 
 __all__ = ["ControlGroup"]
 
@@ -44,7 +44,7 @@ class ControlGroup:
     def observe(self, tick: int, seen: Round | None) -> None:
         """Count what those who stay felt in a tick."""
         if seen is not None and tick - self.since > self.ripens:
-            failed, late, n = bad(seen)
+            failed, late, n = bad_counts(seen)
             self.k += max(0, min(n, failed + late))
             self.n += n
 

@@ -67,7 +67,7 @@ class Dimmer:
 
     def step(self, tick: int) -> Stance:
         """See `Law.step`."""
-        seen = self._signals.ledger.latency(ALL, tick - self._window)
+        seen = self._signals.windows.latency(ALL, tick - self._window)
         if seen and self._setpoint_s is not None:
             y = seen.quantile(self._constants.quantile) / self._setpoint_s
             self._theta = dim(self._theta, y, self._constants.pole)

@@ -77,7 +77,7 @@ class Felt:
     def __init__(self, signals: Signals) -> None:
         self._signals = signals
         # Of each mode: requests in flight, and those above each cut, when it last spoke.
-        nothing = 0, (0,) * len(signals.ledger.latency_cuts)
+        nothing = 0, (0,) * len(signals.windows.latency_cuts)
         self._before = [nothing] * len(MODES)
         self.now: dict[Mode, Round] = {}
 
@@ -88,8 +88,8 @@ class Felt:
             now[entry.mode] = self._count(entry)
 
     def _count(self, entry: ModeRequests) -> Round:
-        ledger = self._signals.ledger
-        cuts = ledger.latency_cuts
+        windows = self._signals.windows
+        cuts = windows.latency_cuts
         mode, begun, answers, failures, ages, unjudged = entry
         answered, slow = answers.counted(cuts)
         failed, late_failed = failures.counted(cuts)
@@ -101,8 +101,8 @@ class Felt:
         surplus = answered + failed + in_flight - begun - in_flight_before
         firsts = 0
         tardy: tuple[int, ...] = ()
-        if ledger.ttft_cuts:
-            counts = ledger.since(mode, ledger.tick - 1)
+        if windows.ttft_cuts:
+            counts = windows.since(mode, windows.tick - 1)
             firsts, tardy = counts[FIRST_TOKENS], counts[CUTS + len(cuts) :]
         gone, surplus = (-surplus, 0) if surplus < 0 else (0, surplus)
         row = (

@@ -64,7 +64,7 @@ class Gradient:
 
     def step(self, tick: int) -> Stance:
         """See `Law.step`."""
-        seen = self._signals.ledger.latency(ALL, tick - 1)
+        seen = self._signals.windows.latency(ALL, tick - 1)
         if seen:
             self._learn(seen.mean())
         if int(self._limit) != self._stance.limits.max_in_flight:

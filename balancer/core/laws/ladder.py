@@ -29,7 +29,7 @@ from ..orders import Orders
 from ..policy import Policy
 from ..signals import ERRORS, GAUGES, SPENDING, SPENT, Bound, Signals, breach, describe
 from ..windows import FINISHED
-from .stances import alerted, because, ordered, stance
+from .stances import alerted, measured_reason, ordered, stance
 
 __all__ = ["Ladder"]
 
@@ -150,7 +150,7 @@ class Ladder:
             # One relapse, however many rungs it climbs.
             self.stepped_down_at = None
         load = any(self._is_load(bound, entered) for bound in broken)
-        reasons = tuple(because(self._signals, b, self.mode, entered, to) for b in broken)
+        reasons = tuple(measured_reason(self._signals, b, self.mode, entered, to) for b in broken)
         self._enter(tick, to, reasons, shedding=self.shedding or load)
         return True
 
@@ -190,7 +190,7 @@ class Ladder:
         """
         signals = self._signals
         if bound.rule.signal in ERRORS:
-            start = max(entered, signals.ledger.tick - bound.window_ticks)
+            start = max(entered, signals.windows.tick - bound.window_ticks)
             return signals.mostly_quota(self.mode, start)
         baseline = self._policy.baseline
         if bound.rule.signal in SPENDING or bound.rule.signal in GAUGES or baseline is None:
@@ -241,7 +241,7 @@ class Ladder:
         target = self.target
         if target is None or not lowest <= target < self.mode:
             target = MODES[self.mode - 1]
-        finished = self._signals.ledger.since(self.mode, since)[FINISHED]
+        finished = self._signals.windows.since(self.mode, since)[FINISHED]
         seen = finished >= self._settings.min_samples
         if self._aim(target, since, seen=seen):
             self.probe, self.probe_since, self.target = target, tick, target

@@ -43,8 +43,8 @@ from .probe import Outcome, Probe
 from .remedy import differs, is_load
 from .share import HALF, NONE, SCARCE_PER_S, first_share
 from .stances import probing, stance
-from .standards import bad, counted
-from .watch import Broken, Watch, because
+from .standards import bad_counts, counts_requests
+from .watch import Broken, Watch, rule_reason
 
 __all__ = ["Mildest"]
 
@@ -157,7 +157,7 @@ class Mildest:
 
     def _leave(self, tick: int, broken: list[Broken]) -> bool:
         """Go to the next worse mode that promises less loss, or else to the least bad known."""
-        felt = [each for each in broken if counted(each.bound)]
+        felt = [each for each in broken if counts_requests(each.bound)]
         load = any(is_load(self._policy, each.bound, self.demand.per_s) for each in broken)
         sheds = load or (self.shedding and any(self._policy.strategies[self.mode].shed))
         failed, late = self.watch.shares(felt)
@@ -204,7 +204,7 @@ class Mildest:
             return True
         # A leap says nothing good of what it leaves out.
         self.ill.shun(MODES[self.mode + 1 : to], tick + self._hold)
-        reasons = tuple(because(each, to) for each in broken)
+        reasons = tuple(rule_reason(each, to) for each in broken)
         self._enter(tick, to, reasons, shedding=sheds)
         return True
 
@@ -338,7 +338,7 @@ class Mildest:
         Not well while it still breaks a rule of another kind (not `calm`), nor where it was left or
         refused for one: that is taken for granted, too, until the next try.
         """
-        failed, late, n = bad(here)
+        failed, late, n = bad_counts(here)
         found = self.lock.weigh(tick, min(n, failed + late), n)
         if found == "well" and calm and self.ill.cause[self.mode] == "users":
             self.ill.relent(tick)

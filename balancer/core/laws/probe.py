@@ -21,7 +21,7 @@ from .felt import Round
 from .illness import Cause
 from .losses import LATE
 from .share import NONE, Share
-from .standards import allowed, counted, sample, spent, told
+from .standards import allowed, counts_requests, counts_text, limits_spending, sample
 
 __all__ = ["Outcome", "Probe"]
 
@@ -103,7 +103,7 @@ class Probe:
         self._changes = {
             number: Change(allowed(bound))
             for number, bound in enumerate(signals.entry)
-            if counted(bound)
+            if counts_requests(bound)
         }
 
     def begin(
@@ -165,7 +165,7 @@ class Probe:
         """
         kept = self.share.kept_until is not None
         for number, bound in tests:
-            if not counted(bound) and not spent(bound):
+            if not counts_requests(bound) and not limits_spending(bound):
                 # What is spent leaves its window slowly: a share is tried where there is room.
                 ahead = bound.rule.signal == SPENT and not kept
                 broken = self._broken(self._signals.exits[number] if ahead else bound, target)
@@ -199,17 +199,17 @@ class Probe:
         most = 0
         texts: list[str] = []
         for number, bound in tests:
-            if counted(bound):
+            if counts_requests(bound):
                 k, n = self._add(number, bound, seen)
                 found = verdict(k, n, allowed(bound))
                 if found is False:
                     weight = 1.0 if bound.rule.signal == "error_rate" else LATE
                     lost = weight * k / n
-                    return Outcome("refused", (told(bound, k, n),), lost=lost)
+                    return Outcome("refused", (counts_text(bound, k, n),), lost=lost)
                 ripe = max(k, min(n, self._ripe(bound)))
                 well = well and verdict(k, ripe, allowed(bound)) is True
                 most = max(most, n)
-                texts.append(told(bound, k, n))
+                texts.append(counts_text(bound, k, n))
         if most == 0:
             well = well and self.begun[-1] >= LEAST_PROBED
         return Outcome("entered", tuple(texts)) if well else None
@@ -226,10 +226,10 @@ class Probe:
         # What was begun under a wider share that failed ends first.
         if seen is not None and tick - self.round_since > self.ripe_after:
             for number, bound in tests:
-                if counted(bound):
+                if counts_requests(bound):
                     change = self._changes[number]
                     if change.add(*sample(bound, seen)):
-                        return Outcome("refused", (told(bound, *change.since()),))
+                        return Outcome("refused", (counts_text(bound, *change.since()),))
         return None
 
     def _add(self, number: int, bound: Bound, seen: Round | None) -> tuple[int, int]:
@@ -267,7 +267,7 @@ class Probe:
         found = [(NONE, "")]
         for number, bound in tests:
             signal, limit = bound.rule.signal, self._signals.exits[number].threshold
-            if not spent(bound) and signal != SPENT:
+            if not limits_spending(bound) and signal != SPENT:
                 continue
             n = there[FINISHED]
             if n < LEAST_PAID:
@@ -286,11 +286,11 @@ class Probe:
 
     def _paid(self, mode: Mode) -> Row:
         """What a mode was paid of late: over two minutes, or longer where few were served."""
-        ledger = self._signals.ledger
+        windows = self._signals.windows
         span = self._signals.ticks(PAID_S)
         while True:
-            row = ledger.since(mode, max(self.since, ledger.tick - span))
-            if row[FINISHED] >= ENOUGH_PAID or ledger.tick - span <= self.since:
+            row = windows.since(mode, max(self.since, windows.tick - span))
+            if row[FINISHED] >= ENOUGH_PAID or windows.tick - span <= self.since:
                 return row
             span *= 2
 

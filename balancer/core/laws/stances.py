@@ -22,7 +22,7 @@ from ..signals import Bound, Signals, describe
 
 __all__ = [
     "alerted",
-    "because",
+    "measured_reason",
     "ordered",
     "probing",
     "stance",
@@ -90,9 +90,9 @@ def probing(
     return replace(plain, mixes=mixes, admit=admit, probe=target)
 
 
-def because(signals: Signals, bound: Bound, row: int, since: int, to: Mode) -> Reason:
-    """A broken rule as the reason to enter a mode, with the exact value measured."""
-    start = max(since, signals.ledger.tick - bound.window_ticks)
+def measured_reason(signals: Signals, bound: Bound, row: int, since: int, to: Mode) -> Reason:
+    """Why a mode is left: the rule it breaks and the value measured, under the mode entered."""
+    start = max(since, signals.windows.tick - bound.window_ticks)
     measured = signals.measure(bound, row, since, start)
     return Reason(
         kind="rule",

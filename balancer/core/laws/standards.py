@@ -8,16 +8,25 @@ from ..signals import GAUGES, QUANTILES, SPENDING, SPENT, Bound
 from ..windows import CUTS
 from .felt import Round
 
-__all__ = ["allowed", "bad", "counted", "limit", "sample", "spent", "tested", "told"]
+__all__ = [
+    "allowed",
+    "bad_counts",
+    "counts_requests",
+    "counts_text",
+    "limit",
+    "limits_spending",
+    "sample",
+    "tested",
+]
 
 
-def counted(bound: Bound) -> bool:
+def counts_requests(bound: Bound) -> bool:
     """Whether a rule is about a share of requests, and not literally about a span of time."""
     rule = bound.rule
     return rule.sustained_s == 0 and (rule.signal in QUANTILES or rule.signal == "error_rate")
 
 
-def spent(bound: Bound) -> bool:
+def limits_spending(bound: Bound) -> bool:
     """Whether a rule is about how fast is spent, and not literally about a span of time."""
     signal = bound.rule.signal
     return bound.rule.sustained_s == 0 and signal in SPENDING and signal != SPENT
@@ -59,7 +68,7 @@ def sample(bound: Bound, seen: Round) -> tuple[int, int]:
     return late, late + seen.answered - seen.slow[place]
 
 
-def bad(seen: Round) -> tuple[int, int, int]:
+def bad_counts(seen: Round) -> tuple[int, int, int]:
     """Failed, late (by the lowest cut) and all requests of a tick, each of them once.
 
     Who was late before and fails is late no more, so late may be negative.
@@ -78,7 +87,7 @@ def limit(bound: Bound, tick_s: float) -> tuple[int, float]:
     return 3, bound.threshold / 60.0 * tick_s
 
 
-def told(bound: Bound, k: int, n: int) -> str:
+def counts_text(bound: Bound, k: int, n: int) -> str:
     """What was counted against a rule, for a person."""
     if bound.rule.signal == "error_rate":
         return f"error_rate: {k} of {n} found no answer"

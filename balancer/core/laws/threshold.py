@@ -15,7 +15,7 @@ from ..modes import Mode
 from ..policy import Policy
 from ..signals import Bound, Signals
 from ..windows import ALL
-from .stances import because, stance
+from .stances import measured_reason, stance
 
 __all__ = ["Threshold"]
 
@@ -45,7 +45,7 @@ class Threshold:
         self._last = tick
         if mode != self._stance.mode:
             if worst is not None:
-                reason = because(self._signals, worst, ALL, self._since, mode)
+                reason = measured_reason(self._signals, worst, ALL, self._since, mode)
             else:
                 reason = Reason(kind="rule", text="normal: no rule is true any more")
             self._stance = stance(self._policy, mode, (reason,))

@@ -56,7 +56,7 @@ class Throttle:
 
     def step(self, tick: int) -> Stance:
         """See `Law.step`."""
-        counts = self._signals.ledger.since(ALL, tick - self._window)
+        counts = self._signals.windows.since(ALL, tick - self._window)
         # Calls in flight are neither accepted nor refused yet.
         in_flight = max(0, counts[STARTED] - counts[FINISHED])
         requests = max(0, sum(counts[OFFERED]) - in_flight)

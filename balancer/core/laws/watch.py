@@ -13,9 +13,18 @@ from ..signals import Bound, Signals
 from .evidence import Change, Spending, likelihood
 from .felt import Round
 from .losses import LATE
-from .standards import allowed, bad, counted, limit, sample, spent, tested, told
+from .standards import (
+    allowed,
+    bad_counts,
+    counts_requests,
+    counts_text,
+    limit,
+    limits_spending,
+    sample,
+    tested,
+)
 
-__all__ = ["Broken", "Watch", "because"]
+__all__ = ["Broken", "Watch", "rule_reason"]
 
 AVERAGED, AVERAGED_S = 400.0, 120.0
 """How a mode's users fare is averaged over so many requests, and over so long."""
@@ -71,12 +80,12 @@ class Watch:
         self._changes = {
             number: Change(allowed(bound))
             for number, bound in enumerate(signals.entry)
-            if counted(bound)
+            if counts_requests(bound)
         }
         self._limits = {
             number: limit(bound, policy.tick_s)
             for number, bound in enumerate(signals.entry)
-            if spent(bound)
+            if limits_spending(bound)
         }
         self.usual = min([0.05, *(change.share for change in self._changes.values())])
         self._tests = tuple(
@@ -115,7 +124,7 @@ class Watch:
     def average(self, seen: Round, per_s: float) -> None:
         """Take in what the mode's users felt in a tick, at so many requests a second."""
         failed, late, n = self.seen
-        failed_now, late_now, n_now = bad(seen)
+        failed_now, late_now, n_now = bad_counts(seen)
         k_now = min(n_now, failed_now + late_now)
         self.calm = max(0.0, self.calm + likelihood(k_now, n_now, self.usual))
         failed += failed_now
@@ -205,7 +214,7 @@ class Watch:
         k, n = change.since()
         if bound.rule.signal == "error_rate":
             return Broken(bound, k, n, k / n)
-        start = max(entered, self._signals.ledger.tick - bound.window_ticks)
+        start = max(entered, self._signals.windows.tick - bound.window_ticks)
         return Broken(bound, k, n, self._signals.measure(bound, mode, entered, start).value)
 
     def _too_much(self, tick: int, number: int, bound: Bound) -> Broken | None:
@@ -259,12 +268,12 @@ class Watch:
             change.restore(values)
 
 
-def because(broken: Broken, to: Mode) -> Reason:
-    """A broken rule as the reason to enter a mode."""
+def rule_reason(broken: Broken, to: Mode) -> Reason:
+    """Why a mode is left: the rule it breaks and what was counted, under the mode entered."""
     bound, k, n, value = broken
     rule = bound.rule
-    if counted(bound):
-        text = f"{told(bound, k, n)}, {allowed(bound):.1%} allowed"
+    if counts_requests(bound):
+        text = f"{counts_text(bound, k, n)}, {allowed(bound):.1%} allowed"
     else:
         seen = "" if value is None else f" {shown(value, rule.signal)}"
         text = f"{rule.signal}{seen} > {shown(bound.threshold, rule.signal)}"

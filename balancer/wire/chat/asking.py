@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import asked as generation
-from .. import faults, validity
+from .. import blame, validity
 from ..asked import Asked
 from .forms import as_generation
 
@@ -47,7 +47,7 @@ def is_plausible(body: Any) -> bool:
 
 def shape_of(body: Any) -> str:
     """As `balancer.wire.shape_of`, in its names; never that of a request of generateContent."""
-    return f"chat {faults.shape_of(as_generation(body))}"
+    return f"chat {blame.shape_of(as_generation(body))}"
 
 
 def wants_stream(body: Any) -> bool:

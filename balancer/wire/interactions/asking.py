@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import asked as generation
-from .. import faults, validity
+from .. import blame, validity
 from ..asked import Asked
 from ..members import member
 from ..models import bare_model
@@ -82,7 +82,7 @@ def is_plausible(body: Any) -> bool:
 def shape_of(body: Any) -> str:
     """As `balancer.wire.shape_of`, in its names; never that of a request of generateContent."""
     chained = " chained" if previous_of(body) else ""
-    return f"interaction{chained} {faults.shape_of(as_generation(body))}"
+    return f"interaction{chained} {blame.shape_of(as_generation(body))}"
 
 
 def previous_of(body: Any) -> str:

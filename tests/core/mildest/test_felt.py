@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from balancer.core.histogram import Histogram, edge_s
 from balancer.core.laws.felt import Felt, Round
-from balancer.core.laws.standards import bad
+from balancer.core.laws.standards import bad_counts
 from balancer.core.modes import Mode
 from balancer.core.observations import ModeObservations, ModeRequests, Observations, merge_replicas
 from balancer.core.policy import Policy
@@ -100,21 +100,25 @@ def test_a_request_that_was_late_and_fails_is_late_once_and_failed_once() -> Non
     ends = hear(requests(failed=(5.5,)))
     assert (waits.late(1), waits.failed) == (1, 0)
     assert (ends.late(1), ends.failed) == (0, 1)
-    assert [sum(counts) for counts in zip(bad(waits), bad(ends), strict=True)] == [1, 0, 1]
+    assert [sum(counts) for counts in zip(bad_counts(waits), bad_counts(ends), strict=True)] == [
+        1,
+        0,
+        1,
+    ]
 
 
 def test_a_request_that_fails_late_unseen_is_one_bad_request() -> None:
     """It passed the cut and failed within one tick."""
     seen = listener().hear(requests(1, failed=(2.5,)))
     assert (seen.late(1), seen.failed) == (1, 1)
-    assert bad(seen) == (1, 0, 1)
+    assert bad_counts(seen) == (1, 0, 1)
 
 
 def test_without_a_latency_rule_nobody_is_late() -> None:
     """There is no cut."""
     run = Listener(make_policy(table("error_rate", 0.05)))
     seen = run.hear(requests(3, answered=(50.0, 1.0), failed=(9.0,)))
-    assert bad(seen) == (1, 0, 3)
+    assert bad_counts(seen) == (1, 0, 3)
 
 
 def test_requests_in_flight_are_not_late_again_after_ticks_that_were_lost() -> None:
@@ -216,8 +220,8 @@ def test_every_request_is_late_exactly_once_if_it_lives_longer_than_the_cut(
             continue
         seen = run.hear(entry)
         late += seen.late(1)
-        totals = [total + n for total, n in zip(totals, bad(seen), strict=True)]
-    edge = edge_s(run.signals.ledger.latency_cuts[1])
+        totals = [total + n for total, n in zip(totals, bad_counts(seen), strict=True)]
+    edge = edge_s(run.signals.windows.latency_cuts[1])
     assert edge == pytest.approx(CUT_S, rel=0.01)
     assert late == sum(length > edge for _, length, _ in lives)
     assert totals == [

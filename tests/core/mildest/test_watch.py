@@ -13,7 +13,7 @@ from tests.core.mildest.rungs import mildest
 def seen(answered: int, late: int, late_failed: int = 0, gone: int = 0) -> Round:
     """A tick in which so many were answered, became late, failed late and gave up."""
     policy = mildest()
-    cuts = len(Signals(policy).ledger.latency_cuts)
+    cuts = len(Signals(policy).windows.latency_cuts)
     slow = min(answered, late)
     return Round(
         begun=answered,
