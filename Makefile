@@ -2,9 +2,9 @@
 #
 #   make run     simulate the main scenario, judge it, and say where the report is
 #   make test    the quick tests (three minutes or so)
-#   make slow    the tests that take seconds each: other programs, whole simulations (eight minutes or so)
+#   make slow    the others: other programs, whole simulations, many examples (eight minutes or so)
 #   make cover   the core's own tests, which must reach every branch of it (a minute or so)
-#   make pages   every command of the documentation, to the letter (half an hour or so)
+#   make pages   the commands of README, tutorial and how-tos, to the letter (half an hour or so)
 #   make live    load tests from beginning to end (seven minutes or so)
 #   make browser   the quick part of the tests in a real browser (a minute or so; needs Chromium)
 #   make bench   the benchmarks: a table, and bench.json
@@ -43,12 +43,15 @@ run: $(VENV)/.for-run
 
 # Tests are given out by the file, so that what a file sets up once is set up once.
 test: $(VENV)/.for-development
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --durations=10 --durations-min=3
 
 # What attacks the service runs by itself, as it measures how others fare meanwhile.
 slow: $(VENV)/.for-development
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m slow --ignore=tests/abuse/test_abuse.py
-	$(BIN)/python -m pytest -q -m slow tests/abuse/test_abuse.py
+	@status=0; \
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m slow --durations=10 --durations-min=20 \
+		--ignore=tests/abuse/test_abuse.py || status=1; \
+	$(BIN)/python -m pytest -q -m slow tests/abuse/test_abuse.py || status=1; \
+	exit $$status
 
 # By themselves, as tracing makes tests several times slower.
 cover: $(VENV)/.for-development

@@ -17,7 +17,7 @@ from balancer.core.modes import MODES, PRIORITIES
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
 from balancer.core.routes import resolve
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from scenarios.schema import Scenario
 from sim.plant.quality import kept_quality_ppm
 from sim.plant.totals import Totals

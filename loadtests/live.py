@@ -49,7 +49,7 @@ Upstream = Literal["mock", "gemini"]
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 
-_READY_WITHIN_S = 120.0
+_READY_WITHIN_S = 600.0
 _BEGINS_IN_S = 1.0
 _LATE_S = 120.0
 _NAP_S = 0.05

@@ -34,7 +34,7 @@ __all__ = ["Playing", "add_options"]
 TARGETS = ("proxy", "service", "sdk")
 
 _BEGINS_IN_S = 2.0
-_EPOCH_WITHIN_S = 120.0
+_EPOCH_WITHIN_S = 600.0
 _SLACK_S = 5.0
 
 logger = logging.getLogger("open-balancer")

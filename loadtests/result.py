@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from balancer.records.verdict import Judgement
-from scenarios.loader import provisioned_usd
+from scenarios.profiles import provisioned_usd
 from scenarios.schema import Scenario
 from sim.run.engine import simulate
 from sim.run.metrics import metrics

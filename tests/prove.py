@@ -2,7 +2,7 @@
 
     python -m tests.prove docs/proofs.md [--section NAME]... [--workers N | --cluster ADDRESS]
 
-The same code as the quick tests, with more replications. A section is written as soon as it
+The same code as the tests, with more replications. A section is written as soon as it
 is proved, and those not asked for stay as they were. What does not hold is written down as
 such, and the command then exits with 1.
 """

@@ -24,7 +24,7 @@ from balancer.records.backtest import (
 )
 from balancer.records.codec import to_json
 from balancer.version import VERSION
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from scenarios.schema import Scenario
 
 from ..days import of_its_day

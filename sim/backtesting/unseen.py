@@ -9,7 +9,7 @@ from typing import Any
 from balancer.core.modes import Mode
 from balancer.core.policy import Policy
 from balancer.core.strategy import Strategy, settings_of
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from scenarios.schema import GeminiUpstream, Scenario
 
 from ..fitting.columns import Cell

@@ -16,7 +16,7 @@ from balancer.core.modes import MODES, Mode
 from balancer.core.policy import Policy
 from balancer.core.routes import resolve
 from balancer.units import show_seconds
-from scenarios.loader import calibrated_profiles
+from scenarios.profiles import calibrated_profiles
 from scenarios.schema import GeminiUpstream
 
 from .calls import Fitted, Profile, Start, fit_calls

@@ -26,7 +26,6 @@ from .settings import Settings
 
 __all__ = ["Addresses", "MockServer", "keep_for_good", "run", "run_loop", "serve", "uvicorn_config"]
 
-_STARTS_WITHIN_S = 60.0
 _KEEP_ALIVE_S = 610
 """Idle connections are kept longer than clients keep theirs, so that none is lost on the way."""
 
@@ -209,8 +208,8 @@ class MockServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        if not self._ready.wait(_STARTS_WITHIN_S):
-            raise TimeoutError(f"the mock Gemini did not start within {_STARTS_WITHIN_S:g} s")
+        # Without a limit: it listens or fails, and a first start compiles, which takes its time.
+        self._ready.wait()
         if self._failure is not None:
             self._thread.join()
             raise self._failure

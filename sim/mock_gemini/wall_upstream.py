@@ -13,7 +13,7 @@ import numpy as np
 
 from balancer.core.catalog import ModelCard
 from balancer.core.observations import FAILURES
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from scenarios.schema import GeminiUpstream, ModelProfile, Workload
 
 from ..compiled import direct

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from balancer.core.catalog import ModelCard, Thinking
 from balancer.core.strategy import Strategy
 from balancer.wire import Asked, edits
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from scenarios.schema import ModelProfile, Scenario
 
 __all__ = ["UNBOUNDED", "CallBounds", "call_bounds", "thinking_bound"]

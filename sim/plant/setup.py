@@ -16,7 +16,7 @@ from balancer.core.retry import RETRY_BURST
 from balancer.core.routes import resolve
 from balancer.core.strategy import tier_of
 from balancer.core.tiers import FLEX_WAIT_S, REQUEST_TIERS
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from scenarios.schema import GeminiUpstream, QueueUpstream, Scenario
 
 from ..days import served_names

@@ -15,7 +15,7 @@ from balancer.core.errors import ScenarioError, nearest
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
 from balancer.core.tiers import REQUEST_TIERS
-from scenarios.loader import profiles, project_quota
+from scenarios.profiles import profiles, project_quota
 from scenarios.schema import GeminiUpstream, ModelProfile, QueueUpstream, Quota, Scenario
 from scenarios.tiers import priority_share, spend_limit
 from scenarios.upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING

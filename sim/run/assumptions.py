@@ -8,7 +8,7 @@ from balancer.core.catalog import Catalog
 from balancer.core.policy import Policy
 from balancer.core.routes import resolve
 from balancer.units import show_seconds, show_share, show_usd
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from scenarios.schema import GeminiUpstream, Scenario, Worth
 
 from ..days import served_names

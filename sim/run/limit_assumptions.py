@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from balancer.core.policy import Policy
 from balancer.core.tiers import FLEX, PRIORITY, STANDARD
 from balancer.units import show_seconds, show_share, show_tokens, show_usd
-from scenarios.loader import profiles, project_quota, provisioned_usd
+from scenarios.profiles import profiles, project_quota, provisioned_usd
 from scenarios.schema import GeminiUpstream, ModelProfile, Quota, Scenario
 from scenarios.tiers import priority_share, spend_limit, tier_dated
 from scenarios.upstreams import DEFAULT_BURST_S, DEFAULT_COUNTING

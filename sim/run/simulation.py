@@ -24,7 +24,7 @@ from balancer.core.controller import Controller
 from balancer.core.decisions import Decision
 from balancer.core.observations import Observations, merge_replicas
 from balancer.core.policy import FIXED_LAWS, Policy
-from scenarios.loader import provisioned_usd
+from scenarios.profiles import provisioned_usd
 from scenarios.schema import Scenario
 
 from ..plant.plant import Plant, Totals, plant_key

@@ -19,7 +19,7 @@ from balancer.core.modes import Mode
 from balancer.core.policy import Policy
 from balancer.core.routes import resolve
 from balancer.records.comparison import Cell
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from scenarios.schema import Scenario
 
 from .intervals import mean_interval

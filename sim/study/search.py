@@ -26,7 +26,7 @@ from balancer.core.policy import Policy
 from balancer.records.verdict import Judgement
 from balancer.strategies import FAULT_LEVELS, FaultBounds, TimedFault, fault_timelines, mildness
 from balancer.strategies.fault_timelines import DURATIONS_S
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from scenarios.schema import Expectation, Fault, GeminiUpstream, Scenario
 from scenarios.tiers import spend_limit
 

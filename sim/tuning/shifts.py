@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from balancer.core.policy import Policy
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from scenarios.schema import GeminiUpstream, ModelProfile, Quota, Scenario
 
 from ..run.assumptions import models_used

@@ -12,7 +12,7 @@ from balancer.core.journal import JournalWriter
 from balancer.core.observations import merge_ticks
 from balancer.core.policy import Policy
 from balancer.journal_file import open_journal
-from scenarios.loader import calibrated_profiles
+from scenarios.profiles import calibrated_profiles
 from scenarios.schema import UpstreamFault
 from sim.backtesting.fidelity import fidelity
 from sim.backtesting.runs import measure

@@ -15,7 +15,7 @@ from typing import Any
 
 from balancer.core.policy import Policy, Strategy
 from balancer.core.routes import resolve
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from scenarios.schema import Scenario
 
 __all__ = ["ANSWER", "PROMPT", "THINKING", "arrival_times", "lognormal", "plan", "tokens"]

@@ -14,7 +14,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from balancer.core.policy import Strategy
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from scenarios.schema import GeminiUpstream, Scenario, UpstreamFault
 from scenarios.tiers import spend_limit
 

@@ -99,7 +99,6 @@ def test_a_stream_tells_the_same_in_events(mock: Addresses) -> None:
     assert kept_one["steps"][-1]["content"][0]["text"] == text
 
 
-@pytest.mark.slow
 def test_a_chain_has_the_history_of_what_it_goes_on_from(client: Any) -> None:
     """So that its prompt grows; a function that was called is answered by its name and number."""
     first = client.create(model=MODEL, input="Hello there.")

@@ -38,7 +38,8 @@ def test_it_works_until_it_is_told_to_stop(api: ApiServer, tmp_path: Path) -> No
     try:
         api.wait("chat", "Valid", "PolicyRefused")
         # It is logged once it is written.
-        until(lambda: REFUSAL in log.read_text(), "the log of the condition")
+        until(lambda: REFUSAL in log.read_text() or child.poll() is not None, "the condition's log")
+        assert REFUSAL in log.read_text(), log.read_text()
         until(lambda: listens(port), "liveness")
         assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
         child.send_signal(signal.SIGTERM)

@@ -9,6 +9,8 @@ from zipfile import ZipFile
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("balancer", "scenarios", "sim", "reports", "loadtests")
 DATA = {".yaml", ".toml", ".css", ".jinja", ".typed", ".html", ".js", ".svg"}
@@ -25,7 +27,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         return set(archive.namelist())
 
 
-@pytest.mark.slow
 def test_every_module_and_its_data_ship(wheel: set[str]) -> None:
     """A user's pipeline needs only an install."""
     for package in SHIPPED:

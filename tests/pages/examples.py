@@ -6,7 +6,7 @@ their output. Comments in a page's source say what its reader has or does meanwh
     <!-- file: mine.yaml -->        the next block is this file
     <!-- given: COMMAND -->         what is there before: a policy of the reader's own, say
     <!-- background -->             the next command goes on until the page ends: a server
-    <!-- slow: REASON -->           the next block is run to the letter only
+    <!-- slow: REASON -->           the next block is run by the tests marked `pages` only
     <!-- prints -->                 the next block is what the commands before print: its words are
                                     compared, and their exit code with 0, or that of `prints: 1`
     <!-- skip: next "REASON" -->    the next block is not run: it needs keys, or Docker

@@ -34,7 +34,7 @@ _LESS = {
     "backtest": ("--replications", "2"),
     "tune": ("--trials", "6"),
 }
-"""What makes each quicker; to the letter does without."""
+"""What makes each quicker; the tests marked `pages` do without."""
 _JUDGES = (*_LESS, "replay", "load")
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _SERVERS = ("open-balancer mock-gemini", "open-balancer serve", "open-balancer demo")

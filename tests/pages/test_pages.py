@@ -78,7 +78,7 @@ def test_what_a_page_shows_works_to_the_letter(page: Path, folder: Path) -> None
 
 @pytest.mark.parametrize("page", PAGES, ids=TITLES)
 def test_what_is_not_run_says_why(page: Path) -> None:
-    """A skip or a slow mark has its reason in the page's source."""
+    """A `<!-- skip` or a `<!-- slow` has its reason in it."""
     marks = [line for line in page.read_text(encoding="utf-8").splitlines() if "<!-- s" in line]
     for mark in marks:
         reason = mark.partition(":")[2].replace('next "', "").strip(' "->')

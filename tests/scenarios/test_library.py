@@ -9,7 +9,8 @@ import pytest
 
 from balancer.policy_file import default_policy
 from scenarios.listing import entries, reference_page
-from scenarios.loader import library, load, profiles, project_quota
+from scenarios.loader import library, load
+from scenarios.profiles import profiles, project_quota
 from scenarios.schema import GeminiUpstream
 from scenarios.tiers import spend_limit
 from sim.run.assumptions import models_used

@@ -9,7 +9,8 @@ import pytest
 
 from balancer.core.errors import BalancerError, PolicyError, ScenarioError
 from balancer.policy_file import default_policy
-from scenarios.loader import calibrated_profiles, library, load, place_of, profiles
+from scenarios.loader import library, load, place_of
+from scenarios.profiles import calibrated_profiles, profiles
 from scenarios.schema import GeminiUpstream, ProcessFault, QueueUpstream, Spike, UpstreamFault
 
 PLAIN = "scenario: plain\ntitle: Is it read?\n"

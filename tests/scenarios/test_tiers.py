@@ -11,7 +11,8 @@ import pytest
 
 from balancer.core.errors import ScenarioError
 from balancer.policy_file import default_policy
-from scenarios.loader import calibrated_profiles, load, profiles, project_quota
+from scenarios.loader import load
+from scenarios.profiles import calibrated_profiles, profiles, project_quota
 from scenarios.schema import GeminiUpstream, Scenario
 from scenarios.tiers import spend_limit, tier_dated, tier_models
 from scenarios.upstreams import Counting

@@ -152,6 +152,7 @@ def serving(
     call_settings: CallSettings | None = None,
     balancer: Balancer | None = None,
     pages: Sequence[Page] = (),
+    lived: bool = True,
     **settings: Any,
 ) -> Iterator[Service]:
     """A service for the time of the block.
@@ -162,15 +163,16 @@ def serving(
         call_settings: of the balancer.
         balancer: instead of a new one.
         pages: of the console, beside its own.
+        lived: whether it finds a history, as after an earlier life; where it has a database of its
+            own under a directory that is not there yet.
         settings: of the service, beside those for tests.
     """
     if balancer is None:
         found = parse_policy(policy) if isinstance(policy, str) else policy
         balancer = Balancer(found, settings=call_settings or AT_ONCE)
-    history = directory / "history.sqlite3"
-    if not directory.exists():
+    if lived and "database" not in settings and not directory.exists():
         directory.mkdir(parents=True)
-        history.write_bytes(_empty_history())
+        (directory / "history.sqlite3").write_bytes(_empty_history())
     ticks: list[Observations] = []
     ticked = threading.Event()
 
@@ -278,7 +280,18 @@ def service(start: Start) -> Service:
 
 
 @pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Such a service, one for all of a file's tests that ask for what changes nothing."""
-    with serving(tmp_path_factory.mktemp("untouched") / "data") as made:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Such a service, one for all of a file's tests that only look at it."""
+    with serving(tmp_path_factory.mktemp("shared") / "data") as made:
         yield made
+
+
+@pytest.fixture
+def untouched(shared: Service) -> Iterator[Service]:
+    """The same, for tests that ask for what is refused; a test that changes something fails."""
+    policy = shared.balancer.policy
+    yield shared
+    asked, shared.script.asked[:] = list(shared.script.asked), []
+    status = shared.balancer.status()
+    assert (asked, status.override, status.bypass) == ([], None, "")
+    assert shared.balancer.policy is policy

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from balancer.core.modes import Mode
+from balancer.service.history.engine import new_engine
+from balancer.service.history.migrate import head, revision
 from tests.service.conftest import KEY, TOKEN, Service, Start
 from tests.service.upstream import answer, body_of, error, response
 from tests.waiting import until
@@ -245,6 +247,19 @@ def test_an_upstreams_refusal_is_told_as_its_own(start: Start, said: bytes, stat
 # ------------------------------------------------------------------------ history, health
 
 
+def test_a_first_start_makes_its_folder_and_its_tables(start: Start, tmp_path: Path) -> None:
+    """Where there is nothing yet, as at whoever tries it."""
+    folder = tmp_path / "not" / "there"
+    service = start(data=folder, lived=False)
+    with service.client() as client:
+        assert client.get("/api/history/orders").json()["entries"] == []
+    engine = new_engine(service.settings.database_url)
+    try:
+        assert revision(engine) == head()
+    finally:
+        engine.dispose()
+
+
 @pytest.mark.parametrize("query", ["?limit=0", "?limit=501", "?limit=x", "?before=0"])
 def test_a_page_is_bounded(untouched: Service, query: str) -> None:
     """By what it may ask for."""
@@ -303,9 +318,11 @@ def test_no_secret_is_logged_or_stored(
         client.post("/api/brownout", json={"mode": "auto", "reason": "x"})
         client.post("/api/brownout", content=b"{", headers={"authorization": secret})
         client.get(f"/v1beta/models?key={secret}")
+    assert service.app.state.dependencies.store.flush()
     service.balancer.close()
     written = caplog.text.replace("http://127.0.0.1", "")
     stored = b"".join(path.read_bytes() for path in directory.glob("history*"))
+    assert b"auto" in stored
     for word in (TOKEN, KEY, secret):
         assert word not in "\n".join(
             line for line in written.splitlines() if "httpx" not in line and "httpcore" not in line

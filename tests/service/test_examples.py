@@ -14,10 +14,10 @@ from tests.service.conftest import Service
 METHODS = ("get", "post", "put", "delete", "patch")
 
 
-@pytest.fixture
-def document(service: Service) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def document(shared: Service) -> dict[str, Any]:
     """As the service gives it."""
-    with service.client() as client:
+    with shared.client() as client:
         found: dict[str, Any] = client.get("/openapi.json").json()
     return found
 

@@ -38,6 +38,8 @@ from balancer.service.integrations.datadog.mirror_state import CLOSED, Mirrored,
 from balancer.service.integrations.escalation import Escalation
 from tests.service.datadog.test_mirror import EPISODE, OVER
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from balancer.service.incidents.incident_tracker import IncidentTracker
     from balancer.service.integrations.notifications import Notifying
@@ -92,7 +94,6 @@ def url() -> Iterator[str]:
         shutil.rmtree(directory)
 
 
-@pytest.mark.slow
 def test_processes_that_start_together_take_turns(url: str) -> None:
     """Each finds the tables there."""
 

@@ -10,7 +10,7 @@ import pytest
 from balancer.core.policy import Strategy
 from balancer.policy_file import default_policy
 from balancer.wire import apply, edits, read_asked
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from sim.plant.call_bounds import UNBOUNDED, call_bounds, thinking_bound
 
 from .worlds import FLASH, LITE, plant, policy, requests, scenario

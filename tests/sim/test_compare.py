@@ -44,7 +44,6 @@ def rows(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {row["law"]: row for row in record["scenarios"][0]["laws"]}
 
 
-@pytest.mark.slow
 def test_the_laws_stand_in_the_order_asked_for(record: dict[str, Any]) -> None:
     """In the scenario and in the summary."""
     assert tuple(rows(record)) == LAWS

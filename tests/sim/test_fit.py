@@ -11,7 +11,7 @@ from balancer.core.policy import Policy
 from balancer.journal_file import open_journal
 from balancer.policy_file import parse_policy
 from balancer.policy_fit import fit_policy, traffic_of
-from scenarios.loader import calibrated_profiles
+from scenarios.profiles import calibrated_profiles
 from scenarios.schema import Scenario
 from sim.run.engine import simulate
 from sim.run.result import POLICY, STATIC, Run

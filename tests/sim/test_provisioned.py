@@ -11,7 +11,8 @@ import pytest
 from balancer.core.errors import ScenarioError
 from balancer.core.observations import FAILURES
 from balancer.policy_file import default_policy
-from scenarios.loader import load, provisioned_usd
+from scenarios.loader import load
+from scenarios.profiles import provisioned_usd
 from scenarios.schema import Scenario
 from sim.mock_gemini.bodies import Body
 from sim.mock_gemini.clock import ScenarioClock

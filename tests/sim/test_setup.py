@@ -9,7 +9,7 @@ from balancer.core.errors import ScenarioError
 from balancer.core.modes import MODES, Mode
 from balancer.core.policy import Strategy
 from balancer.prices import default_catalog
-from scenarios.loader import calibrated_profiles
+from scenarios.profiles import calibrated_profiles
 from sim.plant.setup import aligned, model_names, new_world
 from sim.plant.upstream_records import CALL
 from sim.plant.upstream_setup import new_upstream

@@ -1,4 +1,4 @@
-"""The simulator against theory, queue by queue: the same for the quick tests and the proofs."""
+"""The simulator against theory, queue by queue: the same for the tests and the proofs."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import pytest
 from balancer.records.files import write_json
 from balancer.records.tuning import TUNING
 from reports.tuning.page import write_tuning_report
-from scenarios.loader import profiles
+from scenarios.profiles import profiles
 from sim.tuning.effects import effects
 from sim.tuning.explanation import values_around
 from sim.tuning.fields import policy_fields

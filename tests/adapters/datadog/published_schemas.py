@@ -1,7 +1,7 @@
 """`make datadog-schemas`: our requests against the OpenAPI documents that Datadog publishes.
 
 The source distribution of `datadog-api-client` carries them. They are 10 MB, so they are not in
-this project and not in the quick tests: this command downloads them by pip (or takes the
+this project and not in the tests: this command downloads them by pip (or takes the
 directory in OPEN_BALANCER_DATADOG_SCHEMAS), cuts out what we use, has the real client send every
 kind of request to the fake, and validates each body, with unknown keys refused.
 """

@@ -30,6 +30,7 @@ def test_the_essential_tests_pass_on_the_older_sdk() -> None:
         [
             older_python(),
             *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", ESSENTIAL),
+            *("-m", "slow or not slow"),
             *(part for text in quiet for part in ("-W", text)),
             *(
                 HERE / f"test_{name}.py"
