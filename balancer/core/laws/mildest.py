@@ -10,6 +10,8 @@ tries anew after a quarter of an hour, doubling (`Lock`). Where a step helped no
 
 Once a tick, first match wins:
 
+    requests fail, and no model of the mode's own
+        is left today                               -> normal, locked
     own rules of a higher level broken,
         and a milder mode lost less                 -> that one, and a trial from there
         and a worse mode promises less              -> that mode, or a trial
@@ -33,7 +35,7 @@ from ..modes import MODES, Mode
 from ..policy import Policy
 from ..signals import GAUGES, Signals
 from .demand import Demand
-from .evidence import ACCEPT, ALARM
+from .evidence import ACCEPT, ALARM, verdict
 from .felt import Felt, Round
 from .futility import Futility
 from .illness import MOST_FAILED, MOST_RELAPSES, MOST_WIDE, Cause, Illness
@@ -42,6 +44,7 @@ from .losses import GAUGED, LATE, MARGIN, RULED, Losses
 from .probe import Outcome, Probe
 from .remedy import differs, is_load
 from .share import HALF, NONE, SCARCE_PER_S, first_share
+from .spent import REMEMBERED_S, Spent
 from .stances import probing, stance
 from .standards import bad_counts, counts_requests
 from .watch import Broken, Watch, rule_reason
@@ -54,20 +57,22 @@ COMPARED_AT = 20
 """Least requests in a mode before it is compared with what a milder one lost."""
 DOUBT = 2.0
 """Standard errors by which a mode must be seen to be no better."""
+IN_VAIN = 5
+"""Least requests that all fail where a mode was entered for late ones."""
 REFUSED_LOSS = 0.25
 """What a mode is taken to lose at least whose probe was refused."""
 PATIENCE = 3
 """Holds after which a probe of which nothing was heard ends; telemetry may be minutes late."""
 
-FIELDS = ("mode", "entered", "shedding", "probed")
+FIELDS = ("mode", "entered", "shedding", "probed", "failing")
 
 
 class Mildest:
     """The law of the mildest rung that holds.
 
     Its memory is public, as plain attributes: `mode` and `entered`; `shedding`, whether the mode's
-    shedding is in force; `probed`, whether it was entered by a probe; and `watch`, `demand`, `ill`,
-    `futility`, `lock` and `probe`.
+    shedding is in force; `probed`, whether it was entered by a probe, and `failing`, as requests
+    failed in a milder one; and `watch`, `demand`, `ill`, `futility`, `spent`, `lock` and `probe`.
     """
 
     __slots__ = (
@@ -86,6 +91,7 @@ class Mildest:
         "ill",
         "lock",
         "probe",
+        "spent",
         "watch",
     )
 
@@ -101,13 +107,14 @@ class Mildest:
         self.demand = Demand(policy.tick_s)
         self.ill = Illness(self._hold)
         self.futility = Futility(self._hold, self._period)
+        self.spent = Spent(signals.ticks(REMEMBERED_S))
         self._losses = Losses(policy, self.demand, self.ill, signals.ticks(MEMORY_S))
         self.lock = Lock(policy.tick_s, self.watch.usual)
         self.probe = Probe(policy, signals, self.watch.usual)
         self.mode = Mode.NORMAL
         self.entered: int | None = None
         self.shedding = False
-        self.probed = False
+        self.probed = self.failing = False
         self._stance = stance(policy, Mode.NORMAL, ())
 
     def step(self, tick: int) -> Stance:
@@ -116,7 +123,9 @@ class Mildest:
             self.entered = tick - 1
             self.watch.begin(tick - 1)
         self._felt.observe()
-        demand = self._signals.seen.demand
+        seen = self._signals.seen
+        self.spent.observe(tick, seen.served)
+        demand = seen.demand
         self.demand.observe(demand)
         self.ill.requests += sum(demand)
         # What fails fast finishes first: the first seconds of a mode say little.
@@ -151,6 +160,8 @@ class Mildest:
             assert self.probe.target is not None
             self._needless(tick, self.probe.target)
             return True
+        if self._in_vain(tick):
+            return True
         return bool(broken and self._leave(tick, broken)) or self._undo(tick)
 
     # --- leaving ------------------------------------------------------------------------
@@ -171,7 +182,7 @@ class Mildest:
             mode
             for mode in MODES[self.mode + 1 :]
             if not self.ill.known(mode, tick)
-            and (load or literal or not fails or differs(self._policy, self.mode, mode))
+            and (load or literal or not fails or self._may_answer(tick, mode))
         ]
         leap = max((each.bound.rule.level for each in broken if each.bound.rule.jump), default=None)
         to = None
@@ -206,7 +217,12 @@ class Mildest:
         self.ill.shun(MODES[self.mode + 1 : to], tick + self._hold)
         reasons = tuple(rule_reason(each, to) for each in broken)
         self._enter(tick, to, reasons, shedding=sheds)
+        self.failing = fails
         return True
+
+    def _may_answer(self, tick: int, worse: Mode) -> bool:
+        """Whether a worse mode may answer requests that fail in this one."""
+        return differs(self._policy, self.mode, worse) and not self.spent.of(worse, tick)
 
     def _trial(
         self, tick: int, worse: Mode, failed: float, late: float, here: float
@@ -220,6 +236,8 @@ class Mildest:
         if self.shedding and any(self._policy.strategies[worse].shed):
             return None
         if (self._losses.of_late(tick, worse) or 0.0) > here + MARGIN:
+            return self._few
+        if self.spent.of(worse, tick):
             return self._few
         if late <= failed or self.demand.per_s <= SCARCE_PER_S:
             return None
@@ -280,6 +298,23 @@ class Mildest:
         hold = min(self._hold, self.probe.ripe_after) if first else None
         self.ill.found(tick, self.mode, loss, most=most, cause=cause, hold=hold)
 
+    def _in_vain(self, tick: int) -> bool:
+        """Leave a mode that has no model of its own left, and whose users fail as they did before.
+
+        They would in normal, too, which has the longest patience: unless fewer come. Who was late
+        before may be quicker here, which is given a few requests.
+        """
+        if not self.spent.of(self.mode, tick) or min(self._stance.admit) < 1.0:
+            return False
+        failed, late, n = self.watch.seen
+        if not self.failing and (self.watch.answers or n < IN_VAIN):
+            return False
+        if failed <= late or verdict(int(failed), int(n), self.watch.usual) is not False:
+            return False
+        self._found_ill(tick, self._losses.of(self.mode, failed / n, shedding=False))
+        self._lock(tick, Mode.NORMAL, (failed + late) / n)
+        return True
+
     def _undo(self, tick: int) -> bool:
         """Leave a mode in which users lose no less than in a milder one they were taken from."""
         failed, late, n = self.watch.seen
@@ -293,7 +328,7 @@ class Mildest:
         for mode in MODES[self.mode + 1 :]:
             promised = self._losses.of(mode, 0.0, shedding=self.shedding)
             slow = self.watch.answers and failed <= late
-            may_help = slow or differs(self._policy, self.mode, mode)
+            may_help = slow or self._may_answer(tick, mode)
             if promised < here and may_help and not self.ill.known(mode, tick):
                 trial = self._trial(tick, mode, failed, late, here)
                 if trial is not None:
@@ -360,8 +395,9 @@ class Mildest:
 
     def _try(self, tick: int) -> None:
         """Probe the mildest mode that is not known to be ill."""
+        suffers = self.watch.calm < ACCEPT
         for mode in MODES[: self.mode]:
-            if not self.ill.known(mode, tick):
+            if not self.ill.known(mode, tick) and not (suffers and self.spent.of(mode, tick)):
                 failed = 1.0 if self.ill.relapsed(mode, tick) else NONE
                 per_s = self.demand.per_s
                 first = first_share(per_s)
@@ -460,7 +496,8 @@ class Mildest:
     # --- state --------------------------------------------------------------------------
 
     def _enter(self, tick: int, mode: Mode, reasons: tuple[Reason, ...], *, shedding: bool) -> None:
-        self.mode, self.entered, self.probed = mode, tick, False
+        self.mode, self.entered = mode, tick
+        self.probed = self.failing = False
         self.probe.target = None
         self.watch.begin(tick)
         self.shedding = shedding and mode is not Mode.NORMAL
@@ -477,10 +514,10 @@ class Mildest:
     def restore(self, state: dict[str, object], kept: Stance) -> None:
         """Take back what `state` gave, and the stance that held with it."""
         for name in FIELDS:
-            setattr(self, name, state[name])
+            setattr(self, name, state.get(name, False))
         self.mode = MODES[self.mode]
         for name, part in self._parts():
-            saved = state[name]
+            saved = state.get(name, part.state())
             assert isinstance(saved, dict)
             part.restore(saved)
         felt = state["felt"]
@@ -488,12 +525,15 @@ class Mildest:
         self._felt.restore(felt)
         self._stance = kept
 
-    def _parts(self) -> tuple[tuple[str, Watch | Demand | Futility | Illness | Lock | Probe], ...]:
+    def _parts(
+        self,
+    ) -> tuple[tuple[str, Watch | Demand | Futility | Illness | Lock | Probe | Spent], ...]:
         return (
             ("watch", self.watch),
             ("demand", self.demand),
             ("ill", self.ill),
             ("futility", self.futility),
+            ("spent", self.spent),
             ("lock", self.lock),
             ("probe", self.probe),
         )
