@@ -147,8 +147,9 @@ class ControlLoop:
             self.step.open(resumed, self.now_tick, enter)
             self._apply()
             self._opened = True
-            self.admission.overdue = self._watchdog.overdue
+            # In this order: who calls in between must find a ticker that nobody waits for.
             self._watchdog.rest()
+            self.admission.overdue = self._watchdog.overdue
 
     def start(self) -> None:
         """Start a thread that steps once a tick; again does nothing."""

@@ -175,6 +175,18 @@ def test_a_ticker_that_hangs_is_noticed_by_the_callers(caplog: pytest.LogCapture
     balancer.close()
 
 
+def test_first_calls_that_come_together_find_no_ticker_that_hangs() -> None:
+    """Each of them has seen that nothing is open yet, and one of them opens it first."""
+    balancer = Balancer(clock=ManualClock())
+    admission = balancer._admission
+    assert admission.raw() > admission.alive_until
+    balancer.open()
+    admission.overdue()
+    assert balancer.status().problems == {}
+    assert not passes_through(balancer)
+    balancer.close()
+
+
 def test_a_controller_that_fails_begins_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
