@@ -216,6 +216,8 @@ class Mildest:
         # A leap says nothing good of what it leaves out.
         self.ill.shun(MODES[self.mode + 1 : to], tick + self._hold)
         reasons = tuple(rule_reason(each, to) for each in broken)
+        # What was taken for granted in one mode is not in another.
+        self.lock.end()
         self._enter(tick, to, reasons, shedding=sheds)
         self.failing = fails
         return True

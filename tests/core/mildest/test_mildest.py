@@ -129,6 +129,17 @@ def test_a_lock_ends_when_the_mode_is_well_again() -> None:
     assert run.until(SOFT) == 600
 
 
+def test_what_is_taken_for_granted_in_a_mode_is_not_in_the_next() -> None:
+    """Locked as bad as can be, normal is left for money; soft, where all fail, is left at once."""
+    world = during(range(100, 2000), normal=Health(nano_usd=4_000_000), soft=BROKEN)
+    run = loop(world).run(100)
+    lock = run.controller._law._law.lock  # type: ignore[attr-defined]
+    lock.begin(99, 0.9)
+    assert run.until(SOFT) == 119
+    assert lock.until is None
+    assert run.until(NORMAL) == 130
+
+
 def test_time_in_normal_lets_what_is_remembered_fade() -> None:
     """The hold that doubled is single again, and so is the time until the next try."""
     run = loop(during(range(100, 300), **ALL_FAILING)).run(500)
