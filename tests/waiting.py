@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["GIVE_UP_S", "at_once", "free_port", "listens", "until", "until_ready"]
+__all__ = ["GIVE_UP_S", "at_once", "free_port", "listens", "threads", "until", "until_ready"]
 
 Found = TypeVar("Found")
 
@@ -40,6 +41,11 @@ def until(look: Callable[[], Found], what: str = "") -> Found:
         assert time.monotonic() < end_s, f"it did not happen: {what} (last seen: {found!r})"
         time.sleep(_AGAIN_S)
     return found
+
+
+def threads() -> set[str]:
+    """Names of those that run."""
+    return {thread.name for thread in threading.enumerate()}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from balancer.runtime.clock import ManualClock
 from balancer.service.integrations.integration import State
 from balancer.service.integrations.telemetry import Reporting, reporting_of
 from balancer.service.otlp import Otlp
-from tests.waiting import until
+from tests.waiting import threads, until
 
 
 @pytest.fixture
@@ -78,6 +78,7 @@ def test_why_nothing_arrives_is_told_without_secrets(
     until(lambda: found.health().state is State.TROUBLE)
     health = found.health()
     found.close(0.1)
+    until(lambda: "balancer-telemetry" not in threads(), "nothing is tried any more")
     assert health.error.startswith("metrics do not arrive: ")
     assert "metrics do not arrive at http://127.0.0.1:1 (" in caplog.text
     assert "s3cr3t" not in health.error + caplog.text

@@ -86,6 +86,7 @@ class Sender:
         self._reasons = Reasons()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._shut = False
         self.failures = {"metrics": 0, "spans": 0, "logs": 0}
         self.arrived_at: float | None = None
         self.why = ""
@@ -99,10 +100,12 @@ class Sender:
             self._thread.start()
 
     def close(self, timeout_s: float) -> None:
-        """Send what is left, for at most so long, and stop."""
+        """Send what is left, for at most so long, and stop: no exporter tries again after that."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                self._shut_down()
 
     @property
     def dropped(self) -> int:
@@ -114,6 +117,14 @@ class Sender:
         attach(set_value("suppress_instrumentation", True))
         with self._reasons:
             self._send_until_stopped()
+        self._shut_down()
+
+    def _shut_down(self) -> None:
+        """Once, whoever comes first: the thread, or who has waited for it for long enough."""
+        with self._lock:
+            if self._shut:
+                return
+            self._shut = True
         for exporter in (self._to.metrics, self._to.spans, self._to.logs):
             if exporter is not None:
                 exporter.shutdown()

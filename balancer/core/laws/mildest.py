@@ -516,10 +516,10 @@ class Mildest:
     def restore(self, state: dict[str, object], kept: Stance) -> None:
         """Take back what `state` gave, and the stance that held with it."""
         for name in FIELDS:
-            setattr(self, name, state.get(name, False))
+            setattr(self, name, state[name])
         self.mode = MODES[self.mode]
         for name, part in self._parts():
-            saved = state.get(name, part.state())
+            saved = state[name]
             assert isinstance(saved, dict)
             part.restore(saved)
         felt = state["felt"]

@@ -18,7 +18,7 @@ from balancer.core.observations import Alert
 from balancer.runtime.calls import Asked, Outcome, Passage, Score
 from tests.adapters.telemetry.receiver import Receiver, values
 from tests.runtime.bench import ANSWER, Bench
-from tests.waiting import at_once
+from tests.waiting import at_once, threads, until
 
 TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 
@@ -232,4 +232,5 @@ def test_a_receiver_that_is_not_there_changes_nothing() -> None:
         bench.calls(20)
         assert bench.seen().offered != (0, 0, 0)
         telemetry.close(timeout_s=0.5)
+        until(lambda: "balancer-telemetry" not in threads(), "nothing is tried any more")
     assert trace.get_current_span() is trace.INVALID_SPAN

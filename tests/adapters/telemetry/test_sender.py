@@ -26,6 +26,7 @@ class Exporter:
     def __init__(self) -> None:
         self.away = self.broken = False
         self.taken: list[Any] = []
+        self.shut = 0
         self.gate = threading.Event()
         self.gate.set()
 
@@ -41,7 +42,9 @@ class Exporter:
         return MetricExportResult.SUCCESS if metric else SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
-        """Nothing to close."""
+        """Whoever waits for a next try waits no longer."""
+        self.shut += 1
+        self.gate.set()
 
 
 class Line:
@@ -165,3 +168,20 @@ def test_a_slow_receiver_keeps_nobody_waiting() -> None:
     line.metrics.gate.set()
     line.spans.gate.set()
     line.sender.close(timeout_s=10)
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_whoever_closes_leaves_no_thread_that_tries_again(away: bool) -> None:
+    """Its exporters are shut down once, by the thread or by who has waited for it too long."""
+    line = Line()
+    if away:
+        line.metrics.gate.clear()
+        line.spans.gate.clear()
+    line.call()
+    line.sender.start()
+    line.sender.close(timeout_s=0.05 if away else GIVE_UP_S)
+    thread = line.sender._thread
+    assert thread is not None
+    thread.join(GIVE_UP_S / 2)
+    assert not thread.is_alive()
+    assert (line.metrics.shut, line.spans.shut) == (1, 1)

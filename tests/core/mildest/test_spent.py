@@ -135,7 +135,7 @@ def test_where_requests_are_late_it_is_tried_on_a_share() -> None:
 
 
 def test_it_is_remembered_over_a_restart() -> None:
-    """Whenever that is; and a memory of before there was this one is taken for empty."""
+    """Whenever that is."""
     world = during(FAULT, normal=FAILING, **WITHOUT_SIBLINGS)
     for stop in (105, 111, 300):
         assert_goes_on(world, stop, 900)
