@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from balancer.core.laws.mildest import Mildest
 from balancer.core.laws.spent import LEAST_REFUSALS, MOST_MODELS, Spent
 from balancer.core.modes import Mode
 from balancer.core.observations import NO_FAILURES, ModeObservations
 from tests.core.builders import failures, served
-from tests.core.loop import Health, always, during
+from tests.core.loop import Health, Loop, World, always, during
 from tests.core.mildest.rungs import (
     BROKEN,
+    EMERGENCY,
     FAILING,
     FAULT,
     HARD,
@@ -132,6 +134,34 @@ def test_where_requests_are_late_it_is_tried_on_a_share() -> None:
     assert run.path == [SOFT, NORMAL]
     tick, text = next(found for found in probes(run) if found[0] > 2000)
     assert (tick > 2800, text) == (True, "normal: probing soft with 5.0% of requests")
+
+
+def in_emergency(world: World, *, shedding: bool = False, failing: bool = False) -> Loop:
+    """All have just come there; normal answered none, and the models of soft and hard are spent."""
+    run = loop(world).run(100)
+    law: Mildest = run.controller._law._law  # type: ignore[attr-defined]
+    for mode in (SOFT, HARD):
+        law.spent.asked[mode].append(f"of {mode.label}")
+        law.spent.refused[f"of {mode.label}"] = LEAST_REFUSALS, 99
+    law.ill.found(99, NORMAL, 1.0, most=1, hold=2000)
+    law._enter(99, EMERGENCY, (), shedding=shedding)
+    law.failing = failing
+    return run.run(1)
+
+
+def test_no_probe_is_spent_on_it_while_users_suffer() -> None:
+    """One that serves well has requests to spare for a look."""
+    ill = in_emergency(always(emergency=Health(failing=0.3))).run(400)
+    assert (ill.now.mode, probes(ill)) == (EMERGENCY, [])
+    well = in_emergency(always()).run(400)
+    assert "probing soft" in probes(well)[0][1]
+
+
+@pytest.mark.parametrize(("shedding", "stays"), [(False, False), (True, True)])
+def test_a_mode_that_sheds_is_not_left_in_vain(shedding: bool, stays: bool) -> None:
+    """Fewer ask the model that is left, which may be what it needs; only comparing says more."""
+    run = in_emergency(always(emergency=GONE), shedding=shedding, failing=True).run(13)
+    assert (run.now.mode is EMERGENCY) is stays
 
 
 def test_it_is_remembered_over_a_restart() -> None:
