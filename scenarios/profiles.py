@@ -82,7 +82,15 @@ def _profiles(upstream: GeminiUpstream, document: Document) -> dict[str, ModelPr
         if model not in found:
             if nearest(model, ROUTES):
                 raise ScenarioError(_unknown(key, model, found), where=document.where(key))
-            found[model] = _profile(changes, document.part(key))
+            try:
+                found[model] = _profile(changes, document.part(key))
+            except ScenarioError:
+                # A slip of the pen has no whole profile, as a model of one's own must.
+                if nearest(model, known):
+                    raise ScenarioError(
+                        _unknown(key, model, known), where=document.where(key)
+                    ) from None
+                raise
         elif changes:
             own = _merge(found[model].model_dump(), changes)
             found[model] = _profile(own, document.part(key))

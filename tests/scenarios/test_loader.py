@@ -222,6 +222,10 @@ def test_faults_are_read_in_their_units(tmp_path: Path) -> None:
         ),
         ("clients: {model: gemini-2.5-flsh}", "(did you mean 'gemini-2.5-flash'?)"),
         ("workload: {models: {gemini-2.5-flsh: 100%}}", "(did you mean 'gemini-2.5-flash'?)"),
+        (
+            "upstream: {models: {gemini-2.5-flsh: {capacity: 3}}}",
+            "(did you mean 'gemini-2.5-flash'?)",
+        ),
         ("workload: {models: {gemini-2.5-flash: 60%}}", "shares of models add up to 60.0000%"),
         ("clients: {timeout: 0s}", "expected a duration above 0"),
         ("faults: [{kind: eror, at: 1m, for: 1m}]", "(did you mean 'error'?)"),
