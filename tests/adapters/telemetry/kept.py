@@ -17,17 +17,24 @@ __all__ = ["Exporter", "Kept"]
 
 
 class Exporter:
-    """Takes what it is given, unless it is away, broken, or slow."""
+    """Takes what it is given, unless it is away, broken, or slow.
+
+    Attributes:
+        asked: set when it was first given anything, whatever became of that.
+        gate: it waits until this is set.
+    """
 
     def __init__(self, success: object, failure: object) -> None:
         self.away = self.broken = False
         self.taken: list[Any] = []
+        self.asked = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
         self._success, self._failure = success, failure
 
     def export(self, items: Any) -> Any:
         """Keep it, or fail."""
+        self.asked.set()
         self.gate.wait(GIVE_UP_S)
         if self.broken:
             raise OSError("no route")

@@ -51,9 +51,12 @@ def test_nothing_dropped_is_said_too() -> None:
 def test_a_receiver_that_hangs_costs_spans_and_logs_but_no_call_and_no_count() -> None:
     """The boxes are bounded, what they lose is in the status at once and in the next report."""
     bench, kept = Bench(), Kept()
-    for exporter in (kept.metrics, kept.spans, kept.logs):
+    exporters = kept.metrics, kept.spans, kept.logs
+    for exporter in exporters:
         exporter.gate.clear()
     telemetry = Telemetry(bench.balancer, kept.destination, interval_s=0.1).start()
+    # From here on nobody empties the boxes.
+    until(lambda: any(exporter.asked.is_set() for exporter in exporters), "the sender hangs")
     with at_once():
         ask(bench, 200)
         ask(bench, 200, Outcome(kind="internal", status=500))
@@ -62,7 +65,7 @@ def test_a_receiver_that_hangs_costs_spans_and_logs_but_no_call_and_no_count() -
     # One batch of each may be in the hands of the exporter.
     lost = bench.balancer.status().dropped["telemetry"]
     assert 600 - 4 * MOST <= lost <= 600
-    for exporter in (kept.metrics, kept.spans, kept.logs):
+    for exporter in exporters:
         exporter.gate.set()
     telemetry.close(10)
     # The spans that closing ends found no room either.
