@@ -27,7 +27,6 @@ What users felt is counted in `felt`, the mode that serves is judged in `watch`,
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from ..decisions import Reason, Stance
@@ -198,7 +197,8 @@ class Mildest:
             return False
         trial = None
         if to is not None and not (told or sheds):
-            harm = self._harm(tick, failed, late, by=MARGIN)
+            free = self.lock.until is None
+            harm = self._harm(tick, failed, late, by=MARGIN) if free else None
             if harm is not None:
                 self._take_back(tick, harm[0], to, here)
                 return True
@@ -261,11 +261,7 @@ class Mildest:
             failed, late: shares of those who are served.
             by: how much less at least.
         """
-        if self.lock.until is not None or self.probe.downwards:
-            return None
-        share, n = min(1.0, failed + late), max(1.0, self.watch.seen[2])
-        error = math.sqrt(max(share * (1.0 - share), 1.0 / n) / n)
-        users, by = self.watch.loss(failed, late), by + DOUBT * error
+        users, by = self.watch.loss(failed, late), by + DOUBT * self.watch.error(failed + late)
         return self._losses.better(tick, self.mode, users, by, shedding=self.shedding)
 
     def _take_back(self, tick: int, best: Mode, to: Mode, here: float) -> None:
@@ -322,6 +318,8 @@ class Mildest:
         failed, late, n = self.watch.seen
         if self.mode is Mode.NORMAL or n < COMPARED_AT:
             return False
+        if self.lock.until is not None or self.probe.downwards:
+            return False
         harm = self._harm(tick, failed / n, late / n)
         if harm is None:
             return False
@@ -370,7 +368,7 @@ class Mildest:
         self._enter(tick, best, (Reason(kind="failed", text=text),), shedding=self.shedding)
 
     def _resettle(self, tick: int, entered: int, here: Round, *, calm: bool) -> bool:
-        """Where nothing helps: has the mode become well, or worse than was taken for granted?
+        """Where nothing helps: has it become well, or worse than it, or a milder one, was?
 
         Not well while it still breaks a rule of another kind (not `calm`), nor where it was left or
         refused for one: that is taken for granted, too, until the next try.
@@ -380,10 +378,14 @@ class Mildest:
         if found == "well" and calm and self.ill.cause[self.mode] == "users":
             self.ill.relent(tick)
             self._unlock()
-        if found != "worse" or tick - entered < self._period or self.probe.downwards:
+        if tick - entered < self._period or self.probe.downwards:
             return False
         before, (failed_here, late_here, seen) = self.mode, self.watch.seen
         shares = failed_here / max(1.0, seen), late_here / max(1.0, seen)
+        # It may have been chosen for what it lost when it had only just begun.
+        harm = seen >= COMPARED_AT and self._harm(tick, *shares, by=MARGIN) is not None
+        if found != "worse" and not harm:
+            return False
         loss = self._losses.of(before, self.watch.loss(*shares), shedding=self.shedding)
         self._found_ill(tick, loss)
         self._settle_for(tick, *shares)

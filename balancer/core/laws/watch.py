@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -208,6 +209,11 @@ class Watch:
         else:
             weight = LATE if self.answers else 1.0
         return min(1.0, failed + weight * late)
+
+    def error(self, share: float) -> float:
+        """Standard error of a share of the requests seen, were it so large; never nought."""
+        share, n = min(1.0, share), max(1.0, self.seen[2])
+        return math.sqrt(max(share * (1.0 - share), 1.0 / n) / n)
 
     def _too_many(self, change: Change, bound: Bound, mode: Mode, entered: int) -> Broken:
         """A rule about a share of requests that is broken."""

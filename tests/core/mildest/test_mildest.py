@@ -121,6 +121,19 @@ def test_when_the_least_bad_becomes_worse_another_one_may_be_better() -> None:
     assert run.now.reasons[0].text.startswith("soft: no mode that was tried is better; next try in")
 
 
+def test_what_a_mode_lost_when_it_had_only_just_begun_is_no_reason_to_stay_in_it() -> None:
+    """Soft was hardly worse than normal, and fails altogether when it is gone back to."""
+
+    def world(at: int, mode: Mode) -> Health:
+        if mode is NORMAL:
+            return Health(failing=0.5 if at < 200 else 0.8) if at >= 100 else Health()
+        return Health(failing=0.55) if at < 150 else BROKEN
+
+    run = loop(world).run(900)
+    assert run.path == [SOFT, NORMAL, SOFT, NORMAL]
+    assert run.steps[3].tick - run.steps[2].tick == 60
+
+
 def test_a_lock_ends_when_the_mode_is_well_again() -> None:
     """Sixty good requests, and a fault that comes later is answered at once."""
     both = during(range(100, 300), **ALL_FAILING)
