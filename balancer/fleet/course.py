@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from ..core.controller import Controller
@@ -67,9 +68,9 @@ class Course:
     """
 
     __slots__ = (
-        "_before", "_bound", "_follows", "_given", "_keeper", "_read", "_silent", "_unheard",
-        "alone", "awaited", "change", "changes", "common", "fingerprint", "generation", "kept",
-        "policy", "refused",
+        "_answers", "_before", "_bound", "_follows", "_given", "_keeper", "_read", "_silent",
+        "_unheard", "alone", "awaited", "change", "changes", "common", "fingerprint", "generation",
+        "kept", "policy", "refused",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +100,7 @@ class Course:
         self.change: Change | None = None
         self.refused = ""
         self.awaited: dict[str, Future[str]] = {}
+        self._answers: list[Callable[[], None]] = []
 
     @property
     def controller(self) -> Controller:
@@ -296,11 +298,18 @@ class Course:
             return
         if overtaken:
             told = "another change of the policy was faster in the fleet, and holds"
-            waits.set_exception(ChangeError(told, "overtaken"))
+            answer = partial(waits.set_exception, ChangeError(told, "overtaken"))
         elif self.refused:
-            waits.set_exception(ChangeError(self.refused, "unfit"))
+            answer = partial(waits.set_exception, ChangeError(self.refused, "unfit"))
         else:
-            waits.set_result(self.kept)
+            answer = partial(waits.set_result, self.kept)
+        self._answers.append(answer)
+
+    def answer(self) -> None:
+        """Tell those who wait what became of their changes, now that calls go by them."""
+        answers, self._answers = self._answers, []
+        for answer in answers:
+            answer()
 
     def begin_anew(self, because: str) -> None:
         """The controller broke: another takes its place, which remembers nothing."""

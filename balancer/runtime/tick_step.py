@@ -157,6 +157,7 @@ class TickStep:
         if course.policy is not self.policy:
             # The log had a change of it.
             self._govern(course.policy)
+        course.answer()
         self.controller, self.kept = course.controller, course.kept or self.kept
         return (self.controller.decision or at_rest(self.policy))._replace(tick=tick)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +25,9 @@ from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked, CallSettings, Outcome
 from balancer.runtime.clock import Clock
+from balancer.runtime.tick_step import TickStep
 from balancer.service.settings import Settings
-from tests.waiting import until
+from tests.waiting import GIVE_UP_S, until
 
 from .conftest import Server
 
@@ -263,7 +265,7 @@ def test_a_policy_given_to_one_replica_is_that_of_all(make: Make, tmp_path: Path
     follows(*all_of_them)
     budget = BudgetLimit(usd=10.0, window_s=3600.0)
     firm = replace(POLICY, name="firm", law="ladder", budgets=(budget,))
-    all_of_them[1].use_in_fleet(firm, "a trial", within_s=30.0)
+    all_of_them[1].use_in_fleet(firm, "a trial", within_s=GIVE_UP_S)
     assert all_of_them[1].policy.name == "firm"
     until(lambda: all(each.policy.name == "firm" for each in all_of_them), "all have it")
     for each in all_of_them:
@@ -284,6 +286,23 @@ def test_a_policy_given_to_one_replica_is_that_of_all(make: Make, tmp_path: Path
         for entry in open_journal(path):
             decided.setdefault(entry.decision.tick, set()).add(repr(entry.decision))
     assert all(len(each) == 1 for each in decided.values())
+
+
+def test_whoever_waits_for_a_change_is_told_once_calls_go_by_it(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not when the log has it: what is done after that takes a while here."""
+    govern = TickStep._govern
+
+    def slowly(step: TickStep, policy: Policy) -> None:
+        time.sleep(0.2)
+        govern(step, policy)
+
+    monkeypatch.setattr(TickStep, "_govern", slowly)
+    balancer = make()
+    follows(balancer)
+    balancer.use_in_fleet(replace(POLICY, name="other"), within_s=GIVE_UP_S)
+    assert balancer.policy.name == "other"
 
 
 def test_a_policy_that_the_fleet_cannot_be_given_changes_nothing(make: Make, store: Server) -> None:

@@ -11,6 +11,7 @@ import pytest
 from balancer.wire.failures import read_error
 from sim.mock_gemini.admin_client import Admin
 from sim.mock_gemini.server import Addresses, MockServer
+from tests.waiting import GIVE_UP_S
 
 from .caller import FLASH, PRO, Reply, call, settings
 
@@ -165,16 +166,20 @@ def test_an_error_may_come_inside_a_stream() -> None:
 def test_a_hang_sends_nothing_more(where: str) -> None:
     """Not a byte, or only the beginning of a stream."""
     with MockServer(settings({"kind": "hang", "where": where})) as mock:
-        connection = http.client.HTTPConnection(mock.addresses.url.partition("//")[2], timeout=0.7)
+        address = mock.addresses.url.partition("//")[2]
+        connection = http.client.HTTPConnection(address, timeout=GIVE_UP_S)
         body = json.dumps({"contents": [{"parts": [{"text": "hi"}]}]})
         connection.request("POST", EVENTS, body, {"x-goog-api-key": "mock-key"})
+        line = connection.sock
         if where == "inside":
             response = connection.getresponse()
             assert response.readline().startswith(b"data: {")
             response.readline()
+            line.settimeout(0.7)
             with pytest.raises(TimeoutError):
                 response.readline()
         else:
+            line.settimeout(0.7)
             with pytest.raises(TimeoutError):
                 connection.getresponse()
         connection.close()
