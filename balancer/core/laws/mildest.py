@@ -458,8 +458,15 @@ class Mildest:
             self.probed = not worse
 
     def _refuse(self, tick: int, target: Mode, found: Outcome) -> None:
-        share = self.probe.share
-        most = MOST_WIDE if share.value > share.first else MOST_FAILED
+        share, (failed, late, n) = self.probe.share, self.watch.seen
+        # Beside a mode that does better each look harms; the way to normal is never put off.
+        harms = (
+            not self.probe.downwards
+            and target is not Mode.NORMAL
+            and n >= COMPARED_AT
+            and found.lost > self.watch.loss(failed / n, late / n) + MARGIN
+        )
+        most = MOST_WIDE if harms or share.value > share.first else MOST_FAILED
         # What was seen of all its users says more than a probe of which the first few failed.
         known = self._losses.of_late(tick, target)
         loss = max(REFUSED_LOSS, found.lost if known is None else known)

@@ -20,6 +20,7 @@ __all__ = [
     "ALL_FAILING",
     "ALL_SHED",
     "ALL_SLOW",
+    "APART",
     "BASELINE",
     "BROKEN",
     "EMERGENCY",
@@ -46,6 +47,8 @@ BROKEN = Health(failing=1.0)
 ALL_SLOW = {mode.label: SLOW for mode in Mode}
 ALL_FAILING = {mode.label: FAILING for mode in Mode}
 NO_SHEDDING = (*STRATEGIES[:3], replace(STRATEGIES[3], shed=(0.0, 0.0, 0.0)))
+APART = (*STRATEGIES[:2], replace(STRATEGIES[2], fallback_models=("big",)), STRATEGIES[3])
+"""Hard asks a model that soft does not."""
 ALL_SHED = (*STRATEGIES[:3], replace(STRATEGIES[3], shed=(1.0, 1.0, 1.0)))
 QUEUE = table("queue_depth", 50, 100, 200)
 BASELINE = Baseline(

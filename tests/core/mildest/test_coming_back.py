@@ -11,8 +11,10 @@ from balancer.core.modes import Mode
 from tests.core.builders import served, table, tick
 from tests.core.loop import Health, during
 from tests.core.mildest.rungs import (
+    APART,
     BROKEN,
     FAULT,
+    HARD,
     NORMAL,
     QUEUE,
     SLOW,
@@ -42,6 +44,23 @@ def test_a_probe_is_refused_after_two_bad_requests() -> None:
     assert refused[0] == "soft: probe of normal failed at 5.0%: latency_p95: 2 of 2 above 2 s"
     begun = [at for at, _ in probes(run)]
     assert all(later - earlier >= 120 for earlier, later in pairwise(begun))
+
+
+def test_a_look_at_a_mode_that_harms_is_taken_ever_more_seldom_but_for_normal() -> None:
+    """Hard serves all of them well, soft answers nobody and normal is slow."""
+    run = loop(during(range(100, 5000), normal=SLOW, soft=BROKEN), mildest(strategies=APART))
+    run.run(3000)
+    assert run.now.mode is HARD
+    assert memory(run)["ill"]["times"][:2] == [1, 3]
+    soft = [at for at, text in probes(run) if text.startswith("hard: probing soft")]
+    assert [round((later - earlier) / 120) for earlier, later in pairwise(soft)] == [
+        2,
+        4,
+        4,
+        4,
+        4,
+        4,
+    ]
 
 
 def test_a_relapse_doubles_the_time_that_a_mode_is_left_alone() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,12 +9,13 @@ import pytest
 from balancer.core.controller import Controller
 from balancer.core.modes import Mode
 from balancer.core.observations import Observations
-from tests.core.builders import STRATEGIES, table
+from tests.core.builders import table
 from tests.core.loop import Health, Step, during
 from tests.core.mildest.rungs import (
     ALL_FAILING,
     ALL_SHED,
     ALL_SLOW,
+    APART,
     BROKEN,
     EMERGENCY,
     FAILING,
@@ -31,9 +31,6 @@ from tests.core.mildest.rungs import (
     mildest,
     probes,
 )
-
-APART = (*STRATEGIES[:2], replace(STRATEGIES[2], fallback_models=("big",)), STRATEGIES[3])
-"""Hard asks a model that soft does not."""
 
 # --- where little helps -------------------------------------------------------------------
 
