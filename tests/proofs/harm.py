@@ -37,7 +37,7 @@ from .document import Proof, table
 
 __all__ = ["prove"]
 
-FIRST_SEED = 10200
+FIRST_SEED = 10600
 """The law was mended on seeds below; it was made without a look at those from here on."""
 WORLDS = 400
 """As many as fit into six minutes on two cores."""
