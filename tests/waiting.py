@@ -5,12 +5,13 @@ The one place where tests look again and again; whatever has an event or a futur
 
 from __future__ import annotations
 
+import secrets
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ GIVE_UP_S = 300.0
 No measure of anything: a slow machine that does much else is given the time that it needs.
 """
 _AGAIN_S = 0.005
+FREE_PORTS = range(20_000, 32_768)
 
 
 def until(look: Callable[[], Found], what: str = "") -> Found:
@@ -81,7 +83,13 @@ def listens(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now, for servers that cannot choose one themselves."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on now, for servers that cannot choose one themselves.
+
+    Below those that systems give away by themselves, of which a connection may get one before a
+    server that takes its time to start does.
+    """
+    while True:
+        port = FREE_PORTS.start + secrets.randbelow(len(FREE_PORTS))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

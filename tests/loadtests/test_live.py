@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from loadtests.scene import Scene
 from loadtests.spending import URL_VARIABLE
 from loadtests.traffic import plan_traffic
 from sim.mock_gemini.process import spawn
-from tests.waiting import GIVE_UP_S, until
+from tests.waiting import GIVE_UP_S, free_port, until
 
 pytestmark = pytest.mark.live
 
@@ -176,9 +175,7 @@ def test_a_wrong_key_is_said_before_anything_is_played(tmp_path: Path, target: s
 
 def test_two_locust_workers_play_every_request_once() -> None:
     """With the locustfile alone, as the how-to has it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     scene = Scene(source="steady", overrides=("duration=40s", "warm_up=0s"), speed=10.0)
     scenario, _ = scene.load()
     with spawn("steady", overrides=scene.overrides, speed=10.0) as mock:

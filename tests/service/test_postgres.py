@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -37,6 +36,7 @@ from balancer.service.incidents.rows import incident_of, open_rows, put, traced
 from balancer.service.integrations.datadog.mirror_state import CLOSED, Mirrored, MirrorState
 from balancer.service.integrations.escalation import Escalation
 from tests.service.datadog.test_mirror import EPISODE, OVER
+from tests.waiting import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -76,8 +76,7 @@ def url() -> Iterator[str]:
         name = "postgres" if "postgres" in known else "nobody"
         user = ["runuser", "-u", name, "--"]
         shutil.chown(directory, name)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     data = directory / "data"
 
     def run(*command: str) -> None:
