@@ -15,7 +15,7 @@ import sys
 from typing import Any
 
 import gevent
-from locust import FastHttpUser, LoadTestShape, events, task
+from locust import FastHttpUser, LoadTestShape, events, runners, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
@@ -26,6 +26,11 @@ from loadtests.playing import Playing, add_options
 __all__ = ["ScenarioShape", "ScenarioUser"]
 
 _PARENT = os.getppid()
+_AGAIN_S = 0.5
+
+# Workers are silent while they plan their traffic, which takes a busy machine longer than Locust's
+# three seconds.
+runners.HEARTBEAT_LIVENESS = 60
 
 
 def _options(parser: LocustArgumentParser, **_: Any) -> None:
@@ -42,14 +47,30 @@ def _init(environment: Environment, **_: Any) -> None:
     runner = environment.runner
     if isinstance(runner, MasterRunner):
         runner.register_message("finished", lambda **_: playing.one_finished())
+        runner.register_message("prepared", lambda msg, **_: playing.prepared.add(msg.node_id))
     elif isinstance(runner, WorkerRunner):
         runner.register_message("begin", lambda msg, **_: playing.told(msg.data))
+        gevent.spawn(_say_prepared, runner, playing)
+
+
+def _say_prepared(runner: WorkerRunner, playing: Playing) -> None:
+    """Until the master has heard it, who may not listen yet: a worker is ready for Locust before
+    it knows what to play.
+    """
+    while not playing.begun:
+        runner.send_message("prepared")
+        gevent.sleep(_AGAIN_S)
 
 
 def _test_start(environment: Environment, **_: Any) -> None:
     playing = _playing(environment)
     runner = environment.runner
     if isinstance(runner, MasterRunner):
+        while any(
+            worker.id not in playing.prepared and worker.state != runners.STATE_MISSING
+            for worker in runner.clients.all
+        ):
+            gevent.sleep(_AGAIN_S / 10)
         workers = sorted(worker.id for worker in runner.clients.all)
         for place, worker in enumerate(workers):
             share = {"worker": place, "workers": len(workers), "epoch": playing.own_epoch()}

@@ -71,6 +71,7 @@ class Playing:
 
     Attributes:
         workers: how many play.
+        prepared: of a master: names of the workers that know what to play.
         clock: of the scenario.
         longest_wait_s: wall seconds after which a request is given up.
 
@@ -108,6 +109,7 @@ class Playing:
         self._sink: TextIO | None = None
         self._over = 0
         self.workers = 1
+        self.prepared: set[str] = set()
         self.clock = SteeredClock(self._scene.speed)
         patience_s = self._scenario.clients.patience
         self.longest_wait_s = self.clock.wall_s(patience_s) + _SLACK_S
@@ -137,6 +139,11 @@ class Playing:
     def own_epoch(self) -> float | None:
         """When second 0 is, where this process decides it; None where others do."""
         return None if self._meeting is not None else time.time() + _BEGINS_IN_S
+
+    @property
+    def begun(self) -> bool:
+        """Whether this process was told its share."""
+        return self._share is not None
 
     def told(self, share: Mapping[str, Any]) -> None:
         """Which share of the traffic is to be played, and when second 0 is."""

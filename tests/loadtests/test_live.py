@@ -173,23 +173,41 @@ def test_a_wrong_key_is_said_before_anything_is_played(tmp_path: Path, target: s
     assert "Traceback" not in done.stderr
 
 
+SLOWLY = """
+import sys, time
+from loadtests import playing
+from locust.main import main
+prepare = playing.Playing.__init__
+def slowly(self, environment):
+    time.sleep(5.0)
+    prepare(self, environment)
+playing.Playing.__init__ = slowly
+main()
+"""
+"""A worker that Locust takes for ready long before it is prepared."""
+
+
 def test_two_locust_workers_play_every_request_once() -> None:
-    """With the locustfile alone, as the how-to has it."""
+    """With the locustfile alone, as the how-to has it; one of them takes its time to begin."""
     port = str(free_port())
     scene = Scene(source="steady", overrides=("duration=40s", "warm_up=0s"), speed=10.0)
     scenario, _ = scene.load()
     with spawn("steady", overrides=scene.overrides, speed=10.0) as mock:
-        common = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"]
-        common += ["--only-summary", "--host", mock.addresses.url, "--scenario", "steady"]
+        common = ["-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+        common += ["--host", mock.addresses.url, "--scenario", "steady"]
         common += ["--set", "duration=40s", "--set", "warm_up=0s", "--speed", "10"]
-        roles = [
-            ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port],
-            ["--worker", "--master-host", "127.0.0.1", "--master-port", port],
+        master = ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port]
+        worker = ["--worker", "--master-host", "127.0.0.1", "--master-port", port]
+        started = [
+            ["-m", "locust", *common, *master, "--expect-workers", "2"],
+            ["-m", "locust", *common, *worker],
+            ["-c", SLOWLY, *common, *worker],
         ]
-        master = [*common, *roles[0], "--expect-workers", "2"]
         children = [
-            subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            for words in (master, [*common, *roles[1]], [*common, *roles[1]])
+            subprocess.Popen(
+                [sys.executable, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            for words in started
         ]
         try:
             codes = [child.wait(GIVE_UP_S) for child in children]
