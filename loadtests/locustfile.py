@@ -26,7 +26,7 @@ from loadtests.playing import Playing, add_options
 __all__ = ["ScenarioShape", "ScenarioUser"]
 
 _PARENT = os.getppid()
-_AGAIN_S = 0.5
+_AGAIN_S = 0.1
 
 # Workers are silent while they plan their traffic, which takes a busy machine longer than Locust's
 # three seconds.
@@ -54,9 +54,7 @@ def _init(environment: Environment, **_: Any) -> None:
 
 
 def _say_prepared(runner: WorkerRunner, playing: Playing) -> None:
-    """Until the master has heard it, who may not listen yet: a worker is ready for Locust before
-    it knows what to play.
-    """
+    """Again and again, as the master may not listen yet, until it says what this worker plays."""
     while not playing.begun:
         runner.send_message("prepared")
         gevent.sleep(_AGAIN_S)
@@ -66,11 +64,12 @@ def _test_start(environment: Environment, **_: Any) -> None:
     playing = _playing(environment)
     runner = environment.runner
     if isinstance(runner, MasterRunner):
+        # Locust takes workers for ready before they know what to play.
         while any(
             worker.id not in playing.prepared and worker.state != runners.STATE_MISSING
             for worker in runner.clients.all
         ):
-            gevent.sleep(_AGAIN_S / 10)
+            gevent.sleep(_AGAIN_S)
         workers = sorted(worker.id for worker in runner.clients.all)
         for place, worker in enumerate(workers):
             share = {"worker": place, "workers": len(workers), "epoch": playing.own_epoch()}
