@@ -112,7 +112,7 @@ def test_what_comes_after_its_first_word_is_its_readers(
 def test_a_deadline_ends_an_attempt(play: Play, make: Make) -> None:
     """And the next one answers."""
     script = play(Reply(then="hang"), made())
-    plan = policy(Strategy(fallback_models=(LITE,), timeout_s=20.0, retries=0))
+    plan = policy(Strategy(fallback_models=(LITE,), timeout_s=60.0, retries=0))
     here = make(script, plan)
     assert ask(here).output_text == "Hello."
     assert failures(served_models(here.seen())[FLASH]) == {"timeout": 1}

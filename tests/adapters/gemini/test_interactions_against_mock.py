@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,8 +103,7 @@ def test_a_hang_and_a_cut_are_seen() -> None:
     """And another model answers."""
     for fault, kind in (({"kind": "hang"}, "timeout"), ({"kind": "cut"}, "cut")):
         with MockServer(settings({**fault, "share": 1.0, "model": FLASH})) as mock:
-            plan = replace(CHAIN, timeout_s=20.0)
-            here = bench(mock.addresses, plan)
+            here = bench(mock.addresses, CHAIN)
             events = here.run(
                 lambda client: list(
                     client.interactions.create(model=FLASH, input="Hi.", stream=True)

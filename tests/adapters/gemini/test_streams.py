@@ -156,7 +156,7 @@ def test_a_hang_ends_at_the_plan_s_deadline(play: Play, bench: Make) -> None:
     """Which may be shorter than the ten seconds that Gemini takes at least."""
     script = play(Reply(then="hang"))
     plan = Strategy(model=FLASH, fallback_models=(LITE,), timeout_s=5.0, retries=0)
-    here = bench(script, policy(plan))
+    here = bench(script, policy(plan), speed=1.0)
     assert here.ask().text == "Hello."
     assert [sent.headers["x-server-timeout"] for sent in script.received] == ["10", "10"]
     entry = served_models(here.seen())[FLASH]
