@@ -25,7 +25,6 @@ from .clients import (
 from .events import ATTEMPT_ENDS, JOB_ENDS, RELEASE, RETRY, push
 from .felt import begun, pause
 from .felt import resume as resume_felt
-from .fifo_queue import service_s
 from .outcomes import UNFELT, answered, failed, mistaken
 from .processor_sharing import finished, join, leave, next_ends_s
 from .provisioned import PROVISIONED
@@ -76,9 +75,7 @@ def start(world: World, i: int, now_s: float) -> None:
         enqueue(_model(world, i), world.slots, i)
     ends_s = _outcome_comes_s(world, i)
     if world.upstream.settings[0].kind == PROCESSOR_SHARING and call.outcome == ANSWER:
-        queue = world.upstream.queue[0]
-        key = world.upstream.settings[0].key
-        join(queue, world.jobs, i, service_s(queue, key, call.index, call.attempt), now_s)
+        join(world.upstream.queue[0], world.jobs, i, call.holds_s, now_s)
         _await_next_job(world)
     push(state, world, ends_s, ATTEMPT_ENDS, i, slot.generation)
     place = _tally_of(world, i)
@@ -164,7 +161,8 @@ def attempt_ends(world: World, i: int, now_s: float) -> int:
     outcome = slot.outcome
     place = _tally_of(world, i)
     replica = world.replicas[slot.replica]
-    if world.upstream.settings[0].kind == PROCESSOR_SHARING and outcome == _TIMEOUT:
+    shares = world.upstream.settings[0].kind == PROCESSOR_SHARING and math.isinf(call.duration_s)
+    if shares and outcome == _TIMEOUT:
         leave(world.upstream.queue[0], world.jobs, i, now_s)
         _await_next_job(world)
     replica.flights -= 1
@@ -340,5 +338,15 @@ def job_ends(world: World, version: int, now_s: float) -> int:
     _await_next_job(world)
     if i < 0:
         return NOBODY
-    world.slots[i].outcome = ANSWER
+    slot = world.slots[i]
+    call = world.calls[i]
+    overhead_s = world.client[0].overhead_s
+    call.duration_s = now_s - slot.started_s + overhead_s
+    if now_s + overhead_s > call.gives_up_s:
+        # Its client has gone by the time it comes.
+        return NOBODY
+    slot.outcome = ANSWER
+    if overhead_s > 0.0:
+        push(world.state[0], world, now_s + overhead_s, ATTEMPT_ENDS, i, slot.generation)
+        return NOBODY
     return i

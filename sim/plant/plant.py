@@ -79,6 +79,7 @@ class Plant:
         traffic: chunks of `sim.traffic.workload.REQUEST` records by time, of which one is held at
         a time.
         key: stream key of the replication.
+        enforced: whether budgets bound what is spent; else they are only what it is held against.
         keep_latencies: keep each request's latency in `latencies`, for exact quantiles.
 
     Attributes:
@@ -111,6 +112,7 @@ class Plant:
         traffic: Iterable[np.ndarray[Any, Any]],
         key: int,
         *,
+        enforced: bool = True,
         keep_latencies: bool = False,
     ) -> None:
         self._models = model_names(scenario, policy)
@@ -121,6 +123,7 @@ class Plant:
             next(self._chunks, _NOBODY),
             key,
             self._models,
+            enforced=enforced,
             keep_latencies=keep_latencies,
         )
         self._state = self._world.state[0]

@@ -54,6 +54,7 @@ __all__ = ["aligned", "model_names", "new_world"]
 _FIRST_SLOTS = 1024
 _FIRST_EVENTS = 4 * _FIRST_SLOTS
 _LINE = 64  # bytes
+_NO_LIMIT = 1 << 62
 
 
 def aligned(count: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
@@ -80,6 +81,7 @@ def new_world(
     key: int,
     models: tuple[str, ...],
     *,
+    enforced: bool = True,
     keep_latencies: bool,
 ) -> World:
     """Fresh arrays for one run.
@@ -90,6 +92,7 @@ def new_world(
         requests: the first chunk of them; there may be more.
         key: stream key.
         models: names of those that may be called, in the order of their rows.
+        enforced: whether budgets bound what is spent.
         keep_latencies: whether each request's latency is kept.
 
     Raises:
@@ -104,7 +107,7 @@ def new_world(
         )
     later = np.zeros(_FIRST_EVENTS, LATER)
     chained(later, 0, -1)
-    ledgers, ledger_keys, spends = _ledgers(policy, scenario_keys(scenario))
+    ledgers, ledger_keys, spends = _ledgers(policy, scenario_keys(scenario), enforced=enforced)
     tallies = np.zeros(scenario.replicas * len(MODES) * len(models), TALLY)
     felt = np.zeros(scenario.replicas * len(MODES), FELT)
     for spans in (tallies, felt):
@@ -250,7 +253,7 @@ def _else(value: float | None, otherwise: float) -> float:
 
 
 def _ledgers(
-    policy: Policy, keys: tuple[str, ...]
+    policy: Policy, keys: tuple[str, ...], *, enforced: bool
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Budget rows, whose each is, and the rows that check them; padded to one width.
 
@@ -266,7 +269,8 @@ def _ledgers(
     for limit, owner in owned:
         nano_usd = round(limit.usd * NANO_USD)
         ticks = max(1, round(limit.window_s / policy.tick_s))
-        ledgers.append(budget.new_row(nano_usd, ticks))
+        # One that bounds nothing is reserved from and settled as ever, and never used up.
+        ledgers.append(budget.new_row(nano_usd if enforced else _NO_LIMIT, ticks))
         spends.append(spend.new_row(nano_usd, ticks))
         places.append(owner)
     return _padded(ledgers), np.array(places, np.int64), _padded(spends)

@@ -20,7 +20,7 @@ from balancer.core.observations import FAILURES
 from .. import streams
 from ..compiled import compiled, inlined
 from ..streams import uniform
-from .fifo_queue import begin_in_queue
+from .fifo_queue import begin_in_queue, service_s
 from .generation import cost, generate, lengths, overload
 from .hits import Hits, hits_of
 from .provisioned import DEDICATED, PROVISIONED, SHARED, fits
@@ -74,7 +74,10 @@ def begin(upstream: Upstream, calls: Any, i: int, now_s: float) -> None:
         call.outcome = _OVERLOADED
         call.duration_s = 0.0
     else:
+        # When it ends depends on who comes meanwhile.
         call.duration_s = math.inf
+        service = service_s(upstream.queue[0], settings.key, call.index, call.attempt)
+        call.holds_s = hits.slow * service
 
 
 @inlined

@@ -35,18 +35,16 @@ def arm_policy(policy: Policy, arm: str) -> Policy:
     """The policy an arm runs under.
 
     In the arm "none" the application's clients call as they do by themselves, with the model,
-    the deadline and the retries the scenario gives them, and no budget is enforced. In "static"
-    and "cheapest" the policy's normal or soft mode holds for ever, its budgets enforced. Every
-    other arm runs under its policy as it is.
+    the deadline and the retries the scenario gives them, and no budget is enforced; how far they
+    pass one is measured. In "static" and "cheapest" the policy's normal or soft mode holds for
+    ever, its budgets enforced. Every other arm runs under its policy as it is.
     """
     if arm in _FIXED:
         return replace(policy, law=_FIXED[arm])
     if arm != NONE:
         return policy
     plain = Strategy()
-    return replace(
-        policy, law="none", budgets=(), priority_budgets=(), strategies=(plain, plain, plain, plain)
-    )
+    return replace(policy, law="none", strategies=(plain, plain, plain, plain))
 
 
 def simulate(
@@ -88,6 +86,7 @@ def simulate(
         policy=policy,
         traffic=traffic,
         key=key,
+        enforced=arm != NONE,
         # Of the others nobody asks whether the policy fits.
         monitored=monitored and replication == 0,
         trajectories=trajectories,

@@ -71,6 +71,7 @@ class Simulation:
         policy: Policy,
         traffic: Iterable[np.ndarray[Any, Any]],
         key: int,
+        enforced: bool,
         monitored: bool,
         trajectories: Trajectories | None,
     ) -> None:
@@ -97,10 +98,10 @@ class Simulation:
         # What several replicas see, or somebody outside, is not one controller's alone.
         own = scenario.replicas > 1 or self._monitors is not None
         self._trajectories = Trajectories(0) if own or trajectories is None else trajectories
-        self._trajectory = Trajectory(key=plant_key(policy), began=begin)
+        self._trajectory = Trajectory(key=(plant_key(policy), enforced), began=begin)
         self._early: dict[int, list[Decision]] = {}
         self._known = 0
-        self._make_plant = partial(Plant, scenario, policy, traffic, key)
+        self._make_plant = partial(Plant, scenario, policy, traffic, key, enforced=enforced)
         self._plant: Plant | None = None
         if not self._trajectories.known(self._trajectory):
             self._begin()

@@ -22,7 +22,7 @@ from balancer.records.comparison import Cell
 from scenarios.profiles import profiles
 from scenarios.schema import Scenario
 
-from .intervals import mean_interval
+from .intervals import may_be_nothing, mean_interval
 from .sweep import Line
 
 __all__ = ["CELLS", "CellStanding", "cell_standings", "declared_quality"]
@@ -92,6 +92,6 @@ def _cell(
     standings = {}
     for law, each in found.items():
         behind = mean_interval([b - a for a, b in zip(each, found[best], strict=True)])
-        level = law == best or (law in eligible and behind.low <= 0.0)
+        level = law == best or (law in eligible and may_be_nothing(behind))
         standings[law] = (behind.estimate / cell.answer_usd, level)
     return standings

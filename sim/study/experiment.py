@@ -104,9 +104,8 @@ def _result(
     command: Sequence[str],
 ) -> Result:
     with_it = runs[POLICY]
-    judgements = tuple(
-        judge(question, with_it, runs, budgeted=bool(policy.budgets)) for question in questions
-    )
+    budgeted = bool(policy.budgets or policy.priority_budgets)
+    judgements = tuple(judge(question, with_it, runs, budgeted=budgeted) for question in questions)
     comparison = compare(runs)
     journals = {} if out is None else {arm: journal_name(scenario, arm, 0) for arm in ARMS}
     return Result(

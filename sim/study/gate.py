@@ -24,6 +24,7 @@ from .estimates import metric_interval
 from .margins import Margin
 from .non_inferiority import Difference, judge_difference
 from .replications import Plan, Runs, replicate
+from .rounding import rounding_of_difference
 from .sequential import LAST_LOOK, Looks
 from .verdict import worst
 
@@ -263,5 +264,6 @@ def look_at(
         before, after = (
             [run.metrics[margin.metric] for run in runs] for runs in (baseline, candidate)
         )
-        differences.append(judge_difference(margin, before, after, looks))
+        rounding = rounding_of_difference(margin.metric, baseline, candidate)
+        differences.append(judge_difference(margin, before, after, looks, rounding=rounding))
     return tuple(differences)

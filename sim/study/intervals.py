@@ -21,6 +21,7 @@ __all__ = [
     "Interval",
     "chance_bound",
     "least_replications",
+    "may_be_nothing",
     "mean_interval",
     "median_interval",
     "ratio_interval",
@@ -111,6 +112,14 @@ def ratio_interval(
         return (b + side * math.sqrt(max(b * b - a * c, 0.0))) / a
 
     return Interval(estimate=estimate, low=end(-1.0, below), high=end(1.0, above))
+
+
+def may_be_nothing(difference: Interval) -> bool:
+    """Whether a difference may be nought or less.
+
+    Its interval reaches there; where one value gives none, the difference itself is so.
+    """
+    return difference.low <= 0.0 or difference.estimate <= 0.0
 
 
 def median_interval(values: Sequence[float]) -> Interval:

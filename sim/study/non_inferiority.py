@@ -8,7 +8,8 @@ end that of a pass (`sim.study.sequential`).
 Few replications can agree by chance, and miss what happens in some. One and a half margins are
 therefore added to the spread that was seen, also where nothing differed at all: neither what is
 near to the margin nor "no difference" is decided by a few pairs that happen to be alike. Pairs in
-which one of seventeen costs a fifth more, and the others next to nothing, set the amount.
+which one of seventeen costs a fifth more, and the others next to nothing, set the amount. What
+rounding may hide (`sim.study.rounding`) is added to both ends.
 
 The truth may lie so near to the margin that no reasonable number of replications tells. Once
 those made would have told twice the margin, and nothing at all, from the margin, a comparison
@@ -72,9 +73,21 @@ class Difference:
 
 
 def judge_difference(
-    margin: Margin, baseline: Sequence[float], candidate: Sequence[float], looks: Looks
+    margin: Margin,
+    baseline: Sequence[float],
+    candidate: Sequence[float],
+    looks: Looks,
+    *,
+    rounding: float = 0.0,
 ) -> Difference:
-    """Judge one look at a metric's values under both policies, which are pairs."""
+    """Judge one look at a metric's values under both policies, which are pairs.
+
+    Args:
+        margin: that the difference is held against.
+        baseline, candidate: the values.
+        looks: of the gate.
+        rounding: most by which the mean difference may be off as values are rounded.
+    """
     low, high = (baseline, candidate) if margin.better == "lower" else (candidate, baseline)
     worse = [b - a for a, b in zip(low, high, strict=True)]
     below, above = looks.fail_level, looks.pass_level
@@ -84,14 +97,23 @@ def judge_difference(
         worsening = ratio_interval(worse, baseline, below=below, above=above, unseen=unseen)
     else:
         worsening = mean_interval(worse, below=below, above=above, unseen=unseen)
+    if rounding > 0.0:
+        hidden = rounding / (mean_interval(baseline).estimate if margin.relative else 1.0)
+        worsening = Interval(
+            estimate=worsening.estimate, low=worsening.low - hidden, high=worsening.high + hidden
+        )
     verdict, settled, needed, note = _verdict(worsening, margin.amount), True, None, ""
     if math.isnan(worsening.estimate):
         verdict, settled, note = _undefined(margin, baseline, candidate)
     elif verdict == "inconclusive":
         beyond = [w - a for w, a in zip(worse, allowed, strict=True)]
+        mean, room = mean_interval(beyond).estimate, mean_interval(allowed).estimate
         tail = below if worsening.estimate > margin.amount else above
-        needed = replications_for_mean(beyond, 0.0, tail=tail, unseen=unseen)
-        settled = _too_close(beyond, mean_interval(allowed).estimate, below, unseen)
+        if abs(mean) > rounding:
+            bound = math.copysign(rounding, mean)
+            needed = replications_for_mean(beyond, bound, tail=tail, unseen=unseen)
+        # What rounding hides no replications tell.
+        settled = _too_close(beyond, max(room - rounding, room / 2.0), below, unseen)
         note = "too close to the margin to tell" if settled else ""
     elif not any(worse):
         note = _alike(len(worse))

@@ -29,7 +29,7 @@ from scenarios.schema import Worth
 from ..run.metrics import asked
 from ..run.result import Run
 from .expectations import Expected, MetricBound, NeverAbove, TimeBound
-from .intervals import Interval, mean_interval
+from .intervals import Interval, may_be_nothing, mean_interval
 from .replications import Runs
 from .verdict import judge
 
@@ -130,7 +130,7 @@ def standings(
                 regret=_scaled(behind, 1.0 / (REQUESTS * worth.answer)),
                 regret_usd=behind,
                 best=law == best,
-                within_best=law == best or (law in eligible and behind.low <= 0.0),
+                within_best=law == best or (law in eligible and may_be_nothing(behind)),
                 dominated_by=tuple(
                     other for other in laws if other != law and dominates(runs[other], runs[law])
                 ),

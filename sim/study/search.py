@@ -37,7 +37,7 @@ from ..run.serving import worst_served
 from ..streams import replication_key
 from ..traffic.workload import Traffic
 from .expectations import Expected, MetricBound, NeverAbove, NoHarm, expected, held_against
-from .verdict import judge
+from .verdict import is_never, judge
 
 __all__ = ["Search", "added_fault", "bounds_for", "search"]
 
@@ -287,6 +287,9 @@ class _Trial:
     def _hopeless(self, judgement: Judgement) -> bool:
         """Whether the first runs are so well that the others need not be seen."""
         if not isinstance(self._question, MetricBound | NoHarm):
+            return False
+        if isinstance(self._question, MetricBound) and is_never(self._question):
+            # One bad run is one too many, and the next may be it.
             return False
         estimate, bound = judgement.value.estimate, judgement.bound
         return estimate >= bound if judgement.better == "higher" else estimate <= bound

@@ -16,7 +16,7 @@ from scenarios.schema import Worth
 
 from ..run.metrics import asked
 from ..run.result import Run
-from .intervals import Interval, mean_interval
+from .intervals import Interval, may_be_nothing, mean_interval
 
 __all__ = ["SWEEP_USD", "Line", "line", "reigns", "sweep"]
 
@@ -114,7 +114,7 @@ def _place(lines: Mapping[str, Line], eligible: Sequence[str], answer_usd: float
     return Place(
         answer_usd=answer_usd,
         best=best,
-        level=tuple(law for law in eligible if law != best and behind[law].low <= 0.0),
+        level=tuple(law for law in eligible if law != best and may_be_nothing(behind[law])),
         regret={law: each.estimate / answer_usd for law, each in behind.items()},
     )
 

@@ -62,7 +62,7 @@ from .intervals import (
 from .metric_kinds import KINDS
 from .unseen import Room, honest_interval, replications_to_tell
 
-__all__ = ["RUNS_TO_PASS", "judge", "overall", "worst"]
+__all__ = ["RUNS_TO_PASS", "is_never", "judge", "overall", "worst"]
 
 RUNS_TO_PASS = 23
 """Least runs with which a bound passes: what one of eight has is in one of them, in 95 %."""
@@ -124,7 +124,7 @@ def _judge_mean(
             if against is None
             else cost_saved(policy, arms[against])
         )
-        if _is_never(expected):
+        if is_never(expected):
             return _judge_end(expected, values, policy)
         room = metric_room(expected.metric, values, policy)
         bound, at_least, unit = expected.bound, expected.at_least, METRICS[expected.metric]
@@ -173,7 +173,7 @@ def _needed(values: Sequence[float], bound: float, room: Room) -> int | None:
     return None if told is None else max(told, RUNS_TO_PASS)
 
 
-def _is_never(expected: MetricBound) -> bool:
+def is_never(expected: MetricBound) -> bool:
     """Whether the bound is an end of the metric's range."""
     kind = KINDS[expected.metric]
     return expected.bound >= kind.most if expected.at_least else expected.bound <= kind.least

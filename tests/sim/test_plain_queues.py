@@ -9,6 +9,7 @@ import pytest
 
 from scenarios.schema import Scenario
 from sim.plant.plant import Plant
+from sim.run.engine import simulate
 from sim.streams import replication_key
 
 from .worlds import policy, requests
@@ -102,3 +103,48 @@ def test_a_shared_processor_refuses_beyond_its_bound() -> None:
     """Servers and bound together are the most calls at once."""
     found = _latencies(0.0, 0.1, 0.2, discipline="processor_sharing", bound=1)
     assert np.isnan(found).tolist() == [False, False, True]
+
+
+def test_a_shared_processor_takes_as_long_as_its_calls_and_its_clients_do() -> None:
+    """A call costs its client something of its own, after the answer; too late is too late."""
+    shared: dict[str, Any] = {"discipline": "processor_sharing"}
+    assert _latencies(0.0, 0.5, **shared, clients={"overhead": 0.2}) == [1.7, 1.7]
+    # The first has ended by then, and leaves no share; the third has the processor for itself.
+    late: dict[str, Any] = {"overhead": 0.2, "timeout": 1.1}
+    assert _latencies(0.0, 1.05, **shared, clients=late) == [1.1, 1.1]
+    late["timeout"] = 1.3
+    assert _latencies(0.0, 1.05, **shared, clients=late) == [1.2, 1.2]
+
+
+def _means(discipline: str, fault: dict[str, Any], **clients: Any) -> Any:
+    """Metrics of a queue with eight servers under a fault for the first half of its run."""
+    of = Scenario.model_validate(
+        {
+            "scenario": "queue",
+            "title": "A queue",
+            "duration": 1200,
+            "warm_up": 0,
+            "workload": {"arrivals": {"process": "poisson", "rate": 4}},
+            "upstream": {"kind": "queue", "discipline": discipline, "servers": 8},
+            "clients": {"timeout": 50, **clients},
+            "faults": [{"at": 0, "for": 600, **fault}],
+        }
+    )
+    return simulate(of, policy(), replication=0, arm="none").metrics
+
+
+def test_refused_calls_hold_no_share_of_a_processor() -> None:
+    """Nor do they give one back when their clients lose patience: all are answered later on."""
+    error = {"kind": "error", "error": "overloaded", "share": 0.9}
+    clients = {"patience": 2.0, "retries": 3, "overhead": 0.05}
+    fifo, shared = (_means(each, error, **clients) for each in ("fifo", "processor_sharing"))
+    assert shared["answered"] == pytest.approx(fifo["answered"], rel=0.05)
+
+
+def test_a_shared_processor_is_slowed_as_a_queue_is() -> None:
+    """A latency fault makes services so many times longer."""
+    slow = {"kind": "latency", "factor": 1.5}
+    fifo, shared = (_means(each, slow) for each in ("fifo", "processor_sharing"))
+    # At three quarters of eight servers few wait, and few share.
+    assert shared["latency_mean_s"] == pytest.approx(fifo["latency_mean_s"], rel=0.1)
+    assert shared["latency_mean_s"] > 1.2

@@ -22,8 +22,8 @@ LEAVES = broken_by("transitions > 0")
 
 
 def quiet() -> Scenario:
-    """Five minutes of a night: a call every half minute."""
-    return world(duration=300, workload=QUIET)
+    """Five minutes of a night in which nothing happens: a call every half minute."""
+    return world(duration=300, workload=QUIET, seed=2)
 
 
 def hasty(min_samples: int) -> Policy:
@@ -63,6 +63,18 @@ def test_the_same_policy_with_a_minimum_has_no_such_hole() -> None:
 def test_what_fails_without_any_fault_is_found_at_once() -> None:
     """Nothing is milder than nothing."""
     found = look(quiet(), hasty(20), "availability > 10%")
+    assert (found.timeline, found.tried) == ((), 1)
+
+
+def test_one_bad_run_of_several_is_found() -> None:
+    """A first run that is well says nothing of a never."""
+    restless = world(duration=300, workload=QUIET, seed=1)
+    moved = [
+        simulate(restless, hasty(1), replication=each, arm="policy").metrics["transitions"]
+        for each in range(2)
+    ]
+    assert moved == [0.0, 1.0]
+    found = look(restless, hasty(1), "transitions > 0")
     assert (found.timeline, found.tried) == ((), 1)
 
 

@@ -150,6 +150,12 @@ def test_one_replication_tells_nobody_from_the_best_but_the_best() -> None:
     assert [found["best"].within_best, found["other"].within_best] == [True, False]
 
 
+def test_who_does_the_same_is_as_good_in_one_replication_too() -> None:
+    """Whoever is named first is not better for it."""
+    found = stand({"best": law([10.0]), "other": law([10.0])})
+    assert [found["best"].within_best, found["other"].within_best] == [True, True]
+
+
 def test_where_nobody_is_eligible_nobody_is_best() -> None:
     """And there is no regret."""
     found = stand({"one": law([1.0, 1.0], availability=0.5)}, AVAILABLE)["one"]
