@@ -6,7 +6,8 @@ out from the same runs:
 
     V · (value + (q / declared - 1) · value of the sibling's answers) - prices · bill
 
-Who is eligible is judged as the scenario is declared, whatever the cell.
+where q / declared is no more than makes the best of the siblings perfect. Who is eligible is judged
+as the scenario is declared, whatever the cell.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from scenarios.schema import Scenario
 from .intervals import may_be_nothing, mean_interval
 from .sweep import Line
 
-__all__ = ["CELLS", "CellStanding", "cell_standings", "declared_quality"]
+__all__ = ["CELLS", "CellStanding", "Siblings", "cell_standings", "siblings"]
 
 
 CELLS = tuple(
@@ -50,24 +51,51 @@ class CellStanding:
     level: tuple[bool, ...]
 
 
-def declared_quality(scenario: Scenario, policy: Policy) -> float:
-    """Quality that a scenario declares of soft's model; 1 where none is declared."""
-    soft = resolve(policy.strategies[Mode.SOFT], scenario.asked_models[0], policy.catalog)[0]
-    known = profiles(scenario).get(policy.catalog.card(soft).name)
-    return 1.0 if known is None else known.quality
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Siblings:
+    """How good answers of other models are than normal's first.
+
+    Attributes:
+        declared: quality of soft's model, the least of those that are asked for; 1 where none is
+            declared.
+        best: of any of them.
+    """
+
+    declared: float
+    best: float
+
+    def scaled(self, factor: float) -> float:
+        """A multiple of their quality, at which no answer is better than perfect."""
+        return min(factor, 1.0 / self.best)
+
+
+def siblings(scenario: Scenario, policy: Policy) -> Siblings:
+    """What a scenario declares of the models that may answer in another's place."""
+    known = profiles(scenario)
+
+    def quality(model: str) -> float:
+        profile = known.get(policy.catalog.card(model).name)
+        return 1.0 if profile is None else profile.quality
+
+    soft, others = [], []
+    for asked in scenario.asked_models:
+        chains = [resolve(each, asked, policy.catalog) for each in policy.strategies]
+        soft.append(quality(chains[Mode.SOFT][0]))
+        others += [quality(each) for chain in chains for each in chain if each != chains[0][0]]
+    return Siblings(declared=min(soft), best=max(others, default=1.0))
 
 
 def cell_standings(
-    lines: Mapping[str, Line], eligible: Sequence[str], declared: float
+    lines: Mapping[str, Line], eligible: Sequence[str], others: Siblings
 ) -> dict[str, CellStanding]:
     """Where every law stands in every cell.
 
     Args:
         lines: of all laws; run k of each saw the same requests.
         eligible: laws that may be best.
-        declared: quality of the sibling in the runs; see `declared_quality`.
+        others: siblings in the runs; see `siblings`.
     """
-    found = [_cell(lines, eligible, cell, declared) for cell in CELLS]
+    found = [_cell(lines, eligible, cell, others) for cell in CELLS]
     return {
         law: CellStanding(
             regrets=tuple(each[law][0] for each in found),
@@ -78,10 +106,10 @@ def cell_standings(
 
 
 def _cell(
-    lines: Mapping[str, Line], eligible: Sequence[str], cell: Cell, declared: float
+    lines: Mapping[str, Line], eligible: Sequence[str], cell: Cell, others: Siblings
 ) -> dict[str, tuple[float, bool]]:
     """Regret and level of every law."""
-    scale = cell.sibling_quality / declared
+    scale = others.scaled(cell.sibling_quality / others.declared)
     found = {
         law: each.utilities_usd(cell.answer_usd, prices=cell.prices, sibling=scale)
         for law, each in lines.items()

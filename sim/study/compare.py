@@ -30,7 +30,7 @@ from ..run.header import fault_rows, versions
 from ..run.metrics import METRICS
 from ..run.result import CHEAPEST, STATIC, Run
 from ..workers.pool import Workers
-from .cells import CELLS, CellStanding, cell_standings, declared_quality
+from .cells import CELLS, CellStanding, cell_standings, siblings
 from .compared_laws import RIVALS, arms
 from .counterfactual import cost_saved
 from .estimates import values_difference_interval, values_interval
@@ -197,8 +197,8 @@ def _row(
     lines = {each.law: line(runs[each.law], worth) for each in table}
     eligible = [each.law for each in table if each.eligible]
     scored = [each.law for each in table if math.isfinite(each.score.estimate)]
-    declared = declared_quality(scenario, contest.policy)
-    cells = cell_standings(lines, eligible, declared)
+    others = siblings(scenario, contest.policy)
+    cells = cell_standings(lines, eligible, others)
     return ComparedScenario(
         scenario=scenario.scenario,
         title=scenario.title,
@@ -214,7 +214,7 @@ def _row(
             answer_usd=worth.answer,
             waiting=worth.waiting,
             within_s=worth.within,
-            sibling_quality=declared,
+            sibling_quality=others.declared,
         ),
         left_out=tuple(question.name for question in questions if not counts(question)),
         best=next((each.law for each in table if each.best), None),

@@ -13,7 +13,7 @@ from scenarios.schema import GeminiUpstream, ModelProfile, Quota, Scenario
 
 from ..run.assumptions import models_used
 from ..run.result import Run
-from ..study.cells import declared_quality
+from ..study.cells import siblings
 
 __all__ = ["other_quotas", "other_speed", "possible_quality", "with_prices", "with_quality"]
 
@@ -56,7 +56,7 @@ def with_quality(run: Run, factor: float, answer_usd: float) -> Run:
 
 def possible_quality(factor: float, scenario: Scenario, policy: Policy) -> float:
     """A multiple of the quality that is declared, at which no answer is better than perfect."""
-    return min(factor, 1.0 / declared_quality(scenario, policy))
+    return siblings(scenario, policy).scaled(factor)
 
 
 def other_quotas(scenario: Scenario, policy: Policy, factor: float) -> Scenario | None:

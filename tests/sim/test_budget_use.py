@@ -37,4 +37,4 @@ def test_what_nothing_bounds_is_held_against_the_budget_all_the_same() -> None:
     assert over_usd > 8.0
     # The window is the run, but for what was under way at its end.
     assert held.metrics["budget_overshoot_usd"] == pytest.approx(over_usd, rel=0.02)
-    assert held.metrics | {"budget_overshoot_usd": 0.0} == without.metrics
+    assert {**held.metrics, "budget_overshoot_usd": 0.0} == without.metrics
