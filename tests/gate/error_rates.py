@@ -22,6 +22,7 @@ from sim.study.intervals import Interval, share_interval
 from sim.study.margins import DEFAULT_MARGINS, Margin, parse_margins
 from sim.study.non_inferiority import Difference
 from sim.study.replications import Plan, replicate
+from sim.study.rounding import EXACT
 from sim.study.sequential import FAIL_ERROR, LAST_LOOK, PASS_ERROR, Looks
 from sim.study.verdict import worst
 
@@ -193,11 +194,17 @@ def shifted(pairs: Pairs, margins: Sequence[Margin], truth: Mapping[str, float])
         shifts[margin.metric] = before + (worse if margin.better == "lower" else -worse) - after
     return Pairs(
         baseline=tuple(
-            replace(run, metrics={name: run.metrics[name] for name in shifts})
+            replace(run, metrics={name: run.metrics[name] for name in (*shifts, EXACT)})
             for run in pairs.baseline
         ),
         candidate=tuple(
-            replace(run, metrics={name: run.metrics[name] + by for name, by in shifts.items()})
+            replace(
+                run,
+                metrics={
+                    EXACT: run.metrics[EXACT],
+                    **{name: run.metrics[name] + by for name, by in shifts.items()},
+                },
+            )
             for run in pairs.candidate
         ),
     )

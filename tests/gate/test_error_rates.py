@@ -21,12 +21,13 @@ def pairs() -> Pairs:
     """Pairs whose metrics hang together, with differences as skewed as those of real runs."""
     random = np.random.default_rng(1)
     n = 500
-    load, luck = random.standard_normal(n), random.gamma(2.0, size=(4, n))
+    load, luck = random.standard_normal(n), random.gamma(2.0, size=(5, n))
     kinds = {
         "availability": (0.999, 0.0002),
         "cost_per_answer_usd": (0.002, 0.00005),
         "latency_p95_s": (9.5, 0.1),
         "quality": (0.92, 0.005),
+        "latency_mean_s": (5.0, 0.1),
     }
 
     def arm(worse: bool) -> tuple[dict[str, float], ...]:
