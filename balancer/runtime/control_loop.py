@@ -254,7 +254,7 @@ class ControlLoop:
         return decision
 
     def _wake(self) -> None:
-        """There is news of the fleet; from another thread."""
+        """There is news: of the fleet, or that ticks are of another length; from any thread."""
         ticker = self._ticker
         if ticker is not None:
             ticker.wake()
@@ -269,10 +269,14 @@ class ControlLoop:
     def use(self, policy: Policy) -> str:
         """Go on under another policy. Returns what was kept, as a sentence."""
         with self._lock:
-            before = self.step.policy
-            kept = self.step.use(self._days.policy(policy), self.now_tick)
+            before, policy = self.step.policy, self._days.policy(policy)
+            kept = self.step.use(policy, tick_at(self.clock, policy.tick_s))
             self._followed(before)
             self._apply()
+            if policy.tick_s != before.tick_s and self.running:
+                # It waits for the end of a tick of the old length, and is late by none of them.
+                self._watchdog.feed(policy.tick_s)
+                self._wake()
         return kept
 
     def _followed(self, before: Policy) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import count
 
 from ..core.errors import MisuseError
@@ -62,7 +63,7 @@ class Inbox:
         now_s, now_tick = self._clock.now_s(), tick_at(self._clock, tick_s)
         end_s = now_s + for_s if for_s is not None else until_s
         assert end_s is not None
-        until = math.ceil(end_s / tick_s - 1e-9) if math.isfinite(end_s) else 0
+        until = _ceil(end_s / tick_s) if math.isfinite(end_s) else 0
         if until <= now_tick:
             raise MisuseError(f"the override would end at {end_s:g} s; it is {now_s:g} s now")
         return self._give(now_tick, until, mode, reason)
@@ -84,6 +85,38 @@ class Inbox:
         del self._overrides[: len(overrides)]
         return alerts, overrides
 
+    def rescale(self, ratio: float) -> None:
+        """What waits was given in ticks of another length.
+
+        Args:
+            ratio: of that length to the one of now.
+        """
+        self._alerts = [
+            replace(
+                alert,
+                at_tick=_floor(alert.at_tick * ratio),
+                lifetime_ticks=max(1, _ceil(alert.lifetime_ticks * ratio)),
+            )
+            for alert in self._alerts
+        ]
+        self._overrides = [
+            replace(
+                order,
+                at_tick=_floor(order.at_tick * ratio),
+                until_tick=_ceil(order.until_tick * ratio),
+            )
+            for order in self._overrides
+        ]
+
     def forget(self) -> None:
         """Drop what waits."""
         self._alerts, self._overrides = [], []
+
+
+def _floor(tick: float) -> int:
+    # The margins keep a whole number from being missed by the last bit of a division.
+    return math.floor(tick + 1e-9)
+
+
+def _ceil(tick: float) -> int:
+    return math.ceil(tick - 1e-9)

@@ -167,7 +167,12 @@ class TickStep:
             self._own.begin(Controller(self.policy), because)
 
     def use(self, policy: Policy, now_tick: int) -> str:
-        """Go on under another policy. Returns what was kept, as a sentence."""
+        """Go on under another policy. Returns what was kept, as a sentence.
+
+        Args:
+            policy: the other one.
+            now_tick: the tick under way, of its length.
+        """
         before = self.policy
         if self.replica is None:
             self.controller, self.kept = Controller.succeed(policy, self.controller.state())
@@ -176,6 +181,7 @@ class TickStep:
             self.controller = self.replica.course.controller
         if policy.tick_s != before.tick_s:
             self.last = self._observed = now_tick - 1
+            self._inbox.rescale(before.tick_s / policy.tick_s)
         self.decision = self.controller.decision or at_rest(policy)
         if self.replica is None:
             self._persistence.begin(self.controller, "policy", self.kept)

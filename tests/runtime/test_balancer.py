@@ -19,7 +19,7 @@ from balancer.journal_file import open_journal
 from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.clock import Clock
-from tests.waiting import GIVE_UP_S
+from tests.waiting import GIVE_UP_S, until
 
 from .bench import Bench
 
@@ -343,6 +343,61 @@ def test_hot_reload_of_another_tick_goes_on_on_its_scale() -> None:
     bench.clock.advance(0.5)
     bench.balancer.tick()
     assert bench.ticks[-1][0].tick == 2
+
+
+@pytest.mark.parametrize(("before_s", "after_s"), [(1.0, 2.0), (10.0, 1.0), (1.0, 60.0)])
+def test_hot_reload_of_another_tick_changes_nothing_of_the_time_that_it_is(
+    before_s: float, after_s: float, tmp_path: Path
+) -> None:
+    """A day after the beginning, too: the next tick is the one under way, and of one tick."""
+    path = tmp_path / "journal.jsonl"
+    bench = Bench(replace(default_policy(), tick_s=before_s), now_s=86_400.0, journal=path)
+    bench.seen()
+    bench.balancer.use(replace(default_policy(), tick_s=after_s))
+    bench.clock.advance(after_s)
+    bench.balancer.tick()
+    seen = bench.ticks[-1][0]
+    assert seen.tick == bench.balancer.now_tick - 1
+    assert seen.ticks == 1
+    assert bench.balancer.status().tick == seen.tick
+    bench.balancer.override(Mode.HARD, "a trial", for_s=1800.0)
+    bench.clock.advance(after_s)
+    bench.balancer.tick()
+    assert bench.mode is Mode.HARD
+    bench.balancer.close()
+    assert {entry.observations.ticks for entry in open_journal(path)} == {1}
+
+
+@pytest.mark.parametrize("after_s", [0.5, 2.0, 30.0])
+def test_an_order_that_waits_while_ticks_change_ends_when_it_was_told(after_s: float) -> None:
+    """And so does an alert: both were given in ticks of before."""
+    bench = Bench(now_s=3600.0)
+    bench.seen()
+    bench.balancer.override(Mode.HARD, "a trial", for_s=600.0)
+    bench.balancer.alert(Alert("a", bench.balancer.now_tick, Mode.SOFT, lifetime_ticks=1200))
+    bench.balancer.use(replace(default_policy(), tick_s=after_s))
+    ends: dict[Mode, float] = {}
+    while not ends or bench.mode is not Mode.NORMAL:
+        bench.clock.advance(after_s)
+        bench.balancer.tick()
+        ends[bench.mode] = bench.clock.now_s()
+    assert ends[Mode.HARD] == pytest.approx(4201.0, abs=after_s)
+    assert ends[Mode.SOFT] == pytest.approx(4801.0, abs=after_s)
+
+
+def test_longer_ticks_do_not_make_the_ticker_late() -> None:
+    """Nor shorter ones: what it waits for is of another length from then on."""
+    balancer = Balancer(clock=Clock()).start()
+    try:
+        admission = balancer._admission
+        balancer.use(replace(default_policy(), tick_s=60.0))
+        until(lambda: admission.alive_until - admission.raw() > 500.0, "it may wait for ten ticks")
+        ticks: list[int] = []
+        balancer.listeners.ticks.add(lambda seen, _: ticks.append(seen.tick))
+        balancer.use(replace(default_policy(), tick_s=0.05))
+        until(lambda: len(ticks) > 2, "it steps at once")
+    finally:
+        balancer.close()
 
 
 def test_a_listener_that_fails_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:

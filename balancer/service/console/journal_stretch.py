@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ...core.errors import JournalError
+from ...journal_file import open_journal
 from ...runtime.balancer import Balancer
 from ..incidents.journal_window import journal_paths
 
@@ -27,23 +29,24 @@ def stretch(balancer: Balancer, from_s: float, to_s: float) -> str | None:
     policy, and a policy that was changed a minute ago begins one. The line that is just being
     written is left out. Blocks.
     """
-    tick_s = balancer.policy.tick_s
-    first, last = int(from_s / tick_s), int(to_s / tick_s)
     most: list[bytes] = []
     for path in reversed(journal_paths(balancer.status().journal)):
-        found = _of_file(path, first, last)
+        found = _of_file(path, from_s, to_s)
         most = found if len(found) > len(most) else most
     return b"".join(most).decode() if len(most) > 1 else None
 
 
-def _of_file(path: Path, first: int, last: int) -> list[bytes]:
+def _of_file(path: Path, from_s: float, to_s: float) -> list[bytes]:
     try:
+        # Ticks are of the length that they have in the file's policy.
+        tick_s = open_journal(path).policy.tick_s
+        first, last = int(from_s / tick_s), int(to_s / tick_s)
         with path.open("rb") as file:
             kept = [file.readline()]
             for line in file:
                 found = _TICK.match(line)
                 if found and first <= int(found[1]) <= last and line.endswith(b"\n"):
                     kept.append(line)
-    except OSError:
+    except (OSError, JournalError):
         return []
     return kept

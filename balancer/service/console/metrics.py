@@ -87,8 +87,8 @@ def _most(name: str) -> Made:
 
 
 def _degraded(part: Data, _seconds: float) -> float | None:
-    ticks = part.get("modes", [0] * len(MODES))
-    return sum(ticks[1:]) / sum(ticks) if sum(ticks) else None
+    seconds = part.get("modes", [0] * len(MODES))
+    return sum(seconds[1:]) / sum(seconds) if sum(seconds) else None
 
 
 _USD_PER_HOUR = 3600.0 / NANO_USD

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -29,8 +29,9 @@ HOUR_S = 3600
 _KEPT_S = {MINUTE_S: 8 * 86_400.0, HOUR_S: 400 * 86_400.0}
 
 Data = dict[str, Any]
-"""A row's `data`: seconds, ticks by mode, `served` by "mode model", requests by priority, answered
-and failed requests, the most in flight and waiting, and by key; JSON throughout."""
+"""A row's `data`: scenario seconds, those in each mode (`modes`), `served` by "mode model",
+requests by priority, answered and failed requests, the most in flight and waiting, and by key;
+JSON throughout."""
 
 
 class Rollups:
@@ -39,7 +40,7 @@ class Rollups:
     Args:
         store: the history.
         owner: names this service.
-        tick_s: length of a tick.
+        tick_s: length of a tick now; another policy may have another one.
         keys: requests by key.
         now_s: Unix seconds.
     """
@@ -60,18 +61,19 @@ class Rollups:
         self._lock = threading.Lock()
         self._minute: int | None = None
         self._seen: list[Observations] = []
-        self._modes = [0] * len(MODES)
+        self._modes = [0.0] * len(MODES)
 
     def add(self, observations: Observations, decision: Decision) -> None:
         """Take in a tick; on the ticker."""
         minute = int(self._now_s() // MINUTE_S) * MINUTE_S
+        seconds = observations.ticks * self._tick_s()
         with self._lock:
             back = bool(self._seen) and observations.tick <= self._seen[-1].tick
             if self._seen and (minute != self._minute or back):
                 self._write()
             self._minute = minute
             self._seen.append(observations)
-            self._modes[decision.mode] += observations.ticks
+            self._modes[decision.mode] += seconds
 
     def flush(self) -> None:
         """Write what there is of the minute under way."""
@@ -87,11 +89,10 @@ class Rollups:
             owner=self._owner(),
             seen=tuple(self._seen),
             modes=tuple(self._modes),
-            tick_s=self._tick_s(),
             keys=self._keys.minute(),
         )
         self._seen.clear()
-        self._modes = [0] * len(MODES)
+        self._modes = [0.0] * len(MODES)
         self._store.later(work)
 
 
@@ -101,11 +102,10 @@ def _write(
     at: int,
     owner: str,
     seen: tuple[Observations, ...],
-    modes: tuple[int, ...],
-    tick_s: float,
+    modes: tuple[float, ...],
     keys: dict[str, KeyRow],
 ) -> None:
-    data = _data(seen, modes, tick_s, keys)
+    data = _data(seen, modes, keys)
     row = {"at": float(at), "owner": owner, "span_s": MINUTE_S, "data": data}
     connection.execute(insert(ROLLUPS).values(**row))
     _add_to_hour(connection, at, owner, data)
@@ -126,13 +126,10 @@ def _add_to_hour(connection: Connection, at: int, owner: str, data: Data) -> Non
         connection.execute(ROLLUPS.update().where(place).values(data=added([before, data])))
 
 
-def _data(
-    seen: Iterable[Observations], modes: Iterable[int], tick_s: float, keys: dict[str, KeyRow]
-) -> Data:
-    parts = list(seen)
+def _data(parts: Sequence[Observations], modes: Sequence[float], keys: dict[str, KeyRow]) -> Data:
     whole = merge_ticks(parts)
     return {
-        "seconds": sum(part.ticks for part in parts) * tick_s,
+        "seconds": sum(modes),
         "modes": list(modes),
         "served": {
             f"{entry.mode.label} {entry.model}": {

@@ -7,6 +7,7 @@ another life of the controller, whose scenario seconds count from another epoch,
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...core.errors import JournalError
-from ...core.journal import Entry
+from ...core.journal import Entry, Journal
 from ...core.policy import Policy
 from ...journal_file import open_journal
 from ...runtime.journal import JournalFiles
@@ -121,13 +122,21 @@ def _opened(path: Path, epoch: float | None) -> _File | None:
         tick = None if state is None else state.get("tick")
         return _File(
             path=path,
-            begins_s=(tick + 1) * tick_s if isinstance(tick, int) else 0.0,
+            begins_s=(tick + 1) * tick_s if isinstance(tick, int) else _first_s(journal),
             tick_s=tick_s,
             speed=float(journal.run.get("speed") or 1.0),
         )
     except (JournalError, TypeError, ValueError) as error:
         _log.warning("a part of the journal cannot be read: %s", error)
         return None
+
+
+def _first_s(journal: Journal) -> float:
+    """Where the first line of a file begins that goes on from no state."""
+    for entry in journal:
+        observations = entry.observations
+        return (observations.tick + 1 - observations.ticks) * journal.policy.tick_s
+    return math.inf
 
 
 def _same(own: object, epoch: float | None) -> bool:

@@ -123,6 +123,26 @@ def test_minutes_and_hours_add_up(store: Store) -> None:
     store.close()
 
 
+def test_a_minute_in_which_ticks_change_is_no_longer_than_it_was(store: Store) -> None:
+    """Half of it was of ticks of a second, half of ticks of ten."""
+    now, tick_s = [NOON], [1.0]
+    rollups = Rollups(store, lambda: "me", lambda: tick_s[0], ByKey(), lambda: now[0])
+    for number in range(30):
+        now[0] = NOON + number
+        rollups.add(tick(1000 + number), DECISION._replace(mode=Mode.SOFT))
+    tick_s[0] = 10.0
+    for number in range(4):
+        now[0] = NOON + 30 + 10 * number
+        rollups.add(tick(103 + number), DECISION)
+    rollups.flush()
+    assert store.flush()
+    rows = rows_since(store, "me", MINUTE_S, NOON, NOON + 120)
+    assert added(data for at, data in rows if at == NOON)["seconds"] == 60.0
+    ((_, hour),) = rows_since(store, "me", HOUR_S, NOON, NOON + 7200)
+    assert hour["modes"] == [40.0, 30.0, 0, 0]
+    store.close()
+
+
 def test_a_metric_is_split_by_its_parts(store: Store) -> None:
     """And by nothing else."""
     now = [NOON]

@@ -45,3 +45,20 @@ def test_a_stretch_holds_its_own_ticks_only(tmp_path: Path) -> None:
     assert header["policy"]["name"] == "another"
     assert [tick["tick"] for tick in ticks] == [52, 53, 54, 55, 56, 57]
     assert stretch(balancer, 500.0, 600.0) is None
+
+
+def test_a_stretch_of_ticks_of_another_length_is_of_the_same_time(tmp_path: Path) -> None:
+    """Those of a file are as long as its policy says, whatever holds now."""
+    clock = ManualClock(3600.0)
+    balancer = Balancer(default_policy(), clock=clock, journal=tmp_path / "journal.jsonl")
+    for _ in range(60):
+        clock.advance(1.0)
+        balancer.tick()
+    balancer.use(replace(default_policy(), tick_s=2.0))
+    clock.advance(2.0)
+    balancer.tick()
+    balancer.close()
+    found = stretch(balancer, 3600.0, 3659.0)
+    assert found is not None
+    _, *ticks = [json.loads(line).get("tick") for line in found.splitlines()]
+    assert (ticks[0], ticks[-1]) == (3600, 3659)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,23 @@ def test_a_summary_names_the_rules_that_were_broken(store: Store, journal: Path)
     assert [span.mode for span in found.modes] == ["soft", "hard"]
     assert found.incident.open
     assert found.incident.began_at < found.incident.opened_at
+
+
+def test_an_episode_is_still_read_when_ticks_are_of_another_length_since(
+    store: Store, journal: Path
+) -> None:
+    """The files of before are of before, though the newest goes on from nothing."""
+    rig = Rig(store, journal=journal, policy=FREE, begins_s=3600.0)
+    rig.serve(20)
+    rig.balancer.override(Mode.HARD, "a drill", for_s=30)
+    rig.serve(60)
+    rig.balancer.use(replace(FREE, tick_s=2.0))
+    rig.serve(20)
+    rig.balancer.close()
+    found = summary_of(rig)
+    assert found.before is not None and found.before.seconds == pytest.approx(20, abs=1.1)
+    assert found.during is not None and found.during.seconds == pytest.approx(30, abs=1.1)
+    assert found.after is not None and found.after.seconds == pytest.approx(50, abs=2.1)
 
 
 @pytest.mark.slow
