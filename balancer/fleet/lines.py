@@ -19,6 +19,7 @@ from ..core.tick_codec import observations_from_plain, observations_to_plain
 from ..core.value_codec import LARGEST_INT
 from ..version import VERSION
 from .changes import Change, digest
+from .names import shown
 
 __all__ = ["BEGINNING", "FORMAT", "MOST_NAMED", "Line", "Part", "Snapshot", "fingerprint", "form"]
 
@@ -81,7 +82,7 @@ class Part:
         Raises:
             JournalError: it did not; another format, for one.
         """
-        found = _object(text, f"the part {number} of replica {replica}")
+        found = _object(text, f"the part {number} of replica {shown(replica)}")
         return cls(
             replica=replica,
             number=number,

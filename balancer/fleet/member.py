@@ -18,6 +18,7 @@ from ..core.observations import Observations
 from .gathering import Gathering, together
 from .lines import BEGINNING, Line, Part, Snapshot
 from .link import Link
+from .names import shown
 from .roster import Roster
 from .store import AWAY, Head, Store, StoreError
 
@@ -206,7 +207,7 @@ class Member:
             logger.warning(
                 "the fleet's log begins %s, from what replica %s remembers",
                 "again" if self.joined else "here",
-                self._replica,
+                shown(self._replica),
             )
             self._follow(snapshot)
 

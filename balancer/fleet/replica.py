@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import secrets
-import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -31,6 +29,7 @@ from .leasing import Leasing
 from .lines import form
 from .link import Link
 from .member import Member
+from .names import made_up, shown, stored
 from .settings import Fleet
 from .standing import Place, Standing
 from .store import Store, StoreError
@@ -61,6 +60,7 @@ class Replica:
         InputError: the store's client is not installed.
 
     Attributes:
+        name: that people see; the store knows it by one that no other start of a process has.
         course: decides.
         leases: of the hard budget.
     """
@@ -95,7 +95,7 @@ class Replica:
 
     def _begin(self, policy: Policy, controller: Controller) -> None:
         fleet = self._fleet
-        self.name = fleet.replica or _name()
+        self.name = fleet.replica or made_up()
         self.course = Course(
             policy,
             controller,
@@ -104,7 +104,10 @@ class Replica:
             read=self._read,
         )
         self.leases = Leases(share=fleet.without_store, most=fleet.replicas)
-        self._leasing = Leasing(self.name, self.leases, still=self._still, limited=self._limited)
+        # What is leased is of this process alone, whoever had its name before.
+        self._leasing = Leasing(
+            stored(self.name), self.leases, still=self._still, limited=self._limited
+        )
         self._link = Link()
         self._link.wake = self._wake
         self._member: Member | None = None
@@ -257,11 +260,11 @@ class Replica:
         return Standing(
             place=place,
             replica=self.name,
-            leader="" if member is None or place == "alone" else member.head.leader,
+            leader="" if member is None or place == "alone" else shown(member.head.leader),
             tick=self.course.tick,
             policy=self.course.fingerprint,
             holds="" if line is None else line.policy,
-            differ=() if line is None else line.differ,
+            differ=() if line is None else tuple(dict.fromkeys(map(shown, line.differ))),
             replicas=0 if line is None else line.replicas,
             seen=() if member is None else member.roster.peers,
             problem=(member.problem if member is not None else "")
@@ -306,7 +309,7 @@ class Replica:
         store = RedisStore(fleet.url, fleet.prefix, timeout_s=fleet.timeout_s, most=fleet.replicas)
         member = self._member = Member(
             store,
-            self.name,
+            stored(self.name),
             form=self._form,
             policy=self.course.fingerprint,
             link=self._link,
@@ -371,12 +374,6 @@ class Replica:
             await asyncio.sleep(self._tick_s / 10)
             return
         await member.follow(wait_s=1.0)
-
-
-def _name() -> str:
-    """Unlike that of any other process, now or later."""
-    host = "".join(c if c.isalnum() or c in "-." else "-" for c in socket.gethostname())[:40]
-    return f"{host or 'replica'}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 def _differing(standing: Standing) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .lines import Line
+from .names import shown
 from .standing import Peer
 
 __all__ = ["LATE_TICKS", "Roster"]
@@ -27,5 +28,7 @@ class Roster:
         """The next line of the log."""
         last = {peer.replica: peer for peer in self.peers if line.tick - peer.tick < LATE_TICKS}
         for replica, policy in line.policies.items():
-            last[replica] = Peer(replica=replica, tick=line.tick, policy=policy or line.policy)
+            # One that was started again takes the place of the one before.
+            name = shown(replica)
+            last[name] = Peer(replica=name, tick=line.tick, policy=policy or line.policy)
         self.peers = tuple(last[replica] for replica in sorted(last))

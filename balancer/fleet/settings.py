@@ -24,7 +24,8 @@ class Fleet:
         url: of Redis 7 or Valkey: `redis://USER:PASSWORD@HOST:6379/0`, `rediss://` for TLS,
             `unix://PATH`.
         prefix: of the fleet's keys in the store. Fleets that share a store have one each.
-        replica: name of this process, which no other has; "" makes one up.
+        replica: name of this process among those that run; "" makes one up. One that is started
+            again may have it again.
         alone_after_ticks: ticks without the fleet's decision, after which a replica takes its own.
         timeout_s: within which every call to the store ends.
         replicas: as many share the budget, at most. More work, but have nothing set aside.

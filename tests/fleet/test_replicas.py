@@ -19,6 +19,8 @@ from balancer.core.policy import BudgetLimit, Policy
 from balancer.core.replay import replay
 from balancer.fleet import Fleet
 from balancer.fleet.changes import ChangeError
+from balancer.fleet.leasing import Leasing
+from balancer.fleet.member import Member
 from balancer.fleet.standing import Standing
 from balancer.journal_file import open_journal
 from balancer.policy_file import default_policy
@@ -34,6 +36,8 @@ from .conftest import Server
 POLICY = default_policy()
 SETTINGS = CallSettings(model="gemini-2.5-flash")
 Make = Callable[..., Balancer]
+CALL = 1000 * 300 + 1000 * 2500
+"""Nano-dollars of a `call`."""
 
 
 @pytest.fixture
@@ -42,9 +46,15 @@ def make(store: Server) -> Iterator[Make]:
     made: list[Balancer] = []
 
     def start(
-        policy: Policy = POLICY, *, prefix: str = "p", url: str = "", **options: Any
+        policy: Policy = POLICY,
+        *,
+        prefix: str = "p",
+        url: str = "",
+        replica: str = "",
+        **options: Any,
     ) -> Balancer:
-        fleet = Fleet(url=url or store.url, prefix=prefix, replica=f"r{len(made)}", timeout_s=2.0)
+        name = replica or f"r{len(made)}"
+        fleet = Fleet(url=url or store.url, prefix=prefix, replica=name, timeout_s=2.0)
         balancer = Balancer(
             policy,
             settings=SETTINGS,
@@ -89,6 +99,16 @@ def alone(balancer: Balancer, says: str) -> None:
     call = balancer.begin()
     assert call.admitted
     balancer.finish(call)
+
+
+def call(balancer: Balancer) -> bool:
+    """A call that costs `CALL`; whether the budget lets it through."""
+    request = balancer.request(asked=Asked(prompt_tokens=1000, output_cap_tokens=1000))
+    attempt = request.start()
+    if attempt is not None:
+        attempt.finish(Outcome(prompt_tokens=1000, output_tokens=1000))
+    request.close()
+    return attempt is not None
 
 
 def told(caplog: pytest.LogCaptureFixture, words: str) -> int:
@@ -327,16 +347,8 @@ def test_a_hard_budget_is_leased_and_refuses_without_a_store(make: Make, store: 
     follows(first, second)
     until(lambda: standing(first).leased and standing(second).leased, "money is leased")
 
-    def call(balancer: Balancer) -> bool:
-        request = balancer.request(asked=Asked(prompt_tokens=1000, output_cap_tokens=1000))
-        attempt = request.start()
-        if attempt is not None:
-            attempt.finish(Outcome(prompt_tokens=1000, output_tokens=1000))
-        request.close()
-        return attempt is not None
-
     assert until(lambda: call(first), "a call is granted")
-    spent = 1000 * 300 + 1000 * 2500
+    spent = CALL
     both = (first, second)
     until(lambda: all(each.budgets()[0].used >= spent for each in both), "both know of it")
     for each in both:
@@ -345,6 +357,53 @@ def test_a_hard_budget_is_leased_and_refuses_without_a_store(make: Make, store: 
     store.stop()
     until(lambda: not call(first), "the lease is used up")
     assert first.status().problems == {}
+
+
+@pytest.mark.parametrize("lives", [False, True])
+def test_a_name_that_comes_again_is_a_replica_of_its_own(
+    make: Make, monkeypatch: pytest.MonkeyPatch, lives: bool
+) -> None:
+    """One that was killed and started again, or another that was given the name by mistake: what it
+    sees is counted from its first part on, and it has nothing of what the first had or spent.
+    """
+
+    async def nothing(*_: object) -> None:
+        """As one does that is killed."""
+
+    monkeypatch.setattr(Member, "leave", nothing)
+    monkeypatch.setattr(Leasing, "give_back", nothing)
+    policy = replace(POLICY, budgets=(BudgetLimit(usd=10.0, window_s=3600.0),))
+    first = make(policy, replica="pod-1")
+    follows(first)
+    for _ in range(20):
+        assert until(lambda: call(first), "a call is granted")
+    until(lambda: first.budgets()[0].used >= 20 * CALL, "the store knows of it")
+    if not lives:
+        first.close()
+    second = make(policy, replica="pod-1")
+    until(lambda: standing(second).leased, "it has a lease, too")
+    assert until(lambda: call(second), "a call is granted")
+    until(lambda: second.budgets()[0].used >= 21 * CALL, "all that was spent counts")
+    assert second.budgets()[0].used == 21 * CALL
+    if lives:
+        until(lambda: standing(first).replicas == 2, "both have parts in a line")
+    until(lambda: second.status().fleet is not None and standing(second).tick > 0, "it follows")
+    until(lambda: standing(second).place in ("leader", "follower"), "the fleet decides")
+    second.override(Mode.HARD, "a trial", for_s=600.0)
+    until(lambda: second.status().mode is Mode.HARD, "what it sends is in the log")
+    assert standing(second).leader == "pod-1"
+    assert [peer.replica for peer in standing(second).seen] == ["pod-1"]
+
+
+def test_a_balancer_that_is_started_again_is_heard_again(make: Make) -> None:
+    """Its parts are numbered from 1 again, and none of them is taken for an old one."""
+    balancer = make()
+    follows(balancer)
+    until(lambda: standing(balancer).tick > 0, "it follows")
+    balancer.close()
+    balancer.start()
+    balancer.override(Mode.HARD, "a trial", for_s=600.0)
+    until(lambda: balancer.status().mode is Mode.HARD, "what it sends is in the log")
 
 
 def test_replicas_of_one_process_do_not_share_a_ledger(make: Make) -> None:
