@@ -18,17 +18,20 @@ from typing import Protocol
 from ..core.controller import Controller
 from ..core.decisions import Decision
 from ..core.errors import BalancerError, ClockError, MisuseError, PolicyError
-from ..core.observations import Observations
+from ..core.observations import Observations, Override
 from ..core.policy import Policy
 from ..policy_file import parse_policy
 from .changes import Change, ChangeError, digest
 from .lines import BEGINNING, Line, Snapshot, fingerprint
 from .link import Link
 
-__all__ = ["BOUND_TICKS", "Course", "Keeper"]
+__all__ = ["BOUND_TICKS", "SLACK_TICKS", "Course", "Keeper", "moved"]
 
 BOUND_TICKS = 3
 """Ticks without a line after which a replica decides alone."""
+
+SLACK_TICKS = BOUND_TICKS + 1
+"""Ticks by which a line may come late or early without another clock being the reason."""
 
 
 logger = logging.getLogger("balancer.fleet")
@@ -63,14 +66,16 @@ class Course:
         kept: what the controller kept of the one before it, as a sentence.
         changes: of the policy that the log had.
         change: the last of them; None before the first.
+        ahead: ticks by which those of its controller are ahead of this replica's own; behind them,
+            below 0. Who leads, or once did, may have another clock.
         refused: why this replica does not decide by it, as a sentence; "": it does.
         awaited: who waits to hear what became of a change, by its id.
     """
 
     __slots__ = (
-        "_answers", "_before", "_bound", "_follows", "_given", "_keeper", "_read", "_silent",
-        "_unheard", "alone", "awaited", "change", "changes", "common", "fingerprint", "generation",
-        "kept", "policy", "refused",
+        "_answers", "_before", "_bound", "_follows", "_given", "_keeper", "_own_tick", "_read",
+        "_silent", "_unheard", "ahead", "alone", "awaited", "change", "changes", "common",
+        "fingerprint", "generation", "kept", "policy", "refused",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +93,7 @@ class Course:
         self._given = policy  # by its start, or by its own file since then
         self._follows = False  # whether the last change is what it decides by
         self._before = BEGINNING  # lines up to this one were closed before this replica joined
+        self._own_tick: int | None = None
         self._silent = 0
         self._unheard: deque[Observations] = deque(maxlen=bound_ticks + 1)
         self.policy = policy
@@ -96,6 +102,7 @@ class Course:
         self.common = controller
         self.alone: Controller | None = None
         self.kept = ""
+        self.ahead = 0
         self.changes = 0
         self.change: Change | None = None
         self.refused = ""
@@ -118,6 +125,7 @@ class Course:
         Returns:
             What it decided on it by itself; None while the log decides.
         """
+        self._own_tick = seen.tick
         if self.alone is not None:
             return self._step_alone(seen)
         self._silent += 1
@@ -136,14 +144,40 @@ class Course:
     def _step_alone(self, seen: Observations) -> Decision:
         assert self.alone is not None
         last = self.alone.tick
-        tick = seen.tick if last is None else max(seen.tick, last + 1)
+        tick = max(0, seen.tick + self.ahead)
+        if last is not None:
+            tick = max(tick, last + 1)
+        self._compare(tick, seen.tick)
         self.alone, decision = self._step(self.alone, seen._replace(tick=tick))
         return decision
 
+    def placed(self, seen: Observations) -> Observations:
+        """What this replica saw, with its orders and alerts at the ticks of its controller: they
+        were given by its own clock.
+        """
+        ahead = self.ahead
+        if not ahead or not (seen.alerts or seen.overrides):
+            return seen
+        return seen._replace(
+            alerts=tuple(
+                replace(alert, at_tick=max(0, alert.at_tick + ahead)) for alert in seen.alerts
+            ),
+            overrides=tuple(moved(order, ahead) for order in seen.overrides),
+        )
+
+    def _compare(self, tick: int, own_tick: int) -> None:
+        """A tick of the controller's was stepped at a tick of this replica's."""
+        ahead = tick - own_tick
+        if abs(ahead - self.ahead) > SLACK_TICKS:
+            self.ahead = ahead if abs(ahead) > SLACK_TICKS else 0
+
     def hear(self, link: Link) -> None:
         """Follow what has come, and give what is asked for."""
+        closed = None
         while link.news:
             news = link.news.popleft()
+            if isinstance(news, Line) and news.tick > self._before:
+                closed = news.tick
             try:
                 if isinstance(news, Snapshot):
                     self.take_up(news, link)
@@ -153,6 +187,9 @@ class Course:
                 if not link.lost:
                     logger.warning("fleet: the log cannot be followed from here: %s", error)
                 link.lost = True
+        if closed is not None and self._own_tick is not None:
+            # Those before it may have waited, this one was closed just now.
+            self._compare(closed, self._own_tick)
         if link.asks_state:
             link.asks_state = False
             link.given = self.snapshot()
@@ -227,6 +264,10 @@ class Course:
 
     def use(self, policy: Policy) -> str:
         """Go on under another policy of its own. Returns what was kept, as a sentence."""
+        if policy.tick_s != self.policy.tick_s:
+            # What waits is of ticks that are on no scale any more.
+            self._unheard.clear()
+            self._own_tick, self.ahead = None, 0
         same = fingerprint(policy) == self.fingerprint  # but for the prices of another day
         if not (same and self._follows):
             self._given = policy
@@ -327,3 +368,13 @@ class Course:
             decision = controller.step(seen)
         self._keeper.keep(seen, decision, controller)
         return controller, decision
+
+
+def moved(order: Override, ticks: int) -> Override:
+    """An order on a scale that is so many ticks ahead; one that takes back still does."""
+    at, until = order.at_tick, order.until_tick
+    return replace(
+        order,
+        at_tick=max(0, at + ticks),
+        until_tick=0 if until <= at else max(0, until + ticks),
+    )

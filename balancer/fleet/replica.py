@@ -130,6 +130,7 @@ class Replica:
         link, course = self._link, self.course
         if own is not None:
             self._tick = own.tick
+            own = course.placed(own)
             link.parts.append(own)
             course.own(own)
             # Whatever has become of the thread that prolongs them.

@@ -384,6 +384,11 @@ class Balancer:
         """The tick under way, on the scale of `Alert.at_tick` and `Override.at_tick`."""
         return self._control.now_tick
 
+    @property
+    def ahead_ticks(self) -> int:
+        """By which ticks in reasons are ahead of `now_tick`: a fleet's may go by another clock."""
+        return self._control.step.ahead_ticks
+
     def status(self) -> Status:
         """How the balancer is now."""
         return status_of(self._control, self._drops)

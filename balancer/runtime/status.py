@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..core.modes import Mode
@@ -40,7 +40,7 @@ class Status:
         budget_loss: what is wrong with what a process before this one left of the hard budget, and
             what is charged for it; "": nothing.
         reasons: of the decision in force, as texts.
-        override: the operator's order that holds.
+        override: the operator's order that holds, by ticks of this balancer's clock.
         journal: the current file, or "".
         kept: what the controller took over when it last began from another's state.
         dropped: what was given up by whatever reports on the side, by source: spans and log
@@ -105,7 +105,7 @@ def status_of(loop: ControlLoop, drops: Mapping[str, Callable[[], int]]) -> Stat
         budgets=loop.standings(),
         budget_loss=loop.budget_loss,
         reasons=tuple(reason.text for reason in step.decision.reasons),
-        override=step.controller.override(),
+        override=_by_own_clock(step.controller.override(), step.ahead_ticks),
         journal=loop.journal,
         kept=step.kept,
         dropped={source: count() for source, count in drops.items()},
@@ -114,4 +114,14 @@ def status_of(loop: ControlLoop, drops: Mapping[str, Callable[[], int]]) -> Stat
         withdrawn=admission.withdrawn.texts(loop.clock.now_s()),
         mistakes=admission.mistakes.by_caller(),
         fleet=None if step.replica is None else step.replica.standing,
+    )
+
+
+def _by_own_clock(order: Override | None, ahead_ticks: int) -> Override | None:
+    if order is None or not ahead_ticks:
+        return order
+    return replace(
+        order,
+        at_tick=order.at_tick - ahead_ticks,
+        until_tick=order.until_tick - ahead_ticks,
     )

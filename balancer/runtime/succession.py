@@ -56,8 +56,8 @@ def take_up(
         if resumed is not None and resumed.epoch != SHARED_EPOCH:
             logger.warning("what was kept in %s is not of a fleet's life: it begins anew", state)
             resumed = None
-        tick = None if resumed is None else resumed.controller.tick
-        clock.start(epoch=SHARED_EPOCH, at_least_s=0.0 if tick is None else tick * policy.tick_s)
+        # The controller's ticks are the log's, which may be led by another clock.
+        clock.start(epoch=SHARED_EPOCH)
         return resumed, before
     # Time may have been set back meanwhile; the tick index goes on all the same.
     least_s, epoch = before.tick * before.tick_s, before.epoch

@@ -198,6 +198,11 @@ class TickStep:
             self._health.broke("ledger", error)
         self._begin_own("policy")
 
+    @property
+    def ahead_ticks(self) -> int:
+        """Ticks by which those of the controller are ahead of this balancer's own."""
+        return 0 if self.replica is None else self.replica.course.ahead
+
     def forget(self, now_tick: int) -> None:
         """What was counted before the tick under way is another's: this process was forked."""
         self._observed = now_tick - 1

@@ -12,9 +12,9 @@ from balancer.core.decisions import Decision
 from balancer.core.errors import InputError, JournalError, MisuseError
 from balancer.core.histogram import Histogram
 from balancer.core.modes import Mode
-from balancer.core.observations import Alert, ModeObservations, Observations
+from balancer.core.observations import Alert, ModeObservations, Observations, Override
 from balancer.fleet import Fleet
-from balancer.fleet.course import Course
+from balancer.fleet.course import SLACK_TICKS, Course
 from balancer.fleet.gathering import Gathering, together
 from balancer.fleet.lines import MOST_NAMED, Line, Part, Snapshot, fingerprint
 from balancer.fleet.link import Link
@@ -237,6 +237,53 @@ def test_a_replica_without_lines_goes_on_alone_after_three_ticks_and_comes_back(
     mine.line(line(tick=16, after=10))
     assert mine.alone is None
     assert (kept.begun, kept.steps[-1]) == (["alone", "fleet"], 16)
+
+
+@pytest.mark.parametrize("ahead", [3600, -3600])
+def test_orders_are_placed_by_the_clock_that_the_log_goes_by(ahead: int) -> None:
+    """And a replica that goes on alone stays on its scale, so that they hold there, too."""
+    mine, link, last = Course(POLICY, Controller(POLICY), Kept()), Link(), -1
+    for tick in range(5000, 5004):
+        mine.own(seen(tick))
+        link.news.append(line(tick=tick + ahead, after=last))
+        mine.hear(link)
+        last = tick + ahead
+    held = Override(5004, 5064, Mode.HARD, "a trial", 1)
+    lifted = Override(5004, 0, Mode.NORMAL, "over", 2)
+    alert = Alert("monitor", 5003, Mode.SOFT)
+    told = mine.placed(seen(5004)._replace(overrides=(held, lifted), alerts=(alert,)))
+    assert [(each.at_tick, each.until_tick) for each in told.overrides] == [
+        (5004 + ahead, 5064 + ahead),
+        (5004 + ahead, 0),
+    ]
+    assert told.alerts == (Alert("monitor", 5003 + ahead, Mode.SOFT),)
+    for tick in range(5004, 5010):
+        mine.own(seen(tick))
+    assert mine.alone is not None and mine.alone.tick == 5009 + ahead
+    assert mine.ahead == ahead
+
+
+@pytest.mark.parametrize("late", [-SLACK_TICKS, -1, 1, SLACK_TICKS])
+def test_a_line_that_is_late_moves_no_order(late: int) -> None:
+    """That is the way to the store, and no other clock."""
+    mine, link = Course(POLICY, Controller(POLICY), Kept()), Link()
+    mine.own(seen(5000))
+    link.news.append(line(tick=5000 + late, after=-1))
+    mine.hear(link)
+    told = seen(5001)._replace(overrides=(Override(5001, 5061, Mode.HARD, "a trial"),))
+    assert mine.placed(told) is told
+
+
+def test_a_log_that_goes_over_to_the_right_clock_is_followed() -> None:
+    """As one does whose leader was behind, once another leads."""
+    mine, link = Course(POLICY, Controller(POLICY), Kept()), Link()
+    found = []
+    for tick, closed, after in ((5000, 1400, -1), (5001, 5001, 1400), (5002, 8602, 5001)):
+        mine.own(seen(tick))
+        link.news.append(line(tick=closed, after=after))
+        mine.hear(link)
+        found.append(mine.ahead)
+    assert found == [-3600, 0, 3600]
 
 
 def test_a_snapshot_takes_the_place_of_what_it_remembers() -> None:

@@ -13,8 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from balancer.cli.main import app
+from balancer.core.decisions import Decision
 from balancer.core.errors import InputError, MisuseError
 from balancer.core.modes import Mode
+from balancer.core.observations import Observations
 from balancer.core.policy import BudgetLimit, Policy
 from balancer.core.replay import replay
 from balancer.fleet import Fleet
@@ -55,13 +57,8 @@ def make(store: Server) -> Iterator[Make]:
     ) -> Balancer:
         name = replica or f"r{len(made)}"
         fleet = Fleet(url=url or store.url, prefix=prefix, replica=name, timeout_s=2.0)
-        balancer = Balancer(
-            policy,
-            settings=SETTINGS,
-            clock=Clock(5.0),
-            fleet=fleet,
-            **options,
-        )
+        options.setdefault("clock", Clock(5.0))
+        balancer = Balancer(policy, settings=SETTINGS, fleet=fleet, **options)
         made.append(balancer)
         return balancer.start()
 
@@ -357,6 +354,73 @@ def test_a_hard_budget_is_leased_and_refuses_without_a_store(make: Make, store: 
     store.stop()
     until(lambda: not call(first), "the lease is used up")
     assert first.status().problems == {}
+
+
+class WrongClock(Clock):
+    """Of a machine whose time was set wrong.
+
+    Args:
+        ahead_s: by so many scenario seconds.
+    """
+
+    def __init__(self, ahead_s: float) -> None:
+        super().__init__(5.0)
+        self._ahead_s = ahead_s
+
+    def now_s(self) -> float:
+        """As it is taken to be here."""
+        return super().now_s() + self._ahead_s
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ahead_s", [3600.0, -3600.0])
+@pytest.mark.parametrize("gives", [0, 1])
+def test_an_order_ends_when_it_says_whatever_clock_the_log_has(
+    make: Make, ahead_s: float, gives: int
+) -> None:
+    """One replica's clock is wrong by an hour, and the log goes by one or the other."""
+    wrong = make(clock=WrongClock(ahead_s))
+    follows(wrong)
+    right = make()
+    both = (wrong, right)
+    follows(*both)
+    until(lambda: wrong.ahead_ticks != right.ahead_ticks, "who is off the log knows it")
+    held: list[list[int]] = [[], []]
+    told: list[list[int]] = [[], []]
+
+    def listen(number: int) -> None:
+        def hear(_: Observations, decision: Decision) -> None:
+            order = both[number].status().override
+            if decision.mode is Mode.HARD:
+                held[number].append(decision.tick)
+                told[number].extend([] if order is None else [order.until_tick])
+
+        both[number].listeners.ticks.add(hear)
+
+    for number in range(2):
+        listen(number)
+    given = both[gives].override(Mode.HARD, "a trial", for_s=60.0)
+    ends = [given.until_tick - both[gives].now_tick + each.now_tick for each in both]
+    until(
+        lambda: all(held) and all(each.status().mode is Mode.NORMAL for each in both),
+        "both held it, and it is over",
+    )
+    for number, end in enumerate(ends):
+        assert end - 10 < held[number][-1] < end + 600
+        assert set(told[number]) <= set(range(end - 10, end + 11)) and told[number]
+
+
+def test_a_restart_does_not_take_the_log_s_clock_for_its_own(make: Make, tmp_path: Path) -> None:
+    """The log is an hour ahead; who kept its tick begins at the time of its machine, though."""
+    wrong = make(clock=WrongClock(3600.0))
+    follows(wrong)
+    right = make(state=tmp_path / "state.json")
+    follows(wrong, right)
+    right.close()
+    again = make(state=tmp_path / "state.json")
+    until(lambda: standing(again).place != "alone" and standing(again).tick > 0, "it follows")
+    assert again.clock.now_s() < wrong.clock.now_s() - 1800.0
+    until(lambda: again.ahead_ticks > 1800, "it knows that the log is ahead")
 
 
 @pytest.mark.parametrize("lives", [False, True])

@@ -60,7 +60,7 @@ class _Follower:
                 with_times(
                     reason.text,
                     now=now,
-                    now_tick=decision.tick,
+                    now_tick=decision.tick + self._balancer.ahead_ticks,
                     tick_s=self._balancer.clock.wall_s(policy.tick_s),
                 )
                 for reason in decision.reasons

@@ -114,7 +114,7 @@ class Notifying:
     def _told(self, reasons: Sequence[str], at_s: float) -> tuple[str, ...]:
         balancer = self._balancer
         tick_s = balancer.clock.wall_s(balancer.policy.tick_s)
-        now_tick = balancer.now_tick
+        now_tick = balancer.now_tick + balancer.ahead_ticks
         return tuple(
             with_times(each, now=at_s, now_tick=now_tick, tick_s=tick_s) for each in reasons
         )
