@@ -94,8 +94,7 @@ class Member:
         self.policy = policy
         self.head = Head(generation="")
         self.last = BEGINNING
-        self.leads = False
-        self.joined = False
+        self.leads = self.joined = False
         self.line: Line | None = None
         self.roster = Roster()
         self.problem = ""
@@ -103,6 +102,10 @@ class Member:
     def use(self, policy: str, form: str, tick_s: float) -> None:
         """Parts from now on are of another policy."""
         self.policy = self._gathering.policy = policy
+        if form != self._form:
+            self._part_company()  # from a log of other ticks: none of this length is behind that
+            self.last, self._saved, self._followed = BEGINNING, BEGINNING, ""
+            self._link.given, self._link.news = None, deque()
         self._form, self._tick_s = form, tick_s
 
     # --- every tick ---------------------------------------------------------------------

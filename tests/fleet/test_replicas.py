@@ -221,6 +221,18 @@ def test_ticks_of_another_length_are_told(make: Make) -> None:
     )
 
 
+def test_who_goes_over_to_other_ticks_can_begin_a_log_of_them(make: Make, store: Server) -> None:
+    """Fewer of them have passed than of those before: that is not to be behind."""
+    balancer = make()
+    follows(balancer)
+    balancer.use(replace(POLICY, tick_s=2.0))
+    until(lambda: "ticks of 2 s" in standing(balancer).problem, "the log is of other ticks")
+    until(lambda: standing(balancer).place == "alone", "it is alone")
+    store.tell("FLUSHALL")
+    until(lambda: standing(balancer).place == "leader", "it leads a log of its own")
+    until(lambda: standing(balancer).tick == balancer.now_tick - 1, "whose ticks are its own")
+
+
 def test_another_version_in_the_log_is_told(make: Make, store: Server) -> None:
     """Nobody steps what they cannot read."""
     balancer = make()
