@@ -12,6 +12,7 @@ import pytest
 from balancer.core.modes import Mode
 from balancer.service.history.engine import new_engine
 from balancer.service.history.migrate import head, revision
+from balancer.service.history.tables import ORDERS
 from tests.service.conftest import KEY, TOKEN, Service, Start
 from tests.service.upstream import answer, body_of, error, response
 from tests.waiting import until
@@ -282,6 +283,17 @@ def test_the_history_is_read_page_by_page(service: Service) -> None:
     assert [row["reason"] for row in first["entries"]] == ["number 2", "number 1"]
     assert [row["reason"] for row in last["entries"]] == ["number 0"]
     assert last["before"] is None
+
+
+def test_entries_that_the_history_lost_are_told(service: Service) -> None:
+    """Wherever somebody looks whether all is well."""
+    store = service.app.state.dependencies.store
+    store.add(ORDERS, at=1.0, kind="override", reason=None)
+    assert store.flush()
+    with service.client() as client:
+        ready = client.get("/readyz").json()
+        assert (ready["ready"], ready["problems"]) == (True, {"history": "1 entry was given up"})
+        assert client.get("/api/brownout").json()["history"] == "1 entry was given up"
 
 
 def test_a_broken_store_is_no_reason_to_stop(start: Start, tmp_path: Path) -> None:

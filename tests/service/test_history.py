@@ -17,7 +17,7 @@ from balancer.core.errors import InputError
 from balancer.service.history import Store, StoreError
 from balancer.service.history.migrate import downgrade, head, revision, upgrade
 from balancer.service.history.tables import METADATA, MODE_CHANGES, ORDERS, POLICY_VERSIONS
-from tests.waiting import GIVE_UP_S
+from tests.waiting import GIVE_UP_S, until
 
 pytestmark = pytest.mark.slow
 
@@ -134,6 +134,81 @@ def test_an_entry_that_is_refused_does_not_hold_up_the_others(url: str) -> None:
     assert store.flush()
     assert [row["reason"] for row in store.page(ORDERS, limit=9).rows] == ["the last", "a drill"]
     assert store.lost == 1
+    store.close()
+
+
+def test_a_file_that_is_torn_while_it_is_open_is_broken_and_misses_nothing_later(
+    url: str, tmp_path: Path
+) -> None:
+    """It is no outage to SQLite, which says of the file that it is no database."""
+    store = Store(url, retry_s=0.02)
+    store.open()
+    store.add(ORDERS, **ORDER)
+    assert store.flush()
+    store.page(ORDERS, limit=1)
+    file = tmp_path / "new" / "history.sqlite3"
+    whole = file.read_bytes()
+    for rest in file.parent.glob("history.sqlite3-*"):
+        rest.unlink()
+    file.write_bytes(b"\x07" * len(whole))
+    store.add(ORDERS, **{**ORDER, "reason": "the last"})
+    until(lambda: store.broken, "the store finds its file torn")
+    assert (store.broken, store.lost) == ("DatabaseError", 0)
+    assert store.problem == "not written: DatabaseError"
+    with pytest.raises(StoreError):
+        store.page(ORDERS, limit=1)
+    file.write_bytes(whole)
+    assert store.flush()
+    until(lambda: not store.problem, "the store is well again")
+    assert [row["reason"] for row in store.page(ORDERS, limit=9).rows] == ["the last", "a drill"]
+    store.close()
+
+
+def test_a_file_that_is_no_database_is_named_from_the_start(tmp_path: Path) -> None:
+    """And what was added is written once there is one."""
+    file = tmp_path / "history.sqlite3"
+    file.write_bytes(b"\x07" * 5000)
+    store = Store(f"sqlite:///{file}", retry_s=0.02)
+    store.open()
+    assert store.broken == "DatabaseError"
+    store.add(ORDERS, **ORDER)
+    file.unlink()
+    assert store.flush()
+    assert (store.problem, len(store.page(ORDERS, limit=9).rows)) == ("", 1)
+    store.close()
+
+
+def test_what_can_only_be_read_is_broken_though_it_is_read(url: str) -> None:
+    """Whoever reads it meanwhile changes nothing about that."""
+    store = Store(url, retry_s=0.02)
+    store.open()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        failing = "CREATE TRIGGER still BEFORE INSERT ON orders BEGIN INSERT INTO gone VALUES (1);"
+        connection.execute(text(f"{failing} END"))
+    store.add(ORDERS, **ORDER)
+    until(lambda: store.broken, "the store cannot write")
+    assert store.page(ORDERS, limit=1).rows == []
+    assert store.broken == "OperationalError"
+    with engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER still"))
+    engine.dispose()
+    assert store.flush()
+    until(lambda: not store.broken, "the store is well again")
+    assert (store.lost, len(store.page(ORDERS, limit=9).rows)) == (0, 1)
+    store.close()
+
+
+def test_what_the_driver_cannot_send_does_not_end_the_writing(url: str) -> None:
+    """It raises errors of Python's own, which the database knows nothing of."""
+    store = Store(url, retry_s=0.02)
+    store.open()
+    store.add(MODE_CHANGES, at=1.0, tick=2**70, from_mode="normal", to_mode="soft", reasons=[])
+    store.later(lambda _connection: 1 / 0)
+    store.add(ORDERS, **ORDER)
+    assert store.flush()
+    assert (store.lost, store.problem) == (2, "2 entries were given up")
+    assert len(store.page(ORDERS, limit=9).rows) == 1
     store.close()
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Float, MetaData, String, Table, create_engine, select
+from sqlalchemy import Float, MetaData, String, Table, create_engine, select, text
 
 from balancer.service.history import Store
 from balancer.service.history.migrate import downgrade, revision, upgrade
@@ -36,7 +36,7 @@ from balancer.service.incidents.rows import incident_of, open_rows, put, traced
 from balancer.service.integrations.datadog.mirror_state import CLOSED, Mirrored, MirrorState
 from balancer.service.integrations.escalation import Escalation
 from tests.service.datadog.test_mirror import EPISODE, OVER
-from tests.waiting import free_port
+from tests.waiting import free_port, until
 
 pytestmark = pytest.mark.slow
 
@@ -120,6 +120,52 @@ def test_what_is_written_is_read(url: str) -> None:
     assert [row["reason"] for row in store.page(ORDERS, limit=9).rows] == ["the last", "a drill"]
     assert store.page(MODE_CHANGES, limit=9).rows[0]["reasons"] == ["why"]
     assert store.lost == 1
+    store.close()
+
+
+def test_a_server_that_is_only_read_loses_nothing(url: str) -> None:
+    """As after a failover: whoever reads finds it well, and what waits is written later."""
+    server = create_engine(
+        url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
+    )
+
+    def say(words: str) -> None:
+        with server.connect() as connection:
+            connection.execute(text(f"ALTER SYSTEM {words}"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+
+    def only_read() -> bool:
+        with server.connect() as connection:
+            return connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on"
+
+    store = Store(url, retry_s=0.02)
+    store.open()
+    since = 1e6
+    say("SET default_transaction_read_only = on")
+    until(only_read, "the server is only read")
+    store.add(ORDERS, **{**ORDER, "at": since})
+    until(lambda: store.broken, "the store cannot write")
+    assert store.count(ORDERS, since=since) == 0
+    assert store.problem == "not written: InternalError"
+    say("RESET default_transaction_read_only")
+    assert store.flush()
+    until(lambda: not store.problem, "the store is well again")
+    assert store.count(ORDERS, since=since) == 1
+    store.close()
+    server.dispose()
+
+
+def test_a_table_that_is_gone_is_no_fault_of_an_entry(url: str) -> None:
+    """It is kept until there is one again."""
+    store = Store(url, retry_s=0.02)
+    store.open()
+    store.run(lambda connection: connection.execute(text("ALTER TABLE orders RENAME TO put_away")))
+    store.add(ORDERS, **{**ORDER, "at": 2e6})
+    until(lambda: store.broken, "the store cannot write")
+    assert (store.broken, store.lost) == ("ProgrammingError", 0)
+    store.run(lambda connection: connection.execute(text("ALTER TABLE put_away RENAME TO orders")))
+    assert store.flush()
+    assert store.count(ORDERS, since=2e6) == 1
     store.close()
 
 

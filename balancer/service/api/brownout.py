@@ -183,7 +183,7 @@ def brownout_status(dependencies: Dependencies) -> BrownoutStatus:
         waiting=status.waiting,
         reserved_usd=status.reserved_nano_usd / 1e9,
         problems=status.problems,
-        history=dependencies.store.broken or "",
+        history=dependencies.store.problem,
         integrations=integrations(dependencies.integrations),
         polled=polled(dependencies.integrations, time.time()),
         policy=PolicyStatus(

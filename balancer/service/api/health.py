@@ -57,11 +57,12 @@ def health_routes(dependencies: Dependencies) -> APIRouter:
     async def ready(response: Response) -> Readiness:
         """Calls are served.
 
-        A history that is broken, a controller that fails open, a project that the upstream has
-        closed, edits that it refused, the kill switch, and trouble with Datadog or telemetry are
-        named and are no reason to take the service out of rotation: calls go through. While its
-        state or its hard budget cannot be written, it is not ready for new traffic: a restart
-        would not know of it. What comes all the same is served, within the budget in memory.
+        A history that is broken or has lost entries, a controller that fails open, a project that
+        the upstream has closed, edits that it refused, the kill switch, and trouble with Datadog
+        or telemetry are named and are no reason to take the service out of rotation: calls go
+        through. While its state or its hard budget cannot be written, it is not ready for new
+        traffic: a restart would not know of it. What comes all the same is served, within the
+        budget in memory.
         From the signal that stops the service on it is not ready either, and takes no new call.
         """
         status = dependencies.balancer.status()
@@ -77,8 +78,8 @@ def health_routes(dependencies: Dependencies) -> APIRouter:
             problems["project_closed"] = "; ".join(status.closed)
         if status.withdrawn:
             problems["edits_withdrawn"] = "; ".join(status.withdrawn[:_MOST_NAMED])
-        if dependencies.store.broken:
-            problems["history"] = f"not written: {dependencies.store.broken}"
+        if dependencies.store.problem:
+            problems["history"] = dependencies.store.problem
         if dependencies.policies.file_problem:
             problems["policy_file"] = dependencies.policies.file_problem
         fleet = status.fleet

@@ -34,14 +34,9 @@ class Beside:
 
 def beside(dependencies: Dependencies) -> tuple[Beside, ...]:
     """What runs beside the service, and whether it is well."""
-    broken, lost = dependencies.store.broken, dependencies.store.lost
-    found = [
-        Beside(name="History", state="bad", said=f"not written: {broken}")
-        if broken
-        else Beside(name="History", state="warn", said=f"{lost} entries were given up")
-        if lost
-        else Beside(name="History", state="ok", said="written")
-    ]
+    store = dependencies.store
+    state = "bad" if store.broken else "warn" if store.lost else "ok"
+    found = [Beside(name="History", state=state, said=store.problem or "written")]
     status = dependencies.balancer.status()
     if "journal" in status.problems:
         found.append(Beside(name="Journal", state="bad", said=status.problems["journal"]))

@@ -1,8 +1,9 @@
 """The history's database: written by a thread of its own, read page by page.
 
 Nothing that serves a call waits for it. What is to be written is queued; while the database
-cannot be reached, the thread tries again and the newest 10,000 entries are kept. The service
-serves on, and says that its history is incomplete.
+fails, however it does, the thread tries again and the newest 10,000 entries are kept. Only what
+it refuses because of the entry itself is given up. The service serves on, and says that its
+history is incomplete.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, func, insert, select
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
 
 from .engine import new_engine
 from .migrate import upgrade
@@ -79,6 +80,7 @@ class Store:
         self._changed = threading.Condition()
         self._closing = False
         self._broken: str | None = "not opened yet"
+        self._behind = False
         self._migrated = False
         self._lost = 0
         self._thread = threading.Thread(target=self._write, name="history", daemon=True)
@@ -112,6 +114,15 @@ class Store:
     def lost(self) -> int:
         """Entries that were given up since the start."""
         return self._lost
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the history, for people; "" where nothing is."""
+        broken, lost = self._broken, self._lost
+        said = [f"not written: {broken}"] if broken else []
+        if lost:
+            said.append(f"{lost:,} {'entry was' if lost == 1 else 'entries were'} given up")
+        return "; ".join(said)
 
     def add(self, table: Table, **values: Any) -> None:
         """Write an entry soon. Returns at once and never raises."""
@@ -231,7 +242,7 @@ class Store:
                 result = work(connection)
         except SQLAlchemyError as error:
             raise self._failed(error) from None
-        self._broken = None
+        self._answers()
         return result
 
     def _migrate(self) -> None:
@@ -241,16 +252,27 @@ class Store:
             upgrade(self._engine)
         except Exception as error:  # noqa: BLE001
             # Alembic and drivers have errors of their own, and none may stop the service.
-            raise self._failed(error) from None
+            raise self._broke(error) from None
         self._migrated = True
-        self._broken = None
+        self._answers()
 
-    def _failed(self, error: Exception) -> StoreError:
-        name = type(error).__name__
-        passing = isinstance(error, OperationalError | InterfaceError)
-        if passing or not isinstance(error, SQLAlchemyError):
-            self._broken = name
-        return StoreError(f"the history's database fails: {name}", passing=passing)
+    def _answers(self) -> None:
+        # One that is only read is found well by whoever reads.
+        if not self._behind:
+            self._broken = None
+
+    def _failed(self, error: SQLAlchemyError) -> StoreError:
+        # The base of a driver's errors is what SQLAlchemy itself says of a value.
+        if isinstance(error, DataError | IntegrityError) or type(error) is StatementError:
+            return StoreError(_failing(error), passing=False)
+        return self._broke(error)
+
+    def _broke(self, error: Exception) -> StoreError:
+        self._broken = type(error).__name__
+        if self._engine.dialect.name == "postgresql":
+            # A server that is no longer the primary stays read-only for who is connected to it.
+            self._engine.dispose()
+        return StoreError(_failing(error), passing=True)
 
     def _write(self) -> None:
         most = _LARGEST_BATCH
@@ -261,28 +283,51 @@ class Store:
                 closing = self._closing
             if not batch:
                 return
+            refused: Exception | None = None
             try:
                 self.run(partial(_do, batch=batch))
             except StoreError as error:
-                if error.passing or not self._migrated:
+                if error.passing:
+                    self._wait(error)
                     if closing:
                         _log.warning("%d entries of the history are lost", len(self._waiting))
                         return
-                    with self._changed:
-                        self._changed.wait_for(lambda: self._closing, self._retry_s)
                     continue
+                refused = error
+            except Exception as error:  # noqa: BLE001 - a driver's, of a value that it cannot send
+                refused = error
+            self._on_again()
+            if refused is not None:
                 if len(batch) > 1:
                     most = 1  # one of them is refused: the others shall not wait for it
                     continue
-                _log.warning("an entry of the history is refused: %s", error)
-                self._lost += 1
+                _log.warning("an entry of the history is refused: %s", refused)
             most = most if len(batch) == 1 and len(self._waiting) > 1 else _LARGEST_BATCH
             with self._changed:
+                self._lost += refused is not None
                 for entry in batch:
                     # Newer ones may have pushed some out meanwhile.
                     if self._waiting and self._waiting[0] is entry:
                         self._waiting.popleft()
                 self._changed.notify_all()
+
+    def _wait(self, error: StoreError) -> None:
+        """Until what failed is tried again."""
+        if not self._behind:
+            self._behind = True
+            _log.warning("%s; the history is kept in memory, and written once it can be", error)
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing, self._retry_s)
+
+    def _on_again(self) -> None:
+        if self._behind:
+            self._behind = False
+            self._broken = None
+            _log.warning("the history is written again")
+
+
+def _failing(error: Exception) -> str:
+    return f"the history's database fails: {type(error).__name__}"
 
 
 def _insert(connection: Connection, table: Table, values: dict[str, Any]) -> None:
