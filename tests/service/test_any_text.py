@@ -95,6 +95,34 @@ def test_any_value_in_any_field(start: Start, where: tuple[str, str]) -> None:
             assert client.get(path).status_code == 200, path
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"policy": "x: \xed\xa0\x80", "reason": "r"}',
+        b'{"policy": "name: x", "reason": "\xff"}',
+        *(
+            json.dumps({"policy": "name: x", "reason": "a\0b"}).encode(code)
+            for code in ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig")
+        ),
+    ],
+)
+def test_what_no_database_holds_is_refused_however_it_is_written(
+    service: Service, body: bytes
+) -> None:
+    """JSON is read in UTF-16 and UTF-32, too, where nobody sees it."""
+    with service.client(headers={"content-type": "application/json"}) as client:
+        found = client.put("/api/brownout", content=body)
+        assert (found.status_code, found.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
+        assert client.get("/api/brownout").json()["policy"]["version"] == 1
+
+
+def test_a_mark_before_the_body_is_taken(service: Service) -> None:
+    """Editors write it."""
+    body = json.dumps({"mode": "auto", "reason": "“é\U0001f600”"}).encode("utf-8-sig")
+    with service.client(headers={"content-type": "application/json"}) as client:
+        assert client.post("/api/brownout", content=body).status_code == 200
+
+
 def test_any_value_in_any_parameter(service: Service) -> None:
     """Of the query, and of the path."""
     with service.client() as client:

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from sqlite3 import ProgrammingError
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, Table, create_engine, inspect, text
 
 from balancer.core.errors import InputError
 from balancer.service.history import Store, StoreError
@@ -21,6 +22,14 @@ from tests.waiting import GIVE_UP_S, until
 
 pytestmark = pytest.mark.slow
 
+HIDDEN: tuple[tuple[Table, dict[str, Any]], ...] = (
+    (ORDERS, {"at": 1.0, "kind": "bypass", "reason": "a\0b\ud800"}),
+    (
+        MODE_CHANGES,
+        {"at": 1.0, "tick": 1, "from_mode": "soft", "to_mode": "hard", "reasons": ["a\0b\ud800"]},
+    ),
+)
+"""Rows of which no database, or no driver, takes the text."""
 ORDER = {"at": 1.0, "kind": "override", "mode": "soft", "until": 61.0, "reason": "a drill"}
 
 
@@ -209,6 +218,19 @@ def test_what_the_driver_cannot_send_does_not_end_the_writing(url: str) -> None:
     assert store.flush()
     assert (store.lost, store.problem) == (2, "2 entries were given up")
     assert len(store.page(ORDERS, limit=9).rows) == 1
+    store.close()
+
+
+def test_no_entry_is_lost_because_of_its_text(url: str) -> None:
+    """Whatever way it came; what cannot be held is shown to be missing."""
+    store = Store(url)
+    store.open()
+    for table, values in HIDDEN:
+        store.add(table, **values)
+    assert store.flush()
+    assert store.lost == 0
+    assert store.page(ORDERS, limit=1).rows[0]["reason"] == "a\ufffdb\ufffd"
+    assert store.page(MODE_CHANGES, limit=1).rows[0]["reasons"] == ["a\ufffdb\ufffd"]
     store.close()
 
 

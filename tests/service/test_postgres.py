@@ -36,6 +36,7 @@ from balancer.service.incidents.rows import incident_of, open_rows, put, traced
 from balancer.service.integrations.datadog.mirror_state import CLOSED, Mirrored, MirrorState
 from balancer.service.integrations.escalation import Escalation
 from tests.service.datadog.test_mirror import EPISODE, OVER
+from tests.service.test_history import HIDDEN
 from tests.waiting import free_port, until
 
 pytestmark = pytest.mark.slow
@@ -136,7 +137,7 @@ def test_a_server_that_is_only_read_loses_nothing(url: str) -> None:
 
     def only_read() -> bool:
         with server.connect() as connection:
-            return connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on"
+            return bool(connection.execute(text("SHOW transaction_read_only")).scalar() == "on")
 
     store = Store(url, retry_s=0.02)
     store.open()
@@ -166,6 +167,18 @@ def test_a_table_that_is_gone_is_no_fault_of_an_entry(url: str) -> None:
     store.run(lambda connection: connection.execute(text("ALTER TABLE put_away RENAME TO orders")))
     assert store.flush()
     assert store.count(ORDERS, since=2e6) == 1
+    store.close()
+
+
+def test_no_entry_is_lost_because_of_its_text(url: str) -> None:
+    """PostgreSQL takes no null, which SQLite does."""
+    store = Store(url)
+    store.open()
+    for table, values in HIDDEN:
+        store.add(table, **values)
+    assert store.flush()
+    assert (store.lost, store.page(ORDERS, limit=1).rows[0]["reason"]) == (0, "a\ufffdb\ufffd")
+    assert store.page(MODE_CHANGES, limit=1).rows[0]["reasons"] == ["a\ufffdb\ufffd"]
     store.close()
 
 

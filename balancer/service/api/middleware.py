@@ -7,7 +7,6 @@ changes nothing (GET, HEAD, OPTIONS) has a limit of its own; so has everything e
 from __future__ import annotations
 
 import json
-import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,6 +16,7 @@ from ..bodies import RETRY_S, Bodies, Held
 from ..limits import Rates
 from ..problems import Problem, body_of, methods
 from ..settings import Settings
+from ..texts import can_be_held
 
 __all__ = ["READING", "Middleware", "refuse"]
 
@@ -24,8 +24,6 @@ _OPEN = ("/healthz", "/readyz")
 """Load balancers ask for these, often, and without a token."""
 READING = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""
-_NO_TEXT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
-_NO_CHARACTER = re.compile("[\x00\ud800-\udfff]")
 
 
 class Middleware:
@@ -130,10 +128,16 @@ def _check_text(body: bytes) -> None:
     Raises:
         Problem: 400.
     """
-    if not _NO_TEXT.search(body):
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if not can_be_held(text):  # UTF-16 is read as JSON, too, and hides from what looks at bytes
+        raise Problem(400, "the body is not JSON in UTF-8")
+    if "\\u" not in text:
         return
     try:
-        document = json.loads(body)
+        document = json.loads(text)
     except (ValueError, RecursionError):
         return  # it is refused by what reads it
     waiting = [document]
@@ -143,7 +147,7 @@ def _check_text(body: bytes) -> None:
             waiting += [*value, *value.values()]
         elif isinstance(value, list):
             waiting += value
-        elif isinstance(value, str) and _NO_CHARACTER.search(value):
+        elif isinstance(value, str) and not can_be_held(value):
             raise Problem(400, "a text in the body holds half a surrogate pair, or a null")
 
 

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from ...core.errors import InputError
 from ..api.dependencies import Dependencies
+from ..history import StoreError
 from ..problems import Problem
 from .brownout import BROWNOUT
 from .dashboard import DASHBOARD
@@ -40,7 +41,7 @@ def pages_of(console: Console) -> FastAPI:
     async def refuse(request: Request, error: Exception) -> Response:
         return await console.refusal(request, _problem(error))
 
-    for kind in (Problem, InputError, RequestValidationError, HTTPException):
+    for kind in (Problem, InputError, RequestValidationError, HTTPException, StoreError):
         app.add_exception_handler(kind, refuse)
     for page in console.pages:
         app.include_router(page.routes(console))
@@ -58,4 +59,4 @@ def _problem(error: Exception) -> Problem:
         if found["loc"][0] == "path":
             return Problem(404, "there is no such page")
         return Problem(422, f"{found['loc'][-1]}: {found['msg']}")
-    return Problem(422, str(error))
+    return Problem(503 if isinstance(error, StoreError) else 422, str(error))

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ...core.errors import InputError
 from ..problems import Problem
+from ..texts import can_be_held
 
 __all__ = ["Form", "problems_of", "read_form", "whole_number"]
 
@@ -42,6 +43,8 @@ def read_form(body: bytes) -> Form:
         )
     except ValueError:
         raise Problem(400, "the form cannot be read") from None
+    if not all(can_be_held(name) and can_be_held(value) for name, value in pairs):
+        raise Problem(400, "a field of the form holds a null, which no text has")
     return Form({name: value.replace("\r\n", "\n") for name, value in pairs})
 
 

@@ -18,6 +18,7 @@ from ..history import StoreError
 from ..history.tables import ACKNOWLEDGED, NOTE, NOTES, POLICY_VERSIONS
 from ..problems import Problem
 from .candidates import named_apart
+from .forms import whole_number
 from .frame import Console
 from .gate import form_of, need
 from .journal_stretch import stretch
@@ -185,9 +186,10 @@ async def _rows(console: Console, table: Any, limit: int, where: Any = None) -> 
 async def _policy(console: Console, chosen: str) -> str | None:
     if chosen == "default":
         return show_policy(default_policy())
-    if not (chosen.isascii() and chosen.isdigit()) or int(chosen) > _LARGEST_ID:
+    number = whole_number(chosen, 1, _LARGEST_ID)
+    if number is None:
         return None
-    row = await asyncio.to_thread(console.dependencies.store.get, POLICY_VERSIONS, int(chosen))
+    row = await asyncio.to_thread(console.dependencies.store.get, POLICY_VERSIONS, number)
     return None if row is None else str(row["text"])
 
 

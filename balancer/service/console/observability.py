@@ -28,6 +28,7 @@ __all__ = ["OBSERVABILITY"]
 
 _MOST_VIEWS = 100
 _LONGEST_NAME = 60
+_LARGEST_ID = 2**31 - 1
 _SPLITS = ("", "mode", "model", "priority", "key")
 Split = Literal["", "mode", "model", "priority", "key"]
 
@@ -143,7 +144,9 @@ def _routes(console: Console) -> APIRouter:
         return console.to(f"/console/observability?{urlencode(chosen)}")
 
     @routes.post("/console/observability/views/{number}/remove")
-    async def remove(request: Request, number: Annotated[int, Path(ge=1)]) -> Response:
+    async def remove(
+        request: Request, number: Annotated[int, Path(ge=1, le=_LARGEST_ID)]
+    ) -> Response:
         visitor = need(request, Role.OPERATOR)
         row = await asyncio.to_thread(store.get, VIEWS, number)
         if row is None:

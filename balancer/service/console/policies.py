@@ -24,7 +24,7 @@ from ..console_use import Role
 from ..history import StoreError
 from ..history.tables import POLICY_VERSIONS
 from ..problems import Problem
-from .forms import Form, problems_of
+from .forms import Form, problems_of, whole_number
 from .frame import Console
 from .gate import form_of, need
 
@@ -109,7 +109,7 @@ def policy_routes(console: Console) -> APIRouter:
         form = form_of(request)
         try:
             change = PolicyChange(
-                policy=form["text"], reason=form["reason"], if_version=_whole(form["if_version"])
+                policy=form["text"], reason=form["reason"], if_version=_seen(form)
             )
             done = await change_policy(dependencies, change, visitor.author)
         except (ValidationError, InputError, Problem) as error:
@@ -141,9 +141,7 @@ def policy_routes(console: Console) -> APIRouter:
         visitor = need(request, Role.OPERATOR)
         form = form_of(request)
         try:
-            change = PolicyChange(
-                version=number, reason=form["reason"], if_version=_whole(form["if_version"])
-            )
+            change = PolicyChange(version=number, reason=form["reason"], if_version=_seen(form))
             done = await change_policy(dependencies, change, visitor.author)
         except (ValidationError, InputError, Problem) as error:
             found = problems_of(error, {"reason": "restore.reason"})
@@ -183,8 +181,18 @@ def _values(form: Form) -> dict[str, str]:
     return {f"policy.{name}": value for name, value in form.items()}
 
 
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+def _seen(form: Form) -> int | None:
+    """The version that was in force when the page was made.
+
+    Raises:
+        Problem: 422 for what is no version.
+    """
+    if not form["if_version"]:
+        return None
+    number = whole_number(form["if_version"], 1, _LARGEST_ID)
+    if number is None:
+        raise Problem(422, "the form names no version; load the page again", where="if_version")
+    return number
 
 
 def _table(policy: Policy) -> dict[str, dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from ...core.errors import InputError
 from ...installation import how_to_install
+from ..texts import mended
 
 __all__ = ["new_engine"]
 
@@ -39,7 +41,7 @@ def new_engine(url: str) -> Engine:
         # engine was closed, and nobody would ever close that.
         options = {"poolclass": NullPool}
     try:
-        engine = create_engine(parsed, **options)
+        engine = create_engine(parsed, json_serializer=_as_json, **options)
     except NoSuchModuleError:
         raise InputError(
             f"database {parsed.drivername!r} is not one we know; expected sqlite or postgresql"
@@ -50,7 +52,19 @@ def new_engine(url: str) -> Engine:
         ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
+    event.listen(engine, "before_cursor_execute", _mend, retval=True)
     return engine
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(mended(value))
+
+
+def _mend(
+    _connection: object, _cursor: object, statement: str, parameters: Any, *_: object
+) -> tuple[str, Any]:
+    """Whatever way a text came: no entry is lost because of a character in it."""
+    return statement, mended(parameters)
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:
