@@ -105,7 +105,8 @@ class Gate:
             await answer(scope, receive, send)
             return
         except _LogInFirst:
-            asked = path + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
+            query = scope["query_string"].decode("latin-1")
+            asked = f"{path}?{query}" if query else path
             then = f"?next={quote(asked, safe='')}" if path != "/console" else ""
             await RedirectResponse(LOGIN + then, 303)(scope, receive, send)
             return

@@ -72,6 +72,15 @@ def _documents() -> dict[str, Document]:
     return found
 
 
+@cache
+def _pictures() -> dict[str, Path]:
+    folder = _folder()
+    if folder is None:
+        return {}
+    files = (path for path in folder.rglob("*") if path.suffix in _PICTURES and path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in files}
+
+
 def search(query: str) -> list[Found]:
     """Pages with all words of a query, those with them in their title or often first."""
     words = query.lower().split()
@@ -139,13 +148,10 @@ def _routes(console: Console) -> APIRouter:
 
     @routes.get("/console/help/files/{name:path}")
     async def picture(name: str) -> Response:
-        folder = _folder()
-        if folder is not None:
-            path = (folder / name).resolve()
-            inside = path.is_relative_to(folder.resolve())
-            if inside and path.suffix in _PICTURES and path.is_file():
-                return FileResponse(path)
-        raise Problem(404, "there is no such picture")
+        path = _pictures().get(name)
+        if path is None:
+            raise Problem(404, "there is no such picture")
+        return FileResponse(path)
 
     @routes.get("/console/help/{name:path}")
     async def page(request: Request, name: str) -> Response:

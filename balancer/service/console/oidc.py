@@ -13,8 +13,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..access import matches
 from ..console_use import OidcUse, Role
 from ..problems import Problem
+from ..texts import mended
 
 if TYPE_CHECKING:
     from authlib.integrations.httpx_client import AsyncOAuth2Client
@@ -131,7 +133,7 @@ class Oidc:
         from joserfc.errors import JoseError
 
         waiting = self._waiting.pop(state, None)
-        same = secrets.compare_digest(state, kept)
+        same = matches(state, kept)
         if waiting is None or not same or waiting.until_s < time.monotonic():
             raise Problem(401, "this log-in was not begun here, or too long ago; begin it again")
         if error:
@@ -152,7 +154,8 @@ class Oidc:
         except (JoseError, ValueError):
             raise Problem(401, "the OpenID provider's token is not valid") from None
         role = role_of(claims, self._use)
-        name = str(claims.get("email") or claims.get("preferred_username") or claims["sub"])[:64]
+        found = claims.get("email") or claims.get("preferred_username") or claims["sub"]
+        name = mended(str(found))[:64]
         if role is None:
             raise Problem(403, f"{name} has no role here; ask whoever runs the service")
         return name, role, waiting.then
@@ -177,7 +180,8 @@ def role_of(claims: dict[str, Any], use: OidcUse) -> Role | None:
     """The highest role that the claim's values have; None where they have none."""
     given = claims.get(use.claim, [])
     values = [given] if isinstance(given, str) else given if isinstance(given, list) else []
-    roles = [use.roles[value] for value in (*values, "*") if value in use.roles]
+    known = (value for value in (*values, "*") if isinstance(value, str) and value in use.roles)
+    roles = [use.roles[value] for value in known]
     return max(roles, default=None)
 
 

@@ -142,9 +142,8 @@ def _routes(console: Console) -> APIRouter:
     @routes.get("/console/runs/{number}/files/{name:path}")
     async def file(number: Number, name: str) -> Response:
         jobs.get(number)
-        home = jobs.folder(number).resolve()
-        found = (home / name).resolve()
-        if not (found.is_relative_to(home) and await asyncio.to_thread(found.is_file)):
+        found = (await asyncio.to_thread(_files, jobs.folder(number))).get(name)
+        if found is None:
             raise Problem(404, "the run has no such file")
         kind = None if found.suffix in (".html", ".svg", ".png") else "text/plain; charset=utf-8"
         return FileResponse(found, media_type=kind, headers={"content-security-policy": _SANDBOX})
@@ -152,10 +151,18 @@ def _routes(console: Console) -> APIRouter:
     return routes
 
 
+def _files(folder: File) -> dict[str, File]:
+    """Of a run, by name; none that a link leads to elsewhere."""
+    home = folder.resolve()
+    return {
+        path.relative_to(home).as_posix(): path
+        for path in sorted(home.rglob("*"))
+        if path.is_file() and path.resolve().is_relative_to(home)
+    }
+
+
 def _about(console: Console, job: Job) -> dict[str, Any]:
-    folder = console.jobs.folder(job.number)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    names = [path.relative_to(folder).as_posix() for path in files]
+    names = list(_files(console.jobs.folder(job.number)))
     return {
         "job": job,
         "tail": console.jobs.tail(job.number),

@@ -160,6 +160,27 @@ def test_a_browser_that_began_nothing_is_refused(service: Service, provider: Pro
         assert victim.get("/console").status_code == 303
 
 
+def test_a_state_of_any_text_is_refused(service: Service) -> None:
+    """Before anybody has begun to log in."""
+    with httpx.Client(base_url=service.url) as client:
+        for state in ("%C3%A9", "%00", "%ff", ""):
+            for cookie in (b"a=b", b"open_balancer_oidc=\xe9"):
+                address = f"/console/oidc/back?state={state}&code=abc"
+                assert client.get(address, headers={b"cookie": cookie}).status_code == 401
+
+
+def test_a_name_that_no_page_can_show_is_mended(service: Service, provider: Provider) -> None:
+    """A provider may send any text; the log-in is kept all the same."""
+    provider.claims = {"groups": ["ops"], "email": "a\0na@example.org"}
+    with httpx.Client(base_url=service.url) as client:
+        state = begin(client, provider)
+        assert client.get(f"/console/oidc/back?state={state}&code=abc").status_code == 200
+        assert "a\ufffdna@example.org · operator" in client.get("/console/runs").text
+    store = service.app.state.dependencies.store
+    assert store.flush()
+    assert store.page(AUDIT, limit=1).rows[0]["who"] == "a\ufffdna@example.org"
+
+
 @pytest.mark.parametrize(
     "claims",
     [
@@ -223,6 +244,7 @@ def test_the_highest_role_counts() -> None:
     assert role_of({"groups": ["ops", "admins"]}, use) is Role.ADMIN
     assert role_of({"groups": "ops"}, use) is Role.OPERATOR
     assert role_of({"groups": 7}, use) is None
+    assert role_of({"groups": [{"name": "ops"}, ["ops"], "ops"]}, use) is Role.OPERATOR
     everybody = OidcUse(
         issuer="https://x", client_id="c", client_secret=SECRET, roles={"*": Role.VIEWER}
     )
