@@ -183,7 +183,9 @@ class Course:
                     self.take_up(news, link)
                 else:
                     self.line(news)
-            except (MisuseError, LookupError, TypeError, ValueError, AssertionError) as error:
+            except (
+                MisuseError, LookupError, TypeError, ValueError, AssertionError, RecursionError
+            ) as error:  # fmt: skip
                 if not link.lost:
                     logger.warning("fleet: the log cannot be followed from here: %s", error)
                 link.lost = True

@@ -246,6 +246,6 @@ async def _said(answer: aiohttp.ClientResponse) -> str:
     text = (await answer.text(errors="replace"))[:2000]
     try:
         found = json.loads(text)["message"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         found = text[:200]
     return " ".join(str(found).split())

@@ -91,7 +91,7 @@ async def ask(session: aiohttp.ClientSession, address: str) -> Replica:
         problem = f"does not answer: {error}"
     except PolicyError as error:
         problem = f"follows a policy that this release does not understand: {error}"
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         problem = "answers, but not as open-balancer serve does"
     return Replica(address=address, problem=problem)
 

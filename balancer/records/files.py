@@ -74,7 +74,7 @@ def read_json(path: Path) -> Any:
             f"cannot read it ({error.strerror}); a report needs the directory of a run",
             where=str(path),
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"not JSON: {error}", where=str(path)) from None
 
 

@@ -294,7 +294,7 @@ def _snapshot_of(path: Path, generation: int) -> tuple[Replay | None, float | No
         return Replay(values["ledger"]), values["epoch"], ""
     except OSError as error:
         return None, None, f"{file.name} cannot be read: {error.strerror}"
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
         return None, None, f"{file.name} holds no state: {error}"
 
 
@@ -322,7 +322,7 @@ def _of_version_1(path: Path) -> Recovered:
         return Recovered(None, None, "", any_files=False, generation=0)
     except OSError as error:
         loss = f"{path.name} cannot be read: {error.strerror}"
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
         loss = f"{path.name} holds no state: {error}"
     else:
         return Recovered(state, None, "", any_files=True, generation=0)

@@ -107,7 +107,7 @@ class Replay:
                 raise TornError(f"line {number} is torn or was changed")
             try:
                 self._take(payload.decode().split(" ", 1), generation)
-            except (LookupError, TypeError, ValueError) as error:
+            except (LookupError, TypeError, ValueError, RecursionError) as error:
                 raise TornError(f"line {number}: {error}") from None
         rest = lines[-1]
         if len(lines) > 1 and last and rest[:9] == b"%08x " % zlib.crc32(rest[9:], checksum):

@@ -106,7 +106,9 @@ def resume(policy: Policy, state: Path, journal: Path | None, *, since: int = 0)
         kept = "everything"
         if before != policy:
             controller, kept = Controller.succeed(policy, controller.state())
-    except (BalancerError, LookupError, TypeError, ValueError, AssertionError) as error:
+    except (
+        BalancerError, LookupError, TypeError, ValueError, AssertionError, RecursionError
+    ) as error:  # fmt: skip
         logger.error("the state in %s cannot be taken up: %s", state, error)  # noqa: TRY400
         return None
     return Resumed(controller=controller, kept=kept, epoch=epoch, spent=spent, budgeted=budgeted)
@@ -135,7 +137,7 @@ def _load(path: Path) -> dict[str, Any] | None:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         logger.error("%s cannot be read: %s", path, error)  # noqa: TRY400
         return None
     if not isinstance(values, dict):

@@ -150,7 +150,7 @@ def _had_budget(state: Path, journal: Path | None) -> bool:
         return bool(policy["budgets"] or policy.get("priority_budgets"))
     except FileNotFoundError:
         pass
-    except (OSError, LookupError, TypeError, ValueError):
+    except (OSError, LookupError, TypeError, ValueError, RecursionError):
         return True
     if journal is None or not journal.is_file():
         return False

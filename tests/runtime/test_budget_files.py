@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -169,6 +170,36 @@ def older(folder: Path) -> None:
     log.write_bytes(b"".join(lines[: len(lines) // 2]))
 
 
+def nested(folder: Path) -> None:
+    """The snapshot is whole, and is more than Python reads."""
+    text = b"[" * 100_000
+    newest(folder, "snapshot").write_bytes(b"%08x %s\n" % (zlib.crc32(text), text))
+
+
+def nested_limits(folder: Path) -> None:
+    """So is a line of the log."""
+    log = newest(folder, "log")
+    data = log.read_bytes()
+    checksum = 0
+    for raw in data.splitlines():
+        checksum = zlib.crc32(raw[9:], checksum)
+    text = b"L " + b"[" * 100_000
+    log.write_bytes(data + b"%08x %s\n" % (zlib.crc32(text, checksum), text))
+
+
+def nested_version_1(folder: Path) -> None:
+    """So is the one file of an earlier release, and the state beside it."""
+    all_gone(folder)
+    for name in ("state.json.budget", "state.json"):
+        (folder / name).write_text("[" * 100_000)
+
+
+def nested_state(folder: Path) -> None:
+    """What would tell that there was a budget cannot be read."""
+    all_gone(folder)
+    (folder / "state.json").write_text("[" * 100_000)
+
+
 LOSSES: dict[str, Callable[[Path], object]] = {
     "all files are gone": all_gone,
     "no snapshot": no_snapshots,
@@ -184,6 +215,10 @@ LOSSES: dict[str, Callable[[Path], object]] = {
     ),
     "an older log": older,
     "a changed snapshot": lambda folder: change(newest(folder, "snapshot"), 60),
+    "a snapshot nested too deep": nested,
+    "a line nested too deep": nested_limits,
+    "an old file nested too deep": nested_version_1,
+    "a state nested too deep": nested_state,
 }
 
 

@@ -140,10 +140,17 @@ def test_a_real_clock_takes_up_the_epoch_of_the_process_before(tmp_path: Path) -
     real.close()
 
 
+NESTED = "[" * 100_000
+"""More than Python reads."""
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "{}", '{"policy": {}}', '{"policy": null, "state": {}, "epoch": 0}'],
-)
+    [
+        "", "{", "[]", "{}", '{"policy": {}}', '{"policy": null, "state": {}, "epoch": 0}',
+        NESTED, '{"policy": %s}' % ("[" * 900 + "]" * 900),
+    ],
+)  # fmt: skip
 def test_a_state_that_is_no_state_begins_afresh(
     tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -171,7 +178,7 @@ def test_a_state_taken_apart_begins_afresh(
         assert ("cannot be taken up" in caplog.text) or name == "bounds"
 
 
-@pytest.mark.parametrize("damage", ["gone", "garbage", "another policy"])
+@pytest.mark.parametrize("damage", ["gone", "garbage", "nested", "another policy"])
 def test_without_a_tail_the_snapshot_stands(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -184,6 +191,8 @@ def test_without_a_tail_the_snapshot_stands(
         journal.unlink()
     elif damage == "garbage":
         journal.write_text("garbage\n")
+    elif damage == "nested":
+        journal.write_text(f"{NESTED}\n")
     else:
         journal.unlink()
         other = Bench(replace(default_policy(), name="other"), journal=journal)

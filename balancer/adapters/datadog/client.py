@@ -175,7 +175,7 @@ class Client:
         headers = {name.lower(): value for name, value in response.headers.items()}
         try:
             return Answer(json.loads(content) if content else None, headers)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise DatadogError(
                 Trouble.UNAVAILABLE,
                 f"{what}: {self.host} did not answer with JSON; is it Datadog's API?",

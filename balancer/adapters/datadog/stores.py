@@ -165,7 +165,7 @@ def _said(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """The payload of a webhook; empty when it is none of ours."""
     try:
         payload = json.loads(body.get("payload") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return payload if isinstance(payload, dict) else {}
 

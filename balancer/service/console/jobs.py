@@ -113,8 +113,10 @@ class Jobs:
 
     def _read(self) -> None:
         for path in sorted(self._folder.glob("[0-9]*/job.json")):
-            with contextlib.suppress(OSError, ValueError, TypeError):
+            with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
                 job = Job(**json.loads(path.read_text(encoding="utf-8")))
+                if type(job.number) is not int:
+                    continue
                 if not job.over:  # the service ended meanwhile
                     job.state = JobState.STOPPED.value
                 self._jobs[job.number] = job

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import html
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -346,6 +347,16 @@ def test_a_run_shows_its_own_files_only(open_service: Service) -> None:
         assert page.headers["content-security-policy"].startswith("sandbox")
         for name in ("../../history.sqlite3", "%2e%2e/%2e%2e/owner", "none.html"):
             assert client.get(f"/console/runs/1/files/{name}").status_code == 404
+
+
+def test_a_run_whose_file_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    """The others are there."""
+    whole = {"number": 3, "kind": "run", "title": "t", "words": [], "who": "w", "asked_at": 1.0}
+    for name, text in (("0001", "[" * 100_000), ("0002", json.dumps({**whole, "number": "2"})),
+                       ("0003", json.dumps(whole))):  # fmt: skip
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "job.json").write_text(text)
+    assert [job.number for job in Jobs(tmp_path).newest()] == [3]
 
 
 @pytest.mark.parametrize(
