@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from dataclasses import fields
+from typing import Any, TypeVar
 
 from balancer.core.histogram import Histogram, bucket_index
-from balancer.core.modes import MODES, PRIORITIES
 from balancer.core.policy import Policy
 from balancer.core.pricing import NANO_USD
 from balancer.core.routes import resolve
@@ -81,12 +81,10 @@ class _Book:
 
     __slots__ = (
         "_asked",
-        "_by_mode",
         "_chains",
         "_kept_ppm",
         "_latencies",
         "_mocked",
-        "_priority",
         "_quality",
         "_sums",
         "_waits_s",
@@ -106,10 +104,6 @@ class _Book:
             name: round(profile.quality * _MILLION) for name, profile in profiles(scenario).items()
         }
         self._sums: Counter[str] = Counter()
-        self._priority = {
-            name: [0] * len(PRIORITIES) for name in ("offered", "admitted", "shed", "answered")
-        }
-        self._by_mode = [0] * len(MODES)
         self._latencies: list[float] = []
         self._waits_s: list[float] = []
 
@@ -117,17 +111,14 @@ class _Book:
         self, planned: Planned, request: Request, calls: Sequence[Call], fates: Sequence[Fate]
     ) -> None:
         """One request and its attempts."""
-        priority, sums = planned.priority, self._sums
-        self._priority["offered"][priority] += 1
-        self._priority["admitted" if calls else "shed"][priority] += 1
+        sums = self._sums
         answered = request.outcome == ANSWER
-        if answered:
-            self._priority["answered"][priority] += 1
-        elif calls:
-            sums["failed"] += 1
+        sums["offered"] += 1
+        sums["admitted" if calls else "shed"] += 1
+        sums["answered"] += answered
+        sums["failed"] += bool(calls) and not answered
         sums["fallback"] += request.outcome == FALLBACK
-        if calls:
-            self._by_mode[calls[0].mode] += 1
+        sums["degraded"] += bool(calls) and calls[0].mode > 0
         chains = self._chains[planned.model or self._asked]
         for call, falls_back in zip(calls, _fallbacks(calls, chains), strict=True):
             sums["attempts"] += 1
@@ -177,43 +168,15 @@ class _Book:
     def totals(self, overshoot_nano_usd: int) -> Totals:
         """The account."""
         counts = Counter(bucket_index(latency_s) for latency_s in self._latencies)
-        sums, by = self._sums, {name: tuple(found) for name, found in self._priority.items()}
-        return Totals(
-            offered=sum(by["offered"]),
-            reasked=0,
-            admitted=sum(by["admitted"]),
-            shed=sum(by["shed"]),
-            answered=sum(by["answered"]),
-            failed=sums["failed"],
-            offered_by_priority=by["offered"],
-            admitted_by_priority=by["admitted"],
-            shed_by_priority=by["shed"],
-            answered_by_priority=by["answered"],
-            refused=sums["refused"],
-            fallback=sums["fallback"],
-            truncated=sums["truncated"],
-            attempts=sums["attempts"],
-            fallback_attempts=sums["fallback_attempts"],
-            rerouted=sums["rerouted"],
-            downgraded=sums["downgraded"],
-            attempts_finished=sums["attempts"],
-            attempts_failed=sums["attempts_failed"],
-            prompt_tokens=sums["prompt_tokens"],
-            cached_tokens=sums["cached_tokens"],
-            output_tokens=sums["output_tokens"],
-            thinking_tokens=sums["thinking_tokens"],
-            true_nano_usd=sums["true_nano_usd"],
-            observed_nano_usd=sums["observed_nano_usd"],
-            degraded=sum(self._by_mode[1:]),
-            served_by_mode=tuple(self._by_mode),
-            quality_ppm_sum=sums["quality_ppm_sum"],
-            good_quality_ppm_sum=sums["good_quality_ppm_sum"],
-            sibling_quality_ppm_sum=sums["sibling_quality_ppm_sum"],
-            waiting_s=math.fsum(self._waits_s),
-            latency=Histogram.from_counts(dict(counts)),
-            latency_sum_s=math.fsum(self._latencies),
-            overshoot_nano_usd=overshoot_nano_usd,
-        )
+        measured: dict[str, Any] = {
+            "attempts_finished": self._sums["attempts"],
+            "waiting_s": math.fsum(self._waits_s),
+            "latency": Histogram.from_counts(dict(counts)),
+            "latency_sum_s": math.fsum(self._latencies),
+            "overshoot_nano_usd": overshoot_nano_usd,
+        }
+        names = (field.name for field in fields(Totals))
+        return Totals(**{name: self._sums[name] for name in names} | measured)
 
 
 def _fallbacks(calls: Sequence[Call], chains: Sequence[Sequence[str]]) -> list[bool]:

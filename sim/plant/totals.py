@@ -21,8 +21,6 @@ class Totals:
         offered, admitted, shed, answered, failed: requests; shed includes the refused. Those that
             the upstream refuses as they are written are in none of the totals.
         reasked: requests of users who ask again because they got nothing; among the offered.
-        offered_by_priority, admitted_by_priority, shed_by_priority, answered_by_priority:
-            the same, low priority first.
         refused: requests shed because a budget could not afford them.
         fallback: requests shed or failed that got the static answer.
         truncated: answers cut short by the output cap.
@@ -34,7 +32,6 @@ class Totals:
         true_nano_usd: the upstream's bill.
         observed_nano_usd: cost as the clients could tell it from usage and price table.
         degraded: admitted requests whose plan was above normal.
-        served_by_mode: admitted requests by the mode of their plan.
         quality_ppm_sum: quality of the answers, in millionths, summed.
         good_quality_ppm_sum: the same of answers that came while they were worth something.
         sibling_quality_ppm_sum: the part of it that other models gave than normal's first.
@@ -52,10 +49,6 @@ class Totals:
     shed: int
     answered: int
     failed: int
-    offered_by_priority: tuple[int, ...]
-    admitted_by_priority: tuple[int, ...]
-    shed_by_priority: tuple[int, ...]
-    answered_by_priority: tuple[int, ...]
     refused: int
     fallback: int
     truncated: int
@@ -72,7 +65,6 @@ class Totals:
     true_nano_usd: int
     observed_nano_usd: int
     degraded: int
-    served_by_mode: tuple[int, ...]
     quality_ppm_sum: int
     good_quality_ppm_sum: int
     sibling_quality_ppm_sum: int
@@ -85,42 +77,9 @@ class Totals:
 def read_totals(world: World) -> Totals:
     """The account of a world so far."""
     totals = world.totals[0]
+    # What is counted by priority is told as its sum.
+    counted = {name: totals[name].sum().item() for name in totals.dtype.names}
+    modes = counted.pop("admitted_by_mode") - int(totals["admitted_by_mode"][0])
     counts = np.flatnonzero(world.latency)
     latency = {int(i) + MIN_INDEX: int(world.latency[i]) for i in counts}
-    modes = tuple(totals["admitted_by_mode"].tolist())
-    return Totals(
-        offered=int(totals["offered"].sum()),
-        reasked=int(totals["reasked"]),
-        admitted=int(totals["admitted"].sum()),
-        shed=int(totals["shed"].sum()),
-        answered=int(totals["answered"].sum()),
-        failed=int(totals["failed"].sum()),
-        offered_by_priority=tuple(totals["offered"].tolist()),
-        admitted_by_priority=tuple(totals["admitted"].tolist()),
-        shed_by_priority=tuple(totals["shed"].tolist()),
-        answered_by_priority=tuple(totals["answered"].tolist()),
-        refused=int(totals["refused"]),
-        fallback=int(totals["fallback"]),
-        truncated=int(totals["truncated"]),
-        attempts=int(totals["attempts"]),
-        fallback_attempts=int(totals["fallback_attempts"]),
-        rerouted=int(totals["rerouted"]),
-        downgraded=int(totals["downgraded"]),
-        attempts_finished=int(totals["attempts_finished"]),
-        attempts_failed=int(totals["attempts_failed"]),
-        prompt_tokens=int(totals["prompt_tokens"]),
-        cached_tokens=int(totals["cached_tokens"]),
-        output_tokens=int(totals["output_tokens"]),
-        thinking_tokens=int(totals["thinking_tokens"]),
-        true_nano_usd=int(totals["true_nano_usd"]),
-        observed_nano_usd=int(totals["observed_nano_usd"]),
-        degraded=sum(modes[1:]),
-        served_by_mode=modes,
-        quality_ppm_sum=int(totals["quality_ppm_sum"]),
-        good_quality_ppm_sum=int(totals["good_quality_ppm_sum"]),
-        sibling_quality_ppm_sum=int(totals["sibling_quality_ppm_sum"]),
-        waiting_s=float(totals["waiting_s"]),
-        latency=Histogram.from_counts(latency),
-        latency_sum_s=float(totals["latency_sum_s"]),
-        overshoot_nano_usd=int(totals["overshoot_nano_usd"]),
-    )
+    return Totals(degraded=modes, latency=Histogram.from_counts(latency), **counted)

@@ -14,10 +14,8 @@ from scenarios.schema import Worth
 from sim.plant.totals import Totals
 from sim.run.metrics import METRICS, metrics
 
-NOTHING: dict[str, Any] = {
-    name: (0, 0, 0) if name.endswith("_by_priority") else 0 for name in Totals.__slots__
-}
-EMPTY = {**NOTHING, "served_by_mode": (0, 0, 0, 0), "latency": Histogram(), "latency_sum_s": 0.0}
+NOTHING: dict[str, Any] = dict.fromkeys(Totals.__slots__, 0)
+EMPTY = {**NOTHING, "latency": Histogram(), "latency_sum_s": 0.0}
 WORTH = Worth(answer=0.03, waiting=0.005)
 
 
