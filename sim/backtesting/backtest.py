@@ -153,7 +153,7 @@ def backtest(
         duration_s=scenario.duration,
         warm_up_s=scenario.warm_up,
         swept=SWEPT,
-        fidelity=tuple(each.record() for each in figures),
+        fidelity=figures,
         arms=tuple(
             _arm(arm, policy, runs, strange[arm], bounds.get(arm)) for arm, policy in arms.items()
         ),

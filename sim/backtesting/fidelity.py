@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from balancer.records.backtest import Figure
 
 from ..fitting.account import FIGURES
-from ..study.intervals import Interval, mean_interval
+from ..study.intervals import mean_interval
 
-__all__ = ["TOLERANCES", "Reproduced", "Tolerance", "fidelity", "trustworthy"]
+__all__ = ["TOLERANCES", "Tolerance", "fidelity", "trustworthy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,51 +53,9 @@ TOLERANCES: Mapping[str, Tolerance] = {
 law changes its mind hangs on single calls."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reproduced:
-    """A figure on both sides.
-
-    Attributes:
-        name: of `FIGURES`.
-        seen: in the journal.
-        simulated: mean over replications, with the interval of the mean.
-        difference: simulated minus seen; a share of the latter if that is how it is judged.
-        tolerance: None: it is not judged, as what the journal does not tell.
-    """
-
-    name: str
-    seen: float
-    simulated: Interval
-    difference: float
-    tolerance: Tolerance | None
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the difference is tolerable."""
-        if self.tolerance is None:
-            return True
-        return abs(self.difference) <= self.tolerance.most
-
-    def record(self) -> Figure:
-        """As `backtest.json` has it."""
-        judged = self.tolerance
-        return Figure(
-            name=self.name,
-            unit=FIGURES[self.name],
-            seen=self.seen,
-            simulated=self.simulated.estimate,
-            low=self.simulated.low,
-            high=self.simulated.high,
-            difference=self.difference,
-            tolerance=math.nan if judged is None else judged.most,
-            relative=judged is not None and judged.relative,
-            agrees=self.agrees,
-        )
-
-
 def fidelity(
     seen: Mapping[str, float], simulated: Sequence[Mapping[str, float]]
-) -> tuple[Reproduced, ...]:
+) -> tuple[Figure, ...]:
     """Every figure side by side.
 
     Args:
@@ -116,18 +74,24 @@ def fidelity(
                 difference /= seen[name]
             else:
                 difference = math.copysign(math.inf, difference)
+        agrees = tolerance is None or abs(difference) <= tolerance.most
         found.append(
-            Reproduced(
+            Figure(
                 name=name,
+                unit=FIGURES[name],
                 seen=seen[name],
-                simulated=ours,
+                simulated=ours.estimate,
+                low=ours.low,
+                high=ours.high,
                 difference=difference,
-                tolerance=tolerance,
+                tolerance=math.nan if tolerance is None else tolerance.most,
+                relative=tolerance is not None and tolerance.relative,
+                agrees=agrees,
             )
         )
     return tuple(found)
 
 
-def trustworthy(figures: Sequence[Reproduced]) -> bool:
+def trustworthy(figures: Sequence[Figure]) -> bool:
     """Whether every figure that is judged agrees."""
     return all(each.agrees for each in figures)

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from balancer.core.errors import InputError
 from balancer.core.policy import Policy
+from balancer.records.gate import AcceptedMargin
 from balancer.records.interval import UNDEFINED, Interval
 from balancer.records.verdict import Outcome
 from scenarios.schema import Scenario
@@ -21,7 +22,6 @@ from scenarios.schema import Scenario
 from ..run.result import Run
 from ..workers.pool import Workers
 from .estimates import metric_interval
-from .margins import Margin
 from .non_inferiority import Difference, judge_difference
 from .replications import Plan, Runs, replicate
 from .rounding import rounding_of_difference
@@ -93,7 +93,7 @@ class Gate:
         *,
         baseline: Policy,
         candidate: Policy,
-        margins: Sequence[Margin],
+        margins: Sequence[AcceptedMargin],
         replications_max: int = LAST_LOOK,
         seed: int | None = None,
     ) -> None:
@@ -243,7 +243,7 @@ def look_at(
     baseline: Sequence[Run],
     candidate: Sequence[Run],
     *,
-    margins: Sequence[Margin],
+    margins: Sequence[AcceptedMargin],
     looks: Looks,
     earlier: Sequence[Difference] = (),
 ) -> tuple[Difference, ...]:

@@ -14,7 +14,6 @@ from balancer.core.value_codec import to_plain
 from balancer.records.codec import to_json
 from balancer.records.gate import (
     GATE,
-    AcceptedMargin,
     GateScenario,
     PolicyName,
     Rates,
@@ -57,17 +56,7 @@ def gate_record(
         baseline=baseline,
         candidate=candidate,
         identical=baseline.fingerprint == candidate.fingerprint,
-        margins=tuple(
-            AcceptedMargin(
-                metric=margin.metric,
-                amount=margin.amount,
-                relative=margin.relative,
-                text=margin.text,
-                better=margin.better,
-                unit=margin.unit,
-            )
-            for margin in gate.margins
-        ),
+        margins=gate.margins,
         error_rates=Rates(passed=PASS_ERROR, failed=FAIL_ERROR),
         comparisons=gate.looks.comparisons,
         looks=gate.looks.at,

@@ -7,15 +7,15 @@ relative to the baseline's mean; points and amounts with a unit are absolute.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from balancer.core.errors import InputError, nearest
+from balancer.records.gate import AcceptedMargin
 from balancer.units import parse_quantity, parse_seconds, parse_usd
 
 from ..run.metrics import METRICS
 
-__all__ = ["BETTER", "DEFAULT_MARGINS", "Margin", "metric_named", "parse_margins"]
+__all__ = ["BETTER", "DEFAULT_MARGINS", "metric_named", "parse_margins"]
 
 Better = Literal["higher", "lower"]
 
@@ -56,35 +56,7 @@ DEFAULT_MARGINS = "availability=0.1pp,cost_per_answer=2%,latency_p95=5%,quality=
 """What a gate asks unless it is told otherwise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Margin:
-    """How much worse than the baseline a candidate may be in one metric.
-
-    Attributes:
-        metric: a key of `BETTER`.
-        amount: more than 0; a share of the baseline's mean if `relative`, else in the
-            metric's unit.
-        relative: to the baseline's mean.
-        text: the amount as it was written.
-    """
-
-    metric: str
-    amount: float
-    relative: bool
-    text: str
-
-    @property
-    def better(self) -> Better:
-        """Which way the metric is better."""
-        return BETTER[self.metric]
-
-    @property
-    def unit(self) -> str:
-        """Unit of the metric."""
-        return METRICS[self.metric]
-
-
-def parse_margins(text: str) -> tuple[Margin, ...]:
+def parse_margins(text: str) -> tuple[AcceptedMargin, ...]:
     """Margins from "METRIC=AMOUNT,METRIC=AMOUNT", in that order.
 
     Raises:
@@ -100,7 +72,7 @@ def parse_margins(text: str) -> tuple[Margin, ...]:
     return margins
 
 
-def _margin(text: str) -> Margin:
+def _margin(text: str) -> AcceptedMargin:
     name, equals, amount = (part.strip() for part in text.partition("="))
     if not equals or not name or not amount:
         raise InputError(
@@ -125,7 +97,14 @@ def _margin(text: str) -> Margin:
             "all cannot be shown",
             where=f"--margin {name}",
         )
-    return Margin(metric=metric, amount=value, relative=relative, text=amount)
+    return AcceptedMargin(
+        metric=metric,
+        amount=value,
+        relative=relative,
+        text=amount,
+        better=BETTER[metric],
+        unit=METRICS[metric],
+    )
 
 
 def metric_named(name: str, where: str) -> str:

@@ -22,6 +22,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from balancer.records.gate import AcceptedMargin
 from balancer.records.verdict import Outcome
 
 from .intervals import (
@@ -32,7 +33,6 @@ from .intervals import (
     replications_for_mean,
     standard_error,
 )
-from .margins import Margin
 from .sequential import Looks
 
 __all__ = ["UNSEEN", "Difference", "judge_difference"]
@@ -61,7 +61,7 @@ class Difference:
         note: a sentence, or empty.
     """
 
-    margin: Margin
+    margin: AcceptedMargin
     verdict: Outcome
     baseline: Interval
     candidate: Interval
@@ -73,7 +73,7 @@ class Difference:
 
 
 def judge_difference(
-    margin: Margin,
+    margin: AcceptedMargin,
     baseline: Sequence[float],
     candidate: Sequence[float],
     looks: Looks,
@@ -155,7 +155,7 @@ def _too_close(beyond: Sequence[float], allowed: float, below: float, unseen: fl
 
 
 def _undefined(
-    margin: Margin, baseline: Sequence[float], candidate: Sequence[float]
+    margin: AcceptedMargin, baseline: Sequence[float], candidate: Sequence[float]
 ) -> tuple[Outcome, bool, str]:
     """Verdict, settled or not, and note where a mean is not defined, or is a baseline of 0."""
     n = len(baseline)

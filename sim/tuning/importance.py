@@ -8,10 +8,11 @@ best trials are spread otherwise than those of all. One objective at a time.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING
+
+from balancer.records.tuning import Importance, Importances, Share
 
 from ..study.intervals import Interval
 
@@ -31,37 +32,10 @@ RESAMPLES = 40
 _TAIL = 0.05
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Importance:
-    """Of every dimension for one objective; shares of 1.
-
-    Attributes:
-        objective: its name.
-        shares: by the path of the dimension, the largest first; the ends are those of nine in ten
-            resamples of the trials.
-    """
-
-    objective: str
-    shares: Mapping[str, Interval]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Importances:
-    """What the trials tell.
-
-    Attributes:
-        trials: complete ones that it rests on.
-        needed: how many it takes to say anything.
-        objectives: empty where there are too few.
-    """
-
-    trials: int
-    needed: int
-    objectives: tuple[Importance, ...]
-
-
 def importances(study: Study, objectives: Sequence[str]) -> Importances:
     """Importance of the dimensions of a study for each of its objectives, the same every time.
+
+    Shares of 1; their ends are those of nine in ten resamples of the trials.
 
     Args:
         study: whose complete trials have a value for each objective; those that were given up
@@ -101,14 +75,17 @@ def _importance(study: Study, trials: Sequence[FrozenTrial], place: int, name: s
     cut = round(_TAIL * RESAMPLES)
     return Importance(
         objective=name,
-        shares={
-            path: Interval(
-                estimate=share,
-                low=min(share, ends[path][cut]),
-                high=max(share, ends[path][-1 - cut]),
+        shares=tuple(
+            Share(
+                path=path,
+                share=Interval(
+                    estimate=share,
+                    low=min(share, ends[path][cut]),
+                    high=max(share, ends[path][-1 - cut]),
+                ),
             )
             for path, share in sorted(shares.items(), key=lambda item: (-item[1], item[0]))
-        },
+        ),
     )
 
 

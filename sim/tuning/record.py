@@ -18,10 +18,8 @@ from ..study.intervals import CONFIDENCE, Interval
 from ..study.replications import Runs
 from .effects import effects, told
 from .goals import Goals
-from .importance import Importances
 from .objectives import Objective
 from .results import Candidate, Figures, Tuning
-from .robustness import OFF, Robustness
 from .sensitivity import Sensitivity
 
 __all__ = ["tuning_record"]
@@ -47,8 +45,8 @@ def tuning_record(
     broken: Mapping[int, Sequence[str]] | None = None,
     invalid: int = 0,
     sensitivities: Sequence[Sensitivity] = (),
-    importances: Importances | None = None,
-    robustness: Robustness | None = None,
+    importances: records.Importances | None = None,
+    robustness: records.Robustness | None = None,
     command: Sequence[str] = (),
     gate: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -86,13 +84,7 @@ def tuning_record(
         seed=tuning.seed,
         sampler=tuning.sampler,
         today=_candidate(tuning, goals, tuning.today, texts, notes),
-        static=(
-            None
-            if tuning.static is None
-            else records.Measured(
-                feasible=tuning.static.feasible, objectives=tuning.static.objectives
-            )
-        ),
+        static=tuning.static,
         front=tuple(_candidate(tuning, goals, each, texts, notes) for each in tuning.front),
         knee=tuning.knee,
         chosen=tuning.knee if chosen is None else chosen,
@@ -113,8 +105,8 @@ def tuning_record(
             )
             for each in sensitivities
         ),
-        importance=records.Importances() if importances is None else _importance(importances),
-        robustness=records.Robustness() if robustness is None else _robustness(robustness),
+        importance=importances or records.Importances(),
+        robustness=robustness or records.Robustness(),
         command=tuple(command),
         gate=tuple(gate),
         versions={"open-balancer": VERSION, **versions()},
@@ -184,44 +176,4 @@ def _effects(
     return tuple(
         records.Change(of=_objective(each.objective), change=each.change)
         for each in effects(goals, runs, candidate.arm)
-    )
-
-
-def _importance(found: Importances) -> records.Importances:
-    return records.Importances(
-        trials=found.trials,
-        needed=found.needed,
-        objectives=tuple(
-            records.Importance(
-                objective=each.objective,
-                shares=tuple(
-                    records.Share(path=path, share=share) for path, share in each.shares.items()
-                ),
-            )
-            for each in found.objectives
-        ),
-    )
-
-
-def _robustness(found: Robustness) -> records.Robustness:
-    return records.Robustness(
-        off=OFF,
-        cases=tuple(
-            records.Case(
-                name=case.name,
-                simulated=case.simulated,
-                policies=tuple(
-                    records.Standing(
-                        trial=row.trial,
-                        feasible=row.measured.feasible,
-                        objectives=row.measured.objectives,
-                        best=row.best,
-                        proposed=row.proposed,
-                    )
-                    for row in case.rows
-                ),
-            )
-            for case in found.cases
-        ),
-        left_out=found.left_out,
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from balancer.core.policy import Policy
+from balancer.records.tuning import Measured
 
 from ..run.result import Run
 from ..study.intervals import Interval
@@ -21,19 +22,6 @@ Figures = Mapping[str, Mapping[str, Interval]]
 
 Seen = Mapping[str, Sequence[Run]]
 """Runs of one arm in each scenario, by its name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What a policy is worth by its runs.
-
-    Attributes:
-        objectives: in the order asked for, over the scenarios of the runs.
-        feasible: whether it keeps every constraint there.
-    """
-
-    objectives: tuple[Interval, ...]
-    feasible: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

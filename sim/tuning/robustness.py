@@ -9,8 +9,8 @@ are simulated.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
+from balancer.records.tuning import Case, Robustness, Standing
 from scenarios.schema import Scenario
 
 from ..run.result import STATIC
@@ -18,56 +18,15 @@ from ..study.replications import Plan, Runs, replicate
 from ..workers.pool import Workers
 from .front import betters, knee
 from .goals import Goals
-from .results import TODAY, Candidate, Measured, Tuning, seen
+from .results import TODAY, Candidate, Tuning, seen
 from .shifts import other_quotas, other_speed, possible_quality, with_prices, with_quality
 
-__all__ = ["OFF", "Case", "Robustness", "Row", "robustness"]
+__all__ = ["OFF", "robustness"]
 
 OFF = 0.3
 """By how much an assumption is off, either way."""
 FACTORS = (1.0 - OFF, 1.0 + OFF)
 MINUS = "\N{MINUS SIGN}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A policy where something is off.
-
-    Attributes:
-        trial: of the candidate; -1 is today's policy.
-        measured: objectives, and whether the constraints are kept.
-        best: it keeps them, and no other that does is better in every objective, or as good in all
-            and better in one; by the estimates.
-        proposed: it is the knee of those that are best.
-    """
-
-    trial: int
-    measured: Measured
-    best: bool
-    proposed: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One assumption that is off, or none.
-
-    Attributes:
-        name: "as assumed", "prices +30%".
-        simulated: whether it was simulated again, and not worked out from the runs.
-        rows: today's policy and the front's, in that order.
-    """
-
-    name: str
-    simulated: bool
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Robustness:
-    """Every case, and what could not be looked at, a sentence each."""
-
-    cases: tuple[Case, ...]
-    left_out: tuple[str, ...]
 
 
 def robustness(
@@ -124,7 +83,7 @@ def robustness(
         for name, others in changed.items():
             again = _again(tuning, others, count, workers, progress)
             cases.append(found.case(name, {**kept, **again}, simulated=True))
-    return Robustness(cases=tuple(cases), left_out=tuple(left_out))
+    return Robustness(off=OFF, cases=tuple(cases), left_out=tuple(left_out))
 
 
 def _off(factor: float) -> str:
@@ -178,10 +137,11 @@ class _Cases:
         return Case(
             name=name,
             simulated=simulated,
-            rows=tuple(
-                Row(
+            policies=tuple(
+                Standing(
                     trial=candidate.trial,
-                    measured=each,
+                    feasible=each.feasible,
+                    objectives=each.objectives,
                     best=place in best,
                     proposed=place == proposed,
                 )

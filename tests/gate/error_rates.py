@@ -14,12 +14,13 @@ from math import fsum
 import numpy as np
 
 from balancer.policy_file import default_policy, parse_policy
+from balancer.records.gate import AcceptedMargin
 from balancer.records.verdict import Outcome
 from scenarios.loader import load
 from sim.run.result import Run
 from sim.study.gate import look_at
 from sim.study.intervals import Interval, share_interval
-from sim.study.margins import DEFAULT_MARGINS, Margin, parse_margins
+from sim.study.margins import DEFAULT_MARGINS, parse_margins
 from sim.study.non_inferiority import Difference
 from sim.study.replications import Plan, replicate
 from sim.study.rounding import EXACT
@@ -185,7 +186,7 @@ def _asked(rate: ErrorRate) -> str:
     return f"at most {rate.at_most:.0%}" if rate.at_most else "never"
 
 
-def shifted(pairs: Pairs, margins: Sequence[Margin], truth: Mapping[str, float]) -> Pairs:
+def shifted(pairs: Pairs, margins: Sequence[AcceptedMargin], truth: Mapping[str, float]) -> Pairs:
     """Pairs whose mean worsening is the margin times `truth` (0 where nothing is said)."""
     shifts = {}
     for margin in margins:
@@ -212,7 +213,7 @@ def shifted(pairs: Pairs, margins: Sequence[Margin], truth: Mapping[str, float])
 
 def _rate(
     pairs: Pairs,
-    margins: Sequence[Margin],
+    margins: Sequence[AcceptedMargin],
     true: Mapping[str, float],
     gates: int,
     *,
@@ -242,7 +243,7 @@ def _rate(
 
 
 def _gate(
-    population: Pairs, drawn: Sequence[int], margins: Sequence[Margin], looks: Looks
+    population: Pairs, drawn: Sequence[int], margins: Sequence[AcceptedMargin], looks: Looks
 ) -> tuple[Outcome, int]:
     """Verdict of one gate, and the pairs it took."""
     differences: tuple[Difference, ...] = ()
@@ -259,7 +260,7 @@ def _gate(
     return worst(difference.verdict for difference in differences), look
 
 
-def _differs(pairs: Pairs, margin: Margin) -> bool:
+def _differs(pairs: Pairs, margin: AcceptedMargin) -> bool:
     differing = sum(
         before.metrics[margin.metric] != after.metrics[margin.metric]
         for before, after in zip(pairs.baseline, pairs.candidate, strict=True)
@@ -267,7 +268,7 @@ def _differs(pairs: Pairs, margin: Margin) -> bool:
     return differing >= SHOWN * len(pairs.baseline)
 
 
-def _half_the_spread(pairs: Pairs, margin: Margin) -> Margin:
+def _half_the_spread(pairs: Pairs, margin: AcceptedMargin) -> AcceptedMargin:
     values = [
         after.metrics[margin.metric] - before.metrics[margin.metric]
         for before, after in zip(pairs.baseline, pairs.candidate, strict=True)
@@ -277,5 +278,5 @@ def _half_the_spread(pairs: Pairs, margin: Margin) -> Margin:
     return replace(margin, amount=half / whole, text="half the spread")
 
 
-def _mean(runs: Sequence[Run], margin: Margin) -> float:
+def _mean(runs: Sequence[Run], margin: AcceptedMargin) -> float:
     return fsum(run.metrics[margin.metric] for run in runs) / len(runs)

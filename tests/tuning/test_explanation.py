@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from balancer.records.files import write_json
-from balancer.records.tuning import TUNING
+from balancer.records.tuning import TUNING, Importances, Robustness
 from reports.tuning.page import write_tuning_report
 from scenarios.profiles import profiles
 from sim.tuning.effects import effects
 from sim.tuning.explanation import values_around
 from sim.tuning.fields import policy_fields
-from sim.tuning.importance import LEAST_TRIALS, Importances, importances
+from sim.tuning.importance import LEAST_TRIALS, importances
 from sim.tuning.record import tuning_record
 from sim.tuning.results import TODAY
-from sim.tuning.robustness import Robustness, robustness
+from sim.tuning.robustness import robustness
 from sim.tuning.sensitivity import Sensitivity, sensitivity, spaced
 from sim.tuning.shifts import (
     other_quotas,
@@ -145,35 +145,35 @@ def test_every_assumption_is_off_either_way(off: Robustness) -> None:
 def test_policies_stand_as_they_do_where_nothing_is_off(off: Robustness) -> None:
     """Prices scale all bills alike, so a ratio of costs stays what it is."""
     tuning = small_tuning()
-    by_name = {case.name: {row.trial: row for row in case.rows} for case in off.cases}
+    by_name = {case.name: {row.trial: row for row in case.policies} for case in off.cases}
     assumed = by_name["as assumed"]
     for each in (tuning.today, *tuning.front):
-        assert assumed[each.trial].measured.objectives == each.objectives
-        dearer = by_name["prices +30%"][each.trial].measured.objectives[0]
+        assert assumed[each.trial].objectives == each.objectives
+        dearer = by_name["prices +30%"][each.trial].objectives[0]
         assert dearer.estimate == pytest.approx(each.objectives[0].estimate)
 
 
 def test_worse_answers_of_other_models_hurt_those_who_use_them_most(off: Robustness) -> None:
     """And fewer requests are answered under a smaller quota."""
-    by_name = {case.name: {row.trial: row for row in case.rows} for case in off.cases}
+    by_name = {case.name: {row.trial: row for row in case.policies} for case in off.cases}
     loss = {
-        trial: row.measured.objectives[1].estimate
-        - by_name["quality of other models −30%"][trial].measured.objectives[1].estimate
+        trial: row.objectives[1].estimate
+        - by_name["quality of other models −30%"][trial].objectives[1].estimate
         for trial, row in by_name["as assumed"].items()
     }
     assert loss[0] > loss[-1] >= 0.0
-    few, many = (by_name[f"quotas {way}30%"][-1].measured for way in "−+")
+    few, many = (by_name[f"quotas {way}30%"][-1] for way in "−+")
     assert few.objectives[1] != many.objectives[1]
 
 
 def test_best_is_who_is_bettered_by_nobody_that_keeps_the_constraints(off: Robustness) -> None:
     """Somebody always is, where anybody keeps them."""
     for case in off.cases:
-        able = [row for row in case.rows if row.measured.feasible]
+        able = [row for row in case.policies if row.feasible]
         assert any(row.best for row in able) == bool(able)
-        assert sum(row.proposed for row in case.rows) == bool(able)
-        assert all(row.best for row in case.rows if row.proposed)
-        assert not any(row.best for row in case.rows if not row.measured.feasible)
+        assert sum(row.proposed for row in case.policies) == bool(able)
+        assert all(row.best for row in case.policies if row.proposed)
+        assert not any(row.best for row in case.policies if not row.feasible)
 
 
 def test_what_no_scenario_has_is_left_out() -> None:
@@ -259,8 +259,8 @@ def test_the_number_that_decides_is_found_important() -> None:
     assert found.trials == 80
     assert [each.objective for each in found.objectives] == ["cost", "quality"]
     for each in found.objectives:
-        decides, idle = each.shares["decides"], each.shares["idle"]
-        assert list(each.shares) == ["decides", "idle"]
+        decides, idle = each.by_path["decides"], each.by_path["idle"]
+        assert list(each.by_path) == ["decides", "idle"]
         assert decides.estimate + idle.estimate == pytest.approx(1.0)
         assert decides.low > idle.high
         assert decides.low <= decides.estimate <= decides.high
