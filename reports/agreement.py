@@ -1,4 +1,4 @@
-"""How far a live run and a simulated one agree, as tables: `agreement.json` read back."""
+"""How far a live run and a simulated one agree, as tables."""
 
 from __future__ import annotations
 
@@ -10,43 +10,39 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from balancer.records.codec import clean
+
 from .amounts import NOTHING, amount
 from .console import coloured, table
-from .fields import as_a, items, number, text
 from .metrics import metric
 
 __all__ = ["agreement_tables"]
 
 
 def agreement_tables(record: Mapping[str, Any]) -> Group:
-    """The tables of one scenario.
+    """The tables of one scenario."""
+    scenario, policy = clean(record["scenario"]), clean(record["policy"])
+    agrees = coloured("pass", "agree") if record["agrees"] else coloured("fail", "disagree")
+    return Group(
+        Text.assemble((scenario, "bold"), ": live and simulated ", agrees),
+        Text(
+            f"policy {policy}, through {record['target']} at speed {record['speed']:g}, "
+            f"seed {record['seed']}, replication {record['replication']}",
+            style="dim",
+        ),
+        Text(),
+        _figures(record),
+        Text(),
+        _transitions(record),
+        Text(),
+        Text(_client(record["client"]), style="dim"),
+        Text(),
+    )
 
-    Raises:
-        InputError: it is no record of an agreement.
-    """
-    with as_a("agreement", text(record, "scenario")):
-        verdict = "pass" if record["agrees"] else "fail"
-        word = "agree" if record["agrees"] else "disagree"
-        return Group(
-            Text.assemble(
-                (text(record, "scenario"), "bold"),
-                ": live and simulated ",
-                coloured(verdict, word),
-            ),
-            Text(
-                f"policy {text(record, 'policy')}, through {text(record, 'target')} at speed "
-                f"{number(record['speed']):g}, seed {record['seed']}, replication "
-                f"{record['replication']}",
-                style="dim",
-            ),
-            Text(),
-            _figures(record),
-            Text(),
-            _transitions(record),
-            Text(),
-            Text(_client(record["client"]), style="dim"),
-            Text(),
-        )
+
+def _number(value: float | None) -> float:
+    """JSON has no NaN: null stands for it."""
+    return math.nan if value is None else value
 
 
 def _figures(record: Mapping[str, Any]) -> Table:
@@ -55,24 +51,24 @@ def _figures(record: Mapping[str, Any]) -> Table:
     for name in ("live", "overhead", "simulated", "difference", "95 % interval", "tolerance"):
         rows.add_column(name, justify="right", no_wrap=True)
     rows.add_column("", no_wrap=True)
-    for entry in items(record, "figures"):
-        unit = text(entry, "unit")
+    for entry in record["figures"]:
+        unit = entry["unit"]
         relative = bool(entry["relative"])
         rows.add_row(
-            metric(text(entry, "name")).label,
-            amount(number(entry["live"]), unit),
-            amount(number(entry["overhead"]), unit) if number(entry["overhead"]) else NOTHING,
-            amount(number(entry["simulated"]), unit),
-            _signed(number(entry["difference"]), unit, relative=relative),
-            _interval(number(entry["low"]), number(entry["high"]), unit, relative=relative),
-            _signed(number(entry["tolerance"]), unit, relative=relative).lstrip("+"),
+            metric(entry["name"]).label,
+            amount(_number(entry["live"]), unit),
+            amount(entry["overhead"], unit) if entry["overhead"] else NOTHING,
+            amount(_number(entry["simulated"]), unit),
+            _signed(_number(entry["difference"]), unit, relative=relative),
+            _interval(_number(entry["low"]), _number(entry["high"]), unit, relative=relative),
+            _signed(entry["tolerance"], unit, relative=relative).lstrip("+"),
             _agrees(entry),
         )
     return rows
 
 
 def _transitions(record: Mapping[str, Any]) -> Table | Text:
-    turns = items(record, "transitions")
+    turns = record["transitions"]
     if not turns:
         return Text("no change of mode, live or simulated")
     rows = table()
@@ -82,10 +78,10 @@ def _transitions(record: Mapping[str, Any]) -> Table | Text:
     rows.add_column("", no_wrap=True)
     for turn in turns:
         rows.add_row(
-            f"{text(turn, 'from')} → {text(turn, 'to')}",
-            _second(number(turn["live_s"])),
-            _second(number(turn["simulated_s"])),
-            _ticks(number(turn["ticks"])),
+            f"{turn['from']} → {turn['to']}",
+            _second(_number(turn["live_s"])),
+            _second(_number(turn["simulated_s"])),
+            _ticks(_number(turn["ticks"])),
             f"{turn['tolerance_ticks']} ticks",
             _agrees(turn),
         )
@@ -123,7 +119,7 @@ def _interval(low: float, high: float, unit: str, *, relative: bool) -> str:
 
 def _client(client: Mapping[str, Any]) -> str:
     def shown(name: str) -> str:
-        value = number(client.get(name))
+        value = _number(client[name])
         return NOTHING if math.isnan(value) else f"{value * 1e3:.0f} ms"
 
     return (
