@@ -148,24 +148,25 @@ def _figure(value: Interval | None, scale: float, places: int) -> str:
     if value is None or not math.isfinite(value.estimate):
         return NOTHING
     text = f"{value.estimate * scale:.{places}f}"
-    half = _half(value, scale, places)
-    return f"{text}\n{half}" if half else text
+    spread = _reach(value, scale, places)
+    return f"{text}\n{spread}" if spread else text
 
 
-def _half(value: Interval, scale: float, places: int) -> str:
-    """Half an interval's width; "" where it rounds to nothing."""
-    if not math.isfinite(value.high - value.low):
+def _reach(value: Interval, scale: float, places: int) -> str:
+    """How far an interval reaches; "" where there is none, or it rounds to nothing."""
+    far = words.reach(value)
+    if not math.isfinite(far):
         return ""
-    half = f"{(value.high - value.low) / 2.0 * scale:.{places}f}"
-    return f"{PLUS_MINUS}{half}" if float(half) else ""
+    text = f"{far * scale:.{places}f}"
+    return f"{PLUS_MINUS}{text}" if float(text) else ""
 
 
 def _regret(law: LawResult) -> str:
     if law.best:
         return "best"
     text = words.regret(law.regret.estimate)
-    half = _half(law.regret, 100.0, 1)
-    shown = f"{text}\n{half}" if half else text
+    spread = _reach(law.regret, 100.0, 1)
+    shown = f"{text}\n{spread}" if spread else text
     return shown if law.eligible else f"({text})"
 
 
@@ -237,6 +238,6 @@ def _largest(law: LawSummary) -> str:
     text = words.regret(largest.estimate)
     if largest.estimate <= 0.0:
         return text  # the best of every scenario: there is none to name
-    half = _half(largest, 100.0, 1)
+    spread = _reach(largest, 100.0, 1)
     where = law.largest_regret.scenario
-    return f"{text} {half}\n{where}" if half else f"{text}\n{where}"
+    return f"{text} {spread}\n{where}" if spread else f"{text}\n{where}"

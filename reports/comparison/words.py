@@ -17,6 +17,7 @@ __all__ = [
     "largest_regret",
     "near",
     "plus_minus",
+    "reach",
     "regret",
     "reign",
     "standing",
@@ -116,19 +117,30 @@ def standing(law: LawResult) -> str:
     return "level" if law.within_best else "behind"
 
 
-def plus_minus(value: Interval, shown: str, unit: str) -> str:
-    """Half an interval's width, to as many decimals as its estimate is shown with.
+def reach(value: Interval) -> float:
+    """How far an interval reaches from its estimate at its farther end; NaN where it has none.
 
-    "" where there is no interval, or where its width rounds to nothing.
+    It is what ± stands for: an interval ends with its metric's range, so that half its width would
+    leave out up to half of one side.
     """
-    half = (value.high - value.low) / 2
-    if not half > 0:
+    if not math.isfinite(value.high - value.low):
+        return math.nan
+    return max(value.high - value.estimate, value.estimate - value.low)
+
+
+def plus_minus(value: Interval, shown: str, unit: str) -> str:
+    """An interval's reach, to as many decimals as its estimate is shown with.
+
+    "" where there is no interval, or where its reach rounds to nothing.
+    """
+    far = reach(value)
+    if not far > 0:
         return ""
     if unit == "seconds" and value.estimate >= 119.5:
-        return f"±{duration(half)}"
+        return f"±{duration(far)}"
     scale = {"share": 100.0, "relative": 100.0}.get(unit, 1.0)
     if unit == "seconds" and value.estimate < 0.9995:
         scale = 1000.0
     decimals = re.search(r"\.(\d+)", shown)
-    digits = f"{half * scale:.{len(decimals[1]) if decimals else 0}f}"
+    digits = f"{far * scale:.{len(decimals[1]) if decimals else 0}f}"
     return f"±{digits}" if float(digits) else ""

@@ -65,7 +65,7 @@ def dimension(path: str) -> str:
 
 
 def value(found: Interval, objective: Objective) -> str:
-    """An estimate of an objective with half the width of its interval: "0.938 ±0.012"."""
+    """An estimate of an objective with the reach of its interval: "0.938 ±0.012"."""
     if objective.form == "ratio" and math.isfinite(found.estimate):
         # Nothing special happens near 100 %, as it does to availability.
         shown = f"{found.estimate * 100:.1f}{THIN}%"

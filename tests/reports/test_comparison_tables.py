@@ -146,11 +146,18 @@ def test_a_scenario_that_nobody_meets_says_so() -> None:
 
 
 def test_a_figure_has_its_interval_below() -> None:
-    """Half of its width; what is undefined is a dash."""
+    """As far as it reaches; what is undefined is a dash."""
     lines = shown(comparison(BEST))
     row = lines.index(line_of(lines, "ladder"))
     assert "98.76" in lines[row] and "–" in lines[row]
     assert "±0.10" in lines[row + 1]
+
+
+def test_an_interval_that_is_cut_on_one_side_is_told_by_its_other_end() -> None:
+    """Nobody answers more than all: half of its width would leave out half of what may be."""
+    metrics = {"availability": Interval(estimate=1.0, low=0.998, high=1.0)}
+    lines = shown(comparison(replace(BEST, metrics=metrics)))
+    assert "±0.20" in lines[lines.index(line_of(lines, "ladder")) + 1]
 
 
 @pytest.mark.parametrize(("eligible", "text"), [(True, "25 %"), (False, "(25 %)")])

@@ -37,6 +37,7 @@ def changed(of: Objective, estimate: float, low: float, high: float) -> Change:
     [
         (changed(COST, -0.12, -0.15, -0.09), f"cost −12.0 ±3.0{THIN}%", "good"),
         (changed(COST, 0.12, 0.09, 0.15), f"cost +12.0 ±3.0{THIN}%", "bad"),
+        (changed(COST, 0.12, 0.02, 0.13), f"cost +12.0 ±10.0{THIN}%", "bad"),
         (
             changed(AVAILABILITY, 0.0001, -0.0003, 0.0005),
             f"availability unchanged within ±0.05{THIN}points",
