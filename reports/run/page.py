@@ -14,11 +14,12 @@ from ..junit import JUNIT, run_junit
 from ..layout import NARROW, WIDE
 from ..page import render
 from ..svg import inline_svg
+from .captions import caption, describe
 from .figures import timeline_figure
 from .sections import Section, section
 from .summary import Summary, summary
 from .timeline_data import timeline_file, write_timeline_data
-from .timelines import Timeline, caption, describe, read_timeline
+from .timelines import Timeline, read_timeline
 
 __all__ = ["REPORT", "page", "write_report"]
 

@@ -79,9 +79,9 @@ def panels(timeline: Timeline) -> list[Panel]:
         Line(values=with_.offered_per_s, role="muted", label="offered", thin=True, filled=True),
         *arms(lambda series: series.answered_per_s, "served "),
     ]
-    if any(with_.shed_per_s):
+    if any(value > 0 for value in with_.shed_per_s):
         requests.append(Line(values=with_.shed_per_s, role="shed", label="shed with"))
-    if static is not None and any(static.shed_per_s):
+    if static is not None and any(value > 0 for value in static.shed_per_s):
         requests.append(
             Line(values=static.shed_per_s, role="shed", label="shed static", dashed=True)
         )

@@ -8,15 +8,14 @@ histogram, never averaged from the ticks' percentiles, and the same way for ever
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from balancer.core.decisions import Decision
-from balancer.core.histogram import Histogram
 from balancer.core.modes import MODES, Mode
 from balancer.core.observations import Observations
-from balancer.core.pricing import NANO_USD
+
+from .window import Window
 
 __all__ = [
     "MOST_POINTS",
@@ -50,13 +49,15 @@ class Series:
 
     Attributes:
         window_s: length of a window.
-        time_s: middle of each window; the fields below have one value for each of them.
+        time_s: middle of each window; the fields below have one value for each of them, NaN
+            where nearly nothing of it was seen.
         latency_p50_s, latency_p95_s: of complete answers and timeouts, by the time of their
             outcome; NaN in a window without any.
         error_rate: failed over finished attempts, 0..1; NaN where none finished.
         cost_usd_per_hour: settled cost, scaled to an hour.
         offered_per_s, answered_per_s, shed_per_s: requests offered (callers' mistakes are not)
-            and shed, and attempts that ended in an answer.
+            and shed, and attempts that ended in an answer. These and cost are of what was seen,
+            and NaN too where nobody can tell how much that was (`reports.run.window`).
         modes: the modes the controller was in, in order.
         probes: when it was trying another mode beside the one in force, and which.
     """
@@ -72,31 +73,6 @@ class Series:
     shed_per_s: tuple[float, ...]
     modes: tuple[ModeSpan, ...]
     probes: tuple[ModeSpan, ...]
-
-
-class _Window:
-    """Sums over the ticks of one window."""
-
-    __slots__ = ("failed", "finished", "latency", "nano_usd", "offered", "shed")
-
-    def __init__(self) -> None:
-        self.finished = 0
-        self.failed = 0
-        self.nano_usd = 0
-        self.offered = 0
-        self.shed = 0
-        self.latency: Counter[int] = Counter()
-
-    def add(self, observations: Observations) -> None:
-        # A mistake of a caller is no demand that anybody failed to meet.
-        self.offered += sum(observations.demand)
-        self.shed += sum(observations.shed)
-        for entry in observations.served:
-            self.finished += entry.judged
-            self.failed += entry.ill
-            self.nano_usd += entry.nano_usd
-            if entry.latency:
-                self.latency.update(entry.latency.counts())
 
 
 class _Spans:
@@ -137,31 +113,58 @@ def series_of(
     *,
     tick_s: float,
     duration_s: float,
+    losses: Sequence[tuple[float, float]] = (),
     most_points: int = MOST_POINTS,
 ) -> Series:
     """Sum a journal's ticks into windows.
 
     What the run settled after its horizon, while draining, is left out: nobody asked
-    anything then, so rates of that time mean nothing.
+    anything then, so rates of that time mean nothing. What comes after the last tick was not seen:
+    telemetry can be so late that the run ends before it.
 
     Args:
         ticks: observations and decisions in growing order of tick.
         tick_s: length of a tick.
         duration_s: horizon of the run.
+        losses: from and to, in seconds: where observations may be lost as their tick ends.
         most_points: most windows.
     """
     window_s = window_length_s(duration_s, tick_s, most_points)
-    windows = [_Window() for _ in range(max(1, math.ceil(duration_s / window_s - 1e-9)))]
+    starts_s = [
+        place * window_s for place in range(max(1, math.ceil(duration_s / window_s - 1e-9)))
+    ]
+    windows = [Window(start_s, min(window_s, duration_s - start_s)) for start_s in starts_s]
     modes, probes = _Spans(Mode.NORMAL), _Spans(None)
+    until_s, hair_s = 0.0, 1e-6 * tick_s
     for observations, decision in ticks:
         at_s = observations.tick * tick_s
         if at_s >= duration_s:
+            until_s = duration_s
             break
-        windows[min(int(at_s / window_s + 1e-9), len(windows) - 1)].add(observations)
-        holds_from_s = min(at_s + tick_s, duration_s)
+        until_s = at_s + tick_s
+        window = windows[min(int(at_s / window_s + 1e-9), len(windows) - 1)]
+        if any(from_s - hair_s <= until_s <= to_s + hair_s for from_s, to_s in losses):
+            window.add_lossy(observations, tick_s)
+        else:
+            window.add(observations)
+        holds_from_s = min(until_s, duration_s)
         modes.turn(holds_from_s, decision.mode)
         probes.turn(holds_from_s, _probed(decision))
-    return _series(windows, window_s, duration_s, modes.end(duration_s), probes.end(duration_s))
+    for window in windows:
+        window.end(until_s + hair_s)
+    return Series(
+        window_s=window_s,
+        time_s=tuple(window.from_s + window.length_s / 2 for window in windows),
+        latency_p50_s=tuple(window.quantile(0.50) for window in windows),
+        latency_p95_s=tuple(window.quantile(0.95) for window in windows),
+        error_rate=tuple(window.error_rate for window in windows),
+        cost_usd_per_hour=tuple(window.cost_usd_per_hour for window in windows),
+        offered_per_s=tuple(window.offered_per_s for window in windows),
+        answered_per_s=tuple(window.answered_per_s for window in windows),
+        shed_per_s=tuple(window.shed_per_s for window in windows),
+        modes=modes.end(duration_s),
+        probes=probes.end(duration_s),
+    )
 
 
 def mode_spans(changes: Iterable[tuple[float, Mode]], duration_s: float) -> tuple[ModeSpan, ...]:
@@ -186,29 +189,3 @@ def _probed(decision: Decision) -> Mode | None:
         if mode is not decision.mode and decision.mix[mode] > 0:
             return mode
     return None
-
-
-def _series(
-    windows: list[_Window],
-    window_s: float,
-    duration_s: float,
-    modes: tuple[ModeSpan, ...],
-    probes: tuple[ModeSpan, ...],
-) -> Series:
-    starts_s = [place * window_s for place in range(len(windows))]
-    lengths_s = [min(window_s, duration_s - start_s) for start_s in starts_s]
-    latencies = [Histogram.from_counts(window.latency) for window in windows]
-    per_s = list(zip(windows, lengths_s, strict=True))
-    return Series(
-        window_s=window_s,
-        time_s=tuple(s + length / 2 for s, length in zip(starts_s, lengths_s, strict=True)),
-        latency_p50_s=tuple(latency.quantile(0.50) for latency in latencies),
-        latency_p95_s=tuple(latency.quantile(0.95) for latency in latencies),
-        error_rate=tuple(w.failed / w.finished if w.finished else math.nan for w in windows),
-        cost_usd_per_hour=tuple(w.nano_usd / NANO_USD / length * 3600 for w, length in per_s),
-        offered_per_s=tuple(max(0, w.offered) / length for w, length in per_s),
-        answered_per_s=tuple((w.finished - w.failed) / length for w, length in per_s),
-        shed_per_s=tuple(w.shed / length for w, length in per_s),
-        modes=modes,
-        probes=probes,
-    )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from balancer.core.modes import MODES
 from balancer.core.policy import Policy
 from balancer.journal_file import open_journal
-from balancer.records.verdict import Verdict
+from balancer.records.verdict import FaultWindow, Verdict
 
-from ..amounts import duration
 from ..arms import NONE, POLICY, STATIC
 from .series import Series, mode_spans, series_of
 
@@ -19,8 +17,7 @@ __all__ = [
     "FaultSpan",
     "Threshold",
     "Timeline",
-    "caption",
-    "describe",
+    "losses_of",
     "read_timeline",
     "thresholds",
     "timeline",
@@ -89,8 +86,18 @@ def read_timeline(directory: Path, verdict: Verdict) -> Timeline | None:
 def _read(directory: Path, verdict: Verdict, arm: str) -> tuple[Series, Policy]:
     # The name comes from a file: it may not lead out of the directory.
     journal = open_journal(directory / Path(verdict.journals[arm]).name)
-    series = series_of(journal, tick_s=journal.policy.tick_s, duration_s=verdict.duration_s)
+    series = series_of(
+        journal,
+        tick_s=journal.policy.tick_s,
+        duration_s=verdict.duration_s,
+        losses=[(fault.from_s, fault.to_s) for fault in losses_of(verdict)],
+    )
     return series, journal.policy
+
+
+def losses_of(verdict: Verdict) -> list[FaultWindow]:
+    """When observations were lost, or some of them."""
+    return [fault for fault in verdict.faults if fault.kind == "loss"]
 
 
 def timeline(
@@ -133,56 +140,3 @@ def thresholds(policy: Policy) -> tuple[Threshold, ...]:
         for rule in policy.rules
     }
     return tuple(threshold_of.values())
-
-
-def caption(verdict: Verdict, shown: Timeline) -> str:
-    """What a reader has to know to read the figure."""
-    parts = [
-        f"Replication 0 of {verdict.replications}.",
-        f"Lines are windows of {duration(shown.controlled.window_s)}.",
-    ]
-    if shown.static is None and shown.uncontrolled is None:
-        parts.append("There is no journal of a run without a controller to compare with.")
-    else:
-        parts.append("Solid: with the controller. The same requests without one:")
-        kinds = []
-        if shown.static is not None:
-            kinds.append("dashed, static (the policy's normal mode, retries and fallback)")
-        if shown.uncontrolled is not None:
-            kinds.append("thin and dotted, without (the application's own clients)")
-        parts.append(f"{'; '.join(kinds)}.")
-    parts.append("Latency is of complete answers and timeouts; cost is as observed, when settled.")
-    if shown.thresholds:
-        parts.append("Dotted across: where the policy enters a mode.")
-    if shown.faults:
-        parts.append("Shaded: faults.")
-    if shown.warm_up_s > 0:
-        parts.append("The metrics leave out the warm-up, to the left of the dotted upright.")
-    return " ".join(parts)
-
-
-def describe(verdict: Verdict, shown: Timeline) -> str:
-    """The figure in words, for readers who do not see it."""
-    faults = "; ".join(
-        f"{fault.label} from {duration(fault.from_s)} to {duration(fault.to_s)}"
-        for fault in shown.faults
-    )
-    worst = max((span.mode for span in shown.controlled.modes), default=None)
-    parts = [
-        f"Timeline of {duration(shown.duration_s)}:",
-        "mode, latency, error rate, cost per hour and requests per second.",
-        f"Faults: {faults}." if faults else "No faults.",
-        f"Deepest mode: {worst.label}; {len(verdict.transitions)} transitions."
-        if worst is not None
-        else "",
-    ]
-    arms = (
-        ("with the controller", shown.controlled),
-        ("in static", shown.static),
-        ("without", shown.uncontrolled),
-    )
-    for name, arm in arms:
-        if arm is not None and any(map(math.isfinite, arm.latency_p95_s)):
-            highest = max(filter(math.isfinite, arm.latency_p95_s))
-            parts.append(f"Highest P95 {name}: {duration(highest)}.")
-    return " ".join(filter(None, parts))

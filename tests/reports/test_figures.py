@@ -119,6 +119,17 @@ def test_shed_requests_are_drawn_when_there_are_any() -> None:
     assert "shed static" not in line_labels(figure.axes[4])
 
 
+def test_what_was_lost_is_a_gap_and_nobody_was_shed_there() -> None:
+    """No line at zero; a line of shed requests would say that somebody was."""
+    gap = (*(4.9,) * 20, *(math.nan,) * 20, *(4.9,) * 20)
+    none = tuple(0.0 * value for value in gap)
+    lossy = replace(flat(), offered_per_s=gap, answered_per_s=gap, shed_per_s=none)
+    *_, requests = timeline_figure(timeline(controlled=lossy, static=lossy), WIDE).axes
+    assert not [label for label in line_labels(requests) if "shed" in label]
+    (served,) = (line for line in requests.lines if line.get_label() == "served with")
+    assert np.isnan(np.asarray(served.get_ydata())).sum() == 20
+
+
 def test_faults_are_shaded_in_every_panel_and_labelled_once() -> None:
     """A fault that comes again has one label and many windows."""
     faults = tuple(

@@ -54,6 +54,15 @@ def test_the_mode_is_the_one_that_held(tmp_path: Path, shown: Timeline) -> None:
     assert {row["with_probe"] for row in found} == {"", "normal"}
 
 
+def test_what_was_lost_is_empty_in_the_file(tmp_path: Path) -> None:
+    """And no 0."""
+    lost = [(each._replace(served=(), offered=(0, 0, 0), admitted=(0, 0, 0)), then)
+            for each, then in sample_ticks(controlled=True, duration_s=60)]  # fmt: skip
+    series = series_of(lost, tick_s=1.0, duration_s=60.0, losses=[(0.0, 60.0)])
+    found = rows(tmp_path / "a.csv", Timeline(controlled=series, duration_s=60.0))
+    assert {row["with_offered_per_s"] + row["with_cost_usd_per_hour"] for row in found} == {""}
+
+
 def test_without_another_arm_there_are_no_columns_for_it(tmp_path: Path, shown: Timeline) -> None:
     """Empty columns would look like missing data."""
     alone = Timeline(controlled=shown.controlled, duration_s=3600.0)

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import io
 import json
+import math
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from balancer.core.journal import JournalWriter
 from balancer.core.modes import Mode
+from balancer.core.observations import Observations
 from balancer.records.verdict import Verdict, read_verdicts
-from reports.run.timelines import caption, describe, read_timeline, thresholds
+from reports.run.captions import caption, describe
+from reports.run.timelines import read_timeline, thresholds
 
 from .samples import POLICY, sample_ticks, sample_verdict
 
 
-def prepared(directory: Path, *arms: str, **changes: Any) -> Verdict:
-    """A verdict beside journals of these arms."""
+def prepared(
+    directory: Path, *arms: str, lost: Container[int] = (), ticks: int = 1500, **changes: Any
+) -> Verdict:
+    """A verdict beside journals of these arms; of some ticks the observations are lost."""
     names = {arm: f"{arm}.jsonl" for arm in arms}
     for arm, name in names.items():
         stream = io.StringIO()
         writer = JournalWriter(stream, POLICY, {})
-        for observations, decision in sample_ticks(controlled=arm == "policy", duration_s=1500):
-            writer.write(observations, decision)
+        for observations, decision in sample_ticks(controlled=arm == "policy", duration_s=ticks):
+            tick = observations.tick
+            writer.write(Observations(tick) if tick in lost else observations, decision)
         (directory / name).write_text(stream.getvalue(), encoding="utf-8")
-    verdict = sample_verdict(duration_s=1500.0, journals=names, **changes)
+    verdict = sample_verdict(**{"duration_s": 1500.0, "journals": names, **changes})
     (directory / "verdict.json").write_text(json.dumps([verdict]), encoding="utf-8")
     return read_verdicts(directory)[0]
 
@@ -89,3 +96,49 @@ def test_the_caption_tells_the_lines_apart(tmp_path: Path) -> None:
     assert "Solid: with the controller" in text
     assert "dashed, static" in text
     assert "dotted, without" in text
+
+
+def loss(from_s: float, to_s: float) -> dict[str, object]:
+    """A window of a fault that loses observations."""
+    return {"name": "no data", "kind": "loss", "from_s": from_s, "to_s": to_s}
+
+
+def said(directory: Path, verdict: Verdict) -> str:
+    """The caption of what is drawn."""
+    found = read_timeline(directory, verdict)
+    assert found is not None
+    return caption(verdict, found)
+
+
+def test_lost_telemetry_is_a_gap_in_every_arm_and_the_caption_says_so(tmp_path: Path) -> None:
+    """Nobody knows what came meanwhile, with a controller or without."""
+    verdict = prepared(
+        tmp_path, "policy", "static", lost=range(299, 599), faults=[loss(300.0, 600.0)]
+    )
+    found = read_timeline(tmp_path, verdict)
+    assert found is not None and found.static is not None
+    for series in (found.controlled, found.static):
+        at = dict(zip(series.time_s, series.offered_per_s, strict=True))
+        assert all(math.isnan(value) for time_s, value in at.items() if 310 < time_s < 590)
+        assert all(value > 2.0 for time_s, value in at.items() if not 290 < time_s < 610)
+    text = "Telemetry was lost from 5\N{NARROW NO-BREAK SPACE}min to 10\N{NARROW NO-BREAK SPACE}min"
+    assert f"{text}: lines have a gap there." in caption(verdict, found)
+
+
+def test_the_caption_tells_of_losses_in_part(tmp_path: Path) -> None:
+    """Whether or not the lines have gaps for it; many losses are counted."""
+    half = range(299, 599, 2)
+    text = said(tmp_path, prepared(tmp_path, "policy", lost=half, faults=[loss(300.0, 600.0)]))
+    assert "was lost in part from" in text
+    assert "lines are of what was seen, with gaps where" in text
+    short = [loss(100.0 * k, 100.0 * k + 2.0) for k in range(1, 6)]
+    text = said(tmp_path, prepared(tmp_path, "policy", faults=short))
+    assert "Telemetry was lost in part 5 times: lines are of what was seen." in text
+
+
+def test_the_caption_tells_what_had_not_come_in_at_the_end(tmp_path: Path) -> None:
+    """The last two minutes of telemetry that is two minutes late."""
+    text = said(tmp_path, prepared(tmp_path, "policy", ticks=1380))
+    assert "Of what came after 23\N{NARROW NO-BREAK SPACE}min nothing was known yet" in text
+    lost = prepared(tmp_path, "policy", lost=range(1379, 1500), faults=[loss(1380.0, 1500.0)])
+    assert "nothing was known yet" not in said(tmp_path, lost)
