@@ -35,10 +35,7 @@ def servings(entries: Iterable[Entry], policy: Policy, until_s: float) -> tuple[
     found: list[Serving] = []
     for entry in entries:
         now = serving((entry.decision.tick + 1) * policy.tick_s, (entry.decision,))
-        last = found[-1] if found else None
-        if now.at_s < until_s and (
-            last is None or (now.worst, now.back) != (last.worst, last.back)
-        ):
+        if now.at_s < until_s and not (found and now.is_like(found[-1])):
             found.append(now)
     return tuple(found)
 

@@ -104,6 +104,7 @@ def judged(plays: Sequence[Played], out: Path, command: Sequence[str]) -> dict[s
         ],
         comparison=compare(runs),
         transitions=live[0].transitions,
+        servings=live[0].servings,
         journals=names,
     )
     cost = live_overhead(first)

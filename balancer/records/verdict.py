@@ -21,6 +21,7 @@ __all__ = [
     "Harm",
     "Judgement",
     "ModeChange",
+    "ModeWindow",
     "Outcome",
     "Verdict",
     "read_verdict",
@@ -80,6 +81,15 @@ class ModeChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModeWindow:
+    """A stretch of replication 0, in seconds of the run, and a mode by its label."""
+
+    from_s: float
+    to_s: float
+    mode: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Harm:
     """Availability with the controller minus static's; found: it is harm, beyond its interval."""
 
@@ -95,6 +105,8 @@ class Verdict:
         arms: metrics of every arm, by its name (`reports.arms`).
         differences: by the arm they are taken to: with the controller minus that arm.
         transitions: of replication 0 under the policy.
+        probes: when a share of its requests got another mode than the one in force, and the mildest
+            such; None in a record of before it was told.
         misfits: thresholds that healthy traffic crosses, a sentence each.
         journals: file name of replication 0's journal, by arm; empty if none was written.
         command: words that ask for it again; empty if no command did.
@@ -120,6 +132,7 @@ class Verdict:
     differences: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     harm: Harm = Harm()
     transitions: tuple[ModeChange, ...] = ()
+    probes: tuple[ModeWindow, ...] | None = None
     misfits: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     journals: Mapping[str, str] = field(default_factory=dict)

@@ -170,9 +170,6 @@ def series_of(
 def mode_spans(changes: Iterable[tuple[float, Mode]], duration_s: float) -> tuple[ModeSpan, ...]:
     """Stretches of a mode, from the seconds at which each began to govern new requests.
 
-    A journal's ticks are those of the observations; where these reached the controller late,
-    its decisions held later than the tick after, and only the run itself knows when.
-
     Args:
         changes: second and new mode, in order; the run starts in normal.
         duration_s: horizon of the run.

@@ -11,7 +11,7 @@ from balancer.journal_file import open_journal
 from balancer.records.verdict import FaultWindow, Verdict
 
 from ..arms import NONE, POLICY, STATIC
-from .series import Series, mode_spans, series_of
+from .series import ModeSpan, Series, mode_spans, series_of
 
 __all__ = [
     "FaultSpan",
@@ -73,14 +73,30 @@ def read_timeline(directory: Path, verdict: Verdict) -> Timeline | None:
     if POLICY not in verdict.journals:
         return None
     controlled, policy = _read(directory, verdict, POLICY)
-    named = {mode.label: mode for mode in MODES}
-    changes = [(c.at_s, named[c.after]) for c in verdict.transitions if c.after in named]
-    controlled = replace(controlled, modes=mode_spans(changes, verdict.duration_s))
+    controlled = _as_governed(controlled, verdict)
     static, uncontrolled = (
         _read(directory, verdict, arm)[0] if arm in verdict.journals else None
         for arm in (STATIC, NONE)
     )
     return timeline(verdict, controlled, static, uncontrolled, policy)
+
+
+def _as_governed(controlled: Series, verdict: Verdict) -> Series:
+    """The same with the modes that requests got, and when.
+
+    A journal has decisions of one process, at the ticks of what was observed. Where that came late,
+    they held later than the tick after; only the run itself knows when, and what all processes did.
+    """
+    named = {mode.label: mode for mode in MODES}
+    changes = [(c.at_s, named[c.after]) for c in verdict.transitions if c.after in named]
+    probes = controlled.probes
+    if verdict.probes is not None:
+        probes = tuple(
+            ModeSpan(from_s=each.from_s, to_s=each.to_s, mode=named[each.mode])
+            for each in verdict.probes
+            if each.mode in named
+        )
+    return replace(controlled, modes=mode_spans(changes, verdict.duration_s), probes=probes)
 
 
 def _read(directory: Path, verdict: Verdict, arm: str) -> tuple[Series, Policy]:

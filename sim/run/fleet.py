@@ -13,7 +13,7 @@ from balancer.core.decisions import Decision
 from balancer.core.observations import Observations
 from balancer.core.policy import Policy
 
-from .serving import Serving, serving
+from .serving import Serving, fleet_mode, serving
 from .telemetry import Telemetry
 from .timeline import Transition
 
@@ -99,10 +99,10 @@ class Fleet:
         if decision.mode is not self._governing[place].mode:
             self._moves_s.append(at_s)
         self._governing[place] = decision
-        now, last = serving(at_s, self._governing), self.servings[-1]
-        if (now.worst, now.back) != (last.worst, last.back):
+        now = serving(at_s, self._governing)
+        if not now.is_like(self.servings[-1]):
             self.servings.append(now)
-        mode = sorted(each.mode for each in self._governing)[len(self._governing) // 2]
+        mode = fleet_mode(self._governing)
         if mode is not self._mode:
             reason = "; ".join(reason.text for reason in decision.reasons)
             self.transitions.append(

@@ -120,6 +120,7 @@ def _result(
             judgements=judgements,
             comparison=comparison,
             transitions=with_it[0].transitions,
+            servings=with_it[0].servings,
             misfits=with_it[0].misfits,
             journals=journals,
             command=command,

@@ -9,12 +9,13 @@ from typing import Any
 from balancer.core.policy import Policy
 from balancer.records.codec import to_json
 from balancer.records.files import write_json
-from balancer.records.verdict import VERDICT, Harm, Judgement, ModeChange, Verdict
+from balancer.records.verdict import VERDICT, Harm, Judgement, ModeChange, ModeWindow, Verdict
 from balancer.version import VERSION
 from scenarios.schema import Scenario
 
 from ..run.assumptions import assumptions
 from ..run.header import fault_rows, versions
+from ..run.serving import Serving, beside
 from ..run.timeline import Transition
 from .counterfactual import Comparison
 from .intervals import CONFIDENCE
@@ -31,6 +32,7 @@ def record(
     judgements: Sequence[Judgement],
     comparison: Comparison,
     transitions: Sequence[Transition],
+    servings: Sequence[Serving],
     journals: Mapping[str, str],
     command: Sequence[str] = (),
     misfits: Sequence[str] = (),
@@ -42,7 +44,7 @@ def record(
         replications: how many.
         judgements: of the expectations, in the scenario's order.
         comparison: of the arms.
-        transitions: of replication 0 under the policy.
+        transitions, servings: of replication 0 under the policy.
         journals: file name of replication 0's journal, by arm; empty if none was written.
         command: words that asked for it; seed and replications are added. Empty if no
             command did.
@@ -76,6 +78,10 @@ def record(
                 reason=change.reason,
             )
             for change in transitions
+        ),
+        probes=tuple(
+            ModeWindow(from_s=from_s, to_s=to_s, mode=mode.label)
+            for from_s, to_s, mode in beside(servings, scenario.duration)
         ),
         misfits=tuple(misfits),
         assumptions=assumptions(scenario, policy),

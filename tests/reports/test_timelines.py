@@ -15,6 +15,7 @@ from balancer.core.modes import Mode
 from balancer.core.observations import Observations
 from balancer.records.verdict import Verdict, read_verdicts
 from reports.run.captions import caption, describe
+from reports.run.series import ModeSpan
 from reports.run.timelines import read_timeline, thresholds
 
 from .samples import POLICY, sample_ticks, sample_verdict
@@ -108,6 +109,25 @@ def said(directory: Path, verdict: Verdict) -> str:
     found = read_timeline(directory, verdict)
     assert found is not None
     return caption(verdict, found)
+
+
+def test_probes_are_drawn_when_they_governed_requests(tmp_path: Path) -> None:
+    """Where telemetry comes late, a journal has them earlier; the run knows."""
+    probe = {"from_s": 1330.0, "to_s": 1390.0, "mode": "normal"}
+    verdict = prepared(tmp_path, "policy", probes=[probe])
+    found = read_timeline(tmp_path, verdict)
+    assert found is not None
+    assert found.controlled.probes == (ModeSpan(from_s=1330.0, to_s=1390.0, mode=Mode.NORMAL),)
+
+
+def test_a_record_of_before_probes_were_told_leaves_them_to_the_journal(tmp_path: Path) -> None:
+    """An empty list says that there were none."""
+    old = read_timeline(tmp_path, prepared(tmp_path, "policy", ticks=3600, duration_s=3600.0))
+    none = prepared(tmp_path, "policy", ticks=3600, duration_s=3600.0, probes=[])
+    new = read_timeline(tmp_path, none)
+    assert old is not None and new is not None
+    assert [each.mode for each in old.controlled.probes] == [Mode.NORMAL]
+    assert new.controlled.probes == ()
 
 
 def test_lost_telemetry_is_a_gap_in_every_arm_and_the_caption_says_so(tmp_path: Path) -> None:

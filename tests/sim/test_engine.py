@@ -179,6 +179,19 @@ def test_late_telemetry_makes_late_decisions(tmp_path: Path) -> None:
     assert ticks == list(range(len(ticks)))
 
 
+def test_a_run_knows_when_its_probes_governed_requests(tmp_path: Path) -> None:
+    """The journal has a decision at the tick of what was seen; late telemetry made it later."""
+    delay = {"kind": "delay", "by": 40, "at": 0, "for": 300}
+    found, entries = journalled(tmp_path, world(faults=[{**SLOW, "for": 60}, delay]))
+    decided_s = next(
+        entry.decision.tick + 1.0
+        for entry in entries
+        if entry.decision.mode is Mode.SOFT and entry.decision.mix[Mode.NORMAL] > 0
+    )
+    governed_s = next(each.at_s for each in found.servings if each.beside is Mode.NORMAL)
+    assert governed_s == pytest.approx(decided_s + 40.1)
+
+
 def test_a_controller_told_nothing_decides_nothing() -> None:
     """All observations lost: the fault goes by unnoticed."""
     assert run(faults=[SLOW, {"kind": "loss", "at": 90, "for": 150}]).transitions == ()

@@ -112,4 +112,15 @@ def test_a_fleet_is_in_a_mode_when_half_of_it_is() -> None:
     assert [(each.at_s, each.after) for each in fleet.transitions] == [(11.0, Mode.SOFT)]
     assert fleet.moves(12.0) == 0.5
     assert fleet.moves(100.0) == 0.75
-    assert [(each.at_s, each.back) for each in fleet.servings] == [(0.0, True), (10.0, False)]
+    assert [(each.at_s, each.back) for each in fleet.servings][:2] == [(0.0, True), (10.0, False)]
+
+
+def test_beside_a_fleet_s_mode_is_what_some_of_it_serves() -> None:
+    """Those that went first, and then those that have stayed."""
+    under = policy()
+    fleet = Fleet(4, decision(under))
+    for at_s, place in ((10.0, 0), (11.0, 2), (12.0, 3), (13.0, 1)):
+        fleet.govern(at_s, place, decision(under, Mode.SOFT))
+    assert [(each.at_s, each.beside) for each in fleet.servings] == [
+        (0.0, None), (10.0, Mode.SOFT), (11.0, Mode.NORMAL), (13.0, None),
+    ]  # fmt: skip

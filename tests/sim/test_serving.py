@@ -10,7 +10,7 @@ import pytest
 from balancer.core.decisions import ADMIT_ALL, ByPriority, Decision, Mix, Stance, gates
 from balancer.core.modes import Mode
 from sim.run.engine import simulate
-from sim.run.serving import Serving, back_after_s, left_normal, serving, worst_served
+from sim.run.serving import Serving, back_after_s, beside, left_normal, serving, worst_served
 from tests.sim.small_world import SLOW, world, world_policy
 
 NORMAL, SOFT, HARD = Mode.NORMAL, Mode.SOFT, Mode.HARD
@@ -51,7 +51,32 @@ def test_a_blend_is_as_bad_as_its_worst_part_and_back_when_nine_in_ten_are(
     mode: Mode, mix: Mix, worst: Mode, back: bool
 ) -> None:
     """A probe round below the mode makes nothing worse."""
-    assert serving(5.0, (decision(mode, mix),)) == Serving(at_s=5.0, worst=worst, back=back)
+    found = serving(5.0, (decision(mode, mix),))
+    assert (found.at_s, found.worst, found.back) == (5.0, worst, back)
+
+
+@pytest.mark.parametrize(
+    ("mode", "mix", "found"),
+    [
+        (NORMAL, FULL, None),
+        (NORMAL, (0.99, 0.01, 0.0, 0.0), SOFT),
+        (SOFT, (0.1, 0.9, 0.0, 0.0), NORMAL),
+        (HARD, (0.1, 0.1, 0.8, 0.0), NORMAL),
+    ],
+)
+def test_the_mildest_other_mode_stands_beside_the_one_in_force(
+    mode: Mode, mix: Mix, found: Mode | None
+) -> None:
+    """Whether it is probed or blended in."""
+    assert serving(5.0, (decision(mode, mix),)).beside is found
+
+
+def test_what_is_beside_is_told_from_and_to() -> None:
+    """Up to the end where it has none; what was over within its second is left out."""
+    steps = ((0.0, None), (10.0, SOFT), (12.0, SOFT), (15.0, NORMAL), (15.0, None), (20.0, SOFT))
+    changes = [Serving(at_s=s, worst=SOFT, back=True, beside=mode) for s, mode in steps]
+    assert list(beside(changes, 30.0)) == [(10.0, 15.0, SOFT), (20.0, 30.0, SOFT)]
+    assert list(beside((), 30.0)) == []
 
 
 def test_no_priority_may_be_left_behind() -> None:
