@@ -102,6 +102,7 @@ class Verdict:
     """One scenario's verdict and all that a report says around it.
 
     Attributes:
+        replicas: processes of the application; a journal is of the first, modes are of all.
         arms: metrics of every arm, by its name (`reports.arms`).
         differences: by the arm they are taken to: with the controller minus that arm.
         transitions: of replication 0 under the policy.
@@ -122,6 +123,7 @@ class Verdict:
     verdict: Outcome
     seed: int
     replications: int
+    replicas: int = 1
     confidence: float = 0.95
     duration_s: Positive
     warm_up_s: float = 0.0

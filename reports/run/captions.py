@@ -22,6 +22,10 @@ def caption(verdict: Verdict, shown: Timeline) -> str:
         f"Replication 0 of {verdict.replications}.",
         f"Lines are windows of {duration(shown.controlled.window_s)}.",
     ]
+    if verdict.replicas > 1:
+        parts.append(
+            f"Lines are of the first of {verdict.replicas} processes, modes of all of them."
+        )
     if shown.static is None and shown.uncontrolled is None:
         parts.append("There is no journal of a run without a controller to compare with.")
     else:

@@ -61,6 +61,7 @@ def record(
         verdict=overall(judgements),
         seed=scenario.seed,
         replications=replications,
+        replicas=scenario.replicas,
         confidence=CONFIDENCE,
         duration_s=scenario.duration,
         warm_up_s=scenario.warm_up,

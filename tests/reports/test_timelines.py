@@ -162,3 +162,10 @@ def test_the_caption_tells_what_had_not_come_in_at_the_end(tmp_path: Path) -> No
     assert "Of what came after 23\N{NARROW NO-BREAK SPACE}min nothing was known yet" in text
     lost = prepared(tmp_path, "policy", lost=range(1379, 1500), faults=[loss(1380.0, 1500.0)])
     assert "nothing was known yet" not in said(tmp_path, lost)
+
+
+def test_the_caption_says_whose_lines_a_fleet_has(tmp_path: Path) -> None:
+    """A journal is of one controller; one process needs no word."""
+    text = said(tmp_path, prepared(tmp_path, "policy", replicas=16))
+    assert "Lines are of the first of 16 processes, modes of all of them." in text
+    assert "processes" not in said(tmp_path, prepared(tmp_path, "policy"))

@@ -157,13 +157,15 @@ def test_the_record_tells_the_transitions_of_the_first_replication(result: Resul
     assert len(result.record["transitions"]) == len(result.runs["policy"][0].transitions)
 
 
-def test_the_record_tells_its_probes(result: Result) -> None:
-    """When a share of the requests got another mode than the one in force."""
+def test_the_record_tells_its_probes_and_whose_they_are(result: Result) -> None:
+    """When a share of the requests got another mode than the one in force, of one process."""
+    assert result.record["replicas"] == 1
     probes = result.record["probes"]
     assert probes
     soft_s = result.record["transitions"][0]["at_s"]
     assert all(soft_s < each["from_s"] < each["to_s"] <= 300.0 for each in probes)
     assert {each["mode"] for each in probes} == {"normal"}
+    assert experiment(replicas=2, replications=1).record["replicas"] == 2
 
 
 def test_the_record_judges_every_expectation(result: Result) -> None:
