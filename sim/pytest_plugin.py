@@ -141,7 +141,7 @@ class _SharedRun:
             return record
 
     def _run(self) -> Mapping[str, Any]:
-        with report_directory(self.out) as work:
+        with report_directory(self.out, self._inputs()) as work:
             result = run_scenario(
                 self.scenario,
                 self._policy,
@@ -155,6 +155,9 @@ class _SharedRun:
             if result.verdict != "pass":
                 self.presentation.write(work)
         return result.record
+
+    def _inputs(self) -> list[Path | None]:
+        return [self._path, self._config.getoption("--balancer-policy")]
 
     def _again(self) -> list[str]:
         words = ["open-balancer", "run", str(self._path)]

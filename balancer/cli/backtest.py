@@ -113,7 +113,7 @@ def _backtest(
             {"--replications": replications, "--seed": scenario.seed},
             [*map(str, journals), *(word for path in policies for word in ("--policy", str(path)))],
         )
-        with report_directory(out) as work, progress(quiet=quiet) as bar:
+        with report_directory(out, [*journals, *policies]) as work, progress(quiet=quiet) as bar:
             record = run(
                 fit,
                 scenario,

@@ -114,7 +114,7 @@ def _compare(
         "--replications": replications,
         "--seed": seed,
     }
-    with report_directory(out) as work, progress(quiet=quiet) as bar:
+    with report_directory(out, [*sources, policy_file]) as work, progress(quiet=quiet) as bar:
         with (
             kept(lambda: comparison.finished) as interruption,
             asked_workers(workers, cluster) as hands,

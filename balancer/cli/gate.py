@@ -126,7 +126,8 @@ def _gate(
         "--replications-max": replications_max,
         "--seed": seed,
     }
-    with report_directory(out) as work, progress(quiet=quiet) as bar:
+    inputs = [*sources, baseline_file, candidate_file]
+    with report_directory(out, inputs) as work, progress(quiet=quiet) as bar:
         if not quiet:
             policies = (pair.baseline, pair.candidate)
             warn_of_traffic((policy, each) for policy in policies for each in scenarios)

@@ -195,7 +195,10 @@ def _load(
     check(scene, target.value)
     check_writable(json_file)
     plays = []
-    with report_directory(out) as work, progress(quiet=quiet) as bar:
+    with (
+        report_directory(out, [scene.source, scene.policy_file]) as work,
+        progress(quiet=quiet) as bar,
+    ):
         for place in range(runs):
             each = replace(scene, replication=scene.replication + place)
             name = scene.source if runs == 1 else f"{scene.source} {place + 1} of {runs}"

@@ -136,7 +136,7 @@ def _run(
             if policy is not each.policy
         )
     records: list[Mapping[str, Any]] = []
-    with report_directory(out) as work, progress(quiet=quiet) as bar:
+    with report_directory(out, [*sources, policy_file]) as work, progress(quiet=quiet) as bar:
         with kept(lambda: records) as interruption, asked_workers(workers, cluster) as hands:
             beforehand(_simulated_s(loaded, replications), hands.size, quiet=quiet)
             line = Finished(sources, quiet=quiet)

@@ -153,7 +153,14 @@ def tune(
                     warn(_NO_FAULT)
                 typer.echo(_beforehand(request, hands.size))
             tuned = _tune(
-                request, out, workers=hands, choose=wanted, quiet=quiet, command=words, gate=gate
+                request,
+                out,
+                inputs=[*sources, *(holdout or ()), policy, space],
+                workers=hands,
+                choose=wanted,
+                quiet=quiet,
+                command=words,
+                gate=gate,
             )
     if not tuned.tuning.front:
         raise typer.Exit(FAIL)
@@ -254,6 +261,7 @@ def _tune(
     request: Asked,
     out: Path,
     *,
+    inputs: Sequence[str | Path | None],
     workers: PoolWorkers,
     choose: int | None,
     quiet: bool,
@@ -273,7 +281,7 @@ def _tune(
 
     from ..core.errors import InputError
 
-    with report_directory(out) as work, progress(quiet=quiet) as bar:
+    with report_directory(out, inputs) as work, progress(quiet=quiet) as bar:
         out.mkdir(exist_ok=True)
         with _kept(out / STUDY):
             study = search(request, out / STUDY, workers=workers, progress=bar)

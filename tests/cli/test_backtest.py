@@ -62,6 +62,12 @@ def test_a_backtest_compares_candidates_with_what_was_live(
     assert "Would quick have served these" in page
     assert load(tmp_path / "out" / "scenario.yaml").scenario.duration == 900.0
     assert command("backtest", journal, *arguments).exit_code == 0, "an earlier report is replaced"
+    kept = tmp_path / "out" / "lived.policy.0.jsonl"
+    kept.write_bytes(journal.read_bytes())
+    refused = command("backtest", kept, *arguments)
+    assert refused.exit_code == 2
+    assert "is read here, and would be replaced" in refused.output
+    assert kept.read_bytes() == journal.read_bytes()
 
 
 def test_what_the_journal_never_saw_is_marked_and_swept(
