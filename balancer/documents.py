@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scalarbool import ScalarBoolean
 
 from .core.errors import InputError, nearest
 
@@ -180,6 +181,8 @@ def _plain(tree: Any, key: Key, lines: dict[Key, int], name: str, refuse: Refuse
         return datetime.combine(tree.date(), tree.timetz())
     if tree is None or isinstance(tree, date):
         return tree
+    if isinstance(tree, ScalarBoolean):  # of an anchor, and an integer to Python
+        return bool(tree)
     for kind in (bool, int, float, str):
         if isinstance(tree, kind):
             return kind(tree)

@@ -36,6 +36,13 @@ def test_values_are_plain_and_keys_know_their_line() -> None:
     assert document.where(("b", 0)) == "f.yaml:3"
 
 
+def test_an_anchored_value_is_what_it_would_be_without() -> None:
+    """A switch stays one, and does not become a number."""
+    values = read("a: &r true\nb: *r\nc: &n 5\nd: &f 1.5\ne: &t x\n").values
+    assert values == {"a": True, "b": True, "c": 5, "d": 1.5, "e": "x"}
+    assert [type(value) for value in values.values()] == [bool, bool, int, float, str]
+
+
 def test_yaml_1_1_surprises_stay_text() -> None:
     """`no`, `off` and 1:30 are what they look like, not false and 90."""
     assert read("a: no\nb: off\nc: 1:30").values == {"a": "no", "b": "off", "c": "1:30"}
