@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import date
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from balancer.core.errors import ScenarioError, nearest
 from balancer.core.policy import Policy
 from balancer.documents import Document, Key, explain, parse, read_text
 from balancer.policy_file import default_model, default_policy, load_policy, policy_of
+from balancer.units import parse_day
 
 from .model_words import with_names
 from .profiles import calibrated_profiles, check_models
@@ -99,9 +100,9 @@ def load_document(document: Document, folder: Path, overrides: Sequence[str] = (
     document = _from_here(document, folder)
     for text in overrides:
         document = _override(document, text)
-    catalog, day = default_policy().catalog, document.values.get("date")
-    if isinstance(day, date):
-        catalog = catalog.on(day.isoformat())
+    catalog = default_policy().catalog
+    with suppress(ValueError):  # of no day, or a wrong one, which the schema refuses
+        catalog = catalog.on(parse_day(document.values.get("date")).isoformat())
     document = with_names(document, default_model(), catalog)
     try:
         scenario = Scenario.model_validate(document.values)

@@ -55,9 +55,10 @@ def test_words_follow_the_model_that_clients_name(tmp_path: Path) -> None:
     assert struck(scenario(tmp_path, fault, set_so)) == ["gemini-2.5-flash-lite"]
 
 
-def test_words_are_those_of_the_scenarios_day(tmp_path: Path) -> None:
-    """Nobody is led to a model that has ended by then."""
-    text = f"date: 2027-06-01\nfaults: [{FAULT % 'two cheaper'}]\n"
+@pytest.mark.parametrize("day", ["2027-06-01", '"2027-06-01"'])
+def test_words_are_those_of_the_scenarios_day(tmp_path: Path, day: str) -> None:
+    """Nobody is led to a model that has ended by then; a day in quotes is one, too."""
+    text = f"date: {day}\nfaults: [{FAULT % 'two cheaper'}]\n"
     assert struck(scenario(tmp_path, text)) == ["gemini-2.5-flash-lite"]
 
 
