@@ -8,6 +8,7 @@ in pytest's configuration, from collecting anything.
 
 from __future__ import annotations
 
+import codecs
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
@@ -104,7 +105,8 @@ def _names_a_scenario(path: Path) -> bool:
             content = stream.read(LARGEST_BYTES + 1)
     except OSError:
         return False
-    return len(content) <= LARGEST_BYTES and NAMED.search(content) is not None
+    text = content.removeprefix(codecs.BOM_UTF8)  # as some editors begin a file
+    return len(content) <= LARGEST_BYTES and NAMED.search(text) is not None
 
 
 class ScenarioFile(pytest.File):

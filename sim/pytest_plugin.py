@@ -7,7 +7,9 @@ read the verdict it wrote. Loading and reporting follow `open-balancer run`.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +33,10 @@ from .study.record import write_records
 from .study.report_directory import report_directory
 
 __all__ = ["ExpectationItem", "Presentation", "Simulate", "expectations", "simulator"]
+
+
+_PLAIN = re.compile(r"[\w.%$]+").fullmatch
+"""Part of a path that stands in a folder's name as it is."""
 
 
 class NotMetError(Exception):
@@ -86,6 +92,20 @@ def _slug(name: str) -> str:
     return re.sub(r"[^\w.%$-]+", "-", name).strip("-")
 
 
+def _folder(place: Path) -> str:
+    """The name of a scenario's folder, another one for every file: "tests-slow_model".
+
+    Args:
+        place: of the file, below pytest's root, or absolute outside of it.
+    """
+    parts = place.with_suffix("").parts[1:] if place.is_absolute() else place.with_suffix("").parts
+    if place.is_absolute() or place.suffix != ".yaml" or any(not _PLAIN(part) for part in parts):
+        # Of a-b.yaml, a/b.yaml and a/b.yml only one may be "a-b".
+        digest = hashlib.sha256(os.fsencode(place)).hexdigest()[:8]
+        return f"{_slug(parts[-1] if place.is_absolute() else '-'.join(parts))}~{digest}"
+    return "-".join(parts)
+
+
 def _policy(config: pytest.Config, loaded: Loaded) -> Policy:
     given = config.getoption("--balancer-policy")
     if given is not None:
@@ -115,10 +135,8 @@ class _SharedRun:
         try:
             place = path.absolute().relative_to(config.rootpath)
         except ValueError:
-            place = Path(path.name)
-        self.out = (
-            config.invocation_params.dir / home / _slug("-".join(place.with_suffix("").parts))
-        )
+            place = path.absolute()
+        self.out = config.invocation_params.dir / home / _folder(place)
 
     def record(self) -> Mapping[str, Any]:
         """The object of `verdict.json`."""
@@ -130,14 +148,16 @@ class _SharedRun:
     def _found(self, session: str) -> Mapping[str, Any]:
         """What another worker of the same test run wrote, or else what we write."""
         mark = self.out.with_name(f".{self.out.name}.run")
+        # The path, too: a verdict of another scenario must never be taken for this one's.
+        mine = json.dumps([session, str(self._path.absolute())])
         with _alone(self.out.with_name(f".{self.out.name}.lock")):
-            if mark.is_file() and mark.read_text(encoding="utf-8") == session:
+            if mark.is_file() and mark.read_text(encoding="utf-8") == mine:
                 records: list[Mapping[str, Any]] = json.loads(
                     (self.out / VERDICT.file).read_text(encoding="utf-8")
                 )
                 return records[0]
             record = self._run()
-            mark.write_text(session, encoding="utf-8")
+            mark.write_text(mine, encoding="utf-8")
             return record
 
     def _run(self) -> Mapping[str, Any]:

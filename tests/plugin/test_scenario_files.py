@@ -200,6 +200,30 @@ def test_workers_of_one_test_run_share_a_scenario(
     assert project.path.joinpath("runs").read_text() == "x"
 
 
+def test_scenarios_whose_paths_look_alike_have_a_run_each(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The verdict of one was that of the other, by which a failing scenario passed."""
+    if COMPILED is not None:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(COMPILED.parents[1]))
+    project.path.joinpath("a").mkdir()
+    project.path.joinpath("a", "b.yaml").write_text(HOLDS)
+    project.path.joinpath("a", "b.yml").write_text(HOLDS)
+    project.path.joinpath("a-b.yaml").write_text(FAILS)
+    found = project.runpytest_subprocess("-n", "2", "a/b.yaml", "a/b.yml", "a-b.yaml")
+    found.assert_outcomes(passed=5, failed=1)
+    reports = project.path.joinpath("balancer-reports").glob("*/verdict.json")
+    assert len({path.parent.name for path in reports if path.parent.name != "latest"}) == 3
+
+
+def test_a_scenario_that_begins_with_a_byte_order_mark_is_found(project: pytest.Pytester) -> None:
+    """Some editors write one, and a file that is not collected fails nobody."""
+    project.path.joinpath("tiny.yaml").write_text(HOLDS, encoding="utf-8-sig")
+    project.runpytest("--collect-only", "-q").stdout.fnmatch_lines(
+        ["tiny.yaml::never-above-normal"]
+    )
+
+
 def test_fixtures_simulate_in_python(project: pytest.Pytester) -> None:
     """`simulate` judges a scenario, `policy` is the one of the command line or the default."""
     project.path.joinpath("tiny.yaml").write_text(HOLDS)
