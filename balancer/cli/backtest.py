@@ -59,17 +59,18 @@ def backtest(
         from ..installation import require
 
         require(extras=("sim", "report"))
-        trustworthy = _backtest(
-            journals,
-            policies,
-            replications=replications,
-            seed=seed,
-            workers=workers,
-            cluster=cluster,
-            out=run_folder(out, "backtest"),
-            json_file=json_file,
-            quiet=quiet,
-        )
+        with run_folder(out, "backtest") as folder:
+            trustworthy = _backtest(
+                journals,
+                policies,
+                replications=replications,
+                seed=seed,
+                workers=workers,
+                cluster=cluster,
+                out=folder,
+                json_file=json_file,
+                quiet=quiet,
+            )
     if not trustworthy:
         raise typer.Exit(INCONCLUSIVE)
 

@@ -58,18 +58,19 @@ def compare(
         from ..installation import require
 
         require(extras=("sim", "report"))
-        _compare(
-            scenarios or [],
-            laws=laws,
-            policy_file=policy,
-            replications=replications,
-            seed=seed,
-            workers=workers,
-            cluster=cluster,
-            out=run_folder(out, "compare"),
-            json_file=json_file,
-            quiet=quiet,
-        )
+        with run_folder(out, "compare") as folder:
+            _compare(
+                scenarios or [],
+                laws=laws,
+                policy_file=policy,
+                replications=replications,
+                seed=seed,
+                workers=workers,
+                cluster=cluster,
+                out=folder,
+                json_file=json_file,
+                quiet=quiet,
+            )
 
 
 def _compare(

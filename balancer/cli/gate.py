@@ -67,18 +67,19 @@ def gate(
         from ..installation import require
 
         require(extras=("sim", "report"))
-        verdict = _gate(
-            scenarios or [],
-            baseline_file=baseline,
-            candidate_file=candidate,
-            margin=margin,
-            replications_max=replications_max,
-            seed=seed,
-            workers=workers,
-            cluster=cluster,
-            out=run_folder(out, "gate"),
-            quiet=quiet,
-        )
+        with run_folder(out, "gate") as folder:
+            verdict = _gate(
+                scenarios or [],
+                baseline_file=baseline,
+                candidate_file=candidate,
+                margin=margin,
+                replications_max=replications_max,
+                seed=seed,
+                workers=workers,
+                cluster=cluster,
+                out=folder,
+                quiet=quiet,
+            )
     raise typer.Exit({"pass": PASS, "fail": FAIL}.get(verdict, INCONCLUSIVE))
 
 

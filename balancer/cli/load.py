@@ -103,15 +103,17 @@ def load(
         scene = asked_scene(
             scenario, overrides, policy=policy, seed=seed, replication=replication, speed=speed
         )
-        result = _load(
-            scene,
-            target=target,
-            spend=_spending(upstream, scene, spend_cap, agreed=yes),
-            runs=runs,
-            out=run_folder(out, "load"),
-            json_file=json_file,
-            quiet=quiet,
-        )
+        spend = _spending(upstream, scene, spend_cap, agreed=yes)
+        with run_folder(out, "load") as folder:
+            result = _load(
+                scene,
+                target=target,
+                spend=spend,
+                runs=runs,
+                out=folder,
+                json_file=json_file,
+                quiet=quiet,
+            )
     if result["verdict"] == "fail":
         raise typer.Exit(FAIL)
     if result["verdict"] == "inconclusive":

@@ -80,21 +80,21 @@ def run(
         _check_export(otlp, otlp_protocol, shift_to_now=shift_to_now)
         require(extras=("sim", "report", *(("telemetry",) if otlp else ())))
         send = None if otlp is None else _sender(otlp, otlp_protocol, shift_to_now=shift_to_now)
-        folder = run_folder(out, "run")
-        outcomes, starts = _run(
-            scenarios or [MAIN_SCENARIO],
-            policy_file=policy,
-            replications=replications,
-            seed=seed,
-            overrides=overrides or [],
-            workers=workers,
-            cluster=cluster,
-            out=folder,
-            json_file=json_file,
-            quiet=quiet,
-        )
-        if send is not None:
-            send(folder, starts, quiet)
+        with run_folder(out, "run") as folder:
+            outcomes, starts = _run(
+                scenarios or [MAIN_SCENARIO],
+                policy_file=policy,
+                replications=replications,
+                seed=seed,
+                overrides=overrides or [],
+                workers=workers,
+                cluster=cluster,
+                out=folder,
+                json_file=json_file,
+                quiet=quiet,
+            )
+            if send is not None:
+                send(folder, starts, quiet)
     if "fail" in outcomes:
         raise typer.Exit(FAIL)
     if "inconclusive" in outcomes:

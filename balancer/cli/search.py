@@ -76,39 +76,39 @@ def search(
 
         tried, base = load_policy(policy), load(scenario).scenario
         broken, bounds = broken_by(goal), bounds_for(base, most=faults, kinds=kinds or ())
-        folder = run_folder(out, "search")
-        file = folder / FOUND
-        check_directory(folder)
-        check_replaceable(file)
-        with progress(quiet=quiet) as bar:
-            worst = look(
-                base,
-                tried,
-                broken,
-                bounds,
-                examples=examples,
-                replications=replications,
-                seed=seed,
-                progress=bar("timelines"),
-            )
-        if worst.timeline is not None:
-            words = ["open-balancer", "search", str(policy), "--goal", goal]
-            words += ["--scenario", scenario, "--examples", str(examples), "--seed", str(seed)]
-            words += ["--faults", str(faults), "--replications", str(replications)]
-            for kind in kinds or ():
-                words += ["--kind", kind]
-            text = found_scenario(
-                scenario,
-                base,
-                worst,
-                broken,
-                policy=policy,
-                goal=goal,
-                command=shlex.join(words),
-                out=file,
-            )
-            write_whole(folder, {FOUND: text})
-            mark_latest(folder)
+        with run_folder(out, "search") as folder:
+            file = folder / FOUND
+            check_directory(folder)
+            check_replaceable(file)
+            with progress(quiet=quiet) as bar:
+                worst = look(
+                    base,
+                    tried,
+                    broken,
+                    bounds,
+                    examples=examples,
+                    replications=replications,
+                    seed=seed,
+                    progress=bar("timelines"),
+                )
+            if worst.timeline is not None:
+                words = ["open-balancer", "search", str(policy), "--goal", goal]
+                words += ["--scenario", scenario, "--examples", str(examples), "--seed", str(seed)]
+                words += ["--faults", str(faults), "--replications", str(replications)]
+                for kind in kinds or ():
+                    words += ["--kind", kind]
+                text = found_scenario(
+                    scenario,
+                    base,
+                    worst,
+                    broken,
+                    policy=policy,
+                    goal=goal,
+                    command=shlex.join(words),
+                    out=file,
+                )
+                write_whole(folder, {FOUND: text})
+                mark_latest(folder)
     if not quiet:
         typer.echo(summary(worst, bounds, goal))
         if worst.timeline is not None:

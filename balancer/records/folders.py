@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Final
+
+from ..core.errors import InputError
 
 __all__ = ["LATEST", "REPORTS", "mark_latest", "run_folder"]
 
@@ -16,21 +21,44 @@ LATEST: Final = "latest"
 """A link to the newest run's folder; systems without links do without it."""
 
 
-def run_folder(out: Path | None, command: str) -> Path:
-    """The folder of a run: the one that was named, or a new one that holds nothing.
+@contextmanager
+def run_folder(out: Path | None, command: str) -> Iterator[Path]:
+    """The folder of a run: the one that was named, or a new one that nobody else is given.
+
+    A new one is there, and empty, from the beginning, so that runs of one second have a folder
+    each; it is taken away again if nothing was put there.
 
     Args:
         out: as it was named; None: it was not.
         command: begins the new one's name, as in `run-20261129-214500`.
+
+    Raises:
+        InputError: no new one can be made.
     """
     if out is not None:
-        return out
-    now = datetime.now().astimezone()
-    name = f"{command}-{now:%Y%m%d-%H%M%S}"
-    folder, more = REPORTS / name, 1
-    while folder.exists():
-        more += 1
-        folder = REPORTS / f"{name}-{more}"
+        yield out
+        return
+    was_there = REPORTS.exists()
+    try:
+        REPORTS.mkdir(exist_ok=True)
+        folder = _new_folder(f"{command}-{datetime.now().astimezone():%Y%m%d-%H%M%S}")
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(REPORTS)) from None
+    try:
+        yield folder
+    finally:
+        with suppress(OSError):  # it holds something: what was asked for
+            folder.rmdir()
+            if not was_there:
+                REPORTS.rmdir()
+
+
+def _new_folder(name: str) -> Path:
+    for more in count(1):
+        folder = REPORTS / (name if more == 1 else f"{name}-{more}")
+        with suppress(FileExistsError):
+            folder.mkdir()
+            break
     return folder
 
 
@@ -41,8 +69,10 @@ def mark_latest(folder: Path) -> None:
     link = folder.with_name(LATEST)
     if link.exists() and not link.is_symlink():
         return
-    partial = link.with_name(f".{LATEST}.{os.getpid()}.partial")
+    partial = link.with_name(f".{LATEST}.{os.getpid()}-{secrets.token_hex(4)}.partial")
     with suppress(OSError):  # no links here: nothing that a report needs
-        partial.unlink(missing_ok=True)
         partial.symlink_to(folder.name, target_is_directory=True)
-        partial.replace(link)
+        try:
+            partial.replace(link)
+        finally:
+            partial.unlink(missing_ok=True)

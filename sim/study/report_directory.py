@@ -128,6 +128,9 @@ def _swap(work: Path, out: Path) -> None:
     if not out.exists():
         work.rename(out)
         return
+    with suppress(OSError):  # one that is empty can be replaced in one step, on most systems
+        work.rename(out)
+        return
     earlier = out.with_name(f".{out.name}.{os.getpid()}.earlier")
     try:
         try:
