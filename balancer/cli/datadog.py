@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .endings import FAIL, told
+from .json_file import check_writable
+from .whole_files import write_whole
 
 if TYPE_CHECKING:
     from ..adapters.datadog.client import Client
@@ -170,6 +172,7 @@ def check(
         from ..core.errors import InputError
         from ..documents import read_text
 
+        check_writable(out)
         rules = parse_rules(read_text(file, InputError), str(file))
         wrong, better = 0, []
         for rule in rules:
@@ -191,10 +194,7 @@ def check(
                 }
             )
         if out is not None:
-            try:
-                out.write_text(json.dumps(better, indent=2) + "\n", encoding="utf-8")
-            except OSError as error:
-                raise InputError(f"cannot be written: {error.strerror}", str(out)) from None
+            write_whole(out.parent, {out.name: json.dumps(better, indent=2) + "\n"})
     plural = "" if len(rules) == 1 else "s"
     typer.echo(f"{file}: {len(rules)} valid rule{plural}, {wrong or 'no'} warnings")
     if strict and wrong:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InputError
+from .whole_files import write_whole
 
 __all__ = ["check_writable", "write_too"]
 
@@ -30,10 +31,7 @@ def check_writable(json_file: Path | None) -> None:
 
 def write_too(json_file: Path | None, record: Any) -> None:
     """Write a record where `--json` says, if it says so."""
-    from balancer.records.files import write_json
+    from balancer.records.files import json_text
 
     if json_file is not None:
-        try:
-            write_json(json_file, record)
-        except OSError as error:
-            raise InputError(f"cannot be written: {error.strerror}", where=str(json_file)) from None
+        write_whole(json_file.parent, {json_file.name: json_text(record)})

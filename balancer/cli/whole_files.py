@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ..core.errors import InputError
@@ -28,23 +30,64 @@ def write_whole(out: Path, texts: Mapping[str, str]) -> None:
     """Write files, by name, in UTF-8; those of another name are left alone.
 
     All of them are written beside their places before the first is put there, so that an
-    interrupt or a full disk leaves earlier files as they were, and never half a file.
+    interrupt or a full disk leaves earlier files as they were, and never half a file. A link
+    stays one, and what it leads to is written; a file keeps its owner and its mode. What
+    is no file, such as a pipe, is written to.
 
     Raises:
         InputError: the directory or a file cannot be written.
     """
     check_directory(out)
-    partial = {name: out / f".{name}.{os.getpid()}.partial" for name in texts}
+    partial: list[tuple[Path, Path]] = []
+    streams: list[tuple[Path, bytes]] = []
+    path = out
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            if (out / name).is_dir():
-                raise InputError("is a directory; a file is written there", str(out / name))
-            partial[name].write_text(text, encoding="utf-8", newline="\n")
-        for name, path in partial.items():
-            path.replace(out / name)
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", where=str(out)) from None
+            path = out / name
+            content = text.encode("utf-8")
+            if path.is_dir():
+                raise InputError("is a directory; a file is written there", str(path))
+            if _is_fixed(path):
+                streams.append((path, content))
+                continue
+            place = path.resolve()
+            beside = place.with_name(f".{place.name}.{os.getpid()}.partial")
+            partial.append((beside, place))
+            _write_like(beside, content, place)
+        for beside, path in partial:
+            beside.replace(path)
+        for path, content in streams:
+            with path.open("wb") as stream:
+                stream.write(content)
+    except UnicodeEncodeError as error:
+        found = error.object[error.start : error.end]
+        raise InputError(f"cannot be written: {found!r} is no text", where=str(path)) from None
+    except (OSError, RuntimeError) as error:  # a loop of links is the latter before Python 3.13
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise InputError(f"cannot be written: {reason}", where=str(path)) from None
     finally:
-        for path in partial.values():
-            path.unlink(missing_ok=True)
+        for beside, _ in partial:
+            beside.unlink(missing_ok=True)
+
+
+def _is_fixed(path: Path) -> bool:
+    """Whether nothing can be put in this place: it is no file, or its directory is another's."""
+    if not path.exists():
+        return False
+    if not path.is_file():
+        return True
+    place = path.resolve()
+    # As a file that is a mount, too: `docker run -v verdict.json:/verdict.json`.
+    return os.path.ismount(place) or not os.access(place.parent, os.W_OK)
+
+
+def _write_like(path: Path, content: bytes, earlier: Path) -> None:
+    """Write a new file that whoever may read or write the earlier one may read or write."""
+    with path.open("wb") as stream:
+        if earlier.exists():
+            found = earlier.stat()
+            with suppress(OSError, AttributeError):  # not ours to give away, or no owners here
+                os.chown(path, found.st_uid, found.st_gid)
+            path.chmod(stat.S_IMODE(found.st_mode))
+        stream.write(content)

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from ..core.errors import InputError
 from .codec import from_json
 
-__all__ = ["Format", "read_json", "write_json"]
+__all__ = ["Format", "json_text", "read_json", "write_json"]
 
 T = TypeVar("T")
 
@@ -78,7 +78,11 @@ def read_json(path: Path) -> Any:
         raise InputError(f"not JSON: {error}", where=str(path)) from None
 
 
+def json_text(value: Any) -> str:
+    """Text of a file of ours: readable, the same on every machine, without NaN."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Write a file of ours: readable, the same bytes on every machine, without NaN."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    """Write a file of ours."""
+    path.write_text(json_text(value), encoding="utf-8", newline="\n")

@@ -11,8 +11,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from balancer.cli.dashboards import DATADOG, GRAFANA, MONITORS, PROMETHEUS
-from balancer.cli.whole_files import write_whole
-from balancer.core.errors import InputError
 from tests.cli.conftest import Command
 
 POLICY = "name: mine\nthresholds: {soft: {latency_p95: 3s}}\nbaseline: null\n"
@@ -106,21 +104,3 @@ def test_a_missing_extra_is_named(command: Command, monkeypatch: pytest.MonkeyPa
     assert done.exit_code == 2
     assert "pip install '.[dashboards]'" in done.stderr
     assert not Path("balancer-dashboards").exists()
-
-
-def test_nothing_is_half_written(tmp_path: Path) -> None:
-    """One file that cannot be written leaves all earlier ones as they were."""
-    write_whole(tmp_path / "d", {"a": "old", "b": "old"})
-    with pytest.raises(UnicodeEncodeError):
-        write_whole(tmp_path / "d", {"a": "new", "b": "\ud800"})
-    assert contents(tmp_path / "d") == {"a": b"old", "b": b"old"}
-
-
-def test_a_directory_in_a_files_place_is_refused(tmp_path: Path) -> None:
-    """By its name, before anything is changed."""
-    write_whole(tmp_path, {"a": "old"})
-    (tmp_path / "b").mkdir()
-    with pytest.raises(InputError, match="b: is a directory"):
-        write_whole(tmp_path, {"a": "new", "b": "new"})
-    assert (tmp_path / "a").read_text() == "old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]

@@ -46,4 +46,4 @@ def test_an_unwritable_file_exits_with_2(command: Command, tmp_path: Path) -> No
     (tmp_path / "rules.json").write_text(json.dumps(RULES))
     done = command("datadog", "check", "rules.json", "--out", "no/such/file.json")
     assert done.exit_code == 2
-    assert "no/such/file.json: cannot be written" in done.stderr
+    assert "no/such/file.json: is in no directory that exists" in done.stderr
