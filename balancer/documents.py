@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from io import StringIO
@@ -164,7 +165,7 @@ def _plain(tree: Any, key: Key, lines: dict[Key, int], name: str, refuse: Refuse
     if isinstance(tree, CommentedMap):
         plain: dict[str, Any] = {}
         for part, value in tree.items():
-            text = part if isinstance(part, str) else str(part)
+            text = _text(str(part), key, lines, name, refuse)
             at = tree.lc.data.get(part) if tree.lc.data else None
             lines[*key, text] = at[0] + 1 if at else lines.get(key, 1)
             plain[text] = _plain(value, (*key, text), lines, name, refuse)
@@ -183,11 +184,29 @@ def _plain(tree: Any, key: Key, lines: dict[Key, int], name: str, refuse: Refuse
         return tree
     if isinstance(tree, ScalarBoolean):  # of an anchor, and an integer to Python
         return bool(tree)
-    for kind in (bool, int, float, str):
+    if isinstance(tree, str):
+        return _text(tree, key, lines, name, refuse)
+    for kind in (bool, int, float):
         if isinstance(tree, kind):
             return kind(tree)
     raise refuse(
         f"{'.'.join(map(str, key))}: found a tagged value, expected plain YAML",
+        where=f"{name}:{lines.get(key, 1)}",
+    )
+
+
+def _text(found: str, key: Key, lines: dict[Key, int], name: str, refuse: Refuse) -> str:
+    """A text that can be written, and be a name of a file.
+
+    JSON writes other signs than those of sixteen bits as two of these, which belong together.
+    """
+    with suppress(UnicodeDecodeError):
+        whole = found.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        if "\0" not in whole:
+            return whole
+    dotted = "".join(f"{part}: " for part in [".".join(map(str, key))] if part)
+    raise refuse(
+        f"{dotted}found {found[:80]!a}, which holds a sign that is no text",
         where=f"{name}:{lines.get(key, 1)}",
     )
 

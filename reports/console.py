@@ -61,7 +61,8 @@ def show(what: RenderableType, stream: TextIO) -> None:
 def _width() -> int:
     """Of a log's lines: what the environment says, as for a terminal."""
     said = os.environ.get("COLUMNS", "")
-    return max(LEAST_WIDTH, int(said)) if said.isdecimal() and int(said) else LOG_WIDTH
+    given = int(said) if said.isdecimal() and len(said) <= 9 else 0
+    return max(LEAST_WIDTH, given) if given else LOG_WIDTH
 
 
 def _encodable(line: str, encoding: str) -> str:

@@ -126,7 +126,7 @@ def place_of(source: str | Path, dotted: str) -> str:
         # A scenario that was made and not read.
         where = str(source)
     else:
-        key = tuple(int(part) if part.isdigit() else part for part in dotted.split(".") if part)
+        key = tuple(int(part) if _is_place(part) else part for part in dotted.split(".") if part)
         where = document.where(key) if key else str(source)
     return f"{where}: {dotted}" if dotted else where
 
@@ -203,6 +203,11 @@ def _override(document: Document, text: str) -> Document:
     return _from_here(changed, Path.cwd())
 
 
+def _is_place(part: str) -> bool:
+    # Python reads no number of thousands of digits, and no list has as many items.
+    return part.isdecimal() and len(part) <= 9
+
+
 def _key(dotted: str, values: Any) -> Key:
     """Key of a dotted text. Names with dots in them, such as models', are taken whole."""
     key: list[str | int] = []
@@ -217,7 +222,7 @@ def _key(dotted: str, values: Any) -> Key:
         part = max(whole, key=len) if whole else dotted.partition(".")[0]
         dotted = dotted[len(part) + 1 :]
         step: str | int = part
-        if part.isdecimal() and not isinstance(values, dict):
+        if _is_place(part) and not isinstance(values, dict):
             step = int(part)
         key.append(step)
         if isinstance(step, int):

@@ -118,6 +118,14 @@ class Scenario(Frozen):
     faults: tuple[Fault, ...] = ()
     expectations: tuple[Expectation, ...] = ()
 
+    @field_validator("starts_at")
+    @classmethod
+    def _in_reach(cls, found: datetime | None) -> datetime | None:
+        # Days are counted from it, in other time zones, too, and telemetry counts from 1970.
+        if found is not None and not 1971 <= found.year <= 2199:
+            raise ValueError(f"found the year {found.year:04}, expected one from 1971 to 2199")
+        return found
+
     @property
     def start(self) -> datetime | None:
         """Second 0 with its time zone, which is UTC where the file names none."""

@@ -180,7 +180,9 @@ class _SharedRun:
         return [self._path, self._config.getoption("--balancer-policy")]
 
     def _again(self) -> list[str]:
-        words = ["open-balancer", "run", str(self._path)]
+        # A name need not be UTF-8, and reports are.
+        path = os.fsencode(self._path).decode("utf-8", "backslashreplace")
+        words = ["open-balancer", "run", path]
         given = self._config.getoption("--balancer-policy")
         return words if given is None else [*words, "--policy", str(given)]
 

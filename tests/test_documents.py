@@ -43,6 +43,11 @@ def test_an_anchored_value_is_what_it_would_be_without() -> None:
     assert [type(value) for value in values.values()] == [bool, bool, int, float, str]
 
 
+def test_a_sign_that_json_writes_as_two_is_one() -> None:
+    """As every JSON writer does that keeps to ASCII."""
+    assert read('{"\\ud83d\\ude00": "a\\ud83d\\ude00"}').values == {"😀": "a😀"}
+
+
 def test_yaml_1_1_surprises_stay_text() -> None:
     """`no`, `off` and 1:30 are what they look like, not false and 90."""
     assert read("a: no\nb: off\nc: 1:30").values == {"a": "no", "b": "off", "c": "1:30"}
@@ -85,6 +90,15 @@ def test_origins_come_before_lines() -> None:
         ("&a [*a]", "nested too deeply"),
         ("a: " + "[" * 60 + "]" * 60, "nested too deeply"),
         ("\x00", "not valid YAML"),
+        (
+            'a: 1\nb: {c: "x\\0y"}\n',
+            "f.yaml:2: b.c: found 'x\\x00y', which holds a sign that is no",
+        ),
+        (
+            'a: 1\nb: "\\ud800"\n',
+            "f.yaml:2: b: found '\\ud800', which holds a sign that is no text",
+        ),
+        ('{"\\ud800": 1}', "f.yaml:1: found '\\ud800', which holds a sign that is no text"),
         ("a" * (LARGEST_BYTES + 1), "is larger than 1,000,000 characters"),
     ],
 )

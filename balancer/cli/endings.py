@@ -13,6 +13,7 @@ from ..core.errors import BalancerError
 
 __all__ = [
     "BAD_INPUT",
+    "BUG",
     "FAIL",
     "INCONCLUSIVE",
     "INTERRUPTED",
@@ -23,7 +24,7 @@ __all__ = [
     "told",
 ]
 
-PASS, FAIL, BAD_INPUT, INCONCLUSIVE, INTERRUPTED, UNHEARD = 0, 1, 2, 3, 130, 141
+PASS, FAIL, BAD_INPUT, INCONCLUSIVE, BUG, INTERRUPTED, UNHEARD = 0, 1, 2, 3, 70, 130, 141
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def told() -> Iterator[None]:
     except BalancerError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(BAD_INPUT) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # the latter where a question was asked
         typer.echo("interrupted", err=True)
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:

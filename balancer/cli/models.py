@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 from io import StringIO
 from pathlib import Path
@@ -106,7 +107,9 @@ def _days(text: str) -> int:
     from ..units import parse_seconds
 
     try:
-        return int(text) if text.isdecimal() else int(parse_seconds(text) // 86_400)
+        found = f"{text}d" if text.isdecimal() else text
+        # No calendar has more days.
+        return min(int(parse_seconds(found) // 86_400), date.max.toordinal())
     except ValueError as error:
         raise InputError(str(error), where="--within") from None
 
@@ -149,8 +152,10 @@ def _show(catalog: Catalog) -> None:
     text = StringIO()
     # Wide enough for every row: a terminal that is narrower wraps it.
     Console(file=text, width=200).print(table)
+    rule = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
+    plain = "-" if rule.encode(sys.stdout.encoding or "utf-8", "ignore") == b"" else rule
     for line in text.getvalue().rstrip().splitlines():
-        typer.echo(line.rstrip())
+        typer.echo(line.rstrip().replace(rule, plain))
     typer.echo("dollars per million tokens; flex, batch and priority: in/out")
 
 

@@ -188,9 +188,10 @@ def _chosen(choose: str | None) -> int | None:
 
     if choose is None or choose == KNEE:
         return None if choose is None else 0
-    if not choose.isdecimal() or int(choose) < 1:
+    # As many digits as any front has; Python reads no number of thousands of them.
+    if not (choose.isdecimal() and len(choose) <= 9 and int(choose) >= 1):
         raise InputError(
-            f"found {choose!r}, expected knee or a policy's number in the table, from 1",
+            f"found {choose[:40]!r}, expected knee or a policy's number in the table, from 1",
             where="--choose",
         )
     return int(choose)

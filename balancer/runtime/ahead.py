@@ -37,7 +37,7 @@ def ahead(policy: Policy, day: date, within_days: int = WITHIN_DAYS) -> Iterator
     Raises:
         PolicyError: today's prices make none of it.
     """
-    last = (day + timedelta(days=within_days)).isoformat()
+    last = (day + min(timedelta(days=within_days), date.max - day)).isoformat()
     doubts_today = set(doubts(policy.on(day.isoformat())))
     for turn in policy.catalog.turns():
         if not day.isoformat() < turn <= last:

@@ -120,6 +120,7 @@ def test_constraints_that_no_policy_keeps_exit_with_1(command: Command, files: P
         (("--sampler", "nsga3"), "did you mean 'nsga2'"),
         (("--time", "soon"), "--time: found 'soon', expected a duration"),
         (("--trials", "12", "--time", "10m"), "found --trials and --time, expected one of them"),
+        (("--choose", "9" * 5000), "--choose: found '9999999999"),
         (("--choose", "best"), "--choose: found 'best', expected knee or a policy's number"),
         (("--holdout", "slow.yaml"), "--holdout: nothing is left to tune on"),
         (("--holdout", "latency_spikes"), "did you mean 'latency_spike'"),

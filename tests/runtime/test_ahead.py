@@ -35,6 +35,11 @@ def test_a_policy_that_a_day_makes_impossible_is_told() -> None:
     assert told.startswith("from 2026-12-01 on the policy would be refused: ")
 
 
+def test_no_day_comes_after_the_last() -> None:
+    """Of the calendar."""
+    assert not list(ahead(default_policy(), date.max))
+
+
 def test_a_balancer_tells_it_once(caplog: pytest.LogCaptureFixture) -> None:
     """On the first day that its clock names, and on the day itself."""
     bench = Bench(parse_policy("thresholds: {soft: {token_cost_per_hour: $190}}"))

@@ -34,7 +34,7 @@ def _key(key: str) -> str:
 
 def _text(text: str) -> str:
     # JSON's escapes are TOML's, but for the one character that JSON leaves as it is.
-    return json.dumps(text).replace("\x7f", "\\u007f")
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _value(value: Any) -> str:
