@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
@@ -32,6 +33,7 @@ MOST_TOLD = 9
 """Mistakes that are listed below the first."""
 _LARGEST_NODES = 50_000
 _DEEPEST = 40
+_TOO_MANY = "is nested too deeply or has too many values"
 
 Key = tuple[str | int, ...]
 """Where a value stands: keys and list positions from the root."""
@@ -124,6 +126,23 @@ def read_text(path: Path, refuse: Refuse) -> str:
         raise refuse(f"is not UTF-8 text (byte {error.start})", where=str(path)) from None
 
 
+class _TooManyError(Exception):
+    """More values than any document of ours has."""
+
+
+class _Bounded(Composer):
+    """Stops at a value too many, as reading all of a large text takes half a minute."""
+
+    _count = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """See ruamel.yaml: of an item its place is given, and of a key nothing."""
+        self._count += index is not None
+        if self._count > _LARGEST_NODES:
+            raise _TooManyError
+        return super().compose_node(parent, index)
+
+
 def parse(text: str, name: str, refuse: Refuse) -> Document:
     """Document from YAML text. Keys given twice, tags and cyclic aliases are refused.
 
@@ -133,6 +152,7 @@ def parse(text: str, name: str, refuse: Refuse) -> Document:
     if len(text) > LARGEST_BYTES:
         raise refuse(f"is larger than {LARGEST_BYTES:,} characters", where=name)
     reader = YAML(typ="rt", pure=True)
+    reader.Composer = _Bounded
     reader.allow_duplicate_keys = False
     try:
         tree = reader.load(StringIO(text))
@@ -145,6 +165,8 @@ def parse(text: str, name: str, refuse: Refuse) -> Document:
         else:
             problem = f"not valid YAML: {problem}"
         raise refuse(problem, where=f"{name}:{mark.line + 1}" if mark else name) from None
+    except _TooManyError:
+        raise refuse(_TOO_MANY, where=name) from None
     except (YAMLError, RecursionError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
         raise refuse(f"not valid YAML: {reason}", where=name) from None
@@ -161,7 +183,7 @@ def _plain(tree: Any, key: Key, lines: dict[Key, int], name: str, refuse: Refuse
     stand for more values than fit in memory.
     """
     if len(key) > _DEEPEST or len(lines) > _LARGEST_NODES:
-        raise refuse("is nested too deeply or has too many values", where=name)
+        raise refuse(_TOO_MANY, where=name)
     if isinstance(tree, CommentedMap):
         plain: dict[str, Any] = {}
         for part, value in tree.items():
@@ -340,6 +362,8 @@ def _expected(details: Any) -> str:
         "bool_type": "true or false",
         "bool_parsing": "true or false",
         "finite_number": "a finite number",
+        # Of large ones the reader's own words round the last digits.
+        "less_than": f"less than {context.get('lt')}",
     }.get(kind, message)
 
 

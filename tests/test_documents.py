@@ -99,6 +99,9 @@ def test_origins_come_before_lines() -> None:
             "f.yaml:2: b: found '\\ud800', which holds a sign that is no text",
         ),
         ('{"\\ud800": 1}', "f.yaml:1: found '\\ud800', which holds a sign that is no text"),
+        pytest.param(
+            "a: [" + "1," * 400_000 + "1]", "or has too many values", marks=pytest.mark.slow
+        ),
         ("a" * (LARGEST_BYTES + 1), "is larger than 1,000,000 characters"),
     ],
 )

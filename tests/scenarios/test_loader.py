@@ -265,6 +265,7 @@ def test_faults_are_read_in_their_units(tmp_path: Path) -> None:
         ("policy: nowhere.yaml", ":3: policy: /"),
         ("policy: {law: lader}", ":3: policy.law: unknown law 'lader'"),
         ("starts_at: tomorrow", ":3: starts_at: found 'tomorrow'"),
+        ("seed: 99999999999999999999", f"found 99999999999999999999, expected less than {2**63}"),
         ("starts_at: 9999-12-31T23:59:59Z", ":3: starts_at: found the year 9999, expected one fr"),
         ("starts_at: '0001-01-01T00:00:00+14:00'", ":3: starts_at: found the year 0001"),
         ("starts_at: 0001-01-01T00:00:00+14:00", "starts_at: "),
