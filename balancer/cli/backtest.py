@@ -101,7 +101,7 @@ def _backtest(
 
     from ..policy_file import load_policy
 
-    check_writable(json_file)
+    check_writable(json_file, [*journals, *policies])
     candidates = [load_policy(path) for path in policies]
     with asked_workers(workers, cluster) as hands:
         fit = fit_journal(journals)

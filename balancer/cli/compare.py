@@ -99,7 +99,7 @@ def _compare(
 
     from ..policy_file import load_policy
 
-    check_writable(json_file)
+    check_writable(json_file, [*sources, policy_file])
     given = None if policy_file is None else load_policy(policy_file)
     loaded = asked(sources or list(library()))
     comparison = LawComparison(

@@ -195,7 +195,7 @@ def _load(
     from sim.study.report_directory import report_directory
 
     check(scene, target.value)
-    check_writable(json_file)
+    check_writable(json_file, [scene.source, scene.policy_file])
     plays = []
     with (
         report_directory(out, [scene.source, scene.policy_file]) as work,

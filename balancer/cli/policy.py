@@ -107,7 +107,7 @@ def policy_fit(
         from .json_file import check_writable
         from .whole_files import write_whole
 
-        check_writable(out)
+        check_writable(out, journal)
         text = None if policy is None else read_text(policy, PolicyError)
         traffic, opened = _traffic(journal)
         fit = fit_policy(

@@ -126,7 +126,7 @@ def _run(
     given = policy_given(policy_file, quiet=quiet) if policy_file is not None else None
     loaded = asked(sources, overrides)
     policies = [given or own or load_policy() for _, own in loaded]
-    check_writable(json_file)
+    check_writable(json_file, [*sources, policy_file])
     if not quiet:
         warn_of(policies)
         # What a scenario brings is made for it.

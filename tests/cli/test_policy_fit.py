@@ -156,6 +156,10 @@ def test_what_cannot_be_read_or_written_exits_with_2(
     assert "mine.yaml:1: not JSON" in command("policy", "fit", "mine.yaml").stderr
     found = command("policy", "fit", slow, "--out", "nowhere/fitted.yaml")
     assert (found.exit_code, "in no directory" in found.stderr) == (2, True)
+    text = slow.read_text()
+    found = command("policy", "fit", slow, "--out", slow)
+    assert (found.exit_code, "is read here" in found.stderr) == (2, True)
+    assert slow.read_text() == text
 
 
 def test_a_baseline_that_is_kept_is_said(command: Command, tmp_path: Path, slow: Path) -> None:

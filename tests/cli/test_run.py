@@ -209,6 +209,7 @@ def test_what_was_set_is_what_is_run(command: Command, scenario: Path, tmp_path:
         (["tiny.yaml", "--set", "workload.arrivals.rate=.nan"], "workload.arrivals.rate"),
         (["tiny.yaml", "--policy", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["tiny.yaml", "--json", "no/where.json"], "is in no directory that exists"),
+        (["tiny.yaml", "--json", "./tiny.yaml"], "tiny.yaml: is read here; choose another name"),
         (["tiny.yaml", "--out", "tiny.yaml"], "is a file; expected a directory"),
         (["tiny.yaml", "--json", "."], "found a directory, expected a file"),
         (["tiny.yaml", "--out", "x" * 300], "cannot be used: File name too long"),
