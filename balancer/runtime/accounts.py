@@ -95,6 +95,26 @@ class Account:
             timeout_s = left_s if timeout_s is None else min(timeout_s, left_s)
         return timeout_s
 
+    def cut(self, now: float, timeout_s: float | None) -> str:
+        """Kind of an attempt whose deadline is over.
+
+        A deadline of the caller's own that is over before an answer is due says nothing of the
+        upstream, as a healthy one may take as long. Later, a caller with a deadline sees no more
+        than one without would have: a request that is late.
+
+        Args:
+            now: raw clock.
+            timeout_s: the deadline.
+        """
+        own_s, planned_s = self.asked.timeout_s, self.plan.strategy.timeout_s
+        # The user's patience, the plan and the application have deadlines that are meant for all.
+        if own_s is None or timeout_s != own_s or own_s == planned_s:
+            return "timeout"
+        admission = self.admission
+        age_s = (now - self.first_start(now)) * admission.clock.speed
+        # A timer may fire a moment early.
+        return "rejected" if max(age_s, own_s) < admission.due_s else "timeout"
+
     def end(self, outcome: int, at: float) -> None:
         """Count how the request ended, if it has begun; once.
 

@@ -24,6 +24,7 @@ from .calls import Asked, CallSettings, Draws, no_price
 from .claim import Claim
 from .clock import Timekeeper
 from .closed import Closed
+from .deadlines import due_s
 from .flights import ADMITTED, CALL, FALLBACK, SHED, UNJUDGED, Call, Place, UnderWay
 from .ledger import Ledger
 from .listeners import Listeners
@@ -65,6 +66,7 @@ class Admission:
 
     Attributes:
         alive_until: raw clock after which the ticker is overdue, and `overdue` is called.
+        due_s: age in scenario seconds at which an answer is due.
         broken: called with the name of a store that failed, and its error.
         enforces: whether plans are applied; False while calls go through unchanged.
         reserves: whether a hard budget is kept; also while calls go through unchanged, unless that
@@ -81,9 +83,9 @@ class Admission:
 
     __slots__ = (
         "_bills", "_cards", "_catalog", "_chains", "_lock", "_retry_tokens", "_sizes", "_starts",
-        "_strategies", "_warned", "alive_until", "broken", "clock", "closed", "draws", "enforces",
-        "ledger", "limits", "listeners", "mistakes", "mode", "overdue", "own_model", "raw",
-        "recorder", "reserves", "settings", "table", "ticked", "withdrawn",
+        "_strategies", "_warned", "alive_until", "broken", "clock", "closed", "draws", "due_s",
+        "enforces", "ledger", "limits", "listeners", "mistakes", "mode", "overdue", "own_model",
+        "raw", "recorder", "reserves", "settings", "table", "ticked", "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -115,6 +117,7 @@ class Admission:
     def use(self, policy: Policy) -> None:
         """Take up a policy's catalog and strategies; a decision must follow."""
         self._strategies = policy.strategies
+        self.due_s = due_s(policy)
         self.know(policy.catalog)
         self.withdrawn.forget()
 

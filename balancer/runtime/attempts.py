@@ -161,6 +161,17 @@ class Attempt:
         if self._first is None:
             self._first = self._account.admission.raw() - self._began
 
+    def cut(self) -> str:
+        """Kind of its outcome where its deadline is over and nobody answered: "timeout", or
+        "rejected" where the deadline is its caller's own and was over before an answer is due.
+
+        It is billed all the same (`Outcome.billed`): the upstream goes on with it.
+        """
+        if self.tier == FLEX:
+            return "timeout"
+        account = self._account
+        return account.cut(account.admission.raw(), self.timeout_s)
+
     def finish(self, outcome: Outcome) -> None:
         """The call ended.
 

@@ -10,7 +10,7 @@ import pytest
 from balancer.core.modes import Mode
 from balancer.core.observations import ILLNESSES, Observations, merge_ticks
 from tests.service.conftest import KEY, Service, Start
-from tests.service.upstream import answer, body_of, error, response, sse
+from tests.service.upstream import answer, body_of, error, hang, response, sse
 
 PATH = "/v1beta/models/gemini-2.5-flash:generateContent"
 STREAM = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
@@ -75,6 +75,46 @@ def test_an_answer_cut_to_nothing_by_the_callers_own_limit_is_handed_on(start: S
     assert "x-open-balancer-fallback" not in found.headers
     assert seen(service).served[0].thinking_tokens == 20
     assert unjudged(service) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("path", [PATH, STREAM])
+def test_a_deadline_that_is_over_before_an_answer_is_due_is_its_callers_doing(
+    start: Start, path: str
+) -> None:
+    """One call upstream, and none of it in any count; the next one is tried again."""
+    service = start(policy=RETRIES)
+    service.script.say(hang)
+    with service.client(headers={"x-server-timeout": "0.001"}) as client:
+        found = [client.post(path, json=BODY) for _ in range(2)]
+    assert [each.status_code for each in found] == [504, 504]
+    assert "the call's own deadline" in found[0].json()["error"]["message"]
+    assert "retry-after" not in found[0].headers
+    assert len(service.script.asked) <= 2
+    assert unjudged(service) == (2, 2, 0)
+
+
+def test_so_is_one_that_a_stream_outlasts(start: Start) -> None:
+    """What had come is billed."""
+    service = start(policy=RETRIES)
+    service.script.say(sse(body_of("a", finish=None), after=hang))
+    with service.client(headers={"x-server-timeout": "3"}) as client:
+        found = client.post(STREAM, json=BODY)
+    assert "the call's own deadline" in found.text
+    assert seen(service).served[0].prompt_tokens == 10
+    assert unjudged(service) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("path", [PATH, STREAM])
+def test_a_callers_deadline_is_evidence_where_an_answer_was_due(start: Start, path: str) -> None:
+    """All attempts are made, and fail by the upstream's fault."""
+    service = start(policy=RETRIES + "thresholds: {soft: {latency_p95: 200ms}}\n")
+    service.script.say(hang)
+    with service.client(headers={"x-server-timeout": "0.3"}) as client:
+        found = client.post(path, json=BODY)
+    assert "Sorry." in found.text
+    found_kinds = [entry.failures for entry in seen(service).served]
+    assert sum(sum(counts[:ILLNESSES]) for counts in found_kinds) == 4
+    assert sum(sum(counts) for counts in found_kinds) == 4
 
 
 @pytest.mark.parametrize("path", [PATH, STREAM])

@@ -99,6 +99,7 @@ def test_a_wait_that_the_upstream_asks_for_goes_on(start: Start) -> None:
         (BODY, {"x-open-balancer-key": "another"}),
         (BODY, {"x-open-balancer-priority": "high"}),
         (BODY, {"x-open-balancer-request": "7"}),
+        (BODY, {"x-server-timeout": "20"}),
     ],
 )
 def test_another_call_is_no_repeat(sick: Service, body: Any, headers: dict[str, str]) -> None:

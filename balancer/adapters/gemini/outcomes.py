@@ -160,6 +160,8 @@ def error_outcome(
         kind, status, retry_after_s = _kind(error)
     if kind is None:
         return None
+    if kind == "timeout" and status == 0:
+        kind, begun = attempt.cut(), True
     return Outcome(
         kind=kind,
         prompt_tokens=usage.prompt_tokens,

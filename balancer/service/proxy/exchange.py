@@ -173,8 +173,9 @@ class Exchange:
             ends_at = loop.time() + self._balancer.clock.wall_s(timeout_s)
         result: Reply | Stream
         raw: bytes | None = None
+        deadline = asyncio.timeout_at(ends_at)
         try:
-            async with asyncio.timeout_at(ends_at):
+            async with deadline:
                 response = await self._send(attempt)
                 self._upstream.check(response)
                 if self._call.streamed and response.status < 300:
@@ -190,8 +191,10 @@ class Exchange:
             message = "open-Balancer: the upstream's answer is larger than what is taken of one."
             result = self._api.said(error_reply(502, message, mode=mode))
         except TimeoutError:
-            outcome = Outcome(kind="timeout")
-            message = "open-Balancer: the upstream did not answer within the plan's deadline."
+            kind = attempt.cut() if deadline.expired() else "timeout"
+            outcome = Outcome(kind=kind, billed=True)
+            whose = "plan's" if kind == "timeout" else "call's own"
+            message = f"open-Balancer: the upstream did not answer within the {whose} deadline."
             result = self._api.said(error_reply(504, message, mode=mode))
         except _connection_errors() as error:
             outcome = Outcome(kind="reset")

@@ -252,8 +252,9 @@ class Gateway:
                         for value in chunks.close() if ended else chunks.feed(data):
                             reader.add(value)
             except TimeoutError:
-                failure = "timeout"
-                message = "open-Balancer: the stream outlasted the plan's deadline."
+                failure = attempt.cut()
+                whose = "plan's" if failure == "timeout" else "call's own"
+                message = f"open-Balancer: the stream outlasted the {whose} deadline."
                 last = call.target.api.last_words(504, message, events=call.events)
             except (OSError, _client_error()) as error:
                 failure = "reset"

@@ -47,7 +47,7 @@ def outcome_of(
     if error is not None and failure is None and answer.usage is None:
         return refused_outcome(error, sent, status, reply)
     kind = failure or sent.failure(answer)
-    early = error is not None or failure is not None
+    wrong = error is not None or kind == "rejected"
     return Outcome(
         kind=kind,
         prompt_tokens=usage.prompt_tokens,
@@ -58,7 +58,7 @@ def outcome_of(
         served_model=answer.model,
         served_tier=answer.tier,
         # What was sent of a stream is billed, whatever ended it, and so is an empty answer.
-        billed=True if answer.usage is not None and (early or kind == "rejected") else None,
+        billed=True if failure is not None or (answer.usage is not None and wrong) else None,
         retry_after_s=0.0 if error is None else error.retry_after_s or 0.0,
         status=status,
     )

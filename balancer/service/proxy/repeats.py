@@ -41,7 +41,11 @@ _MOST_KEPT = 1_000
 _LARGEST = 1 << 14
 """Bytes of an error that is kept."""
 _NO_RETRY = (b"x-should-retry", b"false")
-_WHO = (b"x-goog-api-key", b"authorization", b"x-open-balancer-key", b"x-open-balancer-request")
+_MARKS = (
+    b"x-goog-api-key", b"authorization", b"x-open-balancer-key", b"x-open-balancer-request",
+    b"x-server-timeout",
+)  # fmt: skip
+"""Headers that say who asks, and until when."""
 
 
 @dataclass(slots=True)
@@ -104,6 +108,8 @@ class Repeats:
         ours = request.enforced and request.plan.strategy.retries is not None
         if not ours or last is None or reply.refusal or reply.status not in _REPEATED:
             return reply
+        if last.kind == "rejected":
+            return reply  # its own deadline was too short: that was not tried again, so it may
         wait_s = min(_MOST_S, max(_LEAST_S, last.retry_after_s))
         if len(reply.body) <= _LARGEST:
             mark = _mark(call, mode)
@@ -141,7 +147,7 @@ def _mark(call: Call, mode: Mode) -> bytes:
         repr(target).encode(),
         call.priority.label.encode(),
         call.query,
-        *(value for name, value in call.headers if name in _WHO),
+        *(name + b":" + value for name, value in call.headers if name in _MARKS),
         call.raw,
     ):
         found.update(b"%d:" % len(part))

@@ -93,6 +93,36 @@ def test_an_answer_cut_to_nothing_by_the_callers_own_limit_is_handed_out(
     assert entry.nano_usd > 0
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_deadline_that_is_over_before_an_answer_is_due_is_its_callers_doing(
+    play: Play, bench: Make, streamed: bool
+) -> None:
+    """One call, no static answer, and none of it in any count; its prompt is billed."""
+    script = play(Reply(then="hang"))
+    here = bench(script, policy(RETRIES))
+    config = types.GenerateContentConfig(http_options=types.HttpOptions(timeout=50))
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - each client has its own
+        (here.stream if streamed else here.ask)(config=config)
+    assert "Timeout" in type(caught.value).__name__
+    assert len(script.received) <= 1
+    seen = here.seen()
+    entry = served_models(seen)[FLASH]
+    assert (entry.ill, failures(entry)) == (0, {"rejected": 1})
+    assert (seen.unjudged, seen.fallback) == ((0, 1, 0), (0, 0, 0))
+    assert entry.prompt_tokens > 0
+
+
+def test_a_callers_deadline_is_evidence_where_an_answer_was_due(play: Play, bench: Make) -> None:
+    """Fifteen seconds, where a request is late for a rule after twelve."""
+    script = play(Reply(then="hang"))
+    here = bench(script, policy(Strategy(timeout_s=60.0, retries=0)))
+    config = types.GenerateContentConfig(http_options=types.HttpOptions(timeout=1500))
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - each client has its own
+        here.ask(config=config)
+    assert "Timeout" in type(caught.value).__name__
+    assert failures(served_models(here.seen())[FLASH]) == {"timeout": 1}
+
+
 def test_an_edit_that_is_refused_is_taken_back(play: Play, bench: Make) -> None:
     """Its caller sees the answer; a call alike is not edited, another one is."""
     script = play(bad("include_thoughts needs thinking"))
