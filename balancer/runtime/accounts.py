@@ -95,7 +95,7 @@ class Account:
             timeout_s = left_s if timeout_s is None else min(timeout_s, left_s)
         return timeout_s
 
-    def cut(self, now: float, timeout_s: float | None) -> str:
+    def cut(self, age_s: float, timeout_s: float | None) -> str:
         """Kind of an attempt whose deadline is over.
 
         A deadline of the caller's own that is over before an answer is due says nothing of the
@@ -103,17 +103,28 @@ class Account:
         than one without would have: a request that is late.
 
         Args:
-            now: raw clock.
+            age_s: of the request, in scenario seconds.
             timeout_s: the deadline.
         """
         own_s, planned_s = self.asked.timeout_s, self.plan.strategy.timeout_s
         # The user's patience, the plan and the application have deadlines that are meant for all.
         if own_s is None or timeout_s != own_s or own_s == planned_s:
             return "timeout"
-        admission = self.admission
-        age_s = (now - self.first_start(now)) * admission.clock.speed
         # A timer may fire a moment early.
-        return "rejected" if max(age_s, own_s) < admission.due_s else "timeout"
+        return "rejected" if max(age_s, own_s) < self.admission.due_s else "timeout"
+
+    def pause(self, now: float) -> None:
+        """From now on the request does not age, as its caller is what is waited for."""
+        under_way = self._under_way
+        if under_way is not None:
+            under_way.aged = now - under_way.since
+
+    def resume(self, now: float) -> None:
+        """It ages again."""
+        under_way = self._under_way
+        if under_way is not None and under_way.aged is not None:
+            under_way.since = now - under_way.aged
+            under_way.aged = None
 
     def end(self, outcome: int, at: float) -> None:
         """Count how the request ended, if it has begun; once.

@@ -45,10 +45,22 @@ _KINDS: dict[str | None, int] = {None: ANSWER, **{kind: i for i, kind in enumera
 class _Flight(Call):
     """An attempt in flight, which may not be its request's first."""
 
-    __slots__ = ("began",)
+    __slots__ = ("aged", "began")
 
     alone = False
     began: float
+
+    def pause(self, now: float) -> None:
+        """Its age stays what it is."""
+        self.aged = now - self.since
+
+    def resume(self, now: float) -> None:
+        """Its age grows again."""
+        if self.aged is not None:
+            since = now - self.aged
+            self.began += since - self.since
+            self.since = since
+            self.aged = None
 
 
 class _FlexFlight(_Flight):
@@ -146,6 +158,7 @@ class Attempt:
         flex = self.tier == FLEX
         flight = self._flight = _FlexFlight() if flex else _Flight()
         flight.began = now
+        flight.aged = None
         flight.plan = plan
         flight.place = (plan.mode, self.model)
         flight.since = now if flex else account.first_start(now)
@@ -167,10 +180,29 @@ class Attempt:
 
         It is billed all the same (`Outcome.billed`): the upstream goes on with it.
         """
-        if self.tier == FLEX:
+        account, flight = self._account, self._flight
+        if self.tier == FLEX or flight is None:
             return "timeout"
-        account = self._account
-        return account.cut(account.admission.raw(), self.timeout_s)
+        clock = account.admission.clock
+        return account.cut((clock.raw() - flight.since) * clock.speed, self.timeout_s)
+
+    def pause(self) -> None:
+        """From now on, who reads its stream is what is waited for: until `resume`, or its end, it
+        does not age, and that time is in no latency.
+        """
+        flight = self._flight
+        if self.state == BEGUN and flight is not None and flight.aged is None:
+            now = self._account.admission.raw()
+            flight.pause(now)
+            self._account.pause(now)
+
+    def resume(self) -> None:
+        """The reader has taken what there was, so that the upstream is waited for again."""
+        flight = self._flight
+        if self.state == BEGUN and flight is not None and flight.aged is not None:
+            now = self._account.admission.raw()
+            flight.resume(now)
+            self._account.resume(now)
 
     def finish(self, outcome: Outcome) -> None:
         """The call ended.
@@ -220,6 +252,7 @@ class Attempt:
 
     def _end(self, outcome: Outcome | None, kind: int) -> float:
         """Charge it; the raw clock."""
+        self.resume()
         self.state = OVER
         admission = self._account.admission
         recorder = admission.recorder

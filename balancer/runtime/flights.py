@@ -80,15 +80,17 @@ class UnderWay:
     Attributes:
         mode: of its plan.
         since: raw clock when its first attempt started.
+        aged: as of a flight.
         priority: of the request.
         begun, over: whether it was counted as that; the recorder's own.
     """
 
-    __slots__ = ("begun", "mode", "over", "priority", "since")
+    __slots__ = ("aged", "begun", "mode", "over", "priority", "since")
 
     def __init__(self, mode: Mode, since: float, priority: int) -> None:
         self.mode = mode
         self.since = since
+        self.aged: float | None = None
         self.priority = priority
         self.begun = self.over = False
 
@@ -114,7 +116,13 @@ class Flight(Protocol):
 
     @property
     def since(self) -> float:
-        """Raw clock when its request's first attempt started."""
+        """Raw clock when its request's first attempt started; later by as long as its caller was
+        what was waited for.
+        """
+
+    @property
+    def aged(self) -> float | None:
+        """Its age on the raw clock while its caller is what is waited for; None otherwise."""
 
     @property
     def began(self) -> float:
@@ -132,6 +140,7 @@ class Call:
         plan: how it is to be made; when `plan.admitted` is False it is shed, and there is
             nothing to finish.
         alone: it is a request by itself.
+        aged: nobody waits for its caller.
         flex: it was sent as flex, of which a plain call knows nothing.
         place: mode and model it is charged to.
         since: raw clock when it began.
@@ -142,6 +151,7 @@ class Call:
     __slots__ = ("place", "plan", "priority", "since")
 
     alone = True
+    aged: float | None = None
     plan: Plan
     place: Place
     since: float

@@ -285,8 +285,8 @@ class Recorder:
             self._reset()
         ages: dict[Place, dict[int, int]] = {}
         for flight in list(self.flights):
-            age_s = (now - flight.since) * self._speed
-            if age_s > LONGEST_CALL_S:
+            age_s, forgotten = self._age_s(flight, now)
+            if forgotten:
                 self._forget(self.flights, flight, now)
                 continue
             index = bucket_index(age_s)
@@ -337,21 +337,32 @@ class Recorder:
             if request.over:
                 continue
             self._begin(request)
-            age_s = (now - request.since) * self._speed
-            if age_s > LONGEST_CALL_S:
+            age_s, forgotten = self._age_s(request, now)
+            if forgotten:
                 request.over = True
                 self.under_way.discard(request)
             else:
                 _add(ages[request.mode], bucket_index(age_s))
         return ages
 
+    def _age_s(self, what: Flight | UnderWay, now: float) -> tuple[float, bool]:
+        """Age of what is under way, and whether it was forgotten by its caller; who was waited for
+        as long has forgotten it too.
+        """
+        # First: who resumes it sets the other one before.
+        aged = what.aged
+        elapsed_s = (now - what.since) * self._speed
+        return elapsed_s if aged is None else aged * self._speed, elapsed_s > LONGEST_CALL_S
+
     def _forget(self, flights: set[Flight], flight: Flight, now: float) -> None:
         """Nobody will finish it: it ends with the next tick."""
+        aged = flight.aged
         try:
             flights.remove(flight)
         except KeyError:  # it ended just now
             return
-        self.ended.append((flight, now, ABANDONED, 0, 0, 0, 0, None, 0))
+        end = now if aged is None else flight.since + aged
+        self.ended.append((flight, end, ABANDONED, 0, 0, 0, 0, None, 0))
 
 
 def _add(counts: dict[int, int], index: int) -> None:

@@ -9,10 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.conftest import Service, Start
+from balancer.core.histogram import snap
+from balancer.policy_file import parse_policy
+from balancer.runtime.balancer import Balancer
+from balancer.runtime.clock import Clock
+from tests.service.conftest import AT_ONCE, Service, Start
 from tests.service.test_proxy_plans import BODY, ONCE, RETRIES, failed, only
 from tests.service.upstream import Connection, answer, body_of, error, hang, response, sse
-from tests.waiting import GIVE_UP_S
+from tests.waiting import GIVE_UP_S, until
 
 PATH = "/v1beta/models/gemini-2.5-flash:streamGenerateContent"
 EVENTS = f"{PATH}?alt=sse"
@@ -163,6 +167,29 @@ def test_a_deadline_ends_a_stream_with_an_error(start: Start) -> None:
     first, last = events(found.content)
     assert (first, last["error"]["code"]) == (CHUNKS[0], 504)
     assert failed(only(service)) == {"timeout": 1}
+
+
+def test_a_caller_who_reads_slowly_gets_all_of_it_and_is_no_sign_of_illness(start: Start) -> None:
+    """Beyond the plan's deadline, from an upstream that is done in no time but for the reading."""
+    clock = Clock(speed=20.0)
+    policy = parse_policy(ONCE.replace("retries: 0", "retries: 0, timeout: 60s"))
+    service = start(balancer=Balancer(policy, clock=clock, settings=AT_ONCE))
+    text = "x" * (1 << 20)
+    service.script.say(sse(*[body_of(text, finish=None, output=1)] * 32, body_of("y", output=2)))
+    with service.client() as client, client.stream("POST", EVENTS, json=BODY) as found:
+        parts = found.iter_raw()
+        read = [next(parts)]
+        begun_s = clock.now_s()
+        until(lambda: clock.now_s() > begun_s + 75.0, "the deadline would be over")
+        aged = [entry.ages for seen in service.seen for entry in seen.served]
+        read += parts
+    assert sum(map(len, read)) > 32 << 20
+    assert b"error" not in read[-1]
+    entry = only(service)
+    assert (entry.finished, entry.failed) == (1, 0)
+    minute = snap(60.0)
+    assert all(index < minute for ages in [entry.latency, *aged] for index in ages.counts())
+    assert any(ages.total for ages in aged)
 
 
 def test_a_caller_who_leaves_a_stream_takes_the_call_along(service: Service) -> None:

@@ -118,7 +118,9 @@ async def _attempt(send: _Send, call: WrappedCall, sending: Any) -> AsyncGenerat
                 return
             for ready in call.chunk(chunk):
                 handed_out = loop.time()
+                call.pause()
                 yield ready
+                call.resume()
                 if ends is not None:
                     # The reader's own time does not count against the upstream.
                     ends += loop.time() - handed_out

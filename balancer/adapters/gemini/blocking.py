@@ -107,7 +107,9 @@ def _attempt(send: Callable[[Any], Any], call: WrappedCall, sending: Any) -> Ite
                 raise TimeoutError(f"the stream did not end within {timeout_s:g} s")
             for ready in call.chunk(chunk):
                 handed_out = time.monotonic()
+                call.pause()
                 yield ready
+                call.resume()
                 if ends is not None:
                     # The reader's own time does not count against the upstream.
                     ends += time.monotonic() - handed_out

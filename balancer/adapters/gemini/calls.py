@@ -183,6 +183,16 @@ class WrappedCall:
             self.released = True
         return self._release()
 
+    def pause(self) -> None:
+        """A chunk was handed out, and the next one is not asked for yet."""
+        assert self._attempt is not None
+        self._attempt.pause()
+
+    def resume(self) -> None:
+        """It is."""
+        assert self._attempt is not None
+        self._attempt.resume()
+
     def _release(self) -> list[Any]:
         how = self._served(None)
         chunks, self._held = self._held, []

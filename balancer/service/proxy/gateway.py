@@ -233,7 +233,8 @@ class Gateway:
         headers = [*downstream(response.raw_headers), (MODE_HEADER, mode)]
         reader, chunks = stream.reader, stream.chunks
         content = response.content
-        attempt = stream.attempt
+        attempt, ends_at = stream.attempt, stream.ends_at
+        loop = asyncio.get_running_loop()
         try:
             await send(
                 {"type": "http.response.start", "status": response.status, "headers": headers}
@@ -241,16 +242,21 @@ class Gateway:
             last, ended = b"", False
             failure: str | None = None
             try:
-                async with asyncio.timeout_at(stream.ends_at):
-                    while True:
-                        if passed := chunks.passed():
-                            await send(_part(passed))
-                        if ended:
-                            break
+                while True:
+                    if passed := chunks.passed():
+                        # How long the caller takes to read is nothing of the upstream's.
+                        sent = loop.time()
+                        attempt.pause()
+                        await send(_part(passed))
+                        attempt.resume()
+                        ends_at = None if ends_at is None else ends_at + loop.time() - sent
+                    if ended:
+                        break
+                    async with asyncio.timeout_at(ends_at):
                         data = await content.readany()
-                        ended = not data
-                        for value in chunks.close() if ended else chunks.feed(data):
-                            reader.add(value)
+                    ended = not data
+                    for value in chunks.close() if ended else chunks.feed(data):
+                        reader.add(value)
             except TimeoutError:
                 failure = attempt.cut()
                 whose = "plan's" if failure == "timeout" else "call's own"

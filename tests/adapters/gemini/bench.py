@@ -132,9 +132,14 @@ class Bench:
         return found
 
     def stream(
-        self, contents: Any = "Say hello.", config: Any = None, *, most: int | None = None
+        self,
+        contents: Any = "Say hello.",
+        config: Any = None,
+        *,
+        most: int | None = None,
+        read: Callable[[], object] = int,
     ) -> list[types.GenerateContentResponse]:
-        """Chunks of a streamed answer, which is given up after so many."""
+        """Chunks of a streamed answer, which is given up after so many; each is read."""
         arguments = {"model": FLASH, "contents": contents, "config": config}
         found: list[types.GenerateContentResponse] = []
 
@@ -142,6 +147,7 @@ class Bench:
             stream = await client.aio.models.generate_content_stream(**arguments)
             async for chunk in stream:
                 found.append(chunk)
+                read()
                 if len(found) == most:
                     await stream.aclose()
                     return
@@ -150,6 +156,7 @@ class Bench:
             stream = client.models.generate_content_stream(**arguments)
             for chunk in stream:
                 found.append(chunk)
+                read()
                 if len(found) == most:
                     stream.close()
                     return

@@ -10,6 +10,7 @@ import pytest
 from google.genai import errors, types
 
 from balancer.adapters.gemini import FALLBACK_MODEL, ShedError, Wrapped, served
+from balancer.core.histogram import MIN_INDEX
 from balancer.core.observations import ModeObservations
 from balancer.core.policy import Strategy
 
@@ -43,6 +44,22 @@ def test_a_stream_is_counted_by_its_last_usage(play: Play, bench: Make) -> None:
     entry = served_models(here.seen())[FLASH]
     assert (entry.prompt_tokens, entry.output_tokens, entry.thinking_tokens) == (10, 7, 9)
     assert (entry.latency.total, entry.ttft.total, entry.failed) == (1, 1, 0)
+
+
+def test_the_time_that_its_reader_takes_is_in_no_latency(play: Play, bench: Make) -> None:
+    """Forty seconds for each chunk, in which the controller sees nothing that ages."""
+    script = play(Reply(chunks=[chunk("Hel"), chunk("lo.", "STOP")]))
+    here = bench(script)
+    aged: list[int] = []
+
+    def read() -> None:
+        here.clock.advance(40.0)
+        aged.extend(here.seen().served[0].ages.counts())
+
+    assert texts(here.stream(read=read)) == ["Hel", "lo."]
+    latency = served_models(here.seen())[FLASH].latency
+    assert (latency.total, len(aged)) == (1, 2)
+    assert {*aged, *latency.counts()} == {MIN_INDEX}
 
 
 @pytest.mark.parametrize(
