@@ -16,7 +16,10 @@ __all__ = [
     "TITLE_HEIGHT",
     "WIDE",
     "Layout",
+    "axes_at",
     "light",
+    "name_row",
+    "new_figure",
     "panel_axes",
     "set_style",
     "set_title",
@@ -24,6 +27,7 @@ __all__ = [
     "text_width",
 ]
 
+POINTS_PER_INCH: Final = 72.0
 TITLE_HEIGHT: Final = 24.0
 """Points above a panel that its title takes."""
 
@@ -54,6 +58,39 @@ def light(role: str) -> str:
     return PALETTE[role].light
 
 
+def new_figure(layout: Layout, height: float) -> Figure:
+    """An empty figure on the page's ground, so many points high."""
+    figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
+    figure.patch.set_visible(False)
+    return figure
+
+
+def axes_at(
+    figure: Figure, layout: Layout, height: float, left: float, bottom: float, wide: float,
+    tall: float,
+) -> Axes:  # fmt: skip
+    """Axes at a place of a figure that is `height` high; all in points."""
+    width = layout.width
+    return figure.add_axes((left / width, bottom / height, wide / width, tall / height))
+
+
+def name_row(axes: Axes, text: str, at: float, layout: Layout, *, beside: float = 6,
+             role: str = "ink") -> None:  # fmt: skip
+    """Put the name of a row into the left margin, at the row's place on the axis."""
+    axes.annotate(
+        text,
+        (0, at),
+        xycoords=("axes fraction", "data"),
+        xytext=(-beside, 0),
+        textcoords="offset points",
+        fontsize=layout.font,
+        color=light(role),
+        ha="right",
+        va="center",
+        annotation_clip=False,
+    )
+
+
 def panel_axes(figure: Figure, layout: Layout, height: float, above: float, tall: float) -> Axes:
     """Empty axes across the figure.
 
@@ -64,15 +101,8 @@ def panel_axes(figure: Figure, layout: Layout, height: float, above: float, tall
         above: points from the figure's top to the axes' top.
         tall: height of the axes, in points.
     """
-    width = layout.width
-    axes = figure.add_axes(
-        (
-            layout.left / width,
-            1 - (above + tall) / height,
-            (width - layout.left - layout.right) / width,
-            tall / height,
-        )
-    )
+    wide = layout.width - layout.left - layout.right
+    axes = axes_at(figure, layout, height, layout.left, height - above - tall, wide, tall)
     set_style(axes, layout)
     return axes
 

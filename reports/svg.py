@@ -11,6 +11,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -19,9 +21,10 @@ from markupsafe import Markup
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from .layout import Layout
 from .palette import PALETTE
 
-__all__ = ["DRAWING", "inline_svg"]
+__all__ = ["DRAWING", "Drawn", "drawn", "inline_svg"]
 
 DRAWING: Final[dict[str, object]] = {
     "svg.fonttype": "none",
@@ -39,6 +42,35 @@ FONT: Final = re.compile(r"font: (?:(?P<weight>\w+) )?(?P<size>[\d.]+px) [^;]+")
 FAMILY: Final = re.compile(r"font-family: [^;]+;? ?")
 REFERENCE: Final = re.compile(r"(url\(#|^#)")
 XLINK_HREF: Final = "{http://www.w3.org/1999/xlink}href"
+
+
+NOTHING: Final = Markup()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """A figure for two widths of page; empty where there is nothing to draw."""
+
+    wide: Markup = NOTHING
+    narrow: Markup = NOTHING
+
+
+def drawn(
+    draw: Callable[[Layout], Figure | None],
+    layouts: tuple[Layout, Layout],
+    *,
+    prefix: str,
+    title: str,
+    description: str,
+) -> Drawn:
+    """Draw a figure for both widths; the other arguments are as of `inline_svg`."""
+    found = {}
+    for name, layout in zip(("wide", "narrow"), layouts, strict=True):
+        if (figure := draw(layout)) is not None:
+            found[name] = inline_svg(
+                figure, prefix=f"{prefix}{name}", title=title, description=description
+            )
+    return Drawn(**found)
 
 
 def inline_svg(figure: Figure, *, prefix: str, title: str, description: str) -> Markup:

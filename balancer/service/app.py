@@ -33,7 +33,7 @@ from .console.app import console_of, pages_of
 from .console.gate import Gate
 from .entry import Entry
 from .events import Events
-from .history import Store
+from .history import Store, StoreError
 from .history.conversations import Conversations
 from .incidents.incident_tracker import IncidentTracker
 from .instance import owner_of
@@ -88,7 +88,7 @@ def create_app(balancer: Balancer, settings: Settings, pages: Sequence[Page] = (
         redoc_url=None,
     )
     app.state.dependencies = dependencies
-    install(app)
+    install(app, StoreError)
     for routes in (
         metrics_routes,
         brownout_routes,

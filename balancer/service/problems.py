@@ -75,10 +75,11 @@ def body_of(status: int, message: str, *, where: str = "") -> dict[str, Any]:
     return {"error": error}
 
 
-def install(app: FastAPI) -> None:
-    """Give every error of the API its form."""
+def install(app: FastAPI, away: type[Exception]) -> None:
+    """Give every error of the API its form; `away` says that the database does not answer."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(InputError, _input_error)
+    app.add_exception_handler(away, _away)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _bug)
@@ -115,6 +116,10 @@ async def _problem(_request: Request, error: Exception) -> JSONResponse:
 async def _input_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, InputError)
     return _answer(422, error.problem, error.where)
+
+
+async def _away(_request: Request, error: Exception) -> JSONResponse:
+    return _answer(503, str(error))
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

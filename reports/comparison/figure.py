@@ -19,13 +19,12 @@ from matplotlib.ticker import NullLocator
 
 from balancer.records.comparison import Comparison, LawResult, LawSummary
 
-from ..layout import Layout, light, panel_axes, shorten
+from ..layout import Layout, light, name_row, new_figure, panel_axes, shorten
 from ..svg import DRAWING
 from .words import regret, standing, worth
 
 __all__ = ["FURTHEST", "comparison_figure"]
 
-POINTS_PER_INCH: Final = 72.0
 ROW: Final = 17.0
 GAP: Final = 10.0
 FLAT_HEAD: Final = 16.0
@@ -63,8 +62,7 @@ def _draw(comparison: Comparison, layout: Layout) -> Figure:
     totals = _totals(comparison.summary)
     tall = (len(comparison.scenarios) + len(totals)) * ROW + GAP
     height = head + tall + FOOT
-    figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
-    figure.patch.set_visible(False)
+    figure = new_figure(layout, height)
     tight = cell < TIGHT
     axes = panel_axes(figure, layout, height, head, tall)
     axes.set_xlim(0, len(laws))
@@ -75,7 +73,8 @@ def _draw(comparison: Comparison, layout: Layout) -> Figure:
         spine.set_visible(False)
     _heads(axes, comparison, layout, slanted=slanted)
     for place, scenario in enumerate(comparison.scenarios):
-        _name(axes, scenario.scenario, place * ROW, layout)
+        name = shorten(scenario.scenario, layout, layout.left - 4)
+        name_row(axes, name, (place + 0.5) * ROW, layout)
         law_of = {law.law: law for law in scenario.laws}
         for column, name in enumerate(laws):
             if name in law_of:
@@ -83,9 +82,10 @@ def _draw(comparison: Comparison, layout: Layout) -> Figure:
     top = len(comparison.scenarios) * ROW + GAP
     axes.plot([0, len(laws)], [top - GAP / 2] * 2, color=light("muted"), linewidth=0.7)
     for place, (label, by_law) in enumerate(totals):
-        _name(axes, label, top + place * ROW, layout, role="muted")
-        for column, name in enumerate(laws):
-            text = by_law.get(name, "")
+        name = shorten(label, layout, layout.left - 4)
+        name_row(axes, name, top + (place + 0.5) * ROW, layout, role="muted")
+        for column, law in enumerate(laws):
+            text = by_law.get(law, "")
             _put(
                 axes,
                 _bare(text) if tight else text,
@@ -136,21 +136,6 @@ def _heads(axes: Axes, comparison: Comparison, layout: Layout, *, slanted: bool)
             va="bottom",
             annotation_clip=False,
         )
-
-
-def _name(axes: Axes, text: str, top: float, layout: Layout, role: str = "ink") -> None:
-    axes.annotate(
-        shorten(text, layout, layout.left - 4),
-        (0, top + ROW / 2),
-        xycoords=("axes fraction", "data"),
-        xytext=(-6, 0),
-        textcoords="offset points",
-        fontsize=layout.font,
-        color=light(role),
-        ha="right",
-        va="center",
-        annotation_clip=False,
-    )
 
 
 def _cell(

@@ -20,7 +20,7 @@ from balancer.records.comparison import ComparedScenario, LawResult
 from balancer.records.interval import UNDEFINED, Interval
 
 from ..amounts import amount
-from ..layout import Layout, light, set_style, set_title
+from ..layout import Layout, axes_at, light, name_row, new_figure, set_style, set_title
 from ..metrics import Metric, metric
 from ..svg import DRAWING
 from .words import standing
@@ -37,7 +37,6 @@ DRAWN: Final = (
 )
 """What a law is drawn by; a metric that no law has is left out."""
 
-POINTS_PER_INCH: Final = 72.0
 ROW: Final = 13.0
 HEAD: Final = 19.0
 FOOT: Final = 19.0
@@ -83,18 +82,16 @@ def _draw(scenario: ComparedScenario, names: Sequence[str], layout: Layout) -> F
     tall = len(scenario.laws) * ROW
     height = rows * (HEAD + tall + FOOT)
     wide = (layout.width - layout.left - layout.right - (across - 1) * BETWEEN) / across
-    figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
-    figure.patch.set_visible(False)
+    figure = new_figure(layout, height)
     for place, name in enumerate(names):
         row, column = divmod(place, across)
         left = layout.left + column * (wide + BETWEEN)
         bottom = height - row * (HEAD + tall + FOOT) - HEAD - tall
-        axes = figure.add_axes(
-            (left / layout.width, bottom / height, wide / layout.width, tall / height)
-        )
+        axes = axes_at(figure, layout, height, left, bottom, wide, tall)
         _panel(axes, scenario.laws, metric(name), name, layout)
         if column == 0:
-            _names(axes, scenario.laws, layout)
+            for row, law in enumerate(scenario.laws):
+                name_row(axes, law.law, (row + 0.5) * ROW, layout, beside=BESIDE)
     return figure
 
 
@@ -171,19 +168,3 @@ def _powers(low: float, high: float) -> list[float]:
         return fine
     tens = [10.0**power for power in powers if low <= 10.0**power <= high]
     return tens[:: math.ceil(len(tens) / MOST_TICKS)]
-
-
-def _names(axes: Axes, laws: Sequence[LawResult], layout: Layout) -> None:
-    for place, law in enumerate(laws):
-        axes.annotate(
-            law.law,
-            (0, (place + 0.5) * ROW),
-            xycoords=("axes fraction", "data"),
-            xytext=(-8, 0),
-            textcoords="offset points",
-            fontsize=layout.font,
-            color=light("ink"),
-            ha="right",
-            va="center",
-            annotation_clip=False,
-        )

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from markupsafe import Markup
-
 from balancer.records.comparison import (
     COMPARISON,
     ComparedScenario,
@@ -27,7 +25,7 @@ from ..layout import Layout
 from ..metrics import METRICS, Metric, metric
 from ..page import render
 from ..run.page import REPORT
-from ..svg import inline_svg
+from ..svg import Drawn, drawn
 from . import words
 from .figure import comparison_figure
 from .law_figure import law_figure
@@ -84,17 +82,15 @@ class LawHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonSection:
-    """One scenario of the page; `wide` and `narrow` are its drawing, empty where there is
-    nothing to draw; `rows` (outcomes) and `lived` (what operators live through) are a label and
-    a cell for each law.
+    """One scenario of the page; `rows` (outcomes) and `lived` (what operators live through) are a
+    label and a cell for each law.
     """
 
     anchor: str
     scenario: str
     title: str
     outcome: str
-    wide: Markup
-    narrow: Markup
+    figure: Drawn
     heads: tuple[LawHead, ...]
     rows: tuple[tuple[str, tuple[LawCell, ...]], ...]
     lived: tuple[tuple[str, tuple[LawCell, ...]], ...]
@@ -141,31 +137,21 @@ def write_comparison_report(directory: Path) -> Path:
 def comparison_page(comparison: Comparison) -> str:
     """The page of a comparison."""
     answer = words.answer(comparison)
-    wide, narrow = (
-        inline_svg(
-            comparison_figure(comparison, layout),
-            prefix=name,
-            title="Every law in every scenario",
-            description=answer,
-        )
-        if comparison.scenarios
-        else Markup()
-        for name, layout in (("wide", WIDE), ("narrow", NARROW))
+    figure = drawn(
+        lambda layout: comparison_figure(comparison, layout) if comparison.scenarios else None,
+        (WIDE, NARROW),
+        prefix="",
+        title="Every law in every scenario",
+        description=answer,
     )
     count = len(comparison.scenarios)
-    worth_wide, worth_narrow = (
-        _worth(comparison, layout, name)
-        for name, layout in (("worth-wide", WIDE), ("worth-narrow", NARROW))
-    )
     return render(
         "comparison.html.jinja",
         title=f"Comparison of {len(comparison.laws)} laws",
         eyebrow=f"{len(comparison.laws)} laws · {count} scenario{'s' if count != 1 else ''}",
         answer=answer,
-        wide=wide,
-        narrow=narrow,
-        worth_wide=worth_wide,
-        worth_narrow=worth_narrow,
+        figure=figure,
+        worth=_worth(comparison),
         steps=tuple(words.worth(answer_usd) for answer_usd in _steps(comparison)),
         data=COMPARISON_DATA,
         reference=comparison.reference,
@@ -183,18 +169,16 @@ def comparison_page(comparison: Comparison) -> str:
     )
 
 
-def _worth(comparison: Comparison, layout: Layout, prefix: str) -> Markup:
-    figure = worth_figure(comparison, layout)
-    if figure is None:
-        return Markup()
+def _worth(comparison: Comparison) -> Drawn:
     told = [
         f"{scenario.scenario}: {words.reign(scenario)}"
         for scenario in comparison.scenarios
         if scenario.reigns
     ]
-    return inline_svg(
-        figure,
-        prefix=prefix,
+    return drawn(
+        lambda layout: worth_figure(comparison, layout),
+        (WIDE, NARROW),
+        prefix="worth-",
         title="The best law over what an answer is worth",
         description="; ".join(told),
     )
@@ -253,17 +237,19 @@ def _section(scenario: ComparedScenario, anchor: str) -> ComparisonSection:
         f"{show_usd(worth.answer_usd)} within {show_seconds(worth.within_s)}, and every "
         f"second of waiting costs {show_share(worth.waiting)} of that."
     )
-    wide, narrow = (
-        _drawn(scenario, layout, f"{anchor}-{name}")
-        for name, layout in (("wide", LAWS_WIDE), ("narrow", LAWS_NARROW))
-    )
+    outcome = _outcome(scenario)
     return ComparisonSection(
         anchor=anchor,
         scenario=scenario.scenario,
         title=scenario.title if scenario.title != scenario.scenario else "",
-        outcome=_outcome(scenario),
-        wide=wide,
-        narrow=narrow,
+        outcome=outcome,
+        figure=drawn(
+            lambda layout: law_figure(scenario, layout),
+            (LAWS_WIDE, LAWS_NARROW),
+            prefix=f"{anchor}-",
+            title=f"The laws in {scenario.scenario}",
+            description=f"{outcome} The table below has every figure.",
+        ),
         heads=tuple(_head(law) for law in scenario.laws),
         rows=tuple((shown.label, _cells(shown, values)) for shown, values in rows),
         lived=(
@@ -289,18 +275,6 @@ def _ways(scenario: ComparedScenario) -> list[tuple[str, tuple[LawCell, ...]]]:
             cells.append(LawCell(value=mark, spread="" if value == NOTHING else value, best=False))
         rows.append((name[:1].upper() + name[1:], tuple(cells)))
     return rows
-
-
-def _drawn(scenario: ComparedScenario, layout: Layout, prefix: str) -> Markup:
-    figure = law_figure(scenario, layout)
-    if figure is None:
-        return Markup()
-    return inline_svg(
-        figure,
-        prefix=prefix,
-        title=f"The laws in {scenario.scenario}",
-        description=f"{_outcome(scenario)} The table below has every figure.",
-    )
 
 
 def _row(scenario: ComparedScenario, name: str) -> tuple[Metric, list[Interval]]:

@@ -19,13 +19,12 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from balancer.records.comparison import ComparedScenario, Comparison, Place, Reign
 
-from ..layout import Layout, light, panel_axes, set_title, shorten
+from ..layout import Layout, light, name_row, new_figure, panel_axes, set_title, shorten
 from ..palette import FILL_ROLES
 from ..svg import DRAWING
 
 __all__ = ["worth_figure"]
 
-POINTS_PER_INCH: Final = 72.0
 ROW: Final = 19.0
 BAND: Final = 13.0
 STRIP: Final = 3.0
@@ -64,8 +63,7 @@ def _draw(comparison: Comparison, layout: Layout, least: float, most: float) -> 
     key = _key_rows(roles, layout)
     tall = len(comparison.scenarios) * ROW
     height = HEAD + tall + FOOT + len(key) * KEY_ROW
-    figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
-    figure.patch.set_visible(False)
+    figure = new_figure(layout, height)
     axes = panel_axes(figure, layout, height, HEAD, tall)
     axes.set_xscale("log")
     axes.set_xlim(least, most)
@@ -92,18 +90,8 @@ def _band(
     roles: Mapping[str, str],
     per_decade: float,
 ) -> None:
-    axes.annotate(
-        shorten(scenario.scenario, layout, layout.left - 4),
-        (0, top + 1 + BAND / 2),
-        xycoords=("axes fraction", "data"),
-        xytext=(-6, 0),
-        textcoords="offset points",
-        fontsize=layout.font,
-        color=light("ink"),
-        ha="right",
-        va="center",
-        annotation_clip=False,
-    )
+    name = shorten(scenario.scenario, layout, layout.left - 4)
+    name_row(axes, name, top + 1 + BAND / 2, layout)
     for each in scenario.reigns_of_all:
         colour = light(roles[each.law])
         _box(axes, each, top + 1.5 + BAND, STRIP, colour, f"all {scenario.scenario} {each.law}")

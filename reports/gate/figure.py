@@ -19,14 +19,13 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from balancer.records.gate import Gate, Worsening
 
 from ..amounts import NOTHING, difference
-from ..layout import TITLE_HEIGHT, Layout, light, panel_axes, set_title, shorten
+from ..layout import TITLE_HEIGHT, Layout, light, new_figure, panel_axes, set_title, shorten
 from ..metrics import metric
 from ..svg import DRAWING
 from .words import change, changed, margin, unit_of
 
 __all__ = ["gate_figure", "in_margins"]
 
-POINTS_PER_INCH: Final = 72.0
 ROW: Final = 14.0
 AXIS: Final = 20.0
 """Points that the numbers of a scale take, and what is left free below."""
@@ -59,8 +58,7 @@ def _draw(gate: Gate, layout: Layout) -> Figure:
         for each in scenario.differences:
             panels.setdefault(each.metric, []).append((scenario.scenario, each))
     height = sum(TITLE_HEIGHT + len(rows) * ROW + AXIS for rows in panels.values())
-    figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
-    figure.patch.set_visible(False)
+    figure = new_figure(layout, height)
     used = 0.0
     for rows in panels.values():
         tall = len(rows) * ROW

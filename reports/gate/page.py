@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from markupsafe import Markup
-
 from balancer.records.gate import GATE, Gate, GateScenario, Worsening
 
 from ..amounts import amount
@@ -19,7 +17,7 @@ from ..markdown import gate_markdown
 from ..metrics import metric
 from ..page import render
 from ..run.page import REPORT
-from ..svg import inline_svg
+from ..svg import drawn
 from . import words as gate_words
 from .figure import gate_figure, in_margins
 
@@ -82,17 +80,13 @@ def write_gate_report(directory: Path) -> Path:
 
 def gate_page(gate: Gate) -> str:
     """The page of a gate."""
-    drawn = any(scenario.differences for scenario in gate.scenarios)
-    wide, narrow = (
-        inline_svg(
-            gate_figure(gate, layout),
-            prefix=name,
-            title="Every change against its margin",
-            description=gate_words.answer(gate),
-        )
-        if drawn
-        else Markup()
-        for name, layout in (("wide", WIDE), ("narrow", NARROW))
+    compared = any(scenario.differences for scenario in gate.scenarios)
+    figure = drawn(
+        lambda layout: gate_figure(gate, layout) if compared else None,
+        (WIDE, NARROW),
+        prefix="",
+        title="Every change against its margin",
+        description=gate_words.answer(gate),
     )
     return render(
         "gate.html.jinja",
@@ -101,8 +95,7 @@ def gate_page(gate: Gate) -> str:
         question=gate_words.question(gate),
         answer=gate_words.answer(gate),
         uncompared=gate_words.uncompared(gate),
-        wide=wide,
-        narrow=narrow,
+        figure=figure,
         data=GATE_DATA,
         sections=[
             _section(scenario, f"s{place}") for place, scenario in enumerate(gate.scenarios, 1)

@@ -21,7 +21,7 @@ from matplotlib.transforms import blended_transform_factory
 from balancer.core.modes import MODES, Mode
 
 from ..amounts import clock
-from ..layout import TITLE_HEIGHT, Layout, light, panel_axes, set_title, shorten
+from ..layout import TITLE_HEIGHT, Layout, light, new_figure, panel_axes, set_title, shorten
 from ..palette import MODE_ROLES
 from ..svg import DRAWING
 from .panels import draw_panel, panels
@@ -30,7 +30,6 @@ from .timelines import Timeline
 
 __all__ = ["timeline_figure"]
 
-POINTS_PER_INCH: Final = 72.0
 MOST_SPANS: Final = 400
 """Most bars in a row; a law that flaps all day must not make a page of 10 MB."""
 
@@ -65,8 +64,7 @@ def _draw(timeline: Timeline, layout: Layout) -> Figure:
         + sum(TITLE_HEIGHT + panel.height for panel in shown)
         + AXIS_HEIGHT
     )
-    figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
-    figure.patch.set_visible(False)
+    figure = new_figure(layout, height)
 
     used = TITLE_HEIGHT + labels
     modes = panel_axes(figure, layout, height, used, MODE_HEIGHT)

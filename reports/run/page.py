@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from markupsafe import Markup
-
 from balancer.records.verdict import Verdict, read_verdicts
 
 from ..junit import JUNIT, run_junit
 from ..layout import NARROW, WIDE
 from ..page import render
-from ..svg import inline_svg
+from ..svg import Drawn, drawn
 from .captions import caption, describe
 from .figures import timeline_figure
 from .sections import Section, section
 from .summary import Summary, summary
 from .timeline_data import timeline_file, write_timeline_data
-from .timelines import Timeline, read_timeline
+from .timelines import read_timeline
 
 __all__ = ["REPORT", "page", "write_report"]
 
@@ -74,36 +72,18 @@ def write_report(directory: Path, missing: Sequence[str] = ()) -> Path:
 
 
 def _section(directory: Path, verdict: Verdict, anchor: str) -> Section:
-    drawn = read_timeline(directory, verdict)
-    if drawn is None:
-        return section(
-            verdict,
-            anchor=anchor,
-            wide=Markup(),
-            narrow=Markup(),
-            caption="There is no journal of this run, so there is no timeline.",
-        )
+    timeline = read_timeline(directory, verdict)
+    if timeline is None:
+        text = "There is no journal of this run, so there is no timeline."
+        return section(verdict, anchor=anchor, figure=Drawn(), caption=text)
     name = timeline_file(verdict)
-    write_timeline_data(directory / name, drawn)
-    return _drawn_section(verdict, drawn, anchor, name)
-
-
-def _drawn_section(verdict: Verdict, timeline: Timeline, anchor: str, data: str) -> Section:
-    description = describe(verdict, timeline)
-    wide, narrow = (
-        inline_svg(
-            timeline_figure(timeline, layout),
-            prefix=f"{anchor}-{name}",
-            title=f"Timeline of {verdict.scenario}",
-            description=description,
-        )
-        for name, layout in (("wide", WIDE), ("narrow", NARROW))
+    write_timeline_data(directory / name, timeline)
+    figure = drawn(
+        lambda layout: timeline_figure(timeline, layout),
+        (WIDE, NARROW),
+        prefix=f"{anchor}-",
+        title=f"Timeline of {verdict.scenario}",
+        description=describe(verdict, timeline),
     )
-    return section(
-        verdict,
-        anchor=anchor,
-        wide=wide,
-        narrow=narrow,
-        caption=caption(verdict, timeline),
-        data=data,
-    )
+    told = caption(verdict, timeline)
+    return section(verdict, anchor=anchor, figure=figure, caption=told, data=name)

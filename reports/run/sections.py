@@ -6,8 +6,6 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
 from balancer.records.interval import Interval
 from balancer.records.verdict import Judgement, Verdict
 
@@ -25,6 +23,7 @@ from ..arms import CHEAPEST, LABELS, MEANINGS, NONE, POLICY, STATIC
 from ..judgements import crosses_bound, remarks, spread
 from ..metrics import METRICS, Metric, metric
 from ..page import SYMBOLS
+from ..svg import Drawn
 from .answer import answer, cheap, effect, harm, question
 from .intervals import IntervalPlot, interval_plot
 
@@ -97,8 +96,7 @@ class Section:
 
     Attributes:
         anchor: id of the section.
-        wide, narrow: the timeline for two widths of page, "" where there is no journal.
-        caption: what the timeline shows.
+        figure, caption: the timeline, and what it shows.
         data: name of the file with the timeline's data, or "".
         harm: that the controller does harm, or "".
         misfits: thresholds that healthy traffic crosses, a sentence each.
@@ -123,8 +121,7 @@ class Section:
     teaches: str
     source: str
     tiles: tuple[Tile, ...]
-    wide: Markup
-    narrow: Markup
+    figure: Drawn
     caption: str
     data: str
     expectations: tuple[ExpectedRow, ...]
@@ -140,7 +137,7 @@ class Section:
 
 
 def section(
-    verdict: Verdict, *, anchor: str, wide: Markup, narrow: Markup, caption: str, data: str = ""
+    verdict: Verdict, *, anchor: str, figure: Drawn, caption: str, data: str = ""
 ) -> Section:
     """Put a verdict into words."""
     names = _ordered(verdict.metrics)
@@ -161,8 +158,7 @@ def section(
         teaches=verdict.teaches,
         source=verdict.source,
         tiles=tuple(_tile(verdict, name) for name in TILES if name in verdict.metrics),
-        wide=wide,
-        narrow=narrow,
+        figure=figure,
         caption=caption,
         data=data,
         expectations=tuple(_expected(each) for each in verdict.expectations),

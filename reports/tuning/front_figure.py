@@ -22,14 +22,13 @@ from balancer.records.tuning import Objective, Tuning
 
 from ..amounts import amount
 from ..label_places import label_places
-from ..layout import Layout, light, set_style
+from ..layout import Layout, axes_at, light, new_figure, set_style
 from ..run.scales import around
 from ..svg import DRAWING
 from .words import heading
 
 __all__ = ["front_figure"]
 
-POINTS_PER_INCH: Final = 72.0
 HEAD: Final = 20.0
 FOOT: Final = 32.0
 BETWEEN: Final = 18.0
@@ -76,16 +75,13 @@ def _draw(tuning: Tuning, pairs: Sequence[tuple[int, int]], layout: Layout) -> F
     each = HEAD + tall + FOOT
     height = rows * each
     wide = (layout.width - across * layout.left - (across - 1) * BETWEEN - layout.right) / across
-    figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
-    figure.patch.set_visible(False)
+    figure = new_figure(layout, height)
     marks = _marks(tuning)
     for place, (one, other) in enumerate(pairs):
         row, column = divmod(place, across)
         left = layout.left + column * (layout.left + wide + BETWEEN)
         bottom = height - row * each - HEAD - tall
-        axes = figure.add_axes(
-            (left / layout.width, bottom / height, wide / layout.width, tall / height)
-        )
+        axes = axes_at(figure, layout, height, left, bottom, wide, tall)
         _panel(axes, tuning, marks, (one, other), layout, (wide, tall))
     return figure
 

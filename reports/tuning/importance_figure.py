@@ -15,13 +15,12 @@ from balancer.records.interval import UNDEFINED
 from balancer.records.tuning import Importance, Tuning
 
 from ..amounts import amount
-from ..layout import Layout, light, set_style, set_title, shorten
+from ..layout import Layout, axes_at, light, name_row, new_figure, set_style, set_title, shorten
 from ..svg import DRAWING
 from .words import dimension, label
 
 __all__ = ["importance_figure"]
 
-POINTS_PER_INCH: Final = 72.0
 ROW: Final = 14.0
 HEAD: Final = 19.0
 FOOT: Final = 18.0
@@ -58,30 +57,16 @@ def _draw(tuning: Tuning, layout: Layout) -> Figure:
     each = HEAD + tall + FOOT
     height = rows * each
     wide = (layout.width - layout.left - layout.right - (across - 1) * BETWEEN) / across
-    figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
-    figure.patch.set_visible(False)
+    figure = new_figure(layout, height)
     for place, importance in enumerate(every):
         row, column = divmod(place, across)
         left = layout.left + column * (wide + BETWEEN)
         bottom = height - row * each - HEAD - tall
-        axes = figure.add_axes(
-            (left / layout.width, bottom / height, wide / layout.width, tall / height)
-        )
+        axes = axes_at(figure, layout, height, left, bottom, wide, tall)
         _panel(axes, importance, names_of[importance.objective], paths, layout)
         if column == 0:
             for line, name in enumerate(names):
-                axes.annotate(
-                    name,
-                    (0, (line + 0.5) * ROW),
-                    xycoords=("axes fraction", "data"),
-                    xytext=(-BESIDE, 0),
-                    textcoords="offset points",
-                    fontsize=layout.font,
-                    color=light("ink"),
-                    ha="right",
-                    va="center",
-                    annotation_clip=False,
-                )
+                name_row(axes, name, (line + 0.5) * ROW, layout, beside=BESIDE)
     return figure
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
-
-from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from balancer.records.tuning import TUNING, Tuning
 
@@ -18,7 +15,7 @@ from ..data_files import Cell, write_csv
 from ..layout import Layout
 from ..page import render
 from ..run.page import REPORT
-from ..svg import inline_svg
+from ..svg import drawn
 from . import words as tuning_words
 from .front_figure import front_figure
 from .importance_figure import importance_figure
@@ -40,14 +37,6 @@ WIDE: Final = Layout(width=720, left=52, right=14, font=8.4, time_ticks=0)
 NARROW: Final = Layout(width=300, left=46, right=8, font=8.6, time_ticks=0)
 
 SAMPLERS: Final = {"nsga2": "NSGA-II", "tpe": "TPE"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """A figure in both widths; empty where there is nothing to draw."""
-
-    wide: Markup
-    narrow: Markup
 
 
 def write_tuning_report(directory: Path) -> Path:
@@ -79,7 +68,13 @@ def tuning_page(tuning: Tuning) -> str:
         gap=tuning_words.gap(tuning),
         constraints=tuning_words.constraints(tuning),
         verdict="pass" if tuning_words.is_better(tuning) else "inconclusive",
-        front=_drawn("front", "The front", answer, lambda layout: front_figure(tuning, layout)),
+        front=drawn(
+            lambda layout: front_figure(tuning, layout),
+            (WIDE, NARROW),
+            prefix="front-",
+            title="The front",
+            description=answer,
+        ),
         data=TUNING_DATA,
         heads=[Head.of_objective(each) for each in tuning.objectives],
         policies=policy_rows(tuning),
@@ -97,17 +92,19 @@ def tuning_page(tuning: Tuning) -> str:
             (tuning_words.effect(each), tuning_words.way(each))
             for each in proposed.effects_held_out
         ],
-        importance=_drawn(
-            "importance",
-            "Importance of each number",
-            "A bar for each number of the policy",
+        importance=drawn(
             lambda layout: importance_figure(tuning, layout),
+            (WIDE, NARROW),
+            prefix="importance-",
+            title="Importance of each number",
+            description="A bar for each number of the policy",
         ),
-        sensitivity=_drawn(
-            "sensitivity",
-            "Each number moved alone",
-            "A row for each number of the policy",
+        sensitivity=drawn(
             lambda layout: sensitivity_figure(tuning, replace(layout, left=layout.left - 2)),
+            (WIDE, NARROW),
+            prefix="sensitivity-",
+            title="Each number moved alone",
+            description="A row for each number of the policy",
         ),
         worst=worst_rows(tuning),
         robustness=robustness_rows(tuning),
@@ -119,20 +116,6 @@ def tuning_page(tuning: Tuning) -> str:
         gate=shlex.join(tuning.gate),
         facts=tuple(_facts(tuning)),
     )
-
-
-def _drawn(
-    prefix: str, title: str, description: str, draw: Callable[[Layout], Figure | None]
-) -> Drawn:
-    figures = {}
-    for name, layout in (("wide", WIDE), ("narrow", NARROW)):
-        figure = draw(layout)
-        figures[name] = (
-            Markup()
-            if figure is None
-            else inline_svg(figure, prefix=f"{prefix}-{name}", title=title, description=description)
-        )
-    return Drawn(wide=figures["wide"], narrow=figures["narrow"])
 
 
 def _facts(tuning: Tuning) -> Iterator[tuple[str, str]]:

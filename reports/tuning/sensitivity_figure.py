@@ -18,14 +18,13 @@ from balancer.records.interval import Interval
 from balancer.records.tuning import Objective, Sensitivity, Step, Tuning
 
 from ..amounts import amount
-from ..layout import Layout, light, set_style, set_title, shorten
+from ..layout import Layout, axes_at, light, new_figure, set_style, set_title, shorten
 from ..run.scales import around
 from ..svg import DRAWING
 from .words import dimension, heading
 
 __all__ = ["sensitivity_figure"]
 
-POINTS_PER_INCH: Final = 72.0
 TOP: Final = 18.0
 HEAD: Final = 16.0
 TALL: Final = 52.0
@@ -53,16 +52,13 @@ def _draw(tuning: Tuning, layout: Layout) -> Figure:
     wide = (
         layout.width - layout.right - len(shown) * layout.left - (len(shown) - 1) * BETWEEN
     ) / len(shown)
-    figure = Figure(figsize=(layout.width / POINTS_PER_INCH, height / POINTS_PER_INCH))
-    figure.patch.set_visible(False)
+    figure = new_figure(layout, height)
     for column, objective in enumerate(shown):
         limits = _limits(tuning.sensitivity, column)
         left = layout.left + column * (layout.left + wide + BETWEEN)
         for row, found in enumerate(tuning.sensitivity):
             bottom = height - TOP - row * each - HEAD - TALL
-            axes = figure.add_axes(
-                (left / layout.width, bottom / height, wide / layout.width, TALL / height)
-            )
+            axes = axes_at(figure, layout, height, left, bottom, wide, TALL)
             _panel(axes, found, column, objective, layout, limits)
             _steps(axes, found, layout, wide)
             if column == 0:

@@ -22,7 +22,7 @@ from balancer.core.errors import BalancerError, InputError
 from ..child_start import start_child
 from .admin_client import Admin
 from .server import Addresses, keep_for_good, run_loop, serve
-from .settings import DEFAULT_API_KEY, Settings, load_settings
+from .settings import Settings, load_settings
 
 __all__ = ["MockProcess", "spawn"]
 
@@ -72,18 +72,12 @@ def spawn(
     speed: float = 1.0,
     latency: bool = True,
     host: str = "127.0.0.1",
-    port: int = 0,
-    admin_port: int = 0,
-    api_key: str = DEFAULT_API_KEY,
-    token: str | None = None,
-    lenient: bool = False,
-    call_share: float = 0.0,
 ) -> MockProcess:
     """Start a mock Gemini and wait until it is healthy.
 
     Args:
-        scenario, overrides, policy, replication, speed, latency, host, port, admin_port,
-            api_key, token, lenient, call_share: see `sim.mock_gemini.settings.load_settings`.
+        scenario, overrides, policy, replication, speed, latency, host: see
+            `sim.mock_gemini.settings.load_settings`.
 
     Raises:
         InputError: it cannot be started like this; says why.
@@ -96,12 +90,6 @@ def spawn(
         "speed": speed,
         "latency": latency,
         "host": host,
-        "port": port,
-        "admin_port": admin_port,
-        "api_key": api_key,
-        "token": token,
-        "lenient": lenient,
-        "call_share": call_share,
     }
     child = start_child(
         [sys.executable, "-m", "sim.mock_gemini.process"],

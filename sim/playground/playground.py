@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from balancer.core.errors import BalancerError
 
 from ..workers.crew import WorkerError
+from ..workers.pool import cores
 from ..workers.processes import Processes
 from . import tasks
 from .cancelling import SLOTS, SupersededError, begin, flags
@@ -103,7 +103,7 @@ class Playground:
         self, size: int | None = None, *, now_s: Callable[[], float] = time.monotonic
     ) -> None:
         self._flags = flags()
-        self._crew = Processes(size or min(2, _cores()), begin, (self._flags,))
+        self._crew = Processes(size or min(2, cores()), begin, (self._flags,))
         self._starting = asyncio.Lock()
         self._pool = 0
         self._now_s = now_s
@@ -367,9 +367,3 @@ class Playground:
             self._end_when_idle()
         elif self._crew.started:
             asyncio.get_running_loop().run_in_executor(None, self._crew.drop)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

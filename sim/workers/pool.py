@@ -111,7 +111,7 @@ def local_workers(number: int | None = None) -> Workers:
     """
     if number is not None and number < 1:
         raise InputError(f"workers is {number}; expected 1 or more")
-    return Workers(Processes(_cores() if number is None else number), wanted=number is not None)
+    return Workers(Processes(cores() if number is None else number), wanted=number is not None)
 
 
 def fan_out(
@@ -190,7 +190,7 @@ def _round(
     return results
 
 
-def _cores() -> int:
+def cores() -> int:
     # A container or a batch job often may use fewer cores than the machine has.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

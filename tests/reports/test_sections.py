@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from markupsafe import Markup
 
 from balancer.records.verdict import read_verdicts
 from reports.run.sections import Section, section
+from reports.svg import Drawn
 
 from .samples import sample_verdict
 
@@ -19,7 +19,7 @@ def told(tmp_path: Path, **changes: Any) -> Section:
     """The sample's section with some keys of its verdict replaced."""
     (tmp_path / "verdict.json").write_text(json.dumps([sample_verdict(**changes)]))
     (verdict,) = read_verdicts(tmp_path)
-    return section(verdict, anchor="s1", wide=Markup(), narrow=Markup(), caption="")
+    return section(verdict, anchor="s1", figure=Drawn(), caption="")
 
 
 def estimates(low: float, high: float, name: str) -> dict[str, dict[str, float]]:

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from ..history import StoreError
 from ..history.tables import INCIDENTS, MODE_CHANGES, ORDERS, POLICY_VERSIONS
 from ..problems import Problem
 from .dependencies import Dependencies, refusals
@@ -48,12 +47,9 @@ def history_routes(dependencies: Dependencies) -> APIRouter:
         before: Annotated[int | None, Query(ge=1, le=_LARGEST_ID)] = None,
     ) -> HistoryPage:
         """Mode changes, orders, policy versions (without their text) or incidents."""
-        try:
-            page = await asyncio.to_thread(
-                dependencies.store.page, _TABLES[kind], limit=limit, before=before
-            )
-        except StoreError as error:
-            raise Problem(503, str(error)) from None
+        page = await asyncio.to_thread(
+            dependencies.store.page, _TABLES[kind], limit=limit, before=before
+        )
         return HistoryPage(
             entries=[_without_text(_shown(row)) for row in page.rows], before=page.before
         )
@@ -63,10 +59,7 @@ def history_routes(dependencies: Dependencies) -> APIRouter:
         version: Annotated[int, Path(ge=1, le=_LARGEST_ID)],
     ) -> PolicyVersion:
         """One policy version, with its text."""
-        try:
-            row = await asyncio.to_thread(dependencies.store.get, POLICY_VERSIONS, version)
-        except StoreError as error:
-            raise Problem(503, str(error)) from None
+        row = await asyncio.to_thread(dependencies.store.get, POLICY_VERSIONS, version)
         if row is None:
             raise Problem(404, f"there is no policy version {version}")
         return PolicyVersion.model_validate(_shown(row))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..history import StoreError
 from ..incidents.lookup import Case, Lookup
 from ..problems import Problem
 
@@ -37,12 +36,7 @@ class IncidentBook:
         Raises:
             Problem: 503.
         """
-        try:
-            return await asyncio.to_thread(
-                self._book.page, limit=limit, before=before, is_open=is_open
-            )
-        except StoreError as error:
-            raise Problem(503, str(error)) from None
+        return await asyncio.to_thread(self._book.page, limit=limit, before=before, is_open=is_open)
 
     async def case(self, number: int) -> Case:
         """One with all that is known of it.
@@ -50,11 +44,8 @@ class IncidentBook:
         Raises:
             Problem: 404 or 503.
         """
-        try:
-            async with self._reading:
-                found = await asyncio.to_thread(self._book.case, number)
-        except StoreError as error:
-            raise Problem(503, str(error)) from None
+        async with self._reading:
+            found = await asyncio.to_thread(self._book.case, number)
         if found is None:
             raise Problem(404, f"there is no incident {number}; see /api/incidents")
         return found

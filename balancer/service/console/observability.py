@@ -41,12 +41,9 @@ def _routes(console: Console) -> APIRouter:
     async def asked(metric: str, split: str, span: str) -> Series:
         if metric not in METRICS or span not in RANGES:
             raise Problem(422, "there is no such metric or range")
-        try:
-            return await asyncio.to_thread(
-                series, store, dependencies.tracker.owner, metric, split, span
-            )
-        except StoreError as error:
-            raise Problem(503, str(error)) from None
+        return await asyncio.to_thread(
+            series, store, dependencies.tracker.owner, metric, split, span
+        )
 
     async def shown(
         request: Request,

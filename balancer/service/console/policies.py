@@ -21,7 +21,6 @@ from ...policy_text import rewritten
 from ..api.brownout import change_policy
 from ..api.schemas import PolicyChange
 from ..console_use import Role
-from ..history import StoreError
 from ..history.tables import POLICY_VERSIONS
 from ..problems import Problem
 from .forms import Form, problems_of, whole_number
@@ -238,10 +237,7 @@ def _at_rules(errors: dict[str, str], policy: Policy) -> dict[str, str]:
 
 async def _versions(console: Console, request: Request, *, before: int | None) -> Response:
     store = console.dependencies.store
-    try:
-        page = await asyncio.to_thread(store.page, POLICY_VERSIONS, limit=_VERSIONS, before=before)
-    except StoreError as error:
-        raise Problem(503, str(error)) from None
+    page = await asyncio.to_thread(store.page, POLICY_VERSIONS, limit=_VERSIONS, before=before)
     return console.page(
         request,
         "brownout",
@@ -257,10 +253,7 @@ async def _version(
     console: Console, request: Request, number: int, *, errors: dict[str, str] | None = None
 ) -> Response:
     store, current = console.dependencies.store, console.dependencies.policies.current
-    try:
-        row = await asyncio.to_thread(store.get, POLICY_VERSIONS, number)
-    except StoreError as error:
-        raise Problem(503, str(error)) from None
+    row = await asyncio.to_thread(store.get, POLICY_VERSIONS, number)
     if row is None:
         raise Problem(404, f"there is no policy version {number}")
     return console.page(

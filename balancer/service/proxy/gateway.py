@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -330,14 +331,7 @@ def _part(body: bytes, *, more: bool = True) -> MutableMapping[str, Any]:
 def _with_mode(reply: Reply, exchange: Exchange) -> Reply:
     mode = exchange.request.plan.mode
     headers = [*reply.headers, (MODE_HEADER, mode.label.encode())]
-    return Reply(
-        status=reply.status,
-        body=reply.body,
-        headers=headers,
-        mode=mode,
-        fallback=reply.fallback,
-        refusal=reply.refusal,
-    )
+    return replace(reply, headers=headers, mode=mode)
 
 
 async def _send(send: Send, reply: Reply) -> None:

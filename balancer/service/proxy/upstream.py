@@ -113,12 +113,7 @@ class Upstream:
             deadline_s: that the caller named; wall seconds.
             extra: headers of ours.
         """
-        own_key = self.own_key(target)
-        kept_here = self._kept_here(target)
-        sent = upstream(headers, own_key=own_key, kept_here=kept_here)
-        query = without_key(query, own_key=own_key, kept_here=kept_here)
-        if own_key:
-            sent += self._keyed(target)
+        sent, query = self._sent(target, headers, query, own_key=self.own_key(target))
         sent.append((b"accept-encoding", _codings(headers, streamed=streamed)))
         if deadline_s is not None:
             whole = max(_LEAST_DEADLINE_S, math.ceil(deadline_s))
@@ -147,11 +142,7 @@ class Upstream:
             length: of it, as the caller says; None: it goes in chunks.
         """
         own_key = self.own_key(passed)
-        kept_here = self._kept_here(passed)
-        sent = upstream(headers, own_key=own_key, as_is=True, kept_here=kept_here)
-        query = without_key(query, own_key=own_key, kept_here=kept_here)
-        if own_key:
-            sent += self._keyed(passed)
+        sent, query = self._sent(passed, headers, query, own_key=own_key, as_is=True)
         if length is not None:
             sent.append((b"content-length", length))
         return self._request(verb, self._base(passed) + passed.path, query, sent, body)
@@ -213,12 +204,8 @@ class Upstream:
         import aiohttp
 
         assert self._session is not None
-        kept_here = self._kept_here(passed)
-        sent = upstream(headers, own_key=own_key, as_is=True, kept_here=kept_here)
-        query = without_key(query, own_key=own_key, kept_here=kept_here)
+        sent, query = self._sent(passed, headers, query, own_key=own_key, as_is=True)
         sent = [pair for pair in sent if not pair[0].startswith(b"sec-websocket-")]
-        if own_key:
-            sent += self._keyed(passed)
         url = _url(self._base(passed) + passed.path, query)
         return await self._session.ws_connect(
             url.with_scheme({"https": "wss", "http": "ws"}[url.scheme]),
@@ -241,18 +228,25 @@ class Upstream:
             verb, _url(url, query), headers=_pairs(headers), data=body, allow_redirects=False
         )
 
-    def _keyed(self, target: Target | Passed) -> Headers:
-        assert self._key is not None
-        if target.openai:
-            return [(b"authorization", b"Bearer " + self._key)]
-        return [(b"x-goog-api-key", self._key)]
-
-    def _kept_here(self, target: Target | Passed) -> tuple[bytes, ...]:
-        """Client keys, which are nobody's business upstream.
-
-        Where the Gemini API is called and the service has no key, they are its callers' own.
-        """
-        return self._client_keys if target.vertex or self._key is not None else ()
+    def _sent(
+        self,
+        target: Target | Passed,
+        headers: Headers,
+        query: bytes,
+        *,
+        own_key: bool,
+        as_is: bool = False,
+    ) -> tuple[Headers, bytes]:
+        """Headers and query as they go upstream, with the service's key where that is sent."""
+        # Client keys are nobody's business upstream; where the Gemini API is called and the
+        # service has no key, they are its callers' own.
+        here = self._client_keys if target.vertex or self._key is not None else ()
+        sent = upstream(headers, own_key=own_key, as_is=as_is, kept_here=here)
+        if own_key:
+            assert self._key is not None
+            bearer = (b"authorization", b"Bearer " + self._key)
+            sent.append(bearer if target.openai else (b"x-goog-api-key", self._key))
+        return sent, without_key(query, own_key=own_key, kept_here=here)
 
     def _base(self, target: Target | Passed) -> str:
         if not target.vertex:
