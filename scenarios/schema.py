@@ -84,6 +84,9 @@ __all__ = [
     "Worth",
 ]
 
+LAST_YEAR = 2199
+"""Of a scenario's start."""
+
 
 class Scenario(Frozen):
     """A scenario file."""
@@ -122,8 +125,10 @@ class Scenario(Frozen):
     @classmethod
     def _in_reach(cls, found: datetime | None) -> datetime | None:
         # Days are counted from it, in other time zones, too, and telemetry counts from 1970.
-        if found is not None and not 1971 <= found.year <= 2199:
-            raise ValueError(f"found the year {found.year:04}, expected one from 1971 to 2199")
+        if found is not None:
+            moment = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+            if moment < datetime(1970, 1, 1, tzinfo=UTC) or moment.year > LAST_YEAR:
+                raise ValueError(f"found {found}, expected a time from 1970 to {LAST_YEAR}")
         return found
 
     @property
