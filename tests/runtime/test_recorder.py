@@ -191,6 +191,7 @@ def test_a_flood_of_model_names_is_counted_as_others() -> None:
             self.flex = False
             self.place = (Mode.NORMAL, model)
             self.since = self.began = 0.0
+            self.aged: float | None = None
             self.priority = 1
 
     recorder = Recorder(1.0, lambda _: (0,) * 7, Listeners())
