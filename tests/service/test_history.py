@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from sqlite3 import ProgrammingError
 from typing import Any
@@ -205,6 +206,32 @@ def test_what_can_only_be_read_is_broken_though_it_is_read(url: str) -> None:
     assert store.flush()
     until(lambda: not store.broken, "the store is well again")
     assert (store.lost, len(store.page(ORDERS, limit=9).rows)) == (0, 1)
+    store.close()
+
+
+def test_who_reads_in_the_moment_that_writing_fails_does_not_find_it_well(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at the status in between would say that nothing is wrong."""
+    store = Store(url, retry_s=0.02)
+    store.open()
+    broke = Store._broke
+    seen: list[str | None] = []
+
+    def meanwhile(failing: Store, error: Exception) -> StoreError:
+        found = broke(failing, error)
+        with ThreadPoolExecutor(1) as reader:
+            reader.submit(failing.page, MODE_CHANGES, limit=1).result(GIVE_UP_S)
+        seen.append(failing.broken)
+        return found
+
+    monkeypatch.setattr(Store, "_broke", meanwhile)
+    store.run(lambda connection: connection.execute(text("ALTER TABLE orders RENAME TO away")))
+    store.add(ORDERS, **ORDER)
+    until(lambda: seen, "the store cannot write")
+    assert seen[0] == "OperationalError"
+    store.run(lambda connection: connection.execute(text("ALTER TABLE away RENAME TO orders")))
+    assert store.flush()
     store.close()
 
 

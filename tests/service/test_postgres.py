@@ -17,6 +17,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Float, MetaData, String, Table, create_engine, select, text
+from sqlalchemy.pool import NullPool
 
 from balancer.service.history import Store
 from balancer.service.history.migrate import downgrade, revision, upgrade
@@ -127,7 +128,9 @@ def test_what_is_written_is_read(url: str) -> None:
 def test_a_server_that_is_only_read_loses_nothing(url: str) -> None:
     """As after a failover: whoever reads finds it well, and what waits is written later."""
     server = create_engine(
-        url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
+        url.replace("postgresql:", "postgresql+psycopg:"),
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,
     )
 
     def say(words: str) -> None:
@@ -139,11 +142,14 @@ def test_a_server_that_is_only_read_loses_nothing(url: str) -> None:
         with server.connect() as connection:
             return bool(connection.execute(text("SHOW transaction_read_only")).scalar() == "on")
 
+    before = Store(url)
+    before.open()
+    before.close()
+    say("SET default_transaction_read_only = on")
+    until(only_read, "the server is only read")
     store = Store(url, retry_s=0.02)
     store.open()
     since = 1e6
-    say("SET default_transaction_read_only = on")
-    until(only_read, "the server is only read")
     store.add(ORDERS, **{**ORDER, "at": since})
     until(lambda: store.broken, "the store cannot write")
     assert store.count(ORDERS, since=since) == 0

@@ -268,11 +268,16 @@ class Store:
         return self._broke(error)
 
     def _broke(self, error: Exception) -> StoreError:
+        said = StoreError(_failing(error), passing=True)
+        if threading.current_thread() is self._thread:
+            if not self._behind:
+                _log.warning("%s; what is to be written is kept until it can be", said)
+            self._behind = True  # before the other is: whoever reads may find it well
         self._broken = type(error).__name__
         if self._engine.dialect.name == "postgresql":
             # A server that is no longer the primary stays read-only for who is connected to it.
             self._engine.dispose()
-        return StoreError(_failing(error), passing=True)
+        return said
 
     def _write(self) -> None:
         most = _LARGEST_BATCH
@@ -288,10 +293,11 @@ class Store:
                 self.run(partial(_do, batch=batch))
             except StoreError as error:
                 if error.passing:
-                    self._wait(error)
                     if closing:
                         _log.warning("%d entries of the history are lost", len(self._waiting))
                         return
+                    with self._changed:
+                        self._changed.wait_for(lambda: self._closing, self._retry_s)
                     continue
                 refused = error
             except Exception as error:  # noqa: BLE001 - a driver's, of a value that it cannot send
@@ -310,14 +316,6 @@ class Store:
                     if self._waiting and self._waiting[0] is entry:
                         self._waiting.popleft()
                 self._changed.notify_all()
-
-    def _wait(self, error: StoreError) -> None:
-        """Until what failed is tried again."""
-        if not self._behind:
-            self._behind = True
-            _log.warning("%s; the history is kept in memory, and written once it can be", error)
-        with self._changed:
-            self._changed.wait_for(lambda: self._closing, self._retry_s)
 
     def _on_again(self) -> None:
         if self._behind:
