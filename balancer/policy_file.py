@@ -30,7 +30,7 @@ from .core.errors import PolicyError
 from .core.modes import MODES, Mode
 from .core.policy import Baseline, BudgetLimit, Policy, Rule, Strategy
 from .core.rules import SIGNALS, window_of
-from .documents import Document, Key, explain, parse, read_text
+from .documents import Document, Key, parse, read_text
 from .policy_schema import (
     WINDOWS_S,
     BaselineEntry,
@@ -41,6 +41,7 @@ from .policy_schema import (
 from .policy_show import show_policy
 from .policy_strategy import Entry, strategy_of
 from .prices import default_catalog, load_prices, with_table
+from .schema_errors import explain
 from .units import Multiple
 
 __all__ = [

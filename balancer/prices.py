@@ -19,8 +19,9 @@ from .core.catalog import Catalog, DatedPrices, ModelCard, TierPrices
 from .core.errors import PolicyError, nearest
 from .core.pricing import NANO_USD, PriceRow
 from .core.surcharges import MODALITIES, Fee, MediaPrice, Surcharges, scaled
-from .documents import Document, explain, read_text
+from .documents import Document, read_text
 from .model_table import FeeRow, ModelRow, ModelTable, SurchargesRow, Tier, TierRow, TiersRow
+from .schema_errors import explain
 
 __all__ = ["ModelTable", "default_catalog", "load_prices", "with_table"]
 

@@ -18,8 +18,9 @@ from pydantic import ValidationError
 
 from balancer.core.errors import ScenarioError, nearest
 from balancer.core.policy import Policy
-from balancer.documents import Document, Key, explain, parse, read_text
+from balancer.documents import Document, Key, parse, read_text
 from balancer.policy_file import default_model, default_policy, load_policy, policy_of
+from balancer.schema_errors import explain
 from balancer.units import parse_day
 
 from .model_words import with_names

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from balancer.core.errors import ScenarioError, nearest
 from balancer.core.strategy import ROUTES
-from balancer.documents import Document, Key, explain, parse
+from balancer.documents import Document, Key, parse
+from balancer.schema_errors import explain
 
 from .schema import GeminiUpstream, ModelProfile, Quota, Scenario, UpstreamFault
 from .tiers import tier_models

@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from balancer.core.errors import ScenarioError
-from balancer.documents import explain, parse
+from balancer.documents import parse
+from balancer.schema_errors import explain
 from balancer.units import Share
 
 from .frozen import Frozen

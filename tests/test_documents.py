@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from balancer.core.errors import PolicyError
-from balancer.documents import LARGEST_BYTES, Document, explain, parse, read_text
+from balancer.documents import LARGEST_BYTES, Document, parse, read_text
+from balancer.schema_errors import explain
 
 
 def read(text: str) -> Document:

@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, unquote
 from pydantic import ValidationError
 
 from balancer.core.errors import BalancerError, InputError
-from balancer.documents import Document, explain
+from balancer.documents import Document
+from balancer.schema_errors import explain
 from scenarios.schema import UpstreamFault
 
 from .app import GeminiApp

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from balancer.core.errors import InputError, nearest
-from balancer.documents import Document, explain
+from balancer.documents import Document
+from balancer.schema_errors import explain
 from scenarios.schema import Expectation
 
 from ..run.metrics import METRICS

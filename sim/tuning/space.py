@@ -22,7 +22,8 @@ from pydantic import Field as Entry
 
 from balancer.core.errors import InputError, PolicyError, nearest
 from balancer.core.policy import Policy
-from balancer.documents import Document, explain, parse, read_text
+from balancer.documents import Document, parse, read_text
+from balancer.schema_errors import explain
 from balancer.units import Multiple, parse_factor
 
 from .fields import COST, FACTS, MULTIPLE, Field, Fields, Unit
