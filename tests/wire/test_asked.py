@@ -140,6 +140,29 @@ def test_a_model_that_uses_computers_needs_its_tool() -> None:
     assert (found.needs_tools, found.tearable, found.takes_text) == (True, False, False)
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("\ud800x", "(other)"),
+        ("models/a\0b", "(other)"),
+        ("publishers/google/models/<b>:predict", "(other)"),
+        ("tunedModels/\udfff", "(other)"),
+        ("(other)", "(other)"),
+        ("é", "(other)"),
+        ("gemini 3", "(other)"),
+        ("gemini-3.8-flash\n", "(other)"),
+        ("claude-sonnet-4@20250514", "claude-sonnet-4@20250514"),
+        ("tunedModels/mine-1", "tunedModels/mine-1"),
+        ("endpoints/", "endpoints/"),
+        ("models/", ""),
+        ("", ""),
+    ],
+)
+def test_what_can_be_no_name_is_counted_with_others(name: str, expected: str) -> None:
+    """A body may hold any text in its place, and whoever counts calls shows their names."""
+    assert bare_model(name) == expected
+
+
 @pytest.mark.parametrize("prefix", ["", "models/", "publishers/google/models/"])
 def test_a_name_longer_than_any_is_cut(prefix: str) -> None:
     """A body may hold megabytes of one, and whoever counts calls keeps their names."""

@@ -76,6 +76,8 @@ def test_odd_requests_break_nothing_and_are_not_plausible(odd: Any) -> None:
     [
         ({}, Edits(model="n"), {"model": "n"}),
         ({"model": "google/m"}, Edits(model="n"), {"model": "google/n"}),
+        ({"model": "a model/of words"}, Edits(model="n"), {"model": "n"}),
+        ({"model": "m:x"}, Edits(model="n"), {"model": "n"}),
         ({}, Edits(output_cap_tokens=5), {"max_tokens": 5}),
         ({"max_completion_tokens": 9}, Edits(output_cap_tokens=5), {"max_completion_tokens": 5}),
         ({}, Edits(thinking="LOW"), {"reasoning_effort": "low"}),

@@ -51,7 +51,8 @@ class CallOptions:
             the attempt's number with it.
 
     Raises:
-        MisuseError: an unknown priority, or a number that is negative.
+        MisuseError: an unknown priority, a number that is negative, or a name that cannot be
+            written.
     """
 
     priority: Priority | str | None = None
@@ -70,6 +71,11 @@ class CallOptions:
             if value is not None and value < 0:
                 raise MisuseError(f"{name} is {value!r}; expected a whole number from 0 on")
 
+        for name in ("key", "session"):
+            value = getattr(self, name)
+            if isinstance(value, str) and not _is_written(value):
+                raise MisuseError(f"{name} is {value!r}; expected text, without half characters")
+
     @property
     def level(self) -> Priority:
         """The priority that counts."""
@@ -83,6 +89,15 @@ class CallOptions:
             if (value := getattr(self, field.name)) is not None
         }
         return replace(outer, **own)
+
+
+def _is_written(text: str) -> bool:
+    """Whether it can be written anywhere, as metrics and journals are."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _priority(name: str) -> Priority:

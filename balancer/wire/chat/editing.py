@@ -23,7 +23,8 @@ def apply(body: Any, edits: Edits) -> Any:
     new = dict(body)
     if edits.model is not None:
         named = str(body.get("model") or "")
-        new["model"] = named[: len(named) - len(bare_model(named))] + edits.model
+        bare = bare_model(named)
+        new["model"] = (named[: -len(bare)] if bare and named.endswith(bare) else "") + edits.model
     if edits.drop_tools:
         for name in _TOOLS:
             new.pop(name, None)

@@ -198,6 +198,10 @@ def test_options_that_cannot_be_meant_are_refused() -> None:
         balancing(min_output_tokens=-1),
     ):
         pass
+    with pytest.raises(MisuseError, match=r"key is .* without half characters"):
+        CallOptions(key="a\ud800")
+    with pytest.raises(MisuseError, match=r"session is .* without half characters"):
+        CallOptions(session="a\ud800")
 
 
 def test_blocks_nest() -> None:

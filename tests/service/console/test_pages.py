@@ -29,7 +29,8 @@ from balancer.service.problems import Problem
 from balancer.version import VERSION
 from tests.service.conftest import KEY, Service, Start
 from tests.service.console.conftest import errors, visiting
-from tests.service.upstream import answer
+from tests.service.upstream import answer, response
+from tests.waiting import until
 
 PAGES = ("", "/brownout", "/brownout/policy", "/brownout/versions", "/brownout/impact",
          "/incidents", "/observability", "/runs", "/settings", "/help")  # fmt: skip
@@ -52,6 +53,31 @@ def test_every_page_opens_and_knows_its_place(open_service: Service) -> None:
             page = client.get("/console" + path)
             assert page.status_code == 200, page.text
             assert page.text.count('aria-current="page"') >= 1
+
+
+@pytest.mark.parametrize("text", ["\ud800x", "a\0b", "<b>", "m" * 100_000])
+def test_every_page_opens_whatever_models_are_named(open_service: Service, text: str) -> None:
+    """In bodies, where any text may stand; all that reads the counts goes on."""
+    said = json.dumps({"candidates": [], "modelVersion": text, "model": text}).encode()
+    open_service.script.say(response(200, said, "content-type: application/json"))
+    asked = {
+        "openai/chat/completions": {"model": text, "messages": [{"role": "user", "content": "a"}]},
+        "interactions": {"model": text, "input": "a"},
+        "models/gemini-2.5-flash:generateContent": {"contents": [{"parts": [{"text": "a"}]}]},
+    }
+
+    def counted() -> set[str]:
+        return {entry.model for seen in open_service.seen for entry in seen.served}
+
+    with visiting(open_service) as client:
+        for path, body in asked.items():
+            client.post(f"/v1beta/{path}", content=json.dumps(body).encode())
+        until(lambda: len(counted()) > 1, "they are counted")
+        for path in PAGES:
+            assert client.get("/console" + path).status_code == 200, path
+        for path in ("/metrics", "/api/metrics", "/api/history/modes", "/readyz"):
+            assert client.get(path).status_code == 200, path
+    assert counted() == {"gemini-2.5-flash", "m" * 256 if text[0] == "m" else "(other)"}
 
 
 @pytest.mark.parametrize(
