@@ -263,6 +263,8 @@ class Ledger:
         """
         beyond = nano_usd - claim.worst_nano_usd
         with self._lock:
+            if self._claims.pop(claim.number, None) is not claim:
+                return  # it is held in the process that this one is a child of
             self._use(claim.rows)
             self._use(claim.priority_rows)
             for row in claim.rows:
@@ -271,8 +273,7 @@ class Ledger:
             for row in claim.priority_rows:
                 budget.settle(row, claim.nano_usd, as_priority_usd)
             self._reserved -= claim.nano_usd
-            if self._claims.pop(claim.number, None) is not None:
-                self.log(f"S {claim.number} {nano_usd} {as_priority_usd}")
+            self.log(f"S {claim.number} {nano_usd} {as_priority_usd}")
             self._surprises.learn(claim.model, beyond)
 
     def book(self, nano_usd: int, key: str | None = None) -> None:

@@ -177,3 +177,19 @@ def test_a_fork_forgets_claims_and_keeps_what_was_spent() -> None:
     ledger.forget_claims()
     assert ledger.reserved_nano_usd == 0
     assert ledger.headroom_nano_usd() == 700_000_000
+
+
+def test_a_child_gives_back_nothing_that_it_does_not_hold() -> None:
+    """Calls in flight at a fork end in both processes; the claims are the parent's."""
+    ledger = Ledger(limited((1.0, 60.0, None)))
+    inherited = [claim(ledger) for _ in range(10)]
+    ledger.forget_claims()
+    own = claim(ledger)
+    held = ledger.reserved_nano_usd
+    for each in inherited:
+        ledger.settle(each, each.nano_usd)
+    assert (ledger.reserved_nano_usd, ledger.headroom_nano_usd()) == (held, USD - held)
+    ledger.settle(own, held)
+    assert (ledger.reserved_nano_usd, ledger.headroom_nano_usd()) == (0, USD - held)
+    ledger.settle(own, held)
+    assert ledger.headroom_nano_usd() == USD - held

@@ -291,7 +291,7 @@ class WrappedCall:
         """Why there is nothing to hand out: ours, or the provider's of a project it has closed."""
         request = self.request
         if request.closed is not None and isinstance(request.closed.reply, Exception):
-            return request.closed.reply.with_traceback(None)
+            return _another(request.closed.reply)
         return ShedError(
             request.refusal or "budget",
             request.plan.mode,
@@ -336,3 +336,14 @@ class WrappedCall:
 
 def _kind(outcome: Outcome | None) -> str | None:
     return outcome.kind if outcome is not None else None
+
+
+def _another(error: Exception) -> Exception:
+    """The same error for another caller, without what the one before had at hand.
+
+    A copy of google-genai's errors is of their base class.
+    """
+    kind = type(error)
+    made = kind.__new__(kind, *error.args)
+    made.__dict__.update(error.__dict__)
+    return made

@@ -21,6 +21,7 @@ __all__ = ["answer_outcome", "error_outcome", "header_tier_of", "usage_of_calls"
 
 _RESET = {"TransportError", "ClientError", "OSError"}
 _TIMEOUT = {"TimeoutException", "TimeoutError", "Timeout"}
+_MALFORMED = {"DecodingError", "ContentDecodingError", "ContentEncodingError"}
 _HTTP = {"httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "requests", "google", "builtins"}
 
 
@@ -197,7 +198,9 @@ def _of_interaction(error: BaseException) -> tuple[str, UpstreamError | None] | 
 
 
 def _kind(error: BaseException) -> tuple[str | None, int, float]:
-    if isinstance(error, errors.UnknownApiResponseError | json.JSONDecodeError):
+    if isinstance(
+        error, errors.UnknownApiResponseError | json.JSONDecodeError | UnicodeDecodeError
+    ):
         return "malformed", 200, 0.0
     if isinstance(error, ValidationError):
         # Of a response it is the upstream's; of the arguments it is the caller's.
@@ -211,6 +214,8 @@ def _kind(error: BaseException) -> tuple[str | None, int, float]:
     }
     if names & _TIMEOUT:
         return "timeout", 0, 0.0
+    if names & _MALFORMED:
+        return "malformed", 200, 0.0
     return ("reset" if names & _RESET else None), 0, 0.0
 
 

@@ -173,14 +173,41 @@ def test_a_closed_project_is_asked_once(
     monkeypatch.setattr("balancer.wire.failures._kind", lambda *_: "closed")
     script = play(bad(message, code=403))
     here = bench(script, policy(RETRIES))
-    for _ in range(3):
-        with pytest.raises(errors.ClientError, match="billing to be enabled"):
-            here.stream() if streamed else here.ask()
+    raised = []
+    for number in range(3):
+        with pytest.raises(errors.ClientError, match="billing to be enabled") as caught:
+            try:
+                raise KeyError(number)
+            except KeyError:
+                here.stream() if streamed else here.ask()
+        raised.append(caught.value)
     assert len(script.received) == 1
+    # Nobody is told what another caller was at.
+    assert [repr(each.__context__) for each in raised[1:]] == ["KeyError(1)", "KeyError(2)"]
+    assert {(type(each), each.code, str(each)) for each in raised} == {
+        (errors.ClientError, 403, str(raised[0]))
+    }
     (text,) = here.balancer.status().closed
     assert "put the project's billing in order" in text
     seen = here.seen()
     assert (served_models(seen)[FLASH].started, sum(seen.unjudged)) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(body=b"no gzip", headers=["content-encoding: gzip"]),
+        Reply(body=b'{"candidates": [{"content": {"parts": [{"text": "\xff\xfe"}]}}]}'),
+    ],
+)
+def test_bytes_that_cannot_be_read_are_no_mistake_of_the_callers(
+    play: Play, bench: Make, reply: Reply
+) -> None:
+    """Another try may bring better ones; where a client reads over them, it has an answer."""
+    script = play(reply, whole("Hello."))
+    here = bench(script, policy(RETRIES))
+    assert here.ask().text in ("Hello.", "\ufffd\ufffd")
+    assert sum(here.seen().unjudged) == 0
 
 
 def test_twelve_calls_with_a_wrong_key_leave_normal_alone(play: Play, bench: Make) -> None:
