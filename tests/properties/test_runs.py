@@ -125,7 +125,8 @@ def test_every_run_keeps_its_books(scenario: Scenario, policy: Policy, arm: str)
         assert round(run.metrics["observed_cost_usd"] * NANO_USD) == spent
         assert run.metrics["offered"] == sum(sum(seen.offered) for seen, _ in entries)
     assert run.metrics["answered"] <= run.metrics["admitted"] <= run.metrics["offered"]
-    assert run.metrics["budget_overshoot_usd"] == 0.0
+    if arm != "none":  # where nobody keeps to a budget
+        assert run.metrics["budget_overshoot_usd"] == 0.0
 
 
 @settings(max_examples=20, deadline=None)

@@ -103,7 +103,7 @@ def test_a_failed_round_ends_no_process_of_others() -> None:
 
 def test_small_rounds_add_up_to_what_is_worth_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody asked for a number; one that was asked for is used."""
-    monkeypatch.setattr("sim.workers.pool._cores", lambda: 2)
+    monkeypatch.setattr("sim.workers.pool.cores", lambda: 2)
     with local_workers() as workers:
         assert [workers.worth(2.5) for _ in range(3)] == [False, False, True]
     with local_workers(2) as workers:
