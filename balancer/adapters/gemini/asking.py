@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,14 +18,17 @@ from balancer.wire import (
     shape_of,
 )
 from balancer.wire import speaks as value_speaks
+from balancer.wire.members import member
 from balancer.wire.validity import is_plausible as is_plausible_body
 
+from .extra_bodies import contents_of, merged
 from .options import CallOptions
 
 __all__ = ["automatic", "estimate", "is_plausible", "kept", "read_call", "shape"]
 
 _MEDIA_TOKENS = 258  # a small image, and the least for what we cannot measure
 _BYTES_PER_MEDIA_TOKEN = 512
+_NOTHING: Mapping[str, Any] = {}
 _NOT_READ = frozenset(("role", "mime_type", "mimeType", "thought_signature", "file_uri"))
 
 
@@ -34,15 +37,22 @@ def read_call(
     contents: Any,
     config: types.GenerateContentConfig | None,
     options: CallOptions,
+    extra: Mapping[str, Any] = _NOTHING,
 ) -> Asked:
-    """What a call asks for, in the terms that edits understand."""
+    """What a call asks for, in the terms that edits understand.
+
+    Args:
+        model, contents, config, options: the caller's.
+        extra: members of the body that go before them.
+    """
+    contents = contents_of(contents, extra)
     media = list(_media(contents))
     asked = read_asked(
-        {} if config is None else _settings(config),
+        merged({} if config is None else _settings(config), extra),
         model,
         min_output_tokens=options.min_output_tokens,
         needs_tools=bool(options.needs_tools),
-        prompt_tokens=_prompt_tokens(contents, config)
+        prompt_tokens=_prompt_tokens(contents, config, extra)
         if options.prompt_tokens is None
         else options.prompt_tokens,
         kinds=kinds_of(media),
@@ -51,10 +61,14 @@ def read_call(
     return replace(asked, media=most_media(media, options.prompt_tokens))
 
 
-def _prompt_tokens(contents: Any, config: types.GenerateContentConfig | None) -> int:
-    return estimate(
-        contents if config is None else [contents, config.system_instruction, config.tools]
-    )
+def _prompt_tokens(
+    contents: Any, config: types.GenerateContentConfig | None, extra: Mapping[str, Any]
+) -> int:
+    instruction, tools = member(extra, "systemInstruction"), member(extra, "tools")
+    if config is not None:
+        instruction = config.system_instruction if instruction is None else instruction
+        tools = config.tools if tools is None else tools
+    return estimate([contents, instruction, tools])
 
 
 def _settings(config: types.GenerateContentConfig) -> dict[str, Any]:
@@ -120,19 +134,18 @@ def _named(item: dict[str, Any], stack: list[Any]) -> Iterator[Found]:
         stack.extend(value for value in item.values() if isinstance(value, dict | list))
 
 
-def shape(config: types.GenerateContentConfig | None) -> str:
+def shape(config: types.GenerateContentConfig | None, extra: Mapping[str, Any] = _NOTHING) -> str:
     """Names of what a config says, as `balancer.wire.shape_of` has them of a body."""
     if config is None:
-        return ""
+        return shape_of(extra)
     members = {name: value for name, value in vars(config).items() if value is not None}
     tools = members.pop("tools", None) or ()
     thinking = members.pop("thinking_config", None)
-    return shape_of(
-        {
-            "generationConfig": members | {"thinkingConfig": _members(thinking)},
-            "tools": [_members(tool) for tool in tools],
-        }
-    )
+    body = {
+        "generationConfig": members | {"thinkingConfig": _members(thinking)},
+        "tools": [_members(tool) for tool in tools],
+    }
+    return shape_of(merged(body, extra))
 
 
 def _members(value: Any) -> dict[str, Any]:
@@ -148,13 +161,16 @@ def _word(value: Any) -> Any:
     return getattr(value, "value", value)
 
 
-def is_plausible(contents: Any, config: types.GenerateContentConfig | None) -> bool:
+def is_plausible(
+    contents: Any,
+    config: types.GenerateContentConfig | None,
+    extra: Mapping[str, Any] = _NOTHING,
+) -> bool:
     """As `balancer.wire.is_plausible`, for whatever the SDK takes as contents."""
     items = contents if isinstance(contents, list) else [contents]
     settings = {} if config is None else vars(config)
-    return is_plausible_body(
-        {"contents": [_form(item) for item in items], "generationConfig": settings}
-    )
+    body = {"contents": [_form(item) for item in items], "generationConfig": settings}
+    return is_plausible_body(merged(body, extra))
 
 
 def _form(item: Any) -> Any:

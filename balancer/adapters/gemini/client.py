@@ -208,6 +208,7 @@ def wrap(client: Client, balancer: Balancer, *, scorer: Scorer | None = None) ->
         scorer=scorer,
         vertex=bool(getattr(client, "vertexai", False)),
         headers=getattr(http, "headers", None),
+        extra_body=getattr(http, "extra_body", None),
     )
     return Wrapped(client, wrapping)
 

@@ -117,6 +117,7 @@ def http_options(
     own_retries_only: bool,
     request: int | None,
     attempt: int,
+    extra_body: dict[str, Any] | None = None,
 ) -> types.HttpOptions | None:
     """Options of one attempt's HTTP request.
 
@@ -130,6 +131,7 @@ def http_options(
             also ends the one that the SDK makes by itself over aiohttp, from 3.x on.
         request: index of the request in a scenario, to be sent on.
         attempt: number of the attempt.
+        extra_body: to be laid over the body; None leaves the caller's.
     """
     changes: dict[str, Any] = {}
     headers = dict(old.headers or {}) if old is not None else {}
@@ -146,6 +148,8 @@ def http_options(
             sent[_SERVER_TIMEOUT] = f"{_LEAST_SERVER_TIMEOUT_S:.0f}"
     if sent != headers:
         changes["headers"] = sent
+    if extra_body is not None:
+        changes["extra_body"] = extra_body
     if own_retries_only:
         changes["retry_options"] = types.HttpRetryOptions(attempts=1)
     return (old or types.HttpOptions()).model_copy(update=changes) if changes else old

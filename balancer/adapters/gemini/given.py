@@ -30,6 +30,7 @@ from balancer.wire.interactions import AnswerReader as InteractionReader
 
 from .asking import automatic, is_plausible, read_call, shape
 from .editing import Sending, edited, http_options
+from .extra_bodies import extra_body_of, rewritten
 from .options import CallOptions, options_of
 from .outcomes import header_tier_of, usage_of_calls, value
 from .shed import static_response
@@ -56,6 +57,7 @@ class Wrapping:
         watched: its calls whose outcome is told later.
         vertex: the client is one of Vertex AI.
         headers: that the client sends with every call.
+        extra_body: members that the client lays over the body of every call.
     """
 
     balancer: Balancer
@@ -67,6 +69,7 @@ class Wrapping:
     watched: Watched = field(default_factory=Watched)
     vertex: bool = False
     headers: Mapping[str, str] | None = None
+    extra_body: Any = None
 
 
 class Given:
@@ -88,8 +91,8 @@ class Given:
     """
 
     __slots__ = (
-        "_http", "_wrapping", "asked", "automatic", "config", "contents", "model", "options",
-        "sent",
+        "_extra", "_http", "_wrapping", "asked", "automatic", "config", "contents", "model",
+        "options", "sent",
     )  # fmt: skip
 
     def __init__(
@@ -111,12 +114,13 @@ class Given:
         http = self.config.http_options if self.config is not None else None
         self._http = types.HttpOptions.model_validate(http) if isinstance(http, dict) else http
         self.options = options_of(options, self._http.headers if self._http is not None else None)
-        asked = read_call(model, contents, self.config, self.options)
+        extra = self._extra = extra_body_of(self._http, wrapping.extra_body)
+        asked = read_call(model, contents, self.config, self.options, extra)
         if wrapping.vertex:
             asked = replace(asked, service_tier=self._header_tier(), takes_tiers=False)
         self.automatic = automatic(self.config)
-        plausible = is_plausible(contents, self.config)
-        self._complete(asked, plausible=plausible, shape=partial(shape, self.config))
+        plausible = is_plausible(contents, self.config, extra)
+        self._complete(asked, plausible=plausible, shape=partial(shape, self.config, extra))
 
     def _complete(self, asked: Asked, *, plausible: bool, shape: Callable[[], str]) -> None:
         """Add what is known beside the request itself."""
@@ -192,12 +196,16 @@ class Given:
         for the cap of a hard budget.
         """
         model, contents, config = self.model, self.contents, self.config
-        timeout_s = None
+        extra, timeout_s = self._extra, None
         if request.enforced or attempt.is_held:
             plan = self.plan(request, attempt)
             model, contents, config = edited(model, contents, config, plan.edits)
+            extra = rewritten(extra, plan.edits)
             changed = (
-                model != self.model or contents is not self.contents or config is not self.config
+                model != self.model
+                or contents is not self.contents
+                or config is not self.config
+                or extra is not self._extra
             )
             self.sent = plan.sent(changed=changed)
             timeout_s = self.timeout_s(attempt) if request.enforced else None
@@ -209,6 +217,7 @@ class Given:
             or (request.enforced and not self._wrapping.retries),
             request=self.options.request,
             attempt=attempt.number,
+            extra_body=None if extra is self._extra else extra,
         )
         if http is not self._http:
             config = (config or types.GenerateContentConfig()).model_copy(
