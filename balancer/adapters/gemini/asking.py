@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from google.genai import types
 
-from balancer.wire import (
-    Asked,
-    Found,
-    first_kept,
-    kinds_of,
-    most_media,
-    read_asked,
-    shape_of,
-)
-from balancer.wire import speaks as value_speaks
+from balancer.wire import Asked, Found, kinds_of, most_media, read_asked, shape_of
 from balancer.wire.members import member
 from balancer.wire.validity import is_plausible as is_plausible_body
 
+from .contents import answers_a_tool, form, grouped
 from .extra_bodies import contents_of, merged
 from .options import CallOptions
 
-__all__ = ["automatic", "estimate", "is_plausible", "kept", "read_call", "shape"]
+__all__ = ["automatic", "estimate", "is_plausible", "read_call", "shape"]
 
 _MEDIA_TOKENS = 258  # a small image, and the least for what we cannot measure
 _BYTES_PER_MEDIA_TOKEN = 512
@@ -56,7 +48,7 @@ def read_call(
         if options.prompt_tokens is None
         else options.prompt_tokens,
         kinds=kinds_of(media),
-        answers_tool=_answers_a_tool(contents),
+        answers_tool=answers_a_tool(contents),
     )
     return replace(asked, media=most_media(media, options.prompt_tokens))
 
@@ -167,27 +159,10 @@ def is_plausible(
     extra: Mapping[str, Any] = _NOTHING,
 ) -> bool:
     """As `balancer.wire.is_plausible`, for whatever the SDK takes as contents."""
-    items = contents if isinstance(contents, list) else [contents]
     settings = {} if config is None else vars(config)
-    body = {"contents": [_form(item) for item in items], "generationConfig": settings}
+    forms = [form(content) for content in grouped(contents)]
+    body = {"contents": forms, "generationConfig": settings}
     return is_plausible_body(merged(body, extra))
-
-
-def _form(item: Any) -> Any:
-    """The form of a content: its role, and what its parts are."""
-    if isinstance(item, types.Content):
-        parts = [
-            {name: True for name, value in vars(part).items() if value is not None}
-            for part in item.parts or ()
-        ]
-        return {"role": item.role, "parts": parts}
-    if isinstance(item, dict) and "parts" in item:
-        return item
-    if _is_response(item):
-        return {"parts": [{"functionResponse": True}]}
-    if getattr(item, "function_call", None) is not None:
-        return {"role": "model", "parts": [{"functionCall": True}]}
-    return {"parts": [{"text": True}]}
 
 
 def automatic(config: types.GenerateContentConfig | None) -> bool:
@@ -233,34 +208,3 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield f"{getattr(item, '__name__', '')}{getattr(item, '__doc__', '') or ''}"
         elif not hasattr(item, "value"):  # an enum's member costs nothing
             yield item
-
-
-def _answers_a_tool(contents: Any) -> bool:
-    last = contents[-1] if isinstance(contents, list) and contents else contents
-    parts = last.get("parts") if isinstance(last, dict) else getattr(last, "parts", None)
-    return any(_is_response(part) for part in (parts if isinstance(parts, list) else [last]))
-
-
-def _is_response(part: Any) -> bool:
-    if isinstance(part, dict):
-        return any(part.get(name) for name in ("function_response", "functionResponse"))
-    return getattr(part, "function_response", None) is not None
-
-
-def _speaks(item: Any) -> bool:
-    """As `balancer.wire.speaks`, for whatever the SDK takes in a list of contents."""
-    if isinstance(item, types.Content):
-        parts = item.parts or ()
-        return item.role in (None, "", "user") and not any(map(_is_response, parts))
-    if isinstance(item, dict) and "parts" in item:
-        return value_speaks(item)
-    # Loose parts in a row become one content of the user, except what functions say.
-    return not _is_response(item) and getattr(item, "function_call", None) is None
-
-
-def kept(contents: Any, turns: int, speaks: Callable[[Any], bool] = _speaks) -> Any:
-    """The last turns of a conversation; a new list where some are left out."""
-    if not isinstance(contents, list):
-        return contents
-    first = first_kept(contents, turns, speaks)
-    return contents[first:] if first else contents

@@ -14,7 +14,7 @@ from google.genai import types
 from balancer.wire import Edits
 from balancer.wire.members import snake
 
-from .asking import kept
+from .contents import kept
 from .options import ATTEMPT_HEADER, OWN_HEADERS, REQUEST_HEADER
 
 __all__ = ["Sending", "edited", "http_options"]

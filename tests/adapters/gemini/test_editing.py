@@ -9,7 +9,7 @@ from google import genai
 from google.genai import errors, types
 
 from balancer.adapters.gemini import CallOptions, Wrapped, balancing, served, wrap
-from balancer.adapters.gemini.asking import estimate, kept
+from balancer.adapters.gemini.asking import estimate
 from balancer.adapters.gemini.editing import edited, http_options
 from balancer.adapters.gemini.options import options_of
 from balancer.core.errors import MisuseError
@@ -156,24 +156,6 @@ def test_a_level_takes_the_place_of_a_budget() -> None:
 def test_another_model_takes_the_path_of_the_first(model: str, expected: str) -> None:
     """But for tuned ones, whose path is their own."""
     assert edited(model, "x", None, Edits(model="new"))[0] == expected
-
-
-def test_history_is_cut_in_any_shape() -> None:
-    """Loose parts in a row are one content of the user."""
-    talk: list[Any] = [
-        "a",
-        types.Content(role="model", parts=[types.Part(text="A")]),
-        {"role": "user", "parts": [{"text": "b"}]},
-        types.Content(role="model", parts=[types.Part.from_function_call(name="f", args={})]),
-        types.Part.from_function_response(name="f", response={}),
-        types.Content(role="model", parts=[types.Part(text="B")]),
-        "see",
-        "c",
-    ]
-    assert kept(talk, 1) == talk[6:]
-    assert kept(talk, 2) == talk[2:]
-    assert kept(talk, 3) is talk
-    assert kept("just a question", 1) == "just a question"
 
 
 def test_tokens_are_estimated_for_any_shape() -> None:
