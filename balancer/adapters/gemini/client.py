@@ -106,10 +106,11 @@ class AsyncWrappedModels(Passing):
         options: CallOptions | None = None,
     ) -> awaiting.AsyncStream:
         """As the SDK's, under the plan in force; see `WrappedModels.generate_content`."""
-        return awaiting.AsyncStream(self._open, self._call(model, contents, config, options))
+        call = self._call(model, contents, config, options, times_itself=True)
+        return awaiting.AsyncStream(self._open, call)
 
-    def _call(self, *given: Any) -> WrappedCall:
-        return WrappedCall(self._wrapping, Given(self._wrapping, *given))
+    def _call(self, *given: Any, times_itself: bool = False) -> WrappedCall:
+        return WrappedCall(self._wrapping, Given(self._wrapping, *given, times_itself=times_itself))
 
     async def _send(self, sending: Sending) -> Any:
         return await self._inner.generate_content(

@@ -118,6 +118,7 @@ def http_options(
     request: int | None,
     attempt: int,
     extra_body: dict[str, Any] | None = None,
+    told_only: bool = False,
 ) -> types.HttpOptions | None:
     """Options of one attempt's HTTP request.
 
@@ -132,6 +133,8 @@ def http_options(
         request: index of the request in a scenario, to be sent on.
         attempt: number of the attempt.
         extra_body: to be laid over the body; None leaves the caller's.
+        told_only: the server is told the deadline, and the HTTP client is not: whoever reads
+            keeps it.
     """
     changes: dict[str, Any] = {}
     headers = dict(old.headers or {}) if old is not None else {}
@@ -141,11 +144,12 @@ def http_options(
         sent[REQUEST_HEADER] = str(request)
         sent[ATTEMPT_HEADER] = str(attempt)
     if timeout_s is not None:
-        changes["timeout"] = max(1, math.ceil(timeout_s * 1000))
-        if timeout_s < _LEAST_SERVER_TIMEOUT_S and not any(
+        if not told_only:
+            changes["timeout"] = max(1, math.ceil(timeout_s * 1000))
+        if (told_only or timeout_s < _LEAST_SERVER_TIMEOUT_S) and not any(
             name.lower() == _SERVER_TIMEOUT.lower() for name in sent
         ):
-            sent[_SERVER_TIMEOUT] = f"{_LEAST_SERVER_TIMEOUT_S:.0f}"
+            sent[_SERVER_TIMEOUT] = str(math.ceil(max(timeout_s, _LEAST_SERVER_TIMEOUT_S)))
     if sent != headers:
         changes["headers"] = sent
     if extra_body is not None:

@@ -79,6 +79,8 @@ class Given:
         wrapping: of the client.
         model, contents, config: the caller's arguments.
         options: the caller's, beside them.
+        times_itself: whoever drives the call keeps its deadline alone. Over aiohttp one of the HTTP
+            client's own is a total, in which a stream's reader has to be done, too.
 
     Attributes:
         options: of the caller, those in headers included.
@@ -91,8 +93,8 @@ class Given:
     """
 
     __slots__ = (
-        "_extra", "_http", "_wrapping", "asked", "automatic", "config", "contents", "model",
-        "options", "sent",
+        "_extra", "_http", "_times_itself", "_wrapping", "asked", "automatic", "config",
+        "contents", "model", "options", "sent",
     )  # fmt: skip
 
     def __init__(
@@ -102,8 +104,11 @@ class Given:
         contents: Any,
         config: types.GenerateContentConfigOrDict | None,
         options: CallOptions | None,
+        *,
+        times_itself: bool = False,
     ) -> None:
         self._wrapping = wrapping
+        self._times_itself = times_itself
         self.model = model
         self.contents = contents
         self.config = (
@@ -218,6 +223,7 @@ class Given:
             request=self.options.request,
             attempt=attempt.number,
             extra_body=None if extra is self._extra else extra,
+            told_only=self._times_itself,
         )
         if http is not self._http:
             config = (config or types.GenerateContentConfig()).model_copy(

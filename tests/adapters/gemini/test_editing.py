@@ -48,6 +48,17 @@ def test_a_deadline_below_ten_seconds_is_told_the_server_as_ten() -> None:
     assert said.headers == {"x-server-timeout": "30"}
 
 
+def test_a_deadline_that_its_reader_keeps_is_told_the_server_alone() -> None:
+    """In whole seconds, and the caller's own stays what it was."""
+    short = options(timeout_s=3.2, told_only=True)
+    assert short is not None
+    assert (short.timeout, short.headers) == (None, {"X-Server-Timeout": "10"})
+    long = options(types.HttpOptions(timeout=80_000), timeout_s=20.2, told_only=True)
+    assert long is not None
+    assert (long.timeout, long.headers) == (80_000, {"X-Server-Timeout": "21"})
+    assert options(told_only=True) is None
+
+
 def test_nothing_to_say_leaves_the_caller_s_options() -> None:
     """The same object, or none."""
     own = types.HttpOptions(timeout=5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from typing import Any
 
 import pytest
 from google.genai import errors, types
@@ -60,6 +61,23 @@ def test_the_time_that_its_reader_takes_is_in_no_latency(play: Play, bench: Make
     latency = served_models(here.seen())[FLASH].latency
     assert (latency.total, len(aged)) == (1, 2)
     assert {*aged, *latency.counts()} == {MIN_INDEX}
+
+
+@pytest.mark.parametrize("kind", ["httpx", "aiohttp"])
+def test_no_deadline_runs_while_its_reader_has_control(play: Play, kind: str) -> None:
+    """Of ours or of the HTTP client, on whose clock a reader takes a thousand seconds a chunk."""
+    script = play(Reply(chunks=[chunk("Hel"), chunk("lo"), chunk(".", "STOP")], gap_s=0.01))
+    here = Bench(url=script.url, kind=kind, policy=policy())
+
+    def read() -> None:
+        loop: Any = asyncio.get_running_loop()
+        time = loop.time
+        loop.time = lambda: time() + 1000.0
+
+    assert texts(here.stream(read=read)) == ["Hel", "lo", "."]
+    (one,) = script.received
+    assert one.headers["x-server-timeout"] == "10"
+    assert failures(served_models(here.seen())[FLASH]) == {}
 
 
 @pytest.mark.parametrize(
