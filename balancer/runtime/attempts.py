@@ -24,6 +24,7 @@ from .flights import (
     REROUTED,
     STARTED,
     UNTIMED,
+    WITHDRAWN,
     Call,
 )
 from .recorder import MOST_PENDING
@@ -247,6 +248,21 @@ class Attempt:
         if self.state == BEGUN:
             self._end(so_far, ABANDONED)
         elif self.state == RESERVED:
+            self.state = OVER
+            self._settle(0)
+
+    def withdraw(self) -> None:
+        """Nothing was sent of it, for a reason on this side: it counts as nothing, and its money is
+        given back.
+        """
+        if self.state == BEGUN:
+            flight, recorder = self._flight, self._account.admission.recorder
+            assert flight is not None
+            flights = recorder.flex if flight.flex else recorder.flights
+            if flight in flights:
+                flights.discard(flight)
+                recorder.begun.append((WITHDRAWN, flight.place))
+        if self.state != OVER:
             self.state = OVER
             self._settle(0)
 

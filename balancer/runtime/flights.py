@@ -24,6 +24,7 @@ __all__ = [
     "UNJUDGED",
     "UNPRICED",
     "UNTIMED",
+    "WITHDRAWN",
     "Call",
     "Done",
     "Ended",
@@ -33,7 +34,7 @@ __all__ = [
     "UnderWay",
 ]
 
-CALL, ADMITTED, SHED, STARTED, FALLBACK, REROUTED, DOWNGRADED = range(7)
+CALL, ADMITTED, SHED, STARTED, FALLBACK, REROUTED, DOWNGRADED, WITHDRAWN = range(8)
 """First item of what is appended to `Recorder.begun`:
 
     (CALL, priority, place)      a request that is offered, admitted and started at once
@@ -43,6 +44,7 @@ CALL, ADMITTED, SHED, STARTED, FALLBACK, REROUTED, DOWNGRADED = range(7)
     (FALLBACK, priority)         a failed request that got the static answer
     (REROUTED, place)            an answer of another model than the one called
     (DOWNGRADED, place)          an answer in another tier than it was sent in
+    (WITHDRAWN, place)           an attempt that had started, of which nothing was sent
 """
 
 ANSWER = -1

@@ -37,6 +37,7 @@ from .flights import (
     STARTED,
     UNJUDGED,
     UNTIMED,
+    WITHDRAWN,
     Done,
     Ended,
     Flight,
@@ -203,6 +204,11 @@ class Recorder:
             return
         if kind == DOWNGRADED:
             self._cell(event[1]).downgraded += count  # type: ignore[arg-type]
+            return
+        if kind == WITHDRAWN:
+            # One that started in a tick before was counted there.
+            cell = self._cell(event[1])  # type: ignore[arg-type]
+            cell.started = max(0, cell.started - count)
             return
         priority = event[1]
         assert isinstance(priority, int)

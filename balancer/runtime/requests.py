@@ -358,6 +358,19 @@ class Request:
             self._admission.fell_back(self.priority)
         self.account.tell(refusal=self.refusal, answered=self.answered)
 
+    def withdraw(self) -> None:
+        """Nothing was sent of the attempt under way, for a reason on this side, such as a caller's
+        wrong argument: it counts as nothing, and nothing more will be tried.
+        """
+        if self.over:
+            return
+        attempt = self._attempt
+        assert attempt is not None
+        attempt.withdraw()
+        self.unjudged = True
+        self.account.end(UNJUDGED, self._admission.raw())
+        self.close()
+
     # --- the end ------------------------------------------------------------------------
 
     def close(self) -> None:

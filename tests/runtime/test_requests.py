@@ -331,6 +331,46 @@ def test_a_dropped_request_gives_back_what_it_held() -> None:
     assert (entry.started, entry.finished, entry.failed, entry.latency.total) == (1, 1, 0, 1)
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_attempt_of_which_nothing_was_sent_counts_as_nothing(begun: bool) -> None:
+    """Its money is free again, and its request unjudged."""
+    bench = Bench(budgeted(1.0))
+    request = bench.balancer.request()
+    attempt = started(request) if begun else request.reserve()
+    assert attempt is not None
+    assert bench.balancer.budgets()[0].reserved > 0
+    request.withdraw()
+    request.withdraw()
+    attempt.withdraw()
+    assert (request.over, request.unjudged, request.start()) == (True, True, None)
+    (budget,) = bench.balancer.budgets()
+    assert (budget.used, budget.reserved) == (0, 0)
+    seen = bench.seen()
+    assert [(e.started, e.finished, e.ages.total) for e in seen.served] == [(0, 0, 0)] * begun
+    assert sum(seen.unjudged) == begun
+
+
+def test_an_attempt_that_is_withdrawn_a_tick_later_takes_no_other_from_its_count() -> None:
+    """It was counted where it started."""
+    bench = Bench()
+    request = bench.balancer.request()
+    started(request)
+    assert bench.seen().served[0].started == 1
+    request.withdraw()
+    (entry,) = bench.seen().served
+    assert (entry.started, entry.finished) == (0, 0)
+
+
+def test_nothing_of_a_forgotten_attempt_is_taken_back() -> None:
+    """The recorder has given it up, as the child of a fork does."""
+    bench = Bench()
+    request = bench.balancer.request()
+    started(request)
+    request.account.admission.recorder.clear()
+    request.withdraw()
+    assert bench.seen().served == ()
+
+
 def test_an_attempt_ends_once() -> None:
     """Finishing it again is misuse; abandoning it again is not."""
     request = Bench().balancer.request()

@@ -13,7 +13,7 @@ from .served import Served
 
 __all__ = ["AsyncStream", "generate"]
 
-_Send = Callable[[Any], Awaitable[Any]]
+_Send = Callable[[Any, Any], Awaitable[Any]]
 
 
 async def generate(send: _Send, call: WrappedCall) -> Any:
@@ -31,7 +31,7 @@ async def generate(send: _Send, call: WrappedCall) -> Any:
         while (sending := call.next()) is not None:
             try:
                 async with asyncio.timeout(sending.timeout_s):
-                    response = await send(sending)
+                    response = await send(sending, call.traffic)
             except Exception as error:  # noqa: BLE001 - it is sorted, and raised in the end
                 call.failed(error)
             else:
@@ -108,7 +108,7 @@ async def _attempt(send: _Send, call: WrappedCall, sending: Any) -> AsyncGenerat
     timeout_s = sending.timeout_s
     ends = None if timeout_s is None else loop.time() + timeout_s
     async with asyncio.timeout_at(ends):
-        stream = await send(sending)
+        stream = await send(sending, call.traffic)
     async with aclosing(stream) as chunks:
         while True:
             # Around every wait anew: no deadline may be running while the reader has control.

@@ -14,7 +14,7 @@ from .served import Served
 __all__ = ["Stream", "generate"]
 
 
-def generate(send: Callable[[Any], Any], call: WrappedCall) -> Any:
+def generate(send: Callable[[Any, Any], Any], call: WrappedCall) -> Any:
     """Make a call whose answer comes whole.
 
     The deadline holds for each wait on the connection, as the HTTP client has it.
@@ -30,7 +30,7 @@ def generate(send: Callable[[Any], Any], call: WrappedCall) -> Any:
     with call:
         while (sending := call.next()) is not None:
             try:
-                response = send(sending)
+                response = send(sending, call.traffic)
             except Exception as error:  # noqa: BLE001 - it is sorted, and raised in the end
                 call.failed(error)
             else:
@@ -49,7 +49,7 @@ class Stream(Iterator[Any]):
         served: how it was served; None before the first chunk.
     """
 
-    def __init__(self, send: Callable[[Any], Any], call: WrappedCall) -> None:
+    def __init__(self, send: Callable[[Any, Any], Any], call: WrappedCall) -> None:
         self._call = call
         self._chunks = _chunks(send, call)
 
@@ -81,7 +81,7 @@ class Stream(Iterator[Any]):
         self._chunks.close()
 
 
-def _chunks(send: Callable[[Any], Any], call: WrappedCall) -> Generator[Any, None, None]:
+def _chunks(send: Callable[[Any, Any], Any], call: WrappedCall) -> Generator[Any, None, None]:
     with call:
         while (sending := call.next()) is not None:
             try:
@@ -97,8 +97,8 @@ def _chunks(send: Callable[[Any], Any], call: WrappedCall) -> Generator[Any, Non
         yield from call.rest()
 
 
-def _attempt(send: Callable[[Any], Any], call: WrappedCall, sending: Any) -> Iterator[Any]:
-    chunks = send(sending)
+def _attempt(send: Callable[[Any, Any], Any], call: WrappedCall, sending: Any) -> Iterator[Any]:
+    chunks = send(sending, call.traffic)
     timeout_s = sending.timeout_s
     ends = None if timeout_s is None else time.monotonic() + timeout_s
     with closing(chunks):

@@ -17,6 +17,7 @@ from balancer.runtime.requests import Request
 from balancer.wire import Usage
 
 from .given import Given, Wrapping
+from .mending import Traffic
 from .outcomes import answer_outcome, error_outcome
 from .served import Served, mark
 from .shed import ShedError
@@ -32,6 +33,11 @@ class WrappedCall:
     Args:
         wrapping: of the client.
         given: what its caller gave.
+
+    Attributes:
+        traffic: what is sent for the attempt, as whoever sends it sees it.
+        released: a chunk of a stream has been handed out.
+        served: how it was served, once that is known.
     """
 
     def __init__(self, wrapping: Wrapping, given: Given) -> None:
@@ -40,6 +46,7 @@ class WrappedCall:
         self._request: Request | None = None
         self._attempt: Attempt | None = None
         self._made = 0
+        self.traffic = Traffic()
         self._reader = given.reader()
         self._error: BaseException | None = None
         self._response: Any = None
@@ -77,6 +84,9 @@ class WrappedCall:
         # An attempt under way is abandoned: its caller cancelled it, or closed the stream, and is
         # charged what the upstream had reported by then.
         if self._attempt is not None and self._attempt.under_way:
+            if self.traffic.nothing:
+                self.request.withdraw()
+                return
             answer, sent = self._reader.answer(), self._given.sent
             self._attempt.abandon(answer_outcome(answer, self._usage(), sent, self._attempt))
         self.request.close()
@@ -92,6 +102,7 @@ class WrappedCall:
         if self._given.untimed:
             attempt.detach()
         self._made += 1
+        self.traffic = Traffic()
         self._error = self._response = None
         self._reader = self._given.reader()
         self._held = []
@@ -109,6 +120,9 @@ class WrappedCall:
             # Only the connection is lost. What was begun goes on, and is not begun again.
             self._error = error
             return
+        if self.traffic.nothing:
+            self.request.withdraw()
+            raise error
         usage = self._usage() or self._given.spent_in(error)
         begun = self.released or bool(self._held) or usage is not None
         sent, so_far = self._given.sent, self._reader.answer()

@@ -22,7 +22,7 @@ from .calls import WrappedCall
 from .editing import Sending
 from .given import Given, Scorer, Wrapping
 from .interactions import AsyncWrappedInteractions, WrappedInteractions
-from .mending import mended
+from .mending import Traffic, mended
 from .options import CallOptions
 from .passing import Passing
 
@@ -70,13 +70,13 @@ class WrappedModels(Passing):
     def _call(self, *given: Any) -> WrappedCall:
         return WrappedCall(self._wrapping, Given(self._wrapping, *given))
 
-    def _send(self, sending: Sending) -> Any:
-        return self._inner.generate_content(
+    def _send(self, sending: Sending, traffic: Traffic) -> Any:
+        return mended(self._inner, traffic).generate_content(
             model=sending.model, contents=sending.contents, config=sending.config
         )
 
-    def _open(self, sending: Sending) -> Any:
-        return mended(self._inner).generate_content_stream(
+    def _open(self, sending: Sending, traffic: Traffic) -> Any:
+        return mended(self._inner, traffic).generate_content_stream(
             model=sending.model, contents=sending.contents, config=sending.config
         )
 
@@ -112,13 +112,13 @@ class AsyncWrappedModels(Passing):
     def _call(self, *given: Any, times_itself: bool = False) -> WrappedCall:
         return WrappedCall(self._wrapping, Given(self._wrapping, *given, times_itself=times_itself))
 
-    async def _send(self, sending: Sending) -> Any:
-        return await self._inner.generate_content(
+    async def _send(self, sending: Sending, traffic: Traffic) -> Any:
+        return await mended(self._inner, traffic).generate_content(
             model=sending.model, contents=sending.contents, config=sending.config
         )
 
-    async def _open(self, sending: Sending) -> Any:
-        return await mended(self._inner).generate_content_stream(
+    async def _open(self, sending: Sending, traffic: Traffic) -> Any:
+        return await mended(self._inner, traffic).generate_content_stream(
             model=sending.model, contents=sending.contents, config=sending.config
         )
 

@@ -17,6 +17,7 @@ from . import awaiting, blocking
 from .calls import WrappedCall
 from .interaction_given import InteractionGiven, InteractionSending, once
 from .interaction_values import plain
+from .mending import Traffic
 from .options import CallOptions
 from .passing import Passing
 
@@ -46,7 +47,8 @@ class WrappedInteractions(Passing):
             return blocking.Stream(self._send, call)
         return blocking.generate(self._send, call)
 
-    def _send(self, sending: InteractionSending) -> Any:
+    def _send(self, sending: InteractionSending, traffic: Traffic) -> Any:
+        traffic.sent = None  # there is no place to see it
         inner = once(self._inner) if sending.once else self._inner
         answer = inner.create(**sending.arguments)
         return answer if hasattr(answer, "close") else _whole(answer, sending)
@@ -84,12 +86,15 @@ class AsyncWrappedInteractions(Passing):
             return awaiting.AsyncStream(self._open, call)
         return await awaiting.generate(self._send, call)
 
-    async def _send(self, sending: InteractionSending) -> Any:
+    async def _send(self, sending: InteractionSending, traffic: Traffic) -> Any:
+        traffic.sent = None  # there is no place to see it
         inner = once(self._inner) if sending.once else self._inner
         return await inner.create(**sending.arguments)
 
-    async def _open(self, sending: InteractionSending) -> AsyncGenerator[Any, None]:
-        return _closing(await self._send(sending))
+    async def _open(
+        self, sending: InteractionSending, traffic: Traffic
+    ) -> AsyncGenerator[Any, None]:
+        return _closing(await self._send(sending, traffic))
 
     async def get(self, *arguments: Any, **more: Any) -> Any:
         """As the SDK's; how an interaction in the background ended is taken from it."""

@@ -221,6 +221,44 @@ def test_a_caller_s_mistake_is_no_failure_of_the_upstream(play: Play, bench: Mak
     assert entry is None or entry.failed == 0
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_call_that_the_sdk_does_not_send_counts_as_nothing(
+    play: Play, bench: Make, streamed: bool
+) -> None:
+    """It takes nothing of a budget, raises no cost, and is no abandoned call."""
+    script = play()
+    here = bench(script, policy(budgets=(BudgetLimit(usd=1.0, window_s=3600.0),)))
+    for _ in range(3):
+        with pytest.raises(ValueError, match="contents are required"):
+            here.stream([]) if streamed else here.ask([])
+    seen = here.seen()
+    assert script.received == []
+    entry = served_models(seen)[FLASH]
+    assert (entry.started, entry.finished, entry.nano_usd, entry.latency.total) == (0, 0, 0, 0)
+    assert (entry.prompt_tokens, entry.ages.total) == (0, 0)
+    assert seen.unjudged == (0, 3, 0)
+    (budget,) = here.balancer.budgets()
+    assert (budget.used, budget.reserved) == (0, 0)
+
+
+def test_a_call_that_is_interrupted_before_it_is_sent_counts_as_nothing(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a key, or a task that is cancelled."""
+    script = play()
+    here = Bench(url=script.url, kind="sync", policy=policy())
+
+    def leave(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("google.genai.models.Models._generate_content", leave)
+    with pytest.raises(KeyboardInterrupt):
+        here.ask()
+    seen = here.seen()
+    assert script.received == []
+    assert (served_models(seen)[FLASH].finished, sum(seen.unjudged)) == (0, 1)
+
+
 def refusing(**changes: float) -> Strategy:
     """A strategy that refuses everybody."""
     return Strategy(model=FLASH, shed=(1.0, 1.0, 1.0), **changes)  # type: ignore[arg-type]
