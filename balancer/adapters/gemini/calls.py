@@ -8,16 +8,16 @@ says, and goes on until there is no next one.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from balancer.runtime.attempts import Attempt
 from balancer.runtime.calls import Outcome, Score
 from balancer.runtime.requests import Request
-from balancer.wire import Usage
+from balancer.wire import Answer, Usage
 
 from .given import Given, Wrapping
-from .mending import Traffic
 from .outcomes import answer_outcome, error_outcome
 from .served import Served, mark
 from .shed import ShedError
@@ -36,7 +36,7 @@ class WrappedCall:
 
     Attributes:
         traffic: what is sent for the attempt, as whoever sends it sees it.
-        released: a chunk of a stream has been handed out.
+        released: nothing is made anew, as a chunk has been handed out or functions were called.
         served: how it was served, once that is known.
     """
 
@@ -46,7 +46,7 @@ class WrappedCall:
         self._request: Request | None = None
         self._attempt: Attempt | None = None
         self._made = 0
-        self.traffic = Traffic()
+        self.traffic = given.traffic()
         self._reader = given.reader()
         self._error: BaseException | None = None
         self._response: Any = None
@@ -87,9 +87,13 @@ class WrappedCall:
             if self.traffic.nothing:
                 self.request.withdraw()
                 return
-            answer, sent = self._reader.answer(), self._given.sent
-            self._attempt.abandon(answer_outcome(answer, self._usage(), sent, self._attempt))
+            self._abandon()
         self.request.close()
+
+    def _abandon(self) -> None:
+        assert self._attempt is not None
+        answer, sent = self._so_far(), self._given.sent
+        self._attempt.abandon(answer_outcome(answer, self._usage(), sent, self._attempt))
 
     # --- attempts -----------------------------------------------------------------------
 
@@ -102,7 +106,7 @@ class WrappedCall:
         if self._given.untimed:
             attempt.detach()
         self._made += 1
-        self.traffic = Traffic()
+        self.traffic = self._given.traffic()
         self._error = self._response = None
         self._reader = self._given.reader()
         self._held = []
@@ -125,19 +129,32 @@ class WrappedCall:
             raise error
         usage = self._usage() or self._given.spent_in(error)
         begun = self.released or bool(self._held) or usage is not None
-        sent, so_far = self._given.sent, self._reader.answer()
+        sent, so_far = self._given.sent, self._so_far()
         outcome = error_outcome(error, sent, usage, so_far, self._attempt, begun=begun)
         if outcome is None:
+            if usage is not None:
+                self._abandon()
             self.request.close()
             raise error
+        if self._has_called() and outcome.kind == "timeout" and self.traffic.in_functions:
+            outcome = replace(outcome, kind="rejected")
         # A refusal of what we made of a call is not for its caller.
-        self._error = None if outcome.kind == "edited" else error
+        self._error = None if outcome.kind == "edited" and not self.released else error
         self._attempt.finish(outcome)
+
+    def _has_called(self) -> bool:
+        """Whether the SDK may have called functions, which must not be called again: the attempt is
+        the last one.
+        """
+        called = self._given.automatic and self.traffic.called
+        self.released = self.released or called
+        return called
 
     def answered(self, response: Any) -> None:
         """The attempt gave a whole answer, or the word that it will be given later."""
         assert self._attempt is not None
         self._response = response
+        self._has_called()
         body = self._given.value(response)
         if self._detaches(body):
             return
@@ -215,10 +232,15 @@ class WrappedCall:
         return chunks
 
     def _usage(self) -> Usage | None:
+        """What the attempt has used by now, as far as it was reported."""
         usage = self._reader.usage
         if self._spent is None or usage is None:
-            return usage or self._spent
+            return usage or self._spent or self.traffic.usage
         return self._spent + usage
+
+    def _so_far(self) -> Answer:
+        """What has come of the attempt by now."""
+        return self.traffic.answer or self._reader.answer()
 
     def ended(self) -> None:
         """The attempt's stream ended by itself."""

@@ -31,6 +31,7 @@ from balancer.wire.interactions import AnswerReader as InteractionReader
 from .asking import automatic, is_plausible, read_call, shape
 from .editing import Sending, edited, http_options
 from .extra_bodies import extra_body_of, rewritten
+from .mending import Traffic
 from .options import CallOptions, options_of
 from .outcomes import header_tier_of, usage_of_calls, value
 from .shed import static_response
@@ -230,6 +231,11 @@ class Given:
                 update={"http_options": http}
             )
         return Sending(model=model, contents=contents, config=config, timeout_s=timeout_s)
+
+    def traffic(self) -> Traffic:
+        """Sees what is sent for an attempt."""
+        own = self._http.retry_options if self._http is not None else None
+        return Traffic(own_retries=self._wrapping.retries or own is not None, retry_options=own)
 
     def plan(self, request: Request, attempt: Attempt) -> AttemptPlan:
         """What the plan makes of the request for an attempt."""

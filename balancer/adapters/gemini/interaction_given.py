@@ -14,6 +14,7 @@ from balancer.wire import Answer, Usage, bare_model, interactions
 
 from .given import Given, Wrapping
 from .interaction_values import plain
+from .mending import Traffic
 from .options import ATTEMPT_HEADER, OWN_HEADERS, REQUEST_HEADER, CallOptions, options_of
 from .shed import FALLBACK_MODEL
 
@@ -164,6 +165,12 @@ class InteractionGiven(Given):
         return InteractionSending(
             arguments=body | arguments, once=self._retries(request), timeout_s=timeout_s
         )
+
+    def traffic(self) -> Traffic:
+        """There is no place to see what is sent."""
+        traffic = Traffic()
+        traffic.sent = None
+        return traffic
 
     def _with(self, new: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
         """The body's members and those beside it, where some have changed."""

@@ -47,8 +47,7 @@ class WrappedInteractions(Passing):
             return blocking.Stream(self._send, call)
         return blocking.generate(self._send, call)
 
-    def _send(self, sending: InteractionSending, traffic: Traffic) -> Any:
-        traffic.sent = None  # there is no place to see it
+    def _send(self, sending: InteractionSending, _: Traffic) -> Any:
         inner = once(self._inner) if sending.once else self._inner
         answer = inner.create(**sending.arguments)
         return answer if hasattr(answer, "close") else _whole(answer, sending)
@@ -86,8 +85,7 @@ class AsyncWrappedInteractions(Passing):
             return awaiting.AsyncStream(self._open, call)
         return await awaiting.generate(self._send, call)
 
-    async def _send(self, sending: InteractionSending, traffic: Traffic) -> Any:
-        traffic.sent = None  # there is no place to see it
+    async def _send(self, sending: InteractionSending, _: Traffic) -> Any:
         inner = once(self._inner) if sending.once else self._inner
         return await inner.create(**sending.arguments)
 

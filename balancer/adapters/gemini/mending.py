@@ -13,34 +13,99 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, closing
 from typing import Any
 
-from google.genai import errors
+from google.genai import errors, types
 
-from balancer.wire import error_of, read_error
+from balancer.wire import Answer, Usage, error_of, header_tier, read_answer, read_error
 
 __all__ = ["Traffic", "mended"]
 
 
+_CALLED = ('"functionCall"', '"function_call"')
+
+
 class Traffic:
-    """What the SDK sends for one attempt.
+    """What the SDK sends for one attempt, which may be several calls, and what comes.
+
+    Args:
+        own_retries: whether its caller has the SDK try again.
+        retry_options: how, where that was said for this call alone.
 
     Attributes:
         sent: HTTP calls by now, the SDK's retries aside; None where nobody sees them.
+        called: an answer asks for functions, which the SDK may have called since.
     """
 
-    __slots__ = ("sent",)
+    __slots__ = ("_answers", "_own_retries", "_retry_options", "_waiting", "called", "sent")
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, own_retries: bool = False, retry_options: types.HttpRetryOptions | None = None
+    ) -> None:
+        self._own_retries = own_retries
+        self._retry_options = retry_options
+        self._answers: list[Any] = []
+        self._waiting = False
         self.sent: int | None = 0
+        self.called = False
 
     @property
     def nothing(self) -> bool:
         """Whether nothing was sent, for certain."""
         return self.sent == 0
 
+    @property
+    def in_functions(self) -> bool:
+        """Whether functions are what is waited for, and not the upstream."""
+        return self.called and not self._waiting
+
+    @property
+    def answer(self) -> Answer | None:
+        """The last whole answer; None where there is none."""
+        return self._read(self._answers[-1]) if self._answers else None
+
+    @property
+    def usage(self) -> Usage | None:
+        """Of all whole answers together; None where none says."""
+        total: Usage | None = None
+        for response in self._answers:
+            usage = self._read(response).usage
+            if usage is not None:
+                total = usage if total is None else total + usage
+        return total
+
     def begin(self) -> None:
         """A call is made."""
         assert self.sent is not None
         self.sent += 1
+        self._waiting = True
+
+    def come(self, response: Any, *, whole: bool) -> None:
+        """An answer has come, or a piece of one."""
+        self._waiting = False
+        body = getattr(response, "body", None)
+        if isinstance(body, str) and any(word in body for word in _CALLED):
+            self.called = True
+        if whole:
+            self._answers.append(response)
+
+    def wait(self) -> None:
+        """The next piece is waited for."""
+        self._waiting = True
+
+    def options(self, given: Any) -> Any:
+        """Options of a call. What comes after functions were called is not tried again by anybody
+        else, so the SDK does as its caller told it.
+        """
+        if not (self.called and self._own_retries and isinstance(given, types.HttpOptions)):
+            return given
+        return given.model_copy(update={"retry_options": self._retry_options})
+
+    def _read(self, response: Any) -> Answer:
+        try:
+            body = json.loads(response.body)
+        except (TypeError, ValueError):
+            body = None
+        headers = {name.lower(): text for name, text in (response.headers or {}).items()}
+        return read_answer(body, header_tier(headers))
 
 
 def mended(models: Any, traffic: Traffic) -> Any:
@@ -73,36 +138,52 @@ class _Mending:
             raise AttributeError(name)
         return getattr(self._inner, name)
 
-    def request(self, *arguments: Any, **options: Any) -> Any:
+    def request(self, method: str, path: str, body: Any, options: Any = None) -> Any:
         self._traffic.begin()
-        return self._inner.request(*arguments, **options)
+        response = self._inner.request(method, path, body, self._traffic.options(options))
+        self._traffic.come(response, whole=True)
+        return response
 
-    async def async_request(self, *arguments: Any, **options: Any) -> Any:
+    async def async_request(self, method: str, path: str, body: Any, options: Any = None) -> Any:
         self._traffic.begin()
-        return await self._inner.async_request(*arguments, **options)
+        options = self._traffic.options(options)
+        response = await self._inner.async_request(method, path, body, options)
+        self._traffic.come(response, whole=True)
+        return response
 
-    def request_streamed(self, *arguments: Any, **options: Any) -> Iterator[Any]:
+    def request_streamed(
+        self, method: str, path: str, body: Any, options: Any = None
+    ) -> Iterator[Any]:
         self._traffic.begin()
-        with closing(self._inner.request_streamed(*arguments, **options)) as responses:
+        options = self._traffic.options(options)
+        with closing(self._inner.request_streamed(method, path, body, options)) as responses:
             try:
                 for response in responses:
                     _refuse_an_error(response)
+                    self._traffic.come(response, whole=False)
                     yield response
+                    self._traffic.wait()
             except errors.UnknownApiResponseError as error:
                 if not _is_sentinel(error):
                     raise
 
-    async def async_request_streamed(self, *arguments: Any, **options: Any) -> AsyncIterator[Any]:
+    async def async_request_streamed(
+        self, method: str, path: str, body: Any, options: Any = None
+    ) -> AsyncIterator[Any]:
         self._traffic.begin()
-        return _read_along(await self._inner.async_request_streamed(*arguments, **options))
+        options = self._traffic.options(options)
+        stream = await self._inner.async_request_streamed(method, path, body, options)
+        return _read_along(stream, self._traffic)
 
 
-async def _read_along(stream: Any) -> AsyncIterator[Any]:
+async def _read_along(stream: Any, traffic: Traffic) -> AsyncIterator[Any]:
     async with aclosing(stream) as responses:
         try:
             async for response in responses:
                 _refuse_an_error(response)
+                traffic.come(response, whole=False)
                 yield response
+                traffic.wait()
         except errors.UnknownApiResponseError as error:
             if not _is_sentinel(error):
                 raise
