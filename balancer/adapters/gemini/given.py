@@ -33,7 +33,7 @@ from .editing import Sending, edited, http_options
 from .extra_bodies import extra_body_of, rewritten
 from .mending import Traffic
 from .options import CallOptions, options_of
-from .outcomes import header_tier_of, usage_of_calls, value
+from .outcomes import header_tier_of, value
 from .shed import static_response
 
 __all__ = ["Given", "Scorer", "Wrapping"]
@@ -174,10 +174,6 @@ class Given:
     def read(self, body: Any, tier: str | None = None) -> Answer:
         """How a whole answer ended."""
         return read_answer(body, tier)
-
-    def usage_of(self, response: Any, usage: Usage | None) -> Usage | None:
-        """Usage of all calls that made the answer."""
-        return usage_of_calls(response, usage) if self.automatic else usage
 
     def spent_in(self, error: BaseException) -> Usage | None:
         """What an attempt had used that raised; None where the error does not say."""

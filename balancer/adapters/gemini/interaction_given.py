@@ -102,10 +102,6 @@ class InteractionGiven(Given):
         """How a whole answer ended."""
         return interactions.read_answer(body, tier)
 
-    def usage_of(self, response: Any, usage: Usage | None) -> Usage | None:
-        """Usage of all calls that made the answer, which the SDK adds up."""
-        return usage
-
     def spent_in(self, error: BaseException) -> Usage | None:
         """Usage of the calls before the one that raised, of an interaction that takes several."""
         return interactions.read_usage(plain(getattr(error, "partial_interaction", None)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from google.genai import errors, types
@@ -15,9 +15,7 @@ from balancer.runtime.calls import Outcome
 from balancer.runtime.closed import Refusal
 from balancer.wire import Answer, Sent, UpstreamError, Usage, header_tier, read_error, remedy
 
-from .asking import estimate
-
-__all__ = ["answer_outcome", "error_outcome", "header_tier_of", "usage_of_calls", "value"]
+__all__ = ["answer_outcome", "error_outcome", "header_tier_of", "value"]
 
 _RESET = {"TransportError", "ClientError", "OSError"}
 _TIMEOUT = {"TimeoutException", "TimeoutError", "Timeout"}
@@ -226,26 +224,3 @@ def _retry_after(error: BaseException) -> str | None:
         if str(name).lower() == "retry-after":
             return str(value)
     return None
-
-
-def usage_of_calls(response: types.GenerateContentResponse, last: Usage | None) -> Usage | None:
-    """Usage of all calls of one automatic function calling, of which the SDK reports the last.
-
-    The earlier ones are estimated: a prompt by its share of the last one's, whose size is
-    known, and an answer by the length of its function call.
-    """
-    history = response.automatic_function_calling_history
-    if last is None or not history:
-        return last
-    sizes = [estimate(content) for content in history]
-    whole = max(sum(sizes), 1)
-    total = last
-    calls: Iterable[int] = (
-        place
-        for place, content in enumerate(history)
-        if any(part.function_call is not None for part in content.parts or ())
-    )
-    for place in calls:
-        share = sum(sizes[:place]) / whole
-        total += Usage(prompt_tokens=round(last.prompt_tokens * share), output_tokens=sizes[place])
-    return total

@@ -67,8 +67,31 @@ def test_functions_that_were_called_are_not_called_again(
     assert (booking.booked, len(script.received)) == (1, 2)
     entry = served_models(here.seen())[FLASH]
     assert (entry.started, entry.failed) == (1, 1)
-    assert entry.prompt_tokens >= (14 if then.body == whole(None) else 100)
+    assert entry.prompt_tokens >= 100
     assert here.balancer.budgets()[0].used >= entry.nano_usd > 0
+
+
+def test_each_call_is_paid_as_it_was_reported_and_no_earlier_turn_again(
+    play: Play, bench: Make
+) -> None:
+    """Functions that were called in earlier turns are part of the prompt alone."""
+    booking = Booking()
+    asked = types.Content(role="user", parts=[types.Part(text="Book!")])
+    called = types.Part(function_call=types.FunctionCall(name="book", args={}))
+    called.thought_signature = b"s"
+    response = types.FunctionResponse(name="book", response={"result": "booked"})
+    done = types.Part(function_response=response)
+    turn = [
+        asked,
+        types.Content(role="model", parts=[called]),
+        types.Content(role="user", parts=[done]),
+        types.Content(role="model", parts=[types.Part(text="Booked.")]),
+    ]
+    here = bench(play(call(1000), Reply(body=whole("Booked.", promptTokenCount=1020))))
+    here.ask([*turn * 20, asked], booking.config)
+    entry = served_models(here.seen())[FLASH]
+    assert (booking.booked, entry.finished) == (1, 1)
+    assert (entry.prompt_tokens, entry.output_tokens, entry.thinking_tokens) == (2020, 10, 4)
 
 
 def test_a_call_that_fails_before_any_function_was_called_is_tried_again(
