@@ -215,8 +215,7 @@ class Given:
         http = http_options(
             self._http,
             timeout_s=timeout_s,
-            own_retries_only=self._retries(request)
-            or (request.enforced and not self._wrapping.retries),
+            own_retries_only=self._retries(request) or (request.enforced and not self._own_retries),
             request=self.options.request,
             attempt=attempt.number,
             extra_body=None if extra is self._extra else extra,
@@ -230,8 +229,7 @@ class Given:
 
     def traffic(self) -> Traffic:
         """Sees what is sent for an attempt."""
-        own = self._http.retry_options if self._http is not None else None
-        return Traffic(own_retries=self._wrapping.retries or own is not None, retry_options=own)
+        return Traffic(own_retries=self._own_retries, retry_options=self._retry_options)
 
     def plan(self, request: Request, attempt: Attempt) -> AttemptPlan:
         """What the plan makes of the request for an attempt."""
@@ -245,6 +243,16 @@ class Given:
             return own_s
         planned_s = self._wrapping.balancer.clock.wall_s(attempt.timeout_s)
         return planned_s if own_s is None else min(planned_s, own_s)
+
+    @property
+    def _retry_options(self) -> types.HttpRetryOptions | None:
+        """How the SDK is to try this call again, where its caller said so for it alone."""
+        return self._http.retry_options if self._http is not None else None
+
+    @property
+    def _own_retries(self) -> bool:
+        """Whether the caller has the SDK try again, for this call or for all of the client's."""
+        return self._wrapping.retries or self._retry_options is not None
 
     def _retries(self, request: Request) -> bool:
         """Whether retries are ours. One layer makes them: a strategy that says something about

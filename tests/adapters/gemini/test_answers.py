@@ -212,6 +212,27 @@ def test_a_day_s_quota_is_terminal_for_its_model(play: Play, bench: Make) -> Non
     assert len(script.received) == 2
 
 
+@pytest.mark.parametrize(("retries", "sent"), [(None, 3), (0, 1)])
+def test_retries_that_the_caller_gave_for_one_call_are_the_client_s(
+    play: Play, bench: Make, retries: int | None, sent: int
+) -> None:
+    """They stay where the strategy says nothing about retries, and are off where it does."""
+    script = play(error(503), error(503))
+    here = bench(
+        script, policy(Strategy(timeout_s=60.0, retries=retries)), settings=CallSettings(retries=0)
+    )
+    options = types.HttpOptions(
+        retry_options=types.HttpRetryOptions(attempts=3, initial_delay=0.01, max_delay=0.01)
+    )
+    config = types.GenerateContentConfig(http_options=options)
+    if retries is None:
+        assert here.ask(config=config).text == "Hello."
+    else:
+        with pytest.raises(errors.ServerError):
+            here.ask(config=config)
+    assert len(script.received) == sent
+
+
 def test_a_caller_s_mistake_is_no_failure_of_the_upstream(play: Play, bench: Make) -> None:
     """It is raised, and counts neither as an answer nor as a failure."""
     here = bench(play())
