@@ -12,6 +12,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
+from google.genai import errors
+
 from balancer.runtime.attempts import Attempt
 from balancer.runtime.calls import Outcome, Score
 from balancer.runtime.requests import Request
@@ -124,7 +126,7 @@ class WrappedCall:
             # Only the connection is lost. What was begun goes on, and is not begun again.
             self._error = error
             return
-        if self.traffic.nothing:
+        if self.traffic.nothing and not isinstance(error, errors.APIError):
             self.request.withdraw()
             raise error
         usage = self._usage() or self._given.spent_in(error)

@@ -111,14 +111,20 @@ class Traffic:
 def mended(models: Any, traffic: Traffic) -> Any:
     """The SDK's `models`, whose streams raise an error in a list and end at a sentinel.
 
-    The object itself, where a version of the SDK keeps its connection elsewhere.
+    The object itself, where a version of the SDK keeps its connection elsewhere, or somebody put
+    methods in place of its own, which may send by other ways.
 
     Args:
         models: the SDK's.
         traffic: is told what is sent.
     """
     inner = getattr(models, "_api_client", None)
-    if not hasattr(inner, "request_streamed"):
+    replaced = (
+        not getattr(models, "__dict__", {})
+        .keys()
+        .isdisjoint(("generate_content", "generate_content_stream"))
+    )
+    if replaced or not hasattr(inner, "request_streamed"):
         traffic.sent = None
         return models
     copied = copy.copy(models)

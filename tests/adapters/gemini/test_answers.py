@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from google.genai import errors, types
 
-from balancer.adapters.gemini import FALLBACK_MODEL, CallOptions, ShedError, balancing, served
+from balancer.adapters.gemini import FALLBACK_MODEL, CallOptions, ShedError, balancing, served, wrap
 from balancer.core.modes import Mode, Priority
 from balancer.core.policy import BudgetLimit, Strategy
 from balancer.runtime.calls import CallSettings, RequestRecord, Score
@@ -260,6 +260,25 @@ def test_a_call_that_the_sdk_does_not_send_counts_as_nothing(
     assert seen.unjudged == (0, 3, 0)
     (budget,) = here.balancer.budgets()
     assert (budget.used, budget.reserved) == (0, 0)
+
+
+def test_a_call_that_goes_another_way_than_the_sdk_s_is_taken_for_sent(play: Play) -> None:
+    """As of somebody who puts a method in the place of the SDK's; nobody sees what it sends."""
+    script = play()
+    budget = BudgetLimit(usd=1.0, window_s=3600.0)
+    here = Bench(url=script.url, kind="sync", policy=policy(budgets=(budget,)))
+    client = here.client()
+    own = client.models.generate_content
+
+    def traced(**arguments: Any) -> None:
+        own(**arguments)
+        raise KeyboardInterrupt
+
+    client.models.generate_content = traced  # type: ignore[assignment,method-assign]
+    with wrap(client, here.balancer) as wrapped, pytest.raises(KeyboardInterrupt):
+        wrapped.models.generate_content(model=FLASH, contents="Hello.")
+    assert len(script.received) == 1
+    assert here.balancer.budgets()[0].used > 0
 
 
 def test_a_call_that_is_interrupted_before_it_is_sent_counts_as_nothing(
