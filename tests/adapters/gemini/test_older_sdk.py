@@ -34,7 +34,15 @@ def test_the_essential_tests_pass_on_the_older_sdk() -> None:
             *(part for text in quiet for part in ("-W", text)),
             *(
                 HERE / f"test_{name}.py"
-                for name in ("answers", "streams", "chats", "replies", "tiers", "interactions")
+                for name in (
+                    "answers",
+                    "chats",
+                    "functions",
+                    "interactions",
+                    "replies",
+                    "streams",
+                    "tiers",
+                )
             ),
         ],
         cwd=HERE.parents[2],
