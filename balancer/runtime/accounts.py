@@ -95,7 +95,7 @@ class Account:
             timeout_s = left_s if timeout_s is None else min(timeout_s, left_s)
         return timeout_s
 
-    def cut(self, age_s: float, timeout_s: float | None) -> str:
+    def expired(self, age_s: float, timeout_s: float | None) -> str:
         """Kind of an attempt whose deadline is over.
 
         A deadline of the caller's own that is over before an answer is due says nothing of the

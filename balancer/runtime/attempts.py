@@ -175,7 +175,7 @@ class Attempt:
         if self._first is None:
             self._first = self._account.admission.raw() - self._began
 
-    def cut(self) -> str:
+    def expired(self) -> str:
         """Kind of its outcome where its deadline is over and nobody answered: "timeout", or
         "rejected" where the deadline is its caller's own and was over before an answer is due.
 
@@ -185,7 +185,7 @@ class Attempt:
         if self.tier == FLEX or flight is None:
             return "timeout"
         clock = account.admission.clock
-        return account.cut((clock.raw() - flight.since) * clock.speed, self.timeout_s)
+        return account.expired((clock.raw() - flight.since) * clock.speed, self.timeout_s)
 
     def pause(self) -> None:
         """From now on, who reads its stream is what is waited for: until `resume`, or its end, it

@@ -56,17 +56,22 @@ def test_output_that_cannot_be_written_is_one_message(words: tuple[str, ...]) ->
     assert (done.returncode, done.stderr) == (BAD_INPUT, "error: No space left on device\n")
 
 
-@pytest.mark.slow
-def test_a_reader_that_leaves_is_no_verdict_and_no_news() -> None:
-    """As with `| head`: silent, and the exit code of a broken pipe."""
+def left_early(*words: str) -> tuple[int, bytes]:
+    """Exit code and messages of a command whose reader has gone."""
     with subprocess.Popen(
-        [*COMMAND, "scenarios", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:
         assert child.stdout is not None
         assert child.stderr is not None
         child.stdout.close()
-        assert child.stderr.read() == b""
-        assert child.wait(GIVE_UP_S) == UNHEARD
+        said = child.stderr.read()
+        return child.wait(GIVE_UP_S), said
+
+
+@pytest.mark.slow
+def test_a_reader_that_leaves_is_no_verdict_and_no_news() -> None:
+    """As with `| head`: silent, and the exit code of a broken pipe."""
+    assert left_early("scenarios", "--json") == (UNHEARD, b"")
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt(), SystemExit(143)])
@@ -106,14 +111,7 @@ def test_help_that_cannot_be_written_is_no_verdict(words: tuple[str, ...]) -> No
             [*COMMAND, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (BAD_INPUT, "error: No space left on device\n")
-    with subprocess.Popen(
-        [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as child:
-        assert child.stdout is not None
-        assert child.stderr is not None
-        child.stdout.close()
-        assert child.stderr.read() == b""
-        assert child.wait(GIVE_UP_S) == UNHEARD
+    assert left_early(*words) == (UNHEARD, b"")
 
 
 def sent(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from balancer.policy_file import default_policy
 from balancer.runtime.balancer import Balancer
 from balancer.runtime.calls import Asked, CallSettings, Outcome
 from balancer.runtime.clock import Clock
-from balancer.runtime.tick_step import TickStep
 from balancer.service.settings import Settings
 from tests.waiting import GIVE_UP_S, until
 
@@ -320,18 +319,19 @@ def test_a_policy_given_to_one_replica_is_that_of_all(make: Make, tmp_path: Path
 def test_whoever_waits_for_a_change_is_told_once_calls_go_by_it(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not when the log has it: what is done after that takes a while here."""
-    govern = TickStep._govern
-
-    def slowly(step: TickStep, policy: Policy) -> None:
-        time.sleep(0.2)
-        govern(step, policy)
-
-    monkeypatch.setattr(TickStep, "_govern", slowly)
+    """And not when the log has it, which is before."""
+    by: list[str] = []
     balancer = make()
+
+    class Told(Future[str]):
+        def set_result(self, result: str) -> None:
+            by.append(balancer.policy.name)
+            super().set_result(result)
+
+    monkeypatch.setattr("balancer.fleet.replica.Future", Told)
     follows(balancer)
     balancer.use_in_fleet(replace(POLICY, name="other"), within_s=GIVE_UP_S)
-    assert balancer.policy.name == "other"
+    assert by == ["other"]
 
 
 def test_a_policy_that_the_fleet_cannot_be_given_changes_nothing(make: Make, store: Server) -> None:

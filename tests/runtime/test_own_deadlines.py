@@ -30,11 +30,11 @@ def begun(bench: Bench, own_s: float | None) -> tuple[Request, Attempt]:
     return request, attempt
 
 
-def cut(bench: Bench, own_s: float | None, after_s: float) -> tuple[Request, str]:
+def expired(bench: Bench, own_s: float | None, after_s: float) -> tuple[Request, str]:
     """The same once the deadline of the attempt is over, and its kind."""
     request, attempt = begun(bench, own_s)
     bench.clock.advance(after_s)
-    kind = attempt.cut()
+    kind = attempt.expired()
     attempt.finish(Outcome(kind=kind, billed=True))
     return request, kind
 
@@ -49,7 +49,7 @@ def kinds(seen: Observations) -> dict[str, int]:
 def test_a_deadline_that_is_over_before_an_answer_is_due_is_its_callers_doing() -> None:
     """No retry, no latency, no failure of anybody's; the upstream goes on and bills."""
     bench = Bench()
-    request, _ = cut(bench, 0.001, 0.001)
+    request, _ = expired(bench, 0.001, 0.001)
     assert request.next_delay_s() is None
     assert (request.attempts, request.unjudged, request.answered) == (1, True, False)
     assert bench.balancer.status().mistakes == {"unnamed": 1}
@@ -77,7 +77,7 @@ def test_an_answer_is_due_when_healthy_ones_are_here(
     own_s: float | None, after_s: float, kind: str
 ) -> None:
     """The P95 at rest; the plan's own deadline is no caller's."""
-    assert cut(Bench(), own_s, after_s)[1] == kind
+    assert expired(Bench(), own_s, after_s)[1] == kind
 
 
 def test_a_short_deadline_of_the_plans_or_of_the_users_patience_is_no_callers() -> None:
@@ -86,9 +86,9 @@ def test_a_short_deadline_of_the_plans_or_of_the_users_patience_is_no_callers() 
     normal, soft, hard, emergency = policy.strategies
     normal = replace(normal, timeout_s=2.0)
     policy = replace(policy, strategies=(normal, soft, hard, emergency))
-    assert [cut(Bench(policy), own_s, 2.0)[1] for own_s in (2.0, 3.0)] == ["timeout"] * 2
+    assert [expired(Bench(policy), own_s, 2.0)[1] for own_s in (2.0, 3.0)] == ["timeout"] * 2
     settings = CallSettings(model=MODEL, patience_s=1.0)
-    assert cut(Bench(settings=settings), 3.0, 1.0)[1] == "timeout"
+    assert expired(Bench(settings=settings), 3.0, 1.0)[1] == "timeout"
 
 
 def test_what_is_late_already_counts_however_short_the_deadline_of_its_last_attempt() -> None:
@@ -100,7 +100,7 @@ def test_what_is_late_already_counts_however_short_the_deadline_of_its_last_atte
     again = request.start()
     assert again is not None
     bench.clock.advance(2.0)
-    assert again.cut() == "timeout"
+    assert again.expired() == "timeout"
 
 
 def test_a_hard_budget_books_what_it_held_for_it() -> None:
@@ -109,7 +109,7 @@ def test_a_hard_budget_books_what_it_held_for_it() -> None:
     bench = Bench(replace(default_policy(), budgets=(limit,)))
     _, attempt = begun(bench, 0.001)
     held = bench.balancer.status().budgets[0].reserved
-    attempt.finish(Outcome(kind=attempt.cut(), billed=True))
+    attempt.finish(Outcome(kind=attempt.expired(), billed=True))
     assert held > 0
     assert bench.balancer.status().budgets[0].used == held
 
@@ -119,7 +119,7 @@ def test_callers_with_a_millisecond_change_nothing() -> None:
     bench = Bench()
     for _ in range(600):
         for _ in range(9):
-            cut(bench, 0.001, 0.001)
+            expired(bench, 0.001, 0.001)
         _, attempt = begun(bench, None)
         attempt.finish(ANSWER)
         bench.seen()
@@ -139,7 +139,7 @@ def hang(own_s: float | None) -> int:
         for start_s, request, attempt in flying:
             age_s = bench.clock.now_s() - start_s
             if attempt.timeout_s is not None and age_s >= attempt.timeout_s and attempt.under_way:
-                attempt.finish(Outcome(kind=attempt.cut(), billed=True))
+                attempt.finish(Outcome(kind=attempt.expired(), billed=True))
                 request.close()
     return len(bench.ticks)
 

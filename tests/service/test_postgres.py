@@ -37,7 +37,7 @@ from balancer.service.incidents.rows import incident_of, open_rows, put, traced
 from balancer.service.integrations.datadog.mirror_state import CLOSED, Mirrored, MirrorState
 from balancer.service.integrations.escalation import Escalation
 from tests.service.datadog.test_mirror import EPISODE, OVER
-from tests.service.test_history import HIDDEN
+from tests.service.test_history import held_of_hidden
 from tests.waiting import free_port, until
 
 pytestmark = pytest.mark.slow
@@ -178,14 +178,7 @@ def test_a_table_that_is_gone_is_no_fault_of_an_entry(url: str) -> None:
 
 def test_no_entry_is_lost_because_of_its_text(url: str) -> None:
     """PostgreSQL takes no null, which SQLite does."""
-    store = Store(url)
-    store.open()
-    for table, values in HIDDEN:
-        store.add(table, **values)
-    assert store.flush()
-    assert (store.lost, store.page(ORDERS, limit=1).rows[0]["reason"]) == (0, "a\ufffdb\ufffd")
-    assert store.page(MODE_CHANGES, limit=1).rows[0]["reasons"] == ["a\ufffdb\ufffd"]
-    store.close()
+    assert held_of_hidden(url) == (0, "a\ufffdb\ufffd", ["a\ufffdb\ufffd"])
 
 
 def test_incidents_and_what_datadog_knows_of_them_are_kept(url: str) -> None:

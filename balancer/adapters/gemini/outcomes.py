@@ -160,7 +160,7 @@ def error_outcome(
     if kind is None:
         return None
     if kind == "timeout" and status == 0:
-        kind, begun = attempt.cut(), True
+        kind, begun = attempt.expired(), True
     return Outcome(
         kind=kind,
         prompt_tokens=usage.prompt_tokens,

@@ -191,7 +191,7 @@ class Exchange:
             message = "open-Balancer: the upstream's answer is larger than what is taken of one."
             result = self._api.said(error_reply(502, message, mode=mode))
         except TimeoutError:
-            kind = attempt.cut() if deadline.expired() else "timeout"
+            kind = attempt.expired() if deadline.expired() else "timeout"
             outcome = Outcome(kind=kind, billed=True)
             whose = "plan's" if kind == "timeout" else "call's own"
             message = f"open-Balancer: the upstream did not answer within the {whose} deadline."

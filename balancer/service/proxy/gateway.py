@@ -259,7 +259,7 @@ class Gateway:
                     for value in chunks.close() if ended else chunks.feed(data):
                         reader.add(value)
             except TimeoutError:
-                failure = attempt.cut()
+                failure = attempt.expired()
                 whose = "plan's" if failure == "timeout" else "call's own"
                 message = f"open-Balancer: the stream outlasted the {whose} deadline."
                 last = call.target.api.last_words(504, message, events=call.events)
